@@ -1,0 +1,60 @@
+"""Shapes of neurons, and space cut into pieces: morphologies, selections, segments, region shapes and meshes.
+
+In: morphology files or points. Out: `Mesh`, the one discretised space. Imports nothing else of ours.
+"""
+
+from __future__ import annotations
+
+from geometry.errors import FormatError, GeometryError
+from geometry.mesh import GridBlock, Mesh, TreeBlock, check_mesh
+from geometry.morphology import Morphology, cylinder
+from geometry.rules import DLambda, MaxLength, d_lambda, max_length
+from geometry.section import Location, Section, SectionSpec
+from geometry.segments import Segments, segment
+from geometry.selection import Selection, section_indices
+from geometry.shapes import (
+    DistributedBoundary,
+    FixedCrossSection,
+    FixedPerimeter,
+    FractionalVolume,
+    MultipleGeometry,
+    ScalableBorder,
+    Shape,
+    Shell,
+    inside,
+    membrane,
+)
+from geometry.tree import region_mesh
+
+__all__ = [
+    "DLambda",
+    "DistributedBoundary",
+    "FixedCrossSection",
+    "FixedPerimeter",
+    "FormatError",
+    "FractionalVolume",
+    "GeometryError",
+    "GridBlock",
+    "Location",
+    "MaxLength",
+    "Mesh",
+    "Morphology",
+    "MultipleGeometry",
+    "ScalableBorder",
+    "Section",
+    "SectionSpec",
+    "Segments",
+    "Selection",
+    "Shape",
+    "Shell",
+    "TreeBlock",
+    "check_mesh",
+    "cylinder",
+    "d_lambda",
+    "inside",
+    "max_length",
+    "membrane",
+    "region_mesh",
+    "section_indices",
+    "segment",
+]
