@@ -1,0 +1,54 @@
+"""Functions for rate expressions that SymPy lacks, with derivatives and without removable singularities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from rxd.declare.symbols import as_expression
+
+
+class bernoulli_ratio(sympy.Function):  # noqa: N801  (SymPy functions are lower case)
+    """``z / (exp(z) - 1)``, with its limit 1 at z = 0."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, z: Any) -> Any:
+        if z.is_number and z.is_zero:
+            return sympy.Integer(1)
+        if isinstance(z, sympy.Float):
+            return z / (sympy.exp(z) - 1)
+        return None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        return bernoulli_slope(self.args[0])
+
+
+class bernoulli_slope(sympy.Function):  # noqa: N801
+    """Derivative of `bernoulli_ratio`, with its limit -1/2 at z = 0."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, z: Any) -> Any:
+        if z.is_number and z.is_zero:
+            return -sympy.Rational(1, 2)
+        if isinstance(z, sympy.Float):
+            e = sympy.exp(z)
+            return (e - 1 - z * e) / (e - 1) ** 2
+        return None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        z = self.args[0]
+        e = sympy.exp(z)
+        # Away from zero; only a second derivative needs it, which no solver here takes.
+        return e * (z * (e + 1) - 2 * (e - 1)) / (e - 1) ** 3
+
+
+def vtrap(x: Any, y: Any) -> sympy.Expr:
+    """``x / (exp(x / y) - 1)``, smooth through x = 0, as in the Hodgkin-Huxley rates."""
+    x = as_expression(x, "x of vtrap")
+    y = as_expression(y, "y of vtrap")
+    return y * bernoulli_ratio(x / y)

@@ -1,0 +1,1 @@
+"""Declarations -> System: SymPy, no arrays."""

@@ -1,0 +1,226 @@
+"""One group of sections (or point processes): every equation in the group's own symbols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+from cable.constants import FARADAY, MOLECULES_PER_MM_UM3, thermal_voltage
+
+from rxd.declare.mechanism import Mechanism, PointMechanism
+from rxd.declare.species import Parameter, Species
+from rxd.declare.symbols import IonSymbol, NodeSymbol, celsius
+from rxd.errors import DeclarationError
+from rxd.symbolic.placement import Place
+from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem
+from rxd.symbolic.tables import Tables
+
+# mA/cm2 per (molecules/um2/ms) of elementary charges: i = F sum(z n) J.
+DENSITY_PER_FLUX = FARADAY / (1e4 * MOLECULES_PER_MM_UM3)
+
+
+@dataclass
+class Draft:
+    """A group in the making."""
+
+    tables: Tables
+    sections: tuple[int, ...]
+    at_points: bool = False
+    unknowns: list[str] = field(default_factory=lambda: [VOLTAGE])
+    fields: dict[Any, Field] = field(default_factory=dict)
+    rates: dict[str, sympy.Expr] = field(default_factory=dict)
+    processes: list[ElectricProcess] = field(default_factory=list)
+    initials: list[tuple[str, sympy.Expr]] = field(default_factory=list)
+
+    def unknown(self, label: str) -> sympy.Symbol:
+        if label not in self.unknowns:
+            self.unknowns.append(label)
+        return self.tables.symbol(label)
+
+    def field(self, name: str, kind: Any, *args: Any) -> sympy.Symbol:
+        """A number per node; asking twice gives the same symbol."""
+        key = (kind, args)
+        if key not in self.fields:
+            taken = {f.name for f in self.fields.values()} | {t["name"] for t in self.tables.templates.values()}
+            unique, number = name, 2
+            while unique in taken:
+                unique, number = f"{name}_{number}", number + 1
+            self.fields[key] = Field(unique, kind, args)
+        return self.fields[key].symbol
+
+    def add_rate(self, label: str, rate: sympy.Expr) -> None:
+        self.rates[label] = self.rates.get(label, sympy.Integer(0)) + rate
+
+    def quantity(self, symbol: NodeSymbol) -> sympy.Symbol:
+        """A species, state or parameter in the group's symbols."""
+        if isinstance(symbol.owner, Parameter):
+            return self.field(symbol.name.replace("[", "_").rstrip("]"), "parameter", symbol.name)
+        return self.unknown(symbol.name)
+
+    def translate(self, expression: sympy.Expr, defaults: Any = ()) -> sympy.Expr:
+        """Model symbols -> the group's symbols; ions and temperature resolved."""
+        ties: dict[Any, Any] = {}
+        for symbol in expression.free_symbols:
+            if isinstance(symbol, NodeSymbol):
+                ties[symbol] = self.quantity(symbol)
+            elif isinstance(symbol, IonSymbol):
+                ties[symbol] = self.ion(symbol, defaults)
+            elif symbol == celsius:
+                ties[symbol] = self.tables.numbers[celsius]
+        return expression.xreplace(ties) if ties else expression
+
+    def ion(self, symbol: IonSymbol, defaults: Any) -> sympy.Expr:
+        """Concentration or reversal potential of an ion: Nernst as soon as one side is a species or parameter."""
+        if symbol.what != "e":
+            return self.ion_concentration(symbol.ion, symbol.what, defaults)
+        sides = [self.ion_symbol(symbol.ion, side) for side in ("i", "o")]
+        ion = self.tables.ion(symbol.ion, defaults)
+        if sides == [None, None]:
+            if ion.e is None:
+                value = thermal_voltage(self.tables.model.celsius) / ion.charge * float(sympy.log(ion.outside / ion.inside))
+            else:
+                value = ion.e
+            self.tables.values["constant", "e", symbol.ion, value] = value
+            return self.field(f"e_{symbol.ion}", "constant", "e", symbol.ion, value)
+        inside, outside = (self.ion_concentration(symbol.ion, side, defaults) for side in ("i", "o"))
+        return sympy.Float(thermal_voltage(self.tables.model.celsius) / ion.charge) * sympy.log(outside / inside)
+
+    def ion_symbol(self, ion: str, side: str) -> NodeSymbol | None:
+        """Point processes share the segment's v but not its chemistry: for them ions have constant concentrations."""
+        return None if self.at_points else self.tables.ion_symbol(ion, side, self.sections)
+
+    def ion_concentration(self, name: str, side: str, defaults: Any) -> sympy.Expr:
+        symbol = self.ion_symbol(name, side)
+        if symbol is not None:
+            return self.quantity(symbol)
+        ion = self.tables.ion(name, defaults)
+        value = ion.inside if side == "i" else ion.outside
+        self.tables.values["constant", side, name, value] = value
+        return self.field(f"{name}_{side}", "constant", side, name, value)
+
+    def finish(self, name: str, points: tuple[int, ...] = ()) -> LocalSystem:
+        return LocalSystem(
+            name=name,
+            sections=() if points else self.sections,
+            points=points,
+            unknowns=tuple(self.unknowns),
+            symbols=tuple(self.tables.symbol(label) for label in self.unknowns),
+            fields=tuple(self.fields.values()),
+            rates=tuple((label, rate) for label, rate in self.rates.items() if rate != 0),
+            gates=affine_gates(self),
+            processes=tuple(self.processes),
+            initials=tuple(self.initials),
+        )
+
+
+def build_group(
+    tables: Tables, name: str, sections: tuple[int, ...], present: tuple[NodeSymbol, ...], places: list[Place], inserted: tuple[int, ...]
+) -> LocalSystem:
+    """Equations of the sections that share these quantities, reactions and mechanisms."""
+    draft = Draft(tables, sections)
+    for symbol in present:
+        if not isinstance(symbol.owner, Parameter):
+            draft.unknown(symbol.name)
+    for placement in inserted:
+        add_mechanism(draft, tables.inserted[placement][0], placement)
+    for place in places:
+        add_place(draft, place)
+    return draft.finish(name)
+
+
+def add_place(draft: Draft, place: Place) -> None:
+    """A reaction: chemistry, or an electric process if its charge is a membrane current."""
+    rate = draft.translate(place.rate)
+    if place.membrane is None:
+        for symbol, number in place.net:
+            draft.quantity(symbol)
+            draft.add_rate(symbol.name, number * rate)
+        return
+    effects: list[tuple[str, sympy.Expr]] = []
+    for symbol, number in place.net:
+        if not isinstance(symbol.owner, Species):
+            message = f"The {place.label}: '{symbol.name}' is a {symbol.owner.kind}, not a species; only species cross a membrane."
+            raise DeclarationError(message)
+        assert symbol.region is not None
+        draft.unknown(symbol.name)
+        region = symbol.region.name
+        effects.append((symbol.name, number * draft.field(f"flux_{place.membrane.name}_{region}", "flux", place.membrane.name, region)))
+    if not place.charge_out:
+        for label, factor in effects:
+            draft.add_rate(label, factor * rate)
+        return
+    ratio = draft.field(f"area_ratio_{place.membrane.name}", "area_ratio", place.membrane.name)
+    per_capacitance = draft.field("per_capacitance", "capacitance")
+    effects.append((VOLTAGE, -sympy.Float(place.charge_out * DENSITY_PER_FLUX) * ratio * per_capacitance))
+    ions = {symbol.owner.name for symbol, _ in place.net}
+    draft.processes.append(
+        ElectricProcess(place.label, rate, tuple(effects), "molecules/um2/ms", ions.pop() if len(ions) == 1 else None)
+    )
+
+
+def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
+    """Gates and current densities of a density mechanism."""
+    renames = _rename(draft, mechanism, mechanism.name, lambda p: draft.field(f"{p}_{mechanism.name}", "mechanism", placement, p))
+    per_capacitance = draft.field("per_capacitance", "capacitance") if mechanism.currents else None
+    for current in mechanism.currents:
+        density = _translated(draft, current.density, renames, mechanism)
+        effects = [(VOLTAGE, -per_capacitance)]
+        if current.ion is not None:
+            charge = draft.tables.ion(current.ion, mechanism.ions.items()).charge
+            for side, sign in (("i", -1), ("o", 1)):
+                symbol = draft.tables.ion_symbol(current.ion, side, draft.sections)
+                if symbol is not None and isinstance(symbol.owner, Species):
+                    assert symbol.region is not None
+                    per_current = draft.field(f"current_{symbol.region.name}", "current", symbol.region.name)
+                    draft.unknown(symbol.name)
+                    effects.append((symbol.name, sympy.Rational(sign, charge) * per_current))
+        draft.processes.append(ElectricProcess(f"{mechanism.name}.{current.name}", density, tuple(effects), "mA/cm2", current.ion))
+
+
+def build_point_group(tables: Tables, name: str, prefix: str, mechanism: PointMechanism, points: tuple[int, ...]) -> LocalSystem:
+    """Equations of the point processes of one mechanism; their nodes share the segment's v, not its chemistry."""
+    process = tables.model.point_processes[points[0]]
+    draft = Draft(tables, (int(process.location.section.index),), at_points=True)
+    tables.gates(mechanism, prefix)
+    renames = _rename(draft, mechanism, prefix, lambda p: draft.field(f"{p}_{prefix}", "point", p))
+    per_capacitance = draft.field("per_capacitance", "membrane")
+    for current in mechanism.currents:
+        effects = ((VOLTAGE, -per_capacitance),)
+        density = _translated(draft, current.density, renames, mechanism)
+        draft.processes.append(ElectricProcess(f"{prefix}.{current.name}", density, effects, "nA", current.ion))
+    return draft.finish(name, points)
+
+
+def _rename(draft: Draft, mechanism: Mechanism | PointMechanism, prefix: str, make_field: Any) -> dict[str, sympy.Expr]:
+    """Symbols of a mechanism by name; adds its gates with their rates and initial values."""
+    renames: dict[str, sympy.Expr] = {name: make_field(name) for name in mechanism.parameters}
+    for gate in mechanism.gates:
+        renames[gate.symbol.name] = draft.unknown(f"{prefix}.{gate.symbol.name}")
+    for gate in mechanism.gates:
+        label = f"{prefix}.{gate.symbol.name}"
+        draft.add_rate(label, _translated(draft, gate.rate, renames, mechanism))
+        draft.initials.append((label, _translated(draft, gate.initial, renames, mechanism)))
+    return renames
+
+
+def _translated(draft: Draft, value: Any, renames: dict[str, sympy.Expr], mechanism: Mechanism | PointMechanism) -> sympy.Expr:
+    expression = draft.tables.number_or_expression(value)
+    ties = {s: renames[s.name] for s in expression.free_symbols if s.name in renames and not isinstance(s, IonSymbol)}
+    return draft.translate(expression.xreplace(ties), mechanism.ions.items())
+
+
+def affine_gates(draft: Draft) -> tuple[AffineGate, ...]:
+    """States whose rate is affine in themselves and otherwise depends on v and fields alone (not on time)."""
+    moved = {label for process in draft.processes for label, _ in process.effects}
+    allowed = {f.symbol for f in draft.fields.values()} | {draft.tables.symbol(VOLTAGE)}
+    gates = []
+    for label, rate in draft.rates.items():
+        if draft.tables.templates[label]["kind"] == "species" or label in moved:
+            continue
+        x = draft.tables.symbol(label)
+        slope = sympy.diff(rate, x)
+        source = rate.xreplace({x: sympy.Integer(0)})
+        if (slope.free_symbols | source.free_symbols) <= allowed and slope != 0:
+            gates.append(AffineGate(label, source, -slope))
+    return tuple(gates)

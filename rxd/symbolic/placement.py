@@ -1,0 +1,127 @@
+"""Where each reaction acts, with every symbol tied to one region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy
+
+from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction, region_of
+from rxd.declare.region import Region
+from rxd.declare.symbols import IonSymbol, NodeSymbol, celsius, t, v
+from rxd.errors import DeclarationError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A reaction on the sections where everything it names exists.
+
+    ``net`` maps symbols to whole numbers; ``rate`` multiplies them. ``membrane`` is set for rates per membrane area;
+    ``charge_out`` counts the elementary charges leaving the cell per reaction if they are a membrane current, else 0.
+    """
+
+    label: str
+    sections: frozenset[int]
+    net: tuple[tuple[NodeSymbol, int], ...]
+    rate: sympy.Expr
+    membrane: Region | None = None
+    charge_out: int = 0
+
+
+def place_reaction(reaction: Reaction) -> list[Place]:
+    """One place per region; a reaction of bare species acts on every region that all of them share."""
+    symbols = [*reaction.lhs, *reaction.rhs]
+    explicit = {symbol.region for symbol in symbols if symbol.region is not None}
+    if explicit:
+        regions = [next(iter(explicit))] if len(explicit) == 1 else _refuse_regions(reaction, explicit)
+    else:
+        regions = [r for r in symbols[0].owner.regions if all(r in symbol.owner.regions for symbol in symbols)]
+    if reaction.regions is not None:
+        regions = [region for region in regions if region in reaction.regions]
+    if not regions:
+        on = "; ".join(f"'{s.owner.name}' is on {', '.join(r.name for r in s.owner.regions)}" for s in symbols)
+        wanted = f" and regions=[{', '.join(r.name for r in reaction.regions)}]" if reaction.regions is not None else ""
+        message = f"The {reaction.label} has no region where all its species live{wanted}: {on}. Add a region to the species, or change regions=."
+        raise DeclarationError(message)
+    places = []
+    for region in regions:
+        net = tuple((_tie(symbol, region, reaction.label), number) for symbol, number in reaction.net().items())
+        places.append(_place(reaction.label, net, tie_all(reaction.rate(), region, reaction.label), extra=[region]))
+    return places
+
+
+def place_transmembrane(reaction: MultiCompartmentReaction) -> Place:
+    """A membrane reaction on the sections that its membrane and all its species share."""
+    membrane = reaction.membrane
+    net = tuple((symbol.owner[region_of(symbol)], number) for symbol, number in reaction.net().items())
+    rate = tie_all(reaction.rate(), membrane, reaction.label)
+    charge = reaction.charge_out() if reaction.membrane_flux else 0
+    return _place(reaction.label, net, rate, extra=[membrane], membrane=membrane, charge_out=charge)
+
+
+def place_rate(rate: Rate) -> list[Place]:
+    """One place per region of the unknown."""
+    symbol = rate.unknown
+    regions = [symbol.region] if symbol.region is not None else list(symbol.owner.regions)
+    if rate.regions is not None:
+        missing = [region.name for region in rate.regions if region not in symbol.owner.regions]
+        if missing:
+            message = f"The {rate.label}: '{symbol.owner.name}' is not defined on region '{missing[0]}'. It is on: {', '.join(r.name for r in symbol.owner.regions)}."
+            raise DeclarationError(message)
+        regions = [region for region in regions if region in rate.regions]
+    return [_place(rate.label, ((symbol.owner[r], 1),), tie_all(rate.expression, r, rate.label), extra=[r]) for r in regions]
+
+
+def tie_all(expression: sympy.Expr, region: Region, label: str) -> sympy.Expr:
+    """Replace bare species by their symbol on ``region`` (or on their only region) and refuse unknown symbols."""
+    ties = {}
+    for symbol in expression.free_symbols:
+        if isinstance(symbol, NodeSymbol):
+            if symbol.region is None:
+                ties[symbol] = _tie(symbol, region, label)
+        elif symbol not in (v, t, celsius) and not isinstance(symbol, IonSymbol):
+            message = (
+                f"The {label}: unknown symbol '{symbol.name}' in the expression. Use species, states and parameters of the model, "
+                f"rxd.v, rxd.t, rxd.celsius, rxd.reversal(ion) or rxd.concentration(ion, side); declare '{symbol.name}' as rxd.Parameter if it is a number."
+            )
+            raise DeclarationError(message)
+    return expression.xreplace(ties) if ties else expression
+
+
+def _tie(symbol: NodeSymbol, region: Region, label: str) -> NodeSymbol:
+    owner = symbol.owner
+    if symbol.region is not None:
+        return symbol
+    if region in owner.regions:
+        return owner[region]
+    if len(owner.regions) == 1:
+        return owner[owner.regions[0]]
+    message = (
+        f"The {label} on region '{region.name}': '{owner.name}' lives on {', '.join(r.name for r in owner.regions)}; "
+        f"say which one is meant, for example {owner.name}[{owner.regions[0].name}]."
+    )
+    raise DeclarationError(message)
+
+
+def _place(
+    label: str,
+    net: tuple[tuple[NodeSymbol, int], ...],
+    rate: sympy.Expr,
+    extra: list[Region],
+    membrane: Region | None = None,
+    charge_out: int = 0,
+) -> Place:
+    regions = set(extra) | {symbol.region for symbol, _ in net}
+    regions |= {symbol.region for symbol in rate.free_symbols if isinstance(symbol, NodeSymbol)}
+    sections = frozenset.intersection(*(frozenset(map(int, region.selection.sections)) for region in regions if region is not None))
+    if not sections:
+        names = ", ".join(sorted(region.name for region in regions if region is not None))
+        message = f"The {label} acts nowhere: its regions ({names}) have no section in common. Give them overlapping selections."
+        raise DeclarationError(message)
+    return Place(label, sections, net, rate, membrane, charge_out)
+
+
+def _refuse_regions(reaction: Reaction, regions: set[Region]) -> list[Region]:
+    names = ", ".join(sorted(region.name for region in regions))
+    message = f"The {reaction.label} mixes regions {names}. A reaction happens inside one region; use MultiCompartmentReaction with membrane= across a membrane."
+    raise DeclarationError(message)

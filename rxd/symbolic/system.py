@@ -1,0 +1,191 @@
+"""System: the equations of a model as frozen SymPy records, before any array exists.
+
+In: a `rxd.Model` (read once by `build_system`). Out: `System`, which `discretize` lays out on the morphology and
+`compile_kernels` prints to code. Sections that share unknowns and equations form one `LocalSystem`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sympy
+
+Kind = Literal["voltage", "species", "state", "gate"]
+VOLTAGE = "v"
+UNITS: Mapping[str, str] = {"voltage": "mV", "species": "mM", "state": "1", "gate": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """One unknown field: ``ca[cyt]``, ``v``, ``hh.m``.
+
+    ``label`` is what users and results see; ``name`` is an identifier for generated code. ``sections`` lists where it lives;
+    point processes' states live at ``points`` (indices into `System.points`) instead.
+    """
+
+    label: str
+    name: str
+    kind: Kind
+    sections: tuple[int, ...] = ()
+    points: tuple[int, ...] = ()
+    region: str | None = None
+    diffusion: float = 0.0
+    charge: int = 0
+    atolscale: float = 1.0
+    initial: Any = None
+
+    @property
+    def symbol(self) -> sympy.Symbol:
+        return sympy.Symbol(self.name, real=True)
+
+    @property
+    def unit(self) -> str:
+        return "uS" if self.points else UNITS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A number per node that kernels read: ``kind`` and ``args`` say how `discretize` fills it (see `rxd.discretize.fields`)."""
+
+    name: str
+    kind: Literal["parameter", "mechanism", "point", "flux", "current", "area_ratio", "membrane", "capacitance", "constant"]
+    args: tuple[Any, ...] = ()
+
+    @property
+    def symbol(self) -> sympy.Symbol:
+        return sympy.Symbol(self.name, real=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ElectricProcess:
+    """A membrane current with everything it changes.
+
+    ``expression`` (mA/cm2, nA or molecules/um2/ms) is evaluated once; ``effects`` maps labels (``v`` and species) to the factor that
+    turns it into a time derivative, so that what the membrane gains in charge the species lose in moles, to round-off.
+    """
+
+    label: str
+    expression: sympy.Expr
+    effects: tuple[tuple[str, sympy.Expr], ...]
+    unit: str
+    ion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AffineGate:
+    """A gate ``dx/dt = source - decay * x`` whose coefficients depend on v and fields alone."""
+
+    label: str
+    source: sympy.Expr
+    decay: sympy.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSystem:
+    """The equations of a group of nodes without transport between nodes.
+
+    ``unknowns`` are labels, ``v`` first; ``rates`` maps a label to its chemistry (no electric current), ``processes`` hold the
+    currents; ``gates`` are the labels among ``rates`` that the split stepper advances exactly.
+    """
+
+    name: str
+    sections: tuple[int, ...]
+    points: tuple[int, ...]
+    unknowns: tuple[str, ...]
+    symbols: tuple[sympy.Symbol, ...]
+    fields: tuple[Field, ...]
+    rates: tuple[tuple[str, sympy.Expr], ...]
+    gates: tuple[AffineGate, ...]
+    processes: tuple[ElectricProcess, ...]
+    initials: tuple[tuple[str, sympy.Expr], ...]
+
+    def right_hand_side(self) -> dict[str, sympy.Expr]:
+        """Total local time derivative of every unknown: chemistry plus currents."""
+        total = {label: sympy.Integer(0) for label in self.unknowns}
+        for label, rate in self.rates:
+            total[label] += rate
+        for process in self.processes:
+            for label, factor in process.effects:
+                total[label] += factor * process.expression
+        return total
+
+    def symbol_of(self, label: str) -> sympy.Symbol:
+        return self.symbols[self.unknowns.index(label)]
+
+
+@dataclass(frozen=True, slots=True)
+class PointSpec:
+    """A point process placed: mechanism name, location (section, x), parameters, states and what an event adds to them."""
+
+    name: str
+    section: int
+    x: float
+    parameters: tuple[tuple[str, Any], ...]
+    on_event: tuple[tuple[str, sympy.Expr], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSpec:
+    """A region as discretization needs it: sections, shape, side."""
+
+    name: str
+    sections: tuple[int, ...]
+    shape: Any
+    side: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The whole model as equations.
+
+    Attributes
+    ----------
+    unknowns : tuple of Unknown
+        ``v`` first.
+    groups : tuple of LocalSystem
+        Groups of sections, then groups of point processes.
+    regions : tuple of RegionSpec
+    points : tuple of PointSpec
+    values : mapping
+        Numbers and callables behind parameters: ``("parameter", label)``, ``("mechanism", placement, name)``, ``("constant", ...)``.
+    celsius : float
+    """
+
+    unknowns: tuple[Unknown, ...]
+    groups: tuple[LocalSystem, ...]
+    regions: tuple[RegionSpec, ...]
+    points: tuple[PointSpec, ...]
+    values: Mapping[Any, Any]
+    celsius: float
+
+    def unknown(self, label: str) -> Unknown:
+        for unknown in self.unknowns:
+            if unknown.label == label:
+                return unknown
+        message = f"No unknown is called '{label}'. There are: {', '.join(u.label for u in self.unknowns)}."
+        raise KeyError(message)
+
+    def __str__(self) -> str:
+        return "\n".join(describe_group(group) for group in self.groups)
+
+    def latex(self) -> str:
+        """Every equation as LaTeX lines."""
+        lines = []
+        for group in self.groups:
+            for label, expression in group.right_hand_side().items():
+                lines.append(rf"\frac{{d\,\mathrm{{{label.replace('_', chr(92) + '_')}}}}}{{dt}} = {sympy.latex(expression)}")
+        return "\n".join(lines)
+
+
+def describe_group(group: LocalSystem) -> str:
+    """A group's equations as text."""
+    where = f"{len(group.points)} point processes" if group.points else f"{len(group.sections)} sections"
+    lines = [f"{group.name}: {where}, {len(group.unknowns)} unknowns, {len(group.processes)} currents"]
+    for process in group.processes:
+        lines.append(f"  {process.label} = {process.expression}  [{process.unit}]")
+    exact = {gate.label for gate in group.gates}
+    for label, rate in group.rates:
+        lines.append(f"  d {label}/dt = {rate}{'   (gate)' if label in exact else ''}")
+    return "\n".join(lines)

@@ -1,0 +1,138 @@
+"""Tables: what `build_system` looks up while it places equations: who is where, unique names, numbers behind fields, ions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sympy
+
+from rxd.declare.ions import KNOWN_IONS, Ion, make_ion
+from rxd.declare.mechanism import Mechanism, PointMechanism
+from rxd.declare.species import Parameter, Species, State
+from rxd.declare.symbols import NodeSymbol, celsius
+from rxd.errors import DeclarationError
+from rxd.symbolic.system import VOLTAGE
+
+if TYPE_CHECKING:
+    from rxd.model import Model
+
+
+@dataclass
+class Tables:
+    """Working tables of one `build_system` call; thrown away with it."""
+
+    model: Model
+    presence: dict[NodeSymbol, frozenset[int]] = field(default_factory=dict)
+    templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    inserted: list[tuple[Mechanism, frozenset[int]]] = field(default_factory=list)
+    values: dict[Any, Any] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+    numbers: dict[Any, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: Model) -> Tables:
+        tables = cls(model, names={"t", "dt"}, numbers={celsius: sympy.Float(model.celsius)})
+        tables.template(VOLTAGE, kind="voltage")
+        for quantity in model.quantities:
+            for region in quantity.regions:
+                symbol = quantity[region]
+                tables.presence[symbol] = frozenset(map(int, region.selection.sections))
+                initial = quantity.initial[region] if isinstance(quantity.initial, dict) else quantity.initial
+                if isinstance(quantity, Parameter):
+                    tables.values["parameter", symbol.name] = (initial, region.name)
+                    continue
+                if initial is None:
+                    initial = tables.usual_concentration(quantity, region.side)
+                settings: dict[str, Any] = {"kind": quantity.kind, "region": region.name, "initial": initial}
+                settings["atolscale"] = quantity.atolscale  # type: ignore[attr-defined]
+                if isinstance(quantity, Species):
+                    settings |= {"diffusion": quantity.d[region], "charge": quantity.charge}
+                tables.template(symbol.name, **settings)
+        for placement, (mechanism, where) in enumerate(model.inserted):
+            tables.inserted.append((mechanism, frozenset(map(int, where.sections))))
+            tables.gates(mechanism, mechanism.name)
+            for name, value in mechanism.parameters.items():
+                tables.values["mechanism", placement, name] = value
+        return tables
+
+    def template(self, label: str, **settings: Any) -> None:
+        """Remember an unknown; the identifier in generated code is unique."""
+        if label not in self.templates:
+            self.templates[label] = {"name": self.unique(label), **settings}
+
+    def gates(self, mechanism: Mechanism | PointMechanism, prefix: str) -> None:
+        for gate in mechanism.gates:
+            self.template(f"{prefix}.{gate.symbol.name}", kind="gate")
+
+    def unique(self, label: str) -> str:
+        """An identifier for a label: ``ca[cyt]`` -> ``ca_cyt``."""
+        base = re.sub(r"\W+", "_", label).strip("_")
+        name, number = base, 2
+        while name in self.names:
+            name, number = f"{base}_{number}", number + 1
+        self.names.add(name)
+        return name
+
+    def symbol(self, label: str) -> sympy.Symbol:
+        return sympy.Symbol(self.templates[label]["name"], real=True)
+
+    def number_or_expression(self, value: Any) -> sympy.Expr:
+        """A mechanism's expression with the temperature put in."""
+        expression = sympy.sympify(value)
+        return expression.xreplace({s: self.numbers[celsius] for s in expression.free_symbols if s.name == celsius.name})
+
+    def ion(self, name: str, defaults: Iterable[tuple[str, float]] = ()) -> Ion:
+        """The model's setting of an ion, else what is known of it, with a mechanism's reversal potential as default.
+
+        Raises
+        ------
+        DeclarationError
+            If nobody says what the ion's charge is.
+        """
+        if name in self.model.ions:
+            return self.model.ions[name]
+        charge = next((q.charge for q in self.model.quantities if isinstance(q, Species) and q.name == name and q.charge), None)
+        ion = KNOWN_IONS.get(name)
+        if ion is None:
+            ion = make_ion(name, None, charge=1 if charge is None and dict(defaults).get(name) is not None else charge)
+        elif charge is not None and charge != ion.charge:
+            ion = make_ion(name, ion, charge=charge)
+        default = dict(defaults).get(name)
+        return ion if default is None else make_ion(name, ion, e=default)
+
+    def usual_concentration(self, quantity: Species | State | Any, side: str | None) -> float:
+        """Initial value of a species nobody gave one: an ion's usual concentration on its side, else 0."""
+        if not isinstance(quantity, Species) or not quantity.charge or side is None:
+            return 0.0
+        ion = self.model.ions.get(quantity.name) or KNOWN_IONS.get(quantity.name)
+        if ion is None:
+            return 0.0
+        return ion.inside if side == "i" else ion.outside
+
+    def ion_symbol(self, ion: str, side: str, sections: Iterable[int]) -> NodeSymbol | None:
+        """The charged species (or parameter) named as the ion on the regions of one side that cover ``sections``.
+
+        Raises
+        ------
+        DeclarationError
+            If two regions of that side hold it in the same section.
+        """
+        first = next(iter(sections))
+        found = [
+            symbol
+            for symbol, where in self.presence.items()
+            if symbol.owner.name == ion
+            and getattr(symbol.owner, "charge", 0)
+            and symbol.region is not None
+            and symbol.region.side == side
+            and first in where
+        ]
+        if len(found) > 1:
+            names = ", ".join(symbol.name for symbol in found)
+            section = self.model.morphology.names[first]
+            message = f"Ion '{ion}' has two concentrations with side='{side}' in {section}: {names}. Only the region that touches the membrane gets side=."
+            raise DeclarationError(message)
+        return found[0] if found else None
