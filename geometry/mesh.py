@@ -1,7 +1,7 @@
 """The one discretised space: nodes with volumes, joined by faces.
 
-In: `Segments`, the sections of a region and its shape (trees), or voxels (grids, from `geometry.voxelize`). Out: `Mesh`, and its
-blocks, which keep the structure that fast solvers need.
+In: arrays, from `geometry.tree` (segments of a region) or `geometry.voxelize` (voxels). Out: `Mesh`, and its blocks, which keep
+the structure that fast solvers need.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ class Mesh:
     def __repr__(self) -> str:
         blocks = ", ".join("tree" if isinstance(block, TreeBlock) else "grid" for block in self.blocks) or "none"
         return (
-            f"<Mesh: {self.n} nodes, {self.n_junctions} junctions, {len(self.edges)} edges, volume {self.volume.sum():.6g} um3, "
-            f"membrane {self.membrane_area.sum():.6g} um2, blocks: {blocks}>"
+            f"<Mesh: {self.n} nodes, {self.n_junctions} junctions, {len(self.edges)} edges, "
+            f"volume {self.volume.sum():.6g} um3, membrane {self.membrane_area.sum():.6g} um2, blocks: {blocks}>"
         )
 
 

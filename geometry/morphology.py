@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ class Morphology:
         put(self, "length", self.arc[self.point_offset[1:] - 1])
         if np.any(self.length <= 0):
             name = self.names[int(np.argmin(self.length))]
-            raise GeometryError(f"Section {name!r} has no length: all its points coincide. Give it at least two distinct points.")
+            raise GeometryError(f"Section {name!r} has no length: all its points coincide. Give it two distinct points.")
         put(self, "path_distance", _path_distances(self))
         for array in (self.points, self.point_offset, self.parent, self.parent_x, self.arc, self.length, self.path_distance):
             array.setflags(write=False)
@@ -254,7 +255,7 @@ def _parents_first(specs: list[SectionSpec]) -> list[SectionSpec]:
     by_name: dict[str, SectionSpec] = {}
     for spec in specs:
         if spec.name in by_name:
-            raise GeometryError(f"Two sections are named {spec.name!r}. Names are unique; number them, such as dend[0], dend[1].")
+            raise GeometryError(f"Two sections are named {spec.name!r}. Number them, such as dend[0], dend[1].")
         by_name[spec.name] = spec
     placed: dict[str, SectionSpec] = {}
     for spec in specs:
@@ -262,7 +263,8 @@ def _parents_first(specs: list[SectionSpec]) -> list[SectionSpec]:
         at: SectionSpec | None = spec
         while at is not None and at.name not in placed:
             if at.name in chain:
-                raise GeometryError(f"These sections form a loop of parents: {' -> '.join([*chain, at.name])}. Make one a root.")
+                loop = " -> ".join([*chain, at.name])
+                raise GeometryError(f"These sections form a loop of parents: {loop}. Make one of them a root.")
             chain[at.name] = at
             if at.parent is not None and at.parent not in by_name:
                 raise GeometryError(f"Section {at.name!r} has the parent {at.parent!r}, which is not among the sections given.")
@@ -299,7 +301,7 @@ def _check_arrays(m: Morphology) -> None:
 def _check_names(m: Morphology) -> None:
     if len(m._index) != len(m.names):
         twice = next(name for i, name in enumerate(m.names) if m._index[name] != i)
-        raise GeometryError(f"Two sections are named {twice!r}. Names are unique; number them, such as dend[0], dend[1].")
+        raise GeometryError(f"Two sections are named {twice!r}. Number them, such as dend[0], dend[1].")
     for name, kind in zip(m.names, m.kinds, strict=True):
         if not re.fullmatch(r"soma|axon|basal|apical|dendrite|custom\d+", kind):
             raise GeometryError(
@@ -320,7 +322,7 @@ def _arc_lengths(points: FloatArray, offset: IntArray) -> FloatArray:
     step = np.zeros(len(points))
     step[1:] = np.linalg.norm(np.diff(points[:, :3], axis=0), axis=1)
     arc = np.empty(len(points))
-    for start, stop in zip(offset[:-1], offset[1:], strict=True):
+    for start, stop in pairwise(offset):
         # summed section by section: one running sum over the cell would lose digits to subtraction
         step[start] = 0.0
         np.cumsum(step[start:stop], out=arc[start:stop])

@@ -45,11 +45,13 @@ class Pieces:
 
     def over_halves(self, values: FloatArray) -> FloatArray:
         """Sums of `values (n_pieces,)` over each half-segment, shape (n_segments, 2)."""
-        return np.bincount(self.half, weights=values, minlength=self.n_halves).reshape(-1, 2)
+        sums: FloatArray = np.bincount(self.half, weights=values, minlength=self.n_halves).astype(np.float64, copy=False)
+        return sums.reshape(-1, 2)
 
     def over_segments(self, values: FloatArray) -> FloatArray:
         """Sums of `values (n_pieces,)` over each segment, shape (n_segments,)."""
-        return np.bincount(self.half >> 1, weights=values, minlength=self.n_halves // 2)
+        sums = np.bincount(self.half >> 1, weights=values, minlength=self.n_halves // 2)
+        return sums.astype(np.float64, copy=False)
 
     def volumes(self) -> FloatArray:
         """Volume of each piece: `pi h (d0^2 + d0 d1 + d1^2) / 12`, um3."""
@@ -99,7 +101,8 @@ def cut(morphology: Morphology, counts: IntArray) -> Pieces:
     of_point = np.repeat(np.arange(morphology.n_sections), n_points)
     t_point = morphology.arc / morphology.length[of_point] * n_halves[of_point]
     of_border = np.repeat(np.arange(morphology.n_sections), n_halves - 1)
-    t_border = 1.0 + np.arange(of_border.size) - (first_half[:-1] - np.arange(morphology.n_sections))[of_border]
+    before = first_half[:-1] - np.arange(morphology.n_sections)  # borders in the sections before
+    t_border = (1 + np.arange(of_border.size) - before[of_border]).astype(np.float64)
     section, t, diam = _merged(morphology, of_point, t_point, of_border, t_border)
     keep = section[1:] == section[:-1]
     left, right = t[:-1][keep], t[1:][keep]

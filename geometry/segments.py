@@ -182,7 +182,8 @@ def _counts(morphology: Morphology, rule: Rule) -> IntArray:
             "a dict by section name, or a function of a section."
         )
     if counts.min() < 1:
-        raise GeometryError(f"Section {morphology.names[int(np.argmin(counts))]!r} got {counts.min()} segments; at least 1 is needed.")
+        name = morphology.names[int(np.argmin(counts))]
+        raise GeometryError(f"Section {name!r} got {counts.min()} segments; at least 1 is needed.")
     return counts
 
 

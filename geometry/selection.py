@@ -74,8 +74,9 @@ class Selection:
     def _joined(self, other: Selection, how: str) -> Selection:
         if other.morphology is not self.morphology:
             raise GeometryError(f"Selections of two different morphologies cannot be combined with {how}.")
-        join = {"|": np.union1d, "&": np.intersect1d, "-": np.setdiff1d}[how]
-        return Selection(self.morphology, join(self.sections, other.sections))
+        a, b = set(self.sections.tolist()), set(other.sections.tolist())
+        joined = a | b if how == "|" else a & b if how == "&" else a - b
+        return Selection(self.morphology, np.array(sorted(joined), dtype=np.int64))
 
     def __or__(self, other: object) -> Selection:
         return self._joined(other, "|") if isinstance(other, Selection) else NotImplemented

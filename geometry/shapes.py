@@ -93,9 +93,11 @@ class _Area(Shape):
 
     @property
     def is_area(self) -> bool:
+        """True: amounts are per area."""
         return True
 
     def volumes(self, segments: Segments, index: IntArray) -> FloatArray:
+        """Zeros."""
         return np.zeros(len(index))
 
 
@@ -106,6 +108,7 @@ class _Volume(Shape):
 
     @property
     def is_area(self) -> bool:
+        """False: amounts are per volume."""
         return False
 
     @property
@@ -115,15 +118,19 @@ class _Volume(Shape):
 
     @property
     def on_cell_surface(self) -> bool:
+        """Whether some of the plasma membrane is touched."""
         return self.factors[1] > 0
 
     def volumes(self, segments: Segments, index: IntArray) -> FloatArray:
+        """Fraction of the volume inside."""
         return self.factors[0] * segments.volume[index]
 
     def membrane_areas(self, segments: Segments, index: IntArray) -> FloatArray:
+        """Fraction of the plasma membrane."""
         return self.factors[1] * segments.area[index]
 
     def half_rho(self, segments: Segments, index: IntArray) -> Halves:
+        """`rho` of the inside over the fraction of the cross-section."""
         return _divided((segments.rho_left[index], segments.rho_right[index]), self.factors[2])
 
 
@@ -133,10 +140,12 @@ class Inside(_Volume):
 
     @property
     def factors(self) -> tuple[float, float, float]:
+        """Everything."""
         return 1.0, 1.0, 1.0
 
     @property
     def voxel_fractions(self) -> tuple[float, float, float]:
+        """The same as `factors`."""
         return self.factors
 
     def __repr__(self) -> str:
@@ -169,11 +178,13 @@ class FractionalVolume(_Volume):
 
     @property
     def factors(self) -> tuple[float, float, float]:
+        """The three fractions given."""
         neighbor = self.volume_fraction if self.neighbor_areas_fraction is None else self.neighbor_areas_fraction
         return float(self.volume_fraction), float(self.surface_fraction), float(neighbor)
 
     @property
     def voxel_fractions(self) -> tuple[float, float, float]:
+        """The same as `factors`."""
         return self.factors
 
 
@@ -205,6 +216,7 @@ class Shell(_Volume):
 
     @property
     def factors(self) -> tuple[float, float, float]:
+        """`hi^2 - lo^2` of volume and cross-section; all of the plasma membrane or nothing."""
         fraction = float(self.hi**2 - self.lo**2)
         return fraction, float(self.lo == 1 or self.hi == 1), fraction
 
@@ -230,19 +242,24 @@ class FixedCrossSection(Shape):
 
     @property
     def is_area(self) -> bool:
+        """False: amounts are per volume."""
         return False
 
     @property
     def on_cell_surface(self) -> bool:
+        """Whether some of the plasma membrane is touched."""
         return self.surface_area > 0
 
     def volumes(self, segments: Segments, index: IntArray) -> FloatArray:
+        """`cross_area length`."""
         return self.cross_area * segments.length[index]
 
     def membrane_areas(self, segments: Segments, index: IntArray) -> FloatArray:
+        """`surface_area length`."""
         return self.surface_area * segments.length[index]
 
     def half_rho(self, segments: Segments, index: IntArray) -> Halves:
+        """`length / (2 cross_area)`."""
         half = 0.5 * segments.length[index] / self.cross_area
         return half, half.copy()
 
@@ -253,16 +270,15 @@ class Membrane(_Area):
 
     @property
     def on_cell_surface(self) -> bool:
+        """True."""
         return True
 
-    @property
-    def voxel_fractions(self) -> tuple[float, float, float] | None:
-        return None
-
     def membrane_areas(self, segments: Segments, index: IntArray) -> FloatArray:
+        """Lateral area of the frusta."""
         return segments.area[index]
 
     def half_rho(self, segments: Segments, index: IntArray) -> Halves:
+        """`integral ds / (pi d)`."""
         return _perimeter_rho(segments, index, np.pi)
 
     def __repr__(self) -> str:
@@ -291,12 +307,15 @@ class FixedPerimeter(_Area):
 
     @property
     def on_cell_surface(self) -> bool:
+        """What was given."""
         return self.on_surface
 
     def membrane_areas(self, segments: Segments, index: IntArray) -> FloatArray:
+        """`perimeter length`."""
         return self.perimeter * segments.length[index]
 
     def half_rho(self, segments: Segments, index: IntArray) -> Halves:
+        """`length / (2 perimeter)`."""
         half = 0.5 * segments.length[index] / self.perimeter
         return half, half.copy()
 
@@ -325,12 +344,15 @@ class DistributedBoundary(_Area):
 
     @property
     def voxel_fractions(self) -> tuple[float, float, float]:
+        """Area per volume, nothing of the plasma membrane, perimeter per cross-section."""
         return float(self.area_per_vol), 0.0, float(self.perim_per_area)
 
     def membrane_areas(self, segments: Segments, index: IntArray) -> FloatArray:
+        """`area_per_vol volume`."""
         return self.area_per_vol * segments.volume[index]
 
     def half_rho(self, segments: Segments, index: IntArray) -> Halves:
+        """`rho` of the inside over `perim_per_area`."""
         return _divided((segments.rho_left[index], segments.rho_right[index]), float(self.perim_per_area))
 
 
@@ -355,7 +377,7 @@ class ScalableBorder(_Area):
 
     def __init__(self, scale: float | None = None, diam_scale: float | None = None, on_cell_surface: bool = False) -> None:
         if scale is not None and diam_scale is not None:
-            raise GeometryError(f"ScalableBorder takes scale or diam_scale, not both; got scale={scale}, diam_scale={diam_scale}.")
+            raise GeometryError(f"ScalableBorder takes scale or diam_scale, not both; got {scale} and {diam_scale}.")
         object.__setattr__(self, "scale", scale)
         object.__setattr__(self, "diam_scale", diam_scale)
         object.__setattr__(self, "on_surface", bool(on_cell_surface))
@@ -365,6 +387,7 @@ class ScalableBorder(_Area):
 
     @property
     def on_cell_surface(self) -> bool:
+        """What was given."""
         return self.on_surface
 
     @property
@@ -372,10 +395,12 @@ class ScalableBorder(_Area):
         return np.pi if self.scale is None else float(self.scale), 1.0 if self.diam_scale is None else float(self.diam_scale)
 
     def membrane_areas(self, segments: Segments, index: IntArray) -> FloatArray:
+        """`scale` times mean diameter times slant length of each frustum, its diameters scaled first."""
         pieces = segments.pieces
         return pieces.over_segments(pieces.lateral_areas(*self._factors))[index]
 
     def half_rho(self, segments: Segments, index: IntArray) -> Halves:
+        """`integral ds / (scale diam_scale d)`."""
         scale, diam_scale = self._factors
         return _perimeter_rho(segments, index, scale * diam_scale)
 
@@ -403,7 +428,7 @@ class MultipleGeometry(Shape):
         shapes = (geos,) if isinstance(geos, Shape) else tuple(geos or ())
         places = (None,) * len(shapes[:1]) if secs is None else tuple(tuple(s) if isinstance(s, list) else s for s in secs)
         if not shapes or len(places) != len(shapes):
-            raise GeometryError(f"MultipleGeometry needs one shape for each entry of secs; got {len(places)} and {len(shapes)}.")
+            raise GeometryError(f"MultipleGeometry needs one shape for each of {len(places)} places; got {len(shapes)}.")
         if len({shape.is_area for shape in shapes}) > 1:
             raise GeometryError(f"MultipleGeometry needs shapes that are all volumes or all areas; got {shapes}.")
         object.__setattr__(self, "secs", places)
@@ -411,10 +436,12 @@ class MultipleGeometry(Shape):
 
     @property
     def is_area(self) -> bool:
+        """What all of its shapes are."""
         return self.geos[0].is_area
 
     @property
     def on_cell_surface(self) -> bool:
+        """Whether one of its shapes is on the surface."""
         return any(shape.on_cell_surface for shape in self.geos)
 
     def _chosen(self, segments: Segments, index: IntArray) -> IntArray:
@@ -435,12 +462,15 @@ class MultipleGeometry(Shape):
         return chosen
 
     def volumes(self, segments: Segments, index: IntArray) -> FloatArray:
+        """Of each segment by the shape of its section."""
         return self._spread(segments, index, lambda shape, part: (shape.volumes(segments, part),))[0]
 
     def membrane_areas(self, segments: Segments, index: IntArray) -> FloatArray:
+        """Of each segment by the shape of its section."""
         return self._spread(segments, index, lambda shape, part: (shape.membrane_areas(segments, part),))[0]
 
     def half_rho(self, segments: Segments, index: IntArray) -> Halves:
+        """Of each segment by the shape of its section."""
         left, right = self._spread(segments, index, lambda shape, part: shape.half_rho(segments, part))
         return left, right
 

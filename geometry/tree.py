@@ -4,9 +4,9 @@ In: `Segments`, the sections of a region and a shape. Out: a `Mesh` with one `Tr
 
 Every section has two ends. Ends that meet in space share a *point*; the number of sections of the region that meet at a point
 decides: two are joined in series through their two half-segments, three or more meet in a junction node without volume. A
-section that starts in the middle of another is tied to the middle of that segment through its own first half only, as in NEURON.
-Sections outside the region do not conduct, but two sections of the region that touch at an end of a section outside it still
-touch each other.
+section that starts between the ends of another is tied to the middle of that segment through its own first half only, as in
+NEURON. Sections outside the region do not conduct, but two sections of the region that touch at an end of a section outside it
+still touch each other.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def region_mesh(segments: Segments, sections: SectionsLike = None, shape: Shape 
 
     Notes
     -----
-    `kappa` of an edge is 1 over the summed `half_rho` of the halves between the two nodes. `distance` is the arc length of these
+    """Build the mesh of a region: one node per segment, junction nodes where three or more sections meet.
     halves and `face_area = kappa distance`.
     """
     morphology = segments.morphology
@@ -82,11 +82,7 @@ def region_mesh(segments: Segments, sections: SectionsLike = None, shape: Shape 
     chain = _within_sections(n, first, left, right, half_length)
     ends, ties = _joined_ends(segments, chosen, first, last, left, right, half_length)
     joints, n_junctions = _at_points(n, ends)
-    child, parent, rho, length = (
-        np.concatenate([getattr(links, name) for links in (chain, ties, joints)]) for name in ("child", "parent", "rho", "length")
-    )
-    conducting = np.isfinite(rho)
-    child, parent, rho, length = child[conducting], parent[conducting], rho[conducting], length[conducting]
+    child, parent, rho, length = _conducting(chain, ties, joints)
     return Mesh(
         volume=shape.volumes(segments, owner),
         membrane_area=shape.membrane_areas(segments, owner),
@@ -98,6 +94,16 @@ def region_mesh(segments: Segments, sections: SectionsLike = None, shape: Shape 
         n_junctions=n_junctions,
         blocks=(_tree_block(n, n_junctions, child, parent, 1 / rho),),
     )
+
+
+def _conducting(*links: _Links) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Child, parent, rho and length of all links that let something pass."""
+    child = np.concatenate([link.child for link in links])
+    parent = np.concatenate([link.parent for link in links])
+    rho = np.concatenate([link.rho for link in links])
+    length = np.concatenate([link.length for link in links])
+    open_ = np.isfinite(rho)
+    return child[open_], parent[open_], rho[open_], length[open_]
 
 
 def _first_and_last(segments: Segments, chosen: IntArray) -> tuple[IntArray, IntArray]:
