@@ -69,7 +69,7 @@ def region_mesh(segments: Segments, sections: SectionsLike = None, shape: Shape 
 
     Notes
     -----
-    """Build the mesh of a region: one node per segment, junction nodes where three or more sections meet.
+    `kappa` of an edge is 1 over the summed `half_rho` of the halves between the two nodes. `distance` is the arc length of these
     halves and `face_area = kappa distance`.
     """
     morphology = segments.morphology

@@ -1,0 +1,1 @@
+def load_asc(path): raise NotImplementedError
