@@ -5,3 +5,26 @@ only.
 """
 
 from __future__ import annotations
+
+from cable.clamps import IClamp, SEClamp, VClamp
+from cable.errors import CableError, ClampError, EventError
+from cable.events import Detector, EventQueue, NetCon, SpikeSource
+from cable.hines import HinesPlan, plan_elimination
+from cable.operator import CableOperator, build_operator
+
+__all__ = [
+    "CableError",
+    "CableOperator",
+    "ClampError",
+    "Detector",
+    "EventError",
+    "EventQueue",
+    "HinesPlan",
+    "IClamp",
+    "NetCon",
+    "SEClamp",
+    "SpikeSource",
+    "VClamp",
+    "build_operator",
+    "plan_elimination",
+]
