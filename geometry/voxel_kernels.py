@@ -1,0 +1,328 @@
+"""Compiled passes of the voxelisation: find blocks of voxels, classify voxels, measure cut voxels, lay out the result.
+
+In: the table of primitives of `geometry.frustum.pack` and the grid. Out: plain arrays that `geometry.voxelize` makes a
+`VoxelGrid` of. Space is visited in blocks of 8 x 8 x 8 voxels that a primitive reaches, so empty space costs nothing; threads
+share the blocks.
+"""
+
+from __future__ import annotations
+
+from math import floor, sqrt
+
+import numpy as np
+from numba import njit, prange
+
+from geometry.frustum import BALL, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, distance_to
+from geometry.voxel_rays import face_area, gradient, surface_samples, voxel_volume
+
+__all__ = ["BLOCK", "bin_blocks", "classify", "count_rows", "fill", "gather_faces", "list_cut", "measure"]
+
+BLOCK = 8
+CELLS = BLOCK**3
+OUTSIDE, FULL, CUT = 0, 1, 2
+
+
+@njit(cache=True, error_model="numpy")
+def _reach(row, kind):  # type: ignore[no-untyped-def]
+    radius = row[RADIUS]
+    return max(radius, radius + row[SLOPE] * row[LENGTH]) if kind == FRUSTUM else radius
+
+
+@njit(cache=True, error_model="numpy")
+def _range(row, kind, axis, low, high, d, origin, size):  # type: ignore[no-untyped-def]
+    """First and last block along `d` that the part of a primitive with coordinates low..high along `axis` can reach."""
+    reach = _reach(row, kind)
+    s0, s1 = 0.0, row[LENGTH]
+    rate = row[3 + axis]
+    if kind == FRUSTUM and abs(rate) > 1e-9:
+        t0, t1 = (low - reach - row[axis]) / rate, (high + reach - row[axis]) / rate
+        s0, s1 = max(s0, min(t0, t1)), min(s1, max(t0, t1))
+        if s0 > s1:
+            return 0, -1
+    if kind != FRUSTUM:
+        s0 = s1 = 0.0
+    first, last = row[d] + s0 * row[3 + d], row[d] + s1 * row[3 + d]
+    lowest, highest = min(first, last) - reach, max(first, last) + reach
+    return int(floor((lowest - origin[d]) / size[d])), int(floor((highest - origin[d]) / size[d]))
+
+
+@njit(cache=True, error_model="numpy")
+def bin_blocks(table, kind, origin, dx, lowest, shape, keys, prims):  # type: ignore[no-untyped-def]
+    """Pairs of blocks and the primitives that reach into them; returns their number, and writes only what fits.
+
+    The key of block (i, j, k) is its place in C order in a box of `shape` blocks that starts at block `lowest`.
+    """
+    size = dx * BLOCK
+    far = 0.5 * sqrt(size[0] ** 2 + size[1] ** 2 + size[2] ** 2) * (1 + 1e-9)
+    n = 0
+    for p in range(len(kind)):
+        row = table[p]
+        a = 0
+        if kind[p] == FRUSTUM:
+            for d in range(1, 3):
+                if abs(row[3 + d]) > abs(row[3 + a]):
+                    a = d
+        b, c = (a + 1) % 3, (a + 2) % 3
+        block = np.empty(3, np.int64)
+        i0, i1 = _range(row, kind[p], a, -1e300, 1e300, a, origin, size)
+        for i in range(i0, i1 + 1):
+            low = origin[a] + i * size[a]
+            j0, j1 = _range(row, kind[p], a, low, low + size[a], b, origin, size)
+            k0, k1 = _range(row, kind[p], a, low, low + size[a], c, origin, size)
+            for j in range(j0, j1 + 1):
+                for k in range(k0, k1 + 1):
+                    block[a], block[b], block[c] = i, j, k
+                    x = origin[0] + (block[0] + 0.5) * size[0]
+                    y = origin[1] + (block[1] + 0.5) * size[1]
+                    z = origin[2] + (block[2] + 0.5) * size[2]
+                    if distance_to(table, kind, p, x, y, z) > far:
+                        continue
+                    if n < len(keys):
+                        block -= lowest
+                        keys[n] = (block[0] * shape[1] + block[1]) * shape[2] + block[2]
+                        prims[n] = p
+                    n += 1
+    return n
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def classify(table, kind, owner, origin, dx, corner, first, prims, status, owners):  # type: ignore[no-untyped-def]
+    """State of every voxel of every block: certainly outside, certainly full, or cut; and the segment it belongs to.
+
+    A voxel belongs to the frustum or ball with the smallest signed distance at its middle (the one it lies deepest in); to a
+    joint only where nothing else comes near.
+    """
+    far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
+    for block in prange(len(corner)):
+        begin, end = first[block], first[block + 1]
+        for cell in range(CELLS):
+            x = origin[0] + (corner[block, 0] + cell // 64 + 0.5) * dx[0]
+            y = origin[1] + (corner[block, 1] + cell // 8 % 8 + 0.5) * dx[1]
+            z = origin[2] + (corner[block, 2] + cell % 8 + 0.5) * dx[2]
+            best, joint, own, joint_own = far, far, -1, -1
+            for i in range(begin, end):
+                p = prims[i]
+                d = distance_to(table, kind, p, x, y, z)
+                if kind[p] == LUNE:
+                    if d < joint:
+                        joint, joint_own = d, owner[p]
+                elif d < best:
+                    best, own = d, owner[p]
+            nearest = min(best, joint)
+            status[block, cell] = OUTSIDE if nearest >= far else (FULL if nearest <= -far else CUT)
+            owners[block, cell] = own if own >= 0 else joint_own
+
+
+@njit(cache=True)
+def list_cut(status, number):  # type: ignore[no-untyped-def]
+    """Number the cut voxels; returns their blocks and their cells in the block."""
+    n = 0
+    for block in range(len(status)):
+        for cell in range(CELLS):
+            number[block, cell] = -1
+            if status[block, cell] == CUT:
+                number[block, cell] = n
+                n += 1
+    blocks, cells = np.empty(n, np.int32), np.empty(n, np.int32)
+    for block in range(len(status)):
+        for cell in range(CELLS):
+            if number[block, cell] >= 0:
+                blocks[number[block, cell]], cells[number[block, cell]] = block, cell
+    return blocks, cells
+
+
+@njit(cache=True)
+def step(block, cell, face, beside):  # type: ignore[no-untyped-def]
+    """Block and cell on the other side of a face (0..5: -x, +x, -y, +y, -z, +z); block -1 if there is none."""
+    stride = 64 if face < 2 else (8 if face < 4 else 1)
+    at = cell // stride % 8
+    if face % 2 == 0:
+        return (block, cell - stride) if at > 0 else (beside[block, face], cell + 7 * stride)
+    return (block, cell + stride) if at < 7 else (beside[block, face], cell - 7 * stride)
+
+
+@njit(cache=True)
+def _order_axes(normal, dx, axes):  # type: ignore[no-untyped-def]
+    """Axes by how much of the normal lies along them, least first."""
+    for d in range(3):
+        axes[d] = d
+    for i in range(2):
+        for j in range(2 - i):
+            if abs(normal[axes[j]]) * dx[axes[j]] > abs(normal[axes[j + 1]]) * dx[axes[j + 1]]:
+                axes[j], axes[j + 1] = axes[j + 1], axes[j]
+
+
+@njit(cache=True, error_model="numpy")
+def _find_near(table, kind, prims, begin, end, centre, dx, near):  # type: ignore[no-untyped-def]
+    """Primitives that reach into a voxel, how many, the one that bounds it, and whether its surface may have folds."""
+    far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
+    count, nearest, best = 0, -1, far
+    for i in range(begin, end):
+        p = prims[i]
+        d = distance_to(table, kind, p, centre[0], centre[1], centre[2])
+        if d < far:
+            near[count] = p
+            count += 1
+            if d < best:
+                best, nearest = d, p
+    fine = count > 1
+    if count == 1 and kind[nearest] != BALL:
+        row = table[nearest]
+        s, half = 0.0, 0.0
+        for d in range(3):
+            s += (centre[d] - row[d]) * row[3 + d]
+            half += 0.5 * abs(row[3 + d]) * dx[d]
+        fine = kind[nearest] == LUNE or s < half or s > row[LENGTH] - half
+    if count > 0:
+        fine = fine or _reach(table[nearest], kind[nearest]) < max(dx[0], dx[1], dx[2])
+    return count, nearest, fine
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def measure(table, kind, open_end, origin, dx, corner, first, prims, beside, status, blocks, cells, low_face, volume, sums, end):  # type: ignore[no-untyped-def]
+    """Measure every cut voxel: fraction inside of its three lower faces and of its volume, samples of its surface.
+
+    A face is measured by the voxel above it alone, and only if the voxel below is cut too, so both sides agree to the last bit.
+    """
+    chunk = 64
+    most = 1
+    for block in range(len(corner)):
+        most = max(most, first[block + 1] - first[block])
+    for part_of_work in prange((len(blocks) + chunk - 1) // chunk):
+        near, axes = np.empty(most, np.int64), np.empty(3, np.int64)
+        cuts, start, stop, part = np.empty(2 * most + 4), np.empty(most), np.empty(most), np.empty((most, 4), np.int64)
+        low, centre, x, normal = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        for v in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(blocks))):
+            block, cell = blocks[v], cells[v]
+            low[0] = origin[0] + (corner[block, 0] + cell // 64) * dx[0]
+            low[1] = origin[1] + (corner[block, 1] + cell // 8 % 8) * dx[1]
+            low[2] = origin[2] + (corner[block, 2] + cell % 8) * dx[2]
+            for d in range(3):
+                centre[d] = low[d] + 0.5 * dx[d]
+            count, nearest, fine = _find_near(table, kind, prims, first[block], first[block + 1], centre, dx, near)
+            gradient(table, kind, nearest, centre, normal)
+            _order_axes(normal, dx, axes)
+            for d in range(3):
+                other, at = step(block, cell, 2 * d, beside)
+                state = OUTSIDE if other < 0 else status[other, at]
+                if state == CUT:
+                    b, c = (axes[0] if axes[0] != d else axes[1]), (axes[2] if axes[2] != d else axes[1])
+                    x[d] = low[d]
+                    low_face[v, d] = face_area(table, kind, near, count, b, c, x, low, dx, fine, cuts, start, stop, part)
+                else:
+                    low_face[v, d] = 1.0 if state == FULL else 0.0
+            a, b, c = axes[0], axes[1], axes[2]
+            volume[v] = voxel_volume(table, kind, near, count, a, b, c, x, low, dx, fine, cuts, start, stop, part)
+            if volume[v] > 1 - 1e-12:
+                volume[v] = 1.0
+            m = 4 if fine else 2
+            end[v] = surface_samples(table, kind, open_end, near, count, m, x, low, dx, start, stop, part, normal, sums[v])
+
+
+@njit(cache=True, error_model="numpy")
+def gather_faces(beside, status, number, blocks, cells, dx, low_face, sums, face, vector, area, end_area):  # type: ignore[no-untyped-def]
+    """All six faces of the cut voxels, and their surface: the vector from closure, the area from vector and samples.
+
+    The vector area is minus the sum of the faces, exact for the reconstruction; the samples say by how much the surface is
+    longer than its vector (by curvature and folds). Where sheets face each other the samples alone count.
+    """
+    for v in range(len(blocks)):
+        total, sampled = 0.0, 0.0
+        for d in range(3):
+            other, at = step(blocks[v], cells[v], 2 * d + 1, beside)
+            state = OUTSIDE if other < 0 else status[other, at]
+            face[v, 2 * d] = low_face[v, d]
+            face[v, 2 * d + 1] = low_face[number[other, at], d] if state == CUT else (1.0 if state == FULL else 0.0)
+            vector[v, d] = (face[v, 2 * d] - face[v, 2 * d + 1]) * dx[(d + 1) % 3] * dx[(d + 2) % 3]
+            total += vector[v, d] ** 2
+            sampled += sums[v, 1 + d] ** 2
+        total, sampled = sqrt(total), sqrt(sampled)
+        area[v] = total * (sums[v, 0] / sampled) if sampled > 0.5 * sums[v, 0] else max(sums[v, 0], total)
+        end_area[v] = area[v] * sums[v, 4] / sums[v, 0] if sums[v, 4] > 0 else 0.0
+
+
+@njit(cache=True)
+def count_rows(status, number, keep, mask):  # type: ignore[no-untyped-def]
+    """Bits of the active voxels along z in each row of each block."""
+    for block in range(len(status)):
+        for row in range(64):
+            bits = 0
+            for k in range(8):
+                state = status[block, 8 * row + k]
+                if state == FULL or (state == CUT and keep[number[block, 8 * row + k]]):
+                    bits |= 1 << k
+            mask[block, row] = bits
+
+
+@njit(cache=True)
+def _bits(value):  # type: ignore[no-untyped-def]
+    n = 0
+    while value:
+        value &= value - 1
+        n += 1
+    return n
+
+
+@njit(cache=True)
+def number_rows(corner, mask, begin):  # type: ignore[no-untyped-def]
+    """Number of the first active voxel of each row, voxels counted in C order of (i, j, k); returns their number.
+
+    Blocks are sorted in C order, so those that share a plane of blocks, and those that share a column, are consecutive.
+    """
+    n, plane = 0, 0
+    while plane < len(corner):
+        past = plane
+        while past < len(corner) and corner[past, 0] == corner[plane, 0]:
+            past += 1
+        for i in range(8):
+            column = plane
+            while column < past:
+                after = column
+                while after < past and corner[after, 1] == corner[column, 1]:
+                    after += 1
+                for j in range(8):
+                    for block in range(column, after):
+                        begin[block, 8 * i + j] = n
+                        n += _bits(mask[block, 8 * i + j])
+                column = after
+        plane = past
+    return n
+
+
+@njit(cache=True)
+def voxel_number(mask, begin, block, cell):  # type: ignore[no-untyped-def]
+    """Number of an active voxel, or -1."""
+    if block < 0:
+        return -1
+    bits, k = mask[block, cell // 8], cell % 8
+    return begin[block, cell // 8] + _bits(bits & ((1 << k) - 1)) if bits >> k & 1 else -1
+
+
+@njit(cache=True, parallel=True)
+def fill(corner, beside, mask, begin, status, number, owners, cut_face, cut_volume, cut_vector, cut_area, cut_end, end_of,  # type: ignore[no-untyped-def]
+         unit, ijk, volume, face, neighbor, vector, area, end_area, end_number, owner):  # fmt: skip
+    """Write the active voxels, in C order."""
+    for lane in prange(len(corner)):
+        block = np.int64(lane)  # the index of a prange is unsigned, and mixed with signed ones becomes a float
+        for cell in range(CELLS):
+            n = voxel_number(mask, begin, block, cell)
+            if n < 0:
+                continue
+            ijk[n, 0] = corner[block, 0] + cell // 64
+            ijk[n, 1] = corner[block, 1] + cell // 8 % 8
+            ijk[n, 2] = corner[block, 2] + cell % 8
+            owner[n] = owners[block, cell]
+            for f in range(6):
+                other, at = step(block, cell, f, beside)
+                neighbor[n, f] = voxel_number(mask, begin, other, at)
+            v = number[block, cell]
+            if status[block, cell] == FULL:
+                volume[n], area[n], end_area[n], end_number[n] = unit, 0.0, 0.0, -1
+                face[n, :] = 1.0
+                vector[n, :] = 0.0
+            else:
+                volume[n], area[n], end_area[n], end_number[n] = unit * cut_volume[v], cut_area[v], cut_end[v], end_of[v]
+                for f in range(6):
+                    face[n, f] = cut_face[v, f]
+                for d in range(3):
+                    vector[n, d] = cut_vector[v, d]

@@ -1,0 +1,372 @@
+"""Voxelisation: a solid cut into the voxels of a regular grid, with partial volumes, open faces and membranes.
+
+In: a `Solid` (or segments and a selection of sections) and the voxel edges. Out: `VoxelGrid`, and from it a `Mesh`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from geometry.errors import GeometryError
+from geometry.frustum import Solid, pack, solid_of
+from geometry.mesh import GridBlock, Mesh
+from geometry.segments import Segments
+from geometry.selection import SectionsLike, section_indices
+from geometry.voxel_kernels import (
+    BLOCK,
+    bin_blocks,
+    classify,
+    count_rows,
+    fill,
+    gather_faces,
+    list_cut,
+    measure,
+    number_rows,
+)
+from geometry.voxel_merge import KEEP, decide, merge
+
+__all__ = ["VoxelGrid", "VoxelWarning", "voxel_mesh", "voxelize", "voxelize_sections"]
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+
+MOST_IN_MASK = 1 << 28  # voxels in the box of a grid block: a mask of a quarter of a gigabyte
+
+
+class VoxelWarning(UserWarning):
+    """A voxelisation that works, and may not be what was meant."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VoxelGrid:
+    """The voxels of a regular grid that a solid reaches into, numbered in C order of (i, j, k).
+
+    Faces are ordered -x, +x, -y, +y, -z, +z. For every voxel the vectors of its open faces, its membrane and its open ends sum to
+    zero, to round-off.
+
+    Attributes
+    ----------
+    origin : ndarray, shape (3,), um
+        Corner of voxel (0, 0, 0). Grids with the same origin and edges share their faces.
+    dx : ndarray, shape (3,), um
+        Edges of a voxel.
+    ijk : ndarray of int32, shape (n, 3)
+        Place of each voxel in the grid; may be negative.
+    volume : ndarray, shape (n,), um3
+        Volume inside the solid.
+    aperture : ndarray, shape (n, 6)
+        Open fraction of each face. It may exceed 1 by a little where slivers were merged.
+    neighbor : ndarray of int32, shape (n, 6)
+        Number of the voxel behind each face, or -1.
+    membrane_area : ndarray, shape (n,), um2
+        Area of the surface in the voxel, open ends not counted.
+    surface_vector : ndarray, shape (n, 3), um2
+        Outward vector area of the whole surface in the voxel, open ends included: minus the sum of its faces.
+    owner : ndarray of int, shape (n,)
+        Segment of each voxel: that of the frustum in which its middle lies deepest.
+    end_voxel, end_number : ndarray of int, shape (e,)
+        Voxels at open ends, and the number of the end (see `Solid.open_end`).
+    end_area : ndarray, shape (e,), um2
+        Area of the open end in that voxel.
+    notes : tuple of str
+        What a user should know, such as sections thinner than a voxel.
+    """
+
+    origin: FloatArray
+    dx: FloatArray
+    ijk: np.ndarray[Any, np.dtype[np.int32]]
+    volume: FloatArray
+    aperture: FloatArray
+    neighbor: np.ndarray[Any, np.dtype[np.int32]]
+    membrane_area: FloatArray
+    surface_vector: FloatArray
+    owner: IntArray
+    end_voxel: IntArray
+    end_number: IntArray
+    end_area: FloatArray
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.ijk)
+
+    @property
+    def n(self) -> int:
+        """Number of voxels."""
+        return len(self.ijk)
+
+    @property
+    def position(self) -> FloatArray:
+        """Middle of each voxel, cut or not, shape (n, 3), um."""
+        return self.origin + (self.ijk + 0.5) * self.dx
+
+    @property
+    def face_size(self) -> FloatArray:
+        """Areas of a whole face normal to x, y, z, shape (3,), um2."""
+        return np.prod(self.dx) / self.dx
+
+    @property
+    def fraction(self) -> FloatArray:
+        """Fraction of each voxel inside, shape (n,); slightly above 1 where a sliver was merged."""
+        return self.volume / np.prod(self.dx)
+
+    @property
+    def normal(self) -> FloatArray:
+        """Mean outward unit normal of the surface in each voxel, shape (n, 3); zeros where there is none."""
+        size = np.linalg.norm(self.surface_vector, axis=1, keepdims=True)
+        return np.divide(self.surface_vector, size, out=np.zeros_like(self.surface_vector), where=size > 0)
+
+    @property
+    def lowest(self) -> IntArray:
+        """Smallest i, j, k, shape (3,)."""
+        return self.ijk.min(axis=0).astype(np.int64)
+
+    @property
+    def shape(self) -> IntArray:
+        """Size in voxels of the box around all voxels, shape (3,)."""
+        return self.ijk.max(axis=0).astype(np.int64) - self.lowest + 1
+
+    def edges(self) -> tuple[IntArray, IntArray]:
+        """Pairs of voxels that share an open face, shape (m, 2), and the axis of the face, shape (m,)."""
+        pairs, axes = [], []
+        for d in range(3):
+            low = np.flatnonzero((self.neighbor[:, 2 * d + 1] >= 0) & (self.aperture[:, 2 * d + 1] > 0))
+            pairs.append(np.stack([low, self.neighbor[low, 2 * d + 1]], axis=1).astype(np.int64))
+            axes.append(np.full(len(low), d))
+        return np.concatenate(pairs), np.concatenate(axes)
+
+    def components(self) -> IntArray:
+        """Number of the connected piece each voxel belongs to, shape (n,); 0 is the one with the largest volume."""
+        edges, _ = self.edges()
+        graph = coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(self.n, self.n))
+        _, piece = connected_components(graph, directed=False)
+        order = np.argsort(-np.bincount(piece, weights=self.volume), kind="stable")
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        return rank[piece]
+
+    def __repr__(self) -> str:
+        cut = int(np.count_nonzero(self.membrane_area > 0))
+        return (
+            f"<VoxelGrid: {self.n} voxels of {' x '.join(f'{d:g}' for d in self.dx)} um ({cut} with membrane), volume "
+            f"{self.volume.sum():.6g} um3, membrane {self.membrane_area.sum():.6g} um2>"
+        )
+
+
+def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = None, sliver: float = 0.01) -> VoxelGrid:
+    """Cut a solid into voxels.
+
+    Volumes, faces and areas converge with the second order of `dx` or better; see docs/voxels.md for the method.
+
+    Parameters
+    ----------
+    solid : Solid
+    dx : float or array, shape (3,), um
+        Edge of the voxels, or one for each axis.
+    origin : array, shape (3,), um, optional
+        A corner of the grid, (0, 0, 0) if not given: grids of equal `dx` and `origin` share their faces.
+    sliver : float
+        Voxels with less than this fraction of their volume inside are merged into a neighbour.
+
+    Raises
+    ------
+    GeometryError
+        For an empty solid, or a `dx` that is not positive.
+    """
+    edge = _check_edges(dx)
+    start = np.zeros(3) if origin is None else np.asarray(origin, dtype=np.float64)
+    if start.shape != (3,) or not np.all(np.isfinite(start)):
+        raise GeometryError(f"The origin of the grid is a point x, y, z in um; got {origin!r}.")
+    if not 0 <= sliver <= 0.5:
+        raise GeometryError(f"sliver is the fraction of a voxel below which it is merged, 0 to 0.5; got {sliver!r}.")
+    table, kind, owner, open_end = pack(solid, 1e-9 * float(edge.min()))
+    if not len(kind):
+        raise GeometryError("There is nothing to voxelise: the solid has no frusta and no balls.")
+    corner, beside, first, prims = _blocks(solid, table, kind, start, edge)
+    status = np.empty((len(corner), BLOCK**3), dtype=np.uint8)
+    owners = np.empty(status.shape, dtype=np.int32)
+    classify(table, kind, owner, start, edge, corner, first, prims, status, owners)
+    number = np.empty(status.shape, dtype=np.int32)
+    blocks, cells = list_cut(status, number)
+    n = len(blocks)
+    low_face, fraction, sums, end = np.empty((n, 3)), np.empty(n), np.empty((n, 5)), np.empty(n, dtype=np.int64)
+    measure(
+        table, kind, open_end, start, edge, corner, first, prims, beside, status, blocks, cells, low_face, fraction, sums, end
+    )  # fmt: skip
+    face, vector, area, end_area = np.empty((n, 6)), np.empty((n, 3)), np.empty(n), np.empty(n)
+    gather_faces(beside, status, number, blocks, cells, edge, low_face, sums, face, vector, area, end_area)
+    fate = np.empty(n, dtype=np.int8)
+    decide(beside, status, number, blocks, cells, face, fraction, sliver, fate)
+    mask = np.empty((len(corner), 64), dtype=np.uint8)
+    count_rows(status, number, fate == KEEP, mask)
+    begin = np.empty(mask.shape, dtype=np.int64)
+    size, unit = number_rows(corner, mask, begin), float(np.prod(edge))
+    ijk, neighbor = np.empty((size, 3), dtype=np.int32), np.empty((size, 6), dtype=np.int32)
+    volume, aperture, surface, membrane = np.empty(size), np.empty((size, 6)), np.empty((size, 3)), np.empty(size)
+    open_area, open_number, segment = np.empty(size), np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
+    fill(
+        corner, beside, mask, begin, status, number, owners, face, fraction, vector, area, end_area, end,
+        unit, ijk, volume, aperture, neighbor, surface, membrane, open_area, open_number, segment,
+    )  # fmt: skip
+    merge(
+        beside, status, number, blocks, cells, fate, mask, begin, face, fraction, area, end_area, end,
+        edge, unit, volume, aperture, surface, membrane, open_area, open_number,
+    )  # fmt: skip
+    at_end = np.flatnonzero(open_area > 0)
+    return VoxelGrid(
+        start.copy(), edge, ijk, volume, aperture, neighbor, np.maximum(membrane - open_area, 0.0), surface, segment,
+        at_end, open_number[at_end], open_area[at_end],
+    )  # fmt: skip
+
+
+def _check_edges(dx: float | FloatArray) -> FloatArray:
+    edge = np.array(np.broadcast_to(np.asarray(dx, dtype=np.float64), 3)) if np.shape(dx) in ((), (3,)) else np.zeros(3)
+    if not np.all(np.isfinite(edge) & (edge > 0)):
+        raise GeometryError(f"dx is the edge of a voxel in um: one number above zero, or three; got {dx!r}.")
+    return edge
+
+
+def _blocks(
+    solid: Solid, table: FloatArray, kind: IntArray, origin: FloatArray, dx: FloatArray
+) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Lowest voxel of each block, its neighbours, and the primitives that reach into it (`prims[first[b]:first[b + 1]]`)."""
+    box = (solid.bounds() - origin) / (dx * BLOCK)
+    lowest = np.floor(box[0]).astype(np.int64) - 2
+    shape = np.floor(box[1]).astype(np.int64) + 3 - lowest
+    if np.prod(shape.astype(float)) > 2.0**62:
+        raise GeometryError(f"dx = {dx} um is too fine for a cell of {(box[1] - box[0]) * dx * BLOCK} um.")
+    room = 64 * len(kind) + 4096
+    while True:
+        keys, prims = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
+        n = bin_blocks(table, kind, origin, dx, lowest, shape, keys, prims)
+        if n <= room:
+            break
+        room = n
+    order = np.argsort(keys[:n], kind="stable")
+    keys, prims = keys[order], prims[order]
+    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1], [True]]))
+    key = keys[first[:-1]]
+    corner = (np.stack(np.unravel_index(key, tuple(shape)), axis=1) + lowest) * BLOCK
+    beside = np.empty((len(key), 6), dtype=np.int64)
+    for face, stride in enumerate((-shape[1] * shape[2], shape[1] * shape[2], -shape[2], shape[2], -1, 1)):
+        at = np.minimum(np.searchsorted(key, key + stride), len(key) - 1)
+        beside[:, face] = np.where(key[at] == key + stride, at, -1)
+    return corner, beside, first, prims
+
+
+def voxelize_sections(
+    segments: Segments, dx: float | FloatArray, sections: SectionsLike | None = None, origin: FloatArray | None = None
+) -> VoxelGrid:
+    """Cut some sections of a cell into voxels, and check that the result is what the cell was.
+
+    Parameters
+    ----------
+    segments : Segments
+        The segments that will own the voxels.
+    dx : float or array, shape (3,), um
+        Edge of the voxels, or one for each axis.
+    sections : Selection, Section, names or indices, optional
+        All sections if not given. Ends that lead to sections left out are open ends, not membrane.
+    origin : array, shape (3,), um, optional
+        A corner of the grid, (0, 0, 0) if not given.
+
+    Warns
+    -----
+    VoxelWarning
+        If sections are thinner than a voxel, or come apart in space; the same sentences are the `notes` of the result.
+
+    Raises
+    ------
+    GeometryError
+        If no section is selected, or for a `dx` that is not positive.
+    """
+    chosen = section_indices(segments.morphology, segments.morphology.all if sections is None else sections)
+    edge = _check_edges(dx)
+    grid = voxelize(solid_of(segments, chosen), edge, origin)
+    notes = [*_thin_notes(segments, chosen, edge), *_apart_notes(segments, chosen, grid)]
+    for note in notes:
+        warnings.warn(note, VoxelWarning, stacklevel=2)
+    values = {name: getattr(grid, name) for name in grid.__slots__ if name != "notes"}
+    return VoxelGrid(**values, notes=tuple(notes))
+
+
+def _named(segments: Segments, sections: IntArray) -> str:
+    names = [segments.morphology.names[i] for i in sections[:5]]
+    return ", ".join(names) + (f" and {len(sections) - 5} more" if len(sections) > 5 else "")
+
+
+def _thin_notes(segments: Segments, chosen: IntArray, dx: FloatArray) -> list[str]:
+    m = segments.morphology
+    thinnest = np.minimum.reduceat(m.points[:, 3], m.point_offset[:-1])[chosen]
+    thin = chosen[thinnest < dx.max()]
+    if not thin.size:
+        return []
+    return [
+        f"{len(thin)} sections are thinner somewhere (down to {thinnest.min():.3g} um) than a voxel of {dx.max():g} um, so their "
+        f"volume and cross-section are rough there: {_named(segments, thin)}. Use a smaller dx, or keep them one-dimensional."
+    ]
+
+
+def _apart_notes(segments: Segments, chosen: IntArray, grid: VoxelGrid) -> list[str]:
+    m = segments.morphology
+    tree = np.full(m.n_sections, -1)
+    for i in chosen:
+        tree[i] = tree[m.parent[i]] if m.parent[i] >= 0 and tree[m.parent[i]] >= 0 else i
+    piece, section = grid.components(), segments.section[grid.owner]
+    # pieces are numbered by volume, so the smallest number in a tree is its main piece
+    main = np.full(m.n_sections, grid.n)
+    np.minimum.at(main, tree[section], piece)
+    stray = np.unique(section[piece != main[tree[section]]])
+    if not stray.size:
+        return []
+    return [
+        f"Space falls into {piece.max() + 1} pieces that do not touch; apart from their cell are (parts of) "
+        f"{_named(segments, stray)}. Use a smaller dx, or check where these sections start."
+    ]
+
+
+def voxel_mesh(grid: VoxelGrid) -> Mesh:
+    """The finite-volume graph of a voxel grid: faces are open fractions, distances are those of the middles of voxels.
+
+    Concentrations are meant at the middles of whole voxels, cut or not, which makes diffusion second order in space.
+
+    Parameters
+    ----------
+    grid : VoxelGrid
+
+    Returns
+    -------
+    Mesh
+        Nodes are the voxels in the same order. It has a `GridBlock`, unless the box around the cell has more than 2^28 voxels.
+    """
+    edges, axis = grid.edges()
+    lowest, shape = grid.lowest, grid.shape
+    blocks: tuple[GridBlock, ...] = ()
+    if np.prod(shape.astype(float)) <= MOST_IN_MASK:
+        active = np.zeros(tuple(shape), dtype=bool)
+        active[tuple((grid.ijk - lowest).T)] = True
+        nx, ny, nz = (int(n) for n in shape)
+        hx, hy, hz = (float(h) for h in grid.dx)
+        x, y, z = (float(at) for at in grid.origin + lowest * grid.dx)
+        blocks = (GridBlock((nx, ny, nz), (hx, hy, hz), (x, y, z), active),)
+    return Mesh(
+        volume=grid.volume,
+        membrane_area=grid.membrane_area,
+        owner=grid.owner,
+        position=grid.position,
+        edges=edges,
+        face_area=grid.aperture[edges[:, 0], 2 * axis + 1] * grid.face_size[axis],
+        distance=grid.dx[axis],
+        blocks=blocks,
+    )
