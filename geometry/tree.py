@@ -69,8 +69,8 @@ def region_mesh(segments: Segments, sections: SectionsLike = None, shape: Shape 
 
     Notes
     -----
-    `kappa` of an edge is 1 over the summed `half_rho` of the halves between the two nodes. `distance` is the arc length of these
-    halves and `face_area = kappa distance`.
+    `kappa` of an edge is 1 over the summed `half_rho` of the halves between the two nodes. `distance` is the arc length of
+    these halves and `face_area = kappa distance`.
     """
     morphology = segments.morphology
     chosen = section_indices(morphology, morphology.all if sections is None else sections)

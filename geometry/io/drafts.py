@@ -38,6 +38,8 @@ class Draft:
         Whether it is joined logically, across a gap that is no cable.
     line : int
         Line of the file it ends at.
+    rank : int
+        Sections are numbered by increasing rank.
     """
 
     points: list[tuple[float, float, float, float]]
@@ -46,6 +48,7 @@ class Draft:
     parent_x: float = 1.0
     wired: bool = False
     line: int = 0
+    rank: int = 0
     removed: bool = field(default=False, repr=False)
 
     @property
@@ -61,7 +64,7 @@ def sphere(point: tuple[float, float, float, float]) -> list[tuple[float, float,
 
 
 def as_morphology(drafts: list[Draft], notes: list[str], file: str | PathLike[str]) -> Morphology:
-    """Name the sections, drop those without length, and build the morphology.
+    """Name the sections, drop those without length, and build the morphology; parents come first in `drafts`.
 
     Sections of one type are numbered in the order of the file: `soma[0]`, `axon[3]`, `dend[0]` (type 3), `apic[7]` (type 4),
     `dend_6[2]` (type 6).
@@ -71,7 +74,7 @@ def as_morphology(drafts: list[Draft], notes: list[str], file: str | PathLike[st
     FormatError
         If nothing is left.
     """
-    kept = _with_length(drafts, notes)
+    kept = sorted(_with_length(drafts, notes), key=lambda draft: draft.rank)
     if not kept:
         raise FormatError("no section in this file has any length.", file)
     names: dict[int, str] = {}

@@ -135,7 +135,9 @@ def _ordered(samples: list[_Sample], path: str | PathLike[str]) -> _Tree:
         if sample.parent == sample.id:
             raise FormatError(f"sample {sample.id} is its own parent; the parent of a root is -1.", path, sample.line)
         if sample.parent >= 0 and sample.parent not in by_id:
-            raise FormatError(f"sample {sample.id} has the parent {sample.parent}, which is not in the file.", path, sample.line)
+            raise FormatError(
+                f"sample {sample.id} has the parent {sample.parent}, which is not in the file.", path, sample.line
+            )
         children.setdefault(sample.parent, []).append(sample)
     order: dict[int, int] = {}
     stack = children.get(-1, [])[::-1]
@@ -147,7 +149,9 @@ def _ordered(samples: list[_Sample], path: str | PathLike[str]) -> _Tree:
         stack.extend(reversed(children.get(sample.id, [])))
     if len(placed) < len(samples):
         lost = min((s for s in samples if s.id not in order), key=lambda s: s.line)
-        raise FormatError(f"sample {lost.id} is on, or grows from, a loop of parents that never reaches a root.", path, lost.line)
+        raise FormatError(
+            f"sample {lost.id} is on, or grows from, a loop of parents that never reaches a root.", path, lost.line
+        )
     return _Tree(
         samples=tuple(placed),
         parent=tuple(order.get(sample.parent, -1) for sample in placed),
@@ -170,8 +174,8 @@ def _is_ball(tree: _Tree) -> bool:
 def _at_start(tree: _Tree) -> tuple[bool, ...]:
     """Which samples join the first point of the cable of their parent, instead of ending it.
 
-    A cable that is joined to the soma across a gap, or starts a tree, may branch at its very first point; its other branches are
-    then joined to its start, lest it become a section of one point. As in NEURON, the sample right after the root is exempt.
+    A cable that is joined to the soma across a gap, or starts a tree, may branch at its very first point; its other branches
+    are then joined to its start, lest it become a section of one point. As in NEURON, the sample right after the root is exempt.
     """
 
     def joins(i: int) -> bool:
@@ -213,7 +217,8 @@ def _sections(tree: _Tree) -> list[Draft]:
             continue
         last = 0 if first == 0 and _is_ball(tree) else i
         own = [s.point for s in tree.samples[first : last + 1]]
-        draft = Draft(own, tree.samples[first].type, line=sample.line)
+        head = tree.samples[first]
+        draft = Draft(own, head.type, line=sample.line, rank=head.id)
         run = _Run(first, last, draft)
         if tree.parent[first] >= 0:
             _join(tree, run, section_of[tree.parent[first]], at_start[first])
