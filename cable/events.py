@@ -82,7 +82,7 @@ class SpikeSource:
             return self._generated(self.number, until)
         if isnan(until) or until == inf:
             raise EventError("This SpikeSource fires without end (number=None): ask for its spikes until a time.")
-        wanted = 16 + int(max(0.0, until - self.start) / self.interval * 1.25)
+        wanted = 1 + int(max(0.0, until - self.start) / self.interval)
         found = self._generated(wanted, inf)
         while found[-1] <= until:
             # Draws come from the start of one stream, so that a longer train begins with the shorter one.
@@ -91,14 +91,10 @@ class SpikeSource:
         return found[found <= until]
 
     def _generated(self, number: int, until: float) -> np.ndarray:
-        steps = np.full(number, self.interval)
-        if self.noise > 0.0:
-            random = np.random.default_rng(self.seed).standard_exponential(number)
-            steps = self.interval * ((1.0 - self.noise) + self.noise * random)
         # The first spike waits for its random part only, so that without noise it falls on `start`.
-        found = self.start - (1.0 - self.noise) * self.interval + np.cumsum(steps)
-        if self.noise == 0.0:
-            found = self.start + self.interval * np.arange(number)
+        found = self.start + (1.0 - self.noise) * self.interval * np.arange(number)
+        if self.noise > 0.0:
+            found += self.noise * self.interval * np.cumsum(np.random.default_rng(self.seed).standard_exponential(number))
         return found[found <= until]
 
 
@@ -190,12 +186,12 @@ def crossings(
     index : ndarray of int, shape (m,)
         Which of the k fired, in order of time, simultaneous ones by index.
     time : ndarray, shape (m,), ms
-        When, by linear interpolation; `t_old < time <= t_new`.
+        When, by linear interpolation; `t_old <= time <= t_new`.
     """
     old, new, level = np.broadcast_arrays(np.asarray(v_old, float), np.asarray(v_new, float), np.asarray(threshold, float))
     index = np.flatnonzero((old < level) & (new >= level))
     fraction = (level[index] - old[index]) / (new[index] - old[index])
-    time = np.where(fraction >= 1.0, t_new, t_old + fraction * (t_new - t_old))
+    time = t_old + fraction * (t_new - t_old)
     order = np.argsort(time, kind="stable")
     return index[order], time[order]
 

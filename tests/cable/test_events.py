@@ -81,6 +81,13 @@ def test_every_rise_of_a_trace_is_found_once():
         assert sorted(found) == found
 
 
+def test_a_crossing_lies_within_its_step_whatever_round_off_does():
+    rng = np.random.default_rng(0)
+    for t_old, t_new in np.sort(rng.uniform(0, 1, (2000, 2))):
+        time = crossings(t_old, t_new, [0.0, 0.0], [1.0, np.nextafter(1.0, 2)], 1.0)[1]
+        assert np.all((t_old <= time) & (time <= t_new))
+
+
 def test_reaching_the_threshold_fires_at_the_end_of_the_step_and_only_there():
     index, time = crossings(0.1, 0.3, [9.0], [10.0], [10.0])
     assert (index.tolist(), time.tolist()) == ([0], [0.3])
@@ -123,20 +130,20 @@ def test_the_queue_delivers_everything_once_in_order_of_time_target_and_arrival(
     queue, waiting, delivered, pushed, now = EventQueue(), [], [], 0, 0.0
     for _ in range(30):
         for _ in range(rng.integers(0, 6)):
-            event = Event(now + float(rng.integers(0, 8)), int(rng.integers(0, 4)), float(pushed))
+            event = Event(now + float(rng.integers(0, 8)), int(rng.integers(0, 4)), -float(pushed))
             queue.push(*event)
             waiting.append(event)
             pushed += 1
         now += float(rng.integers(0, 3))
         due = queue.pop_until(now)
-        # the weight is the number of the push: ties fall in order of target, then of arrival
-        assert due == sorted(e for e in waiting if e.time <= now)
+        # the weight is minus the number of the push: ties fall in order of target, then of arrival
+        assert due == sorted((e for e in waiting if e.time <= now), key=lambda e: (e.time, e.target, -e.weight))
         waiting = [e for e in waiting if e.time > now]
         delivered += due
         assert len(queue) == len(waiting)
         assert queue.next_time() == min((e.time for e in waiting), default=math.inf)
     delivered += queue.pop_until(math.inf)
-    assert sorted(e.weight for e in delivered) == list(range(pushed))
+    assert sorted(-e.weight for e in delivered) == list(range(pushed))
 
 
 def test_the_order_of_simultaneous_events_does_not_depend_on_who_came_first():
@@ -147,9 +154,10 @@ def test_the_order_of_simultaneous_events_does_not_depend_on_who_came_first():
 
 
 def test_pending_shows_without_taking_and_restores():
-    queue = EventQueue([Event(2.0, 1, 0.1), Event(1.0, 5, 0.2), Event(2.0, 1, 0.05)])
+    queue = EventQueue([Event(2.0, 1, 0.1), Event(1.0, 5, 0.2), Event(2.0, 1, 0.05), Event(1.5, 0, 0.3)])
     saved = queue.pending()
-    assert len(queue) == 3
+    assert [event.time for event in saved] == [1.0, 1.5, 2.0, 2.0]
+    assert len(queue) == 4
     assert EventQueue(saved).pop_until(5.0) == queue.pop_until(5.0) == list(saved)
     assert queue.next_time() == math.inf
 
