@@ -5,7 +5,9 @@ In: morphology files or points. Out: `Mesh`, the one discretised space. Imports 
 
 from __future__ import annotations
 
+from geometry import examples
 from geometry.errors import FormatError, GeometryError
+from geometry.io import load
 from geometry.mesh import GridBlock, Mesh, TreeBlock, check_mesh
 from geometry.morphology import Morphology, cylinder
 from geometry.rules import DLambda, MaxLength, d_lambda, max_length
@@ -51,7 +53,9 @@ __all__ = [
     "check_mesh",
     "cylinder",
     "d_lambda",
+    "examples",
     "inside",
+    "load",
     "max_length",
     "membrane",
     "region_mesh",

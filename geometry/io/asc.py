@@ -4,8 +4,8 @@ In: nested lists of points. Out: a `Morphology` by the rules of NEURON's Import3
 programs.
 
 Contours named CellBody, Cell Body or Soma are somas. Trees whose first point lies inside the box around a soma are joined to
-its middle; trees that start elsewhere, with a note, to the middle of the nearest soma. Markers, spines, texts and other contours are not
-read; `Morphology.notes` counts them.
+its middle; trees that start elsewhere are joined to the middle of the nearest soma, with a note. Markers, spines, texts and
+other contours are not read; `Morphology.notes` counts them.
 """
 
 from __future__ import annotations

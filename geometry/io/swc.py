@@ -175,7 +175,7 @@ def _at_start(tree: _Tree) -> tuple[bool, ...]:
     """Which samples join the first point of the cable of their parent, instead of ending it.
 
     A cable that is joined to the soma across a gap, or starts a tree, may branch at its very first point; its other branches
-    are then joined to its start, lest it become a section of one point. As in NEURON, the sample right after the root is exempt.
+    are then joined to its start, lest it become a section of one point. As in NEURON, the sample after the root is exempt.
     """
 
     def joins(i: int) -> bool:
