@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import sympy
-from cable import IClamp, NetCon, SEClamp, SpikeSource, VClamp
+from cable import Detector, IClamp, NetCon, SEClamp, VClamp
 from geometry import Location, Morphology, Selection, d_lambda
 
 from rxd.declare.ions import Ion, make_ion
@@ -59,6 +59,7 @@ class Model:
         self.clamps: list[Any] = []
         self.point_processes: list[PointProcess] = []
         self.connections: list[NetCon] = []
+        self.detectors: list[Detector] = []
         self.ions: dict[str, Ion] = {}
         self.set(morphology.all, Ra=Ra, cm=cm, v_init=v_init)
 
@@ -130,6 +131,9 @@ class Model:
             _append_once(self.clamps, thing)
         elif isinstance(thing, NetCon):
             self._add_connection(thing)
+        elif isinstance(thing, Detector):
+            self._own_location(thing.location, "Detector")
+            _append_once(self.detectors, thing)
         elif isinstance(thing, Mechanism):
             message = f"Say where '{thing.name}' goes: model.insert(mechanism, on=cell.soma)."
             raise DeclarationError(message)
@@ -180,11 +184,8 @@ class Model:
         if not connection.target.mechanism.on_event:
             message = f"'{connection.target.mechanism.name}' takes no events; connect to a synapse such as rxd.library.exp_syn()."
             raise DeclarationError(message)
-        if isinstance(connection.source, Location):
-            self._own_location(connection.source, "source of NetCon")
-        elif not isinstance(connection.source, SpikeSource):
-            message = f"NetCon's source is a location or a SpikeSource; got {connection.source!r}."
-            raise DeclarationError(message)
+        if connection.detector is not None:
+            self._own_location(connection.detector.location, "source of NetCon")
         self._add(connection.target)
         _append_once(self.connections, connection)
 

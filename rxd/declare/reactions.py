@@ -50,12 +50,8 @@ class Reaction:
         return f"reaction {side_text(self.lhs)} <-> {side_text(self.rhs)}"
 
     def rate(self) -> sympy.Expr:
-        """Net forward rate as a SymPy expression."""
-        if self.custom_dynamics:
-            return self.kf - self.kb
-        forward = sympy.Mul(self.kf, *(symbol**count for symbol, count in self.lhs.items()))
-        backward = sympy.Mul(self.kb, *(symbol**count for symbol, count in self.rhs.items()))
-        return forward - backward
+        """Net forward rate in mM/ms as a SymPy expression."""
+        return net_rate(self)
 
     def net(self) -> dict[NodeSymbol, int]:
         """Net stoichiometric number of each species per forward reaction."""
@@ -117,9 +113,9 @@ class MultiCompartmentReaction:
         self.custom_dynamics = _dynamics(custom_dynamics, mass_action, self.label)
         self.membrane_flux = bool(membrane_flux)
         if self.membrane_flux and self.charge_out() == 0:
+            charges = ", ".join(f"{s.owner.name}: {getattr(s.owner, 'charge', 0)}" for s in (*self.lhs, *self.rhs))
             message = (
-                f"{self.label}: membrane_flux=True, but no net charge crosses: the species' charges are "
-                f"{', '.join(f'{s.owner.name}: {getattr(s.owner, 'charge', 0)}' for s in (*self.lhs, *self.rhs))}. "
+                f"{self.label}: membrane_flux=True, but no net charge crosses: the species' charges are {charges}. "
                 f"Give the species its charge (Species(..., charge=2)) or leave out membrane_flux."
             )
             raise DeclarationError(message)
@@ -128,8 +124,13 @@ class MultiCompartmentReaction:
     def label(self) -> str:
         return f"membrane reaction {side_text(self.lhs)} <-> {side_text(self.rhs)}"
 
-    rate = Reaction.rate
-    net = Reaction.net
+    def rate(self) -> sympy.Expr:
+        """Net forward rate in molecules/um2/ms as a SymPy expression."""
+        return net_rate(self)
+
+    def net(self) -> dict[NodeSymbol, int]:
+        """Net stoichiometric number of each species per forward reaction."""
+        return net_stoichiometry(self.lhs, self.rhs)
 
     def charge_out(self) -> int:
         """Elementary charges that leave the inside per forward reaction."""
@@ -211,6 +212,15 @@ def net_stoichiometry(lhs: dict[NodeSymbol, int], rhs: dict[NodeSymbol, int]) ->
     for symbol, number in rhs.items():
         net[symbol] = net.get(symbol, 0) + number
     return {symbol: number for symbol, number in net.items() if number}
+
+
+def net_rate(reaction: Reaction | MultiCompartmentReaction) -> sympy.Expr:
+    """Mass action ``kf prod(lhs) - kb prod(rhs)``, or ``kf - kb`` with custom dynamics."""
+    if reaction.custom_dynamics:
+        return reaction.kf - reaction.kb
+    forward = sympy.Mul(reaction.kf, *(symbol**count for symbol, count in reaction.lhs.items()))
+    backward = sympy.Mul(reaction.kb, *(symbol**count for symbol, count in reaction.rhs.items()))
+    return forward - backward
 
 
 def region_of(symbol: NodeSymbol) -> Region:

@@ -6,9 +6,11 @@ so that two models in one process never meet even when their names agree.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import sympy
+from geometry import Location
 
 from rxd.errors import DeclarationError
 
@@ -16,12 +18,36 @@ if TYPE_CHECKING:
     from rxd.declare.region import Region
     from rxd.declare.species import Quantity
 
-v = sympy.Symbol("v", real=True)
-"""Membrane potential in mV at the node's segment."""
 t = sympy.Symbol("t", real=True)
 """Time in ms."""
 celsius = sympy.Symbol("celsius", real=True)
 """Temperature in degrees Celsius; the model's number replaces it when the model is compiled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One quantity at one place, for recording: ``rxd.v(cell.soma(0.5))``, ``ca[cyt](cell.soma(0.5))``."""
+
+    label: str
+    location: Location
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.location, Location):
+            message = f"{self.label}(...) takes a location such as cell.soma(0.5); got {self.location!r}."
+            raise DeclarationError(message)
+
+
+class VoltageSymbol(sympy.Symbol):
+    """The membrane potential: a symbol in rates, and ``v(location)`` to record it at a place."""
+
+    __slots__ = ()
+
+    def __call__(self, location: Location) -> Probe:
+        return Probe(self.name, location)
+
+
+v = VoltageSymbol("v", real=True)
+"""Membrane potential in mV at the node's segment."""
 
 
 class NodeSymbol(sympy.Symbol):
@@ -38,6 +64,9 @@ class NodeSymbol(sympy.Symbol):
         symbol.owner = owner
         symbol.region = region
         return symbol
+
+    def __call__(self, location: Location) -> Probe:
+        return Probe(self.name, location)
 
     def _hashable_content(self) -> tuple[Any, ...]:
         return (*super()._hashable_content(), id(self.owner), id(self.region))

@@ -68,6 +68,8 @@ class Draft:
                 ties[symbol] = self.ion(symbol, defaults)
             elif symbol == celsius:
                 ties[symbol] = self.tables.numbers[celsius]
+            elif symbol.name == VOLTAGE:
+                ties[symbol] = self.tables.symbol(VOLTAGE)
         return expression.xreplace(ties) if ties else expression
 
     def ion(self, symbol: IonSymbol, defaults: Any) -> sympy.Expr:

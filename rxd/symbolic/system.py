@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 import sympy
 
 Kind = Literal["voltage", "species", "state", "gate"]
 VOLTAGE = "v"
-UNITS: Mapping[str, str] = {"voltage": "mV", "species": "mM", "state": "1", "gate": "1"}
+UNITS: Final = MappingProxyType({"voltage": "mV", "species": "mM", "state": "1", "gate": "1"})
 
 
 @dataclass(frozen=True, slots=True)

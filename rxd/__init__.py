@@ -1,0 +1,80 @@
+"""Reaction-diffusion and electricity of neurons, declared in SymPy, compiled, and solved as one system.
+
+``Model -> System -> Discretization -> Kernels -> Problem -> Stepper -> Results``: start reading at `rxd.simulation.compile_model`.
+"""
+
+from __future__ import annotations
+
+from cable import Detector, IClamp, NetCon, SEClamp, SpikeSource, VClamp
+from geometry import (
+    DistributedBoundary,
+    FixedCrossSection,
+    FixedPerimeter,
+    FractionalVolume,
+    MultipleGeometry,
+    ScalableBorder,
+    Shell,
+    inside,
+    membrane,
+)
+
+from rxd.declare.functions import vtrap
+from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
+from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction
+from rxd.declare.region import Region
+from rxd.declare.species import Parameter, Species, State
+from rxd.declare.stimuli import PointProcess
+from rxd.declare.symbols import Probe, celsius, concentration, reversal, t, v
+from rxd.discretize.nodes import Nodes
+from rxd.errors import ConvergenceError, DeclarationError, DiscretizationError, KernelError, RxdError, UnitsError
+from rxd.model import Model
+from rxd.results import Results
+from rxd.simulation import Simulation, compile_model
+
+__all__ = [
+    "ConvergenceError",
+    "Current",
+    "DeclarationError",
+    "Detector",
+    "DiscretizationError",
+    "DistributedBoundary",
+    "FixedCrossSection",
+    "FixedPerimeter",
+    "FractionalVolume",
+    "Gate",
+    "IClamp",
+    "KernelError",
+    "Mechanism",
+    "Model",
+    "MultiCompartmentReaction",
+    "MultipleGeometry",
+    "NetCon",
+    "Nodes",
+    "Parameter",
+    "PointMechanism",
+    "PointProcess",
+    "Probe",
+    "Rate",
+    "Reaction",
+    "Region",
+    "Results",
+    "RxdError",
+    "SEClamp",
+    "ScalableBorder",
+    "Shell",
+    "Simulation",
+    "SpikeSource",
+    "Species",
+    "State",
+    "UnitsError",
+    "VClamp",
+    "celsius",
+    "compile_model",
+    "concentration",
+    "inside",
+    "membrane",
+    "reversal",
+    "t",
+    "v",
+    "vtrap",
+]

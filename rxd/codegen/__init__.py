@@ -1,0 +1,1 @@
+"""System + Discretization -> Kernels: SymPy printed to numba, compiled, cached on disk by content."""

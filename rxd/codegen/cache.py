@@ -1,0 +1,106 @@
+"""Generated modules on disk, named by their content, so that a second run of a script compiles nothing.
+
+The folder is ``$AXOPLASM_CACHE/kernels`` (default ``~/.cache/axoplasm/kernels``). A module is written once, atomically, and numba
+keeps its machine code beside it; processes share both safely.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numba
+import sympy
+
+from rxd.errors import KernelError
+from rxd.symbolic.system import System
+
+# Files whose code ends up inside compiled modules: a change in any of them must not meet old machine code.
+SUPPORT = (
+    "codegen/vmath.py",
+    "codegen/printer.py",
+    "codegen/text.py",
+    "codegen/split_text.py",
+    "solve/lane_lu.py",
+    "solve/split_kernels.py",
+    "discretize/records.py",
+)
+
+
+def cache_folder() -> Path:
+    """Where generated kernels live; a temporary folder if the cache cannot be written."""
+    root = os.environ.get("AXOPLASM_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "axoplasm"
+    folder = Path(root) / "kernels"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="axoplasm-kernels-"))
+
+
+def system_key(system: System, purpose: str) -> str:
+    """Hash of the equations (not of parameter values) and of everything that turns them into code."""
+    digest = hashlib.sha256(purpose.encode())
+    package = Path(__file__).resolve().parent.parent
+    for name in SUPPORT:
+        digest.update((package / name).read_bytes())
+    digest.update((package.parent / "cable" / "hines.py").read_bytes())
+    digest.update(f"{numba.__version__} {sympy.__version__} {sys.version_info[:2]}".encode())
+    for group in system.groups:
+        digest.update(repr((group.name, bool(group.points), group.unknowns, [s.name for s in group.symbols])).encode())
+        digest.update(repr([field.name for field in group.fields]).encode())
+        for label, rate in group.rates:
+            digest.update(f"{label}={sympy.srepr(rate)}".encode())
+        for gate in group.gates:
+            digest.update(f"gate {gate.label}".encode())
+        for process in group.processes:
+            effects = [(label, sympy.srepr(factor)) for label, factor in process.effects]
+            digest.update(f"{process.label}={sympy.srepr(process.expression)}{effects}".encode())
+    return digest.hexdigest()[:24]
+
+
+def load_module(system: System, purpose: str, write: Callable[[System], str]) -> tuple[ModuleType, str]:
+    """The generated module of a system and its source; written only if the cache does not hold it.
+
+    Raises
+    ------
+    KernelError
+        If the source does not load (its text is in the message).
+    """
+    key = system_key(system, purpose)
+    path = cache_folder() / key / f"axoplasm_{purpose}_{key}.py"
+    if not path.exists():
+        _write(path, write(system))
+    name = path.stem
+    source = path.read_text()
+    if name in sys.modules:  # the same equations in this process: the same machine code
+        return sys.modules[name], source
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # numba finds the functions of a cached module by its name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        message = f"Generated code does not load: {error}. Source: {path}"
+        raise KernelError(message) from error
+    return module, source
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that another process sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    os.replace(temporary, path)  # noqa: PTH105  (atomic)

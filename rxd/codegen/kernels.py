@@ -1,0 +1,60 @@
+"""compile_kernels: System + Discretization -> Kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from rxd.codegen.cache import load_module
+from rxd.codegen.sparse import LaneProgram, make_program
+from rxd.codegen.split_text import split_module
+from rxd.discretize.records import Discretization
+from rxd.symbolic.system import System
+
+WRITERS = (("split", split_module),)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupKernels:
+    """What a stepper must know of one group's compiled functions.
+
+    Attributes
+    ----------
+    active, gates, moved : ndarray of int
+        Rows (unknowns of the group) that chemistry changes, that gates change, that currents change (v first).
+    program : LaneProgram
+        LU of ``I - gamma dt J`` of the chemistry.
+    """
+
+    active: np.ndarray
+    gates: np.ndarray
+    moved: np.ndarray
+    program: LaneProgram
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernels:
+    """Compiled functions of a model; ``source`` is their readable text, ``path`` where it lies."""
+
+    purpose: str
+    module: ModuleType
+    source: str
+    groups: tuple[GroupKernels, ...]
+
+    @property
+    def path(self) -> str:
+        return str(self.module.__file__)
+
+
+def compile_kernels(system: System, discretization: Discretization, purpose: str = "split") -> Kernels:
+    """Generate (or find in the cache) and load the kernels for one purpose."""
+    module, source = load_module(system, purpose, dict(WRITERS)[purpose])
+    groups = tuple(_group(module, group.name) for group in system.groups)
+    return Kernels(purpose, module, source, groups)
+
+
+def _group(module: ModuleType, name: str) -> GroupKernels:
+    active, gates, moved = (np.array(getattr(module, f"{what}_{name}"), dtype=np.int64) for what in ("ACTIVE", "GATES", "MOVED"))
+    return GroupKernels(active, gates, moved, make_program(len(active), getattr(module, f"PATTERN_{name}")))

@@ -1,0 +1,68 @@
+"""The readable oracle: right-hand sides and Jacobians evaluated with NumPy, an independent path to the same numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy
+
+from rxd.declare.functions import bernoulli_ratio, bernoulli_slope
+from rxd.discretize.records import Discretization, Group
+from rxd.symbolic.system import LocalSystem, System
+
+
+def _ratio(z: Any) -> Any:
+    z = np.asarray(z, dtype=float)
+    safe = np.where(np.abs(z) < 1e-4, 1.0, z)
+    return np.where(np.abs(z) < 1e-4, 1 - z / 2 + z**2 / 12 - z**4 / 720, safe / np.expm1(safe))
+
+
+def _slope(z: Any) -> Any:
+    z = np.asarray(z, dtype=float)
+    small = np.abs(z) < 1e-2
+    safe = np.where(small, 1.0, z)
+    e = np.exp(-np.abs(safe))
+    far = np.where(safe > 0, e * (-np.expm1(-np.abs(safe)) - safe) / np.expm1(-np.abs(safe)) ** 2, (e - 1 - safe * e) / (e - 1) ** 2)
+    return np.where(small, -0.5 + z / 6 - z**3 / 180 + z**5 / 5040, far)
+
+
+def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> Any:
+    """A NumPy function ``f(X, P, t) -> list`` with X (n_unknowns, n) and P (n_fields, n)."""
+    symbols = [*group.symbols, *(field.symbol for field in group.fields), sympy.Symbol("t", real=True)]
+    modules = [{bernoulli_ratio.__name__: _ratio, bernoulli_slope.__name__: _slope}, "numpy"]
+    function = sympy.lambdify(symbols, expressions, modules=modules)
+
+    def evaluate(X: np.ndarray, P: np.ndarray, t: float) -> list[np.ndarray]:
+        return [np.broadcast_to(np.asarray(value, dtype=float), X.shape[1:]) for value in function(*X, *P, t)]
+
+    return evaluate
+
+
+def fields_of(group: Group) -> np.ndarray:
+    """Fields of a group by node, shape (n_fields, n)."""
+    return group.fields.transpose(1, 0, 2).reshape(group.fields.shape[1], -1)[:, : group.n]
+
+
+def local_rates(system: System, discretization: Discretization, y: np.ndarray, t: float) -> np.ndarray:
+    """Time derivative of every unknown without exchange between nodes, shape (size,)."""
+    total = np.zeros_like(y)
+    for local, group in zip(system.groups, discretization.groups, strict=True):
+        sides = local.right_hand_side()
+        values = make_numpy(local, list(sides.values()))(y[group.position], fields_of(group), t)
+        for row, value in enumerate(values):
+            np.add.at(total, group.position[row], value)
+    return total
+
+
+def initial_gates(system: System, discretization: Discretization, y: np.ndarray) -> np.ndarray:
+    """State with the gates of mechanisms at their declared initial values (expressions of v, ions and parameters)."""
+    result = y.copy()
+    for local, group in zip(system.groups, discretization.groups, strict=True):
+        if not local.initials:
+            continue
+        rows = [local.unknowns.index(label) for label, _ in local.initials]
+        values = make_numpy(local, [expression for _, expression in local.initials])(y[group.position], fields_of(group), 0.0)
+        for row, value in zip(rows, values, strict=True):
+            result[group.position[row]] = value
+    return result

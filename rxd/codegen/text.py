@@ -1,0 +1,138 @@
+"""Source text of kernels: one function per group and purpose, a readable loop over lanes each.
+
+Layout inside a kernel: ``X[u * W + l]`` unknown u of lane l, ``P[at + f * W + l]`` field f, outputs likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from rxd.codegen.printer import assignments
+from rxd.discretize.records import LANES
+from rxd.symbolic.system import VOLTAGE, LocalSystem
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Expressions of one kernel with the pattern of their derivatives.
+
+    ``rows``: labels whose values are computed; ``pattern``: (row, column) pairs of the Jacobian in terms of positions in ``rows``
+    and ``columns``.
+    """
+
+    rows: tuple[str, ...]
+    values: tuple[sympy.Expr, ...]
+    pattern: tuple[tuple[int, int], ...]
+    derivatives: tuple[sympy.Expr, ...]
+
+
+def differentiate(rows: Sequence[str], values: Sequence[sympy.Expr], columns: Sequence[sympy.Symbol]) -> Terms:
+    """Values with their exact sparse Jacobian with respect to ``columns``."""
+    pattern, derivatives = [], []
+    for i, value in enumerate(values):
+        present = value.free_symbols
+        for j, symbol in enumerate(columns):
+            if symbol in present:
+                slope = sympy.diff(value, symbol)
+                if slope != 0:
+                    pattern.append((i, j))
+                    derivatives.append(slope)
+    return Terms(tuple(rows), tuple(values), tuple(pattern), tuple(derivatives))
+
+
+def lane_function(
+    name: str, group: LocalSystem, arguments: str, targets: Sequence[str], expressions: Sequence[sympy.Expr], doc: str, prelude: Iterable[str] = ()
+) -> str:
+    """A kernel that loads what its expressions need, and assigns them to ``targets``."""
+    used = set().union(*(expression.free_symbols for expression in expressions)) if expressions else set()
+    lines = ["@kernel", f"def {name}({arguments}):", f'    """{doc}"""', f"    for l in range({LANES}):"]
+    body = []
+    for row, symbol in enumerate(group.symbols):
+        if symbol in used:
+            body.append(f"{symbol.name} = X[{row * LANES} + l]")
+    for row, field in enumerate(group.fields):
+        if field.symbol in used:
+            body.append(f"{field.name} = P[at + {row * LANES} + l]")
+    taken = {symbol.name for symbol in group.symbols} | {field.name for field in group.fields} | {"t", "dt", "l", "X", "P", "at"}
+    body += list(prelude)
+    body += assignments(targets, expressions, taken)
+    return "\n".join(lines + [f"        {line}" for line in body or ["pass"]])
+
+
+def chemistry_terms(group: LocalSystem) -> Terms:
+    """Rates of everything that is neither a gate nor constant, with their Jacobian among themselves."""
+    exact = {gate.label for gate in group.gates}
+    rows = [label for label, _ in group.rates if label not in exact]
+    values = [rate for label, rate in group.rates if label not in exact]
+    return differentiate(rows, values, [group.symbol_of(label) for label in rows])
+
+
+def electric_rows(group: LocalSystem) -> tuple[str, ...]:
+    """Labels that currents change, v first."""
+    if not group.processes:
+        return ()
+    moved = dict.fromkeys(label for process in group.processes for label, _ in process.effects if label != VOLTAGE)
+    return (VOLTAGE, *moved)
+
+
+def gates_text(group: LocalSystem) -> str:
+    """Exact exponential step of the affine gates with v frozen."""
+    targets, expressions = [], []
+    dt = sympy.Symbol("dt", real=True)
+    for gate in group.gates:
+        x = group.symbol_of(gate.label)
+        target = f"X[{group.unknowns.index(gate.label) * LANES} + l]"
+        steady = gate.source / gate.decay
+        targets.append(target)
+        expressions.append(steady + (x - steady) * sympy.exp(-dt * gate.decay))
+    return lane_function(
+        f"gates_{group.name}", group, "X, P, at, dt", targets, expressions, "Advance gates by dt: x_inf + (x - x_inf) exp(-dt / tau)."
+    )
+
+
+def chemistry_text(group: LocalSystem, terms: Terms) -> str:
+    """Rates F and Jacobian J of the chemistry."""
+    targets = [f"F[{i * LANES} + l]" for i in range(len(terms.rows))]
+    targets += [f"J[{k * LANES} + l]" for k in range(len(terms.pattern))]
+    doc = f"Rates of {', '.join(terms.rows)} and their Jacobian ({len(terms.pattern)} entries)."
+    return lane_function(f"chemistry_{group.name}", group, "X, P, at, t, F, J", targets, [*terms.values, *terms.derivatives], doc)
+
+
+def electric_text(group: LocalSystem) -> str:
+    """What currents do to v and species, and how that depends on v: E rows 2 r (value) and 2 r + 1 (slope)."""
+    v = group.symbol_of(VOLTAGE)
+    totals: dict[str, sympy.Expr] = dict.fromkeys(electric_rows(group), sympy.Integer(0))
+    drivers, expressions = [], []
+    for number, process in enumerate(group.processes):
+        value, slope = sympy.Symbol(f"i{number}", real=True), sympy.Symbol(f"g{number}", real=True)
+        drivers.append((value, slope))
+        expressions += [process.expression, sympy.diff(process.expression, v)]
+        for label, factor in process.effects:
+            totals[label] += factor * value
+    # The same currents i0, i1 ... stand in every total: charge and moles agree to round-off.
+    slopes = {value: slope for value, slope in drivers}
+    rows = list(totals)
+    finals = [f"E[{2 * r * LANES} + l]" for r in range(len(rows))] + [f"E[{(2 * r + 1) * LANES} + l]" for r in range(len(rows))]
+    results = [totals[label] for label in rows] + [totals[label].xreplace(slopes) for label in rows]
+    targets = [name for value, slope in drivers for name in (value.name, slope.name)]
+    head = lane_function(
+        f"electric_{group.name}", group, "X, P, at, t, E", targets, [*expressions], f"Currents and what they do to {', '.join(rows)}."
+    )
+    known = {s.name for s in _loaded(group, expressions)}
+    extra = [f for f in group.fields if f.name not in known and any(f.symbol in total.free_symbols for total in totals.values())]
+    loads = [f"        {f.name} = P[at + {group.fields.index(f) * LANES} + l]" for f in extra]
+    tail = [f"        {line}" for line in assignments(finals, results, _taken(group, drivers, head))]
+    return "\n".join([head, *loads, *tail])
+
+
+def _loaded(group: LocalSystem, expressions: Sequence[sympy.Expr]) -> set[sympy.Symbol]:
+    return set().union(*(e.free_symbols for e in expressions)) & {f.symbol for f in group.fields}
+
+
+def _taken(group: LocalSystem, drivers: Iterable[tuple[sympy.Symbol, sympy.Symbol]], head: str) -> set[str]:
+    """Names that the second block of assignments must leave alone, the first block's subexpressions included."""
+    names = {s.name for pair in drivers for s in pair} | {s.name for s in group.symbols} | {f.name for f in group.fields}
+    return names | {line.split(" = ")[0].strip() for line in head.splitlines() if " = " in line}

@@ -1,0 +1,1 @@
+"""System -> Discretization: arrays, no SymPy."""

@@ -1,0 +1,156 @@
+"""Records of the discretised model: who owns which offset, which arrays kernels read, how nodes exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from cable.hines import HinesPlan
+from geometry import Mesh, Segments
+
+LANES = 16
+"""Width of a kernel's inner loop: two AVX-512 or four AVX2 vectors of doubles."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Where one unknown lives in the state vector.
+
+    Attributes
+    ----------
+    label, unit : str
+    start, stop : int
+        Its slice of the state.
+    segment : ndarray of int, shape (n,)
+        Segment of each node in storage order.
+    order : ndarray of int, shape (n,)
+        State positions of the nodes in segment order: ``y[order]`` reads like the morphology.
+    """
+
+    label: str
+    unit: str
+    start: int
+    stop: int
+    segment: np.ndarray
+    order: np.ndarray
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StateLayout:
+    """The only owner of offsets in the state vector: ``layout["ca[cyt]"]`` is a `Block`."""
+
+    blocks: Mapping[str, Block]
+    size: int
+
+    def __getitem__(self, label: str) -> Block:
+        try:
+            return self.blocks[label]
+        except KeyError:
+            message = f"No unknown is called '{label}'. There are: {', '.join(self.blocks)}."
+            raise KeyError(message) from None
+
+    def locate(self, position: int) -> tuple[str, int]:
+        """Label and segment behind a position of the state vector."""
+        for block in self.blocks.values():
+            if block.start <= position < block.stop:
+                return block.label, int(block.segment[position - block.start])
+        message = f"Position {position} is outside the state of size {self.size}."
+        raise IndexError(message)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Nodes that share equations.
+
+    Attributes
+    ----------
+    name : str
+        Of the `LocalSystem`.
+    segment : ndarray of int, shape (n,)
+    position : ndarray of int, shape (n_unknowns, n)
+        State positions by unknown (in the group's order, v first) and node.
+    contiguous : bool
+        True if every row of ``position`` counts up by one (section groups).
+    fields : ndarray, shape (n_chunks, n_fields, LANES)
+        Numbers that kernels read, padded with copies of the last node.
+    """
+
+    name: str
+    segment: np.ndarray
+    position: np.ndarray
+    contiguous: bool
+    fields: np.ndarray
+
+    @property
+    def n(self) -> int:
+        return len(self.segment)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transport:
+    """Exchange between the nodes of one unknown: ``capacity dy/dt = sum conductance (y_k - y)`` on a forest.
+
+    Node k is state position ``start + k``; nodes from n on are junctions without capacity.
+
+    Attributes
+    ----------
+    capacity : ndarray, shape (N,)
+        nF for v, um3 for species; 0 at junctions.
+    parent : ndarray of int, shape (N,)
+        Parent node, -1 at a root.
+    conductance : ndarray, shape (N,)
+        To the parent: uS for v, um3/ms for species; 0 at a root.
+    plan : HinesPlan
+    """
+
+    label: str
+    start: int
+    n: int
+    capacity: np.ndarray
+    parent: np.ndarray
+    conductance: np.ndarray
+    plan: HinesPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Discretization:
+    """A system laid out on a morphology.
+
+    Attributes
+    ----------
+    segments : geometry.Segments
+    meshes : mapping of region name to Mesh
+    layout : StateLayout
+    groups : tuple of Group
+        Same order as ``system.groups``.
+    transports : tuple of Transport
+        The cable first, then diffusing species.
+    capacity : ndarray, shape (size,)
+        Diagonal of the mass matrix: nF, um3, 1 for states.
+    initial : ndarray, shape (size,)
+        Initial values as declared; gates are filled in by the kernels.
+    point_segment : ndarray of int
+        Segment of each point process.
+    """
+
+    segments: Segments
+    meshes: Mapping[str, Mesh]
+    layout: StateLayout
+    groups: tuple[Group, ...]
+    transports: tuple[Transport, ...]
+    capacity: np.ndarray
+    initial: np.ndarray
+    point_segment: np.ndarray
+
+    @property
+    def cable(self) -> Transport:
+        return self.transports[0]
+
+    def place(self, segment: int) -> str:
+        """A segment in words: ``dend[3](0.5)``."""
+        section = self.segments.section[segment]
+        return f"{self.segments.morphology.names[section]}({self.segments.x[segment]:.4g})"

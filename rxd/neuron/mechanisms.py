@@ -1,0 +1,255 @@
+"""What is known of NEURON's built-in mechanisms and ions: variables, defaults, the ions they use.
+
+In: names such as `hh` or `ca_ion`. Out: `MechanismInfo` records, which sections, point processes and the engine read. The equations
+themselves are in `rxd.library`; here are only names and numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from rxd.neuron.errors import HocError
+
+if TYPE_CHECKING:
+    from rxd.neuron.session import Session
+
+__all__ = ["DENSITY", "POINTS", "Catalogue", "IonInfo", "MechanismInfo", "PointInfo"]
+
+_NONE: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class MechanismInfo:
+    """A density mechanism.
+
+    Attributes
+    ----------
+    name : str
+        Name to insert; variables are called `variable_name`.
+    parameters : mapping of str to float
+        What a user sets, with NEURON's default.
+    assigned, states : tuple of str
+        What the simulation computes.
+    ions : tuple of str
+        Ions whose variables come with it.
+    units : mapping of str to str
+        Units of variables.
+    """
+
+    name: str
+    parameters: Mapping[str, float] = _NONE
+    assigned: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    ions: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> dict[str, float]:
+        """All variables without suffix, in NEURON's order, with initial values."""
+        return {**self.parameters, **dict.fromkeys((*self.assigned, *self.states), 0.0)}
+
+    def full(self, variable: str) -> str:
+        """The name of a variable as a range variable of a section."""
+        return f"{variable}_{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class IonInfo:
+    """An ion: its charge, and what its variables are where nobody sets them."""
+
+    name: str
+    charge: int
+    inside: float = 1.0
+    outside: float = 1.0
+    e: float = 0.0
+
+    @property
+    def mechanism(self) -> str:
+        """Name as a mechanism."""
+        return f"{self.name}_ion"
+
+    @property
+    def variables(self) -> dict[str, float]:
+        """Range variables with their initial values, in NEURON's order."""
+        x = self.name
+        return {f"e{x}": self.e, f"{x}i": self.inside, f"{x}o": self.outside, f"i{x}": 0.0, f"di{x}_dv_": 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class PointInfo:
+    """A point process or artificial cell: parameters, computed variables, lengths of array variables."""
+
+    name: str
+    parameters: Mapping[str, float] = _NONE
+    assigned: Mapping[str, float] = _NONE
+    arrays: Mapping[str, int] = field(default_factory=dict)
+    artificial: bool = False
+    receives: bool = False
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+DENSITY: Mapping[str, MechanismInfo] = MappingProxyType(
+    {
+        info.name: info
+        for info in (
+            MechanismInfo(
+                "pas", {"g": 0.001, "e": -70.0}, assigned=("i",), units={"g": "S/cm2", "e": "mV", "i": "mA/cm2"}
+            ),
+            MechanismInfo(
+                "hh",
+                {"gnabar": 0.12, "gkbar": 0.036, "gl": 0.0003, "el": -54.3},
+                assigned=("gna", "gk", "il", "minf", "hinf", "ninf", "mtau", "htau", "ntau"),
+                states=("m", "h", "n"),
+                ions=("na", "k"),
+                units={
+                    **dict.fromkeys(("gnabar", "gkbar", "gl", "gna", "gk"), "S/cm2"),
+                    **dict.fromkeys(("mtau", "htau", "ntau"), "ms"),
+                    "el": "mV",
+                    "il": "mA/cm2",
+                },
+            ),
+        )
+    }
+)
+
+POINTS: Mapping[str, PointInfo] = MappingProxyType(
+    {
+        info.name: info
+        for info in (
+            PointInfo(
+                "IClamp",
+                {"delay": 0.0, "dur": 0.0, "amp": 0.0},
+                {"i": 0.0},
+                units={"delay": "ms", "dur": "ms", "amp": "nA", "i": "nA"},
+            ),
+            PointInfo(
+                "VClamp",
+                {"gain": 1e5, "rstim": 1.0, "tau1": 0.1, "tau2": 0.0, "e0": 0.0, "vo0": 0.0, "vi0": 0.0, "fac": 0.0},
+                {"i": 0.0},
+                {"dur": 3, "amp": 3},
+                units={"dur": "ms", "amp": "mV", "rstim": "megohm", "i": "nA"},
+            ),
+            PointInfo(
+                "SEClamp",
+                {"rs": 1.0, "dur1": 0.0, "amp1": 0.0, "dur2": 0.0, "amp2": 0.0, "dur3": 0.0, "amp3": 0.0},
+                {"i": 0.0, "vc": 0.0},
+                units={"rs": "megohm", "i": "nA", "vc": "mV"},
+            ),
+            PointInfo(
+                "AlphaSynapse",
+                {"onset": 0.0, "tau": 0.1, "gmax": 0.0, "e": 0.0},
+                {"i": 0.0, "g": 0.0},
+                units={"onset": "ms", "tau": "ms", "gmax": "uS", "e": "mV", "i": "nA", "g": "uS"},
+            ),
+            PointInfo(
+                "ExpSyn",
+                {"tau": 0.1, "e": 0.0},
+                {"i": 0.0, "g": 0.0},
+                receives=True,
+                units={"tau": "ms", "e": "mV", "i": "nA", "g": "uS"},
+            ),
+            PointInfo(
+                "Exp2Syn",
+                {"tau1": 0.1, "tau2": 10.0, "e": 0.0},
+                {"i": 0.0, "g": 0.0, "A": 0.0, "B": 0.0},
+                receives=True,
+                units={"tau1": "ms", "tau2": "ms", "e": "mV", "i": "nA", "g": "uS", "A": "uS", "B": "uS"},
+            ),
+            PointInfo(
+                "NetStim",
+                {"interval": 10.0, "number": 10.0, "start": 50.0, "noise": 0.0},
+                artificial=True,
+                receives=True,
+                units={"interval": "ms", "start": "ms"},
+            ),
+            PointInfo("IntFire1", {"tau": 10.0, "refrac": 5.0}, {"m": 0.0}, artificial=True, receives=True),
+            PointInfo(
+                "IntFire2", {"taum": 10.0, "taus": 20.0, "ib": 0.0}, {"i": 0.0, "m": 0.0}, artificial=True, receives=True
+            ),
+            PointInfo(
+                "IntFire4",
+                {"taue": 5.0, "taui1": 10.0, "taui2": 20.0, "taum": 50.0},
+                {"e": 0.0, "i1": 0.0, "i2": 0.0, "m": 0.0, "nself": 0.0, "nexcite": 0.0, "ninhibit": 0.0},
+                artificial=True,
+                receives=True,
+            ),
+        )
+    }
+)
+
+_IONS: Mapping[str, IonInfo] = MappingProxyType(
+    {
+        "na": IonInfo("na", 1, 10.0, 140.0, 50.0),
+        "k": IonInfo("k", 1, 54.4, 2.5, -77.0),
+        "ca": IonInfo("ca", 2, 5e-5, 2.0, 132.4579341637009),
+    }
+)
+
+
+class Catalogue:
+    """Mechanisms, ions and global parameters of one session.
+
+    Attributes
+    ----------
+    density : dict of str to MechanismInfo
+    ions : dict of str to IonInfo
+        Ions somebody uses; their default concentrations are the globals `cai0_ca_ion` and the like.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.density: dict[str, MechanismInfo] = dict(DENSITY)
+        self.ions: dict[str, IonInfo] = {}
+        for name in ("na", "k"):
+            self.ion(name)
+
+    def ion(self, name: str, charge: int | None = None) -> IonInfo:
+        """The ion of this name, which is made if it is new.
+
+        Raises
+        ------
+        HocError
+            If it has another charge already.
+        """
+        known = self.ions.get(name)
+        if known is None:
+            usual = _IONS.get(name)
+            known = IonInfo(name, 0 if charge is None else charge) if usual is None else usual
+            if usual is not None and charge is not None and charge != usual.charge:
+                known = IonInfo(name, charge, usual.inside, usual.outside, usual.e)
+            self.ions[name] = known
+            values = self._session.globals
+            values[f"{name}i0_{name}_ion"] = known.inside
+            values[f"{name}o0_{name}_ion"] = known.outside
+        elif charge is not None and charge != known.charge:
+            raise HocError(f"{name}_ion already defined with charge {known.charge}, cannot redefine with charge {charge}")
+        return known
+
+    def ion_of(self, mechanism: str) -> IonInfo | None:
+        """The ion behind a mechanism name such as `ca_ion`, or None."""
+        return self.ions.get(mechanism[:-4]) if mechanism.endswith("_ion") else None
+
+    def knows(self, mechanism: str) -> bool:
+        """Whether this can be inserted."""
+        return mechanism in self.density or self.ion_of(mechanism) is not None
+
+    def variables(self, mechanism: str) -> dict[str, str]:
+        """Short name of each variable of a mechanism and its name as a range variable."""
+        ion = self.ion_of(mechanism)
+        if ion is not None:
+            return {name: name for name in ion.variables}
+        info = self.density[mechanism]
+        return {name: info.full(name) for name in info.variables}
+
+    def owner(self, variable: str) -> str | None:
+        """The mechanism a range variable such as `gnabar_hh` or `cai` belongs to."""
+        for name, info in self.density.items():
+            if variable.endswith(f"_{name}") and variable[: -len(name) - 1] in info.variables:
+                return name
+        for ion in self.ions.values():
+            if variable in ion.variables:
+                return ion.mechanism
+        return None

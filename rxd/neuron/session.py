@@ -1,0 +1,114 @@
+"""Session: everything a NEURON script leaves behind, in one replaceable object.
+
+In: sections, mechanisms, recordings and rxd declarations, as a script makes them. Out: what `finitialize()` compiles.
+
+NEURON keeps one model per process. Here that model is a `Session`, and the only state of this module is one context variable
+that holds the session in use. Its default is a session made with the module, since a script may continue in another thread or,
+in a notebook, in another context than the one it began in; `with Session():` puts another in its place. Two sessions never meet.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.globals import Globals
+from rxd.neuron.topology import Topology
+
+if TYPE_CHECKING:
+    from rxd.neuron.chemistry import Chemistry
+    from rxd.neuron.hoc.state import HocState
+    from rxd.neuron.mechanisms import Catalogue
+    from rxd.neuron.run import Run
+
+__all__ = ["Session", "current_session"]
+
+
+class Session:
+    """One NEURON model: sections, mechanisms, point processes, recordings, rxd declarations, time and globals.
+
+    Use it as a context to work on another model for a while:
+
+    >>> with Session():
+    ...     soma = h.Section(name="soma")
+
+    Attributes
+    ----------
+    globals : Globals
+        h.t, h.dt, h.celsius and the other scalar variables.
+    topology : Topology
+        Sections and how they are connected.
+    revision : int
+        Grows with every edit that changes the structure of the model; `finitialize` compiles when it has changed.
+    """
+
+    def __init__(self) -> None:
+        self.globals = Globals()
+        self.revision = 0
+        self.topology = Topology(self)
+        self.counters: dict[str, int] = {}
+        self._parts: dict[str, Any] = {}
+        self._tokens: list[Token[Session]] = []
+
+    def touch(self) -> None:
+        """Note an edit of the structure: the compiled model is out of date."""
+        self.revision += 1
+
+    def number(self, kind: str) -> int:
+        """The number of a new object of this kind, as in `IClamp[0]`."""
+        number = self.counters.get(kind, 0)
+        self.counters[kind] = number + 1
+        return number
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The mechanisms, ions and point processes this session knows."""
+        from rxd.neuron.mechanisms import Catalogue
+
+        return self._part("catalogue", Catalogue)
+
+    @property
+    def hoc(self) -> HocState:
+        """What hoc code has defined."""
+        from rxd.neuron.hoc.state import HocState
+
+        return self._part("hoc", HocState)
+
+    @property
+    def chemistry(self) -> Chemistry:
+        """The rxd declarations."""
+        from rxd.neuron.chemistry import Chemistry
+
+        return self._part("chemistry", Chemistry)
+
+    @property
+    def run(self) -> Run:
+        """Run control: initialisation, steps, events, recordings."""
+        from rxd.neuron.run import Run
+
+        return self._part("run", Run)
+
+    def _part(self, name: str, kind: type[Any]) -> Any:
+        """A part of the session, made at its first use, since few scripts use them all."""
+        if name not in self._parts:
+            self._parts[name] = kind(self)
+        return self._parts[name]
+
+    def __enter__(self) -> Session:
+        self._tokens.append(_CURRENT.set(self))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _CURRENT.reset(self._tokens.pop())
+
+    def __repr__(self) -> str:
+        return f"<Session: {len(self.topology)} sections, revision {self.revision}>"
+
+
+_CURRENT: ContextVar[Session] = ContextVar("rxd.neuron session", default=Session())  # noqa: B039 - the point of it, see above
+
+
+def current_session() -> Session:
+    """The session that `h`, `n` and `rxd` work on."""
+    return _CURRENT.get()

@@ -1,0 +1,131 @@
+"""What a run records and when: probes resolved to positions of the state, samples collected in arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rxd.codegen.oracle import fields_of, make_numpy
+from rxd.declare.species import Quantity
+from rxd.declare.symbols import NodeSymbol, Probe, v
+from rxd.discretize.records import Discretization
+from rxd.errors import DeclarationError
+from rxd.symbolic.system import System
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """One recorded quantity: label, unit, segments it is recorded at, and how to read it from a state."""
+
+    label: str
+    unit: str
+    segment: np.ndarray
+    position: np.ndarray
+    expression: Any = None
+    scalar: bool = False
+
+    def read(self, y: np.ndarray, t: float) -> np.ndarray:
+        return y[self.position] if self.expression is None else self.expression(y, t)
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Collects samples of traces at given times."""
+
+    traces: tuple[Trace, ...]
+    times: list[float] = field(default_factory=list)
+    samples: list[list[np.ndarray]] = field(default_factory=list)
+
+    def sample(self, t: float, y: np.ndarray) -> None:
+        self.times.append(t)
+        self.samples.append([np.array(trace.read(y, t)) for trace in self.traces])
+
+    def arrays(self) -> list[np.ndarray]:
+        """Per trace an array of shape (n_times, n_nodes)."""
+        return [
+            np.array([sample[i] for sample in self.samples]).reshape(len(self.samples), len(trace.segment))
+            for i, trace in enumerate(self.traces)
+        ]
+
+
+def resolve(things: Sequence[Any], system: System, discretization: Discretization) -> tuple[Trace, ...]:
+    """Traces of what a user asked to record.
+
+    Raises
+    ------
+    DeclarationError
+        If a thing is not part of the model, or does not exist at a place.
+    """
+    traces: list[Trace] = []
+    for thing in things:
+        for label, location in _labels(thing, discretization):
+            traces.append(_trace(label, location, system, discretization))
+    names = [(trace.label, tuple(trace.segment)) for trace in traces]
+    return tuple(trace for i, trace in enumerate(traces) if names.index(names[i]) == i)
+
+
+def _labels(thing: Any, discretization: Discretization) -> list[tuple[str, Any]]:
+    if isinstance(thing, Probe):
+        return [(thing.label, thing.location)]
+    if isinstance(thing, Quantity):
+        return [(thing[region].name, None) for region in thing.regions]
+    if isinstance(thing, NodeSymbol):
+        return [(thing.name, None)] if thing.region is not None else [(thing.owner[r].name, None) for r in thing.owner.regions]
+    if thing == v:
+        return [("v", None)]
+    if isinstance(thing, str):
+        return [(thing, None)]
+    message = (
+        f"Cannot record {thing!r}. Record rxd.v, rxd.v(cell.soma(0.5)), a species or state (ca[cyt], ca[cyt](place)), "
+        f"or a label such as 'hh.m' or 'hh.ina'."
+    )
+    raise DeclarationError(message)
+
+
+def _trace(label: str, location: Any, system: System, discretization: Discretization) -> Trace:
+    segments, layout = discretization.segments, discretization.layout
+    wanted = None if location is None else segments.index(location)
+    if label in layout.blocks:
+        block = layout[label]
+        order = np.argsort(block.segment, kind="stable") if len(block.order) == len(block) else np.arange(len(block))
+        where, position = block.segment[order], block.start + order
+        keep = slice(None) if wanted is None else np.flatnonzero(where == wanted)
+        _check_place(label, location, where[keep])
+        return Trace(label, block.unit, where[keep], position[keep], scalar=wanted is not None)
+    return _current_trace(label, location, wanted, system, discretization)
+
+
+def _current_trace(label: str, location: Any, wanted: int | None, system: System, discretization: Discretization) -> Trace:
+    """A membrane current, computed from the state when it is sampled."""
+    parts, where, unit = [], [], ""
+    for local, group in zip(system.groups, discretization.groups, strict=True):
+        for process in local.processes:
+            if process.label == label:
+                parts.append((make_numpy(local, [process.expression]), group, fields_of(group)))
+                where.append(group.segment)
+                unit = process.unit
+    if not parts:
+        currents = sorted({process.label for local in system.groups for process in local.processes})
+        message = (
+            f"Nothing in the model is called '{label}'. Unknowns: {', '.join(discretization.layout.blocks)}. "
+            f"Currents: {', '.join(currents) or 'none'}."
+        )
+        raise DeclarationError(message)
+    segment = np.concatenate(where)
+    order = np.argsort(segment, kind="stable")
+    keep = order if wanted is None else order[segment[order] == wanted]
+    _check_place(label, location, segment[keep])
+
+    def read(y: np.ndarray, t: float) -> np.ndarray:
+        return np.concatenate([function(y[group.position], fields, t)[0] for function, group, fields in parts])[keep]
+
+    return Trace(label, unit, segment[keep], np.zeros(0, dtype=np.int64), read, wanted is not None)
+
+
+def _check_place(label: str, location: Any, found: np.ndarray) -> None:
+    if location is not None and not found.size:
+        message = f"'{label}' does not exist at {location!r}: the section is not in its region. Record it where it lives."
+        raise DeclarationError(message)

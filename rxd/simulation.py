@@ -1,0 +1,249 @@
+"""The table of contents: `compile_model` takes a model through every stage; `Simulation` runs the result.
+
+In: a `rxd.Model`. Out: `rxd.Results`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from cable import EventQueue
+
+from rxd.codegen.kernels import Kernels, compile_kernels
+from rxd.codegen.oracle import initial_gates
+from rxd.discretize.build import discretize
+from rxd.discretize.records import Discretization
+from rxd.errors import ConvergenceError, DeclarationError
+from rxd.explain import explain
+from rxd.recording import Recorder, resolve
+from rxd.results import Results
+from rxd.solve.problem import Problem, Reason, State, Statistics, Stepper
+from rxd.solve.steppers import make_stepper
+from rxd.solve.stimuli import build_stimuli
+from rxd.symbolic.build import build_system
+from rxd.symbolic.events import event_amounts
+from rxd.symbolic.system import System
+from rxd.units import as_number
+
+if TYPE_CHECKING:
+    from rxd.model import Model
+
+
+def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simulation:
+    """Take a model through every stage; each hands over a frozen record.
+
+    Parameters
+    ----------
+    model : Model
+        Read once; later changes to it do not reach the simulation.
+    method : str
+        "coupled" or "split", see `rxd.solve.steppers`.
+    **options
+        Of the stepper: ``dt`` (ms) and others.
+    """
+    system = build_system(model)
+    discretization = discretize(system, model.morphology, model.segments, model.settings)
+    kernels = compile_kernels(system, discretization, purpose=method)
+    problem = build_problem(model, system, discretization)
+    stepper = make_stepper(method, problem, kernels, **options)
+    return Simulation(system, discretization, kernels, problem, stepper)
+
+
+def build_problem(model: Model, system: System, discretization: Discretization) -> Problem:
+    """Initial state, stimuli and scales of the discretised system."""
+    initial = initial_gates(system, discretization, np.array(discretization.initial))
+    scale = np.ones(len(initial))
+    for unknown in system.unknowns:
+        block = discretization.layout[unknown.label]
+        scale[block.start : block.stop] = unknown.atolscale
+    for array in (initial, scale):
+        array.setflags(write=False)
+    return Problem(discretization, initial, build_stimuli(model, system, discretization, event_amounts(system)), scale)
+
+
+@dataclass(slots=True)
+class Simulation:
+    """A compiled model that can run; everything but its state is frozen.
+
+    ``sim.run(100, record=[rxd.v], every=0.1)`` starts where the last run ended; `reset` goes back to the beginning.
+    """
+
+    system: System
+    discretization: Discretization
+    kernels: Kernels
+    problem: Problem
+    stepper: Stepper
+    _state: State | None = None
+
+    @property
+    def t(self) -> float:
+        """Time in ms."""
+        return 0.0 if self._state is None else self._state.t
+
+    @property
+    def state(self) -> State:
+        """A copy of the present state (time, values, events on their way); hand it to `restore`."""
+        return self._current().copy() if self._state is not None else self._begin()
+
+    def restore(self, state: State) -> None:
+        """Continue from a state of this simulation."""
+        if state.y.shape != (self.problem.size,):
+            message = f"This state has {state.y.size} unknowns, the simulation {self.problem.size}: it belongs to another model or segmentation."
+            raise DeclarationError(message)
+        self._state = state.copy()
+        self._after_jump()
+
+    def reset(self) -> None:
+        """Back to t = 0 and the initial values."""
+        self._state = None
+
+    def values(self, key: Any) -> np.ndarray:
+        """Present values of an unknown by symbol or label, in segment order."""
+        trace = resolve([key], self.system, self.discretization)[0]
+        return trace.read(self._current().y if self._state is not None else self.problem.initial, self.t)
+
+    def advance(self, until: float) -> float:
+        """Advance to a time without recording; returns it."""
+        self.run(until)
+        return self.t
+
+    def run(self, until: float, record: Sequence[Any] = (), every: float | None = None, progress: bool = False) -> Results:
+        """Run to a time and return what was recorded.
+
+        Parameters
+        ----------
+        until : float
+            Time in ms.
+        record : sequence
+            ``rxd.v``, ``rxd.v(cell.soma(0.5))``, ``ca[cyt]``, labels such as ``"hh.m"`` or ``"hh.ina"``.
+        every : float, optional
+            Interval of samples in ms; default 1/1000 of the run, at least one step. Samples include both ends.
+        progress : bool
+            Show a progress bar.
+
+        Raises
+        ------
+        ConvergenceError
+            With time, reason, worst unknown and place; what was recorded until then is in its ``results``.
+        """
+        until, every = self._times(until, every)
+        recorder = Recorder(resolve(list(record), self.system, self.discretization))
+        statistics, spikes = Statistics(), [[] for _ in self.problem.stimuli.detector_place]  # type: ignore[var-annotated]
+        state = self._current()
+        started = time.perf_counter()
+        try:
+            self._loop(state, until, every, recorder, statistics, spikes, progress)
+        except ConvergenceError as error:
+            statistics.seconds = time.perf_counter() - started
+            error.results = self._results(recorder, statistics, spikes, Reason.NOT_FINITE)
+            raise
+        statistics.seconds = time.perf_counter() - started
+        return self._results(recorder, statistics, spikes, Reason.DONE)
+
+    def explain(self, latex: bool = False) -> str:
+        """Every stage in words: equations, counts, solver, generated source."""
+        return explain(self, latex)
+
+    def _times(self, until: float, every: float | None) -> tuple[float, float]:
+        until = as_number(until, "until", "ms")
+        if until < self.t:
+            message = f"The simulation is at t = {self.t:g} ms and cannot run back to {until:g} ms. Call reset() or restore(state) first."
+            raise DeclarationError(message)
+        if every is None:
+            every = max((until - self.t) / 1000, getattr(self.stepper, "dt", 0.0) or 0.0) or 1.0
+        every = as_number(every, "every", "ms")
+        if every <= 0:
+            message = f"every is the interval between samples in ms and must be positive; got {every:g}."
+            raise DeclarationError(message)
+        return until, every
+
+    def _current(self) -> State:
+        if self._state is None:
+            self._state = self._begin()
+            self._after_jump()
+        return self._state
+
+    def _begin(self) -> State:
+        y = np.array(self.problem.initial)
+        state = State(0.0, y, y[self.problem.stimuli.detector_position], EventQueue())
+        self.stepper.start(state)
+        return state
+
+    def _after_jump(self) -> None:
+        synchronise = getattr(self.stepper, "synchronise_junctions", None)
+        if synchronise is not None and self._state is not None:
+            synchronise(self._state.y)
+
+    def _loop(
+        self, state: State, until: float, every: float, recorder: Recorder, statistics: Statistics, spikes: list[Any], progress: bool
+    ) -> None:
+        """Advance from one thing that happens to the next: sample, event, jump of a clamp, end."""
+        begin, count = state.t, 0
+        self._queue_trains(state, until)
+        breakpoints = self.problem.stimuli.breakpoints
+        bar = _bar(until - begin) if progress else None
+        sampling = bool(recorder.traces)
+        while True:
+            sample_at = begin + count * every if sampling or bar else math.inf
+            if abs(sample_at - state.t) <= 1e-9 * every:
+                if sampling:
+                    recorder.sample(state.t, state.y)
+                if bar:
+                    bar.update(min(until - begin, count * every) - bar.n)
+                count += 1
+                continue
+            if state.t >= until:
+                break
+            jump = float(breakpoints[np.searchsorted(breakpoints, state.t, side="right")]) if (breakpoints > state.t).any() else math.inf
+            target = min(until, sample_at, jump, max(state.queue.next_time(), state.t))
+            if target > state.t:
+                outcome = self.stepper.advance(state, target, statistics)
+                self._queue_spikes(state, outcome.spikes, spikes)
+            statistics.events += self._deliver(state)
+        if sampling and recorder.times[-1] < state.t - 1e-9 * every:
+            recorder.sample(state.t, state.y)
+        if bar:
+            bar.update(until - begin - bar.n)
+            bar.close()
+
+    def _queue_trains(self, state: State, until: float) -> None:
+        """Events of spike sources between now and the end (events at the very beginning included once)."""
+        for source, position, amount, delay in self.problem.stimuli.trains:
+            for spike in source.spike_times(until):
+                arrival = float(spike) + delay
+                if state.t < arrival <= until or (arrival == state.t == 0.0):
+                    state.queue.push(arrival, position, amount)
+
+    def _queue_spikes(self, state: State, fired: tuple[tuple[int, float], ...], spikes: list[Any]) -> None:
+        for detector, when in fired:
+            spikes[detector].append(when)
+            for connection in self.problem.stimuli.connections:
+                if connection.source == detector:
+                    state.queue.push(max(when + connection.delay, state.t), connection.target, connection.amount)
+
+    def _deliver(self, state: State) -> int:
+        due = state.queue.pop_until(state.t + 1e-12)
+        for event in due:
+            state.y[event.target] += event.weight
+        return len(due)
+
+    def _results(self, recorder: Recorder, statistics: Statistics, spikes: list[Any], reason: Reason) -> Results:
+        times = {place: np.array(found) for place, found in zip(self.problem.stimuli.detector_place, spikes, strict=True)}
+        return Results(
+            np.array(recorder.times), recorder.traces, tuple(recorder.arrays()), times, statistics, reason, self.discretization.segments
+        )
+
+    def __repr__(self) -> str:
+        return f"Simulation({self.problem.size} unknowns on {self.discretization.segments.n} segments, {self.stepper.name}, t = {self.t:g} ms)"
+
+
+def _bar(total: float) -> Any:
+    from tqdm import tqdm  # noqa: PLC0415  (only with progress=True)
+
+    form = "{l_bar}{bar}| {n:.0f}/{total:.0f} ms [{elapsed}<{remaining}]"
+    return tqdm(total=total, bar_format=form, unit="ms")

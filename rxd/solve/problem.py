@@ -1,0 +1,171 @@
+"""Problem: one equation ``M dy/dt = A y + M R(t, y) + I(t)`` with its initial state, stimuli and events; and what a step reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+import numpy as np
+from cable import EventQueue
+
+from rxd.discretize.records import Discretization
+
+
+class Reason(Enum):
+    """Why a run or a step ended; the value is the sentence users read."""
+
+    DONE = "The run reached the requested time."
+    SPIKE = "The step ended at a spike so that its events can be queued."
+    NOT_FINITE = (
+        "The state is not finite any more. A step that is too large for a fast reaction or current, a division by zero in a rate, or a "
+        "logarithm or power of a negative concentration does this: try a smaller dt, method='coupled', or look at the rates of the unknown named."
+    )
+    TOO_SMALL = "The error estimate asks for a step below the smallest allowed. Loosen rtol or atol, or look for a rate with a jump."
+    SINGULAR = "The linear system of a step is singular or its solver diverged. Look for an unknown with a rate that is not defined there."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Connection:
+    """A NetCon in arrays' terms: source index (detector or train), event target (position in y), what arrives, when."""
+
+    source: int
+    target: int
+    amount: float
+    delay: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stimuli:
+    """Everything that acts from outside.
+
+    Attributes
+    ----------
+    clamps : tuple of cable clamps
+    clamp_node : ndarray of int
+        Storage index of each clamp's segment (position in y minus the start of v).
+    breakpoints : ndarray, ms
+        Times at which some clamp jumps, sorted.
+    detector_position : ndarray of int
+        Position in y of each detector's v; thresholds (mV) beside it, and names of their places.
+    connections : tuple of Connection
+        From detectors.
+    trains : tuple of (SpikeSource, position in y, amount, delay)
+    """
+
+    clamps: tuple[Any, ...]
+    clamp_node: np.ndarray
+    breakpoints: np.ndarray
+    detector_position: np.ndarray
+    detector_threshold: np.ndarray
+    detector_place: tuple[str, ...]
+    connections: tuple[Connection, ...]
+    trains: tuple[tuple[Any, int, float, float], ...]
+
+    def at(self, t: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Injected current (nA), clamp conductance (uS) and clamp drive (nA) by segment in storage order, just after t."""
+        injected, conductance, drive = np.zeros(n), np.zeros(n), np.zeros(n)
+        for clamp, node in zip(self.clamps, self.clamp_node, strict=True):
+            given = clamp.injection(t)
+            if given.conductance:
+                conductance[node] += given.conductance
+                drive[node] += given.drive
+            else:
+                injected[node] += given.drive
+        return injected, conductance, drive
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """What every stepper solves."""
+
+    discretization: Discretization
+    initial: np.ndarray
+    stimuli: Stimuli
+    scale: np.ndarray
+    """Typical absolute tolerance weight per unknown: ``atolscale``, shape (size,)."""
+
+    @property
+    def size(self) -> int:
+        return len(self.initial)
+
+
+@dataclass(slots=True)
+class State:
+    """Where a run stands: the one mutable object of a simulation.
+
+    Attributes
+    ----------
+    t : float, ms
+    y : ndarray, shape (size,)
+    memory : dict of str to ndarray
+        What a stepper carries from step to step (drift of species, last step size).
+    before : ndarray
+        v at the detectors after the last step.
+    queue : EventQueue
+        Events on their way; targets are positions in y.
+    """
+
+    t: float
+    y: np.ndarray
+    before: np.ndarray
+    queue: EventQueue
+    memory: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def copy(self) -> State:
+        return State(
+            self.t,
+            self.y.copy(),
+            self.before.copy(),
+            EventQueue(self.queue.pending()),
+            {name: array.copy() for name, array in self.memory.items()},
+        )
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What a run did."""
+
+    steps: int = 0
+    rejected: int = 0
+    solves: int = 0
+    iterations: int = 0
+    events: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """Outcome of `Stepper.advance`: why it ended, and spikes as (detector, time)."""
+
+    reason: Reason
+    spikes: tuple[tuple[int, float], ...] = ()
+
+
+class Stepper(Protocol):
+    """A time integrator: options in its constructor, everything that changes in the `State` it is given."""
+
+    name: str
+
+    def start(self, state: State) -> None:
+        """Prepare memory for a state; also called after a jump of y."""
+        ...
+
+    def advance(self, state: State, until: float, statistics: Statistics) -> StepResult:
+        """Advance to ``until`` exactly, or to the end of a step with a spike."""
+        ...
+
+    def describe(self) -> str:
+        """One or two sentences for `explain()`."""
+        ...
+
+
+def check_finite(problem: Problem, y: np.ndarray) -> tuple[str, str] | None:
+    """Label and place of the first unknown that is not finite, or None."""
+    if np.isfinite(y.sum()):
+        return None
+    bad = np.flatnonzero(~np.isfinite(y))
+    if not bad.size:
+        return None
+    label, segment = problem.discretization.layout.locate(int(bad[0]))
+    return label, problem.discretization.place(segment)

@@ -1,0 +1,227 @@
+"""Compiled parts of the split step that do not depend on the model's equations.
+
+Every part linearises once and solves the linear problem ``M u' = r + J (u - u0)`` with the two-stage, L-stable, stiffly accurate
+SDIRK of order two, gamma = 1 - 1/sqrt(2) (R. Alexander 1977, doi:10.1137/0714068). With ``s = gamma dt`` and ``w_j = s k_j``:
+
+    (M / s - J) w_1 = r
+    (M / s - J) w_2 = (2 gamma - 1) / gamma r + (1 - gamma) / gamma (M / s) w_1
+    u += (1 - gamma) / gamma w_1 + w_2,      time average of u - u0:  2 (1 - gamma) w_1 + gamma w_2
+
+Both stages share one matrix, the right-hand side is evaluated once, and linear invariants of M and J are kept to round-off.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from cable.hines import factor, factor_and_solve, resolve
+
+from rxd.discretize.records import LANES
+from rxd.solve.lane_lu import assemble, factorise, lane_kernel, solve
+
+GAMMA: Final = 1.0 - 1.0 / math.sqrt(2.0)
+FRESH: Final = (2.0 * GAMMA - 1.0) / GAMMA
+CARRIED: Final = (1.0 - GAMMA) / GAMMA
+
+
+@lane_kernel
+def relax(
+    X: np.ndarray,
+    F: np.ndarray,
+    J: np.ndarray,
+    A: np.ndarray,
+    b: np.ndarray,
+    active: np.ndarray,
+    entry: np.ndarray,
+    diagonal: np.ndarray,
+    factors: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    dt: float,
+) -> None:
+    """Advance the active rows of X by dt with rates F and Jacobian J (mass matrix 1)."""
+    step = GAMMA * dt
+    assemble(A, J, entry, diagonal, step)
+    factorise(A, factors)
+    size = active.size * LANES
+    for i in range(size):
+        b[i] = step * F[i]
+    solve(A, b, lower, upper, diagonal)
+    for r in range(active.size):
+        x, row = active[r] * LANES, r * LANES
+        for lane in range(LANES):
+            first = b[row + lane]
+            X[x + lane] += CARRIED * first
+            b[row + lane] = FRESH * step * F[row + lane] + CARRIED * first
+    solve(A, b, lower, upper, diagonal)
+    for r in range(active.size):
+        x, row = active[r] * LANES, r * LANES
+        for lane in range(LANES):
+            X[x + lane] += b[row + lane]
+
+
+@lane_kernel
+def put_currents(
+    E: np.ndarray, starts: np.ndarray, rows: np.ndarray, first: int, width: int, value: np.ndarray, slope: np.ndarray
+) -> None:
+    """Lanes of a section group's electric kernel into arrays shaped like the state."""
+    for r in range(rows.size):
+        at, e = starts[rows[r]] + first, 2 * r * LANES
+        for lane in range(width):
+            value[at + lane] = E[e + lane]
+            slope[at + lane] = E[e + LANES + lane]
+
+
+@lane_kernel
+def add_currents(E: np.ndarray, position: np.ndarray, first: int, width: int, value: np.ndarray, slope: np.ndarray) -> None:
+    """Lanes of a point group's electric kernel, added to their segments' v."""
+    for lane in range(width):
+        at = position[0, first + lane]
+        value[at] += E[lane]
+        slope[at] += E[LANES + lane]
+
+
+@lane_kernel
+def collect_sources(
+    value: np.ndarray, slope: np.ndarray, average: np.ndarray, starts: np.ndarray, rows: np.ndarray, nodes: int, v_start: int, source: np.ndarray
+) -> None:
+    """Time-averaged effect of currents on species: the same linearised current that the cable saw."""
+    for r in range(1, rows.size):
+        at, v_at = starts[rows[r]], starts[0] - v_start
+        for k in range(nodes):
+            source[at + k] = value[at + k] + slope[at + k] * average[v_at + k]
+
+
+@lane_kernel
+def flows(u: np.ndarray, parent: np.ndarray, conductance: np.ndarray, r: np.ndarray) -> None:
+    """Add to r what flows into each node; what one node loses another gains, to round-off."""
+    for k in range(parent.size):
+        p = parent[k]
+        if p >= 0:
+            flow = conductance[k] * (u[p] - u[k])
+            r[k] += flow
+            r[p] -= flow
+
+
+@lane_kernel
+def cable_step(
+    y: np.ndarray,
+    start: int,
+    n: int,
+    dt: float,
+    value: np.ndarray,
+    slope: np.ndarray,
+    injected: np.ndarray,
+    clamp_conductance: np.ndarray,
+    clamp_current: np.ndarray,
+    capacity: np.ndarray,
+    parent: np.ndarray,
+    conductance: np.ndarray,
+    node: np.ndarray,
+    up: np.ndarray,
+    coupling: np.ndarray,
+    u: np.ndarray,
+    r: np.ndarray,
+    b: np.ndarray,
+    diagonal: np.ndarray,
+    average: np.ndarray,
+) -> None:
+    """Advance v by dt with linearised currents.
+
+    ``value``, ``slope`` are dv/dt (mV/ms) of currents and its derivative; ``injected`` and ``clamp_current`` nA,
+    ``clamp_conductance`` uS by segment in storage order. ``u`` holds v of segments and junctions; ``average`` receives the time
+    average of v - v0.
+    """
+    per_step = 1.0 / (GAMMA * dt)
+    for k in range(n):
+        u[k] = y[start + k]
+        g = clamp_conductance[k]
+        r[k] = capacity[k] * value[start + k] + injected[k] + clamp_current[k] - g * u[k]
+        diagonal[k] = capacity[k] * (per_step - slope[start + k]) + g
+    for k in range(n, u.size):
+        r[k] = 0.0
+        diagonal[k] = 0.0
+    flows(u, parent, conductance, r)
+    for k in range(u.size):
+        b[k] = r[k]
+    factor_and_solve(node, up, coupling, diagonal, b)
+    for k in range(u.size):
+        w = b[k]
+        u[k] += CARRIED * w
+        b[k] = FRESH * r[k] + (CARRIED * per_step) * capacity[k] * w
+        r[k] = w
+    resolve(node, up, coupling, diagonal, b)
+    for k in range(u.size):
+        u[k] += b[k]
+    for k in range(n):
+        y[start + k] = u[k]
+        average[k] = 2.0 * (1.0 - GAMMA) * r[k] + GAMMA * b[k]
+
+
+@lane_kernel
+def prepare_transport(dt: float, capacity: np.ndarray, node: np.ndarray, up: np.ndarray, coupling: np.ndarray, diagonal: np.ndarray) -> None:
+    """Factorise ``M / (gamma dt) + G`` of one species: once per dt."""
+    for k in range(capacity.size):
+        diagonal[k] = capacity[k] / (GAMMA * dt)
+    factor(node, up, coupling, diagonal)
+
+
+@lane_kernel
+def transport_step(
+    y: np.ndarray,
+    start: int,
+    n: int,
+    dt: float,
+    source: np.ndarray,
+    moved: bool,
+    drift: np.ndarray,
+    capacity: np.ndarray,
+    parent: np.ndarray,
+    conductance: np.ndarray,
+    node: np.ndarray,
+    up: np.ndarray,
+    coupling: np.ndarray,
+    diagonal: np.ndarray,
+    u: np.ndarray,
+    r: np.ndarray,
+    b: np.ndarray,
+) -> None:
+    """Advance one diffusing species by dt with a constant source (mM/ms) from currents; ``diagonal`` is factorised."""
+    per_step = 1.0 / (GAMMA * dt)
+    for k in range(n):
+        u[k] = y[start + k]
+        r[k] = capacity[k] * source[start + k] if moved else 0.0
+    for k in range(n, u.size):
+        r[k] = 0.0
+    flows(u, parent, conductance, r)
+    for k in range(u.size):
+        b[k] = r[k]
+    resolve(node, up, coupling, diagonal, b)
+    for k in range(u.size):
+        w = b[k]
+        u[k] += CARRIED * w
+        b[k] = FRESH * r[k] + (CARRIED * per_step) * capacity[k] * w
+    resolve(node, up, coupling, diagonal, b)
+    for k in range(u.size):
+        u[k] += b[k]
+    if moved:
+        for k in range(n):
+            drift[start + k] = (u[k] - y[start + k]) / dt
+    for k in range(n):
+        y[start + k] = u[k]
+
+
+@lane_kernel
+def crossings(y: np.ndarray, position: np.ndarray, threshold: np.ndarray, before: np.ndarray, fraction: np.ndarray) -> int:
+    """Rising threshold crossings in the last step: their linear position in it goes to ``fraction`` (else -1); returns the count."""
+    count = 0
+    for d in range(position.size):
+        now = y[position[d]]
+        fraction[d] = -1.0
+        if before[d] < threshold[d] <= now:
+            fraction[d] = (threshold[d] - before[d]) / (now - before[d])
+            count += 1
+        before[d] = now
+    return count
