@@ -168,7 +168,7 @@ def _read_branch(reader: _Reader, items: list[Any], line: int) -> tuple[list[tup
                     "a point after the end of its branch; points come before the branches that follow.", item.line
                 )
             points.append((_tree_point(reader, item), item.line))
-        elif isinstance(item.items[0], (Listing, Bar)):
+        elif isinstance(item.items[0], Listing) or any(isinstance(part, Bar) for part in item.items):
             if split is not None:
                 raise reader.fail("a second branch point at the end of one branch.", item.line)
             split = item

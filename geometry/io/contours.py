@@ -68,13 +68,15 @@ class Contour:
         major, minor = _axes(outline)
         left, right = _sides(outline @ major, outline @ minor)
         along = np.sort(np.concatenate([left[0], right[0]]))
-        if len(along) < 4:
+        if len(along) < 4 or min(len(left[0]), len(right[0])) == 0:
             raise GeometryError("the outline has no inside.")
         at = np.linspace(along[1], along[-2], 21)
         diam = np.abs(np.interp(at, *left) - np.interp(at, *right))
         # the tips of an outline have no width; a section must have one everywhere
         diam[0] = (diam[0] + diam[1]) / 2
         diam[-1] = (diam[-1] + diam[-2]) / 2
+        if not np.all(diam > 1e-9 * (along[-1] - along[0])):
+            raise GeometryError("the outline has no inside, or crosses itself.")
         xyz = center + at[:, None] * major
         return [(x, y, z, d) for (x, y, z), d in zip(xyz.tolist(), diam.tolist(), strict=True)]
 
@@ -131,7 +133,9 @@ def stacks(contours: list[Contour]) -> list[Stack]:
 
 def _axes(outline: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Longest axis of an outline, and the direction across it in the x-y plane."""
-    _, vectors = np.linalg.eigh(outline.T @ outline)
+    spread, vectors = np.linalg.eigh(outline.T @ outline)
+    if spread[1] <= 1e-12 * spread[2]:
+        raise GeometryError("the outline has no inside.")
     major, minor = vectors[:, 2].copy(), vectors[:, 1].copy()
     if major[np.argmax(np.abs(major))] < 0:
         major = -major

@@ -38,7 +38,7 @@ def test_pyramidal_cell_has_the_proportions_of_one(seed: int) -> None:
     assert len(m.axon) == 2
     assert len(m.roots) == 1
     diams = np.concatenate([section.points[:, 3] for section in m.basal])
-    assert 0.6 <= diams.min()
+    assert diams.min() >= 0.6
     assert diams.max() <= 2
     trunk = m.section("apic[0]")
     assert trunk.points[0, 3] == 4
