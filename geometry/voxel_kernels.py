@@ -12,14 +12,16 @@ from math import floor, sqrt
 import numpy as np
 from numba import njit, prange
 
-from geometry.frustum import BALL, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, distance_to
-from geometry.voxel_rays import face_area, gradient, surface_samples, voxel_volume
+from geometry.frustum import FRUSTUM, LENGTH, LUNE, RADIUS, SLACK, SLOPE, distance_to
+from geometry.voxel_rays import FORM, localise, rough_voxel, surface_samples, tangent
+from geometry.voxel_smooth import LINES, curvature, flatten, order_axes, smooth_voxel
 
 __all__ = ["BLOCK", "bin_blocks", "classify", "count_rows", "fill", "gather_faces", "list_cut", "measure"]
 
 BLOCK = 8
 CELLS = BLOCK**3
 OUTSIDE, FULL, CUT = 0, 1, 2
+EMPTY, FILLED, SMOOTH, ROUGH, FLAT = 0, 1, 2, 3, 4
 
 
 @njit(cache=True, error_model="numpy")
@@ -141,41 +143,71 @@ def step(block, cell, face, beside):  # type: ignore[no-untyped-def]
     return (block, cell + stride) if at < 7 else (beside[block, face], cell - 7 * stride)
 
 
-@njit(cache=True)
-def _order_axes(normal, dx, axes):  # type: ignore[no-untyped-def]
-    """Axes by how much of the normal lies along them, least first."""
-    for d in range(3):
-        axes[d] = d
-    for i in range(2):
-        for j in range(2 - i):
-            if abs(normal[axes[j]]) * dx[axes[j]] > abs(normal[axes[j + 1]]) * dx[axes[j + 1]]:
-                axes[j], axes[j + 1] = axes[j + 1], axes[j]
+@njit(cache=True, error_model="numpy")
+def _joined(form, planes, near, first, second, slack):  # type: ignore[no-untyped-def]
+    """Make one primitive of two frusta that continue each other with the same axis and slope; false if they do not."""
+    for j in range(10):
+        if abs(form[first, j] - form[second, j]) > 1e-9 * (abs(form[first, j]) + 1e-3):
+            return False
+    for side in range(2):
+        end, start = 14 - 4 * side, 10 + 4 * side
+        if abs(form[first, end + 3] + form[second, start + 3]) < 4 * slack:
+            for j in range(4):
+                form[first, end + j] = form[second, end + j]
+            near[first, 1 - side], planes[first, 1 - side] = near[second, 1 - side], planes[second, 1 - side]
+            return True
+    return False
 
 
 @njit(cache=True, error_model="numpy")
-def _find_near(table, kind, prims, begin, end, centre, dx, near):  # type: ignore[no-untyped-def]
-    """Primitives that reach into a voxel, how many, the one that bounds it, and whether its surface may have folds."""
-    far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
-    count, nearest, best = 0, -1, far
+def _gather(table, kind, prims, begin, end, low, dx, centre, near, form, planes, normal, trial):  # type: ignore[no-untyped-def]
+    """Local forms of the primitives that reach into a voxel, how many, and the normal of the one that holds its middle deepest."""
+    count, best = 0, np.inf
     for i in range(begin, end):
         p = prims[i]
-        d = distance_to(table, kind, p, centre[0], centre[1], centre[2])
-        if d < far:
-            near[count] = p
+        slack = table[p, SLACK]
+        distance = tangent(table[p], kind[p], centre, trial)
+        half = 0.5 * (abs(trial[0]) * dx[0] + abs(trial[1]) * dx[1] + abs(trial[2]) * dx[2])
+        if distance > half + 2 * slack or not localise(table[p], kind[p], low, dx, form[count], planes[count]):
+            continue
+        if distance < best:
+            best = distance
+            normal[:] = trial
+        near[count, 0], near[count, 1] = p, p
+        fresh = True
+        if kind[p] == FRUSTUM:
+            for j in range(count):
+                if kind[near[j, 0]] == FRUSTUM and _joined(form, planes, near, j, count, slack):
+                    fresh = False
+                    break
+        if fresh:
             count += 1
-            if d < best:
-                best, nearest = d, p
-    fine = count > 1
-    if count == 1 and kind[nearest] != BALL:
-        row = table[nearest]
-        s, half = 0.0, 0.0
-        for d in range(3):
-            s += (centre[d] - row[d]) * row[3 + d]
-            half += 0.5 * abs(row[3 + d]) * dx[d]
-        fine = kind[nearest] == LUNE or s < half or s > row[LENGTH] - half
-    if count > 0:
-        fine = fine or _reach(table[nearest], kind[nearest]) < max(dx[0], dx[1], dx[2])
-    return count, nearest, fine
+    return count
+
+
+@njit(cache=True, error_model="numpy")
+def _nature(form, planes, dx):  # type: ignore[no-untyped-def]
+    """How a single primitive meets the voxel: filling it, with a smooth surface, with one flat end, or otherwise (rough)."""
+    if planes[0] and planes[1]:
+        return ROUGH
+    for corner in range(8):
+        x, y, z = (corner >> 2) * dx[0], (corner >> 1 & 1) * dx[1], (corner & 1) * dx[2]
+        value = x * (form[0] * x + 2 * (form[3] * y + form[4] * z + form[6]))
+        value += y * (form[1] * y + 2 * (form[5] * z + form[7])) + z * (form[2] * z + 2 * form[8]) + form[9]
+        if value > 0:
+            return ROUGH if planes[0] or planes[1] else SMOOTH
+    # all corners are inside the quadric and so, as it is convex between the planes, is the voxel
+    return (FLAT if planes[0] else FLAT + 1) if planes[0] or planes[1] else FILLED
+
+
+@njit(cache=True, error_model="numpy")
+def _neighbours(block, cell, beside, status, wanted, low_face):  # type: ignore[no-untyped-def]
+    """Which of the three lower faces must be measured; those towards full voxels are open, towards empty ones closed."""
+    for d in range(3):
+        other, at = step(block, cell, 2 * d, beside)
+        state = OUTSIDE if other < 0 else status[other, at]
+        wanted[d] = state == CUT
+        low_face[d] = 1.0 if state == FULL else 0.0
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -183,15 +215,17 @@ def measure(table, kind, open_end, origin, dx, corner, first, prims, beside, sta
     """Measure every cut voxel: fraction inside of its three lower faces and of its volume, samples of its surface.
 
     A face is measured by the voxel above it alone, and only if the voxel below is cut too, so both sides agree to the last bit.
+    For a smooth voxel `sums` holds the sum of squares of curvatures, a zero vector, and 1 if all of its surface is an open end.
     """
-    chunk = 64
-    most = 1
+    chunk, most, thick = 64, 1, max(dx[0], dx[1], dx[2])
     for block in range(len(corner)):
         most = max(most, first[block + 1] - first[block])
     for part_of_work in prange((len(blocks) + chunk - 1) // chunk):
-        near, axes = np.empty(most, np.int64), np.empty(3, np.int64)
-        cuts, start, stop, part = np.empty(2 * most + 4), np.empty(most), np.empty(most), np.empty((most, 4), np.int64)
-        low, centre, x, normal = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        near, axes, part = np.empty((most, 2), np.int64), np.empty(3, np.int64), np.empty((most, 4), np.int64)
+        form, planes, wanted = np.empty((most, FORM)), np.empty((most, 2), np.bool_), np.empty(3, np.bool_)
+        cuts, start, stop = np.empty(2 * most + 8), np.empty(most), np.empty(most)
+        low, centre, x, normal, trial = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        edges, lines, share, plane, areas = np.empty((3, 12)), np.empty((3, LINES)), np.empty(LINES), np.empty(LINES, np.int64), np.empty(6)
         for v in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(blocks))):
             block, cell = blocks[v], cells[v]
             low[0] = origin[0] + (corner[block, 0] + cell // 64) * dx[0]
@@ -199,24 +233,29 @@ def measure(table, kind, open_end, origin, dx, corner, first, prims, beside, sta
             low[2] = origin[2] + (corner[block, 2] + cell % 8) * dx[2]
             for d in range(3):
                 centre[d] = low[d] + 0.5 * dx[d]
-            count, nearest, fine = _find_near(table, kind, prims, first[block], first[block + 1], centre, dx, near)
-            gradient(table, kind, nearest, centre, normal)
-            _order_axes(normal, dx, axes)
-            for d in range(3):
-                other, at = step(block, cell, 2 * d, beside)
-                state = OUTSIDE if other < 0 else status[other, at]
-                if state == CUT:
-                    b, c = (axes[0] if axes[0] != d else axes[1]), (axes[2] if axes[2] != d else axes[1])
-                    x[d] = low[d]
-                    low_face[v, d] = face_area(table, kind, near, count, b, c, x, low, dx, fine, cuts, start, stop, part)
-                else:
-                    low_face[v, d] = 1.0 if state == FULL else 0.0
-            a, b, c = axes[0], axes[1], axes[2]
-            volume[v] = voxel_volume(table, kind, near, count, a, b, c, x, low, dx, fine, cuts, start, stop, part)
-            if volume[v] > 1 - 1e-12:
-                volume[v] = 1.0
-            m = 4 if fine else 2
-            end[v] = surface_samples(table, kind, open_end, near, count, m, x, low, dx, start, stop, part, normal, sums[v])
+            begin = first[block]
+            count = _gather(table, kind, prims, begin, first[block + 1], low, dx, centre, near, form, planes, normal, trial)
+            sums[v, :], end[v] = 0.0, -1
+            nature = EMPTY if count == 0 else (_nature(form[0], planes[0], dx) if count == 1 else ROUGH)
+            if nature == EMPTY or nature == FILLED:
+                volume[v] = nature
+                low_face[v, :] = nature
+                continue
+            _neighbours(block, cell, beside, status, wanted, low_face[v])
+            order_axes(normal, dx, axes)
+            if nature == ROUGH or _reach(table[near[0, 0]], kind[near[0, 0]]) < thick:
+                inside = rough_voxel(form, planes, count, axes, wanted, x, dx, cuts, start, stop, part, low_face[v])
+                end[v] = surface_samples(form, planes, open_end, near, count, 4, x, dx, start, stop, part, normal, sums[v])
+            else:
+                if nature >= FLAT:
+                    flatten(form[0], nature - FLAT, axes, dx)
+                    end[v] = open_end[near[0, nature - FLAT], nature - FLAT]
+                    sums[v, 4] = end[v] >= 0
+                inside = smooth_voxel(form[0], dx, axes, wanted, x, cuts, edges, lines, share, plane, areas, low_face[v])
+                for d in range(3):
+                    x[d] = 0.5 * dx[d]
+                sums[v, 0] = curvature(form[0], x)
+            volume[v] = inside if inside < 1 - 1e-12 else 1.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -237,8 +276,12 @@ def gather_faces(beside, status, number, blocks, cells, dx, low_face, sums, face
             total += vector[v, d] ** 2
             sampled += sums[v, 1 + d] ** 2
         total, sampled = sqrt(total), sqrt(sampled)
-        area[v] = total * (sums[v, 0] / sampled) if sampled > 0.5 * sums[v, 0] else max(sums[v, 0], total)
-        end_area[v] = area[v] * sums[v, 4] / sums[v, 0] if sums[v, 4] > 0 else 0.0
+        if sampled == 0:
+            # smooth: normals vary by the curvature times the width of the patch, with variance width^2 / 12 along each axis
+            area[v] = total * (1 + min(sums[v, 0] * total / 24, 0.5))
+        else:
+            area[v] = total * (sums[v, 0] / sampled) if sampled > 0.5 * sums[v, 0] else max(sums[v, 0], total)
+        end_area[v] = area[v] * (sums[v, 4] if sampled == 0 else sums[v, 4] / sums[v, 0])
 
 
 @njit(cache=True)
