@@ -10,8 +10,8 @@ from rxd.library.forms import peak_factor, rise_time
 def exp2_syn(tau1: float = 0.1, tau2: float = 10.0, e: float = 0.0, name: str = "exp2_syn") -> PointMechanism:
     """Conductance ``g = B - A`` with ``dA/dt = -A / tau1``, ``dB/dt = -B / tau2``, ``i = g (v - e)``; NEURON's Exp2Syn.
 
-    An event adds ``weight * factor`` to both; the factor makes the peak of one event equal to its weight. As in NEURON a rise time
-    above 0.9999 tau2 counts as 0.9999 tau2, so that equal times give the alpha function.
+    An event adds ``weight * factor`` to both; the factor makes the peak of one event equal to its weight. As in NEURON a rise
+    time above 0.9999 tau2 counts as 0.9999 tau2, so that equal times give the alpha function.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def thermal_voltage() -> sympy.Expr:
 
 
 def rise_time(tau1: sympy.Symbol, tau2: sympy.Symbol) -> sympy.Expr:
-    """Rise time (ms) below the decay time, as in NEURON: for equal times the difference of the two exponentials would vanish."""
+    """Rise time (ms) below the decay time, as in NEURON: for equal times the difference of exponentials would vanish."""
     return sympy.Max(sympy.Min(tau1, 0.9999 * tau2), 1e-9 * tau2)
 
 

@@ -28,9 +28,9 @@ def ip3r(
 ) -> list[MultiCompartmentReaction | Rate]:
     """IP3 receptor, endoplasmic reticulum to cytosol at ``gmax (m n h)^3 (ca_er - ca_cyt)`` ions/um2/ms.
 
-    The two-variable reduction of the receptor of De Young and Keizer: ``m = ip3 / (ip3 + d1)`` and ``n = ca / (ca + d5)`` follow
-    at once, inactivation is slow, ``dh/dt = a2 (Q (1 - h) - ca h)`` with ``Q = d2 (ip3 + d1) / (ip3 + d3)``; ``ca`` is that of
-    the cytosol.
+    The two-variable reduction of the receptor of De Young and Keizer: ``m = ip3 / (ip3 + d1)`` and ``n = ca / (ca + d5)``
+    follow at once, inactivation is slow, ``dh/dt = a2 (Q (1 - h) - ca h)`` with ``Q = d2 (ip3 + d1) / (ip3 + d3)``; ``ca`` is
+    that of the cytosol.
 
     Parameters
     ----------
