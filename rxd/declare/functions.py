@@ -25,6 +25,9 @@ class bernoulli_ratio(sympy.Function):  # noqa: N801  (SymPy functions are lower
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         return bernoulli_slope(self.args[0])
 
+    def _eval_evalf(self, prec: int) -> sympy.Expr:
+        return self.func(self.args[0]._evalf(prec))
+
 
 class bernoulli_slope(sympy.Function):  # noqa: N801
     """Derivative of `bernoulli_ratio`, with its limit -1/2 at z = 0."""
@@ -45,6 +48,9 @@ class bernoulli_slope(sympy.Function):  # noqa: N801
         e = sympy.exp(z)
         # Away from zero; only a second derivative needs it, which no solver here takes.
         return e * (z * (e + 1) - 2 * (e - 1)) / (e - 1) ** 3
+
+    def _eval_evalf(self, prec: int) -> sympy.Expr:
+        return self.func(self.args[0]._evalf(prec))
 
 
 def vtrap(x: Any, y: Any) -> sympy.Expr:
