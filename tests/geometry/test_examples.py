@@ -41,6 +41,8 @@ def test_pyramidal_cell_has_the_proportions_of_one(seed: int) -> None:
     assert diams.min() >= 0.6
     assert diams.max() <= 2
     trunk = m.section("apic[0]")
+    np.testing.assert_allclose(trunk.points[0, :3], m.soma(1.0).position)
+    assert m.soma.section.length == pytest.approx(16)
     assert trunk.points[0, 3] == 4
     assert min(section.points[:, 3].min() for section in m.apical) >= 0.4
     assert 1000 > segment(m, d_lambda(0.1)).n > len(m)

@@ -253,6 +253,12 @@ def test_d_lambda_takes_constants_per_section_and_defaults_from_outside() -> Non
     np.testing.assert_allclose(filled.length_constants(m), one / 2 / [1, 1, 2], rtol=1e-14)
 
 
+def test_the_default_rule_is_a_tenth_at_100_hertz() -> None:
+    assert d_lambda() == d_lambda(0.1, 100.0)
+    m = wiggly()
+    np.testing.assert_array_equal(d_lambda().length_constants(m), d_lambda(0.1, 100, 100, 1).length_constants(m))
+
+
 @pytest.mark.parametrize("change", [{"fraction": 0}, {"frequency": -1}, {"Ra": 0}, {"cm": np.array([1.0, -1.0])}])
 def test_d_lambda_refuses_what_is_not_above_zero(change: dict) -> None:
     with pytest.raises(GeometryError, match="must be above zero"):

@@ -133,6 +133,19 @@ def test_one_contour_is_sliced_along_its_longest_axis(tmp_path: Path) -> None:
     np.testing.assert_allclose(soma.points[3], [-5.17152, -0.67986, 1.31218, 6.56957], atol=1e-5)
 
 
+def test_an_outline_that_turns_back_is_made_convex(tmp_path: Path) -> None:
+    m = read(
+        tmp_path,
+        """("CellBody"
+        (10 0 0 0) (12 2 0 0) (8 3 0 0) (9 4 0 0) (3 2.5 0 0) (0 6 0 0) (-1 3 0 0) (-6 4 0 0) (-12 3 0 0) (-9 1 0 0)
+        (-11 -1 0 0) (-8 -1.5 0 0) (-9.5 -4 0 0) (-4 -2 0 0) (0 -5 0 0) (1 -2 0 0) (7 -4 0 0) (11 -3 0 0) (9 -1 0 0))""",
+    )
+    assert m.soma.section.length == pytest.approx(22.998895729740262, rel=1e-6)
+    assert m.soma.section.area == pytest.approx(520.660182956048, rel=1e-6)
+    diams = [0.94476, 1.42242, 2.63188, 6.13759, 6.9072, 6.55967, 5.91435, 5.91046, 6.53918, 7.38018, 10.58876]
+    np.testing.assert_allclose(m.soma.section.points[:11, 3], diams, atol=1e-5)
+
+
 def test_a_circle_gives_a_ball(tmp_path: Path) -> None:
     around = 2 * np.pi * np.arange(400) / 400
     points = "".join(f"({10 * np.cos(a):.9f} {10 * np.sin(a):.9f} 0 0)" for a in around)

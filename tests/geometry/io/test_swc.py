@@ -118,6 +118,15 @@ def test_a_dendrite_that_branches_at_its_first_point(tmp_path: Path) -> None:
     assert table(read(tmp_path, text))[2:] == [("dend[0]", "soma[0]", 0.5, 2, 3), ("dend[1]", "dend[0]", 0, 2, 5)]
 
 
+def test_the_sample_after_the_root_is_exempt_from_that(tmp_path: Path) -> None:
+    m = read(tmp_path, "1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n3 3 9 0 0 1 2\n4 3 6 5 0 0.5 2\n")
+    assert table(m)[1:] == [
+        ("dend[0]", "soma[0]", 0.5, 2, 6),
+        ("dend[1]", "dend[0]", 1, 2, 3),
+        ("dend[2]", "dend[0]", 1, 2, 5),
+    ]
+
+
 def test_without_a_soma_the_first_cable_is_the_root(tmp_path: Path) -> None:
     m = read(tmp_path, "1 6 0 0 0 1 -1\n2 6 5 0 0 1 1\n3 6 0 3 0 1 1\n4 6 0 4 0 1 3\n")
     assert table(m) == [("dend_6[0]", None, 0, 2, 5), ("dend_6[1]", "dend_6[0]", 0, 3, 4)]
@@ -177,6 +186,7 @@ def test_comments_blank_lines_and_other_end_of_lines(tmp_path: Path) -> None:
         ("1 1 0 0 0 5 -1\n2 3 6 0 0 0 1\n", 2, r"radius of sample 2 is 0; it must be above zero"),
         ("1 1 0 0 0 -5 -1\n", 1, "radius of sample 1 is -5"),
         ("1 1 0 0 0 5 -1\n\n2 3 6 0 0 1 7\n", 3, "sample 2 has the parent 7, which is not in the file"),
+        ("1 1 0 0 0 5 -1\n2 3 6 0 0 1 0\n", 2, "sample 2 has the parent 0, which is not in the file"),
         ("1 1 0 0 0 5 -1\n2 3 6 0 0 1 1\n2 3 9 0 0 1 1\n", 3, "id 2 was used before, on line 2"),
         ("1 1 0 0 0 5 -1\n2 3 6 0 0 1 2\n", 2, "sample 2 is its own parent"),
         ("1 1 0 0 0 5 -1\n2 3 6 0 0 1 4\n3 3 7 0 0 1 2\n4 3 8 0 0 1 3\n", 2, "sample 2 is on, or grows from, a loop"),
