@@ -22,6 +22,7 @@ from rxd.errors import ConvergenceError, DeclarationError
 from rxd.explain import explain
 from rxd.recording import Recorder, resolve
 from rxd.results import Results
+from rxd.solve.equations import build_equations
 from rxd.solve.problem import Problem, Reason, State, Statistics, Stepper
 from rxd.solve.steppers import make_stepper
 from rxd.solve.stimuli import build_stimuli
@@ -49,13 +50,13 @@ def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simu
     system = build_system(model)
     discretization = discretize(system, model.morphology, model.segments, model.settings)
     kernels = compile_kernels(system, discretization, purpose=method)
-    problem = build_problem(model, system, discretization)
+    problem = build_problem(model, system, discretization, kernels)
     stepper = make_stepper(method, problem, kernels, **options)
     return Simulation(system, discretization, kernels, problem, stepper)
 
 
-def build_problem(model: Model, system: System, discretization: Discretization) -> Problem:
-    """Initial state, stimuli and scales of the discretised system."""
+def build_problem(model: Model, system: System, discretization: Discretization, kernels: Kernels) -> Problem:
+    """Initial state, stimuli, scales and (for "coupled") the right-hand side of the discretised system."""
     initial = initial_gates(system, discretization, np.array(discretization.initial))
     scale = np.ones(len(initial))
     for unknown in system.unknowns:
@@ -63,7 +64,9 @@ def build_problem(model: Model, system: System, discretization: Discretization) 
         scale[block.start : block.stop] = unknown.atolscale
     for array in (initial, scale):
         array.setflags(write=False)
-    return Problem(discretization, initial, build_stimuli(model, system, discretization, event_amounts(system)), scale)
+    stimuli = build_stimuli(model, system, discretization, event_amounts(system))
+    equations = build_equations(discretization, stimuli, kernels) if kernels.purpose == "coupled" else None
+    return Problem(discretization, initial, stimuli, scale, equations)
 
 
 @dataclass(slots=True)

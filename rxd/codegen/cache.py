@@ -27,7 +27,9 @@ SUPPORT = (
     "codegen/printer.py",
     "codegen/text.py",
     "codegen/split_text.py",
+    "codegen/coupled_text.py",
     "solve/lane_lu.py",
+    "solve/lane_store.py",
     "solve/split_kernels.py",
     "discretize/records.py",
 )

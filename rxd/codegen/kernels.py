@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 
 import numpy as np
 
 from rxd.codegen.cache import load_module
+from rxd.codegen.coupled_text import coupled_module
 from rxd.codegen.sparse import LaneProgram, make_program
 from rxd.codegen.split_text import split_module
 from rxd.discretize.records import Discretization
-from rxd.symbolic.system import System
+from rxd.symbolic.system import LocalSystem, System
 
-WRITERS = (("split", split_module),)
+WRITERS = (("split", split_module), ("coupled", coupled_module))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,13 +26,19 @@ class GroupKernels:
     active, gates, moved : ndarray of int
         Rows (unknowns of the group) that chemistry changes, that gates change, that currents change (v first).
     program : LaneProgram
-        LU of ``I - gamma dt J`` of the chemistry.
+        LU of ``I - gamma dt J`` of the chemistry; for "coupled", of the whole group with what nodes exchange eliminated last.
+    pattern : tuple of (int, int)
+        Row and column of each value of the Jacobian.
+    timed : ndarray of int
+        Rows that depend on time explicitly ("coupled").
     """
 
     active: np.ndarray
     gates: np.ndarray
     moved: np.ndarray
     program: LaneProgram
+    pattern: tuple[tuple[int, int], ...] = ()
+    timed: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +58,21 @@ class Kernels:
 def compile_kernels(system: System, discretization: Discretization, purpose: str = "split") -> Kernels:
     """Generate (or find in the cache) and load the kernels for one purpose."""
     module, source = load_module(system, purpose, dict(WRITERS)[purpose])
-    groups = tuple(_group(module, group.name) for group in system.groups)
+    if purpose == "coupled":
+        exchanged = {transport.label for transport in discretization.transports}
+        groups = tuple(_coupled_group(module, group, exchanged) for group in system.groups)
+    else:
+        groups = tuple(_group(module, group.name) for group in system.groups)
     return Kernels(purpose, module, source, groups)
 
 
 def _group(module: ModuleType, name: str) -> GroupKernels:
     active, gates, moved = (np.array(getattr(module, f"{what}_{name}"), dtype=np.int64) for what in ("ACTIVE", "GATES", "MOVED"))
     return GroupKernels(active, gates, moved, make_program(len(active), getattr(module, f"PATTERN_{name}")))
+
+
+def _coupled_group(module: ModuleType, group: LocalSystem, exchanged: set[str]) -> GroupKernels:
+    pattern, timed = getattr(module, f"PATTERN_{group.name}"), np.array(getattr(module, f"TIMED_{group.name}"), dtype=np.int64)
+    rows, none = np.arange(len(group.unknowns)), np.zeros(0, dtype=np.int64)
+    last = [row for row, label in enumerate(group.unknowns) if label in exchanged]
+    return GroupKernels(rows, none, rows[last], make_program(len(rows), pattern, last), pattern, timed)

@@ -10,6 +10,7 @@ import numpy as np
 from cable import EventQueue
 
 from rxd.discretize.records import Discretization
+from rxd.errors import DeclarationError
 
 
 class Reason(Enum):
@@ -84,10 +85,52 @@ class Problem:
     stimuli: Stimuli
     scale: np.ndarray
     """Typical absolute tolerance weight per unknown: ``atolscale``, shape (size,)."""
+    equations: Any = None
+    """`rxd.solve.equations.Equations`, if the kernels were compiled for "coupled"."""
 
     @property
     def size(self) -> int:
         return len(self.initial)
+
+    def rhs(self, t: float, y: np.ndarray) -> np.ndarray:
+        """Time derivative of the whole state, shape (size,), per ms: for solvers of your own, such as `scipy.integrate.solve_ivp`.
+
+        Clamps act as they do from ``t`` on: integrate from one of ``stimuli.breakpoints`` to the next.
+        """
+        equations, y = self._equations(), np.ascontiguousarray(y, dtype=float)
+        return equations.rates(float(t), y, equations.electrodes(float(t)), np.empty(self.size))
+
+    def jacobian(self, t: float, y: np.ndarray, kind: str = "scipy") -> Any:
+        """Derivative of `rhs` with respect to the state, exact, with a pattern that never changes.
+
+        Parameters
+        ----------
+        t : float, ms
+        y : ndarray, shape (size,)
+        kind : "scipy" or "petsc"
+            A `scipy.sparse.csr_array` or a `petsc4py.PETSc.Mat`; either is the caller's own.
+        """
+        equations, y = self._equations(), np.ascontiguousarray(y, dtype=float)
+        linearisation = equations.make_linearisation(equations.electrodes(float(t)))
+        equations.linearise(float(t), y, np.empty(self.size), linearisation)
+        data = linearisation.fill()
+        if kind == "scipy":
+            return equations.assembly.matrix(data)
+        if kind == "petsc":
+            from rxd.solve.linear import require_petsc  # noqa: PLC0415
+
+            require_petsc()
+            from rxd.solve.petsc_matrix import as_mat  # noqa: PLC0415  (loads PETSc)
+
+            return as_mat(equations.assembly, data)
+        message = f"A Jacobian is of kind 'scipy' or 'petsc'; got {kind!r}."
+        raise DeclarationError(message)
+
+    def _equations(self) -> Any:
+        if self.equations is None:
+            message = "This simulation was compiled for splitting and has no right-hand side in one piece. Compile it with method='coupled'."
+            raise DeclarationError(message)
+        return self.equations
 
 
 @dataclass(slots=True)

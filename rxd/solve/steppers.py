@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from rxd.errors import DeclarationError
+from rxd.solve.coupled import CoupledStepper
 from rxd.solve.problem import Problem, Stepper
 from rxd.solve.split import SplitStepper
 
-STEPPERS: Final = (SplitStepper,)
+STEPPERS: Final = (CoupledStepper, SplitStepper)
 DEFAULT_DT: Final = 0.025
 
 

@@ -1,0 +1,107 @@
+"""The equations of a compiled model as functions of time and state: right-hand side and Jacobian of ``dy/dt = f(t, y)``.
+
+In: a `Discretization`, the kernels compiled for "coupled" and the stimuli. Out: `Equations`, which steppers and users share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rxd.discretize.records import LANES, Discretization
+from rxd.solve.assembly import Assembly, add_exchange, build_assembly
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Electrodes:
+    """What clamps do between two of their jumps: ``current - conductance * v`` (nA) into each segment, in storage order."""
+
+    current: np.ndarray
+    conductance: np.ndarray
+
+
+@dataclass(slots=True, eq=False)
+class Linearisation:
+    """Derivatives of f at one moment, refilled in place.
+
+    Attributes
+    ----------
+    assembly : Assembly
+    local : ndarray, shape (assembly.base[-1],)
+        Jacobians of the groups in chunks of lanes.
+    drift : ndarray, shape (size,)
+        Explicit time derivative of f.
+    electrodes : Electrodes
+    data : ndarray, shape (nnz,)
+        The Jacobian in CSR order; only after `fill`.
+    """
+
+    assembly: Assembly
+    local: np.ndarray
+    drift: np.ndarray
+    electrodes: Electrodes
+    data: np.ndarray
+
+    def fill(self) -> np.ndarray:
+        """Values of the Jacobian in CSR order, shape (nnz,), 1/ms on the diagonal."""
+        return self.assembly.fill(self.local, self.electrodes.conductance, self.data)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Equations:
+    """Right-hand side and Jacobian; safe to call from anywhere, since the work arrays hold nothing between calls."""
+
+    discretization: Discretization
+    stimuli: Any
+    kernels: Any
+    assembly: Assembly
+    groups: tuple[Any, ...]
+    work: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+    @property
+    def size(self) -> int:
+        return self.assembly.size
+
+    def electrodes(self, t: float) -> Electrodes:
+        """What the clamps do from t on."""
+        injected, conductance, drive = self.stimuli.at(t, self.discretization.cable.n)
+        return Electrodes(injected + drive, conductance)
+
+    def rates(self, t: float, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
+        """``f(t, y)`` into ``out``, shape (size,), per ms."""
+        self.kernels.module.rates(y, t, out, self.work, self.groups)
+        return self._exchange(y, electrodes, out)
+
+    def linearise(self, t: float, y: np.ndarray, out: np.ndarray, into: Linearisation) -> np.ndarray:
+        """``f(t, y)`` into ``out`` and its derivatives ``into`` a linearisation, with the electrodes that stand there."""
+        into.drift[:] = 0.0
+        self.kernels.module.linearise(y, t, out, into.drift, into.local, self.work, self.groups)
+        return self._exchange(y, into.electrodes, out)
+
+    def make_linearisation(self, electrodes: Electrodes) -> Linearisation:
+        """An empty linearisation to be filled."""
+        assembly = self.assembly
+        return Linearisation(
+            assembly, np.zeros(int(assembly.base[-1])), np.zeros(self.size), electrodes, np.zeros(assembly.nnz)
+        )
+
+    def _exchange(self, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
+        edges, cable = self.assembly.edges, self.discretization.cable
+        add_exchange(y, out, edges.first, edges.second, edges.conductance, edges.inverse_capacity)
+        v = slice(cable.start, cable.start + cable.n)
+        out[v] += (electrodes.current - electrodes.conductance * y[v]) * edges.inverse_capacity[v]
+        return out
+
+
+def build_equations(discretization: Discretization, stimuli: Any, kernels: Any) -> Equations:
+    """Equations of a model whose kernels were compiled for "coupled"."""
+    assembly = build_assembly(discretization, [group.pattern for group in kernels.groups])
+    groups = []
+    for number, (group, compiled) in enumerate(zip(discretization.groups, kernels.groups, strict=True)):
+        fields, starts = np.ascontiguousarray(group.fields).ravel(), np.ascontiguousarray(group.position[:, 0])
+        groups.append((fields, starts, group.position, group.n, int(assembly.base[number]), compiled.timed))
+    most = max(len(compiled.active) for compiled in kernels.groups)
+    work = (np.zeros(most * LANES), np.zeros(most * LANES), np.zeros(most * LANES))
+    return Equations(discretization, stimuli, kernels, assembly, tuple(groups), work)
