@@ -173,7 +173,11 @@ class Simulation:
 
     def _begin(self) -> State:
         y = np.array(self.problem.initial)
-        state = State(0.0, y, y[self.problem.stimuli.detector_position], EventQueue())
+        queue = EventQueue()
+        for source, position, amount, delay in self.problem.stimuli.trains:
+            for _ in np.flatnonzero(source.spike_times(0.0) + delay == 0.0):
+                queue.push(0.0, position, amount)
+        state = State(0.0, y, y[self.problem.stimuli.detector_position], queue)
         self.stepper.start(state)
         return state
 
@@ -188,6 +192,7 @@ class Simulation:
         """Advance from one thing that happens to the next: sample, event, jump of a clamp, end."""
         begin, count = state.t, 0
         self._queue_trains(state, until)
+        statistics.events += self._deliver(state)
         breakpoints = self.problem.stimuli.breakpoints
         bar = _bar(until - begin) if progress else None
         sampling = bool(recorder.traces)
@@ -215,11 +220,11 @@ class Simulation:
             bar.close()
 
     def _queue_trains(self, state: State, until: float) -> None:
-        """Events of spike sources between now and the end (events at the very beginning included once)."""
+        """Events of spike sources after now until the end; those at t = 0 are in the queue from the beginning."""
         for source, position, amount, delay in self.problem.stimuli.trains:
             for spike in source.spike_times(until):
                 arrival = float(spike) + delay
-                if state.t < arrival <= until or (arrival == state.t == 0.0):
+                if state.t < arrival <= until:
                     state.queue.push(arrival, position, amount)
 
     def _queue_spikes(self, state: State, fired: tuple[tuple[int, float], ...], spikes: list[Any]) -> None:
