@@ -101,6 +101,7 @@ class SplitStepper:
         """Repeat the failed stretch step by step to say exactly when and where it failed."""
         state.y[:] = backup
         state.memory["drift"][:] = drift
+        self.synchronise_junctions(state.y)  # branch points are not finite any more either
         fraction = np.empty(len(state.before))
         for _ in range(steps):
             self._run(state, 1, dt, clamps, fraction)
