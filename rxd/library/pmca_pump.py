@@ -44,7 +44,7 @@ def pmca(
             ca_cyt,
             ca_out,
             turnover(ca_cyt),
-            turnover(rest),
+            None if rest == 0 else turnover(rest),
             membrane=membrane,
             custom_dynamics=True,
             membrane_flux=electrogenic,

@@ -1,4 +1,4 @@
-"""Every channel against a transcription of its paper's formulas into NumPy: kinetics, steady states, currents, removable singularities.
+"""Every channel against its paper's formulas written in NumPy: kinetics, steady states, currents, removable singularities.
 
 A row of CHANNELS holds the mechanism, per gate a function (v, celsius, ca) -> (steady state, time constant), per current its
 value from (v, gates, parameters) and the voltages at which a formula is 0/0.
@@ -204,9 +204,8 @@ def test_removable_singularities_are_removed(name: str, v: float, parts: Callabl
     """At the voltage itself the value is finite and what the paper's formula tends to; the slope is finite as well."""
     mechanism, channel, celsius, h = parts(getattr(library, name)()), CHANNELS[name], 31.0, 1e-3
     values = {"celsius": celsius, **PLACE, **mechanism.parameters}
-    expressions = [
-        (gate.initial, lambda u, f=channel.gates[s]: f(u, celsius, PLACE["ca_i"])[0]) for s, gate in mechanism.gates.items()
-    ]
+    steady = {gate: lambda u, f=f: f(u, celsius, PLACE["ca_i"])[0] for gate, f in channel.gates.items()}
+    expressions = [(gate.initial, steady[symbol]) for symbol, gate in mechanism.gates.items()]
     gates = dict.fromkeys(channel.gates, 0.4)
     expressions += [(c.density, lambda u, f=channel.currents[s]: f(u, gates, celsius)) for s, c in mechanism.currents.items()]
     for expression, formula in expressions:
