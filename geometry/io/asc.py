@@ -222,7 +222,7 @@ def _join_to_somas(reader: _Reader, somas: list[Stack], drafts: list[Draft]) -> 
         if not within:
             outside.append(root.line)
         nearest = int(np.argmin(np.linalg.norm(centers - start, axis=1)))
-        root.parent, root.parent_x, root.wired = drafts[within[0] if within else nearest], 0.5, True
+        root.parent, root.parent_x = drafts[within[0] if within else nearest], 0.5
     if outside:
         reader.notes.append(
             f"trees that start outside of the cell bodies, joined to the nearest: {len(outside)} "

@@ -162,7 +162,7 @@ def _rising(along: FloatArray, across: FloatArray) -> tuple[FloatArray, FloatArr
         if along[keep[j]] <= along[keep[j - 1]] + EPSILON:
             del keep[j]
             # the point that moved into this place is compared again, unless there is none
-            j = min(j, len(keep) - 1) if j < len(keep) else j - 1
+            j = min(j, len(keep) - 1)
         else:
             j -= 1
     return along[keep], across[keep]

@@ -27,15 +27,13 @@ class Draft:
     Attributes
     ----------
     points : list of (x, y, z, diam), um
-        Its points; the first is the joint with the parent unless `wired`.
+        Its points; a section joined logically, across a gap that is no cable, does not start at its joint.
     type : int
         SWC type: 1 soma, 2 axon, 3 basal, 4 apical, others custom.
     parent : Draft or None
         The section it starts from.
     parent_x : float
         Where on the parent.
-    wired : bool
-        Whether it is joined logically, across a gap that is no cable.
     line : int
         Line of the file it ends at.
     rank : int
@@ -46,7 +44,6 @@ class Draft:
     type: int
     parent: Draft | None = None
     parent_x: float = 1.0
-    wired: bool = False
     line: int = 0
     rank: int = 0
     removed: bool = field(default=False, repr=False)

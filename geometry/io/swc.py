@@ -244,17 +244,18 @@ def _join(tree: _Tree, run: _Run, on: _Run, at_start: bool) -> None:
     leaves_soma = on.draft.type == SOMA and draft.type != SOMA
     several = run.last > run.first
     draft.parent = on.draft
+    gap = False
     if is_root and leaves_soma and on.first == on.last:
-        draft.parent_x, draft.wired = 0.5, several
+        draft.parent_x, gap = 0.5, several
     elif is_root and p == on.first:
-        draft.parent_x, draft.wired = 0.0, draft.type != SOMA and tree.soma_children(p) > 1
+        draft.parent_x, gap = 0.0, draft.type != SOMA and tree.soma_children(p) > 1
     elif on.draft.type == SOMA and p < on.last:
-        draft.parent_x, draft.wired = 0.5, leaves_soma and several
+        draft.parent_x, gap = 0.5, leaves_soma and several
     elif on.draft.type == SOMA and several and tree.soma_children(p) > 1:
-        draft.wired = leaves_soma
+        gap = leaves_soma
     if at_start:
         draft.parent_x = 0.0
-    if not draft.wired:
+    if not gap:
         joint = tree.samples[p].point
         width = draft.points[0][3] if leaves_soma else joint[3]
         draft.points.insert(0, (*joint[:3], width))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from geometry import (
+    DLambda,
     GeometryError,
     Morphology,
     SectionSpec,
@@ -254,7 +255,7 @@ def test_d_lambda_takes_constants_per_section_and_defaults_from_outside() -> Non
 
 
 def test_the_default_rule_is_a_tenth_at_100_hertz() -> None:
-    assert d_lambda() == d_lambda(0.1, 100.0)
+    assert d_lambda() == d_lambda(0.1, 100.0) == DLambda()
     m = wiggly()
     np.testing.assert_array_equal(d_lambda().length_constants(m), d_lambda(0.1, 100, 100, 1).length_constants(m))
 

@@ -88,6 +88,8 @@ def test_iteration_gives_sections(cell: Morphology) -> None:
     assert cell.section("dend[0]") in cell.basal
     assert "dend[0]" in cell.basal
     assert cell.section("axon[0]") not in cell.basal
+    assert "axon[0]" not in cell.basal
+    assert 1 not in cell.basal
     assert cell.basal.length == 20
 
 

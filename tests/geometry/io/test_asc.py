@@ -176,6 +176,13 @@ def test_contours_that_overlap_are_one_soma(tmp_path: Path) -> None:
     assert m.notes[0].startswith("trees that start outside of the cell bodies, joined to the nearest: 1")
 
 
+@pytest.mark.parametrize(("x", "inside"), [(9.0, True), (9.49, True), (9.51, False)])
+def test_the_box_of_one_contour_has_half_a_micrometre_of_margin(tmp_path: Path, x: float, inside: bool) -> None:
+    m = read(tmp_path, ONE_CONTOUR + f"((Dendrite) ({x} 0 0 1) (20 0 0 1))")
+    assert m.section("dend[0]").parent == m.soma.section
+    assert (m.notes == ()) == inside
+
+
 def test_a_stack_out_of_order_is_noted(tmp_path: Path) -> None:
     lines = STACK.strip().splitlines()
     m = read(tmp_path, "\n".join([lines[1], lines[0], lines[2]]))
