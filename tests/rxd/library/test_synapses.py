@@ -46,6 +46,14 @@ def test_equal_time_constants_give_the_alpha_function(tau1: float, numbers: Call
     np.testing.assert_allclose(conductance, t / 5 * np.exp(1 - t / 5), atol=1e-4)
 
 
+def test_defaults_are_those_of_neuron_where_it_has_the_mechanism() -> None:
+    assert dict(library.exp_syn().parameters) == {"tau": 0.1, "e": 0.0}
+    assert dict(library.exp2_syn().parameters) == {"tau1": 0.1, "tau2": 10.0, "e": 0.0}
+    assert dict(library.alpha_synapse().parameters) == {"onset": 0.0, "tau": 0.1, "gmax": 0.001, "e": 0.0}
+    assert dict(library.nmda().parameters) == {"tau1": 2.0, "tau2": 80.0, "e": 0.0, "mg": 1.0}
+    assert all(gate.initial == 0 for f in (library.exp_syn, library.exp2_syn, library.nmda) for gate in f().gates)
+
+
 def test_currents(numbers: Callable) -> None:
     (exp_syn,), (exp2,), (nmda,), (alpha,) = (
         f().currents for f in (library.exp_syn, library.exp2_syn, library.nmda, library.alpha_synapse)
