@@ -18,7 +18,8 @@ def er_leak(ca_cyt: Any, ca_er: Any, membrane: Region, g: Any) -> list[MultiComp
     membrane : Region
         Of the endoplasmic reticulum, a region with an area.
     g : float or expression, 1/(um2 ms mM)
-        Permeability (6 in the calcium waves of https://doi.org/10.1162/NECO_a_00712); 602214 times one in um/ms.
+        Permeability, 602214 times one in um/ms. 12.3 is the 0.11 * 0.185 1/s of Li and Rinzel where a um3 of cytosol has 1 um2
+        of this membrane.
 
     References
     ----------

@@ -39,7 +39,8 @@ def ip3r(
     membrane : Region
         Of the endoplasmic reticulum, a region with an area; the gate lives there.
     gmax : float or expression, 1/(um2 ms mM)
-        Permeability of all receptors open (1.2e4 in the calcium waves of https://doi.org/10.1162/NECO_a_00712).
+        Permeability with all receptors open. 668 is the 6 * 0.185 1/s of Li and Rinzel where a um3 of cytosol has 1 um2 of this
+        membrane.
     d1, d2, d3, d5 : float, mM
         Dissociation constants: IP3, inhibiting calcium, IP3 beside inhibiting calcium, activating calcium.
     a2 : float, 1/(mM ms)

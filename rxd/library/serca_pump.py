@@ -20,7 +20,8 @@ def serca(ca_cyt: Any, ca_er: Any, membrane: Region, vmax: Any, kd: Any = 1e-4) 
     membrane : Region
         Of the endoplasmic reticulum, a region with an area such as ``shape=DistributedBoundary(1)``.
     vmax : float or expression, 1/(um2 ms)
-        Calcium ions per area and time at saturation (0.39 in the calcium waves of https://doi.org/10.1162/NECO_a_00712).
+        Calcium ions per area and time at saturation. 0.542 is the 0.9 uM/s of Li and Rinzel where a um3 of cytosol has 1 um2 of
+        this membrane.
     kd : float or expression, mM
         Calcium in the cytosol at half of `vmax`.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import geometry
 import rxd
@@ -147,6 +148,41 @@ def test_store_keeps_its_calcium_in_balance(cell: SimpleNamespace) -> None:
     assert np.max(np.abs(simulation.values(ca[er]) - start[2])) > 1e-4
     h = simulation.values("ip3r_h[store_membrane]")
     assert np.all((h > 0) & (h < 1))
+
+
+def li_rinzel(_: float, y: np.ndarray) -> list[float]:
+    """Calcium (uM) and gate of Li and Rinzel 1994 in seconds, as printed there; IP3 = 0.5 uM, c0 = 2 uM, c1 = 0.185."""
+    c, h = y
+    store = (2.0 - c) / 0.185
+    m, n, q2 = 0.5 / (0.5 + 0.13), c / (c + 0.08234), 1.049 * (0.5 + 0.13) / (0.5 + 0.9434)
+    flux = 0.185 * (6.0 * (m * n * h) ** 3 + 0.11) * (store - c) - 0.9 * c**2 / (0.1**2 + c**2)
+    return [flux, 0.2 * (q2 - (q2 + c) * h)]
+
+
+def test_store_oscillates_as_li_and_rinzel_say(cell: SimpleNamespace) -> None:
+    """The densities in the docstrings are the paper's, for 1 um2 of membrane in each um3 of cytosol."""
+    everywhere = cell.morphology.all
+    cyt = rxd.Region(everywhere, name="cytosol", shape=rxd.FractionalVolume(1 / 1.185))
+    er = rxd.Region(everywhere, name="store", shape=rxd.FractionalVolume(0.185 / 1.185))
+    membrane = rxd.Region(everywhere, name="border", shape=rxd.DistributedBoundary(1 / 1.185))
+    ca = rxd.Species([cyt, er], name="ca", charge=2, initial={cyt: 1e-4, er: 1e-3 * 1.9 / 0.185})
+    ip3 = rxd.Species(cyt, name="ip3", initial=5e-4)
+    model = rxd.Model(cell.morphology, segments=1)
+    per_second = 602214.076 * 1e-3
+    model.add(
+        library.ip3r(ca[cyt], ca[er], ip3[cyt], membrane, gmax=6.0 * 0.185 * per_second, initial=0.8),
+        library.er_leak(ca[cyt], ca[er], membrane, g=0.11 * 0.185 * per_second),
+        library.serca(ca[cyt], ca[er], membrane, vmax=0.9e-3 * per_second),
+    )
+    result = model.compile(method="split", dt=4.0).run(60e3, record=[ca[cyt], "ip3r_h[border]"], every=100.0)
+    exact = solve_ivp(
+        li_rinzel, (0, 60), [0.1, 0.8], t_eval=np.minimum(result.t * 1e-3, 60), method="LSODA", rtol=1e-9, atol=1e-11
+    )
+    calcium, h = (values[:, 0] for values in result.values)
+    maxima = np.flatnonzero((np.diff(exact.y[0])[:-1] > 0) & (np.diff(exact.y[0])[1:] <= 0))
+    assert len(maxima) >= 3
+    np.testing.assert_allclose(1e3 * calcium, exact.y[0], atol=2e-4)
+    np.testing.assert_allclose(h, exact.y[1], atol=2e-4)
 
 
 def test_pmca_current_and_calcium_are_one_flux(cell: SimpleNamespace) -> None:
