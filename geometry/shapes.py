@@ -273,6 +273,11 @@ class Membrane(_Area):
         """True."""
         return True
 
+    @property
+    def voxel_fractions(self) -> tuple[float, float, float]:
+        """The plasma membrane in each voxel."""
+        return 0.0, 1.0, 0.0
+
     def membrane_areas(self, segments: Segments, index: IntArray) -> FloatArray:
         """Lateral area of the frusta."""
         return segments.area[index]

@@ -12,7 +12,7 @@ from geometry import Location, Morphology, Selection, d_lambda
 from rxd.declare.ions import Ion, make_ion
 from rxd.declare.mechanism import Mechanism
 from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction
-from rxd.declare.region import Region, as_selection
+from rxd.declare.region import Extracellular, Region, as_selection
 from rxd.declare.species import Parameter, Quantity, Species, State
 from rxd.declare.stimuli import PointProcess
 from rxd.declare.symbols import NodeSymbol
@@ -147,7 +147,8 @@ class Model:
     def _add_region(self, region: Region) -> None:
         if region in self.regions:
             return
-        self._own(region.selection, f"Region '{region.name}'")
+        if not isinstance(region, Extracellular):
+            self._own(region.selection, f"Region '{region.name}'")
         if any(other.name == region.name for other in self.regions):
             message = f"Another region is already called '{region.name}'. Names label results: give this one its own."
             raise DeclarationError(message)

@@ -56,8 +56,10 @@ def system_key(system: System, purpose: str) -> str:
         digest.update((package / name).read_bytes())
     digest.update((package.parent / "cable" / "hines.py").read_bytes())
     digest.update(f"{numba.__version__} {sympy.__version__} {sys.version_info[:2]}".encode())
+    for unknown in system.unknowns:
+        digest.update(repr((unknown.label, unknown.box, bool(unknown.voxel_sections), unknown.diffusion > 0)).encode())
     for group in system.groups:
-        digest.update(repr((group.name, bool(group.points), group.unknowns, [s.name for s in group.symbols])).encode())
+        digest.update(repr((group.name, group.space, group.scattered, group.unknowns, [s.name for s in group.symbols])).encode())
         digest.update(repr([field.name for field in group.fields]).encode())
         for label, rate in group.rates:
             digest.update(f"{label}={sympy.srepr(rate)}".encode())

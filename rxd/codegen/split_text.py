@@ -16,13 +16,14 @@ import math
 import numba as nb
 
 from rxd.codegen.vmath import bernoulli_ratio, bernoulli_slope, vexp, vlog, vpow, vtanh
-from rxd.solve.lane_lu import add_drift, load, load_scattered, store, store_scattered
+from rxd.solve.lane_lu import add_drift, add_drift_scattered, load, load_scattered, store, store_scattered
 from rxd.solve.split_kernels import (
-    add_currents,
     cable_step,
     collect_sources,
     crossings,
+    graph_step,
     put_currents,
+    put_currents_scattered,
     relax,
     transport_step,
 )
@@ -46,13 +47,15 @@ def currents(y, drift, half_dt, t, value, slope, v_start, v_stop, work, groups):
 
 
 @kernel
-def sources(value, slope, average, v_start, source, groups):
+def sources(average, v_start, source, moving, groups):
     """Time-averaged fluxes of the currents into species."""
+    for i in range(moving.size):
+        source[moving[i]] = 0.0
 {source_calls}
 
 
 @kernel
-def transport(y, dt, source, still, drift, species, index, trees):
+def transport(y, dt, source, still, drift, species, trees, graphs):
     """Diffusion of every species with the currents' fluxes; species that do not diffuse just take the flux."""
     node, up, coupling, diagonal, parent, conductance, capacity, u, r, b = trees
     for i in range(still.size):
@@ -65,13 +68,14 @@ def transport(y, dt, source, still, drift, species, index, trees):
             y, start, n, dt, source, moved == 1, drift, capacity[at:end], parent[at:end], conductance[at:end], node[at:end], up[at:end],
             coupling[at:end], diagonal[at:end], u[at:end], r[:total], b[:total],
         )
+{graph_calls}
 
 
 @kernel
 def advance(y, t, dt, steps, work, electric, clamps, cable, diffusion, detectors, groups):
     """Strang steps local/2, (cable, diffusion), local/2, neighbouring halves merged; stops after a step with a spike."""
     drift, value, slope, source, average, v_start, v_stop = electric
-    still, species, index, trees = diffusion
+    still, moving, species, trees, graphs = diffusion
     position, threshold, before, fraction = detectors
     local(y, t + 0.25 * dt, 0.5 * dt, work, groups)
     done = 0
@@ -79,8 +83,8 @@ def advance(y, t, dt, steps, work, electric, clamps, cable, diffusion, detectors
         now = t + s * dt
         currents(y, drift, 0.5 * dt, now + 0.5 * dt, value, slope, v_start, v_stop, work, groups)
         cable_step(y, v_start, v_stop - v_start, dt, value, slope, *clamps, *cable, average)
-        sources(value, slope, average, v_start, source, groups)
-        transport(y, dt, source, still, drift, species, index, trees)
+        sources(average, v_start, source, moving, groups)
+        transport(y, dt, source, still, drift, species, trees, graphs)
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         if spikes > 0 or s == steps - 1:
@@ -99,8 +103,8 @@ def split_module(system: System) -> str:
         terms = chemistry_terms(group)
         rows = electric_rows(group)
         texts.append(_constants(group.name, group.unknowns, terms, rows, [gate.label for gate in group.gates]))
-        scattered = "_scattered" if group.points else ""
-        place = "position" if group.points else "starts"
+        scattered = "_scattered" if group.scattered else ""
+        place = "position" if group.scattered else "starts"
         if group.gates or terms.rows:
             texts += [text for text in (gates_text(group) if group.gates else "", chemistry_text(group, terms) if terms.rows else "") if text]
             texts.append(_local_group(group, terms, scattered, place))
@@ -109,10 +113,10 @@ def split_module(system: System) -> str:
             texts += [electric_text(group), _current_group(group, rows, scattered, place)]
             current_calls.append(f"    currents_{group.name}(y, drift, half_dt, t, value, slope, work, groups[{number}])")
         if len(rows) > 1:
-            source_calls.append(
-                f"    collect_sources(value, slope, average, groups[{number}][1], groups[{number}][6], groups[{number}][3], v_start, source)"
-            )
-    calls = {"local_calls": local_calls, "current_calls": current_calls, "source_calls": source_calls}
+            source_calls.append(f"    sources_{group.name}(average, v_start, source, groups[{number}])")
+            texts.append(_source_group(group.name))
+    graph_calls = [f"    graph_step(y, dt, source, drift, *graphs[{number}])" for number in range(len(graph_labels(system)))]
+    calls = {"local_calls": local_calls, "current_calls": current_calls, "source_calls": source_calls, "graph_calls": graph_calls}
     texts.append(DRIVER.format(**{key: "\n".join(value) or "    pass" for key, value in calls.items()}))
     return "\n\n\n".join(text.strip("\n") for text in texts) + "\n"
 
@@ -130,7 +134,23 @@ def _constants(name: str, unknowns: tuple[str, ...], terms: Terms, rows: tuple[s
     )
 
 
-UNPACK = "    P, starts, position, nodes, active, touched, moved, entry, diagonal, factors, lower, upper = group"
+def graph_labels(system: System) -> list[str]:
+    """Species whose exchange is a graph: those that diffuse in voxels or in a box."""
+    return [u.label for u in system.unknowns if u.kind == "species" and u.diffusion > 0 and (u.box or u.voxel_sections)]
+
+
+UNPACK = "    P, starts, position, nodes, active, touched, moved, entry, diagonal, factors, lower, upper, held_value, held_slope = group"
+
+
+def _source_group(name: str) -> str:
+    lines = [
+        "@kernel",
+        f"def sources_{name}(average, v_start, source, group):",
+        '    """Fluxes of one group."""',
+        UNPACK,
+        "    collect_sources(held_value, held_slope, average, position, moved, nodes, v_start, source)",
+    ]
+    return "\n".join(lines)
 
 
 def _local_group(group: object, terms: Terms, scattered: str, place: str) -> str:
@@ -164,8 +184,8 @@ def _local_group(group: object, terms: Terms, scattered: str, place: str) -> str
 
 def _current_group(group: object, rows: tuple[str, ...], scattered: str, place: str) -> str:
     name, fields = group.name, len(group.fields)  # type: ignore[attr-defined]
-    put = "add_currents(E, position, first, width, value, slope)" if scattered else "put_currents(E, starts, moved, first, width, value, slope)"
-    predict = [] if scattered or len(rows) < 2 else ["        add_drift(drift, half_dt, starts, moved[1:], first, width, X)"]
+    put = f"put_currents{scattered}(E, {place}, moved.size, nodes, first, width, held_value, held_slope, value, slope)"
+    predict = [] if len(rows) < 2 else [f"        add_drift{scattered}(drift, half_dt, {place}, moved[1:], first, width, X)"]
     lines = [
         "@kernel",
         f"def currents_{name}(y, drift, half_dt, t, value, slope, work, group):",

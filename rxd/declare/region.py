@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
+import numpy as np
 from geometry import Selection, shapes
 
 from rxd.errors import DeclarationError
+from rxd.units import as_number
 
 
 class Region:
@@ -23,11 +25,23 @@ class Region:
         ``"i"``: the inside of the plasma membrane, ``"o"``: the outside. Ionic currents change the charged species there.
     shape : geometry shape
         `geometry.shapes`: inside (default), membrane, Shell, FractionalVolume, DistributedBoundary ...
+    dimension : {1, 3} or Selection
+        1: a node per segment; 3: voxels; a selection: those sections in voxels, the others per segment, joined at their ends.
+    dx : float
+        Edge of a voxel in um. All regions in voxels of one model share one grid.
     """
 
-    __slots__ = ("name", "selection", "shape", "side")
+    __slots__ = ("dx", "name", "selection", "shape", "side", "voxel_sections")
 
-    def __init__(self, selection: Selection | Iterable[Any], name: str, side: Literal["i", "o"] | None = None, shape: Any = None) -> None:
+    def __init__(
+        self,
+        selection: Selection | Iterable[Any],
+        name: str,
+        side: Literal["i", "o"] | None = None,
+        shape: Any = None,
+        dimension: int | Selection = 1,
+        dx: float = 0.25,
+    ) -> None:
         self.name = check_name(name, "Region")
         self.selection = as_selection(selection, f"Region '{name}'")
         if side not in (None, "i", "o"):
@@ -42,6 +56,26 @@ class Region:
                     f"...; got {shape!r}."
                 )
                 raise DeclarationError(message)
+        self.voxel_sections = self._voxel_sections(dimension)
+        self.dx = as_number(dx, f"dx of region '{name}'", "um")
+        if self.dx <= 0:
+            message = f"Region '{name}': dx is the edge of a voxel in um and must be positive; got {dx!r}."
+            raise DeclarationError(message)
+
+    def _voxel_sections(self, dimension: int | Selection) -> frozenset[int]:
+        """Sections that are cut into voxels."""
+        own = frozenset(map(int, self.selection.sections))
+        if isinstance(dimension, Selection):
+            return own & frozenset(map(int, dimension.sections))
+        if dimension not in (1, 3):
+            message = f"Region '{self.name}': dimension is 1, 3 or the selection of sections that are 3D; got {dimension!r}."
+            raise DeclarationError(message)
+        return own if dimension == 3 else frozenset()
+
+    @property
+    def on_cell_surface(self) -> bool:
+        """True for a membrane that is (part of) the plasma membrane: in 3D it lives on surface voxels only."""
+        return self.is_membrane and bool(getattr(self.shape, "on_cell_surface", False))
 
     @property
     def is_membrane(self) -> bool:
@@ -51,6 +85,55 @@ class Region:
     def __repr__(self) -> str:
         side = f", side={self.side!r}" if self.side else ""
         return f"Region({self.name!r}, {len(self.selection)} sections, {self.shape!r}{side})"
+
+
+class Extracellular(Region):
+    """A box of extracellular space around the cells, in voxels; a region with ``side="o"``.
+
+    Parameters
+    ----------
+    xlo, ylo, zlo, xhi, yhi, zhi : float
+        Corners in um; the box must hold every section that exchanges with it.
+    dx : float or sequence of 3 floats
+        Voxel edges in um.
+    volume_fraction, tortuosity : float, array of the box's shape, or function of position (x, y, z)
+        alpha and lambda: volume is ``alpha V``, diffusion ``D / lambda^2``.
+    name : str
+    morphology : geometry.Morphology, optional
+        Not needed: the model's sections are meant.
+    """
+
+    __slots__ = ("box",)
+
+    def __init__(
+        self,
+        xlo: float,
+        ylo: float,
+        zlo: float,
+        xhi: float,
+        yhi: float,
+        zhi: float,
+        dx: Any,
+        volume_fraction: Any = 1.0,
+        tortuosity: Any = 1.0,
+        name: str = "ecs",
+    ) -> None:
+        from geometry.grid import ExtracellularGrid
+
+        self.name = check_name(name, "Extracellular")
+        self.selection = None  # type: ignore[assignment]
+        self.side = "o"
+        self.shape = shapes.inside
+        self.voxel_sections = frozenset()
+        self.dx = float(np.min(np.asarray(dx, dtype=float)))
+        self.box = ExtracellularGrid(xlo, ylo, zlo, xhi, yhi, zhi, dx, volume_fraction, tortuosity)
+
+    @property
+    def is_membrane(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return f"Extracellular({self.name!r}, {self.box!r})"
 
 
 def as_selection(selection: Any, what: str) -> Selection:

@@ -11,8 +11,10 @@ from cable.operator import build_operator
 from geometry import Mesh, Morphology, Segments, inside, region_mesh, segment
 
 from rxd.discretize.fields import Sources, field_values, pack
+from rxd.discretize.graph import graph_transport
 from rxd.discretize.nodes import evaluate, make_nodes
-from rxd.discretize.records import Block, Discretization, Group, StateLayout, Transport
+from rxd.discretize.records import Block, Discretization, GraphTransport, Group, StateLayout, Transport
+from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, build_regions, build_voxels, group_nodes
 from rxd.errors import DiscretizationError
 
 VOLTAGE = "v"
@@ -33,24 +35,29 @@ def discretize(system: Any, morphology: Morphology, rule: Any, settings: Any) ->
     Raises
     ------
     DiscretizationError
-        For a region without volume, initial values or parameters that are not finite or have a wrong shape.
+        For a region without volume, initial values or parameters that are not finite or have a wrong shape, a box that does not
+        hold the sections that exchange with it.
     """
     segments = segment(morphology, rule)
     membrane = _settings(segments, settings)
-    meshes = {region.name: region_mesh(segments, list(region.sections), region.shape) for region in system.regions}
-    group_segments, rank = _group_segments(system, segments)
-    layout = _layout(system, segments, group_segments, rank)
-    groups = _groups(system, segments, layout, group_segments, meshes, membrane["cm"])
-    capacity, transports = _transports(system, segments, layout, meshes, membrane)
+    voxels = build_voxels(system, segments)
+    regions = build_regions(system, segments, voxels)
+    points = _point_segments(system, segments)
+    nodes = [group_nodes(group, segments, voxels, regions, points) for group in system.groups]
+    layout = _layout(system, segments, regions, nodes, points)
+    groups = _groups(system, segments, voxels, regions, layout, nodes, membrane["cm"])
+    capacity, transports, graphs = _transports(system, segments, voxels, regions, layout, membrane)
     return Discretization(
         segments=segments,
-        meshes=MappingProxyType(meshes),
+        regions=MappingProxyType(regions),
+        voxels=voxels,
         layout=layout,
         groups=groups,
         transports=transports,
+        graphs=graphs,
         capacity=_frozen(capacity),
-        initial=_frozen(_initial(system, segments, layout, membrane["v_init"])),
-        point_segment=_frozen(_point_segments(system, segments)),
+        initial=_frozen(_initial(system, segments, voxels, regions, layout, membrane["v_init"])),
+        point_segment=_frozen(points),
     )
 
 
@@ -69,95 +76,121 @@ def _point_segments(system: Any, segments: Segments) -> np.ndarray:
     return np.array([segments.index(morphology.section(p.section)(p.x)) for p in system.points], dtype=np.int64)
 
 
-def _group_segments(system: Any, segments: Segments) -> tuple[list[np.ndarray], np.ndarray]:
-    """Segments of every group, and each segment's rank in the order the state stores them: group by group."""
-    points = _point_segments(system, segments)
-    found = [points[list(g.points)] if g.points else segments.of(list(g.sections)) for g in system.groups]
-    stored = np.concatenate([where for where, group in zip(found, system.groups, strict=True) if not group.points])
+def _layout(
+    system: Any, segments: Segments, regions: dict[str, RegionNodes], nodes: list[GroupNodes], points: np.ndarray
+) -> StateLayout:
+    """Offsets: segments are stored group by group, so that section groups read consecutive numbers; voxels follow them."""
+    stored = np.concatenate([where.segment for where in nodes if where.space == "segments"])
     rank = np.empty(segments.n, dtype=np.int64)
     rank[stored] = np.arange(segments.n)
-    return found, rank
-
-
-def _layout(system: Any, segments: Segments, group_segments: list[np.ndarray], rank: np.ndarray) -> StateLayout:
-    points = _point_segments(system, segments)
     blocks: dict[str, Block] = {}
     start = 0
     for unknown in system.unknowns:
-        if unknown.points:
-            here = points[list(unknown.points)]
-            order = np.arange(len(here))
-        else:
-            ordered = segments.of(list(unknown.sections))
-            by_rank = np.argsort(rank[ordered], kind="stable")
-            here = ordered[by_rank]
-            order = np.argsort(by_rank, kind="stable")
-        stop = start + len(here)
-        blocks[unknown.label] = Block(unknown.label, unknown.unit, start, stop, _frozen(here), _frozen(start + order))
-        start = stop
+        here, order, n_tree = _storage(unknown, segments, regions, rank, points)
+        blocks[unknown.label] = Block(unknown.label, unknown.unit, start, start + len(here), _frozen(here), _frozen(start + order), n_tree)
+        start += len(here)
     return StateLayout(MappingProxyType(blocks), start)
 
 
+def _storage(
+    unknown: Any, segments: Segments, regions: dict[str, RegionNodes], rank: np.ndarray, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Segment of each node in storage order, storage index of the nodes in segment order, number of segment nodes."""
+    if unknown.points:
+        here = points[list(unknown.points)]
+        return here, np.arange(len(here)), len(here)
+    if unknown.box:
+        mesh = regions[unknown.region].box_mesh
+        assert mesh is not None
+        return np.full(mesh.n, -1, dtype=np.int64), np.arange(mesh.n), 0
+    ordered = segments.of(list(unknown.sections)) if unknown.sections else np.zeros(0, dtype=np.int64)
+    by_rank = np.argsort(rank[ordered], kind="stable")
+    owners = regions[unknown.region].voxel_owner if unknown.voxel_sections else np.zeros(0, dtype=np.int64)
+    order = np.concatenate([np.argsort(by_rank, kind="stable"), len(ordered) + np.arange(len(owners))])
+    return np.concatenate([ordered[by_rank], owners]), order, len(ordered)
+
+
 def _groups(
-    system: Any, segments: Segments, layout: StateLayout, group_segments: list[np.ndarray], meshes: dict[str, Mesh], cm: np.ndarray
+    system: Any,
+    segments: Segments,
+    voxels: Any,
+    regions: dict[str, RegionNodes],
+    layout: StateLayout,
+    nodes: list[GroupNodes],
+    cm: np.ndarray,
 ) -> tuple[Group, ...]:
-    rows = {}
-    for name, mesh in meshes.items():
-        row = np.full(segments.n, -1, dtype=np.int64)
-        row[mesh.owner] = np.arange(mesh.n)
-        rows[name] = row
-    sources = Sources(segments, meshes, rows, cm, system.values, system.points)
+    specs = {region.name: region for region in system.regions}
+    sources = Sources(segments, voxels, regions, specs, cm, system.values, system.points)
     groups = []
-    for local, where in zip(system.groups, group_segments, strict=True):
+    for local, where in zip(system.groups, nodes, strict=True):
         values = [field_values(field, local, where, sources) for field in local.fields]
+        rows = [_positions(system.unknown(label), local, where, layout, regions, segments) for label in local.unknowns]
         groups.append(
             Group(
                 name=local.name,
-                segment=_frozen(where),
-                position=_frozen(_positions(local, where, layout)),
-                contiguous=not local.points,
-                fields=_frozen(pack(values, len(where))),
+                segment=_frozen(where.segment),
+                position=_frozen(np.array(rows, dtype=np.int64).reshape(len(rows), len(where.segment))),
+                contiguous=not local.scattered,
+                fields=_frozen(pack(values, len(where.segment))),
             )
         )
     return tuple(groups)
 
 
-def _positions(local: Any, where: np.ndarray, layout: StateLayout) -> np.ndarray:
-    """State positions of a group's unknowns, shape (n_unknowns, n)."""
-    position = np.empty((len(local.unknowns), len(where)), dtype=np.int64)
-    for row, label in enumerate(local.unknowns):
-        block = layout[label]
-        if local.points and label != VOLTAGE:
-            position[row] = np.arange(block.start, block.stop)
-            continue
-        inverse = np.full(int(block.segment.max()) + 1, -1, dtype=np.int64)
-        inverse[block.segment] = np.arange(block.start, block.stop)
-        position[row] = inverse[where]
-    return position
+def _positions(
+    unknown: Any, local: Any, where: GroupNodes, layout: StateLayout, regions: dict[str, RegionNodes], segments: Segments
+) -> np.ndarray:
+    """State position of one unknown at each node of a group."""
+    block = layout[unknown.label]
+    if unknown.points:
+        return np.arange(block.start, block.stop)
+    if unknown.box:
+        if where.space == "box":
+            return np.arange(block.start, block.stop)
+        return block.start + box_rows(regions[unknown.region], where, segments)
+    if where.space == "box":
+        return np.full(len(where.segment), block.start)  # v, which nothing in a box reads
+    if unknown.voxel_sections and where.space in ("voxels", "surface"):
+        return block.start + block.n_tree + regions[unknown.region].voxel_row[where.voxel]
+    inverse = np.full(segments.n, -1, dtype=np.int64)
+    inverse[block.segment[: block.n_tree]] = np.arange(block.start, block.start + block.n_tree)
+    return inverse[where.segment]
 
 
 def _transports(
-    system: Any, segments: Segments, layout: StateLayout, meshes: dict[str, Mesh], membrane: dict[str, np.ndarray]
-) -> tuple[np.ndarray, tuple[Transport, ...]]:
-    """Mass matrix diagonal and the exchange operators: the cable, then every diffusing species."""
+    system: Any, segments: Segments, voxels: Any, regions: dict[str, RegionNodes], layout: StateLayout, membrane: dict[str, np.ndarray]
+) -> tuple[np.ndarray, tuple[Transport, ...], tuple[GraphTransport, ...]]:
+    """Mass matrix diagonal and the exchange operators: the cable, species on segments, species in voxels."""
     capacity = np.ones(layout.size)
     cable_mesh = region_mesh(segments, None, inside)
     cable = build_operator(segments, membrane["Ra"], membrane["cm"], cable_mesh.tree)
-    block = layout[VOLTAGE]
-    capacity[block.order] = cable.capacitance
+    capacity[layout[VOLTAGE].order] = cable.capacitance
     transports = [_transport(VOLTAGE, layout, cable_mesh, cable.capacitance, cable.conductance)]
+    graphs = []
     for unknown in system.unknowns:
         if unknown.kind != "species":
             continue
-        mesh = meshes[unknown.region]
-        if np.any(mesh.volume <= 0):
-            worst = segments.location(int(mesh.owner[np.argmin(mesh.volume)]))
-            message = f"Species {unknown.label}: region '{unknown.region}' has volume {mesh.volume.min():.3g} um3 at {worst!r}; it must be positive."
-            raise DiscretizationError(message)
-        capacity[layout[unknown.label].order] = mesh.volume
-        if unknown.diffusion > 0:
-            transports.append(_transport(unknown.label, layout, mesh, mesh.volume, unknown.diffusion * mesh.tree.kappa))
-    return capacity, tuple(transports)
+        region, block = regions[unknown.region], layout[unknown.label]
+        capacity[block.order] = _volumes(unknown.label, region, segments)
+        if unknown.diffusion > 0 and not unknown.box and not unknown.voxel_sections:
+            assert region.tree is not None
+            transports.append(_transport(unknown.label, layout, region.tree, region.tree.volume, unknown.diffusion * region.tree.tree.kappa))
+        elif unknown.diffusion > 0:
+            graphs.append(graph_transport(unknown, region, block, segments, voxels))
+    return capacity, tuple(transports), tuple(graphs)
+
+
+def _volumes(label: str, region: RegionNodes, segments: Segments) -> np.ndarray:
+    """Volumes of a region's nodes: segments in their order, then voxels."""
+    if region.box_mesh is not None:
+        return region.box_mesh.volume
+    volume = np.concatenate([region.tree.volume if region.tree is not None else np.zeros(0), region.voxel_volume])
+    if np.any(volume <= 0):
+        owners = np.concatenate([region.tree.owner if region.tree is not None else region.voxel_owner[:0], region.voxel_owner])
+        worst = segments.location(int(owners[np.argmin(volume)]))
+        message = f"Species {label}: region '{region.name}' has volume {volume.min():.3g} um3 at {worst!r}; it must be positive."
+        raise DiscretizationError(message)
+    return volume
 
 
 def _transport(label: str, layout: StateLayout, mesh: Mesh, capacity: np.ndarray, conductance: np.ndarray) -> Transport:
@@ -181,7 +214,9 @@ def _transport(label: str, layout: StateLayout, mesh: Mesh, capacity: np.ndarray
     )
 
 
-def _initial(system: Any, segments: Segments, layout: StateLayout, v_init: np.ndarray) -> np.ndarray:
+def _initial(
+    system: Any, segments: Segments, voxels: Any, regions: dict[str, RegionNodes], layout: StateLayout, v_init: np.ndarray
+) -> np.ndarray:
     """Initial values as declared; gates and states without one start at zero."""
     y = np.zeros(layout.size)
     for unknown in system.unknowns:
@@ -189,9 +224,21 @@ def _initial(system: Any, segments: Segments, layout: StateLayout, v_init: np.nd
         if unknown.kind == "voltage":
             y[block.order] = v_init
         elif unknown.initial is not None and not unknown.points:
-            nodes = make_nodes(segments, np.sort(block.segment), unknown.region)
+            segment = block.segment[block.order - block.start]
+            position = _node_positions(block, segment, regions[unknown.region], segments, voxels)
+            nodes = make_nodes(segments, segment, unknown.region, position)
             y[block.order] = evaluate(unknown.initial, nodes, f"Initial value of {unknown.label}")
     return y
+
+
+def _node_positions(block: Block, segment: np.ndarray, region: RegionNodes, segments: Segments, voxels: Any) -> np.ndarray:
+    """Where the nodes of an unknown are, in segment order, shape (n, 3)."""
+    if region.box_mesh is not None:
+        return region.box_mesh.position
+    position = segments.position[segment].copy()
+    if len(region.voxel):
+        position[block.n_tree :] = voxels.position[region.voxel]
+    return position
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -8,11 +8,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from cable.constants import FARADAY, MOLECULES_PER_MM_UM3
-from geometry import Mesh, Segments
+from cable.constants import FARADAY, FLUX_PER_CURRENT, MOLECULES_PER_MM_UM3, NF_PER_DENSITY
+from geometry import Segments
+from geometry.voxelize import VoxelGrid
 
 from rxd.discretize.nodes import evaluate, make_nodes
 from rxd.discretize.records import LANES
+from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, section_share, voxel_measures
 from rxd.errors import DiscretizationError
 
 
@@ -21,14 +23,15 @@ class Sources:
     """What fields are computed from."""
 
     segments: Segments
-    meshes: Mapping[str, Mesh]
-    row: Mapping[str, np.ndarray]
+    voxels: VoxelGrid | None
+    regions: Mapping[str, RegionNodes]
+    specs: Mapping[str, Any]
     cm: np.ndarray
     values: Mapping[Any, Any]
     points: tuple[Any, ...]
 
 
-def field_values(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
+def field_values(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """Values of one field on the nodes of a group, shape (n,).
 
     Raises
@@ -36,7 +39,7 @@ def field_values(field: Any, group: Any, segment: np.ndarray, sources: Sources) 
     DiscretizationError
         For a volume that is not positive or a value that is not finite.
     """
-    return FILLERS[field.kind](field, group, segment, sources)
+    return FILLERS[field.kind](field, group, nodes, sources)
 
 
 def pack(values: list[np.ndarray], n: int) -> np.ndarray:
@@ -49,74 +52,101 @@ def pack(values: list[np.ndarray], n: int) -> np.ndarray:
     return packed
 
 
-def _parameter(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
+def _parameter(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     value, region = sources.values["parameter", field.args[0]]
-    return evaluate(value, make_nodes(sources.segments, segment, region), f"Parameter {field.args[0]}")
+    return evaluate(value, make_nodes(sources.segments, nodes.segment, region, nodes.position), f"Parameter {field.args[0]}")
 
 
-def _mechanism(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
+def _mechanism(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     value = sources.values["mechanism", *field.args]
-    return evaluate(value, make_nodes(sources.segments, segment, "membrane"), f"Parameter '{field.args[1]}' ({field.name})")
+    view = make_nodes(sources.segments, nodes.segment, "membrane", sources.segments.position[nodes.segment])
+    return evaluate(value, view, f"Parameter '{field.args[1]}' ({field.name})")
 
 
-def _point(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
+def _point(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     return np.array([float(dict(sources.points[index].parameters)[field.args[0]]) for index in group.points])
 
 
-def _on_region(name: str, quantity: str, segment: np.ndarray, sources: Sources) -> np.ndarray:
-    """A mesh array of a region at the given segments."""
-    return getattr(sources.meshes[name], quantity)[sources.row[name][segment]]
-
-
-def _volume(name: str, segment: np.ndarray, sources: Sources) -> np.ndarray:
-    volume = _on_region(name, "volume", segment, sources)
+def _volume(name: str, nodes: GroupNodes, sources: Sources) -> np.ndarray:
+    """Volume of a region at the nodes of a group, um3."""
+    region = sources.regions[name]
+    if region.box is not None:
+        assert region.box_mesh is not None
+        rows = np.arange(len(nodes.segment)) if nodes.space == "box" else box_rows(region, nodes, sources.segments)
+        volume = region.box_mesh.volume[rows]
+    elif nodes.space in ("voxels", "surface"):
+        volume = region.voxel_volume[region.voxel_row[nodes.voxel]]
+    else:
+        assert region.tree is not None
+        volume = region.tree.volume[region.tree_row[nodes.segment]]
     if np.any(volume <= 0):
-        worst = int(segment[np.argmin(volume)])
+        worst = int(nodes.segment[np.argmin(volume)])
         section = sources.segments.morphology.names[sources.segments.section[worst]]
         message = f"Region '{name}' has volume {volume.min():.3g} um3 in {section}: a species needs a positive volume. Check the region's shape."
         raise DiscretizationError(message)
     return volume
 
 
-def _flux(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
+def _area(name: str, nodes: GroupNodes, sources: Sources) -> np.ndarray:
+    """Membrane area of a region at the nodes of a group, um2."""
+    region = sources.regions[name]
+    if nodes.space in ("voxels", "surface"):
+        assert sources.voxels is not None
+        return voxel_measures(sources.specs[name], sources.voxels)[1][nodes.voxel]
+    assert region.tree is not None
+    return region.tree.membrane_area[region.tree_row[nodes.segment]]
+
+
+def _flux(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """Molecules/um2/ms -> mM/ms: membrane area over molecules per mM of the region's volume."""
     membrane, region = field.args
-    area = _on_region(membrane, "membrane_area", segment, sources)
-    return area / (_volume(region, segment, sources) * MOLECULES_PER_MM_UM3)
+    return _area(membrane, nodes, sources) / (_volume(region, nodes, sources) * MOLECULES_PER_MM_UM3)
 
 
-def _current(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
+def _current(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """mA/cm2 of monovalent ions -> mM/ms."""
-    return 1e4 * sources.segments.area[segment] / (FARADAY * _volume(field.args[0], segment, sources))
+    area = sources.segments.area[nodes.segment]
+    if nodes.space == "surface":
+        area = area * _share(field, group, nodes, sources)
+    return FLUX_PER_CURRENT * area / (FARADAY * _volume(field.args[0], nodes, sources))
 
 
-def _area_ratio(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
+def _area_ratio(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """Area of a membrane region per plasma membrane of the segment."""
-    return _on_region(field.args[0], "membrane_area", segment, sources) / sources.segments.area[segment]
+    return _area(field.args[0], nodes, sources) / sources.segments.area[nodes.segment]
 
 
-def _capacitance(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
+def _capacitance(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """mA/cm2 -> mV/ms."""
-    return 1e3 / sources.cm[segment]
+    return 1e3 / sources.cm[nodes.segment]
 
 
-def _membrane(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
+def _membrane(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """nA -> mV/ms."""
-    return 1.0 / (1e-5 * sources.cm[segment] * sources.segments.area[segment])
+    return 1.0 / (NF_PER_DENSITY * sources.cm[nodes.segment] * sources.segments.area[nodes.segment])
 
 
-def _constant(field: Any, group: Any, segment: np.ndarray, sources: Sources) -> np.ndarray:
-    return np.full(len(segment), float(sources.values["constant", *field.args]))
+def _constant(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
+    return np.full(len(nodes.segment), float(sources.values["constant", *field.args]))
 
 
-FILLERS: Final[Mapping[str, Callable[[Any, Any, np.ndarray, Sources], np.ndarray]]] = MappingProxyType({
-    "parameter": _parameter,
-    "mechanism": _mechanism,
-    "point": _point,
-    "flux": _flux,
-    "current": _current,
-    "area_ratio": _area_ratio,
-    "capacitance": _capacitance,
-    "membrane": _membrane,
-    "constant": _constant,
-})
+def _share(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
+    """Fraction of the segment's membrane in each membrane voxel."""
+    assert sources.voxels is not None
+    return section_share(sources.voxels, nodes.voxel)
+
+
+FILLERS: Final[Mapping[str, Callable[[Any, Any, GroupNodes, Sources], np.ndarray]]] = MappingProxyType(
+    {
+        "parameter": _parameter,
+        "mechanism": _mechanism,
+        "point": _point,
+        "flux": _flux,
+        "current": _current,
+        "area_ratio": _area_ratio,
+        "capacitance": _capacitance,
+        "membrane": _membrane,
+        "constant": _constant,
+        "share": _share,
+    }
+)

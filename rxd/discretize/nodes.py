@@ -28,6 +28,7 @@ class Nodes:
     path_distance : ndarray, um
         Way along the tree from the root.
     position : ndarray, shape (n, 3), um
+        Of the segment's middle, or of the voxel.
     diam : ndarray, um
     """
 
@@ -52,21 +53,26 @@ class Nodes:
         )
 
 
-def make_nodes(segments: Segments, segment: np.ndarray, region: str) -> Nodes:
-    """View of the nodes that lie in the given segments, shape (n,)."""
-    section = segments.section[segment]
-    names = np.array(segments.morphology.names, dtype=object)
-    kinds = np.array(segments.morphology.kinds, dtype=object)
+def make_nodes(segments: Segments, segment: np.ndarray, region: str, position: np.ndarray) -> Nodes:
+    """View of nodes that lie in the given segments, shape (n,); -1 for nodes of extracellular space, which only have a position."""
+    outside = segment < 0
+    section = np.where(outside, -1, segments.section[segment])
+    names = np.array([*segments.morphology.names, "outside"], dtype=object)
+    kinds = np.array([*segments.morphology.kinds, "outside"], dtype=object)
+
+    def values(array: np.ndarray) -> np.ndarray:
+        return np.where(outside, 0.0, array[segment])
+
     return Nodes(
         region=region,
         segment=segment,
         section=section,
         section_name=names[section],
         kind=kinds[section],
-        x=segments.x[segment],
-        path_distance=segments.path_distance[segment],
-        position=segments.position[segment],
-        diam=segments.diam[segment],
+        x=values(segments.x),
+        path_distance=values(segments.path_distance),
+        position=position,
+        diam=values(segments.diam),
     )
 
 

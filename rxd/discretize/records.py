@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from cable.hines import HinesPlan
-from geometry import Mesh, Segments
+from geometry import Segments
 
 LANES = 16
 """Width of a kernel's inner loop: two AVX-512 or four AVX2 vectors of doubles."""
@@ -23,7 +24,7 @@ class Block:
     start, stop : int
         Its slice of the state.
     segment : ndarray of int, shape (n,)
-        Segment of each node in storage order.
+        Segment of each node in storage order; -1 in extracellular space.
     order : ndarray of int, shape (n,)
         State positions of the nodes in segment order: ``y[order]`` reads like the morphology.
     """
@@ -34,6 +35,8 @@ class Block:
     stop: int
     segment: np.ndarray
     order: np.ndarray
+    n_tree: int = 0
+    """Nodes that are segments; the nodes after them are voxels."""
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -117,18 +120,46 @@ class Transport:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class GraphTransport:
+    """Exchange between nodes that are (partly) voxels: ``capacity dy/dt = sum conductance (y_k - y)`` on any graph.
+
+    Attributes
+    ----------
+    label, start, n
+        As in `Transport`.
+    capacity : ndarray, shape (N,), um3
+        0 at junctions, which come after the n nodes.
+    indptr, indices, conductance : ndarray
+        Neighbours of every node in compressed rows and the conductance to each, um3/ms; symmetric.
+    """
+
+    label: str
+    start: int
+    n: int
+    capacity: np.ndarray
+    indptr: np.ndarray
+    indices: np.ndarray
+    conductance: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Discretization:
     """A system laid out on a morphology.
 
     Attributes
     ----------
     segments : geometry.Segments
-    meshes : mapping of region name to Mesh
+    regions : mapping of region name to RegionNodes
+        Segments and voxels of each region.
+    voxels : VoxelGrid or None
+        The model's one voxel grid.
     layout : StateLayout
     groups : tuple of Group
         Same order as ``system.groups``.
     transports : tuple of Transport
-        The cable first, then diffusing species.
+        The cable first, then species that diffuse on segments only.
+    graphs : tuple of GraphTransport
+        Species that diffuse in voxels (and the segments joined to them).
     capacity : ndarray, shape (size,)
         Diagonal of the mass matrix: nF, um3, 1 for states.
     initial : ndarray, shape (size,)
@@ -138,10 +169,12 @@ class Discretization:
     """
 
     segments: Segments
-    meshes: Mapping[str, Mesh]
+    regions: Mapping[str, Any]
+    voxels: Any
     layout: StateLayout
     groups: tuple[Group, ...]
     transports: tuple[Transport, ...]
+    graphs: tuple[GraphTransport, ...]
     capacity: np.ndarray
     initial: np.ndarray
     point_segment: np.ndarray
@@ -152,5 +185,7 @@ class Discretization:
 
     def place(self, segment: int) -> str:
         """A segment in words: ``dend[3](0.5)``."""
+        if segment < 0:
+            return "extracellular space"
         section = self.segments.section[segment]
         return f"{self.segments.morphology.names[section]}({self.segments.x[segment]:.4g})"

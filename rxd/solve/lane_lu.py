@@ -109,6 +109,17 @@ def add_drift(drift: np.ndarray, half_dt: float, starts: np.ndarray, rows: np.nd
 
 
 @lane_kernel
+def add_drift_scattered(
+    drift: np.ndarray, half_dt: float, position: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray
+) -> None:
+    """As `add_drift`, for nodes anywhere in the state."""
+    for r in range(rows.size):
+        row = rows[r] * LANES
+        for lane in range(width):
+            X[row + lane] += half_dt * drift[position[rows[r], first + lane]]
+
+
+@lane_kernel
 def store(y: np.ndarray, starts: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Some rows of lanes back into the state."""
     for r in range(rows.size):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rxd.discretize.records import LANES, Transport
+from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.split_kernels import prepare_transport
@@ -44,7 +44,10 @@ class SplitStepper:
         self._advance = kernels.module.advance
         self._groups = tuple(self._group_arguments())
         self._work = self._work_arrays()
+        self._moving = np.array(sorted(self._moved_positions()), dtype=np.int64)
+        self._counts = np.zeros(2, dtype=np.int64)
         self._cable, self._species, self._trees = self._operators()
+        self._graphs = tuple(self._graph_arguments(graph) for graph in problem.discretization.graphs)
         self._still = self._still_positions()
         self._prepared = 0.0
 
@@ -81,8 +84,12 @@ class SplitStepper:
         failed = check_finite(self.problem, state.y)
         if failed is not None:
             self._raise_at_first_failure(state, backup, drift, steps, dt, clamps)
+        if self._counts[1]:
+            raise ConvergenceError(Reason.SINGULAR.value, t=state.t, dt=dt)
         statistics.steps += done
-        statistics.solves += 2 * done * (1 + len(self._species))
+        statistics.solves += 2 * done * (1 + len(self._species) + len(self._graphs))
+        statistics.iterations += int(self._counts[0])
+        self._counts[:] = 0
         began = state.t + (done - 1) * dt
         state.t += done * dt
         fired = np.flatnonzero(fraction >= 0.0) if done else []
@@ -94,7 +101,7 @@ class SplitStepper:
         cable = self.problem.discretization.cable
         electric = (state.memory["drift"], value, slope, source, average, cable.start, cable.start + cable.n)
         detectors = (stimuli.detector_position, stimuli.detector_threshold, state.before, fraction)
-        diffusion = (self._still, self._species, 0, self._trees)
+        diffusion = (self._still, self._moving, self._species, self._trees, self._graphs)
         return int(self._advance(state.y, state.t, dt, steps, self._work[0], electric, clamps, self._cable, diffusion, detectors, self._groups))
 
     def _raise_at_first_failure(self, state: State, backup: np.ndarray, drift: np.ndarray, steps: int, dt: float, clamps: Any) -> None:
@@ -141,6 +148,8 @@ class SplitStepper:
                     program.factor,
                     program.lower,
                     program.upper,
+                    np.zeros(len(kernels.moved) * group.n),
+                    np.zeros(len(kernels.moved) * group.n),
                 )
             )
         return found
@@ -162,7 +171,15 @@ class SplitStepper:
         size = self.problem.size
         return lanes, (np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(self.problem.discretization.cable.n))
 
-    def _moved_labels(self) -> set[int]:
+    def _graph_arguments(self, graph: GraphTransport) -> tuple[Any, ...]:
+        """Arguments of the graph kernel of one species, with its work arrays."""
+        moved = bool(np.any((self._moving >= graph.start) & (self._moving < graph.start + graph.n)))
+        row = np.repeat(np.arange(len(graph.capacity)), np.diff(graph.indptr))
+        diagonal = np.bincount(row, weights=graph.conductance, minlength=len(graph.capacity))
+        spare = [np.zeros(len(graph.capacity)) for _ in range(7)]
+        return (graph.start, graph.n, moved, graph.capacity, graph.indptr, graph.indices, graph.conductance, diagonal, *spare, self._counts)
+
+    def _moved_positions(self) -> set[int]:
         """Positions of y that currents change, v excluded."""
         positions: set[int] = set()
         for group, kernels in zip(self.problem.discretization.groups, self.kernels.groups, strict=True):
@@ -172,14 +189,14 @@ class SplitStepper:
 
     def _still_positions(self) -> np.ndarray:
         diffusing = np.zeros(self.problem.size, dtype=bool)
-        for transport in self.problem.discretization.transports[1:]:
+        for transport in (*self.problem.discretization.transports[1:], *self.problem.discretization.graphs):
             diffusing[transport.start : transport.start + transport.n] = True
-        return np.array(sorted(p for p in self._moved_labels() if not diffusing[p]), dtype=np.int64)
+        return self._moving[~diffusing[self._moving]]
 
     def _operators(self) -> tuple[Any, np.ndarray, Any]:
         """Arguments of the cable kernel; table of diffusing species; their trees, laid end to end."""
         cable, *species = self.problem.discretization.transports
-        moved = self._moved_labels()
+        moved = set(self._moving.tolist())
         u = np.zeros(len(cable.parent))
         u[: cable.n] = self.problem.initial[cable.start : cable.start + cable.n]
         u[cable.n :] = junction_values(cable, u[: cable.n])

@@ -24,6 +24,9 @@ from rxd.solve.lane_lu import assemble, factorise, lane_kernel, solve
 GAMMA: Final = 1.0 - 1.0 / math.sqrt(2.0)
 FRESH: Final = (2.0 * GAMMA - 1.0) / GAMMA
 CARRIED: Final = (1.0 - GAMMA) / GAMMA
+CG_TOLERANCE: Final = 1e-10
+"""Residual over right-hand side, both in the norm of the inverse diagonal."""
+CG_MOST: Final = 2000
 
 
 @lane_kernel
@@ -64,19 +67,48 @@ def relax(
 
 @lane_kernel
 def put_currents(
-    E: np.ndarray, starts: np.ndarray, rows: np.ndarray, first: int, width: int, value: np.ndarray, slope: np.ndarray
+    E: np.ndarray,
+    starts: np.ndarray,
+    rows: int,
+    nodes: int,
+    first: int,
+    width: int,
+    held_value: np.ndarray,
+    held_slope: np.ndarray,
+    value: np.ndarray,
+    slope: np.ndarray,
 ) -> None:
-    """Lanes of a section group's electric kernel into arrays shaped like the state."""
-    for r in range(rows.size):
-        at, e = starts[rows[r]] + first, 2 * r * LANES
+    """Keep the lanes of a group's electric kernel, and give v what belongs to it (neighbouring nodes, neighbouring segments)."""
+    for r in range(rows):
+        at, e = r * nodes + first, 2 * r * LANES
         for lane in range(width):
-            value[at + lane] = E[e + lane]
-            slope[at + lane] = E[e + LANES + lane]
+            held_value[at + lane] = E[e + lane]
+            held_slope[at + lane] = E[e + LANES + lane]
+    at = starts[0] + first
+    for lane in range(width):
+        value[at + lane] += E[lane]
+        slope[at + lane] += E[LANES + lane]
 
 
 @lane_kernel
-def add_currents(E: np.ndarray, position: np.ndarray, first: int, width: int, value: np.ndarray, slope: np.ndarray) -> None:
-    """Lanes of a point group's electric kernel, added to their segments' v."""
+def put_currents_scattered(
+    E: np.ndarray,
+    position: np.ndarray,
+    rows: int,
+    nodes: int,
+    first: int,
+    width: int,
+    held_value: np.ndarray,
+    held_slope: np.ndarray,
+    value: np.ndarray,
+    slope: np.ndarray,
+) -> None:
+    """As `put_currents`, for nodes whose segments are anywhere or shared."""
+    for r in range(rows):
+        at, e = r * nodes + first, 2 * r * LANES
+        for lane in range(width):
+            held_value[at + lane] = E[e + lane]
+            held_slope[at + lane] = E[e + LANES + lane]
     for lane in range(width):
         at = position[0, first + lane]
         value[at] += E[lane]
@@ -85,13 +117,20 @@ def add_currents(E: np.ndarray, position: np.ndarray, first: int, width: int, va
 
 @lane_kernel
 def collect_sources(
-    value: np.ndarray, slope: np.ndarray, average: np.ndarray, starts: np.ndarray, rows: np.ndarray, nodes: int, v_start: int, source: np.ndarray
+    held_value: np.ndarray,
+    held_slope: np.ndarray,
+    average: np.ndarray,
+    position: np.ndarray,
+    rows: np.ndarray,
+    nodes: int,
+    v_start: int,
+    source: np.ndarray,
 ) -> None:
     """Time-averaged effect of currents on species: the same linearised current that the cable saw."""
     for r in range(1, rows.size):
-        at, v_at = starts[rows[r]], starts[0] - v_start
         for k in range(nodes):
-            source[at + k] = value[at + k] + slope[at + k] * average[v_at + k]
+            change = held_value[r * nodes + k] + held_slope[r * nodes + k] * average[position[0, k] - v_start]
+            source[position[rows[r], k]] += change
 
 
 @lane_kernel
@@ -211,6 +250,153 @@ def transport_step(
             drift[start + k] = (u[k] - y[start + k]) / dt
     for k in range(n):
         y[start + k] = u[k]
+
+
+@lane_kernel
+def graph_flows(u: np.ndarray, indptr: np.ndarray, indices: np.ndarray, conductance: np.ndarray, r: np.ndarray) -> None:
+    """Add to r what flows into each node; both sides of an edge compute the same number with opposite signs."""
+    for k in range(r.size):
+        total = 0.0
+        for e in range(indptr[k], indptr[k + 1]):
+            total += conductance[e] * (u[indices[e]] - u[k])
+        r[k] += total
+
+
+@lane_kernel
+def conjugate_gradients(
+    shift: float,
+    capacity: np.ndarray,
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    conductance: np.ndarray,
+    diagonal: np.ndarray,
+    r: np.ndarray,
+    w: np.ndarray,
+    residual: np.ndarray,
+    p: np.ndarray,
+    q: np.ndarray,
+) -> int:
+    """Solve ``(shift M + G) w = r`` from the w given, preconditioned by the diagonal; returns iterations, or -1 if it fails.
+
+    M. R. Hestenes and E. Stiefel 1952, doi:10.6028/jres.049.044.
+    """
+    n = r.size
+    goal, size, start = 0.0, 0.0, 0.0
+    for k in range(n):
+        q[k] = 0.0
+    graph_flows(w, indptr, indices, conductance, q)
+    for k in range(n):
+        d = shift * capacity[k] + diagonal[k]
+        residual[k] = r[k] - shift * capacity[k] * w[k] + q[k]
+        goal += r[k] * r[k] / d
+        p[k] = residual[k] / d
+        start += residual[k] * p[k]
+    size = start
+    goal *= CG_TOLERANCE * CG_TOLERANCE
+    for iteration in range(CG_MOST):
+        if size <= goal:
+            return iteration
+        for k in range(n):
+            q[k] = 0.0
+        graph_flows(p, indptr, indices, conductance, q)
+        curvature = 0.0
+        for k in range(n):
+            q[k] = shift * capacity[k] * p[k] - q[k]
+            curvature += p[k] * q[k]
+        step = size / curvature
+        following = 0.0
+        for k in range(n):
+            w[k] += step * p[k]
+            residual[k] -= step * q[k]
+            following += residual[k] * residual[k] / (shift * capacity[k] + diagonal[k])
+        ratio = following / size
+        size = following
+        for k in range(n):
+            p[k] = residual[k] / (shift * capacity[k] + diagonal[k]) + ratio * p[k]
+    return -1
+
+
+@lane_kernel
+def graph_stage(
+    shift: float,
+    n: int,
+    capacity: np.ndarray,
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    conductance: np.ndarray,
+    diagonal: np.ndarray,
+    r: np.ndarray,
+    w: np.ndarray,
+    residual: np.ndarray,
+    p: np.ndarray,
+    q: np.ndarray,
+) -> int:
+    """One stage: solve to tolerance, then take the change from the fluxes of the solution, so that mass is kept to round-off."""
+    iterations = conjugate_gradients(shift, capacity, indptr, indices, conductance, diagonal, r, w, residual, p, q)
+    for k in range(n, w.size):
+        total = 0.0
+        for e in range(indptr[k], indptr[k + 1]):
+            total += conductance[e] * w[indices[e]]
+        w[k] = total / diagonal[k]
+    for k in range(n):
+        q[k] = r[k]
+    for k in range(n, w.size):
+        q[k] = 0.0
+    graph_flows(w, indptr, indices, conductance, q)
+    for k in range(n):
+        w[k] = q[k] / (shift * capacity[k])
+    return iterations
+
+
+@lane_kernel
+def graph_step(
+    y: np.ndarray,
+    dt: float,
+    source: np.ndarray,
+    drift: np.ndarray,
+    start: int,
+    n: int,
+    moved: bool,
+    capacity: np.ndarray,
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    conductance: np.ndarray,
+    diagonal: np.ndarray,
+    u: np.ndarray,
+    r: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    residual: np.ndarray,
+    p: np.ndarray,
+    q: np.ndarray,
+    counts: np.ndarray,
+) -> None:
+    """Advance a species in voxels (and segments joined to them) by dt with a constant source (mM/ms) from currents."""
+    shift = 1.0 / (GAMMA * dt)
+    for k in range(n):
+        u[k] = y[start + k]
+        r[k] = capacity[k] * source[start + k] if moved else 0.0
+    for k in range(n, u.size):
+        r[k] = 0.0
+        total = 0.0
+        for e in range(indptr[k], indptr[k + 1]):
+            total += conductance[e] * u[indices[e]]
+        u[k] = total / diagonal[k]
+    graph_flows(u, indptr, indices, conductance, r)
+    for k in range(n, u.size):
+        r[k] = 0.0
+    one = graph_stage(shift, n, capacity, indptr, indices, conductance, diagonal, r, first, residual, p, q)
+    for k in range(u.size):
+        r[k] = FRESH * r[k] + (CARRIED * shift) * capacity[k] * first[k]
+    two = graph_stage(shift, n, capacity, indptr, indices, conductance, diagonal, r, second, residual, p, q)
+    counts[0] += max(one, 0) + max(two, 0)
+    if one < 0 or two < 0:
+        counts[1] += 1
+    for k in range(n):
+        change = CARRIED * first[k] + second[k]
+        y[start + k] = u[k] + change
+        if moved:
+            drift[start + k] = change / dt
 
 
 @lane_kernel

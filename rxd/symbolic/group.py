@@ -8,12 +8,13 @@ from typing import Any
 import sympy
 from cable.constants import FARADAY, MOLECULES_PER_MM_UM3, thermal_voltage
 
-from rxd.declare.mechanism import Mechanism, PointMechanism
+from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
+from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter, Species
 from rxd.declare.symbols import IonSymbol, NodeSymbol, celsius
 from rxd.errors import DeclarationError
 from rxd.symbolic.placement import Place
-from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem
+from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, Space
 from rxd.symbolic.tables import Tables
 
 # mA/cm2 per (molecules/um2/ms) of elementary charges: i = F sum(z n) J.
@@ -26,7 +27,7 @@ class Draft:
 
     tables: Tables
     sections: tuple[int, ...]
-    at_points: bool = False
+    space: Space = "segments"
     unknowns: list[str] = field(default_factory=lambda: [VOLTAGE])
     fields: dict[Any, Field] = field(default_factory=dict)
     rates: dict[str, sympy.Expr] = field(default_factory=dict)
@@ -90,7 +91,7 @@ class Draft:
 
     def ion_symbol(self, ion: str, side: str) -> NodeSymbol | None:
         """Point processes share the segment's v but not its chemistry: for them ions have constant concentrations."""
-        return None if self.at_points else self.tables.ion_symbol(ion, side, self.sections)
+        return None if self.space in ("points", "box") else self.tables.ion_symbol(ion, side, self.sections, self.space != "segments")
 
     def ion_concentration(self, name: str, side: str, defaults: Any) -> sympy.Expr:
         symbol = self.ion_symbol(name, side)
@@ -101,11 +102,14 @@ class Draft:
         self.tables.values["constant", side, name, value] = value
         return self.field(f"{name}_{side}", "constant", side, name, value)
 
-    def finish(self, name: str, points: tuple[int, ...] = ()) -> LocalSystem:
+    def finish(self, name: str, points: tuple[int, ...] = (), region: str | None = None) -> LocalSystem:
         return LocalSystem(
             name=name,
-            sections=() if points else self.sections,
+            space=self.space,
+            sections=() if self.space in ("points", "box") else self.sections,
             points=points,
+            region=region,
+            scattered=self.space != "segments" or any(self.tables.templates[label].get("box") for label in self.unknowns),
             unknowns=tuple(self.unknowns),
             symbols=tuple(self.tables.symbol(label) for label in self.unknowns),
             fields=tuple(self.fields.values()),
@@ -117,10 +121,17 @@ class Draft:
 
 
 def build_group(
-    tables: Tables, name: str, sections: tuple[int, ...], present: tuple[NodeSymbol, ...], places: list[Place], inserted: tuple[int, ...]
+    tables: Tables,
+    name: str,
+    space: Space,
+    sections: tuple[int, ...],
+    present: tuple[NodeSymbol, ...],
+    places: list[Place],
+    inserted: tuple[int, ...],
+    region: str | None = None,
 ) -> LocalSystem:
-    """Equations of the sections that share these quantities, reactions and mechanisms."""
-    draft = Draft(tables, sections)
+    """Equations of the nodes that share these quantities, reactions and mechanisms."""
+    draft = Draft(tables, sections, space)
     for symbol in present:
         if not isinstance(symbol.owner, Parameter):
             draft.unknown(symbol.name)
@@ -128,7 +139,7 @@ def build_group(
         add_mechanism(draft, tables.inserted[placement][0], placement)
     for place in places:
         add_place(draft, place)
-    return draft.finish(name)
+    return draft.finish(name, region=region)
 
 
 def add_place(draft: Draft, place: Place) -> None:
@@ -148,13 +159,15 @@ def add_place(draft: Draft, place: Place) -> None:
         draft.unknown(symbol.name)
         region = symbol.region.name
         effects.append((symbol.name, number * draft.field(f"flux_{place.membrane.name}_{region}", "flux", place.membrane.name, region)))
-    if not place.charge_out:
+    # What several nodes share (a box voxel), or v, cannot be part of one node's implicit solve: such a rate is a process.
+    if not place.charge_out and draft.space != "surface" and not place.boxes:
         for label, factor in effects:
             draft.add_rate(label, factor * rate)
         return
-    ratio = draft.field(f"area_ratio_{place.membrane.name}", "area_ratio", place.membrane.name)
-    per_capacitance = draft.field("per_capacitance", "capacitance")
-    effects.append((VOLTAGE, -sympy.Float(place.charge_out * DENSITY_PER_FLUX) * ratio * per_capacitance))
+    if place.charge_out:
+        ratio = draft.field(f"area_ratio_{place.membrane.name}", "area_ratio", place.membrane.name)
+        per_capacitance = draft.field("per_capacitance", "capacitance")
+        effects.append((VOLTAGE, -sympy.Float(place.charge_out * DENSITY_PER_FLUX) * ratio * per_capacitance))
     ions = {symbol.owner.name for symbol, _ in place.net}
     draft.processes.append(
         ElectricProcess(place.label, rate, tuple(effects), "molecules/um2/ms", ions.pop() if len(ions) == 1 else None)
@@ -162,16 +175,23 @@ def add_place(draft: Draft, place: Place) -> None:
 
 
 def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
-    """Gates and current densities of a density mechanism."""
+    """Gates and current densities of a density mechanism.
+
+    A current that reads or carries an ion whose concentration is in voxels here acts at the membrane voxels, each with its own
+    concentration and its share of the segment's membrane; gates stay with the segment.
+    """
     renames = _rename(draft, mechanism, mechanism.name, lambda p: draft.field(f"{p}_{mechanism.name}", "mechanism", placement, p))
-    per_capacitance = draft.field("per_capacitance", "capacitance") if mechanism.currents else None
     for current in mechanism.currents:
+        if (draft.space == "surface") != is_surface_current(draft.tables, current, draft.sections):
+            continue
+        per_capacitance = draft.field("per_capacitance", "capacitance")
         density = _translated(draft, current.density, renames, mechanism)
-        effects = [(VOLTAGE, -per_capacitance)]
+        share = draft.field("membrane_share", "share") if draft.space == "surface" else sympy.Integer(1)
+        effects = [(VOLTAGE, -per_capacitance * share)]
         if current.ion is not None:
             charge = draft.tables.ion(current.ion, mechanism.ions.items()).charge
             for side, sign in (("i", -1), ("o", 1)):
-                symbol = draft.tables.ion_symbol(current.ion, side, draft.sections)
+                symbol = draft.ion_symbol(current.ion, side)
                 if symbol is not None and isinstance(symbol.owner, Species):
                     assert symbol.region is not None
                     per_current = draft.field(f"current_{symbol.region.name}", "current", symbol.region.name)
@@ -183,8 +203,9 @@ def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
 def build_point_group(tables: Tables, name: str, prefix: str, mechanism: PointMechanism, points: tuple[int, ...]) -> LocalSystem:
     """Equations of the point processes of one mechanism; their nodes share the segment's v, not its chemistry."""
     process = tables.model.point_processes[points[0]]
-    draft = Draft(tables, (int(process.location.section.index),), at_points=True)
-    tables.gates(mechanism, prefix)
+    draft = Draft(tables, (int(process.location.section.index),), "points")
+    for gate in mechanism.gates:
+        tables.template(f"{prefix}.{gate.symbol.name}", kind="gate", points=points)
     renames = _rename(draft, mechanism, prefix, lambda p: draft.field(f"{p}_{prefix}", "point", p))
     per_capacitance = draft.field("per_capacitance", "membrane")
     for current in mechanism.currents:
@@ -199,7 +220,10 @@ def _rename(draft: Draft, mechanism: Mechanism | PointMechanism, prefix: str, ma
     renames: dict[str, sympy.Expr] = {name: make_field(name) for name in mechanism.parameters}
     for gate in mechanism.gates:
         renames[gate.symbol.name] = draft.unknown(f"{prefix}.{gate.symbol.name}")
+    if draft.space == "surface":
+        return renames
     for gate in mechanism.gates:
+        _refuse_voxel_gate(draft, mechanism, gate)
         label = f"{prefix}.{gate.symbol.name}"
         draft.add_rate(label, _translated(draft, gate.rate, renames, mechanism))
         draft.initials.append((label, _translated(draft, gate.initial, renames, mechanism)))
@@ -210,6 +234,30 @@ def _translated(draft: Draft, value: Any, renames: dict[str, sympy.Expr], mechan
     expression = draft.tables.number_or_expression(value)
     ties = {s: renames[s.name] for s in expression.free_symbols if s.name in renames and not isinstance(s, IonSymbol)}
     return draft.translate(expression.xreplace(ties), mechanism.ions.items())
+
+
+def is_surface_current(tables: Tables, current: Current, sections: tuple[int, ...]) -> bool:
+    """True if a current reads or carries an ion whose species is in voxels in these sections."""
+    names = {symbol.ion for symbol in sympy.sympify(current.density).free_symbols if isinstance(symbol, IonSymbol)}
+    names |= {current.ion} if current.ion else set()
+    return any(_is_voxel_ion(tables, name, sections) for name in names)
+
+
+def _is_voxel_ion(tables: Tables, ion: str, sections: tuple[int, ...]) -> bool:
+    found = [tables.ion_symbol(ion, side, sections, True) for side in ("i", "o")]
+    return any(symbol is not None and not isinstance(symbol.region, Extracellular) for symbol in found)
+
+
+def _refuse_voxel_gate(draft: Draft, mechanism: Mechanism | PointMechanism, gate: Gate) -> None:
+    read = {symbol.ion for symbol in sympy.sympify(gate.rate).free_symbols if isinstance(symbol, IonSymbol)}
+    for ion in sorted(read):
+        if draft.space == "segments" and _is_voxel_ion(draft.tables, ion, draft.sections):
+            section = draft.tables.model.morphology.names[draft.sections[0]]
+            message = (
+                f"Gate '{gate.symbol}' of '{mechanism.name}' reads '{ion}', which is in voxels in {section}, but a gate belongs to a segment. "
+                f"Write it as rxd.State on a membrane region with dimension=3, or keep '{ion}' one-dimensional there."
+            )
+            raise DeclarationError(message)
 
 
 def affine_gates(draft: Draft) -> tuple[AffineGate, ...]:

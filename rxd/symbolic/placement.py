@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import sympy
 
 from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction, region_of
-from rxd.declare.region import Region
+from rxd.declare.region import Extracellular, Region
+from rxd.declare.species import Parameter
 from rxd.declare.symbols import IonSymbol, NodeSymbol, celsius, t, v
 from rxd.errors import DeclarationError
+from rxd.symbolic.system import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,36 @@ class Place:
     rate: sympy.Expr
     membrane: Region | None = None
     charge_out: int = 0
+    regions: tuple[Region, ...] = ()
+
+    @property
+    def boxes(self) -> tuple[Region, ...]:
+        """Extracellular regions it touches."""
+        return tuple(region for region in self.regions if isinstance(region, Extracellular))
+
+    def space(self, section: int) -> Space:
+        """Where it acts in a section.
+
+        Raises
+        ------
+        DeclarationError
+            If it mixes regions per segment and regions in voxels there.
+        """
+        solid = [region for region in self.regions if not isinstance(region, Extracellular)]
+        if not solid and self.membrane is None:
+            return "box"
+        in_voxels = {section in region.voxel_sections for region in solid or (self.membrane,) if region is not None}
+        if len(in_voxels) > 1:
+            names = ", ".join(sorted(region.name for region in solid))
+            message = (
+                f"The {self.label} mixes 1D and 3D regions ({names}) in one section. Give them the same dimension=, "
+                f"or restrict the 3D one to other sections."
+            )
+            raise DeclarationError(message)
+        if not in_voxels.pop():
+            return "segments"
+        crosses = self.membrane is not None and (self.membrane.on_cell_surface or bool(self.boxes) or self.charge_out != 0)
+        return "surface" if crosses or any(region.on_cell_surface for region in solid) else "voxels"
 
 
 def place_reaction(reaction: Reaction) -> list[Place]:
@@ -111,14 +143,18 @@ def _place(
     membrane: Region | None = None,
     charge_out: int = 0,
 ) -> Place:
-    regions = set(extra) | {symbol.region for symbol, _ in net}
-    regions |= {symbol.region for symbol in rate.free_symbols if isinstance(symbol, NodeSymbol)}
-    sections = frozenset.intersection(*(frozenset(map(int, region.selection.sections)) for region in regions if region is not None))
+    symbols = [symbol for symbol, _ in net] + sorted((s for s in rate.free_symbols if isinstance(s, NodeSymbol)), key=lambda s: s.name)
+    regions = dict.fromkeys([*extra, *(symbol.region for symbol in symbols if symbol.region is not None)])
+    tied = dict.fromkeys(s.region for s in symbols if s.region is not None and not isinstance(s.owner, Parameter))
+    own = [frozenset(map(int, region.selection.sections)) for region in regions if not isinstance(region, Extracellular)]
+    if not own:
+        return Place(label, frozenset(), net, rate, membrane, charge_out, tuple(tied))
+    sections = frozenset.intersection(*own)
     if not sections:
-        names = ", ".join(sorted(region.name for region in regions if region is not None))
+        names = ", ".join(sorted(region.name for region in regions))
         message = f"The {label} acts nowhere: its regions ({names}) have no section in common. Give them overlapping selections."
         raise DeclarationError(message)
-    return Place(label, sections, net, rate, membrane, charge_out)
+    return Place(label, sections, net, rate, membrane, charge_out, tuple(tied))
 
 
 def _refuse_regions(reaction: Reaction, regions: set[Region]) -> list[Region]:

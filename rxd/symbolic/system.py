@@ -14,6 +14,9 @@ from typing import Any, Final, Literal
 import sympy
 
 Kind = Literal["voltage", "species", "state", "gate"]
+Space = Literal["segments", "voxels", "surface", "box", "points"]
+"""Where a group's nodes are: segments of sections; voxels of sections; their voxels at the plasma membrane; voxels of an
+extracellular box; point processes."""
 VOLTAGE = "v"
 UNITS: Final = MappingProxyType({"voltage": "mV", "species": "mM", "state": "1", "gate": "1"})
 
@@ -22,14 +25,18 @@ UNITS: Final = MappingProxyType({"voltage": "mV", "species": "mM", "state": "1",
 class Unknown:
     """One unknown field: ``ca[cyt]``, ``v``, ``hh.m``.
 
-    ``label`` is what users and results see; ``name`` is an identifier for generated code. ``sections`` lists where it lives;
-    point processes' states live at ``points`` (indices into `System.points`) instead.
+    ``label`` is what users and results see; ``name`` is an identifier for generated code. It lives on the segments of
+    ``sections``, on the voxels of ``voxel_sections`` (only those with membrane if ``surface``), on all voxels of its region if
+    ``box``, or at ``points`` (indices into `System.points`).
     """
 
     label: str
     name: str
     kind: Kind
     sections: tuple[int, ...] = ()
+    voxel_sections: tuple[int, ...] = ()
+    surface: bool = False
+    box: bool = False
     points: tuple[int, ...] = ()
     region: str | None = None
     diffusion: float = 0.0
@@ -51,7 +58,7 @@ class Field:
     """A number per node that kernels read: ``kind`` and ``args`` say how `discretize` fills it (see `rxd.discretize.fields`)."""
 
     name: str
-    kind: Literal["parameter", "mechanism", "point", "flux", "current", "area_ratio", "membrane", "capacitance", "constant"]
+    kind: Literal["parameter", "mechanism", "point", "flux", "current", "area_ratio", "membrane", "capacitance", "constant", "share"]
     args: tuple[Any, ...] = ()
 
     @property
@@ -87,13 +94,16 @@ class AffineGate:
 class LocalSystem:
     """The equations of a group of nodes without transport between nodes.
 
-    ``unknowns`` are labels, ``v`` first; ``rates`` maps a label to its chemistry (no electric current), ``processes`` hold the
+    ``unknowns`` are labels, ``v`` first; ``scattered`` says that nodes' unknowns lie anywhere in the state, or are shared by several nodes; ``rates`` maps a label to its chemistry (no electric current), ``processes`` hold the
     currents; ``gates`` are the labels among ``rates`` that the split stepper advances exactly.
     """
 
     name: str
+    space: Space
     sections: tuple[int, ...]
     points: tuple[int, ...]
+    region: str | None
+    scattered: bool
     unknowns: tuple[str, ...]
     symbols: tuple[sympy.Symbol, ...]
     fields: tuple[Field, ...]
@@ -129,12 +139,15 @@ class PointSpec:
 
 @dataclass(frozen=True, slots=True)
 class RegionSpec:
-    """A region as discretization needs it: sections, shape, side."""
+    """A region as discretization needs it: sections (those in voxels apart), shape, side, or a box of extracellular space."""
 
     name: str
     sections: tuple[int, ...]
     shape: Any
     side: str | None
+    voxel_sections: tuple[int, ...] = ()
+    dx: float = 0.25
+    box: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +195,9 @@ class System:
 
 def describe_group(group: LocalSystem) -> str:
     """A group's equations as text."""
-    where = f"{len(group.points)} point processes" if group.points else f"{len(group.sections)} sections"
+    counted = {"points": f"{len(group.points)} point processes", "box": f"box '{group.region}'"}
+    counted |= {"voxels": f"voxels of {len(group.sections)} sections", "surface": f"membrane voxels of {len(group.sections)} sections"}
+    where = counted.get(group.space, f"{len(group.sections)} sections")
     lines = [f"{group.name}: {where}, {len(group.unknowns)} unknowns, {len(group.processes)} currents"]
     for process in group.processes:
         lines.append(f"  {process.label} = {process.expression}  [{process.unit}]")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from rxd.declare.ions import KNOWN_IONS, Ion, make_ion
-from rxd.declare.mechanism import Mechanism, PointMechanism
+from rxd.declare.mechanism import Mechanism
+from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter, Species, State
 from rxd.declare.symbols import NodeSymbol, celsius
 from rxd.errors import DeclarationError
@@ -26,6 +27,7 @@ class Tables:
 
     model: Model
     presence: dict[NodeSymbol, frozenset[int]] = field(default_factory=dict)
+    voxel_presence: dict[NodeSymbol, frozenset[int]] = field(default_factory=dict)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     inserted: list[tuple[Mechanism, frozenset[int]]] = field(default_factory=list)
     values: dict[Any, Any] = field(default_factory=dict)
@@ -35,25 +37,35 @@ class Tables:
     @classmethod
     def of(cls, model: Model) -> Tables:
         tables = cls(model, names={"t", "dt"}, numbers={celsius: sympy.Float(model.celsius)})
-        tables.template(VOLTAGE, kind="voltage")
+        everywhere = tuple(range(len(model.morphology.names)))
+        tables.template(VOLTAGE, kind="voltage", sections=everywhere)
         for quantity in model.quantities:
             for region in quantity.regions:
                 symbol = quantity[region]
-                tables.presence[symbol] = frozenset(map(int, region.selection.sections))
+                is_box = isinstance(region, Extracellular)
+                own = frozenset(everywhere) if is_box else frozenset(map(int, region.selection.sections)) - region.voxel_sections
+                tables.presence[symbol] = own
+                tables.voxel_presence[symbol] = frozenset(everywhere) if is_box else region.voxel_sections
                 initial = quantity.initial[region] if isinstance(quantity.initial, dict) else quantity.initial
                 if isinstance(quantity, Parameter):
                     tables.values["parameter", symbol.name] = (initial, region.name)
                     continue
                 if initial is None:
                     initial = tables.usual_concentration(quantity, region.side)
-                settings: dict[str, Any] = {"kind": quantity.kind, "region": region.name, "initial": initial}
+                settings: dict[str, Any] = {"kind": quantity.kind, "region": region.name, "initial": initial, "box": is_box}
+                settings |= {"sections": () if is_box else tuple(sorted(own)), "voxel_sections": tuple(sorted(region.voxel_sections))}
+                settings["surface"] = region.on_cell_surface
                 settings["atolscale"] = quantity.atolscale  # type: ignore[attr-defined]
                 if isinstance(quantity, Species):
                     settings |= {"diffusion": quantity.d[region], "charge": quantity.charge}
                 tables.template(symbol.name, **settings)
         for placement, (mechanism, where) in enumerate(model.inserted):
             tables.inserted.append((mechanism, frozenset(map(int, where.sections))))
-            tables.gates(mechanism, mechanism.name)
+            for gate in mechanism.gates:
+                label = f"{mechanism.name}.{gate.symbol.name}"
+                tables.template(label, kind="gate")
+                template = tables.templates[label]
+                template["sections"] = tuple(sorted({*template.get("sections", ()), *map(int, where.sections)}))
             for name, value in mechanism.parameters.items():
                 tables.values["mechanism", placement, name] = value
         return tables
@@ -62,10 +74,6 @@ class Tables:
         """Remember an unknown; the identifier in generated code is unique."""
         if label not in self.templates:
             self.templates[label] = {"name": self.unique(label), **settings}
-
-    def gates(self, mechanism: Mechanism | PointMechanism, prefix: str) -> None:
-        for gate in mechanism.gates:
-            self.template(f"{prefix}.{gate.symbol.name}", kind="gate")
 
     def unique(self, label: str) -> str:
         """An identifier for a label: ``ca[cyt]`` -> ``ca_cyt``."""
@@ -112,7 +120,7 @@ class Tables:
             return 0.0
         return ion.inside if side == "i" else ion.outside
 
-    def ion_symbol(self, ion: str, side: str, sections: Iterable[int]) -> NodeSymbol | None:
+    def ion_symbol(self, ion: str, side: str, sections: Iterable[int], in_voxels: bool = False) -> NodeSymbol | None:
         """The charged species (or parameter) named as the ion on the regions of one side that cover ``sections``.
 
         Raises
@@ -123,7 +131,7 @@ class Tables:
         first = next(iter(sections))
         found = [
             symbol
-            for symbol, where in self.presence.items()
+            for symbol, where in (self.voxel_presence if in_voxels else self.presence).items()
             if symbol.owner.name == ion
             and getattr(symbol.owner, "charge", 0)
             and symbol.region is not None

@@ -1,0 +1,146 @@
+"""Exchange in space: edges between voxels, between segments, and the joins where a section in voxels meets one that is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from geometry import Segments
+from geometry.voxelize import VoxelGrid
+from scipy.sparse import coo_array
+from scipy.spatial import cKDTree
+
+from rxd.discretize.records import Block, GraphTransport
+from rxd.discretize.space import RegionNodes
+
+DISC_SAMPLES = 64
+"""Points that sample the end of a section to share its cross-section among voxels."""
+
+
+def graph_transport(unknown: Any, region: RegionNodes, block: Block, segments: Segments, voxels: VoxelGrid | None) -> GraphTransport:
+    """Exchange operator of a species that lives (partly) in voxels or in a box."""
+    diffusion = unknown.diffusion
+    if region.box is not None:
+        mesh = region.box_mesh
+        assert mesh is not None
+        return _assemble(unknown.label, block.start, mesh.volume, 0, mesh.edges, diffusion * mesh.face_area / mesh.distance)
+    assert voxels is not None
+    edges, kappa = _voxel_edges(region, block.n_tree, voxels)
+    capacity = region.voxel_volume
+    junctions = 0
+    if region.tree is not None:
+        tree_edges, tree_kappa, tree_junctions = _tree_edges(region, block, len(capacity))
+        join_edges, join_kappa, join_junctions = _joins(region, block, segments, voxels, tree_junctions, len(capacity))
+        edges = np.concatenate([edges, tree_edges, join_edges])
+        kappa = np.concatenate([kappa, tree_kappa, join_kappa])
+        stored = np.empty(block.n_tree)
+        stored[block.order[: block.n_tree] - block.start] = region.tree.volume
+        capacity = np.concatenate([stored, capacity])
+        junctions = tree_junctions + join_junctions
+    return _assemble(unknown.label, block.start, capacity, junctions, edges, diffusion * kappa)
+
+
+def _assemble(label: str, start: int, capacity: np.ndarray, junctions: int, edges: np.ndarray, conductance: np.ndarray) -> GraphTransport:
+    n = len(capacity)
+    total = n + junctions
+    both = (np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]]))
+    rows = coo_array((np.concatenate([conductance, conductance]), both), shape=(total, total)).tocsr()
+    rows.sum_duplicates()
+    return GraphTransport(
+        label=label,
+        start=start,
+        n=n,
+        capacity=np.concatenate([capacity, np.zeros(junctions)]),
+        indptr=rows.indptr.astype(np.int64),
+        indices=rows.indices.astype(np.int64),
+        conductance=rows.data,
+    )
+
+
+def _voxel_edges(region: RegionNodes, offset: int, voxels: VoxelGrid) -> tuple[np.ndarray, np.ndarray]:
+    """Faces between two voxels of the region, as (edges, kappa)."""
+    edges, axis = voxels.edges()
+    rows = region.voxel_row[edges]
+    inside = np.all(rows >= 0, axis=1)
+    edges, axis, rows = edges[inside], axis[inside], rows[inside]
+    face = voxels.aperture[edges[:, 0], 2 * axis + 1] * voxels.face_size[axis]
+    return rows + offset, region.face_factor * face / voxels.dx[axis]
+
+
+def _tree_edges(region: RegionNodes, block: Block, n_voxels: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Edges of the region's segments in storage numbering; junctions are numbered after the voxels."""
+    assert region.tree is not None
+    tree, n = region.tree.tree, region.tree.n
+    junctions = len(tree.parent) - n
+    stored = np.concatenate([block.order[: block.n_tree] - block.start, n + n_voxels + np.arange(junctions)])
+    child = np.flatnonzero(tree.parent >= 0)
+    return np.stack([stored[child], stored[tree.parent[child]]], axis=1), tree.kappa[child], junctions
+
+
+def _joins(
+    region: RegionNodes, block: Block, segments: Segments, voxels: VoxelGrid, junctions_before: int, n_voxels: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """A junction at every place where a section per segment meets one in voxels: half a segment on one side, voxels on the other."""
+    ends = _meeting_ends(region, segments)
+    own = region.voxel
+    middles = voxels.position[own]
+    finder = cKDTree(middles)
+    first = block.n_tree + n_voxels + junctions_before
+    edges, kappas = [], []
+    half = 0.5 * float(voxels.dx.min())
+    for number, (segment, rho, point, axis, radius) in enumerate(ends):
+        area = np.pi * radius**2 * region.face_factor
+        _, nearest = finder.query(_disc(point, axis, radius))
+        chosen, counts = np.unique(nearest, return_counts=True)
+        junction = first + number
+        stored = int(block.order[region.tree_row[segment]] - block.start)
+        # rho = 0 where the section in voxels starts in the middle of a segment: the junction is then the segment's middle itself.
+        edges.append((stored, junction))
+        kappas.append(1.0 / rho if rho > 0 else 1e3 * area / half)
+        for voxel, count in zip(chosen, counts, strict=True):
+            edges.append((block.n_tree + int(voxel), junction))
+            kappas.append(area * count / counts.sum() / half)
+    return np.array(edges, dtype=np.int64).reshape(-1, 2), np.array(kappas), len(ends)
+
+
+def _meeting_ends(region: RegionNodes, segments: Segments) -> list[tuple[int, float, np.ndarray, np.ndarray, float]]:
+    """Ends of segments that touch voxels of the region: (segment, half rho of the region, point, axis, radius)."""
+    assert region.tree is not None
+    morphology = segments.morphology
+    in_tree = np.unique(segments.section[region.tree.owner])
+    in_voxels = set(np.unique(segments.section[region.voxel_owner]).tolist())
+    tree_sections = set(in_tree.tolist())
+    scale = region.tree.volume / segments.volume[region.tree.owner]
+    ends = []
+    for section in range(len(morphology.names)):
+        parent = int(morphology.parent[section])
+        if parent < 0:
+            continue
+        points = morphology.section(section).points
+        axis = points[1, :3] - points[0, :3]
+        place, radius = points[0, :3], 0.5 * points[0, 3]
+        if section in tree_sections and parent in in_voxels:
+            segment = int(segments.offset[section])
+            rho = float(segments.rho_left[segment])
+        elif section in in_voxels and parent in tree_sections:
+            x = float(morphology.parent_x[section])
+            segment = int(segments.index(morphology.section(parent)(x)))
+            rho = float(segments.rho_right[segment] if x >= 1 else segments.rho_left[segment] if x <= 0 else 0.0)
+        else:
+            continue
+        fraction = float(scale[region.tree_row[segment]])
+        ends.append((segment, rho / fraction, place, axis, radius))
+    return ends
+
+
+def _disc(point: np.ndarray, axis: np.ndarray, radius: float) -> np.ndarray:
+    """Points spread evenly over a disc (sunflower arrangement), shape (DISC_SAMPLES, 3)."""
+    normal = axis / np.linalg.norm(axis)
+    helper = np.eye(3)[int(np.argmin(np.abs(normal)))]
+    first = np.cross(normal, helper)
+    first /= np.linalg.norm(first)
+    second = np.cross(normal, first)
+    k = np.arange(DISC_SAMPLES)
+    r = radius * np.sqrt((k + 0.5) / DISC_SAMPLES)
+    angle = k * np.pi * (3.0 - np.sqrt(5.0))
+    return point + r[:, None] * (np.cos(angle)[:, None] * first + np.sin(angle)[:, None] * second)

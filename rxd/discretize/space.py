@@ -1,0 +1,179 @@
+"""Nodes of regions: segments, voxels of one common grid, boxes of extracellular space; their volumes and membrane areas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry import Mesh, Segments, region_mesh
+from geometry.voxelize import VoxelGrid, voxelize_sections
+
+from rxd.errors import DiscretizationError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionNodes:
+    """Nodes of one region.
+
+    Attributes
+    ----------
+    name : str
+    tree : Mesh or None
+        Its segments.
+    tree_row : ndarray of int, shape (n_segments,)
+        Row of a segment in ``tree``, -1 outside.
+    voxel : ndarray of int, shape (n_voxels_here,)
+        Its voxels, as numbers of the model's grid.
+    voxel_owner : ndarray of int, shape (n_voxels_here,)
+        Segment of each.
+    voxel_row : ndarray of int
+        Row of a voxel in ``voxel``, -1 outside.
+    voxel_volume, voxel_area : ndarray, um3 and um2
+        Volume of the region, and membrane area, in each of its voxels.
+    face_factor : float
+        Fraction of a voxel's open face that belongs to the region.
+    box : ExtracellularGrid or None
+    box_mesh : Mesh or None
+    """
+
+    name: str
+    tree: Mesh | None
+    tree_row: np.ndarray
+    voxel: np.ndarray
+    voxel_owner: np.ndarray
+    voxel_row: np.ndarray
+    voxel_volume: np.ndarray
+    voxel_area: np.ndarray
+    face_factor: float
+    box: Any = None
+    box_mesh: Mesh | None = None
+
+
+def build_voxels(system: Any, segments: Segments) -> VoxelGrid | None:
+    """The one grid of all sections that some region has in voxels.
+
+    Raises
+    ------
+    DiscretizationError
+        If regions in voxels differ in dx.
+    """
+    chosen: set[int] = set()
+    edges: dict[float, str] = {}
+    for region in system.regions:
+        if region.voxel_sections:
+            chosen.update(region.voxel_sections)
+            edges[region.dx] = region.name
+    if not chosen:
+        return None
+    if len(edges) > 1:
+        given = ", ".join(f"'{name}': {dx:g} um" for dx, name in edges.items())
+        message = f"All regions in voxels share one grid, but their dx differ ({given}). Give them the same dx."
+        raise DiscretizationError(message)
+    return voxelize_sections(segments, next(iter(edges)), sorted(chosen))
+
+
+def build_regions(system: Any, segments: Segments, voxels: VoxelGrid | None) -> dict[str, RegionNodes]:
+    """Nodes of every region."""
+    return {region.name: _nodes(region, segments, voxels) for region in system.regions}
+
+
+def _nodes(region: Any, segments: Segments, voxels: VoxelGrid | None) -> RegionNodes:
+    tree_row = np.full(segments.n, -1, dtype=np.int64)
+    tree = None
+    none = np.zeros(0, dtype=np.int64)
+    if region.box is not None:
+        mesh = region.box.mesh()
+        return RegionNodes(region.name, None, tree_row, none, none, none, np.zeros(0), np.zeros(0), 1.0, region.box, mesh)
+    if region.sections:
+        tree = region_mesh(segments, list(region.sections), region.shape)
+        tree_row[tree.owner] = np.arange(tree.n)
+    if not region.voxel_sections or voxels is None:
+        return RegionNodes(region.name, tree, tree_row, none, none, none, np.zeros(0), np.zeros(0), 1.0)
+    chosen = np.isin(segments.section[voxels.owner], np.array(region.voxel_sections))
+    if region.shape.is_area and region.shape.on_cell_surface:
+        chosen &= voxels.membrane_area > 0
+    voxel = np.flatnonzero(chosen)
+    row = np.full(voxels.n, -1, dtype=np.int64)
+    row[voxel] = np.arange(len(voxel))
+    volume, area, face = voxel_measures(region, voxels)
+    return RegionNodes(region.name, tree, tree_row, voxel, voxels.owner[voxel], row, volume[voxel], area[voxel], face)
+
+
+def voxel_measures(region: Any, voxels: VoxelGrid) -> tuple[np.ndarray, np.ndarray, float]:
+    """Volume and membrane area of a region in every voxel of the grid, and its fraction of faces.
+
+    Raises
+    ------
+    DiscretizationError
+        If the region's shape has no meaning in voxels.
+    """
+    fractions = region.shape.voxel_fractions
+    if fractions is None:
+        message = f"Region '{region.name}': the shape {region.shape!r} is defined per segment and has no meaning in voxels. Use dimension=1, or rxd.FractionalVolume, rxd.inside, rxd.membrane, rxd.DistributedBoundary."
+        raise DiscretizationError(message)
+    first, surface, face = fractions
+    if region.shape.is_area:
+        return np.zeros(voxels.n), first * voxels.volume + surface * voxels.membrane_area, face
+    return first * voxels.volume, surface * voxels.membrane_area, face
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupNodes:
+    """Nodes of a group: the segment of each (-1 in a box), its voxel (or -1), its position in um."""
+
+    space: str
+    segment: np.ndarray
+    voxel: np.ndarray
+    position: np.ndarray
+
+
+def group_nodes(local: Any, segments: Segments, voxels: VoxelGrid | None, regions: dict[str, RegionNodes], points: np.ndarray) -> GroupNodes:
+    """Where the nodes of a group are."""
+    if local.space == "points":
+        return _on_segments("points", segments, points[list(local.points)])
+    if local.space == "segments":
+        return _on_segments("segments", segments, segments.of(list(local.sections)))
+    if local.space == "box":
+        mesh = regions[local.region].box_mesh
+        assert mesh is not None
+        nowhere = np.full(mesh.n, -1, dtype=np.int64)
+        return GroupNodes("box", nowhere, nowhere, mesh.position)
+    assert voxels is not None
+    chosen = np.isin(segments.section[voxels.owner], np.array(local.sections))
+    if local.space == "surface":
+        chosen &= voxels.membrane_area > 0
+    voxel = np.flatnonzero(chosen)
+    return GroupNodes(local.space, voxels.owner[voxel], voxel, voxels.position[voxel])
+
+
+def _on_segments(space: str, segments: Segments, where: np.ndarray) -> GroupNodes:
+    return GroupNodes(space, where, np.full(len(where), -1, dtype=np.int64), segments.position[where])
+
+
+def box_rows(region: RegionNodes, nodes: GroupNodes, segments: Segments) -> np.ndarray:
+    """Box voxel of each node of a group.
+
+    Raises
+    ------
+    DiscretizationError
+        If a node lies outside the box; the section is named.
+    """
+    rows = region.box.locate(nodes.position)
+    outside = np.flatnonzero(rows < 0)
+    if outside.size:
+        sections = sorted({segments.morphology.names[segments.section[s]] for s in nodes.segment[outside]})
+        more = f" and {len(sections) - 5} more" if len(sections) > 5 else ""
+        message = (
+            f"Extracellular box '{region.name}' does not contain {', '.join(sections[:5])}{more}, which exchange with it. "
+            f"Enlarge the box, or restrict the regions to sections inside it."
+        )
+        raise DiscretizationError(message)
+    return rows
+
+
+def section_share(voxels: VoxelGrid, voxel: np.ndarray) -> np.ndarray:
+    """Fraction of its segment's voxel membrane that each voxel holds, shape (n,)."""
+    total = np.bincount(voxels.owner, weights=voxels.membrane_area)
+    return voxels.membrane_area[voxel] / total[voxels.owner[voxel]]
+
