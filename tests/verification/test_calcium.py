@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-import geometry
 import numpy as np
 import pytest
+
+import geometry
 import rxd
 
 CYT, ER = 0.8, 0.2  # fractions of the volume
@@ -27,7 +28,9 @@ def wave(dt: float) -> rxd.Simulation:
     um = 1000 * ca[cyt]
     release = 11_800 * (ip3[cyt] / (ip3[cyt] + 0.16) * um / (um + 0.38) * gate[membrane]) ** 3
     model.add(
-        rxd.MultiCompartmentReaction(ca[cyt], ca[er], 0.37 * um**2 / (0.11**2 + um**2), membrane=membrane, custom_dynamics=True),
+        rxd.MultiCompartmentReaction(
+            ca[cyt], ca[er], 0.37 * um**2 / (0.11**2 + um**2), membrane=membrane, custom_dynamics=True
+        ),
         rxd.MultiCompartmentReaction(ca[er], ca[cyt], 5.4, 5.4, membrane=membrane),
         rxd.MultiCompartmentReaction(ca[er], ca[cyt], release, release, membrane=membrane),
         rxd.Rate(gate[membrane], (1 / (1 + um / 0.42) - gate[membrane]) / 1800),
@@ -35,13 +38,17 @@ def wave(dt: float) -> rxd.Simulation:
     return model.compile("split", dt=dt)
 
 
+def distances(found: list[np.ndarray], exact: list[np.ndarray]) -> list[float]:
+    return [np.max(np.abs(f - e)) / np.ptp(e) for f, e in zip(found, exact, strict=True)]
+
+
 def test_wave_travels_and_leaves_calcium_where_it_was_in_all() -> None:
     sim = wave(1.0)
     result = sim.run(1000, record=["ca[cyt]"], every=5)
-    amount = sum(sim.discretization.capacity[sim.discretization.layout[k].order] @ sim.values(k) for k in UNKNOWNS[:2])
-    assert amount / sum(sim.discretization.capacity[sim.discretization.layout[k].order].sum() for k in UNKNOWNS[:2]) == pytest.approx(
-        CA_MEAN, rel=1e-12
-    )
+    volume, layout = sim.discretization.capacity, sim.discretization.layout
+    amount = sum(volume[layout[label].order] @ sim.values(label) for label in UNKNOWNS[:2])
+    space = sum(volume[layout[label].order].sum() for label in UNKNOWNS[:2])
+    assert amount / space == pytest.approx(CA_MEAN, rel=1e-12)
     calcium = result["ca[cyt]"].values
     arrival = result.t[np.argmax(calcium > 5e-4, axis=0)]
     assert calcium.max() > 1e-3
@@ -58,7 +65,9 @@ def test_wave_converges_at_second_order_in_time() -> None:
         return [sim.values(label) for label in UNKNOWNS]
 
     exact = state(0.0625)
-    errors = np.array([[np.max(np.abs(f - e)) / np.ptp(e) for f, e in zip(state(dt), exact, strict=True)] for dt in (2.0, 1.0, 0.5)])
+    errors = np.array(
+        [[np.max(np.abs(f - e)) / np.ptp(e) for f, e in zip(state(dt), exact, strict=True)] for dt in (2.0, 1.0, 0.5)]
+    )
     assert errors[-1].max() < 0.02
     np.testing.assert_allclose(np.log2(errors[1] / errors[2]), 2, atol=0.15)
 
