@@ -173,7 +173,7 @@ def coupled_module(system: System) -> str:
 def loops_text(group: LocalSystem, timed: tuple[int, ...]) -> str:
     """Loops over the chunks of a group. Point processes add to the rate of their segment's v."""
     name, entries = group.name, len(coupled_pattern(group))
-    scattered = bool(group.points)
+    scattered = group.scattered
     load = "load_scattered(y, position, first, width, X)" if scattered else "load(y, starts, first, width, X)"
     put = "put_points(F, position, first, width, f)" if scattered else "put_rows(F, starts, first, width, f)"
     head = [
