@@ -1,0 +1,95 @@
+"""`PetscSolver`: PETSc behind the seam of `rxd.solve.linear`.
+
+In: a `Linearisation` and a shift. Out: solutions of ``(shift I - J) x = b``. Which methods solve it is PETSc's to say: every
+option can be given, see docs/petsc.md.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from rxd.solve.equations import Equations, Linearisation
+from rxd.solve.linear import SolverStatistics
+from rxd.solve.petsc_blocks import Structure, structure_of
+from rxd.solve.petsc_krylov import Setup
+from rxd.solve.petsc_options import PREFIX, Given, load_petsc, parse_options
+from rxd.solve.petsc_system import Form, ReducedForm, WholeForm
+
+
+class PetscSolver:
+    """Linear solver made of PETSc's parts.
+
+    Without options, a system on trees is factorised by PETSc's LU in the order of the Hines elimination; a system with grids is
+    solved by GMRES with a field split, in which trees are preconditioned by their own elimination.
+
+    Parameters
+    ----------
+    equations : Equations or Structure
+    petsc_options : mapping or str, optional
+        ``{"pc_type": "fieldsplit", "ksp_monitor": None}`` or ``"-pc_type fieldsplit -ksp_monitor"``.
+
+    Raises
+    ------
+    DeclarationError
+        If PETSc is missing or does not take the options.
+    """
+
+    name = "petsc"
+
+    def __init__(self, equations: Equations | Structure, petsc_options: Given = None) -> None:
+        self.statistics = SolverStatistics()
+        structure = equations if isinstance(equations, Structure) else structure_of(equations)
+        self._form: Form = make_form(load_petsc(), structure, petsc_options)
+
+    def prepare(self, linearisation: Linearisation, shift: float) -> None:
+        """Take over J and the shift (1/ms); factorise or set up.
+
+        Raises
+        ------
+        SolveError
+            If a factorisation failed.
+        """
+        self.update(linearisation.fill(), shift)
+
+    def update(self, jacobian: np.ndarray, shift: float) -> None:
+        """As `prepare`, with the values of J in CSR order, shape (nnz,)."""
+        self._form.update(jacobian, shift)
+        self.statistics.factorisations += 1
+
+    def solve(self, rhs: np.ndarray, out: np.ndarray) -> None:
+        """Solution for one right-hand side into ``out``, shape (size,) each.
+
+        Raises
+        ------
+        SolveError
+            With PETSc's reason in words.
+        """
+        self.statistics.iterations += self._form.solve(rhs, out)
+        self.statistics.solves += 1
+
+    def describe(self) -> str:
+        """One sentence for `explain()`."""
+        return self._form.describe()
+
+    def close(self) -> None:
+        """Destroy all PETSc objects; the solver is of no use afterwards."""
+        self._form.krylov.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def make_form(petsc: Any, structure: Structure, petsc_options: Given) -> Form:
+    """Choose the form by ``pc_type``: a field split works without local unknowns, everything else on the whole matrix."""
+    options = parse_options(petsc_options)
+    default = "fieldsplit" if structure.of_kind("grid") else "lu"
+    chosen = petsc.Options(PREFIX).getString("pc_type", options.get("pc_type") or default)
+    if chosen == "fieldsplit":
+        return ReducedForm(petsc, structure, Setup("gmres", chosen), options)
+    return WholeForm(petsc, structure, Setup("preonly" if chosen == "lu" else "gmres", chosen), options)
