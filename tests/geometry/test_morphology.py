@@ -158,7 +158,7 @@ def test_what_cannot_be_is_refused_by_name(specs: list[SectionSpec], message: st
         ({"point_offset": [0, 2, 3]}, "point_offset runs from 0 to the number of points"),
         ({"point_offset": [0, 3, 4]}, "'b' has fewer than two points"),
         ({"points": np.zeros((4, 3))}, r"shape \(n, 4\)"),
-        ({"names": ("a", "a")}, "Two sections are named 'a'"),
+        ({"names": ("b", "b")}, "Two sections are named 'b'"),
     ],
 )
 def test_inconsistent_arrays_are_refused(change: dict, message: str) -> None:

@@ -128,7 +128,7 @@ def test_more_points_on_a_straight_cone_change_nothing() -> None:
 
 def test_positions_agree_with_locations() -> None:
     s = segment(examples.pyramidal_cell(seed=1), max_length(17))
-    for i in range(0, len(s), 13):
+    for i in range(len(s)):
         np.testing.assert_allclose(s.position[i], s.location(i).position, atol=1e-9)
         assert s.path_distance[i] == pytest.approx(s.location(i).path_distance, abs=1e-9)
         assert s.index(s.location(i)) == i

@@ -51,6 +51,8 @@ def test_by_name(cell: Morphology) -> None:
         ("dent", "no section 'dent'.*dend"),
         (7, "no section 7: this morphology has 7, numbered 0..6"),
         (-1, "no section -1"),
+        (np.array([0, 9]), "no section 9"),
+        (np.array([-2, 3]), "no section -2"),
         (1.5, "got 1.5"),
         (None, "got None"),
         (True, "got True"),
@@ -115,6 +117,7 @@ def test_where_and_within(cell: Morphology) -> None:
     # middles: soma 0, axon 0 + 5, dend[0] and apic[0] 5 + 5, their children 15 + 5
     assert cell.within(0) == cell.soma
     assert cell.within(5) == cell.soma | cell.axon
+    assert cell.within(9.9) == cell.soma | cell.axon
     assert cell.within(10) == cell.soma | cell.axon | cell["dend[0]"] | cell.apical
     assert cell.within(20) == cell.all
 

@@ -52,7 +52,7 @@ def tapered() -> Segments:
         (Shell(0.2, 0.6), 0.32 * VOLUME, 0, 0.32 * CROSS, False),
         (Shell(1, 2), 3 * VOLUME, AREA, 3 * CROSS, True),
         (FixedCrossSection(2), 2 * L, 0, 2, False),
-        (FixedCrossSection(2, surface_area=3), 2 * L, 3 * L, 2, True),
+        (FixedCrossSection(2, surface_area=0.5), 2 * L, L / 2, 2, True),
     ],
 )
 def test_volume_shapes_on_a_cylinder(shape: Shape, volume: float, area: float, cross_section: float, surface: bool) -> None:
