@@ -8,7 +8,7 @@ from __future__ import annotations
 __all__ = ["HocError", "NotSupported", "RxDException", "deleted_section"]
 
 
-class NotSupported(AttributeError):
+class NotSupported(AttributeError):  # noqa: N818 - a sentence as users read it
     """A NEURON name that Axoplasm does not have; the message says what is missing and what to use instead."""
 
 

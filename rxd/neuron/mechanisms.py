@@ -1,7 +1,7 @@
 """What is known of NEURON's built-in mechanisms and ions: variables, defaults, the ions they use.
 
-In: names such as `hh` or `ca_ion`. Out: `MechanismInfo` records, which sections, point processes and the engine read. The equations
-themselves are in `rxd.library`; here are only names and numbers.
+In: names such as `hh` or `ca_ion`. Out: `MechanismInfo` records, which sections, point processes and the engine read. The
+equations themselves are in `rxd.library`; here are only names and numbers.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
 __all__ = ["DENSITY", "POINTS", "Catalogue", "IonInfo", "MechanismInfo", "PointInfo"]
-
-_NONE: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class MechanismInfo:
     """
 
     name: str
-    parameters: Mapping[str, float] = _NONE
+    parameters: Mapping[str, float] = field(default_factory=dict)
     assigned: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     ions: tuple[str, ...] = ()
@@ -83,8 +81,8 @@ class PointInfo:
     """A point process or artificial cell: parameters, computed variables, lengths of array variables."""
 
     name: str
-    parameters: Mapping[str, float] = _NONE
-    assigned: Mapping[str, float] = _NONE
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    assigned: Mapping[str, float] = field(default_factory=dict)
     arrays: Mapping[str, int] = field(default_factory=dict)
     artificial: bool = False
     receives: bool = False
@@ -95,9 +93,7 @@ DENSITY: Mapping[str, MechanismInfo] = MappingProxyType(
     {
         info.name: info
         for info in (
-            MechanismInfo(
-                "pas", {"g": 0.001, "e": -70.0}, assigned=("i",), units={"g": "S/cm2", "e": "mV", "i": "mA/cm2"}
-            ),
+            MechanismInfo("pas", {"g": 0.001, "e": -70.0}, assigned=("i",), units={"g": "S/cm2", "e": "mV", "i": "mA/cm2"}),
             MechanismInfo(
                 "hh",
                 {"gnabar": 0.12, "gkbar": 0.036, "gl": 0.0003, "el": -54.3},

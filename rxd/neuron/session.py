@@ -4,7 +4,8 @@ In: sections, mechanisms, recordings and rxd declarations, as a script makes the
 
 NEURON keeps one model per process. Here that model is a `Session`, and the only state of this module is one context variable
 that holds the session in use. Its default is a session made with the module, since a script may continue in another thread or,
-in a notebook, in another context than the one it began in; `with Session():` puts another in its place. Two sessions never meet.
+in a notebook, in another context than the one it began in; `with Session():` puts another in its place. Two sessions never
+meet.
 """
 
 from __future__ import annotations

@@ -1,0 +1,30 @@
+"""NEURON scripts on Axoplasm: the names of the Python module `neuron`, with the same meaning.
+
+In: scripts written for NEURON. Out: models run by the public API of `rxd`. `from rxd.neuron import h, n, rxd` is the one line
+to change; `python -m rxd.neuron SCRIPT` runs a script unchanged. Nothing else in Axoplasm imports this package.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.interpreter import Interpreter
+from rxd.neuron.session import Session, current_session
+
+__all__ = ["HocError", "NotSupported", "Session", "current_session", "h", "n"]
+__version__ = "9.0.2"  # the NEURON whose behaviour is followed
+
+h = Interpreter("<TopLevelHocInterpreter>")
+n = Interpreter("<TopLevelNEURONInterface>")
+
+
+def __getattr__(name: str) -> Any:
+    """Submodules on first use: `rxd`, `crxd`, `gui`, `units`, ..., so that `from rxd.neuron import h` stays quick."""
+    import importlib
+
+    if name in {"rxd", "gui", "units", "expect_hocerr", "hclass", "psection"}:
+        return importlib.import_module(f"rxd.neuron.{name}")
+    if name == "crxd":
+        return importlib.import_module("rxd.neuron.rxd")
+    raise NotSupported(f"neuron.{name} is not supported; there are: h, n, rxd, crxd, gui, units.")

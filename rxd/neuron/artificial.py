@@ -1,0 +1,294 @@
+"""Artificial cells: NetStim and the integrate-and-fire cells. They have no place and live in events alone.
+
+In: events with a weight. Out: spikes to the NetCons that listen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from scipy.optimize import brentq
+
+from rxd.neuron.points import PointProcess
+from rxd.neuron.random import Random
+
+__all__ = ["ARTIFICIAL_CLASSES", "Artificial", "IntFire1", "IntFire2", "IntFire4", "NetStim"]
+
+
+class Artificial(PointProcess):
+    """A cell that receives and sends events."""
+
+    def initialize(self) -> None:
+        """Set the initial state and schedule first events; called by `finitialize`."""
+        object.__setattr__(self, "pending", 0)
+
+    def receive(self, weight: Any, t: float) -> None:
+        """An event arrives; `weight` is the weight vector of the NetCon."""
+
+    def fire(self, t: float) -> None:
+        """Send a spike to whoever listens."""
+        self.session.run.fire(self, t)
+
+    def later(self, t: float, action: Callable[[float], None]) -> None:
+        """Do something at a time, unless another call or `finitialize` comes first."""
+        object.__setattr__(self, "pending", getattr(self, "pending", 0) + 1)
+        turn = self.pending
+
+        def act(when: float) -> None:
+            if self.pending == turn:
+                action(when)
+
+        self.session.run.at(t, act)
+
+
+class NetStim(Artificial):
+    """A source of `number` spikes from `start`, `interval` ms apart; `noise` 0 is regular, 1 is Poisson."""
+
+    kind = "NetStim"
+
+    def initialize(self) -> None:
+        """Schedule the first spike."""
+        object.__setattr__(self, "pending", 0)
+        object.__setattr__(self, "fired", 0)
+        object.__setattr__(self, "on", False)
+        if self.number > 0 and self.start >= 0:
+            object.__setattr__(self, "on", True)
+            first = self.start + self._gap() - self.interval * (1 - self.noise)
+            self.later(max(first, 0.0), self._spike)
+
+    def _gap(self) -> float:
+        if self.noise == 0:
+            return float(self.interval)
+        noise = min(max(self.noise, 0.0), 1.0)
+        return float(self.interval * ((1 - noise) + noise * self._exponential()))
+
+    def _exponential(self) -> float:
+        source = self.__dict__.get("random")
+        if source is None:
+            source = Random()
+            source.Random123(self.ordinal, 0, 0)
+            source.negexp(1.0)
+            object.__setattr__(self, "random", source)
+        return float(source.repick())
+
+    def noiseFromRandom(self, random: Random) -> None:
+        """Take intervals from a Random set to `negexp(1)`."""
+        object.__setattr__(self, "random", random)
+
+    def noiseFromRandom123(self, *ids: int) -> None:
+        """Take intervals from a stream of its own, given by up to three numbers."""
+        source = Random()
+        source.Random123(*ids)
+        source.negexp(1.0)
+        object.__setattr__(self, "random", source)
+
+    def seed(self, number: int) -> None:
+        """Seed the default stream."""
+        self.noiseFromRandom123(int(number))
+
+    def _spike(self, t: float) -> None:
+        if not self.on:
+            return
+        object.__setattr__(self, "fired", self.fired + 1)
+        self.fire(t)
+        if self.fired < self.number:
+            self.later(t + max(self._gap(), 0.0), self._spike)
+        else:
+            object.__setattr__(self, "on", False)
+
+    def receive(self, weight: Any, t: float) -> None:
+        """A positive weight starts a sequence of spikes, a negative one stops it."""
+        if weight[0] > 0 and not self.on:
+            object.__setattr__(self, "on", True)
+            object.__setattr__(self, "fired", 0)
+            self.later(t + max(self._gap() - self.interval * (1 - self.noise), 0.0), self._spike)
+        elif weight[0] < 0:
+            object.__setattr__(self, "on", False)
+
+
+class IntFire1(Artificial):
+    """A leaky integrator that fires at 1 and rests for `refrac` ms: `m` jumps by the weight and decays with `tau`."""
+
+    kind = "IntFire1"
+
+    def initialize(self) -> None:
+        """Start at rest."""
+        super().initialize()
+        object.__setattr__(self, "last", self.session.globals.t)
+        object.__setattr__(self, "resting", False)
+        self.values["m"] = 0.0
+
+    def M(self) -> float:
+        """The state now."""
+        if self.resting:
+            return 2.0
+        return float(self.values["m"] * math.exp(-(self.session.globals.t - self.last) / self.tau))
+
+    def receive(self, weight: Any, t: float) -> None:
+        """Add the weight; fire above 1."""
+        if self.resting:
+            return
+        m = self.values["m"] * math.exp(-(t - self.last) / self.tau) + weight[0]
+        object.__setattr__(self, "last", t)
+        self.values["m"] = m
+        if m > 1:
+            object.__setattr__(self, "resting", True)
+            self.values["m"] = 2.0
+            self.later(t + self.refrac, self._recover)
+            self.fire(t)
+
+    def _recover(self, t: float) -> None:
+        object.__setattr__(self, "last", t)
+        object.__setattr__(self, "resting", False)
+        self.values["m"] = 0.0
+
+
+class _Integrator(Artificial):
+    """A cell whose state between events is a sum of exponentials, so that the next firing time can be solved for."""
+
+    horizon = 0.0
+
+    def initialize(self) -> None:
+        """Start at rest."""
+        super().initialize()
+        object.__setattr__(self, "last", self.session.globals.t)
+
+    def at(self, after: float) -> float:
+        """The membrane state `after` ms from the last event."""
+        raise NotImplementedError
+
+    def move(self, t: float) -> None:
+        """Bring the state to a time."""
+        raise NotImplementedError
+
+    def schedule(self) -> None:
+        """Fire when the state reaches 1, if it does."""
+        object.__setattr__(self, "pending", self.pending + 1)
+        times = [self.horizon * (i / 200) ** 2 for i in range(201)]
+        for early, late in pairwise(times):
+            if self.at(early) < 1 <= self.at(late):
+                self.later(self.last + brentq(lambda s: self.at(s) - 1, early, late, xtol=1e-12), self._cross)
+                return
+
+    def _cross(self, t: float) -> None:
+        self.move(t)
+        self.values["m"] = 0.0
+        self.fire(t)
+        self.schedule()
+
+
+class IntFire2(_Integrator):
+    """`taum dm/dt = i - m`, `taus di/dt = ib - i`; a weight adds to i; fires at m = 1."""
+
+    kind = "IntFire2"
+
+    def initialize(self) -> None:
+        """Start with the bias current."""
+        super().initialize()
+        self.values.update(i=self.ib, m=0.0)
+        self.schedule()
+
+    @property
+    def horizon(self) -> float:  # type: ignore[override]
+        """How far ahead a crossing is looked for, ms."""
+        return float(20 * (self.values["taum"] + self.values["taus"]))
+
+    def at(self, after: float) -> float:
+        """The membrane state `after` ms from the last event."""
+        m, i, ib, taum, taus = (self.values[name] for name in ("m", "i", "ib", "taum", "taus"))
+        driven = (i - ib) * taus / (taus - taum)
+        return float(ib + driven * math.exp(-after / taus) + (m - ib - driven) * math.exp(-after / taum))
+
+    def move(self, t: float) -> None:
+        """Bring the state to a time."""
+        after = t - self.last
+        m = self.at(after)
+        self.values["i"] = self.ib + (self.values["i"] - self.ib) * math.exp(-after / self.taus)
+        self.values["m"] = m
+        object.__setattr__(self, "last", t)
+
+    def receive(self, weight: Any, t: float) -> None:
+        """Add the weight to the current."""
+        self.move(t)
+        self.values["i"] += weight[0]
+        self.schedule()
+
+
+class IntFire4(_Integrator):
+    """An excitatory current with one and an inhibitory current with two time constants; fires at m = 1.
+
+    A weight of 1 moves the resting membrane by 1 at its peak.
+    """
+
+    kind = "IntFire4"
+
+    @property
+    def horizon(self) -> float:  # type: ignore[override]
+        """How far ahead a crossing is looked for, ms."""
+        return float(20 * max(self.values[name] for name in ("taue", "taui1", "taui2", "taum")))
+
+    def initialize(self) -> None:
+        """Start at rest."""
+        super().initialize()
+        for name in self.info.assigned:
+            self.values[name] = 0.0
+
+    def _rates(self) -> tuple[float, float, float, float]:
+        return 1 / self.taue, 1 / self.taui1, 1 / self.taui2, 1 / self.taum
+
+    def _gains(self) -> tuple[float, float]:
+        """Factors that make the peak of the membrane 1 for a weight of 1."""
+        ke, k1, k2, km = self._rates()
+        te = math.log(ke / km) / (ke - km)
+        excitation = (ke - km) / (math.exp(-km * te) - math.exp(-ke * te))
+        unit = _chain(k1, k2, km)
+        grid = [20 * self.taum * (i / 2000) ** 2 for i in range(2001)]
+        return excitation, 1 / max(unit(s) for s in grid)
+
+    def at(self, after: float) -> float:
+        """The membrane state `after` ms from the last event."""
+        ke, k1, k2, km = self._rates()
+        e, i1, i2, m = (self.values[name] for name in ("e", "i1", "i2", "m"))
+        gain_e, gain_i = self._gains()
+        excited = gain_e * e * (math.exp(-km * after) - math.exp(-ke * after)) / (ke - km)
+        first = gain_i * i1 * _chain(k1, k2, km)(after)
+        second = gain_i * i2 * (math.exp(-k2 * after) - math.exp(-km * after)) / (km - k2)
+        return float(m * math.exp(-km * after) + excited + first + second)
+
+    def move(self, t: float) -> None:
+        """Bring the state to a time."""
+        after = t - self.last
+        ke, k1, k2, _ = self._rates()
+        m = self.at(after)
+        i1, i2 = self.values["i1"], self.values["i2"]
+        self.values["i2"] = i2 * math.exp(-k2 * after) + i1 * (math.exp(-k1 * after) - math.exp(-k2 * after)) / (k2 - k1)
+        self.values["i1"] = i1 * math.exp(-k1 * after)
+        self.values["e"] *= math.exp(-ke * after)
+        self.values["m"] = m
+        object.__setattr__(self, "last", t)
+
+    def receive(self, weight: Any, t: float) -> None:
+        """A positive weight excites, a negative one inhibits."""
+        self.move(t)
+        self.values["e" if weight[0] > 0 else "i1"] += weight[0]
+        self.values["nexcite" if weight[0] > 0 else "ninhibit"] += 1
+        self.schedule()
+
+
+def _chain(k1: float, k2: float, k3: float) -> Callable[[float], float]:
+    """Response of three first-order stages in a row to a unit in the first."""
+
+    def response(s: float) -> float:
+        return (
+            math.exp(-k1 * s) / ((k2 - k1) * (k3 - k1))
+            + math.exp(-k2 * s) / ((k1 - k2) * (k3 - k2))
+            + math.exp(-k3 * s) / ((k1 - k3) * (k2 - k3))
+        )
+
+    return response
+
+
+ARTIFICIAL_CLASSES = (NetStim, IntFire1, IntFire2, IntFire4)

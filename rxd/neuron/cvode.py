@@ -1,0 +1,164 @@
+"""CVode: variable steps, and events.
+
+In: tolerances, callbacks. Out: settings of the session's run. The solver behind is Axoplasm's adaptive coupled step, not CVODE:
+the tolerances mean the same, the number of steps differs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.session import current_session
+
+if TYPE_CHECKING:
+    from rxd.neuron.run import Run
+    from rxd.neuron.vector import Vector
+
+__all__ = ["CVode"]
+
+
+class CVode:
+    """`h.CVode()`; all objects of a session are views of the same settings."""
+
+    def __init__(self) -> None:
+        session = current_session()
+        self._session = session
+        self._number = session.number("CVode")
+
+    @property
+    def _run(self) -> Run:
+        return self._session.run
+
+    def active(self, flag: bool | None = None) -> bool:
+        """Whether steps are variable; with an argument, set it."""
+        if flag is not None:
+            if flag not in {0, 1}:
+                raise HocError(f"Arg out of range: CVode.active({flag!r}); it takes True or False")
+            self._run.set_adaptive(bool(flag))
+        return self._run.adaptive
+
+    def _tolerance(self, name: str, value: float | None) -> float:
+        if value is not None:
+            self._run.tolerances[name] = float(value)
+        return self._run.tolerances[name]
+
+    def atol(self, value: float | None = None) -> float:
+        """Absolute tolerance; with an argument, set it."""
+        return self._tolerance("atol", value)
+
+    def rtol(self, value: float | None = None) -> float:
+        """Relative tolerance; with an argument, set it."""
+        return self._tolerance("rtol", value)
+
+    def maxstep(self, value: float | None = None) -> float:
+        """Largest step, ms; with an argument, set it."""
+        limit = self._tolerance("maxstep", value)
+        return limit if math.isfinite(limit) else 1e9
+
+    def minstep(self, value: float | None = None) -> float:
+        """Smallest step, ms; with an argument, set it."""
+        return self._tolerance("minstep", value)
+
+    def atolscale(self, name: str, scale: float | None = None) -> float:
+        """Factor of the absolute tolerance of a variable; rxd species have their own `atolscale=`."""
+        scales = self._run.scales
+        if scale is not None:
+            scales[str(name)] = float(scale)
+        return scales.get(str(name), 1.0)
+
+    def event(self, t: float, action: Any = None, *_: Any) -> float:
+        """Call something at a time; without anything to call, only end a step there."""
+        self._run.callback(float(t), (lambda: None) if action is None else action)
+        return 0.0
+
+    def solve(self, t: float | None = None) -> float:
+        """Run to a time, or one step."""
+        if t is None:
+            self._run.fadvance()
+        else:
+            self._run.advance_until(float(t), exactly=True)
+        return 0.0
+
+    def re_init(self) -> float:
+        """Start the solver again from the present values of the variables, after a script has changed some."""
+        self._run.restart_solver()
+        return 0.0
+
+    def statistics(self, *_: Any) -> float:
+        """Print how many steps were taken."""
+        self._run.print_statistics()
+        return 0.0
+
+    def print_event_queue(self, into: Vector | None = None, *_: Any) -> float:
+        """Print the times of the events on their way, or write them into a Vector."""
+        return self._run.show_events(into)
+
+    def maxorder(self, *_: Any) -> float:
+        """Order of the method."""
+        return 2.0
+
+    def order(self, *_: Any) -> float:
+        """Order of the method."""
+        return 2.0
+
+    def jacobian(self, *_: Any) -> float:
+        """Which Jacobian is used; here always the exact one."""
+        return 0.0
+
+    def stiff(self, *_: Any) -> float:
+        """How implicit the method is; here always fully."""
+        return 2.0
+
+    def use_daspk(self, *_: Any) -> float:
+        """Whether DASPK is in use; never here."""
+        return 0.0
+
+    def use_local_dt(self, flag: bool | None = None) -> float:
+        """Whether cells have steps of their own; never here.
+
+        Raises
+        ------
+        HocError
+            When asked for.
+        """
+        if flag:
+            raise HocError("Local variable time steps are not supported; CVode.active(True) gives one step for all cells.")
+        return 0.0
+
+    def condition_order(self, *_: Any) -> float:
+        """Accuracy of threshold detection."""
+        return 1.0
+
+    def debug_event(self, *_: Any) -> float:
+        """Has no effect here."""
+        return 0.0
+
+    def cache_efficient(self, *_: Any) -> float:
+        """Memory is always arranged for the cache."""
+        return 1.0
+
+    def use_mxb(self, *_: Any) -> float:
+        """Has no effect here."""
+        return 0.0
+
+    def queue_mode(self, *_: Any) -> float:
+        """Has no effect here."""
+        return 0.0
+
+    def netconlist(self, *_: Any) -> Any:
+        """All NetCons.
+
+        Raises
+        ------
+        NotSupported
+            Always.
+        """
+        raise NotSupported("CVode.netconlist is not supported; keep the NetCons in a Python list.")
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"'hoc.CVode' object has no attribute '{name}'")
+
+    def __repr__(self) -> str:
+        return f"CVode[{self._number}]"

@@ -1,0 +1,357 @@
+"""Events: the queue, NetCon, handlers of initialisation, state transitions.
+
+In: connections and callbacks. Out: calls at their times, in the order in which NEURON's fixed step delivers them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.artificial import Artificial
+from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.pointers import Pointer, RangePointer, Ref
+from rxd.neuron.points import PointProcess
+from rxd.neuron.session import current_session
+
+if TYPE_CHECKING:
+    from rxd.neuron.sections import Section, Segment
+    from rxd.neuron.vector import Vector
+
+__all__ = ["Detector", "EventHeap", "FInitializeHandler", "NetCon", "StateTransitionEvent", "as_action"]
+
+DELAY_OF_DETECTION = 1e-10  # NEURON's own: a spike found at t is sent from just after t
+
+
+class EventHeap:
+    """Actions in order of time; those at the same time in the order in which they were put in."""
+
+    __slots__ = ("_heap", "_pushed")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Callable[[float], None]]] = []
+        self._pushed = 0
+
+    def push(self, t: float, action: Callable[[float], None]) -> None:
+        """Put an action on its way."""
+        heapq.heappush(self._heap, (float(t), self._pushed, action))
+        self._pushed += 1
+
+    def next_time(self) -> float:
+        """Time of the next action, ms; infinity if there is none."""
+        return self._heap[0][0] if self._heap else math.inf
+
+    def pop(self) -> tuple[float, Callable[[float], None]]:
+        """Take the next action out."""
+        t, _, action = heapq.heappop(self._heap)
+        return t, action
+
+    def clear(self) -> None:
+        """Remove everything."""
+        self._heap.clear()
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+
+class Detector:
+    """What watches a variable for rising through a threshold; shared by the NetCons with the same source."""
+
+    __slots__ = ("above", "connections", "pointer", "threshold")
+
+    def __init__(self, pointer: Pointer, threshold: float) -> None:
+        self.pointer = pointer
+        self.threshold = threshold
+        self.above = False
+        self.connections: list[Any] = []
+
+    def rises(self) -> bool:
+        """Whether the variable is above the threshold and was not at the last call."""
+        above = self.pointer.get() > self.threshold
+        risen = above and not self.above
+        self.above = above
+        return risen
+
+
+class NetCon:
+    """A connection from a source of spikes to a target: `h.NetCon(soma(0.5)._ref_v, syn, threshold, delay, weight, sec=soma)`.
+
+    Parameters
+    ----------
+    source : pointer, artificial cell or None
+    target : synapse, artificial cell or None
+    threshold, delay, weight : float
+        mV, ms, and what the target makes of it.
+    """
+
+    def __init__(
+        self,
+        source: Any = None,
+        target: Any = None,
+        threshold: float | None = None,
+        delay: float = 1.0,
+        weight: float = 0.0,
+        sec: Section | None = None,
+    ) -> None:
+        session = current_session()
+        if source is not None and not isinstance(source, (Pointer, Artificial)):
+            raise HocError(
+                f"A NetCon listens to a pointer such as soma(0.5)._ref_v or to an artificial cell, not to {source!r}."
+            )
+        if target is not None and not (isinstance(target, PointProcess) and target.info.receives):
+            raise HocError(f"A NetCon sends to a synapse or an artificial cell, not to {target!r}.")
+        self._session = session
+        self._number = session.number("NetCon")
+        self.delay = float(delay)
+        self.weight = _Weights([float(weight)])
+        self._active = True
+        self._record: Vector | Callable[[], Any] | None = None
+        self._target = session.run.weak(target)
+        self._source: Any = source if isinstance(source, Pointer) else session.run.weak(source)
+        self._detector = session.run.connect(
+            self, source, 10.0 if threshold is None else float(threshold), threshold is not None
+        )
+
+    @property
+    def threshold(self) -> float:
+        """Threshold of the source, mV; NetCons with the same source share it."""
+        return self._detector.threshold if isinstance(self._detector, Detector) else 0.0
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        if isinstance(self._detector, Detector):
+            self._detector.threshold = float(value)
+
+    @property
+    def x(self) -> float:
+        """The watched variable."""
+        return float(self._source.get()) if isinstance(self._source, Pointer) else 0.0
+
+    def syn(self) -> Any:
+        """The target, or None."""
+        return self._target()
+
+    def pre(self) -> Any:
+        """The artificial cell that is the source, or None."""
+        return None if isinstance(self._source, Pointer) else self._source()
+
+    def preseg(self) -> Segment | None:
+        """The segment of the watched variable."""
+        return self._source.record.section(self._source.x) if isinstance(self._source, RangePointer) else None
+
+    def postseg(self) -> Segment | None:
+        """The segment of the target."""
+        target = self.syn()
+        return None if target is None else target.get_segment()
+
+    def precell(self) -> Any:
+        """The cell of the source's section."""
+        segment = self.preseg()
+        return None if segment is None else segment.sec.cell()
+
+    def postcell(self) -> Any:
+        """The cell of the target's section."""
+        segment = self.postseg()
+        return None if segment is None else segment.sec.cell()
+
+    def preloc(self) -> float:
+        """Where on its section the source is (the section is pushed), or -1."""
+        segment = self.preseg()
+        if segment is None:
+            return -1.0
+        segment.sec.push()
+        return segment.x
+
+    def postloc(self) -> float:
+        """Where on its section the target is (the section is pushed)."""
+        target = self.syn()
+        return -1.0 if target is None else float(target.get_loc())
+
+    def active(self, flag: bool | None = None) -> bool:
+        """Whether it delivers events; with an argument, set it."""
+        before = self._active
+        if flag is not None:
+            self._active = bool(flag)
+        return before
+
+    def valid(self) -> bool:
+        """Whether it has a source and a target."""
+        return self.syn() is not None and (isinstance(self._source, Pointer) or self._source() is not None)
+
+    def wcnt(self) -> float:
+        """Number of weights."""
+        return float(len(self.weight))
+
+    def setpost(self, target: Any = None) -> float:
+        """Replace the target."""
+        self._target = self._session.run.weak(target)
+        return 0.0
+
+    def record(self, into: Any = None, *_: Any) -> Any:
+        """Record the spike times of the source in a Vector, or call a function at every spike; without argument, stop."""
+        self._record = into
+        return 0.0
+
+    def get_recordvec(self) -> Any:
+        """The Vector recorded into."""
+        return self._record
+
+    def event(self, t: float, *_: float) -> float:
+        """Deliver an event at a time, whatever the source does."""
+        self._session.run.at(float(t), self.deliver)
+        return 0.0
+
+    def spike(self, t: float) -> None:
+        """The source fires."""
+        if self._record is not None:
+            if callable(self._record):
+                self._session.run.call(self._record, t)
+            elif isinstance(self._record, tuple):
+                self._session.run.call(as_action(self._record), t)
+            else:
+                self._record.push(t)
+        if self._active and self.syn() is not None:
+            self._session.run.at(t + self.delay, self.deliver)
+
+    def deliver(self, t: float) -> None:
+        """Hand the weight to the target."""
+        target = self.syn()
+        if target is None or not self._active:
+            return
+        if isinstance(target, Artificial):
+            target.receive(self.weight, t)
+        else:
+            self._session.run.receive(target, self.weight)
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def same(self, other: object) -> bool:
+        """Whether it is the same object."""
+        return self is other
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_ref_weight":
+            from rxd.neuron.pointers import AttributePointer
+
+            return [AttributePointer(self, "weight", index) for index in range(len(self.weight))]
+        raise AttributeError(f"'hoc.NetCon' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "weight" and not isinstance(value, _Weights):
+            self.weight[0] = value
+        else:
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        return f"NetCon[{self._number}]"
+
+
+class _Weights(list[float]):
+    """Weights of a NetCon."""
+
+    __slots__ = ()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, float(value))
+
+
+def as_action(callback: Any) -> Callable[[], Any]:
+    """A callable from what NEURON takes as one: a function, `(function, argument)`, `(function, (arguments))`, or hoc code.
+
+    Raises
+    ------
+    HocError
+        If it is none of these.
+    """
+    if isinstance(callback, str):
+        session = current_session()
+        return lambda: session.hoc.execute(callback)
+    if isinstance(callback, tuple):
+        function, argument = callback
+        arguments = argument if isinstance(argument, tuple) else (argument,)
+        return lambda: function(*arguments)
+    if callable(callback):
+        return callback  # type: ignore[no-any-return]
+    raise HocError(f"A callback is a function, (function, argument) or hoc code, not {callback!r}.")
+
+
+class FInitializeHandler:
+    """Calls something in `finitialize`: at its start (3), after v is set (0), after the initial state (1, default), at its end (2)."""
+
+    def __init__(self, *args: Any) -> None:
+        kind, callback = (1, args[0]) if len(args) == 1 else (args[0], args[1]) if args else (None, None)
+        if kind not in {0, 1, 2, 3} or callback is None:
+            raise HocError(
+                "Arg out of range: FInitializeHandler takes a type (0, 1, 2 or 3; default 1) and a function or hoc code."
+            )
+        self.kind = int(kind)  # type: ignore[arg-type]
+        self._action = as_action(callback)
+        current_session().run.add_handler(self)
+
+    def __call__(self) -> None:
+        """Do what it was made for."""
+        self._action()
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"'hoc.FInitializeHandler' object has no attribute '{name}'")
+
+
+class StateTransitionEvent:
+    """A state machine: in state `i`, when a variable rises above another, go to state `j` and call something.
+
+    Parameters
+    ----------
+    n_states : int
+    target : PointProcess, optional
+        Only names the thread in NEURON; not needed here.
+    """
+
+    def __init__(self, n_states: int, target: Any = None) -> None:
+        if n_states < 1:
+            raise HocError("StateTransitionEvent takes a number of states of at least 1")
+        self._transitions: list[list[_Transition]] = [[] for _ in range(int(n_states))]
+        self._state = 0
+        current_session().run.add_machine(self)
+
+    def transition(self, source: int, target: int, variable: Pointer, threshold: Pointer | Ref, action: Any) -> float:
+        """Add a transition."""
+        self._transitions[int(source)].append(_Transition(int(target), variable, threshold, as_action(action)))
+        return 0.0
+
+    def state(self, number: int | None = None) -> int:
+        """The state; with an argument, go there."""
+        if number is not None:
+            self._state = int(number)
+            for transition in self._transitions[self._state]:
+                transition.above = transition.is_above()
+        return self._state
+
+    def check(self, t: float) -> Iterator[Callable[[], Any]]:
+        """The actions of the transitions that are due."""
+        for transition in self._transitions[self._state]:
+            above = transition.is_above()
+            risen, transition.above = above and not transition.above, above
+            if risen:
+                self.state(transition.target)
+                yield transition.action
+                return
+
+
+class _Transition:
+    __slots__ = ("above", "action", "target", "threshold", "variable")
+
+    def __init__(self, target: int, variable: Pointer, threshold: Pointer, action: Callable[[], Any]) -> None:
+        self.target, self.variable, self.threshold, self.action = target, variable, threshold, action
+        self.above = False
+
+    def is_above(self) -> bool:
+        return bool(self.variable.get() >= self.threshold.get())
+
+
+def not_here(name: str, missing: str, instead: str) -> NotSupported:
+    """The error for a NEURON name that is missing."""
+    return NotSupported(f"h.{name}: {missing}; {instead}")

@@ -1,0 +1,300 @@
+"""Values of hoc expressions.
+
+In: the expression part of a syntax tree. Out: numbers, texts, objects, pointers. A name is looked for among the locals, what
+hoc code has defined, range variables of the accessed section, then the names of `h`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from lark import Token, Tree
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
+from rxd.neuron.sections import Section
+
+if TYPE_CHECKING:
+    from rxd.neuron.session import Session
+
+__all__ = ["Evaluator", "Frame"]
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "%": operator.mod, "<": operator.lt,
+        ">": operator.gt, "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
+    }
+)  # fmt: skip
+
+
+class Frame:
+    """Arguments and locals of a running procedure, and the template instance it belongs to."""
+
+    __slots__ = ("arguments", "instance", "locals")
+
+    def __init__(self, arguments: tuple[Any, ...] = (), instance: Any = None) -> None:
+        self.arguments = arguments
+        self.instance = instance
+        self.locals: dict[str, Any] = {}
+
+
+class Evaluator:
+    """Gives expressions values; `Executor` adds the statements."""
+
+    def __init__(self, session: Session, frame: Frame | None = None) -> None:
+        self.session = session
+        self.frame = Frame() if frame is None else frame
+
+    # -------------------------------------------------------------------------------------------------------------- values
+
+    def value(self, tree: Any) -> Any:
+        """The value of an expression."""
+        if isinstance(tree, Token):
+            return str(tree)
+        return getattr(self, f"_{tree.data}")(*tree.children)
+
+    def number(self, tree: Any) -> float:
+        """The value of an expression that must be a number."""
+        value = self.value(tree)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise HocError(f"a number is wanted, not {value!r}")
+        return float(value)
+
+    def _number(self, token: Token) -> float:
+        return float(token)
+
+    def _text(self, token: Token) -> str:
+        return str(token)[1:-1].encode().decode("unicode_escape")
+
+    def _signed(self, sign: Token, operand: Tree) -> float:
+        value = self.number(operand)
+        return -value if sign == "-" else value
+
+    def _negated(self, operand: Tree) -> float:
+        return float(not self.value(operand))
+
+    def _either(self, *operands: Tree) -> float:
+        return float(any(self.value(operand) for operand in operands))
+
+    def _both(self, *operands: Tree) -> float:
+        return float(all(self.value(operand) for operand in operands))
+
+    def _chain(self, *parts: Any) -> Any:
+        result = self.value(parts[0])
+        for sign, operand in zip(parts[1::2], parts[2::2], strict=True):
+            if sign in {"/", "%"} and self.number(operand) == 0:
+                raise HocError("division by zero")
+            result = _OPERATORS[str(sign)](result, self.value(operand))
+            if isinstance(result, bool):
+                result = float(result)
+        return result
+
+    _sum = _chain
+    _product = _chain
+    _comparison = _chain
+
+    def _raised(self, base: Tree, exponent: Tree) -> float:
+        return float(self.number(base) ** self.number(exponent))
+
+    def _new(self, name: Token, arguments: Tree | None = None) -> Any:
+        kind = self._global(str(name))
+        if not callable(kind):
+            raise HocError(f"{name} is not a template")
+        return kind(*self.arguments(arguments))
+
+    def _pointer(self, reference: Tree) -> Pointer:
+        """`&name`, `&sec.v(0.5)`, `&object.variable`."""
+        first, *parts = reference.children
+        name = str(first.children[0])
+        if not parts and (name in self.session.globals or name in self.session.hoc.variables):
+            return GlobalPointer(self.session, name)
+        x = 0.5
+        if parts and parts[-1].data == "call":
+            x = float(self.arguments(parts[-1].children[0])[0])
+            parts = parts[:-1]
+        if not parts:
+            return RangePointer(self.session.topology.cas(), name, x)
+        owner = self._reference(first, *parts[:-1])
+        if parts[-1].data == "item":
+            variable, index = parts[-2] if len(parts) > 1 else None, int(self.number(parts[-1].children[0]))
+            if variable is None:
+                raise HocError("a pointer to an element of an array is written &object.array[i]")
+            return AttributePointer(self._reference(first, *parts[:-2]), str(variable.children[0]), index)
+        variable = str(parts[-1].children[0])
+        return RangePointer(owner.record, variable, x) if isinstance(owner, Section) else AttributePointer(owner, variable)
+
+    def _value(self, reference: Tree) -> Any:
+        return self._reference(*reference.children)
+
+    def _assignment(self, reference: Tree, sign: Token, expression: Tree) -> Any:
+        value = self.value(expression)
+        if sign != "=":
+            value = _OPERATORS[str(sign)[0]](self._reference(*reference.children), value)
+        self.assign(reference, value)
+        return value
+
+    def arguments(self, tree: Tree | None) -> list[Any]:
+        """The values of an argument list."""
+        return [] if tree is None else [self.value(child) for child in tree.children]
+
+    # ---------------------------------------------------------------------------------------------------------- references
+
+    def _reference(self, first: Tree, *parts: Tree) -> Any:
+        token = first.children[0]
+        if token.type == "ARGUMENT":
+            value = self._argument(str(token))
+        elif parts and parts[0].data == "call":
+            value = self._call(str(token), self.arguments(parts[0].children[0]))
+            parts = parts[1:]
+        else:
+            value = self._name(str(token))
+        for position, part in enumerate(parts):
+            value = self._part(value, part, parts[position + 1] if position + 1 < len(parts) else None)
+        return value
+
+    def _part(self, value: Any, part: Tree, following: Tree | None) -> Any:
+        if part.data == "member":
+            name = str(part.children[0])
+            if isinstance(value, Section) and not hasattr(type(value), name):
+                return (
+                    _RangeVariable(value, name) if following is not None and following.data == "call" else getattr(value, name)
+                )
+            return getattr(value, name)
+        if part.data == "item":
+            return (
+                value[self.number(part.children[0])]
+                if not hasattr(value, "as_numpy")
+                else value[int(self.number(part.children[0]))]
+            )
+        return value(*self.arguments(part.children[0]))
+
+    def _argument(self, token: str) -> Any:
+        number = int(token.lstrip("$so&"))
+        if not 1 <= number <= len(self.frame.arguments):
+            raise HocError(f"{token} not defined: the procedure got {len(self.frame.arguments)} arguments")
+        value = self.frame.arguments[number - 1]
+        return value.get() if isinstance(value, Pointer) and not token.startswith("$&") else value
+
+    def _name(self, name: str) -> Any:
+        """The value of a bare name."""
+        if name in self.frame.locals:
+            return self.frame.locals[name]
+        if self.frame.instance is not None and name in self.frame.instance.names:
+            return self.frame.instance.names[name]
+        found, value = self.session.hoc.look_up(name)
+        if found:
+            return value
+        record = self._accessed()
+        if record is not None and (name in {"L", "Ra", "nseg", "rallbranch"} or record.values(name) is not None):
+            return getattr(record.section, name)
+        return self._global(name)
+
+    def _global(self, name: str) -> Any:
+        from rxd.neuron import h
+
+        try:
+            return getattr(h, name)
+        except AttributeError as error:
+            raise HocError(f"{name} undefined variable: {error}") from None
+
+    def _accessed(self) -> Any:
+        topology = self.session.topology
+        return topology.cas() if len(topology) else None
+
+    def _call(self, name: str, arguments: list[Any]) -> Any:
+        """A call of a bare name: a procedure, a range variable of the accessed section, a function of `h`."""
+        instance = self.frame.instance
+        if name == "numarg":
+            return float(len(self.frame.arguments))
+        if name in {"sprint", "printf"}:
+            from rxd.neuron.hoc.printing import PRINTERS
+
+            return PRINTERS[name](arguments)
+        if instance is not None and name in instance.procedures:
+            return instance.call(name, arguments)
+        if name in self.frame.locals or (instance is not None and name in instance.names):
+            return self._name(name)(*arguments)
+        procedure = self.session.hoc.function(name)
+        if procedure is not None:
+            return procedure(*arguments)
+        if name in self.session.hoc.names():
+            return self._name(name)(*arguments)
+        record = self._accessed()
+        if record is not None and record.values(name) is not None:
+            return getattr(record.section(arguments[0] if arguments else 0.5), name)
+        function = self._global(name)
+        if not callable(function):
+            raise HocError(f"{name} is not a function")
+        result = function(*arguments)
+        return 1.0 if result is None else result
+
+    # ---------------------------------------------------------------------------------------------------------- assignment
+
+    def assign(self, reference: Tree, value: Any) -> None:
+        """Write to what a reference names; a new bare name becomes a variable."""
+        first, *parts = reference.children
+        name = str(first.children[0])
+        if first.children[0].type == "ARGUMENT":
+            target = self.frame.arguments[int(name.lstrip("$so&")) - 1]
+            if not isinstance(target, Pointer):
+                raise HocError(f"{name} is not passed by reference; pass &variable or h.ref(value)")
+            target.set(value)
+        elif not parts:
+            self._assign_name(name, value)
+        else:
+            self._assign_part(first, parts, value)
+
+    def _assign_part(self, first: Tree, parts: list[Tree], value: Any) -> None:
+        last = parts[-1]
+        if last.data == "call":  # range variable at a place: gnabar_hh(0.1) = 1, soma.v(0.5) = 1
+            x = float(self.arguments(last.children[0])[0])
+            if len(parts) == 1:
+                setattr(self.session.topology.cas().section(x), str(first.children[0]), value)
+            else:
+                setattr(self._reference(first, *parts[:-2])(x), str(parts[-2].children[0]), value)
+            return
+        owner = self._reference(first, *parts[:-1])
+        if last.data == "member":
+            setattr(owner, str(last.children[0]), value)
+        else:
+            owner[int(self.number(last.children[0]))] = value
+
+    def _assign_name(self, name: str, value: Any) -> None:
+        hoc, instance = self.session.hoc, self.frame.instance
+        if name in self.frame.locals:
+            self.frame.locals[name] = value
+        elif instance is not None and name in instance.names:
+            instance.names[name] = value
+        elif name in hoc.strings:
+            hoc.strings[name] = str(value)
+        elif name in hoc.objects:
+            hoc.objects[name] = value
+        elif name in self.session.globals:
+            from rxd.neuron.interpreter import set_global
+
+            set_global(self.session, name, value)
+        elif name not in hoc.variables and self._is_range(name):
+            setattr(self.session.topology.cas().section, name, value)
+        elif isinstance(value, (int, float)):
+            hoc.variables[name] = float(value)
+        else:
+            raise HocError(f"{name} is not declared: use objref {name} or strdef {name} before {name} = {value!r}")
+
+    def _is_range(self, name: str) -> bool:
+        record = self._accessed()
+        return record is not None and (name in {"L", "Ra", "nseg", "rallbranch"} or record.values(name) is not None)
+
+
+class _RangeVariable:
+    """`soma.gnabar_hh` before its place is known."""
+
+    __slots__ = ("_name", "_section")
+
+    def __init__(self, section: Section, name: str) -> None:
+        self._section, self._name = section, name
+
+    def __call__(self, x: float = 0.5) -> float:
+        return float(getattr(self._section(x), self._name))

@@ -1,0 +1,298 @@
+"""hoc statements.
+
+In: the statement part of a syntax tree. Out: changes of the session: sections, objects, variables, procedures; prints.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lark import Token, Tree
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.hoc.evaluate import Evaluator, Frame
+from rxd.neuron.hoc.printing import shown
+from rxd.neuron.hoc.state import HocArray, Procedure, Template
+from rxd.neuron.sections import Section
+
+__all__ = ["Executor"]
+
+
+class _Leave(Exception):  # noqa: N818 - no error, a way out
+    """`break`."""
+
+
+class _Again(Exception):  # noqa: N818 - no error, a way out
+    """`continue`."""
+
+
+class _Give(Exception):  # noqa: N818 - no error, a way out
+    """`return`, with a value."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class Executor(Evaluator):
+    """Carries out statements."""
+
+    def run(self, tree: Tree) -> None:
+        """Carry out all statements of a program."""
+        for statement in tree.children:
+            self.statement(statement)
+
+    def statement(self, tree: Tree) -> None:
+        """Carry out one statement."""
+        getattr(self, f"do_{tree.data}")(*tree.children)
+
+    def call(self, procedure: Procedure, arguments: Iterable[Any], instance: Any = None) -> Any:
+        """Call a procedure; a func gives its value, a proc 0."""
+        inner = Executor(self.session, Frame(tuple(arguments), instance))
+        try:
+            inner.statement(procedure.body)
+        except _Give as given:
+            if given.value is not None:
+                return given.value
+        return 0.0
+
+    def do_block(self, *statements: Tree) -> None:
+        """`{ ... }`."""
+        for statement in statements:
+            self.statement(statement)
+
+    def do_evaluate(self, expression: Tree) -> None:
+        """An expression for its effects."""
+        self.value(expression)
+
+    def do_print(self, arguments: Tree | None) -> None:
+        """`print a, b`."""
+        values = [] if arguments is None else self.arguments(arguments)
+        sys.stdout.write("".join(shown(value) for value in values) + "\n")
+
+    # ------------------------------------------------------------------------------------------------------------ declared
+
+    def _declared(self, names: Tree) -> Iterable[tuple[str, int | None]]:
+        for declared in names.children:
+            name, *sizes = declared.children
+            yield str(name), int(self.number(sizes[0])) if sizes else None
+
+    def _names(self) -> dict[str, Any] | None:
+        """Where declarations go: into the template instance, or (None) into the session."""
+        return None if self.frame.instance is None else self.frame.instance.names
+
+    def do_create(self, names: Tree) -> None:
+        """`create soma, dend[3]`."""
+        cell = self.frame.instance
+        table = self.session.hoc.sections if cell is None else cell.names
+        for name, size in self._declared(names):
+            if size is None:
+                table[name] = Section(name, cell)
+            else:
+                table[name] = HocArray(name, [Section(f"{name}[{i}]", cell) for i in range(size)])
+
+    def do_access(self, reference: Tree) -> None:
+        """`access soma`."""
+        self.session.topology.accessed = self._section(reference).record
+
+    def do_insert(self, name: Token) -> None:
+        """`insert hh`, in the accessed section."""
+        self.session.topology.cas().section.insert(str(name))
+
+    def do_uninsert(self, name: Token) -> None:
+        """`uninsert hh`."""
+        self.session.topology.cas().section.uninsert(str(name))
+
+    def do_connect(self, child: Tree, parent: Tree) -> None:
+        """`connect child(0), parent(1)`, or `parent connect child(0), 1`."""
+        section, end = self._place(child.children[0])
+        if isinstance(parent, Tree) and parent.data == "value":
+            target, x = self._place(parent.children[0])
+        else:
+            target, x = self.session.topology.cas().section, self.number(parent)
+        section.connect(target(x), end)
+
+    def _place(self, reference: Tree) -> tuple[Section, float]:
+        """A section and a place on it, as `dend[1](0)`."""
+        *before, last = reference.children
+        if not before or last.data != "call":
+            raise HocError("connect takes places such as soma(1)")
+        (x,) = self.arguments(last.children[0])
+        section = self._reference(*before)
+        if not isinstance(section, Section):
+            raise HocError(f"{section!r} is not a section")
+        return section, float(x)
+
+    def _section(self, reference: Tree) -> Section:
+        section = self._reference(*reference.children)
+        if isinstance(section, HocArray):
+            section = section[0]
+        if not isinstance(section, Section):
+            raise HocError(f"{reference.children[0].children[0]} is not a section")
+        return section
+
+    def _declare(self, names: Tree, table: dict[str, Any], initial: Callable[[], Any]) -> None:
+        own = self._names()
+        for name, size in self._declared(names):
+            if size is not None:
+                (self.session.hoc.arrays if own is None else own)[name] = HocArray(name, [initial() for _ in range(size)])
+            elif own is None:
+                table.setdefault(name, initial())
+            else:
+                own.setdefault(name, initial())
+
+    def do_objref(self, names: Tree) -> None:
+        """`objref vec`."""
+        self._declare(names, self.session.hoc.objects, lambda: None)
+
+    def do_strdef(self, names: Tree) -> None:
+        """`strdef text`."""
+        self._declare(names, self.session.hoc.strings, str)
+
+    def do_double(self, names: Tree) -> None:
+        """`double x[3]`."""
+        self._declare(names, self.session.hoc.variables, float)
+
+    def do_local(self, names: Tree) -> None:
+        """`local i, j`."""
+        self.frame.locals.update((name, 0.0) for name, _ in self._declared(names))
+
+    def do_localobj(self, names: Tree) -> None:
+        """`localobj vec`."""
+        self.frame.locals.update((name, None) for name, _ in self._declared(names))
+
+    def do_public(self, names: Tree) -> None:
+        """`public soma`: read when the template is defined."""
+
+    def do_external(self, names: Tree) -> None:
+        """`external x`: names of the session are visible anyway."""
+
+    def _define(self, kind: str, name: Token, body: Tree) -> None:
+        procedure = Procedure(str(name), kind, body)
+        table = self.session.hoc.procedures if self.frame.instance is None else self.frame.instance.procedures
+        table[str(name)] = procedure
+
+    def do_proc(self, name: Token, body: Tree) -> None:
+        """`proc name() { }`."""
+        self._define("proc", name, body)
+
+    def do_func(self, name: Token, body: Tree) -> None:
+        """`func name() { }`."""
+        self._define("func", name, body)
+
+    def do_obfunc(self, name: Token, body: Tree) -> None:
+        """`obfunc name() { }`."""
+        self._define("obfunc", name, body)
+
+    def do_template(self, name: Token, *rest: Any) -> None:
+        """`begintemplate Name ... endtemplate Name`."""
+        *body, end = rest
+        if str(end) != str(name):
+            raise HocError(f"begintemplate {name} ends with endtemplate {end}")
+        template = Template(str(name), list(body))
+        for statement in body:
+            if statement.data == "public":
+                template.public.update(public for public, _ in self._declared(statement.children[0]))
+        self.session.hoc.templates[template.name] = template
+
+    # ------------------------------------------------------------------------------------------------------------- control
+
+    def do_branch(self, condition: Tree, then: Tree, otherwise: Tree | None) -> None:
+        """`if (x) ... else ...`."""
+        if self.value(condition):
+            self.statement(then)
+        elif otherwise is not None:
+            self.statement(otherwise)
+
+    def _once(self, body: Tree) -> bool:
+        """Carry out the body of a loop; whether the loop goes on."""
+        try:
+            self.statement(body)
+        except _Leave:
+            return False
+        except _Again:
+            return True
+        return True
+
+    def do_loop(self, condition: Tree, body: Tree) -> None:
+        """`while (x) ...`."""
+        while self.value(condition) and self._once(body):
+            pass
+
+    def do_for_loop(self, start: Tree | None, condition: Tree | None, step: Tree | None, body: Tree) -> None:
+        """`for (i = 0; i < n; i = i + 1) ...`."""
+        if start is not None:
+            self.value(start)
+        while (condition is None or self.value(condition)) and self._once(body):
+            if step is not None:
+                self.value(step)
+
+    def do_count(self, name: Token, first: Tree, last: Tree, body: Tree) -> None:
+        """`for i = 0, n-1 ...`."""
+        i, stop = self.number(first), self.number(last)
+        self._assign_name(str(name), i)
+        while i <= stop and self._once(body):
+            i += 1
+            self._assign_name(str(name), i)
+
+    def do_segments(self, name: Token, _: Token | None, body: Tree) -> None:
+        """`for (x) ...`: x runs over the nodes of the accessed section; `for (x, 0)` leaves out the ends."""
+        section = self.session.topology.cas().section
+        for segment in section if _ is not None else section.allseg():
+            self._assign_name(str(name), segment.x)
+            if not self._once(body):
+                return
+
+    def do_for_all(self, body: Tree) -> None:
+        """`forall ...`."""
+        self._over([record.section for record in self.session.topology], body)
+
+    def do_for_sec(self, which: Tree, body: Tree) -> None:
+        """`forsec list ...`, or `forsec "pattern" ...`."""
+        chosen = self.value(which)
+        if isinstance(chosen, str):
+            self._over([r.section for r in self.session.topology if re.search(chosen, r.name)], body)
+        else:
+            self._over(list(chosen), body)
+
+    def _over(self, sections: list[Section], body: Tree) -> None:
+        for section in sections:
+            if not self._within(section, body):
+                return
+
+    def _within(self, section: Section, body: Tree) -> bool:
+        """Carry out a statement with a section accessed."""
+        stack = self.session.topology.stack
+        stack.append(section)
+        try:
+            return self._once(body)
+        finally:
+            stack.pop()
+
+    def do_in_section(self, reference: Tree, body: Tree) -> None:
+        """`soma { ... }`, `soma insert hh`."""
+        stack = self.session.topology.stack
+        stack.append(self._section(reference))
+        try:
+            self.statement(body)
+        finally:
+            stack.pop()
+
+    def do_give(self, value: Tree | None) -> None:
+        """`return x`."""
+        raise _Give(None if value is None else self.value(value))
+
+    def do_leave(self) -> None:
+        """`break`."""
+        raise _Leave
+
+    def do_again(self) -> None:
+        """`continue`."""
+        raise _Again
+
+    def do_halt(self) -> None:
+        """`stop`."""
+        raise HocError("stop")

@@ -1,0 +1,69 @@
+"""`load_file`: hoc files, and the files of NEURON's own library that are built in.
+
+In: a file name. Out: the code run, once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.errors import HocError
+
+if TYPE_CHECKING:
+    from rxd.neuron.session import Session
+
+__all__ = ["load_file", "open_file"]
+
+BUILT_IN = frozenset(
+    {
+        "stdrun.hoc", "stdgui.hoc", "nrngui.hoc", "import3d.hoc", "stdlib.hoc", "stlbin.hoc", "celbild.hoc", "netbild.hoc",
+        "stdinit.hoc", "family.hoc", "family1.hoc", "noload.hoc", "loadbal.hoc", "netparmpi.hoc", "mview.hoc", "subcsim.hoc",
+        "single.hoc", "atoltool.hoc", "wopen.hoc", "pointman.hoc", "electrod.hoc",
+    }
+)  # fmt: skip
+
+
+def load_file(session: Session, *names: Any) -> float:
+    """Run a hoc file, once: `load_file("name")`, `load_file("name", "symbol")`; always: `load_file(1, "name")`."""
+    always = not isinstance(names[0], str) and bool(names[0])
+    texts = [name for name in names if isinstance(name, str)]
+    name = texts[0]
+    if Path(name).name in BUILT_IN or (len(texts) > 1 and texts[1] in session.hoc.names()):
+        return 1.0
+    path = _found(name)
+    if path is None:
+        sys.stderr.write(f"Couldn't find: {name}\n")
+        return 0.0
+    key = str(path.resolve())
+    if key in session.hoc.loaded and not always:
+        return 1.0
+    session.hoc.loaded.add(key)
+    return _run(session, path)
+
+
+def open_file(session: Session, name: str) -> float:
+    """Run a hoc file.
+
+    Raises
+    ------
+    HocError
+        If there is none.
+    """
+    path = _found(name)
+    if path is None:
+        raise HocError(f"Couldn't find: {name}")
+    return _run(session, path)
+
+
+def _found(name: str) -> Path | None:
+    for folder in (Path(), *(Path(entry) for entry in sys.path)):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+def _run(session: Session, path: Path) -> float:
+    session.hoc.run(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    return 1.0

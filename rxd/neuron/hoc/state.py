@@ -1,0 +1,136 @@
+"""What hoc code has defined in a session, and the entry point that runs code.
+
+In: code as text. Out: variables, objects, sections, procedures that `h` and later code see.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.errors import HocError
+
+if TYPE_CHECKING:
+    from lark import Tree
+
+    from rxd.neuron.sections import Section
+    from rxd.neuron.session import Session
+
+__all__ = ["HocArray", "HocState", "Procedure", "Template"]
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """A `proc`, `func` or `obfunc`."""
+
+    name: str
+    kind: str
+    body: Tree
+
+
+@dataclass(slots=True)
+class Template:
+    """A class defined by `begintemplate`."""
+
+    name: str
+    body: list[Any]
+    public: set[str] = field(default_factory=set)
+    made: int = 0
+
+
+class HocArray:
+    """An array of numbers, sections or objects with one name; `name[i]` is an element."""
+
+    def __init__(self, name: str, items: list[Any]) -> None:
+        self._name, self._items = name, items
+
+    def __getitem__(self, index: float) -> Any:
+        i = int(index)
+        if not 0 <= i < len(self._items):
+            raise IndexError(f"{self._name}[{i}]: there are {len(self._items)} elements")
+        return self._items[i]
+
+    def __setitem__(self, index: float, value: Any) -> None:
+        self[index]
+        self._items[int(index)] = value
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return f"{self._name}[?]"
+
+
+class HocState:
+    """Names of hoc code.
+
+    Attributes
+    ----------
+    variables, strings, objects, arrays, sections, procedures, templates : dict
+        By name. Sections made by hoc code live until `delete_section`, so the handles here are strong.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.variables: dict[str, float] = {}
+        self.strings: dict[str, str] = {}
+        self.objects: dict[str, Any] = {}
+        self.arrays: dict[str, HocArray] = {}
+        self.sections: dict[str, Section | HocArray] = {}
+        self.procedures: dict[str, Procedure] = {}
+        self.templates: dict[str, Template] = {}
+        self.loaded: set[str] = set()
+
+    def look_up(self, name: str) -> tuple[bool, Any]:
+        """Whether hoc code has defined a name, and what it is."""
+        for table in (self.variables, self.strings, self.objects, self.arrays, self.sections):
+            if name in table:
+                return True, table[name]
+        if name in self.procedures:
+            return True, self.function(name)
+        if name in self.templates:
+            from rxd.neuron.hoc.templates import maker
+
+            return True, maker(self.session, self.templates[name])
+        return False, None
+
+    def names(self) -> set[str]:
+        """All names."""
+        tables = (self.variables, self.strings, self.objects, self.arrays, self.sections, self.procedures, self.templates)
+        return {name for table in tables for name in table}
+
+    def function(self, name: str) -> Callable[..., Any] | None:
+        """A procedure as something to call from Python, or None."""
+        procedure = self.procedures.get(name)
+        if procedure is None:
+            return None
+        from rxd.neuron.hoc.execute import Executor
+
+        return lambda *args: Executor(self.session).call(procedure, args)
+
+    def run(self, code: str, name: str = "hoc code") -> None:
+        """Run code.
+
+        Raises
+        ------
+        HocError
+            For a syntax error or an error on the way.
+        """
+        from rxd.neuron.hoc.execute import Executor
+        from rxd.neuron.hoc.parser import parse
+
+        Executor(self.session).run(parse(code, name))
+
+    def execute(self, code: str) -> bool:
+        """Run code; errors are printed, as NEURON does with `h("...")`, and the result tells whether it went well."""
+        try:
+            self.run(code)
+        except (HocError, AttributeError, LookupError, TypeError, ValueError) as error:
+            sys.stderr.write(f"hoc: {error}\n")
+            return False
+        return True

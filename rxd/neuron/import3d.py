@@ -1,0 +1,117 @@
+"""Import3d: morphology files into sections.
+
+In: a file, read by `geometry.load`. Out: sections in a session, as attributes of a cell object or as names of `h`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from geometry import GeometryError, Morphology
+from geometry.io import load_asc, load_swc
+from rxd.neuron.errors import HocError
+from rxd.neuron.sections import Section
+from rxd.neuron.session import current_session
+
+__all__ = ["IMPORT3D_CLASSES", "Import3d_GUI", "Import3d_Neurolucida3", "Import3d_SWC_read"]
+
+
+class _Reader:
+    """Reads a file of one format."""
+
+    quiet: float = 0.0
+    morphology: Morphology
+
+    def input(self, path: str) -> float:
+        """Read a file.
+
+        Raises
+        ------
+        HocError
+            If it cannot be read; the message names the file and the line.
+        """
+        try:
+            self.morphology = self._load(str(path))
+        except (GeometryError, FileNotFoundError) as error:
+            raise HocError(str(error)) from error
+        return 1.0
+
+    def _load(self, path: str) -> Morphology:
+        raise NotImplementedError
+
+    def instantiate(self, cell: Any = None) -> float:
+        """Make the sections, as `Import3d_GUI(reader).instantiate(cell)` does."""
+        return Import3d_GUI(self, show=False).instantiate(cell)
+
+
+class Import3d_SWC_read(_Reader):  # noqa: N801 - NEURON's name
+    """Reads SWC files."""
+
+    def _load(self, path: str) -> Morphology:
+        return load_swc(path)
+
+
+class Import3d_Neurolucida3(_Reader):  # noqa: N801 - NEURON's name
+    """Reads Neurolucida text files (version 3)."""
+
+    def _load(self, path: str) -> Morphology:
+        return load_asc(path)
+
+
+class Import3d_GUI:  # noqa: N801 - NEURON's name
+    """Makes sections of what a reader has read.
+
+    Parameters
+    ----------
+    reader : Import3d_SWC_read or Import3d_Neurolucida3
+    show : bool
+        NEURON opens a window; nothing opens here.
+    """
+
+    def __init__(self, reader: _Reader, show: bool = True) -> None:
+        if not hasattr(reader, "morphology"):
+            raise HocError("Import3d_GUI: the reader has no file yet; call reader.input('cell.swc') first.")
+        self._reader = reader
+
+    def instantiate(self, cell: Any = None) -> float:
+        """Make the sections.
+
+        With a cell object they become its attributes `soma`, `dend`, `apic`, `axon` and `all` (lists); with None they get the
+        names `h.soma` and so on.
+        """
+        session = current_session()
+        morphology = self._reader.morphology
+        sections = [_make(morphology, index, cell) for index in range(morphology.n_sections)]
+        for section, parent, x in zip(sections, morphology.parent, morphology.parent_x, strict=True):
+            if parent >= 0:
+                session.topology.connect(section.record, sections[parent].record, float(x), 0)
+        groups = dict(_grouped(morphology, sections))
+        if cell is None:
+            from rxd.neuron.hoc.state import HocArray
+
+            session.hoc.sections.update({name: HocArray(name, members) for name, members in groups.items()})
+            return 1.0
+        for name, members in groups.items():
+            setattr(cell, name, members)
+        cell.all = [section for members in groups.values() for section in members]
+        return 1.0
+
+
+def _make(morphology: Morphology, index: int, cell: Any) -> Section:
+    start, stop = morphology.point_offset[index : index + 2]
+    section = Section(morphology.names[index], cell)
+    section.record.points = morphology.points[start:stop]
+    return section
+
+
+def _grouped(morphology: Morphology, sections: list[Section]) -> Iterator[tuple[str, list[Section]]]:
+    """Sections by the word before the bracket in their names."""
+    groups: dict[str, list[Section]] = {}
+    for name, section in zip(morphology.names, sections, strict=True):
+        groups.setdefault(re.sub(r"\[\d+\]$", "", name), []).append(section)
+    yield from groups.items()
+
+
+IMPORT3D_CLASSES = (Import3d_SWC_read, Import3d_Neurolucida3, Import3d_GUI)

@@ -1,0 +1,150 @@
+"""`h` and `n`: NEURON's names as attributes of one object.
+
+In: attribute access. Out: classes, functions, variables, sections and objects of hoc code. Each access looks at the current
+session, so that one `h` serves all sessions. Unknown names raise `NotSupported`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from rxd.neuron.errors import NotSupported
+from rxd.neuron.globals import CONSTANTS
+from rxd.neuron.math_functions import MATH_FUNCTIONS
+from rxd.neuron.missing import why_missing
+from rxd.neuron.pointers import GlobalPointer, Ref
+from rxd.neuron.run_functions import RUN_FUNCTIONS
+from rxd.neuron.sections import DensityMechanism
+from rxd.neuron.session import Session, current_session
+from rxd.neuron.tree_functions import TREE_FUNCTIONS
+
+__all__ = ["Function", "Interpreter", "set_global"]
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType({**MATH_FUNCTIONS, **TREE_FUNCTIONS, **RUN_FUNCTIONS})
+
+
+@lru_cache(maxsize=1)
+def classes() -> Mapping[str, type[Any]]:
+    """NEURON's classes by name; loaded at the first use, since they import one another's parts."""
+    from rxd.neuron.classes import CLASSES
+
+    return CLASSES
+
+
+def set_global(session: Session, name: str, value: float) -> None:
+    """Set a scalar variable.
+
+    Raises
+    ------
+    LookupError
+        If there is none of this name.
+    """
+    if name in CONSTANTS:
+        raise LookupError(f"{name} is a constant.")
+    values = session.globals
+    if name in values:
+        values[name] = float(value)
+        if name == "celsius":
+            session.run.temperature_changed()
+        elif name == "t":
+            session.run.time_changed()
+    elif name in session.hoc.variables:
+        session.hoc.variables[name] = float(value)
+    elif name in session.hoc.strings:
+        session.hoc.strings[name] = str(value)
+    elif name in session.hoc.objects:
+        session.hoc.objects[name] = value
+    elif name in {"L", "Ra", "nseg"}:
+        setattr(session.topology.cas().section, name, value)
+    else:
+        raise LookupError(f"'{name}' is not a defined hoc variable name.")
+
+
+class Function:
+    """A function of `h`, bound to no session until it is called."""
+
+    __slots__ = ("_call", "_name")
+
+    def __init__(self, name: str, call: Callable[..., Any]) -> None:
+        self._name, self._call = name, call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it in the current session."""
+        return self._call(current_session(), *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"{self._name}()"
+
+
+class Interpreter:
+    """The object behind `h` and `n`.
+
+    Parameters
+    ----------
+    text : str
+        What it is called.
+    """
+
+    __slots__ = ("_text",)
+    _text: str
+
+    def __init__(self, text: str) -> None:
+        object.__setattr__(self, "_text", text)
+
+    def __call__(self, code: str) -> bool:
+        """Run hoc code; whether it went well."""
+        return current_session().hoc.execute(code)
+
+    def ref(self, value: Any = 0.0) -> Ref:
+        """A pointer to a number, text or object of its own."""
+        return Ref(value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        session = current_session()
+        if name in session.globals:
+            value = session.globals[name]
+            return int(value) if name in {"secondorder", "stoprun", "diam_changed"} else value
+        if name in FUNCTIONS:
+            return Function(name, FUNCTIONS[name])
+        for table in (CONSTANTS, classes()):
+            if name in table:
+                return table[name]
+        if name.startswith("_ref_"):
+            return self._pointer(session, name[5:])
+        return self._defined(session, name)
+
+    def _pointer(self, session: Session, name: str) -> GlobalPointer:
+        if name in session.globals or name in session.hoc.variables:
+            return GlobalPointer(session, name)
+        raise AttributeError(f"'hoc.HocObject' object has no attribute '_ref_{name}'")
+
+    def _defined(self, session: Session, name: str) -> Any:
+        """A name of hoc code, a mechanism, a range variable."""
+        found, value = session.hoc.look_up(name)
+        if found:
+            return value
+        if session.catalogue.knows(name):
+            return DensityMechanism(name)
+        if name in {"L", "Ra", "nseg"}:
+            return getattr(session.topology.cas().section, name)
+        if name == "cvode":
+            return classes()["CVode"]()
+        if name in {"v", "diam", "cm"} or session.catalogue.owner(name) is not None:
+            message = f"Cannot access {name} directly; it is a range variable and may be accessed via a section or segment."
+            raise TypeError(message)
+        raise NotSupported(why_missing(name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        set_global(current_session(), name, value)
+
+    def __dir__(self) -> Iterator[str]:
+        session = current_session()
+        return iter(sorted({*FUNCTIONS, *CONSTANTS, *classes(), *session.globals.values, *session.hoc.names(), "ref", "cvode"}))
+
+    def __repr__(self) -> str:
+        return self._text

@@ -1,0 +1,83 @@
+"""List: hoc's list of objects.
+
+In: objects, or the name of a class. Out: an ordered list with NEURON's methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.session import current_session
+
+__all__ = ["List"]
+
+
+class List:
+    """A list of objects; `List("IClamp")` has all point processes of that class."""
+
+    def __init__(self, kind: str | None = None) -> None:
+        session = current_session()
+        self._number = session.number("List")
+        self._items: list[Any] = []
+        if kind is not None:
+            self._items = [point for point in session.run.points if point.kind == kind]
+
+    def append(self, thing: Any) -> float:
+        """Add an object at the end; returns how many there are."""
+        self._items.append(thing)
+        return float(len(self._items))
+
+    def prepend(self, thing: Any) -> float:
+        """Add an object at the start."""
+        self._items.insert(0, thing)
+        return float(len(self._items))
+
+    def insrt(self, index: float, thing: Any) -> float:
+        """Insert an object before another."""
+        self._items.insert(int(index), thing)
+        return float(len(self._items))
+
+    def remove(self, index: float) -> float:
+        """Remove an object by its index."""
+        del self._items[self._checked(index)]
+        return float(len(self._items))
+
+    def remove_all(self) -> float:
+        """Remove all objects."""
+        self._items.clear()
+        return 0.0
+
+    def index(self, thing: Any) -> float:
+        """Index of an object, -1 if it is not in the list."""
+        return float(next((i for i, item in enumerate(self._items) if item is thing), -1))
+
+    def count(self) -> float:
+        """Number of objects."""
+        return float(len(self._items))
+
+    def object(self, index: float) -> Any:
+        """An object by its index."""
+        return self._items[self._checked(index)]
+
+    def o(self, index: float) -> Any:
+        """An object by its index."""
+        return self._items[self._checked(index)]
+
+    def _checked(self, index: float) -> int:
+        if not 0 <= int(index) < len(self._items):
+            raise HocError(f"Arg out of range: {self} has {len(self._items)} objects; there is no object {int(index)}")
+        return int(index)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._items[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._items))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return f"List[{self._number}]"

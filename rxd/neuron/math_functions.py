@@ -1,0 +1,127 @@
+"""Mathematical functions of `h`, and those about ions.
+
+In: numbers. Out: numbers. Each takes the session first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.globals import CONSTANTS
+
+if TYPE_CHECKING:
+    from rxd.neuron.sections import Section
+    from rxd.neuron.session import Session
+
+__all__ = ["MATH_FUNCTIONS"]
+
+
+def _function(name: str, function: Callable[..., float]) -> Callable[..., float]:
+    def call(session: Session, *args: float) -> float:
+        try:
+            return float(function(*args))
+        except ValueError as error:
+            raise HocError(f"{name} argument out of domain: {args}") from error
+
+    call.__name__ = name
+    call.__doc__ = f"{name} of a number."
+    return call
+
+
+def _exp(x: float) -> float:
+    return math.exp(min(float(x), 700.0))
+
+
+def nernst(session: Session, *args: Any, sec: Section | None = None) -> float:
+    """Reversal potential in mV: `nernst(inside, outside, charge)`, or `nernst("ena")`, `nernst("cai", "cao")` of a section."""
+    if len(args) == 3 and not any(isinstance(arg, str) for arg in args):
+        inside, outside, charge = map(float, args)
+        if inside <= 0 or outside <= 0:
+            raise HocError(f"nernst: concentrations must be positive, not {inside} and {outside}")
+        volts = CONSTANTS["R"] * (session.globals["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
+        return 1000.0 * volts * math.log(outside / inside)
+    names = [str(arg) for arg in args if isinstance(arg, str)]
+    ion = next((ion for ion in session.catalogue.ions.values() if names and names[0] in ion.variables), None)
+    if ion is None:
+        raise HocError(f"{names[0] if names else args} not a reversal potential or concentration")
+    section = session.topology.cas().section if sec is None else sec
+    x = float(args[-1]) if args and not isinstance(args[-1], str) else 0.5
+    inside, outside = (getattr(section(x), f"{ion.name}{side}") for side in "io")
+    return nernst(session, inside, outside, ion.charge)
+
+
+def ghk(session: Session, v: float, inside: float, outside: float, charge: float) -> float:
+    """Current density in mA/cm2 for a permeability of 1 cm/s, by Goldman, Hodgkin and Katz; v in mV, concentrations in mM."""
+    x = charge * v * 1e-3 * CONSTANTS["FARADAY"] / (CONSTANTS["R"] * (session.globals["celsius"] + 273.15))
+    ratio = x / math.expm1(x) if abs(x) > 1e-6 else 1 - x / 2
+    return 1e-3 * charge * CONSTANTS["FARADAY"] * (inside * (ratio + x) - outside * ratio)
+
+
+def ion_register(session: Session, name: str, charge: float) -> float:
+    """Make an ion known."""
+    session.catalogue.ion(name, int(charge))
+    return float(list(session.catalogue.ions).index(name))
+
+
+def ion_charge(session: Session, mechanism: str) -> float:
+    """Charge of an ion, given as `ca_ion`."""
+    ion = session.catalogue.ion_of(mechanism)
+    if ion is None:
+        raise HocError(f"{mechanism}  is not an ion")
+    return float(ion.charge)
+
+
+def ion_style(session: Session, mechanism: str, *flags: float, sec: Section | None = None) -> float:
+    """How an ion's concentrations and reversal potential are treated in a section; with five flags, set it.
+
+    The flags are kept and returned; what is really computed follows from the declarations (a species with `nrn_region` makes
+    concentrations states and the reversal potential follow them).
+    """
+    if session.catalogue.ion_of(mechanism) is None:
+        raise HocError(f"{mechanism}  is not an ion")
+    record = session.topology.cas() if sec is None else sec._alive
+    if mechanism not in record.mechanisms:
+        return -1.0
+    old = record.ion_styles.get(mechanism, 8)
+    if flags:
+        c, e, e_init, e_advance, c_init = (int(flag) for flag in (*flags, 0, 0, 0, 0)[:5])
+        record.ion_styles[mechanism] = c + 8 * e + 32 * e_init + 64 * e_advance + 4 * c_init
+        session.touch()
+    return float(old)
+
+
+def name_declared(session: Session, name: str, *_: Any) -> float:
+    """What a name is in hoc: 0 unknown, 1 something, 2 an object, 3 a section, 4 text, 5 a number."""
+    if name in session.globals or name in session.hoc.variables:
+        return 5.0
+    if name in session.hoc.strings:
+        return 4.0
+    if name in session.hoc.sections:
+        return 3.0
+    if name in session.hoc.objects:
+        return 2.0
+    return 1.0 if session.hoc.function(name) is not None else 0.0
+
+
+MATH_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        **{
+            name: _function(name, function)
+            for name, function in {
+                "exp": _exp, "log": math.log, "log10": math.log10, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos,
+                "tan": math.tan, "tanh": math.tanh, "sinh": math.sinh, "cosh": math.cosh, "atan": math.atan, "atan2":
+                math.atan2, "abs": abs, "int": math.trunc, "erf": math.erf, "erfc": math.erfc,
+            }.items()
+        },
+        "nernst": nernst,
+        "ghk": ghk,
+        "ion_register": ion_register,
+        "ion_charge": ion_charge,
+        "ion_style": ion_style,
+        "name_declared": name_declared,
+    }
+)  # fmt: skip

@@ -1,0 +1,57 @@
+"""NEURON names that are missing here, with a reason and what to use instead.
+
+In: a name. Out: the text of the error. Nothing is ever answered with None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+__all__ = ["why_missing"]
+
+_GRAPHICS = "NEURON's own windows are not available; use PlotShape, RangeVarPlot or matplotlib"
+
+MISSING: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                "Shape", "VBox", "HBox", "Deck", "TextEditor", "PWManager", "Glyph", "GUIMath", "ValueFieldEditor",
+                "SymChooser", "nrnpointmenu", "nrnsecmenu", "nrnglobalmechmenu", "hoc_pointer_", "TQueue", "CellBuild",
+                "MovieRunButton",
+            ),
+            _GRAPHICS,
+        ),
+        "Impedance": "impedances are not computed; run a small sine current and compare v",
+        "FImpedance": "impedances are not computed; run a small sine current and compare v",
+        "LinearMechanism": "circuits beside the cable are not supported",
+        "KSChan": "channels built in windows are not supported; declare one with rxd.State and rxd.Rate, or give a mod file",
+        "BBSaveState": "use h.SaveState",
+        "File": "use Python's open()",
+        "Matrix": "use a NumPy array",
+        "String": "use a Python str",
+        "StringFunctions": "use the methods of a Python str",
+        "Timer": "use Python's threading.Timer",
+        "PtrVector": "use a list of pointers",
+        "Pointer": "use seg._ref_v and the like",
+        "Inserter": _GRAPHICS,
+        "PPShape": _GRAPHICS,
+        "GapJunction": "declare the current with rxd, or use a mod file",
+        "setpointer": "pointers between mechanisms are not supported; a NetCon or rxd can carry the coupling",
+        "system": "use Python's subprocess",
+        "fadvance_noblock": "use h.fadvance",
+        "ivoc": _GRAPHICS,
+        "attr_praxis": "use scipy.optimize",
+        "fit_praxis": "use scipy.optimize",
+    }
+)  # fmt: skip
+
+
+def why_missing(name: str) -> str:
+    """What to say about a name that is not here."""
+    if name in MISSING:
+        return f"h.{name} is not supported: {MISSING[name]}."
+    return (
+        f"h.{name}: no such name. It is neither a NEURON name that Axoplasm has (docs/neuron-compatibility.md lists them) nor "
+        f"something this session has defined; if it belongs to a mod file, that mechanism is not loaded."
+    )

@@ -1,0 +1,171 @@
+"""PlotShape: the cell in space, coloured by a variable.
+
+In: sections with 3-d points and a range variable or species. Out: a picture by matplotlib or plotly.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.record import SectionRecord
+from rxd.neuron.sections import Segment
+from rxd.neuron.session import current_session
+from rxd.neuron.tree_functions import define_shape
+
+__all__ = ["PlotShape"]
+
+
+class PlotShape:
+    """The sections of a session (or of a list) as lines in space.
+
+    Parameters
+    ----------
+    sections : SectionList, optional
+    show : bool, optional
+        NEURON opens a window; nothing opens here until `plot`.
+    """
+
+    def __init__(self, sections: Any = None, show: Any = True) -> None:
+        self._session = current_session()
+        self._chosen = (
+            None if isinstance(sections, (bool, int, float, type(None))) else [section.record for section in sections]
+        )
+        self._what: Any = "v"
+        self._range: tuple[float, float] | None = None
+        self._marks: list[Segment] = []
+        self._map: list[Any] | None = None
+
+    def variable(self, what: Any = None) -> Any:
+        """The range variable or species that colours the sections; without an argument, what it is."""
+        if what is None:
+            return self._what
+        self._what = what
+        return 1.0
+
+    def scale(self, low: float, high: float) -> float:
+        """Range of the colours."""
+        self._range = (float(low), float(high))
+        return 1.0
+
+    def mark(self, segment: Segment) -> Any:
+        """Mark a place."""
+        self._marks.append(segment)
+        return self
+
+    def colormap(self, *colors: Any) -> float:
+        """A list of matplotlib colours, or NEURON's `(n)` and `(i, r, g, b)`."""
+        if len(colors) == 1 and isinstance(colors[0], (int, float)):
+            self._map = [(0.0, 0.0, 0.0)] * int(colors[0])
+        elif len(colors) == 4 and self._map is not None:
+            self._map[int(colors[0])] = tuple(float(c) / 255 for c in colors[1:])
+        else:
+            self._map = list(colors[0] if len(colors) == 1 else colors)
+        return 0.0
+
+    def _records(self) -> list[SectionRecord]:
+        define_shape(self._session)
+        return list(self._session.topology) if self._chosen is None else [record for record in self._chosen if record.alive]
+
+    def lines(self) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        """Polylines (k, 3), one per segment, their values (NaN where undefined) and diameters, um."""
+        lines: list[np.ndarray] = []
+        values: list[float] = []
+        diameters: list[float] = []
+        for record in self._records():
+            for i in range(record.nseg):
+                lines.append(_piece(record, i))
+                values.append(self._value(record, (i + 0.5) / record.nseg))
+                diameters.append(float(record.diam[i]))
+        return lines, np.array(values), np.array(diameters)
+
+    def _value(self, record: SectionRecord, x: float) -> float:
+        segment = record.section(x)
+        if isinstance(self._what, str):
+            return float(getattr(segment, self._what, np.nan))
+        found = self._what.nodes(segment)
+        return float(np.mean(found.value)) if found else np.nan
+
+    def plot(self, target: Any, *args: Any, cmap: Any = None, **kwargs: Any) -> Any:
+        """Draw with matplotlib (give `matplotlib.pyplot`, a figure or 3-d axes) or plotly (give the module `plotly`)."""
+        name = getattr(target, "__name__", "")
+        if name.split(".")[0] == "plotly":
+            return self._plotly()
+        axes = target if hasattr(target, "add_collection3d") else _axes(target)
+        return self._matplotlib(axes, cmap, kwargs)
+
+    def _limits(self, values: np.ndarray) -> tuple[float, float]:
+        if self._range is not None:
+            return self._range
+        known = values[np.isfinite(values)]
+        return (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+
+    def _matplotlib(self, axes: Any, cmap: Any, settings: dict[str, Any]) -> Any:
+        from matplotlib import colors
+        from mpl_toolkits.mplot3d.art3d import Line3DCollection
+
+        lines, values, diameters = self.lines()
+        if not lines:
+            raise HocError("PlotShape: there are no sections to draw.")
+        shades = colors.LinearSegmentedColormap.from_list("own", self._map) if self._map and len(self._map) > 1 else cmap
+        low, high = self._limits(values)
+        drawn = Line3DCollection(lines, cmap=shades, norm=colors.Normalize(low, high), **settings)
+        drawn.set_array(values)
+        drawn.set_linewidth(np.clip(diameters, 0.5, 10))
+        axes.add_collection3d(drawn)
+        points = np.concatenate(lines)
+        for axis, column in zip("xyz", points.T, strict=True):
+            middle, half = 0.5 * (column.min() + column.max()), max(0.5 * float(np.ptp(points, axis=0).max()), 1.0)
+            getattr(axes, f"set_{axis}lim")(middle - half, middle + half)
+        for segment in self._marks:
+            record = segment.sec.record
+            place = _piece(record, record.index(segment.x)).mean(axis=0)
+            axes.plot(*place[:, None], "o", color="red")
+        return axes
+
+    def _plotly(self) -> Any:
+        import importlib
+
+        objects = importlib.import_module("plotly.graph_objects")
+        lines, values, diameters = self.lines()
+        gap = np.full((1, 3), np.nan)
+        points = np.concatenate([part for line in lines for part in (line, gap)])
+        color = np.repeat(values, [len(line) + 1 for line in lines])
+        low, high = self._limits(values)
+        style = {
+            "color": color,
+            "cmin": low,
+            "cmax": high,
+            "colorscale": "Viridis",
+            "width": float(np.clip(diameters.mean(), 2, 8)),
+        }
+        x, y, z = points.T
+        return objects.Figure(objects.Scatter3d(x=x, y=y, z=z, mode="lines", line=style))
+
+    def _nothing(self, *_: Any) -> float:
+        """Settings of NEURON's windows have no effect here."""
+        return 0.0
+
+    show = size = exec_menu = flush = fastflush = view = rotate = begin = color = color_all = color_list = label = observe = (
+        _nothing
+    )
+    unmap = printfile = save_name = len_scale = hinton = menu_action = menu_tool = erase = erase_all = _nothing
+
+
+def _axes(target: Any) -> Any:
+    figure = target.figure() if hasattr(target, "figure") and callable(target.figure) else target
+    return figure.add_subplot(projection="3d")
+
+
+def _piece(record: SectionRecord, index: int) -> np.ndarray:
+    """The points of one segment."""
+    arc, points = record.arc, record.points[:, :3]
+    first, last = index / record.nseg, (index + 1) / record.nseg
+    if record.end == 1:
+        first, last = 1 - last, 1 - first
+    start, stop = first * arc[-1], last * arc[-1]
+    inner = arc[(arc > start) & (arc < stop)]
+    at = np.concatenate([[start], inner, [stop]])
+    return np.column_stack([np.interp(at, arc, points[:, axis]) for axis in range(3)])

@@ -1,0 +1,180 @@
+"""Pointers: NEURON's `_ref_` attributes and `h.ref`.
+
+In: a place where a number is kept. Out: objects with `p[0]` to read and write it, which `Vector.record`, `Vector.play`,
+`NetCon` and `include_flux` take. A pointer names the place (section and variable, vector and index, node, ...), not a machine
+address: it survives recompilation, and pointing to something deleted raises an error.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.errors import HocError, deleted_section
+
+if TYPE_CHECKING:
+    from rxd.neuron.record import SectionRecord
+    from rxd.neuron.session import Session
+
+__all__ = ["AttributePointer", "GlobalPointer", "ItemPointer", "Pointer", "RangePointer", "Ref", "as_pointer"]
+
+
+class Pointer(ABC):
+    """Something that holds one number; read and write it as `p[0]`."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def get(self) -> Any:
+        """The number."""
+
+    @abstractmethod
+    def set(self, value: Any) -> None:
+        """Write the number."""
+
+    def __getitem__(self, index: int) -> Any:
+        if index != 0:
+            raise IndexError("A pointer has one element, p[0].")
+        return self.get()
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        if index != 0:
+            raise IndexError("A pointer has one element, p[0].")
+        self.set(value)
+
+
+class Ref(Pointer):
+    """`h.ref(value)`: a number, a text or an object of its own."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+    def get(self) -> Any:
+        """The value."""
+        return self.value
+
+    def set(self, value: Any) -> None:
+        """Replace the value."""
+        self.value = float(value) if isinstance(self.value, float) else value
+
+    def __repr__(self) -> str:
+        return f"<hoc ref value {self.value!r}>"
+
+
+class RangePointer(Pointer):
+    """A range variable of one segment."""
+
+    __slots__ = ("name", "record", "x")
+
+    def __init__(self, record: SectionRecord, name: str, x: float) -> None:
+        self.record, self.name, self.x = record, name, x
+
+    def get(self) -> float:
+        """The value in the segment."""
+        from rxd.neuron.sections import read_range
+
+        if not self.record.alive:
+            raise deleted_section()
+        return read_range(self.record, self.name, self.x)
+
+    def set(self, value: float) -> None:
+        """Write the value."""
+        from rxd.neuron.sections import write_range
+
+        if not self.record.alive:
+            raise deleted_section()
+        write_range(self.record, self.name, self.x, value)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RangePointer):
+            return NotImplemented
+        mine = (self.record.id, self.name, self.record.node(self.x))
+        return mine == (other.record.id, other.name, other.record.node(other.x))
+
+    def __hash__(self) -> int:
+        return hash((self.record.id, self.name))
+
+    def __repr__(self) -> str:
+        return f"<pointer to {self.record.name}({self.x:g}).{self.name}>"
+
+
+class GlobalPointer(Pointer):
+    """A scalar variable such as `h._ref_t`."""
+
+    __slots__ = ("name", "session")
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.session, self.name = session, name
+
+    def get(self) -> float:
+        """The value."""
+        values = self.session.globals
+        return values[self.name] if self.name in values else self.session.hoc.variables[self.name]
+
+    def set(self, value: float) -> None:
+        """Write it, with the consequences an assignment to the variable has."""
+        from rxd.neuron.interpreter import set_global
+
+        set_global(self.session, self.name, value)
+
+    def __repr__(self) -> str:
+        return f"<pointer to {self.name}>"
+
+
+class AttributePointer(Pointer):
+    """An attribute of an object, such as `syn._ref_g`, or an item of an array, such as `clamp._ref_amp[1]`."""
+
+    __slots__ = ("item", "name", "target")
+
+    def __init__(self, target: Any, name: str, item: int | None = None) -> None:
+        self.target, self.name, self.item = target, name, item
+
+    def get(self) -> float:
+        """The value."""
+        value = getattr(self.target, self.name)
+        return float(value if self.item is None else value[self.item])
+
+    def set(self, value: float) -> None:
+        """Write it."""
+        if self.item is None:
+            setattr(self.target, self.name, value)
+        else:
+            getattr(self.target, self.name)[self.item] = value
+
+    def __repr__(self) -> str:
+        return f"<pointer to {self.name} of {self.target!r}>"
+
+
+class ItemPointer(Pointer):
+    """An element of something indexable, such as `vec._ref_x[2]`."""
+
+    __slots__ = ("index", "target")
+
+    def __init__(self, target: Any, index: int) -> None:
+        self.target, self.index = target, index
+
+    def get(self) -> float:
+        """The element."""
+        return float(self.target[self.index])
+
+    def set(self, value: float) -> None:
+        """Write it."""
+        self.target[self.index] = value
+
+    def __repr__(self) -> str:
+        return f"<pointer to element {self.index} of {self.target!r}>"
+
+
+def as_pointer(thing: Any, what: str) -> Pointer:
+    """A pointer from what a script gave.
+
+    Raises
+    ------
+    HocError
+        If it is none.
+    """
+    if isinstance(thing, Pointer):
+        return thing
+    raise HocError(f"{what} takes a pointer such as soma(0.5)._ref_v or h._ref_t; got {thing!r}.")

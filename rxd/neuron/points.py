@@ -1,0 +1,218 @@
+"""Point processes: electrodes and synapses at one place, artificial cells at none.
+
+In: a place and parameters, as a script sets them. Out: objects whose attributes are NEURON's variables; the engine reads the
+parameters and writes the computed ones. An object that nobody refers to is gone from the model, as in NEURON: the session
+knows it weakly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.mechanisms import POINTS, PointInfo
+from rxd.neuron.pointers import AttributePointer
+from rxd.neuron.sections import Section, Segment
+from rxd.neuron.session import current_session
+
+if TYPE_CHECKING:
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["POINT_CLASSES", "AlphaSynapse", "Exp2Syn", "ExpSyn", "IClamp", "PointProcess", "SEClamp", "VClamp"]
+
+
+class PointProcess:
+    """Something at one place: `h.IClamp(soma(0.5))`, `h.IClamp(0.5, sec=soma)`.
+
+    Attributes
+    ----------
+    kind : str
+        Name of its class in NEURON.
+    values : dict of str to float
+        Parameters and computed variables.
+    arrays : dict of str to Values
+        Array variables, such as `amp` of a VClamp.
+    """
+
+    kind: ClassVar[str] = ""
+    record: SectionRecord | None
+    x: float
+    values: dict[str, float]
+    arrays: dict[str, Values]
+
+    def __init__(self, place: Segment | float | None = None, sec: Section | None = None) -> None:
+        session = current_session()
+        info = self.info
+        put = object.__setattr__
+        put(self, "session", session)
+        put(self, "values", {**info.parameters, **info.assigned})
+        put(self, "arrays", {name: Values(self, size) for name, size in info.arrays.items()})
+        put(self, "record", None)
+        put(self, "x", 0.5)
+        put(self, "ordinal", session.number(self.kind))
+        if place is not None and not info.artificial:
+            self.loc(place, sec=sec)
+        session.run.add_point(self)
+
+    @property
+    def info(self) -> PointInfo:
+        """Names and defaults of its variables."""
+        return POINTS[self.kind]
+
+    # ------------------------------------------------------------------------------------------------------------- location
+
+    def loc(self, place: Segment | float, sec: Section | None = None) -> float:
+        """Put it somewhere."""
+        if isinstance(place, Segment):
+            record, x = place.sec._alive, place.x
+        elif isinstance(place, (int, float)):
+            record, x = (self.session.topology.cas() if sec is None else sec._alive), float(place)
+        else:
+            raise HocError(f"{self.kind} is put at a segment such as soma(0.5), not at {place!r}.")
+        object.__setattr__(self, "record", record)
+        object.__setattr__(self, "x", x)
+        self.session.touch()
+        return 0.0
+
+    def has_loc(self) -> float:
+        """1 if it is somewhere."""
+        return float(self.record is not None and self.record.alive)
+
+    def get_segment(self) -> Segment | None:
+        """Where it is."""
+        return Segment(self.record.section, self.x) if self.record is not None and self.record.alive else None
+
+    def get_loc(self) -> float:
+        """Where on its section it is; the section becomes the currently accessed one, until `h.pop_section()`."""
+        segment = self.get_segment()
+        if segment is None:
+            raise HocError(f"{self} is not located in a section")
+        segment.sec.push()
+        return self.x
+
+    # ------------------------------------------------------------------------------------------------------------ variables
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in {"values", "arrays", "session", "record"}:
+            raise AttributeError(name)
+        if name.startswith("_ref_"):
+            return self._pointer(name[5:])
+        if name in self.arrays:
+            return self.arrays[name]
+        if name not in self.values:
+            variables = ", ".join((*self.values, *self.arrays))
+            raise AttributeError(f"'hoc.{self.kind}' object has no attribute '{name}'; {self.kind} has: {variables}")
+        if name in self.info.assigned:
+            self.session.run.refresh_point(self)
+        return self.values[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.arrays:
+            # hoc writes to the first element of an array that is used without an index
+            self.arrays[name][0] = value
+        elif name in self.values:
+            self.values[name] = _number(value, name)
+            self.session.run.changed_point(self, name)
+        else:
+            variables = ", ".join((*self.values, *self.arrays))
+            raise LookupError(f"'{name}' is not a defined hoc variable name. {self.kind} has: {variables}.")
+
+    def _pointer(self, name: str) -> Any:
+        if name in self.arrays:
+            return _ArrayPointers(self, name)
+        if name not in self.values:
+            raise AttributeError(f"'hoc.{self.kind}' object has no attribute '_ref_{name}'")
+        return AttributePointer(self, name)
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def same(self, other: object) -> bool:
+        """Whether it is the same object."""
+        return self is other
+
+    def __repr__(self) -> str:
+        return f"{self.kind}[{self.ordinal}]"
+
+
+class Values:
+    """An array variable of a point process."""
+
+    __slots__ = ("_numbers", "_owner")
+
+    def __init__(self, owner: PointProcess, size: int) -> None:
+        self._owner = owner
+        self._numbers = [0.0] * size
+
+    def __getitem__(self, index: int) -> float:
+        return self._numbers[index]
+
+    def __setitem__(self, index: int, value: float) -> None:
+        self._numbers[index] = _number(value, "element")
+        self._owner.session.run.changed_point(self._owner, "")
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
+class _ArrayPointers:
+    """`clamp._ref_amp`: give it an index to get a pointer."""
+
+    __slots__ = ("_name", "_owner")
+
+    def __init__(self, owner: PointProcess, name: str) -> None:
+        self._owner, self._name = owner, name
+
+    def __getitem__(self, index: int) -> AttributePointer:
+        return AttributePointer(self._owner, self._name, int(index))
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, not {value!r}") from None
+
+
+class IClamp(PointProcess):
+    """A current of `amp` nA from `delay` for `dur` ms."""
+
+    kind = "IClamp"
+
+
+class SEClamp(PointProcess):
+    """A voltage clamp through the resistance `rs` (Mohm): three levels."""
+
+    kind = "SEClamp"
+
+
+class VClamp(PointProcess):
+    """A two-electrode voltage clamp: three levels."""
+
+    kind = "VClamp"
+
+
+class AlphaSynapse(PointProcess):
+    """A conductance that rises and falls once, from `onset`."""
+
+    kind = "AlphaSynapse"
+
+
+class ExpSyn(PointProcess):
+    """A synapse whose conductance jumps by the weight and decays."""
+
+    kind = "ExpSyn"
+
+
+class Exp2Syn(PointProcess):
+    """A synapse whose conductance rises and decays; the weight is its peak."""
+
+    kind = "Exp2Syn"
+
+
+POINT_CLASSES = (IClamp, SEClamp, VClamp, AlphaSynapse, ExpSyn, Exp2Syn)

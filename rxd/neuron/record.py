@@ -1,0 +1,326 @@
+"""The data of one section: points, size, range variables, its place in the tree.
+
+In: what `Section` and `Segment` handles set. Out: arrays over segments, and `SegmentShape`, exact integrals over frusta.
+
+NEURON's rules for sizes: with fewer than two 3-d points a section is a chain of cylinders, one per segment, with `L` and `diam`
+as set. With points, `L` is their arc length and `diam` of a segment their mean along it; setting `L` scales the points, setting
+`diam` changes the points inside the segments concerned. The first point is the end that is connected to the parent, which is
+the 1 end of a section connected with its 1 end.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from geometry import Morphology, SectionSpec, segment
+from rxd.neuron.errors import deleted_section
+
+if TYPE_CHECKING:
+    from rxd.neuron.sections import Section
+    from rxd.neuron.session import Session
+
+__all__ = ["SectionRecord", "SegmentShape"]
+
+MINIMAL_DIAM = 1e-6  # what NEURON makes of a diameter of zero
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentShape:
+    """Sizes of the segments of one section, in order from its 0 end.
+
+    Attributes
+    ----------
+    diam, length : ndarray, shape (nseg,), um
+    area : ndarray, shape (nseg,), um2
+    volume : ndarray, shape (nseg,), um3
+    rho_left, rho_right : ndarray, shape (nseg,), 1/um
+        `integral ds / cross-section` over the half before and the half after the middle.
+    """
+
+    diam: np.ndarray
+    length: np.ndarray
+    area: np.ndarray
+    volume: np.ndarray
+    rho_left: np.ndarray
+    rho_right: np.ndarray
+
+
+class SectionRecord:
+    """What is known of a section; `Section` is the handle users hold.
+
+    Attributes
+    ----------
+    has_shape : bool
+        Whether 3-d points say what the section looks like.
+    name : str
+        With the text of the cell in front, as it was when the section was made, if it belongs to one.
+    id : int
+        Unique in the session, growing in order of creation.
+    parent : SectionRecord or None
+        The section it is connected to, at `parent_x` (0..1), with its own end `end` (0 or 1).
+    children : list of SectionRecord
+        In the order of connection.
+    mechanisms : list of str
+        Inserted mechanisms, ions included.
+    """
+
+    __slots__ = (
+        "Ra",
+        "_L",
+        "__weakref__",
+        "_arc",
+        "_nseg",
+        "_points",
+        "_shape",
+        "alive",
+        "cell",
+        "children",
+        "end",
+        "handle",
+        "has_shape",
+        "id",
+        "ion_styles",
+        "label",
+        "mechanisms",
+        "name",
+        "parent",
+        "parent_x",
+        "rallbranch",
+        "session",
+        "store",
+    )  # fmt: skip
+
+    def __init__(self, session: Session, number: int, label: str, cell: Any) -> None:
+        self.session = session
+        self.id = number
+        self.name = label if cell is None else f"{cell}.{label}"
+        self.cell = _reference(cell)
+        self.alive = True
+        self.handle: weakref.ref[Section] | None = None
+        self.Ra = 35.4
+        self.rallbranch = 1.0
+        self._L = 100.0
+        self._nseg = 1
+        self._points = np.zeros((0, 4))
+        self._arc = np.zeros(0)
+        self.has_shape = False
+        self._shape: SegmentShape | None = None
+        self.store: dict[str, np.ndarray] = {"diam": np.full(1, 500.0), "cm": np.ones(1), "v": np.full(1, -65.0)}
+        self.mechanisms: list[str] = []
+        self.ion_styles: dict[str, int] = {}
+        self.parent: SectionRecord | None = None
+        self.parent_x = 0.0
+        self.end = 0
+        self.children: list[SectionRecord] = []
+
+    @property
+    def section(self) -> Section:
+        """The handle.
+
+        Raises
+        ------
+        ReferenceError
+            If the section is gone.
+        """
+        handle = None if self.handle is None else self.handle()
+        if handle is None or not self.alive:
+            raise deleted_section()
+        return handle
+
+    # ---------------------------------------------------------------------------------------------------------------- sizes
+
+    @property
+    def points(self) -> np.ndarray:
+        """3-d points x, y, z, diameter, shape (n, 4), um."""
+        return self._points
+
+    @points.setter
+    def points(self, points: np.ndarray) -> None:
+        points = np.array(points, dtype=float).reshape(-1, 4)
+        steps = np.sqrt(np.sum(np.diff(points[:, :3], axis=0) ** 2, axis=1))
+        has_shape = bool(np.any(steps > 0))
+        if self.has_shape and not has_shape:
+            # without points the section keeps the sizes they gave it
+            self._L, self.store["diam"] = self.L, self.diam.copy()
+        self._points = points
+        self._arc = np.concatenate([np.zeros(min(1, len(points))), np.cumsum(steps)])
+        self.has_shape = has_shape
+        self.changed_shape()
+
+    @property
+    def arc(self) -> np.ndarray:
+        """Arc length from the 0 end to each 3-d point, um."""
+        return self._arc
+
+    @property
+    def L(self) -> float:
+        """Length, um."""
+        return float(self.arc[-1]) if self.has_shape else self._L
+
+    @L.setter
+    def L(self, length: float) -> None:
+        if self.has_shape:
+            points = self.points.copy()
+            points[:, :3] = points[0, :3] + (points[:, :3] - points[0, :3]) * (length / self.L)
+            self.points = points
+        self._L = float(length)
+        self.changed_shape()
+
+    @property
+    def nseg(self) -> int:
+        """Number of segments."""
+        return self._nseg
+
+    @nseg.setter
+    def nseg(self, nseg: int) -> None:
+        if nseg == self._nseg:
+            return
+        # every new segment takes the values of the old one its middle lies in
+        source = np.minimum(((np.arange(nseg) + 0.5) / nseg * self._nseg).astype(int), self._nseg - 1)
+        self.store = {name: values[source] for name, values in self.store.items()}
+        self._nseg = nseg
+        self.changed_shape()
+
+    @property
+    def diam(self) -> np.ndarray:
+        """Diameter of each segment, um, shape (nseg,)."""
+        return self.shape.diam if self.has_shape else self.store["diam"]
+
+    def set_diam(self, diam: float, segments: slice | int) -> None:
+        """Set the diameter of some segments: of their 3-d points, if there are any.
+
+        Raises
+        ------
+        ValueError
+            If it is not positive.
+        """
+        if not diam > 0:
+            raise ValueError(f"diam must be > 0; got {diam} for {self.name}.")
+        if not self.has_shape:
+            self.store["diam"][segments] = diam
+        else:
+            index = np.minimum((self.arc / self.L * self._nseg).astype(int), self._nseg - 1)
+            if self.end == 1:
+                index = self._nseg - 1 - index
+            points = self.points.copy()
+            points[np.isin(index, np.arange(self._nseg)[segments]), 3] = diam
+            self.points = points
+        self.changed_shape()
+
+    @property
+    def shape(self) -> SegmentShape:
+        """Sizes of the segments."""
+        if self._shape is None:
+            self._shape = self._frusta() if self.has_shape else self._cylinders()
+        return self._shape
+
+    def _cylinders(self) -> SegmentShape:
+        d = self.store["diam"]
+        d = np.where(d > 0, d, MINIMAL_DIAM)
+        length = np.full(self._nseg, self._L / self._nseg)
+        rho = 2 * length / (np.pi * d * d)
+        return SegmentShape(d, length, np.pi * d * length, np.pi / 4 * d * d * length, rho, rho)
+
+    def _frusta(self) -> SegmentShape:
+        morphology = Morphology.from_sections([SectionSpec("s", np.maximum(self.points, [-np.inf] * 3 + [MINIMAL_DIAM]))])
+        s = segment(morphology, self._nseg)
+        if self.end == 0:
+            return SegmentShape(s.diam, s.length, s.area, s.volume, s.rho_left, s.rho_right)
+        flipped = (s.diam, s.length, s.area, s.volume, s.rho_right, s.rho_left)
+        return SegmentShape(*(values[::-1] for values in flipped))
+
+    def changed_shape(self) -> None:
+        """Note that sizes have changed."""
+        self._shape = None
+        self.session.touch()
+
+    # ------------------------------------------------------------------------------------------------------ range variables
+
+    def index(self, x: float) -> int:
+        """The segment that contains the place x."""
+        return min(int(x * self._nseg * (1 + 4e-16)), self._nseg - 1)
+
+    def node(self, x: float) -> int:
+        """As `index`, but -1 at the 0 end and nseg at the 1 end, which are nodes of their own."""
+        return -1 if x <= 0 else self._nseg if x >= 1 else self.index(x)
+
+    def values(self, name: str) -> np.ndarray | None:
+        """The values of a range variable over the segments as last computed, or None if the section has none of that name.
+
+        Change them through `Section` or `Segment`, which tell the compiled model.
+        """
+        if name == "diam":
+            return self.diam
+        found = self.store.get(name)
+        if found is not None:
+            self.session.run.refresh(name)
+            found = self.store[name]
+        return found
+
+    def insert(self, mechanism: str) -> None:
+        """Add a mechanism and the ions it uses, with their default values; what is there already stays as it is."""
+        if mechanism in self.mechanisms:
+            return
+        catalogue = self.session.catalogue
+        ion = catalogue.ion_of(mechanism)
+        if ion is not None:
+            numbers = self.session.globals
+            initial = ion.variables
+            initial[f"{ion.name}i"] = numbers[f"{ion.name}i0_{ion.name}_ion"]
+            initial[f"{ion.name}o"] = numbers[f"{ion.name}o0_{ion.name}_ion"]
+        else:
+            info = catalogue.density[mechanism]
+            for name in info.ions:
+                self.insert(catalogue.ion(name).mechanism)
+            initial = {info.full(name): value for name, value in info.variables.items()}
+        for name, value in initial.items():
+            self.store[name] = np.full(self._nseg, value)
+        self.mechanisms.append(mechanism)
+        self.session.touch()
+
+    def uninsert(self, mechanism: str) -> None:
+        """Remove a mechanism; its ions stay."""
+        if mechanism not in self.mechanisms:
+            return
+        for name in self.session.catalogue.variables(mechanism).values():
+            del self.store[name]
+        self.mechanisms.remove(mechanism)
+        self.session.touch()
+
+    # ----------------------------------------------------------------------------------------------------------------- tree
+
+    @property
+    def root(self) -> SectionRecord:
+        """The section at the root of its tree."""
+        record = self
+        while record.parent is not None:
+            record = record.parent
+        return record
+
+    def subtree(self) -> list[SectionRecord]:
+        """Itself and what hangs on it, in NEURON's order: depth first, children by place from 0 to 1, newest first."""
+        found, stack = [], [self]
+        while stack:
+            record = stack.pop()
+            found.append(record)
+            stack.extend(reversed(record.ordered_children()))
+        return found
+
+    def ordered_children(self) -> list[SectionRecord]:
+        """Children by their place on the section; at one place the newest first."""
+        newest = list(reversed(self.children))
+        return sorted(newest, key=lambda child: self.node(child.parent_x))
+
+
+def _reference(cell: Any) -> Any:
+    """A weak reference to the cell, so that a cell that holds its sections can go; a strong one where that is impossible."""
+    if cell is None:
+        return None
+    try:
+        return weakref.ref(cell)
+    except TypeError:
+        return lambda: cell

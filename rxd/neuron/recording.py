@@ -1,0 +1,113 @@
+"""Recordings and played Vectors of a session.
+
+In: Vectors and pointers. Out: Vectors filled during a run, variables driven by Vectors.
+
+A recording at every step is appended to after each step; one on a grid takes the value of the step that is nearest to each
+time, as fixed steps do in NEURON; with variable steps the solver stops at those times.
+"""
+
+from __future__ import annotations
+
+import bisect
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rxd.neuron.pointers import Pointer
+    from rxd.neuron.vector import Vector
+
+__all__ = ["Player", "Recorder"]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """A Vector that records.
+
+    Attributes
+    ----------
+    vector : weak reference to Vector
+        Recording does not keep a Vector alive.
+    pointer : Pointer
+    when : None, float or Vector
+        Every step, every so many ms, or at these times.
+    """
+
+    vector: weakref.ref[Vector]
+    pointer: Pointer
+    when: float | Vector | None
+    taken: int = 0
+    times: list[float] = field(default_factory=list)
+
+    def start(self, t: float) -> None:
+        """Empty the Vector; take the first value if it is due."""
+        vector = self.vector()
+        self.taken = 0
+        if self.when is not None and not isinstance(self.when, float):
+            self.times = self.when.to_python()
+            self.taken = bisect.bisect_left(self.times, t - 1e-12)
+        if vector is not None:
+            vector.clear()
+
+    def next_time(self) -> float:
+        """The next time on the grid, ms; infinity if there is none."""
+        if self.when is None or self.vector() is None:
+            return np.inf
+        if isinstance(self.when, float):
+            return self.taken * self.when
+        return self.times[self.taken] if self.taken < len(self.times) else np.inf
+
+    def take(self) -> None:
+        """Append the value now."""
+        vector = self.vector()
+        if vector is not None:
+            vector.push(self.pointer.get())
+        self.taken += 1
+
+
+@dataclass(slots=True)
+class Player:
+    """A Vector that drives a variable.
+
+    Attributes
+    ----------
+    vector : Vector
+        Values; `when` holds their times, or their distance in ms.
+    continuous : bool
+        Interpolate between the values; else the last one holds.
+    """
+
+    vector: Vector
+    pointer: Pointer
+    when: float | Vector
+    continuous: bool
+
+    @property
+    def times(self) -> np.ndarray:
+        """Time of each value, ms."""
+        if isinstance(self.when, float):
+            return self.when * np.arange(len(self.vector))
+        return np.asarray(self.when)[: len(self.vector)]
+
+    def value(self, t: float) -> float | None:
+        """The value at a time; None before the first."""
+        times, values = self.times, np.asarray(self.vector)
+        if not times.size or (t < times[0] and not self.continuous):
+            return None
+        if self.continuous:
+            return float(np.interp(t, times, values))
+        return float(values[np.searchsorted(times, t, side="right") - 1])
+
+    def play(self, t: float) -> None:
+        """Write the value at a time."""
+        value = self.value(t)
+        if value is not None:
+            self.pointer.set(value)
+
+    def next_jump(self, t: float) -> float:
+        """The next time after t at which the course has a kink or a jump, ms; infinity if there is none."""
+        times = self.times
+        index = int(np.searchsorted(times, t, side="right"))
+        return float(times[index]) if index < times.size else np.inf

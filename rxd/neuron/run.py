@@ -1,0 +1,356 @@
+"""Run control of a session: initialisation, steps, events, recordings.
+
+In: `h.finitialize`, `h.fadvance`, `h.continuerun` and the like. Out: a compiled model (`rxd.neuron.engine`) moved through time.
+
+One fixed step follows NEURON's order: thresholds and events up to the middle of the step; played Vectors at the middle;
+voltage, then gates, then chemistry; played Vectors at the end; recordings of every step; events up to the end, recordings on a
+grid among them.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.artificial import Artificial
+from rxd.neuron.errors import HocError
+from rxd.neuron.events import Detector, EventHeap, FInitializeHandler, StateTransitionEvent, as_action
+from rxd.neuron.pointers import Pointer, RangePointer
+from rxd.neuron.points import PointProcess
+from rxd.neuron.recording import Player, Recorder
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine import Engine
+    from rxd.neuron.events import NetCon
+    from rxd.neuron.record import SectionRecord
+    from rxd.neuron.session import Session
+    from rxd.neuron.vector import Vector
+
+__all__ = ["Run"]
+
+
+class Run:
+    """Time, events and recordings of a session.
+
+    Attributes
+    ----------
+    engine : Engine or None
+        The compiled model; None before the first `finitialize`.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.engine: Engine | None = None
+        self.events = EventHeap()
+        self.tolerances = {"atol": 1e-3, "rtol": 0.0, "maxstep": np.inf, "minstep": 0.0}
+        self.adaptive = False
+        self._points: dict[int, weakref.ref[PointProcess]] = {}
+        self._handlers: list[weakref.ref[FInitializeHandler]] = []
+        self._machines: list[weakref.ref[StateTransitionEvent]] = []
+        self._detectors: list[Detector] = []
+        self._listeners: dict[int, list[weakref.ref[NetCon]]] = {}
+        self._recorders: list[Recorder] = []
+        self._players: list[Player] = []
+        self._advancing = False
+
+    # ---------------------------------------------------------------------------------------------------------- bookkeeping
+
+    def weak(self, thing: Any) -> Callable[[], Any]:
+        """A weak reference, or one that gives None."""
+        return (lambda: None) if thing is None else weakref.ref(thing)
+
+    def add_point(self, point: PointProcess) -> None:
+        """Take note of a point process."""
+        key, table, session = id(point), self._points, weakref.ref(self.session)
+
+        def gone(_: object) -> None:
+            table.pop(key, None)
+            owner = session()
+            if owner is not None:
+                owner.touch()
+
+        self._points[key] = weakref.ref(point, gone)
+        self.session.touch()
+
+    @property
+    def points(self) -> list[PointProcess]:
+        """All point processes and artificial cells that are alive."""
+        found = [reference() for reference in self._points.values()]
+        return [point for point in found if point is not None]
+
+    def points_in(self, record: SectionRecord) -> list[PointProcess]:
+        """The point processes in a section."""
+        return [point for point in self.points if point.record is record]
+
+    def points_at(self, record: SectionRecord, x: float) -> list[PointProcess]:
+        """The point processes in one segment."""
+        return [point for point in self.points_in(record) if record.node(point.x) == record.node(x)]
+
+    def add_handler(self, handler: FInitializeHandler) -> None:
+        """Take note of a handler of initialisation."""
+        self._handlers.append(weakref.ref(handler))
+
+    def add_machine(self, machine: StateTransitionEvent) -> None:
+        """Take note of a state machine."""
+        self._machines.append(weakref.ref(machine))
+
+    def connect(self, connection: NetCon, source: Any, threshold: float, given: bool) -> Detector | None:
+        """Let a NetCon listen to its source; NetCons of one variable share a detector."""
+        if isinstance(source, Artificial):
+            self._listeners.setdefault(id(source), []).append(weakref.ref(connection))
+            weakref.finalize(source, self._listeners.pop, id(source), None)
+            return None
+        if source is None:
+            return None
+        for detector in self._detectors:
+            if isinstance(source, RangePointer) and detector.pointer == source:
+                break
+        else:
+            detector = Detector(source, threshold)
+            self._detectors.append(detector)
+        if given:
+            detector.threshold = threshold
+        detector.connections.append(weakref.ref(connection))
+        return detector
+
+    def record(self, vector: Vector, pointer: Pointer, when: float | Vector | None) -> None:
+        """Let a Vector record; it stops recording anything else."""
+        self.forget(vector)
+        self._recorders.append(Recorder(weakref.ref(vector), pointer, when))
+
+    def play(self, vector: Vector, pointer: Pointer, when: float | Vector, continuous: bool) -> None:
+        """Let a Vector drive a variable."""
+        self._players.append(Player(vector, pointer, when, continuous))
+
+    def forget(self, vector: Vector) -> None:
+        """Let a Vector neither record nor play."""
+        self._recorders = [recorder for recorder in self._recorders if recorder.vector() not in {None, vector}]
+        self._players = [player for player in self._players if player.vector is not vector]
+
+    # ------------------------------------------------------------------------------------------------ values of the engine
+
+    def refresh(self, name: str) -> None:
+        """Bring a range variable up to date in all sections, if the engine has moved since."""
+        if self.engine is not None:
+            self.engine.fetch(name)
+
+    def changed(self, name: str) -> None:
+        """A script has written a range variable."""
+        if self.engine is not None:
+            self.engine.note(name)
+
+    def refresh_point(self, point: PointProcess) -> None:
+        """Bring the computed variables of a point process up to date."""
+        if self.engine is not None:
+            self.engine.fetch_point(point)
+
+    def changed_point(self, point: PointProcess, name: str) -> None:
+        """A script has written a variable of a point process."""
+        if self.engine is not None:
+            self.engine.note_point(point, name)
+
+    def pull(self) -> None:
+        """Bring everything up to date, before an edit of the structure."""
+        if self.engine is not None:
+            self.engine.fetch_all()
+
+    def end_voltage(self, record: SectionRecord, x: float) -> float:
+        """Voltage at an end of a section, where no charge is stored: what the segments that meet there make of it."""
+        from rxd.neuron.ends import end_voltage
+
+        return end_voltage(record, x)
+
+    def receive(self, target: PointProcess, weight: Any) -> None:
+        """A synapse receives an event."""
+        if self.engine is not None:
+            self.engine.receive(target, weight)
+
+    # --------------------------------------------------------------------------------------------------------------- events
+
+    def at(self, t: float, action: Callable[[float], None]) -> None:
+        """Do something at a time."""
+        self.events.push(t, action)
+
+    def call(self, action: Callable[[], Any], t: float) -> None:
+        """Call something of the user's with the clock at a time."""
+        values = self.session.globals
+        now = values.t
+        values["t"] = t
+        try:
+            action()
+        finally:
+            if values.t == t:
+                values["t"] = now
+
+    def callback(self, t: float, action: Any) -> None:
+        """Schedule something of the user's."""
+        todo = as_action(action)
+        self.at(t, lambda when: self.call(todo, when))
+
+    def fire(self, source: Artificial, t: float) -> None:
+        """An artificial cell fires."""
+        for reference in list(self._listeners.get(id(source), ())):
+            connection = reference()
+            if connection is not None:
+                connection.spike(t)
+
+    def _detect(self, t: float) -> None:
+        """Look for sources that have risen through their thresholds."""
+        from rxd.neuron.events import DELAY_OF_DETECTION
+
+        for detector in self._detectors:
+            if detector.rises():
+                for reference in detector.connections:
+                    connection = reference()
+                    if connection is not None:
+                        connection.spike(t + DELAY_OF_DETECTION)
+        for reference in self._machines:
+            machine = reference()
+            for action in () if machine is None else machine.check(t):
+                self.call(action, t)
+
+    def _deliver(self, until: float) -> None:
+        """Do what is due, recordings on a grid included."""
+        while True:
+            due = min(self._recorders, key=Recorder.next_time, default=None)
+            sample = np.inf if due is None else due.next_time()
+            event = self.events.next_time()
+            if min(sample, event) > until:
+                return
+            if sample <= event and due is not None:
+                due.take()
+            else:
+                t, action = self.events.pop()
+                action(t)
+
+    # ------------------------------------------------------------------------------------------------------- initialisation
+
+    def _compiled(self) -> Engine:
+        """The engine for the model as it is now."""
+        from rxd.neuron.engine import Engine
+
+        self.session.chemistry.place()
+        if self.engine is None or self.engine.revision != self.session.revision:
+            self.pull()
+            self.engine = None
+            self.engine = Engine(self.session)
+        return self.engine
+
+    def _handle(self, kind: int) -> None:
+        self._handlers = [reference for reference in self._handlers if reference() is not None]
+        for reference in list(self._handlers):
+            handler = reference()
+            if handler is not None and handler.kind == kind:
+                handler()
+
+    def finitialize(self, v: float | None = None) -> float:
+        """Set the initial state: time 0, voltage, gates, concentrations, events, recordings."""
+        if not len(self.session.topology) and not self.session.chemistry.has_species:
+            raise HocError("finitialize: there is no section. Create one with h.Section(name=...).")
+        values = self.session.globals
+        values["t"] = 0.0
+        self.events.clear()
+        self._drop_dead()
+        self._handle(3)
+        if v is not None:
+            for record in self.session.topology:
+                record.store["v"][:] = float(v)
+        engine = self._compiled()
+        if v is not None:
+            engine.note("v")
+        self._play(0.0)
+        self._handle(0)
+        engine = self._compiled()
+        engine.initialize()
+        for detector in self._detectors:
+            detector.above = False
+        for point in self.points:
+            if isinstance(point, Artificial):
+                point.initialize()
+        self._handle(1)
+        engine = self._compiled()
+        for recorder in self._recorders:
+            recorder.start(0.0)
+        self._deliver(0.0)
+        for recorder in self._recorders:
+            if recorder.when is None:
+                recorder.take()
+        self._handle(2)
+        return 1.0
+
+    def _drop_dead(self) -> None:
+        """Forget detectors and recorders whose objects are gone."""
+        for detector in self._detectors:
+            detector.connections = [reference for reference in detector.connections if reference() is not None]
+        self._detectors = [detector for detector in self._detectors if detector.connections]
+        self._recorders = [recorder for recorder in self._recorders if recorder.vector() is not None]
+
+    def _play(self, t: float) -> None:
+        for player in self._players:
+            player.play(t)
+
+    # ---------------------------------------------------------------------------------------------------------------- steps
+
+    def fadvance(self) -> float:
+        """One step: of dt, or one the solver chooses if CVode is active."""
+        engine = self._compiled()
+        if self.adaptive:
+            self._adaptive_step(engine, np.inf, single=True)
+        else:
+            self._fixed_step(engine)
+        return 1.0
+
+    def _fixed_step(self, engine: Engine) -> None:
+        values = self.session.globals
+        t, dt = values.t, values.dt
+        middle = t + 0.5 * dt
+        if self._detectors or self._machines:
+            self._detect(t)
+        self._deliver(middle)
+        if self._players:
+            self._play(middle)
+        engine.step(t, dt)
+        t = values["t"] = t + dt
+        if self._players:
+            self._play(t)
+        for recorder in self._recorders:
+            if recorder.when is None:
+                recorder.take()
+        self._deliver(t)
+
+    def advance_until(self, stop: float) -> None:
+        """Run to a time."""
+        engine = self._compiled()
+        values = self.session.globals
+        while True:
+            if self.adaptive:
+                if values.t >= stop:
+                    return
+                self._adaptive_step(engine, stop, single=False)
+            else:
+                if values.t >= stop - 0.5 * values.dt or values["stoprun"]:
+                    return
+                self._fixed_step(engine)
+            engine = self._compiled()
+
+    def _adaptive_step(self, engine: Engine, stop: float, single: bool) -> None:
+        """Advance to the next thing that happens, or by one internal step."""
+        values = self.session.globals
+        t = values.t
+        self._deliver(t)
+        samples = min((recorder.next_time() for recorder in self._recorders), default=np.inf)
+        jumps = min((player.next_jump(t) for player in self._players), default=np.inf)
+        target = min(stop, samples, self.events.next_time(), jumps)
+        self._play(t)
+        every_step = single or bool(self._detectors) or bool(self._machines) or any(r.when is None for r in self._recorders)
+        values["t"] = engine.advance(t, target, self.tolerances, every_step)
+        self._play(values.t)
+        if self._detectors or self._machines:
+            self._detect(values.t)
+        for recorder in self._recorders:
+            if recorder.when is None:
+                recorder.take()
+        self._deliver(values.t)

@@ -1,0 +1,200 @@
+"""Run control of `h`: what NEURON and its stdrun.hoc define.
+
+In: calls such as `h.continuerun(100)`. Out: the session's `Run` moved. Each function takes the session first.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.errors import HocError
+
+if TYPE_CHECKING:
+    from rxd.neuron.session import Session
+
+__all__ = ["RUN_FUNCTIONS"]
+
+
+def finitialize(session: Session, v: float | None = None) -> float:
+    """Set the initial state, with a voltage if one is given."""
+    return session.run.finitialize(None if v is None else float(v))
+
+
+def fadvance(session: Session) -> float:
+    """One step."""
+    return session.run.fadvance()
+
+
+def advance(session: Session) -> float:
+    """One step (stdrun's name)."""
+    return session.run.fadvance()
+
+
+def fcurrent(session: Session) -> float:
+    """Bring currents and other computed variables to the present state."""
+    session.run.currents()
+    return 1.0
+
+
+def frecord_init(session: Session) -> float:
+    """Start recordings again, from the present time."""
+    session.run.restart_recordings()
+    return 1.0
+
+
+def init(session: Session) -> float:
+    """`finitialize(v_init)`."""
+    session.run.finitialize(session.globals["v_init"])
+    return 0.0
+
+
+def setdt(session: Session) -> float:
+    """Make dt a whole fraction of `1 / steps_per_ms`, as stdrun does before a run."""
+    values = session.globals
+    if session.run.adaptive:
+        return 0.0
+    plotting = 1.0 / values["steps_per_ms"]
+    steps = max(int(plotting / values["dt"] + 1e-9), 1)
+    values["nstep_steprun"] = steps
+    if abs(plotting / steps - values["dt"]) > 1e-10 * values["dt"]:
+        if not values["stdrun_quiet"]:
+            sys.stdout.write("Changed dt\n")
+        values["dt"] = plotting / steps
+    return 0.0
+
+
+def stdinit(session: Session) -> float:
+    """`setdt`, then `init`."""
+    setdt(session)
+    return init(session)
+
+
+def continuerun(session: Session, stop: float) -> float:
+    """Run to a time."""
+    session.globals["stoprun"] = 0.0
+    started = time.perf_counter()
+    session.run.advance_until(float(stop))
+    session.globals["realtime"] = time.perf_counter() - started
+    return 0.0
+
+
+def run(session: Session) -> float:
+    """`stdinit`, then `continuerun(tstop)`."""
+    stdinit(session)
+    return continuerun(session, session.globals["tstop"])
+
+
+def steprun(session: Session) -> float:
+    """`nstep_steprun` steps."""
+    for _ in range(int(session.globals["nstep_steprun"])):
+        session.run.fadvance()
+    return 0.0
+
+
+def batch_run(session: Session, stop: float, *_: Any) -> float:
+    """Run to a time without drawing."""
+    return continuerun(session, stop)
+
+
+def cvode_active(session: Session, flag: float | None = None) -> float:
+    """Whether steps are variable; with an argument, set it."""
+    if flag is not None:
+        session.run.set_adaptive(bool(flag))
+    return float(session.run.adaptive)
+
+
+def cvode_local(session: Session, flag: float | None = None) -> float:
+    """Local variable steps: there are none here, all cells share the step."""
+    if flag:
+        raise HocError("Local variable time steps are not supported; cvode_active(True) gives one step for all cells.")
+    return 0.0
+
+
+def load_file(session: Session, *names: Any) -> float:
+    """Run a hoc file; NEURON's own library files are built in."""
+    from rxd.neuron.hoc.files import load_file as load
+
+    return load(session, *names)
+
+
+def xopen(session: Session, name: str) -> float:
+    """Run a hoc file, every time."""
+    from rxd.neuron.hoc.files import open_file
+
+    return open_file(session, name)
+
+
+def execute(session: Session, code: str, *_: Any) -> float:
+    """Run hoc code."""
+    return float(not session.hoc.execute(code))
+
+
+def quit_(session: Session) -> float:
+    """End the script."""
+    raise SystemExit(0)
+
+
+def execerror(session: Session, *texts: Any) -> float:
+    """Raise an error."""
+    raise HocError(" ".join(map(str, texts)))
+
+
+def startsw(session: Session) -> float:
+    """Start the stop watch."""
+    session.globals["startsw_"] = time.perf_counter()
+    return time.time()
+
+
+def stopsw(session: Session) -> float:
+    """Seconds since `startsw`."""
+    return time.perf_counter() - (session.globals["startsw_"] if "startsw_" in session.globals else time.perf_counter())
+
+
+def nrnversion(session: Session, *_: Any) -> str:
+    """The version this layer follows."""
+    return "NEURON -- VERSION 9.0.2 (as provided by Axoplasm)"
+
+
+def unix_mac_pc(session: Session) -> float:
+    """1, 2 or 3, for Unix, macOS, Windows."""
+    return {"darwin": 2.0, "win32": 3.0}.get(sys.platform, 1.0)
+
+
+def units(session: Session, name: str, *_: Any) -> str:
+    """The unit of a variable."""
+    from rxd.neuron.units import unit_of
+
+    return unit_of(session, name)
+
+
+def nothing(session: Session, *_: Any) -> float:
+    """A call that has no effect here: windows of NEURON's own, and settings of its threads and caches."""
+    return 0.0
+
+
+RUN_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        **{
+            function.__name__: function
+            for function in (
+                finitialize, fadvance, advance, fcurrent, frecord_init, init, setdt, stdinit, continuerun, run, steprun,
+                batch_run, cvode_active, cvode_local, load_file, xopen, execute, execerror, startsw, stopsw, nrnversion,
+                unix_mac_pc, units,
+            )
+        },
+        "quit": quit_,
+        **dict.fromkeys(
+            (
+                "nrncontrolmenu", "nrnmainmenu", "nrnpanel", "doNotify", "doEvents", "newPlotV", "newPlotI", "newPlotS",
+                "newshapeplot", "hoc_stdout", "nrn_feenableexcept", "show_errmess_always", "hoc_notify_iv", "mcell_ran4_init",
+                "xpanel", "xbutton", "xvalue", "xlabel", "xmenu", "xcheckbox", "xslider", "xvarlabel", "flushPlot",
+                "fast_flush_list", "cache_efficient", "nrn_load_dll", "ivoc_style", "pwman_place", "realtime_reset", "stop_run",
+            ),
+            nothing,
+        ),
+    }
+)  # fmt: skip

@@ -1,0 +1,181 @@
+"""SectionList and SectionRef.
+
+In: sections. Out: ordered collections of them, and a view of one with its relatives.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.record import SectionRecord
+from rxd.neuron.sections import Section
+from rxd.neuron.session import current_session
+
+__all__ = ["SectionList", "SectionRef", "chosen_section"]
+
+
+def chosen_section(sec: Section | None) -> Section:
+    """The section given as `sec=`, or the currently accessed one."""
+    return current_session().topology.cas().section if sec is None else sec
+
+
+class SectionList:
+    """An ordered list of sections, which does not keep them alive: deleted ones drop out.
+
+    Parameters
+    ----------
+    sections : iterable of Section, optional
+    """
+
+    def __init__(self, sections: Iterable[Section] = ()) -> None:
+        self._records: list[SectionRecord] = [section.record for section in sections]
+        self._number = current_session().number("SectionList")
+
+    @classmethod
+    def of(cls, records: Iterable[SectionRecord]) -> SectionList:
+        """A list of records."""
+        made = cls()
+        made._records = list(records)
+        return made
+
+    def append(self, *sections: Section, sec: Section | None = None) -> float:
+        """Add sections."""
+        given = sections or (chosen_section(sec),)
+        self._records.extend(section.record for section in given)
+        return 1.0
+
+    def remove(self, sections: Section | SectionList | None = None, sec: Section | None = None) -> float:
+        """Remove a section, or all that are in another list."""
+        if isinstance(sections, SectionList):
+            gone = {record.id for record in sections._records}
+        else:
+            gone = {chosen_section(sec if sections is None else sections).record.id}
+        before = len(self._records)
+        self._records = [record for record in self._records if record.id not in gone]
+        return float(len(self._records) < before)
+
+    def contains(self, section: Section | None = None, sec: Section | None = None) -> bool:
+        """Whether a section is in it."""
+        return any(record is chosen_section(sec if section is None else section).record for record in self._records)
+
+    def wholetree(self, sec: Section | None = None) -> float:
+        """Add the tree a section belongs to."""
+        self._records.extend(chosen_section(sec).record.root.subtree())
+        return 1.0
+
+    def subtree(self, sec: Section | None = None) -> float:
+        """Add a section and what hangs on it."""
+        self._records.extend(chosen_section(sec).record.subtree())
+        return 1.0
+
+    def children(self, sec: Section | None = None) -> float:
+        """Add the children of a section."""
+        self._records.extend(chosen_section(sec).record.ordered_children())
+        return 1.0
+
+    def allroots(self) -> float:
+        """Add the roots of all trees."""
+        self._records.extend(current_session().topology.roots())
+        return 1.0
+
+    def unique(self) -> int:
+        """Remove repetitions and return how many there were."""
+        before = len(self._records)
+        self._records = list({record.id: record for record in self._records}.values())
+        return before - len(self._records)
+
+    def size(self) -> int:
+        """Number of sections."""
+        return len(self)
+
+    def printnames(self) -> float:
+        """Print the names."""
+        for section in self:
+            sys.stdout.write(f"{section}\n")
+        return 1.0
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def __iter__(self) -> Iterator[Section]:
+        self._records = [record for record in self._records if record.alive]
+        return (record.section for record in list(self._records) if record.alive)
+
+    def __len__(self) -> int:
+        return sum(record.alive for record in self._records)
+
+    def __contains__(self, section: object) -> bool:
+        return isinstance(section, Section) and self.contains(section)
+
+    def __repr__(self) -> str:
+        return f"SectionList[{self._number}]"
+
+
+class SectionRef:
+    """A view of one section with its relatives as attributes."""
+
+    def __init__(self, sec: Section | None = None) -> None:
+        self._record = chosen_section(sec).record
+
+    @property
+    def sec(self) -> Section:
+        """The section."""
+        return self._record.section
+
+    @property
+    def parent(self) -> Section:
+        """The section it is connected to.
+
+        Raises
+        ------
+        HocError
+            If it is a root.
+        """
+        if self._record.parent is None:
+            raise HocError(f"SectionRef has no parent for  {self._record.name}")
+        return self._record.parent.section
+
+    @property
+    def trueparent(self) -> Section:
+        """The section it really grows from."""
+        segment = self.sec.trueparentseg()
+        if segment is None:
+            raise HocError(f"SectionRef has no trueparent for  {self._record.name}")
+        return segment.sec
+
+    @property
+    def root(self) -> Section:
+        """The root of its tree."""
+        return self._record.root.section
+
+    @property
+    def child(self) -> list[Section]:
+        """What is connected to it."""
+        return self.sec.children()
+
+    def nchild(self) -> float:
+        """How many sections are connected to it."""
+        return float(len(self._record.children))
+
+    def has_parent(self) -> bool:
+        """Whether it is connected to something."""
+        return self._record.parent is not None
+
+    def has_trueparent(self) -> bool:
+        """Whether it grows from another section."""
+        return self.sec.trueparentseg() is not None
+
+    def is_cas(self) -> bool:
+        """Whether it is the currently accessed section."""
+        return current_session().topology.cas() is self._record
+
+    def exists(self) -> bool:
+        """Whether the section is still there."""
+        return self._record.alive
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"'hoc.SectionRef' object has no attribute '{name}'")

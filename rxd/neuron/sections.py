@@ -1,0 +1,559 @@
+"""Section and Segment: the handles NEURON scripts hold.
+
+In: a script's assignments and calls. Out: changes of the `SectionRecord` behind. Range variables (`sec.gnabar_hh`, `seg.v`,
+`seg.hh.m`) are attributes; they read and write arrays over segments, through the compiled model where there is one.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron import describe
+from rxd.neuron.errors import HocError, deleted_section
+from rxd.neuron.pointers import RangePointer
+from rxd.neuron.session import current_session
+
+if TYPE_CHECKING:
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["DensityMechanism", "Mechanism", "Section", "Segment", "read_range", "write_range"]
+
+_OWN = frozenset({"L", "Ra", "nseg", "rallbranch"})
+
+
+def read_range(record: SectionRecord, name: str, x: float) -> float:
+    """The value of a range variable at a place.
+
+    Raises
+    ------
+    AttributeError
+        If the section has no such variable.
+    """
+    values = record.values(name)
+    if values is None:
+        raise _no_variable(record, name, x)
+    if name == "v" and not 0 < x < 1:
+        return record.session.run.end_voltage(record, x)
+    return float(values[record.index(x)])
+
+
+def write_range(record: SectionRecord, name: str, x: float | None, value: float) -> None:
+    """Set a range variable at a place, or (`x` None) in the whole section.
+
+    Raises
+    ------
+    AttributeError, ValueError
+        If the section has no such variable, or the value is no number.
+    """
+    number = _number(value, name)
+    where: slice | int = slice(None) if x is None else record.index(x)
+    if name == "diam":
+        record.set_diam(number, where)
+        return
+    values = record.values(name)
+    if values is None:
+        raise _no_variable(record, name, x)
+    if name == "v" and x is not None and not 0 < x < 1:
+        return  # an end has no capacitance: its voltage follows from the segments next to it
+    values[where] = number
+    record.session.run.changed(name)
+
+
+def _no_variable(record: SectionRecord, name: str, x: float | None) -> AttributeError:
+    owner = record.session.catalogue.owner(name)
+    kind = "Section" if x is None else "Segment"
+    if owner is None:
+        return AttributeError(f"'nrn.{kind}' object has no attribute '{name}'")
+    place = f"{record.name}({0.5 if x is None else x:g})"
+    return AttributeError(f"{name}, the mechanism does not exist at {place}. Insert it: section.insert('{owner}').")
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"bad value: {name} is a number, not {value!r}") from None
+
+
+class Section:
+    """An unbranched cable.
+
+    Parameters
+    ----------
+    name : str
+    cell : object, optional
+        What it belongs to; its text comes before the name.
+    """
+
+    __slots__ = ("__weakref__", "record")
+    record: SectionRecord
+
+    def __init__(self, name: str = "", cell: Any = None) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"argument 1 must be str, not {type(name).__name__}")
+        object.__setattr__(self, "record", current_session().topology.create(self, name, cell))
+
+    # ----------------------------------------------------------------------------------------------------------- properties
+
+    @property
+    def _alive(self) -> SectionRecord:
+        if not self.record.alive:
+            raise deleted_section()
+        return self.record
+
+    @property
+    def L(self) -> float:
+        """Length, um; setting it scales the 3-d points."""
+        return self._alive.L
+
+    @L.setter
+    def L(self, value: float) -> None:
+        self._alive.L = self._positive("L", value)
+
+    @property
+    def Ra(self) -> float:
+        """Axial resistivity, ohm cm."""
+        return self._alive.Ra
+
+    @Ra.setter
+    def Ra(self, value: float) -> None:
+        self._alive.Ra = self._positive("Ra", value)
+        self.record.session.touch()
+
+    @property
+    def rallbranch(self) -> float:
+        """How many identical branches it stands for."""
+        return self._alive.rallbranch
+
+    @rallbranch.setter
+    def rallbranch(self, value: float) -> None:
+        if self._positive("rallbranch", value) != 1:
+            raise HocError("rallbranch other than 1 is not supported; make the branches, or change diam and L to match.")
+
+    @property
+    def nseg(self) -> int:
+        """Number of segments; new segments take the values of the old ones they lie in."""
+        return self._alive.nseg
+
+    @nseg.setter
+    def nseg(self, value: float) -> None:
+        number = _number(value, "nseg")
+        if number != int(number) or not 1 <= number <= 32767:
+            raise ValueError("nseg must be an integer in range 1 to 32767")
+        if self._alive.nseg != int(number):
+            self.record.session.run.pull()
+            self.record.nseg = int(number)
+
+    @staticmethod
+    def _positive(name: str, value: Any) -> float:
+        number = _number(value, name)
+        if not number > 0:
+            raise ValueError(f"{name} must be > 0.")
+        return number
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name.startswith("_ref_"):
+            return getattr(self(0.5), name)
+        return read_range_of_section(self._alive, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN:
+            object.__setattr__(self, name, value)
+        else:
+            write_range(self._alive, name, None, value)
+
+    # ------------------------------------------------------------------------------------------------------------- segments
+
+    def __call__(self, x: float = 0.5) -> Segment:
+        """The place x, from 0 to 1."""
+        return Segment(self, x)
+
+    def __iter__(self) -> Iterator[Segment]:
+        n = self._alive.nseg
+        return (Segment(self, (i + 0.5) / n) for i in range(n))
+
+    def allseg(self) -> Iterator[Segment]:
+        """The 0 end, the middles of all segments, the 1 end."""
+        yield Segment(self, 0.0)
+        yield from self
+        yield Segment(self, 1.0)
+
+    def __contains__(self, segment: object) -> bool:
+        return isinstance(segment, Segment) and segment.sec == self
+
+    # ----------------------------------------------------------------------------------------------------------- mechanisms
+
+    def insert(self, mechanism: str | DensityMechanism) -> Section:
+        """Insert a density mechanism, by name or as `h.hh`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such mechanism.
+        """
+        name = str(mechanism.name if isinstance(mechanism, DensityMechanism) else mechanism)
+        session = self._alive.session
+        if name == "extracellular":
+            raise HocError("The mechanism 'extracellular' is not supported; for ions outside the cell use rxd.Extracellular.")
+        if not session.catalogue.knows(name):
+            known = ", ".join((*session.catalogue.density, *(ion.mechanism for ion in session.catalogue.ions.values())))
+            raise ValueError(f"argument not a density mechanism name. There is no {name!r}; there are: {known}.")
+        session.run.pull()
+        self.record.insert(name)
+        return self
+
+    def uninsert(self, mechanism: str | DensityMechanism) -> Section:
+        """Remove a density mechanism."""
+        self._alive.session.run.pull()
+        self.record.uninsert(str(mechanism.name if isinstance(mechanism, DensityMechanism) else mechanism))
+        return self
+
+    def has_membrane(self, mechanism: str | DensityMechanism) -> bool:
+        """Whether a mechanism is inserted."""
+        name = str(mechanism.name if isinstance(mechanism, DensityMechanism) else mechanism)
+        return name in self._alive.mechanisms or name in {"capacitance", "morphology"}
+
+    def psection(self) -> dict[str, Any]:
+        """All properties of the section as a dict."""
+        return describe.psection(self._alive)
+
+    # ----------------------------------------------------------------------------------------------------------------- tree
+
+    def connect(self, parent: Section | Segment, *places: float) -> Section:
+        """Hang this section on another: `connect(parent(x), end)`, `connect(parent, x, end)`; x is 1 and end 0 if not given."""
+        if isinstance(parent, Segment):
+            target, x, rest = parent.sec, parent.x, places
+        elif isinstance(parent, Section):
+            target, x, rest = parent, float(places[0]) if places else 1.0, places[1:]
+        else:
+            raise TypeError("first arg not a nrn.Section or nrn.Segment")
+        if len(rest) > 1:
+            raise TypeError("connect takes a segment and an end, or a section, a place and an end")
+        end = float(rest[0]) if rest else 0.0
+        if end not in {0.0, 1.0}:
+            raise ValueError("child connection end must be  0 or 1")
+        if not 0 <= x <= 1:
+            raise ValueError("parent connection must be in range 0 to 1")
+        record, other = self._alive, target._alive
+        if record.parent is not None:
+            message = (
+                f"{record.name}({record.end}) had previously been connected to parent {record.parent.name}({record.parent_x:g})"
+            )
+            warnings.warn(message, stacklevel=2)
+        record.session.run.pull()
+        record.session.topology.connect(record, other, x, int(end))
+        return self
+
+    def disconnect(self) -> None:
+        """Make this the root of its own tree."""
+        self._alive.session.run.pull()
+        self.record.session.topology.disconnect(self.record)
+
+    def children(self) -> list[Section]:
+        """The sections connected to this one."""
+        return [record.section for record in self._alive.ordered_children()]
+
+    def subtree(self) -> list[Section]:
+        """All that hangs on it, itself first."""
+        return [record.section for record in self._alive.subtree()]
+
+    def wholetree(self) -> list[Section]:
+        """All sections of its tree, the root first."""
+        return [record.section for record in self._alive.root.subtree()]
+
+    def parentseg(self) -> Segment | None:
+        """The segment it is connected to."""
+        parent = self._alive.parent
+        return None if parent is None else Segment(parent.section, self.record.parent_x)
+
+    def trueparentseg(self) -> Segment | None:
+        """As `parentseg`, but skipping sections to whose own start it is connected."""
+        record = self._alive
+        while record.parent is not None and record.parent_x == record.parent.end and record.parent.parent is not None:
+            record = record.parent
+        if record.parent is None or (
+            record.parent_x == record.parent.end and record.parent.parent is None and record.parent_x == 0
+        ):
+            return None
+        return Segment(record.parent.section, record.parent_x)
+
+    def orientation(self) -> float:
+        """The end (0 or 1) that is connected to the parent."""
+        return float(self._alive.end)
+
+    # ----------------------------------------------------------------------------------------------------------- 3-d points
+
+    def n3d(self) -> int:
+        """Number of 3-d points."""
+        return len(self._alive.points)
+
+    def pt3dadd(self, x: float, y: float, z: float, diam: float) -> None:
+        """Add a 3-d point at the end."""
+        self.pt3dinsert(self.n3d(), x, y, z, diam)
+
+    def pt3dclear(self, size: int = 0) -> int:
+        """Remove all 3-d points; length and diameters stay."""
+        self._alive.points = np.zeros((0, 4))
+        return int(size)
+
+    def pt3dinsert(self, index: int, x: float, y: float, z: float, diam: float) -> None:
+        """Insert a 3-d point before another."""
+        self._check_point(index, self.n3d() + 1)
+        self.record.points = np.insert(self.record.points, int(index), [float(x), float(y), float(z), float(diam)], axis=0)
+
+    def pt3dremove(self, index: int) -> None:
+        """Remove a 3-d point."""
+        self._check_point(index, self.n3d())
+        self.record.points = np.delete(self.record.points, int(index), axis=0)
+
+    def pt3dchange(self, index: int, *values: float) -> None:
+        """Change a 3-d point: `(i, x, y, z, diam)`, or `(i, diam)`."""
+        self._check_point(index, self.n3d())
+        if len(values) not in {1, 4}:
+            raise TypeError("pt3dchange takes (i, x, y, z, diam) or (i, diam)")
+        points = self.record.points.copy()
+        points[int(index), -len(values) :] = values
+        self.record.points = points
+
+    def pt3dstyle(self, *_: Any) -> bool:
+        """Whether a logical connection point is kept apart from the first 3-d point; never here."""
+        return False
+
+    def spine3d(self, index: int) -> bool:
+        """Whether a point is marked as a spine; never here."""
+        self._check_point(index, self.n3d())
+        return False
+
+    def x3d(self, index: int) -> float:
+        """x of a 3-d point, um."""
+        return self._point(index, 0)
+
+    def y3d(self, index: int) -> float:
+        """y of a 3-d point, um."""
+        return self._point(index, 1)
+
+    def z3d(self, index: int) -> float:
+        """z of a 3-d point, um."""
+        return self._point(index, 2)
+
+    def diam3d(self, index: int) -> float:
+        """Diameter at a 3-d point, um."""
+        return self._point(index, 3)
+
+    def arc3d(self, index: int) -> float:
+        """Arc length from the 0 end to a 3-d point, um."""
+        self._check_point(index, self.n3d())
+        return float(self.record.arc[int(index)])
+
+    def _point(self, index: int, column: int) -> float:
+        self._check_point(index, self.n3d())
+        return float(self.record.points[int(index), column])
+
+    def _check_point(self, index: int, n: int) -> None:
+        if not 0 <= int(index) < n:
+            raise HocError(f"Arg out of range: {self} has {self.n3d()} 3-d points; there is no point {index}.")
+
+    # ---------------------------------------------------------------------------------------------------------------- names
+
+    def name(self) -> str:
+        """Full name."""
+        return self._alive.name
+
+    def hname(self) -> str:
+        """Full name."""
+        return self._alive.name
+
+    def hoc_internal_name(self) -> str:
+        """A unique word for this section."""
+        return f"__nrnsec_{self._alive.id:#x}"
+
+    def cell(self) -> Any:
+        """The object it belongs to, or None."""
+        cell = self._alive.cell
+        return None if cell is None else cell()
+
+    def is_pysec(self) -> bool:
+        """Whether it was made in Python."""
+        return True
+
+    def same(self, other: object) -> bool:
+        """Whether another handle is of the same section."""
+        return self == other
+
+    def push(self) -> Section:
+        """Make it the currently accessed section, until `h.pop_section()`."""
+        self._alive.session.topology.stack.append(self)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Section) and other.record is self.record
+
+    def __hash__(self) -> int:
+        return hash((self.record.id, id(self.record)))
+
+    def __lt__(self, other: Section) -> bool:
+        return self.record.id < other.record.id
+
+    def __repr__(self) -> str:
+        return self.record.name if self.record.alive else "<deleted section>"
+
+
+def read_range_of_section(record: SectionRecord, name: str) -> float:
+    """A range variable in the middle of a section."""
+    values = record.values(name)
+    if values is None:
+        raise _no_variable(record, name, None)
+    return float(values[record.index(0.5)])
+
+
+class Segment:
+    """A place on a section, which stands for the segment it lies in."""
+
+    __slots__ = ("sec", "x")
+    sec: Section
+    x: float
+
+    def __init__(self, sec: Section, x: float) -> None:
+        x = float(x)
+        if not 0 <= x <= 1:
+            raise ValueError("segment position range is 0 <= x <= 1")
+        object.__setattr__(self, "sec", sec)
+        object.__setattr__(self, "x", x)
+
+    @property
+    def _record(self) -> SectionRecord:
+        return self.sec._alive
+
+    def area(self) -> float:
+        """Membrane area, um2; 0 at the ends of the section."""
+        record = self._record
+        return float(record.shape.area[record.index(self.x)]) if 0 < self.x < 1 else 0.0
+
+    def volume(self) -> float:
+        """Volume, um3; 0 at the ends of the section."""
+        record = self._record
+        return float(record.shape.volume[record.index(self.x)]) if 0 < self.x < 1 else 0.0
+
+    def ri(self) -> float:
+        """Resistance to the node it hangs on in the tree, megohm; 1e30 at the root."""
+        return describe.input_resistance(self._record, self.x)
+
+    def node_index(self) -> int:
+        """Number of the segment, counted over all sections."""
+        record = self._record
+        before = sum(other.nseg for other in record.session.topology if other.id < record.id)
+        return before + record.index(self.x)
+
+    def point_processes(self) -> list[Any]:
+        """The point processes in this segment."""
+        return self._record.session.run.points_at(self._record, self.x)
+
+    def __iter__(self) -> Iterator[Mechanism]:
+        return (Mechanism(self, name) for name in self._record.mechanisms)
+
+    def __contains__(self, mechanism: object) -> bool:
+        return str(mechanism) in self._record.mechanisms
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        record = self._record
+        if name.startswith("_ref_"):
+            variable = name[5:]
+            if record.values(variable) is None:
+                raise AttributeError(f"{name} was not made to point to anything at {self}")
+            return RangePointer(record, variable, self.x)
+        if name in record.mechanisms:
+            if not 0 < self.x < 1:
+                raise AttributeError(f"{name}, the mechanism does not exist at {self}")
+            return Mechanism(self, name)
+        if record.session.catalogue.knows(name) and name not in record.store:
+            raise AttributeError(f"{name}, the mechanism does not exist at {self}. Insert it: section.insert('{name}').")
+        return read_range(record, name, self.x)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "x":
+            raise AttributeError("x of a segment cannot be set; make another one: section(x)")
+        write_range(self._record, name, self.x, value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Segment) and other.sec == self.sec and self._record.node(self.x) == self._record.node(other.x)
+
+    def __hash__(self) -> int:
+        return hash((self.sec.record.id, self.sec.record.node(self.x)))
+
+    def __lt__(self, other: Segment) -> bool:
+        return (self.sec.record.id, self.x) < (other.sec.record.id, other.x)
+
+    def __repr__(self) -> str:
+        return f"{self.sec}({self.x:g})"
+
+
+class Mechanism:
+    """A mechanism in one segment: `seg.hh`; its variables are attributes."""
+
+    __slots__ = ("_name", "_segment")
+    _name: str
+    _segment: Segment
+
+    def __init__(self, segment: Segment, name: str) -> None:
+        object.__setattr__(self, "_segment", segment)
+        object.__setattr__(self, "_name", name)
+
+    def name(self) -> str:
+        """Name of the mechanism."""
+        return self._name
+
+    def segment(self) -> Segment:
+        """The segment."""
+        return self._segment
+
+    def is_ion(self) -> bool:
+        """Whether it is an ion."""
+        return self._segment.sec.record.session.catalogue.ion_of(self._name) is not None
+
+    def _full(self, name: str) -> str:
+        variables = self._segment.sec.record.session.catalogue.variables(self._name)
+        if name not in variables:
+            raise AttributeError(f"'nrn.Mechanism' object has no attribute '{name}'; {self._name} has: {', '.join(variables)}")
+        return variables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._segment.sec.record.session.catalogue.variables(self._name).values())
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name.startswith("_ref_"):
+            return RangePointer(self._segment.sec._alive, self._full(name[5:]), self._segment.x)
+        return read_range(self._segment.sec._alive, self._full(name), self._segment.x)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        write_range(self._segment.sec._alive, self._full(name), self._segment.x, value)
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+class DensityMechanism:
+    """A mechanism as a thing of its own: `h.hh`, to insert."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def insert(self, sections: Any) -> Any:
+        """Insert it in a section or in several."""
+        for section in [sections] if isinstance(sections, Section) else sections:
+            section.insert(self)
+        return sections
+
+    def __repr__(self) -> str:
+        return f"neuron.DensityMechanism('{self.name}')"

@@ -1,0 +1,156 @@
+"""MechanismStandard and MechanismType: what can be inserted, and its default values.
+
+In: names of mechanisms. Out: their variables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.mechanisms import POINTS
+from rxd.neuron.pointers import Ref
+from rxd.neuron.sections import Section, Segment
+from rxd.neuron.session import current_session
+
+__all__ = ["MechanismStandard", "MechanismType"]
+
+
+class MechanismStandard:
+    """The parameters of a mechanism with values of their own: `MechanismStandard("hh", 1)`.
+
+    Parameters
+    ----------
+    name : str
+    kind : int
+        1 parameters, 2 assigned variables, 3 states, 0 all.
+    """
+
+    def __init__(self, name: str, kind: int = 1) -> None:
+        session = current_session()
+        if name in POINTS:
+            info = POINTS[name]
+            groups = {1: dict(info.parameters), 2: dict(info.assigned), 3: {}}
+            self._full = {key: key for group in groups.values() for key in group}
+        elif name in session.catalogue.density:
+            density = session.catalogue.density[name]
+            groups = {
+                1: dict(density.parameters),
+                2: dict.fromkeys(density.assigned, 0.0),
+                3: dict.fromkeys(density.states, 0.0),
+            }
+            self._full = session.catalogue.variables(name)
+        else:
+            raise HocError(f"{name} is not a mechanism")
+        self._name = name
+        chosen = groups.get(int(kind)) if kind else {key: value for group in groups.values() for key, value in group.items()}
+        self._values = {self._full[key]: value for key, value in (chosen or {}).items()}
+
+    def count(self) -> float:
+        """Number of variables."""
+        return float(len(self._values))
+
+    def name(self, text: Ref | None = None, index: float | None = None) -> float:
+        """Write the name of the mechanism, or of a variable, into a string reference; returns the size of the variable."""
+        if text is not None:
+            text.set(self._name if index is None else list(self._values)[int(index)])
+        return 1.0
+
+    def get(self, name: str, *_: Any) -> float:
+        """The value of a variable."""
+        return self._values[name]
+
+    def set(self, name: str, value: float, *_: Any) -> float:
+        """Set the value of a variable."""
+        if name not in self._values:
+            raise HocError(f"{name} is not a variable of {self._name}; there are: {', '.join(self._values)}")
+        self._values[name] = float(value)
+        return 0.0
+
+    def _target(self, where: Any, sec: Section | None) -> Any:
+        if where is not None and not isinstance(where, (int, float)):
+            return where
+        section = current_session().topology.cas().section if sec is None else sec
+        return section if where is None else section(where)
+
+    def out(self, where: Any = None, sec: Section | None = None) -> float:
+        """Write the values to a section, segment or point process."""
+        target = self._target(where, sec)
+        for name, value in self._values.items():
+            setattr(target, name, value)
+        return 0.0
+
+    def in_(self, where: Any = None, sec: Section | None = None) -> float:
+        """Take the values from a section, segment or point process."""
+        target = self._target(where, sec)
+        self._values = {name: float(getattr(target, name)) for name in self._values}
+        return 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "in":
+            return self.in_
+        raise AttributeError(f"'hoc.MechanismStandard' object has no attribute '{name}'")
+
+
+class MechanismType:
+    """The mechanisms there are: `MechanismType(0)` density mechanisms, `MechanismType(1)` point processes."""
+
+    def __init__(self, kind: int) -> None:
+        session = current_session()
+        self._points = bool(kind)
+        ions = [ion.mechanism for ion in session.catalogue.ions.values()]
+        self._names = list(POINTS) if kind else ["morphology", "capacitance", *ions, *session.catalogue.density]
+        self._selected = 0
+
+    def select(self, which: str | float) -> float:
+        """Select one by name or number."""
+        if isinstance(which, str):
+            self._selected = self._names.index(which) if which in self._names else -1
+        else:
+            self._selected = int(which)
+        return 0.0
+
+    def selected(self, text: Ref | None = None) -> float:
+        """Number of the selected one; its name goes into a string reference."""
+        if text is not None:
+            text.set(self._names[self._selected])
+        return float(self._selected)
+
+    def count(self) -> float:
+        """How many there are."""
+        return float(len(self._names))
+
+    def make(self, *_: Any) -> float:
+        """Insert the selected mechanism in the accessed section."""
+        current_session().topology.cas().section.insert(self._names[self._selected])
+        return 0.0
+
+    def is_artificial(self, index: float) -> bool:
+        """Whether it is an artificial cell."""
+        return self._points and POINTS[self._names[int(index)]].artificial
+
+    def is_netcon_target(self, index: float) -> bool:
+        """Whether a NetCon can send to it."""
+        return self._points and POINTS[self._names[int(index)]].receives
+
+    def is_ion(self) -> bool:
+        """Whether the selected one is an ion."""
+        return self._names[self._selected].endswith("_ion")
+
+    def has_net_event(self, index: float) -> bool:
+        """Whether it sends events."""
+        return self.is_artificial(index)
+
+    def pp_begin(self, *_: Any) -> Any:
+        """The first point process of the selected kind in the accessed section."""
+        record = current_session().topology.cas()
+        self._found = [point for point in current_session().run.points_in(record) if point.kind == self._names[self._selected]]
+        return self.pp_next()
+
+    def pp_next(self) -> Any:
+        """The next one, or None."""
+        return self._found.pop(0) if self._found else None
+
+    def where(self, segment: Segment) -> Segment:
+        """The segment itself."""
+        return segment

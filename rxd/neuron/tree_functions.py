@@ -1,0 +1,216 @@
+"""Functions of `h` about sections: distance, area, topology, shapes, access, deletion.
+
+In: sections and places. Out: numbers, or edits of the session. Each takes the session first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.describe import mechanism_text, topology_text
+from rxd.neuron.errors import HocError
+from rxd.neuron.pointers import Ref
+from rxd.neuron.record import SectionRecord
+from rxd.neuron.section_lists import SectionList
+from rxd.neuron.sections import Section, Segment
+
+if TYPE_CHECKING:
+    from rxd.neuron.session import Session
+
+__all__ = ["TREE_FUNCTIONS"]
+
+
+def _record(session: Session, sec: Section | None) -> SectionRecord:
+    return session.topology.cas() if sec is None else sec._alive
+
+
+def allsec(session: Session) -> SectionList:
+    """All sections, in order of creation."""
+    return SectionList.of(session.topology)
+
+
+def distance(session: Session, *args: Any, sec: Section | None = None) -> float:
+    """`distance(0, seg)` sets the origin; `distance(seg)` is the path length to it; `distance(a, b)` between two places."""
+    topology = session.topology
+    if len(args) == 2 and all(isinstance(arg, Segment) for arg in args):
+        return topology.distance(*((arg.sec._alive, arg.x) for arg in args))
+    if not args:
+        topology.origin = (_record(session, sec), 0.0)
+        return 0.0
+    if len(args) == 2 and isinstance(args[1], Segment):
+        topology.origin = (args[1].sec._alive, args[1].x)
+        return 0.0
+    if len(args) == 2:
+        topology.origin = (_record(session, sec), float(args[1]))
+        return 0.0
+    place = (args[0].sec._alive, args[0].x) if isinstance(args[0], Segment) else (_record(session, sec), float(args[0]))
+    if topology.origin is None:
+        if isinstance(args[0], Segment):
+            raise HocError(
+                "Distance origin not valid. If first arg is a Segment, set the origin first: h.distance(0, soma(0.5))."
+            )
+        topology.origin = (place[0], 0.0)
+        return 0.0
+    return topology.distance(topology.origin, place)
+
+
+def area(session: Session, x: float | Segment = 0.5, sec: Section | None = None) -> float:
+    """Membrane area of a segment, um2."""
+    segment = x if isinstance(x, Segment) else _record(session, sec).section(x)
+    return segment.area()
+
+
+def ri(session: Session, x: float | Segment = 0.5, sec: Section | None = None) -> float:
+    """Resistance to the node towards the root, megohm."""
+    segment = x if isinstance(x, Segment) else _record(session, sec).section(x)
+    return segment.ri()
+
+
+def topology(session: Session) -> float:
+    """Print the trees."""
+    sys.stdout.write(topology_text(session))
+    return 1.0
+
+
+def psection(session: Session, sec: Section | None = None) -> float:
+    """Print what a section contains."""
+    sys.stdout.write(mechanism_text(_record(session, sec)))
+    return 1.0
+
+
+def define_shape(session: Session) -> float:
+    """Give 3-d points to sections without: straight lines, each from where it is connected; roots lie side by side."""
+    for number, root in enumerate(session.topology.roots()):
+        for record in root.subtree():
+            if not record.has_shape:
+                _draw(record, number)
+    return 1.0
+
+
+def _draw(record: SectionRecord, number: int) -> None:
+    """Points of a section at its ends and the middles of its segments."""
+    start, direction = np.array([0.0, 0.0, 100.0 * number]), np.array([1.0, 0.0, 0.0])
+    parent = record.parent
+    if parent is not None:
+        arc, points = parent.arc, parent.points[:, :3]
+        start = np.array([np.interp(record.parent_x * arc[-1], arc, points[:, axis]) for axis in range(3)])
+        along = points[-1] - points[0]
+        along /= np.linalg.norm(along)
+        inner = 0 < record.parent_x < 1
+        direction = np.array([-along[1], along[0], along[2]]) if inner else along * (1 if record.parent_x == 1 else -1)
+        siblings = [child for child in parent.ordered_children() if child.parent_x == record.parent_x]
+        if not inner and len(siblings) > 1:
+            angle = np.pi / 3 * (siblings.index(record) / (len(siblings) - 1) - 0.5)
+            c, s = np.cos(angle), np.sin(angle)
+            direction = np.array([c * direction[0] - s * direction[1], s * direction[0] + c * direction[1], direction[2]])
+    x = np.concatenate([[0.0], (np.arange(record.nseg) + 0.5) / record.nseg, [1.0]])
+    diam = record.diam[np.concatenate([[0], np.arange(record.nseg), [record.nseg - 1]])]
+    if record.end == 1:
+        diam = diam[::-1]
+    places = start + np.outer(x * record.L, direction)
+    record.points = np.column_stack([places, diam])
+
+
+def cas(session: Session) -> Section:
+    """The currently accessed section."""
+    return session.topology.cas().section
+
+
+def pop_section(session: Session) -> float:
+    """Undo the last `sec.push()`."""
+    if not session.topology.stack:
+        raise HocError("pop_section: no section was pushed")
+    session.topology.stack.pop()
+    return 1.0
+
+
+def push_section(session: Session, which: str | float) -> float:
+    """Access a section by its name."""
+    for record in session.topology:
+        if which in {record.name, record.id}:
+            session.topology.stack.append(record.section)
+            return 1.0
+    raise HocError(f"push_section: arg not a sectionname: {which!r}")
+
+
+def delete_section(session: Session, sec: Section | None = None) -> float:
+    """Delete a section, whoever still holds it."""
+    session.run.pull()
+    session.topology.delete(_record(session, sec))
+    return 0.0
+
+
+def disconnect(session: Session, sec: Section | None = None) -> float:
+    """Make a section the root of its own tree."""
+    _record(session, sec).section.disconnect()
+    return 0.0
+
+
+def secname(session: Session, sec: Section | None = None) -> str:
+    """Name of a section."""
+    return _record(session, sec).name
+
+
+def sectionname(session: Session, text: Ref, sec: Section | None = None) -> float:
+    """Write the name of a section into a string reference."""
+    text.set(_record(session, sec).name)
+    return 1.0
+
+
+def parent_connection(session: Session, sec: Section | None = None) -> float:
+    """Where on its parent a section is connected."""
+    return _record(session, sec).parent_x
+
+
+def section_orientation(session: Session, sec: Section | None = None) -> float:
+    """Which end is connected to the parent."""
+    return float(_record(session, sec).end)
+
+
+def section_exists(session: Session, name: str, *rest: Any) -> float:
+    """Whether a section of this name exists; with an index, `name[index]`."""
+    wanted = name if not rest or not isinstance(rest[0], (int, float)) else f"{name}[{int(rest[0])}]"
+    return float(any(record.name == wanted for record in session.topology))
+
+
+def issection(session: Session, pattern: str, sec: Section | None = None) -> float:
+    """Whether the name of a section matches a regular expression."""
+    import re
+
+    return float(re.fullmatch(pattern, _record(session, sec).name) is not None)
+
+
+def ismembrane(session: Session, mechanism: str, sec: Section | None = None) -> float:
+    """Whether a mechanism is inserted."""
+    return float(_record(session, sec).section.has_membrane(mechanism))
+
+
+def _method(name: str) -> Callable[..., Any]:
+    def call(session: Session, *args: Any, sec: Section | None = None) -> Any:
+        result = getattr(_record(session, sec).section, name)(*args)
+        return 1.0 if result is None else float(result) if isinstance(result, (bool, int)) else result
+
+    call.__name__ = name
+    call.__doc__ = f"`{name}` of a section, or of the currently accessed one."
+    return call
+
+
+_POINT_METHODS = (
+    "pt3dadd", "pt3dclear", "pt3dinsert", "pt3dremove", "pt3dchange", "n3d", "x3d", "y3d", "z3d", "diam3d", "arc3d", "spine3d",
+)  # fmt: skip
+
+TREE_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        function.__name__: function
+        for function in (
+            allsec, distance, area, ri, topology, psection, define_shape, cas, pop_section, push_section, delete_section,
+            disconnect, secname, sectionname, parent_connection, section_orientation, section_exists, issection, ismembrane,
+            *map(_method, _POINT_METHODS),
+        )
+    }
+)  # fmt: skip

@@ -1,0 +1,371 @@
+"""Vector: NEURON's array of numbers.
+
+In: sizes, lists, arrays, pointers to record. Out: a growable array of floats whose methods change it in place and return it.
+`as_numpy()` is a view, not a copy. Methods that compute something from the elements are in `vector_analysis`, arithmetic that
+changes the elements in `vector_arithmetic`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.pointers import ItemPointer, Pointer, as_pointer
+from rxd.neuron.session import current_session
+from rxd.neuron.vector_analysis import Analysis
+from rxd.neuron.vector_arithmetic import Arithmetic
+
+if TYPE_CHECKING:
+    from rxd.neuron.run import Run
+
+__all__ = ["Vector"]
+
+
+class Vector(Arithmetic, Analysis):
+    """A growable array of floats.
+
+    Parameters
+    ----------
+    size : int, or iterable of float
+        A length, or the elements.
+    fill : float
+        The value of the elements, if a length is given.
+    """
+
+    # NumPy's operators leave `array + vector` to __array__, whose result is an array, as in NEURON
+    def __init__(self, size: float | Iterable[float] = 0, fill: float = 0.0) -> None:
+        session = current_session()
+        self._run: Run | None = None
+        self._name = f"Vector[{session.number('Vector')}]"
+        self._label = ""
+        if isinstance(size, (int, float, np.integer, np.floating)):
+            if size < 0:
+                raise HocError(f"A Vector has a size of at least 0, not {size}.")
+            self._buffer = np.full(int(size), float(fill))
+        elif isinstance(size, str):
+            raise HocError(f"A Vector takes a size or numbers, not the text {size!r}.")
+        else:
+            self._buffer = _numbers(size)
+        self._n = self._buffer.size
+
+    # ------------------------------------------------------------------------------------------------------------ elements
+
+    @property
+    def _a(self) -> np.ndarray:
+        """The elements, a view of the buffer."""
+        return self._buffer[: self._n]
+
+    @_a.setter
+    def _a(self, values: np.ndarray) -> None:
+        if values.size == self._n and values.dtype == np.float64:
+            self._buffer[: self._n] = values  # views handed out by as_numpy() stay valid
+        else:
+            self._buffer = np.array(values, dtype=float)
+            self._n = self._buffer.size
+
+    def extend(self, values: np.ndarray) -> None:
+        """Append numbers; the buffer grows by half, so that many small additions cost little."""
+        total = self._n + values.size
+        if total > self._buffer.size:
+            buffer = np.zeros(max(total, self._buffer.size + self._buffer.size // 2))
+            buffer[: self._n] = self._a
+            self._buffer = buffer
+        self._buffer[self._n : total] = values
+        self._n = total
+
+    def push(self, value: float) -> None:
+        """Append one number."""
+        if self._n == self._buffer.size:
+            buffer = np.zeros(max(16, 2 * self._buffer.size))
+            buffer[: self._n] = self._a
+            self._buffer = buffer
+        self._buffer[self._n] = value
+        self._n += 1
+
+    @property
+    def x(self) -> Vector:
+        """The elements: `vec.x[i]`."""
+        return self
+
+    @property
+    def _ref_x(self) -> _Elements:
+        return _Elements(self)
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._a.tolist())
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return Vector(self._a[index].copy())
+        return float(self._a[self._checked(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            self._a[index] = _numbers(value) if isinstance(value, Iterable) else float(value)
+        else:
+            self._a[self._checked(index)] = float(value)
+
+    def _checked(self, index: Any) -> int:
+        i = int(index)
+        if not -self._n <= i < self._n:
+            raise IndexError(f"{self._name}: index {i}, but the size is {self._n}")
+        return i
+
+    def __contains__(self, value: object) -> bool:
+        return bool(np.any(self._a == value))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self._a if dtype is None else self._a.astype(dtype)
+        return array.copy() if copy or copy is None else array
+
+    def __bool__(self) -> bool:
+        return self._n > 0
+
+    # ------------------------------------------------------------------------------------------------- size, conversion
+
+    def size(self) -> int:
+        """Number of elements."""
+        return self._n
+
+    def buffer_size(self, size: int | None = None) -> int:
+        """Number of elements there is room for; with an argument, make room."""
+        if size is not None and int(size) > self._buffer.size:
+            self._buffer = np.concatenate([self._buffer, np.zeros(int(size) - self._buffer.size)])
+        return int(self._buffer.size)
+
+    def resize(self, size: float) -> Vector:
+        """Change the size; new elements are 0."""
+        n = int(size)
+        if n < 0:
+            raise HocError(f"A Vector has a size of at least 0, not {size}.")
+        if n > self._n:
+            self.extend(np.zeros(n - self._n))
+        self._n = n
+        return self
+
+    def clear(self) -> Vector:
+        """Remove all elements."""
+        self._n = 0
+        return self
+
+    def get(self, index: float) -> float:
+        """An element."""
+        return float(self._a[self._within(index)])
+
+    def set(self, index: float, value: float) -> Vector:
+        """Write an element."""
+        self._a[self._within(index)] = float(value)
+        return self
+
+    def _within(self, index: float) -> int:
+        i = int(index)
+        if not 0 <= i < self._n:
+            raise HocError(f"Arg out of range: {self._name} has {self._n} elements; there is no element {i}.")
+        return i
+
+    def _span(self, first: float | None, last: float | None) -> tuple[int, int]:
+        """The slice from `first` to `last`, both included."""
+        if first is None:
+            return 0, self._n
+        start = self._within(first)
+        stop = self._n if last is None else self._within(last) + 1
+        if stop <= start:
+            raise HocError(f"Arg out of range: {self._name} from {start} to {stop - 1}")
+        return start, stop
+
+    def as_numpy(self) -> np.ndarray:
+        """The elements as an array that shares memory with the Vector, as long as that keeps its size."""
+        return self._a
+
+    def to_python(self, into: Any = None) -> Any:
+        """The elements as a list, or written into a list or array."""
+        if into is None:
+            return self._a.tolist()
+        if len(into) != self._n:
+            raise HocError(f"to_python: {self._name} has {self._n} elements, the target {len(into)}")
+        into[:] = self._a.tolist() if isinstance(into, list) else self._a
+        return into
+
+    def from_python(self, values: Iterable[float]) -> Vector:
+        """Take the elements from a sequence or an array."""
+        self._a = _numbers(values)
+        return self
+
+    def copy(self, source: Vector, *places: Any) -> Vector:
+        """Copy another Vector: all of it, to a place, or part of it to a place.
+
+        `copy(src)`, `copy(src, dest_start)`, `copy(src, src_start, src_end)`, `copy(src, dest_start, src_start, src_end)`, each
+        with steps behind, or `copy(src, src_indices[, dest_indices])` with Vectors of indices.
+        """
+        values = source._a.copy()
+        if not places:
+            self._a = values
+            return self
+        if isinstance(places[0], Vector):
+            chosen = values[places[0]._a.astype(int)]
+            target = places[-1]._a.astype(int)
+            if self._n <= target.max(initial=-1):
+                self.resize(int(target.max()) + 1)
+            self._a[target] = chosen
+            return self
+        numbers = [int(place) for place in places]
+        if len(numbers) == 2:  # part of the source, from the start
+            first, last = numbers
+            self._a = values[first : values.size if last < 0 else last + 1].copy()
+            return self
+        start = numbers[0]
+        if len(numbers) == 1:
+            part, step = values, 1
+        else:
+            first, last = numbers[1:3]
+            part = values[first : values.size if last < 0 else last + 1 : numbers[4] if len(numbers) > 4 else 1]
+            step = numbers[3] if len(numbers) > 4 else 1
+        stop = start + step * (part.size - 1) + 1
+        if stop > self._n:
+            self.resize(stop)
+        self._a[start:stop:step] = part
+        return self
+
+    def c(self, first: float | None = None, last: float | None = None) -> Vector:
+        """A copy, or a copy of a part (both ends included)."""
+        start, stop = self._span(first, last)
+        return Vector(self._a[start:stop].copy())
+
+    at = c
+    cl = c
+
+    def append(self, *things: Vector | float) -> Vector:
+        """Append numbers and Vectors."""
+        for thing in things:
+            if isinstance(thing, Vector):
+                self.extend(thing._a.copy())
+            else:
+                self.push(float(thing))
+        return self
+
+    def insrt(self, index: float, thing: Vector | float) -> Vector:
+        """Insert a number or a Vector before an element."""
+        if not 0 <= int(index) <= self._n:
+            raise HocError(f"Arg out of range: insrt at {int(index)} of {self._n} elements")
+        self._a = np.insert(self._a, int(index), thing._a if isinstance(thing, Vector) else float(thing))
+        return self
+
+    def remove(self, first: float, last: float | None = None) -> Vector:
+        """Remove an element, or all from `first` to `last`."""
+        start = self._within(first)
+        stop = start if last is None else self._within(last)
+        self._a = np.delete(self._a, slice(start, stop + 1))
+        return self
+
+    def label(self, text: str | None = None) -> str:
+        """Its label; with an argument, set it."""
+        if text is not None:
+            self._label = text
+        return self._label
+
+    def hname(self) -> str:
+        """Its name."""
+        return self._name
+
+    def same(self, other: object) -> bool:
+        """Whether it is the same object."""
+        return self is other
+
+    def printf(self, *args: Any) -> int:
+        """Print the elements: `printf([format], [first, last])`."""
+        form = args[0] if args and isinstance(args[0], str) else None
+        numbers = args[1:] if form is not None else args
+        start, stop = self._span(*numbers) if numbers else (0, self._n)
+        texts = [f"{value:g}\t" if form is None else form % value for value in self._a[start:stop].tolist()]
+        lines = ["".join(texts[i : i + 5]) for i in range(0, len(texts), 5)] if form is None else ["".join(texts)]
+        sys.stdout.write("\n".join(lines) + ("\n" if form is None else ""))
+        return stop - start
+
+    # --------------------------------------------------------------------------------------------------- record and play
+
+    def record(self, *args: Any, sec: Any = None) -> Vector:
+        """Record a variable during a run: `record(ref)` at every step, `record(ref, Dt)`, or `record(ref, times)`.
+
+        A point process before the pointer, which NEURON wants for local time steps, is accepted and not needed.
+        """
+        given = list(args)
+        if given and not isinstance(given[0], Pointer):
+            given.pop(0)
+        if not given:
+            raise HocError("record takes a pointer: vec.record(soma(0.5)._ref_v).")
+        pointer = as_pointer(given[0], "Vector.record")
+        when: float | Vector | None = None
+        if len(given) > 1:
+            when = given[1] if isinstance(given[1], Vector) else float(given[1])
+        current_session().run.record(self, pointer, when)
+        return self
+
+    def play(self, *args: Any, sec: Any = None) -> Vector:
+        """Drive a variable during a run.
+
+        `play(ref, times, continuous)`: the elements are its values at those times, interpolated if `continuous` is true.
+        `play(ref, Dt)`: its values every Dt ms. `play(index)` is not supported.
+        """
+        given = list(args)
+        if given and not isinstance(given[0], (Pointer, str)):
+            given.pop(0)
+        if not given or isinstance(given[0], str):
+            raise HocError("play takes a pointer: vec.play(clamp._ref_amp, times, True). Statements as text are not supported.")
+        pointer = as_pointer(given[0], "Vector.play")
+        when: float | Vector = (
+            given[1] if len(given) > 1 and isinstance(given[1], Vector) else float(given[1] if len(given) > 1 else 0)
+        )
+        continuous = bool(given[2]) if len(given) > 2 and isinstance(given[2], (int, float)) else False
+        current_session().run.play(self, pointer, when, continuous)
+        return self
+
+    def play_remove(self) -> float:
+        """Stop recording into it and playing it."""
+        current_session().run.forget(self)
+        return 1.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_buffer": self._a.copy(), "_n": self._n, "_label": self._label, "_run": None, "_name": "Vector"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._name = f"Vector[{current_session().number('Vector')}]"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+class _Elements:
+    """`vec._ref_x`: give it an index to get a pointer."""
+
+    def __init__(self, vector: Vector) -> None:
+        self._vector = vector
+
+    def __getitem__(self, index: int) -> ItemPointer:
+        self._vector[index]
+        return ItemPointer(self._vector, int(index))
+
+
+def _numbers(values: Any) -> np.ndarray:
+    if not hasattr(values, "__len__"):
+        values = list(values)
+    try:
+        array = np.array(values, dtype=float)
+    except (TypeError, ValueError):
+        raise HocError("A Vector takes numbers; some of the elements given are none.") from None
+    if array.ndim > 1:
+        array = array.ravel()
+    return array
