@@ -13,15 +13,27 @@ import numpy as np
 from numba import njit, prange
 
 from geometry.frustum import FRUSTUM, LENGTH, LUNE, RADIUS, SLACK, SLOPE, distance_to
-from geometry.voxel_rays import FORM, localise, rough_voxel, surface_samples, tangent
-from geometry.voxel_smooth import LINES, curvature, flatten, order_axes, smooth_voxel
+from geometry.voxel_forms import (
+    FLAT,
+    FORM,
+    ROUGH,
+    SMOOTH,
+    curvature,
+    flatten,
+    holds,
+    join,
+    localise,
+    nature,
+    order_axes,
+    tangent,
+)
+from geometry.voxel_lines import CUTS, LINES, MOST_LINES, measure_voxel, surface_samples
 
 __all__ = ["BLOCK", "bin_blocks", "classify", "count_rows", "fill", "gather_faces", "list_cut", "measure"]
 
 BLOCK = 8
 CELLS = BLOCK**3
 OUTSIDE, FULL, CUT = 0, 1, 2
-EMPTY, FILLED, SMOOTH, ROUGH, FLAT = 0, 1, 2, 3, 4
 
 
 @njit(cache=True, error_model="numpy")
@@ -144,24 +156,11 @@ def step(block, cell, face, beside):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def _joined(form, planes, near, first, second, slack):  # type: ignore[no-untyped-def]
-    """Make one primitive of two frusta that continue each other with the same axis and slope; false if they do not."""
-    for j in range(10):
-        if abs(form[first, j] - form[second, j]) > 1e-9 * (abs(form[first, j]) + 1e-3):
-            return False
-    for side in range(2):
-        end, start = 14 - 4 * side, 10 + 4 * side
-        if abs(form[first, end + 3] + form[second, start + 3]) < 4 * slack:
-            for j in range(4):
-                form[first, end + j] = form[second, end + j]
-            near[first, 1 - side], planes[first, 1 - side] = near[second, 1 - side], planes[second, 1 - side]
-            return True
-    return False
-
-
-@njit(cache=True, error_model="numpy")
 def _gather(table, kind, prims, begin, end, low, dx, centre, near, form, planes, normal, trial):  # type: ignore[no-untyped-def]
-    """Local forms of the primitives that reach into a voxel, how many, and the normal of the one that holds its middle deepest."""
+    """Local forms of the primitives that reach into a voxel, and the normal of the one that holds its middle deepest.
+
+    Returns their number, or -1 if one of them holds all of the voxel.
+    """
     count, best = 0, np.inf
     for i in range(begin, end):
         p = prims[i]
@@ -177,27 +176,14 @@ def _gather(table, kind, prims, begin, end, low, dx, centre, near, form, planes,
         fresh = True
         if kind[p] == FRUSTUM:
             for j in range(count):
-                if kind[near[j, 0]] == FRUSTUM and _joined(form, planes, near, j, count, slack):
+                if kind[near[j, 0]] == FRUSTUM and join(form, planes, near, j, count, slack):
                     fresh = False
                     break
         if fresh:
+            if not (planes[count, 0] or planes[count, 1]) and holds(form[count], dx):
+                return -1
             count += 1
     return count
-
-
-@njit(cache=True, error_model="numpy")
-def _nature(form, planes, dx):  # type: ignore[no-untyped-def]
-    """How a single primitive meets the voxel: filling it, with a smooth surface, with one flat end, or otherwise (rough)."""
-    if planes[0] and planes[1]:
-        return ROUGH
-    for corner in range(8):
-        x, y, z = (corner >> 2) * dx[0], (corner >> 1 & 1) * dx[1], (corner & 1) * dx[2]
-        value = x * (form[0] * x + 2 * (form[3] * y + form[4] * z + form[6]))
-        value += y * (form[1] * y + 2 * (form[5] * z + form[7])) + z * (form[2] * z + 2 * form[8]) + form[9]
-        if value > 0:
-            return ROUGH if planes[0] or planes[1] else SMOOTH
-    # all corners are inside the quadric and so, as it is convex between the planes, is the voxel
-    return (FLAT if planes[0] else FLAT + 1) if planes[0] or planes[1] else FILLED
 
 
 @njit(cache=True, error_model="numpy")
@@ -221,41 +207,47 @@ def measure(table, kind, open_end, origin, dx, corner, first, prims, beside, sta
     for block in range(len(corner)):
         most = max(most, first[block + 1] - first[block])
     for part_of_work in prange((len(blocks) + chunk - 1) // chunk):
-        near, axes, part = np.empty((most, 2), np.int64), np.empty(3, np.int64), np.empty((most, 4), np.int64)
+        near, axes, pieces = np.empty((most, 2), np.int64), np.empty(3, np.int64), np.empty(7, np.int64)
         form, planes, wanted = np.empty((most, FORM)), np.empty((most, 2), np.bool_), np.empty(3, np.bool_)
-        cuts, start, stop = np.empty(2 * most + 8), np.empty(most), np.empty(most)
-        low, centre, x, normal, trial = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-        edges, lines, share, plane, areas = np.empty((3, 12)), np.empty((3, LINES)), np.empty(LINES), np.empty(LINES, np.int64), np.empty(6)
+        lines, low, high = np.empty((LINES, MOST_LINES)), np.empty((most, MOST_LINES)), np.empty((most, MOST_LINES))
+        order, start, stop, cuts = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64), np.empty((7, CUTS + 2))
+        corner_at, centre, x, normal, trial = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
         for v in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(blocks))):
             block, cell = blocks[v], cells[v]
-            low[0] = origin[0] + (corner[block, 0] + cell // 64) * dx[0]
-            low[1] = origin[1] + (corner[block, 1] + cell // 8 % 8) * dx[1]
-            low[2] = origin[2] + (corner[block, 2] + cell % 8) * dx[2]
+            corner_at[0] = origin[0] + (corner[block, 0] + cell // 64) * dx[0]
+            corner_at[1] = origin[1] + (corner[block, 1] + cell // 8 % 8) * dx[1]
+            corner_at[2] = origin[2] + (corner[block, 2] + cell % 8) * dx[2]
             for d in range(3):
-                centre[d] = low[d] + 0.5 * dx[d]
+                centre[d] = corner_at[d] + 0.5 * dx[d]
             begin = first[block]
-            count = _gather(table, kind, prims, begin, first[block + 1], low, dx, centre, near, form, planes, normal, trial)
+            count = _gather(table, kind, prims, begin, first[block + 1], corner_at, dx, centre, near, form, planes, normal, trial)
             sums[v, :], end[v] = 0.0, -1
-            nature = EMPTY if count == 0 else (_nature(form[0], planes[0], dx) if count == 1 else ROUGH)
-            if nature == EMPTY or nature == FILLED:
-                volume[v] = nature
-                low_face[v, :] = nature
+            if count <= 0:
+                volume[v] = -count
+                low_face[v, :] = -count
                 continue
             _neighbours(block, cell, beside, status, wanted, low_face[v])
             order_axes(normal, dx, axes)
-            if nature == ROUGH or _reach(table[near[0, 0]], kind[near[0, 0]]) < thick:
-                inside = rough_voxel(form, planes, count, axes, wanted, x, dx, cuts, start, stop, part, low_face[v])
-                end[v] = surface_samples(form, planes, open_end, near, count, 4, x, dx, start, stop, part, normal, sums[v])
+            kind_of_cut = nature(form[0], planes[0], dx) if count == 1 else ROUGH
+            if kind_of_cut == SMOOTH and _reach(table[near[0, 0]], kind[near[0, 0]]) < thick:
+                kind_of_cut = ROUGH
+            if kind_of_cut >= FLAT:
+                side = kind_of_cut - FLAT
+                flatten(form[0], planes[0], side, axes, dx)
+                end[v] = open_end[near[0, side], side]
+                sums[v, 4] = end[v] >= 0
+            volume[v] = measure_voxel(
+                form, planes, count, kind_of_cut == ROUGH, axes, wanted, x, dx, lines, low, high, order, start, stop, cuts, pieces,
+                low_face[v],
+            )  # fmt: skip
+            if kind_of_cut == ROUGH:
+                end[v] = surface_samples(
+                    form, planes, open_end, near, count, 4, x, dx, lines, low, high, order, start, stop, normal, sums[v]
+                )  # fmt: skip
             else:
-                if nature >= FLAT:
-                    flatten(form[0], nature - FLAT, axes, dx)
-                    end[v] = open_end[near[0, nature - FLAT], nature - FLAT]
-                    sums[v, 4] = end[v] >= 0
-                inside = smooth_voxel(form[0], dx, axes, wanted, x, cuts, edges, lines, share, plane, areas, low_face[v])
                 for d in range(3):
                     x[d] = 0.5 * dx[d]
                 sums[v, 0] = curvature(form[0], x)
-            volume[v] = inside if inside < 1 - 1e-12 else 1.0
 
 
 @njit(cache=True, error_model="numpy")

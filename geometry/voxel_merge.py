@@ -5,55 +5,103 @@ to the voxels that took them. Volume and membrane area are moved, never lost.
 
 A sliver gives itself to the neighbour behind its largest face. Its face to a third voxel lives on as a face between the two takers
 where those are neighbours in the grid (two slivers side by side in a thin layer, both given to the layer below); otherwise it is
-closed, which removes less than the threshold's share of a face. The vector of every voxel touched is taken from closure again.
+closed. It is given away only if there is another way round every face that may be closed, through one voxel and at least as wide:
+so a thin dendrite that passes through the corner of a voxel stays in one piece. The vector of every voxel touched is taken from
+closure again.
 """
 
 from __future__ import annotations
 
 from numba import njit
 
-from geometry.voxel_kernels import CUT, FULL, OUTSIDE, step, voxel_number
+from geometry.voxel_kernels import FULL, OUTSIDE, step, voxel_number
 
-__all__ = ["DROP", "KEEP", "decide", "merge"]
+__all__ = ["KEEP", "NOTHING", "decide", "merge"]
 
-KEEP, DROP = -1, 6  # otherwise the fate of a cut voxel is the face, 0..5, through which it is given away
+# The fate of a cut voxel: kept, given away through a face 0..5, dropped; while deciding also undecided, and decided just now
+# (which others may not build on before the sweep is over).
+KEEP, DROP, UNDECIDED, JUST_NOW = -1, 6, 8, 10
 NOTHING = 1e-9  # fraction of a voxel below which volume is round-off
+SHUT = 1e-6  # fraction of a face below which nobody misses it
+
+
+@njit(cache=True)
+def _widest_way(beside, status, number, block, cell, face, volume, fate):  # type: ignore[no-untyped-def]
+    """The face towards the decided neighbour it shares most with (the fullest one among equals), and how much is shared."""
+    best, widest, fullest = UNDECIDED, 0.0, 0.0
+    for f in range(6):
+        other, at = step(block, cell, f, beside)
+        if other < 0 or status[other, at] == OUTSIDE:
+            continue
+        inside = 1.0
+        if status[other, at] != FULL:
+            inside = volume[number[other, at]]
+            if fate[number[other, at]] >= DROP:
+                continue
+        if face[f] > widest or (face[f] == widest and inside > fullest):
+            best, widest, fullest = f, face[f], inside
+    return best, widest
+
+
+@njit(cache=True)
+def _way_round(beside, status, number, block, cell, given, face, volume, sliver, v):  # type: ignore[no-untyped-def]
+    """Whether voxel `v`, given away through a face, leaves behind no voxel that was joined to the taker through it alone."""
+    taker, at = step(block, cell, given, beside)
+    for f in range(6):
+        if f == given or face[v, f] <= SHUT:
+            continue
+        if f == given ^ 1:
+            return False
+        other, there = step(taker, at, f, beside)
+        if other < 0 or status[other, there] == OUTSIDE:
+            return False
+        if status[other, there] != FULL:
+            n = number[other, there]
+            if volume[n] < sliver or min(face[n, f ^ 1], face[n, given ^ 1]) < face[v, f]:
+                return False
+    return True
 
 
 @njit(cache=True)
 def decide(beside, status, number, blocks, cells, face, volume, sliver, fate):  # type: ignore[no-untyped-def]
-    """Fate of every cut voxel: kept, given away through a face, or dropped because there is nothing in it."""
+    """Fate of every cut voxel.
+
+    A sliver among slivers follows one of them, so that a film of round-off (a flat end on a plane of the grid) takes its membrane
+    to where its volume is; what leads nowhere is kept if it has volume, and dropped if it is round-off.
+    """
     for v in range(len(blocks)):
-        fate[v] = KEEP
-        if volume[v] >= sliver:
-            continue
-        best, widest, fullest = DROP, 0.0, 0.0
-        for f in range(6):
-            other, at = step(blocks[v], cells[v], f, beside)
-            state = OUTSIDE if other < 0 else status[other, at]
-            inside = 1.0 if state == FULL else (volume[number[other, at]] if state == CUT else 0.0)
-            if inside < sliver or inside <= 0:
-                continue
-            if face[v, f] > widest or (face[v, f] == widest and inside > fullest):
-                best, widest, fullest = f, face[v, f], inside
-        if best != DROP and (volume[v] > 0 or widest > 0):
-            fate[v] = best
-        elif best != DROP or volume[v] <= NOTHING:
-            fate[v] = DROP
+        fate[v] = KEEP if volume[v] >= sliver else UNDECIDED
+    for _ in range(4):
+        for v in range(len(blocks)):
+            if fate[v] == UNDECIDED:
+                best, widest = _widest_way(beside, status, number, blocks[v], cells[v], face[v], volume, fate)
+                if best == UNDECIDED or (volume[v] <= 0 and widest <= 0):
+                    continue
+                if _way_round(beside, status, number, blocks[v], cells[v], best, face, volume, sliver, v):
+                    fate[v] = JUST_NOW + best
+                elif volume[v] > NOTHING:
+                    fate[v] = JUST_NOW + KEEP
+        for v in range(len(blocks)):
+            if fate[v] >= JUST_NOW + KEEP:
+                fate[v] -= JUST_NOW
+    for v in range(len(blocks)):
+        if fate[v] == UNDECIDED:
+            fate[v] = DROP if volume[v] <= NOTHING else KEEP
 
 
 @njit(cache=True)
 def _taker(beside, status, number, fate, mask, begin, block, cell):  # type: ignore[no-untyped-def]
-    """Number of the active voxel that holds what was in a voxel, or -1, and the face through which it was given (-1: kept)."""
-    if block < 0 or status[block, cell] == OUTSIDE:
-        return -1, -1
-    if status[block, cell] == FULL or fate[number[block, cell]] == KEEP:
-        return voxel_number(mask, begin, block, cell), -1
-    f = fate[number[block, cell]]
-    if f == DROP:
-        return -1, -1
-    other, at = step(block, cell, f, beside)
-    return voxel_number(mask, begin, other, at), f
+    """Number of the active voxel that holds what was in a voxel (-1: none), and whether it is another voxel than this."""
+    given = False
+    while block >= 0 and status[block, cell] != OUTSIDE:
+        f = KEEP if status[block, cell] == FULL else fate[number[block, cell]]
+        if f == KEEP:
+            return voxel_number(mask, begin, block, cell), given
+        if f == DROP:
+            break
+        block, cell = step(block, cell, f, beside)
+        given = True
+    return -1, given
 
 
 @njit(cache=True)
@@ -64,16 +112,16 @@ def _close(face, vector, dx, n):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def merge(beside, status, number, blocks, cells, fate, mask, begin, cut_face, cut_volume, cut_area, cut_end, end_of,  # type: ignore[no-untyped-def]
-          dx, unit, volume, face, vector, area, end_area, end_number):  # fmt: skip
+          dx, unit, neighbor, volume, face, vector, area, end_area, end_number):  # fmt: skip
     """Carry out the fates on the arrays of active voxels; returns the volume dropped, in voxels."""
     lost = 0.0
     for v in range(len(blocks)):
         if fate[v] == KEEP:
             continue
-        if fate[v] == DROP:
+        taker, _ = _taker(beside, status, number, fate, mask, begin, blocks[v], cells[v])
+        if taker < 0:
             lost += cut_volume[v]
-        taker, given = _taker(beside, status, number, fate, mask, begin, blocks[v], cells[v])
-        if taker >= 0:
+        else:
             volume[taker] += unit * cut_volume[v]
             area[taker] += cut_area[v]
             end_area[taker] += cut_end[v]
@@ -81,14 +129,15 @@ def merge(beside, status, number, blocks, cells, fate, mask, begin, cut_face, cu
                 end_number[taker] = end_of[v]
         for f in range(6):
             other, at = step(blocks[v], cells[v], f, beside)
-            held, through = _taker(beside, status, number, fate, mask, begin, other, at)
+            held, given = _taker(beside, status, number, fate, mask, begin, other, at)
             if held < 0:
                 continue
-            if through < 0:
+            if not given:
                 # a kept voxel now ends here; the taker itself is one of these
                 face[held, f ^ 1] = 0.0
                 _close(face, vector, dx, held)
-            elif through == given and taker >= 0:
+            elif taker >= 0 and neighbor[taker, f] == held:
+                # seen from the other sliver too, which adds it to the other side
                 face[taker, f] += cut_face[v, f]
         if taker >= 0:
             _close(face, vector, dx, taker)

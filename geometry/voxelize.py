@@ -29,7 +29,7 @@ from geometry.voxel_kernels import (
     measure,
     number_rows,
 )
-from geometry.voxel_merge import KEEP, decide, merge
+from geometry.voxel_merge import KEEP, NOTHING, decide, merge
 
 __all__ = ["VoxelGrid", "VoxelWarning", "voxel_mesh", "voxelize", "voxelize_sections"]
 
@@ -207,7 +207,7 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     face, vector, area, end_area = np.empty((n, 6)), np.empty((n, 3)), np.empty(n), np.empty(n)
     gather_faces(beside, status, number, blocks, cells, edge, low_face, sums, face, vector, area, end_area)
     fate = np.empty(n, dtype=np.int8)
-    decide(beside, status, number, blocks, cells, face, fraction, sliver, fate)
+    decide(beside, status, number, blocks, cells, face, fraction, max(sliver, NOTHING), fate)
     mask = np.empty((len(corner), 64), dtype=np.uint8)
     count_rows(status, number, fate == KEEP, mask)
     begin = np.empty(mask.shape, dtype=np.int64)
@@ -221,7 +221,7 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     )  # fmt: skip
     merge(
         beside, status, number, blocks, cells, fate, mask, begin, face, fraction, area, end_area, end,
-        edge, unit, volume, aperture, surface, membrane, open_area, open_number,
+        edge, unit, neighbor, volume, aperture, surface, membrane, open_area, open_number,
     )  # fmt: skip
     at_end = np.flatnonzero(open_area > 0)
     return VoxelGrid(
