@@ -134,6 +134,11 @@ def test_positions_agree_with_locations() -> None:
         assert s.index(s.location(i)) == i
 
 
+def test_positions_follow_every_bend() -> None:
+    s = segment(wiggly(), 200)
+    np.testing.assert_allclose(s.position, [s.location(i).position for i in range(s.n)], atol=1e-9)
+
+
 def test_order_and_offsets() -> None:
     m = examples.pyramidal_cell(seed=2)
     s = segment(m, max_length(20))

@@ -208,5 +208,6 @@ def test_what_shapes_mean_in_a_voxel() -> None:
     assert inside.voxel_fractions == (1, 1, 1)
     assert FractionalVolume(0.2, 0.5).voxel_fractions == (0.2, 0.5, 0.2)
     assert DistributedBoundary(3, 2).voxel_fractions == (3, 0, 2)
-    for shape in (Shell(0, 0.5), membrane, ScalableBorder(), FixedPerimeter(1), FixedCrossSection(1)):
+    assert membrane.voxel_fractions == (0, 1, 0)
+    for shape in (Shell(0, 0.5), ScalableBorder(), FixedPerimeter(1), FixedCrossSection(1)):
         assert shape.voxel_fractions is None
