@@ -18,7 +18,10 @@ from rxd.symbolic.system import System
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """One recorded quantity: label, unit, segments it is recorded at, and how to read it from a state."""
+    """One recorded quantity: label, unit, the segment (-1 outside cells) and place (um) of each node, and how to read it.
+
+    ``weights`` averages the nodes of one place: voxels of a segment by volume.
+    """
 
     label: str
     unit: str
@@ -26,9 +29,13 @@ class Trace:
     position: np.ndarray
     expression: Any = None
     scalar: bool = False
+    place: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     def read(self, y: np.ndarray, t: float) -> np.ndarray:
-        return y[self.position] if self.expression is None else self.expression(y, t)
+        """Values in a state, shape (n_nodes,)."""
+        values = y[self.position] if self.expression is None else self.expression(y, t)
+        return values if self.weights is None else np.array([self.weights @ values])
 
 
 @dataclass(slots=True)
@@ -90,11 +97,17 @@ def _trace(label: str, location: Any, system: System, discretization: Discretiza
     wanted = None if location is None else segments.index(location)
     if label in layout.blocks:
         block = layout[label]
-        order = np.argsort(block.segment, kind="stable") if len(block.order) == len(block) else np.arange(len(block))
-        where, position = block.segment[order], block.start + order
-        keep = slice(None) if wanted is None else np.flatnonzero(where == wanted)
+        position = block.order
+        where, place = block.segment[position - block.start], discretization.place_of(block)
+        if wanted is None:
+            return Trace(label, block.unit, where, position, place=place)
+        keep = np.flatnonzero(where == wanted)
         _check_place(label, location, where[keep])
-        return Trace(label, block.unit, where[keep], position[keep], scalar=wanted is not None)
+        weights = None
+        if keep.size > 1 and block.n_tree < len(block):
+            weights = discretization.capacity[position[keep]] / discretization.capacity[position[keep]].sum()
+        shown = keep if weights is None else keep[:1]
+        return Trace(label, block.unit, where[shown], position[keep], scalar=True, place=place[shown], weights=weights)
     return _current_trace(label, location, wanted, system, discretization)
 
 

@@ -63,7 +63,7 @@ class Results:
             name = _file_name(trace, self.segments)
             arrays[name] = self._array(index).rename({"node": f"node_{name}"} if not trace.scalar else {})
             if not trace.scalar:
-                arrays[name] = arrays[name].rename({c: f"{c}_{name}" for c in ("section", "x", "path_distance")})
+                arrays[name] = arrays[name].rename({c: f"{c}_{name}" for c in arrays[name].coords if c not in ("time", "node")})
         dataset = xr.Dataset({name: array.drop_vars("place", errors="ignore") for name, array in arrays.items()})
         for place, times in self.spikes.items():
             dataset[f"spikes {place}"] = ((f"spike {place}",), times, {"units": "ms"})
@@ -105,13 +105,16 @@ class Results:
         if trace.scalar:
             place = repr(self.segments.location(int(trace.segment[0])))
             return xr.DataArray(values[:, 0], {"time": time, "place": place}, ("time",), trace.label, attributes)
-        names = np.array(self.segments.morphology.names)
+        names = np.array([*self.segments.morphology.names, "outside"])
         coordinates = {
             "time": time,
-            "section": ("node", names[self.segments.section[trace.segment]]),
+            "section": ("node", names[np.where(trace.segment < 0, -1, self.segments.section[trace.segment])]),
             "x": ("node", self.segments.x[trace.segment]),
             "path_distance": ("node", self.segments.path_distance[trace.segment], {"units": "um"}),
         }
+        if trace.place is not None:
+            for axis, name in enumerate(("x_um", "y_um", "z_um")):
+                coordinates[name] = ("node", trace.place[:, axis], {"units": "um"})
         return xr.DataArray(values, coordinates, ("time", "node"), trace.label, attributes)
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from rxd.discretize.fields import Sources, field_values, pack
 from rxd.discretize.graph import graph_transport
 from rxd.discretize.nodes import evaluate, make_nodes
 from rxd.discretize.records import Block, Discretization, GraphTransport, Group, StateLayout, Transport
-from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, build_regions, build_voxels, group_nodes
+from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, build_regions, build_voxels, group_nodes, node_positions
 from rxd.errors import DiscretizationError
 
 VOLTAGE = "v"
@@ -87,7 +87,7 @@ def _layout(
     start = 0
     for unknown in system.unknowns:
         here, order, n_tree = _storage(unknown, segments, regions, rank, points)
-        blocks[unknown.label] = Block(unknown.label, unknown.unit, start, start + len(here), _frozen(here), _frozen(start + order), n_tree)
+        blocks[unknown.label] = Block(unknown.label, unknown.unit, start, start + len(here), _frozen(here), _frozen(start + order), n_tree, unknown.region)
         start += len(here)
     return StateLayout(MappingProxyType(blocks), start)
 
@@ -225,20 +225,10 @@ def _initial(
             y[block.order] = v_init
         elif unknown.initial is not None and not unknown.points:
             segment = block.segment[block.order - block.start]
-            position = _node_positions(block, segment, regions[unknown.region], segments, voxels)
+            position = node_positions(segment, block.n_tree, regions[unknown.region], segments, voxels)
             nodes = make_nodes(segments, segment, unknown.region, position)
             y[block.order] = evaluate(unknown.initial, nodes, f"Initial value of {unknown.label}")
     return y
-
-
-def _node_positions(block: Block, segment: np.ndarray, region: RegionNodes, segments: Segments, voxels: Any) -> np.ndarray:
-    """Where the nodes of an unknown are, in segment order, shape (n, 3)."""
-    if region.box_mesh is not None:
-        return region.box_mesh.position
-    position = segments.position[segment].copy()
-    if len(region.voxel):
-        position[block.n_tree :] = voxels.position[region.voxel]
-    return position
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

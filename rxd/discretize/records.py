@@ -10,6 +10,8 @@ import numpy as np
 from cable.hines import HinesPlan
 from geometry import Segments
 
+from rxd.discretize.space import node_positions
+
 LANES = 16
 """Width of a kernel's inner loop: two AVX-512 or four AVX2 vectors of doubles."""
 
@@ -37,6 +39,7 @@ class Block:
     order: np.ndarray
     n_tree: int = 0
     """Nodes that are segments; the nodes after them are voxels."""
+    region: str | None = None
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -182,6 +185,11 @@ class Discretization:
     @property
     def cable(self) -> Transport:
         return self.transports[0]
+
+    def place_of(self, block: Block) -> np.ndarray:
+        """Where the nodes of an unknown are, in segment order, shape (n, 3), um: middles of segments or of voxels."""
+        region = self.regions.get(block.region) if block.region else None
+        return node_positions(block.segment[block.order - block.start], block.n_tree, region, self.segments, self.voxels)
 
     def place(self, segment: int) -> str:
         """A segment in words: ``dend[3](0.5)``."""

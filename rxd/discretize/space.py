@@ -172,6 +172,17 @@ def box_rows(region: RegionNodes, nodes: GroupNodes, segments: Segments) -> np.n
     return rows
 
 
+def node_positions(segment: np.ndarray, n_tree: int, region: RegionNodes | None, segments: Segments, voxels: VoxelGrid | None) -> np.ndarray:
+    """Where the nodes of an unknown are, in segment order and voxels after segments, shape (n, 3), um."""
+    if region is not None and region.box_mesh is not None:
+        return region.box_mesh.position
+    position = segments.position[segment].copy()
+    if region is not None and len(region.voxel):
+        assert voxels is not None
+        position[n_tree:] = voxels.position[region.voxel]
+    return position
+
+
 def section_share(voxels: VoxelGrid, voxel: np.ndarray) -> np.ndarray:
     """Fraction of its segment's voxel membrane that each voxel holds, shape (n,)."""
     total = np.bincount(voxels.owner, weights=voxels.membrane_area)
