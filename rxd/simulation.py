@@ -184,7 +184,7 @@ class Simulation:
     def _after_jump(self) -> None:
         synchronise = getattr(self.stepper, "synchronise_junctions", None)
         if synchronise is not None and self._state is not None:
-            synchronise(self._state.y)
+            synchronise(self._state)
 
     def _loop(
         self, state: State, until: float, every: float, recorder: Recorder, statistics: Statistics, spikes: list[Any], progress: bool

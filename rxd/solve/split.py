@@ -45,15 +45,17 @@ class SplitStepper:
         self._groups = tuple(self._group_arguments())
         self._work = self._work_arrays()
         self._moving = np.array(sorted(self._moved_positions()), dtype=np.int64)
-        self._counts = np.zeros(2, dtype=np.int64)
+        self._counts = np.zeros(1, dtype=np.int64)
         self._cable, self._species, self._trees = self._operators()
         self._graphs = tuple(self._graph_arguments(graph) for graph in problem.discretization.graphs)
         self._still = self._still_positions()
+        self._junctions = self._junction_views()
         self._prepared = 0.0
 
     def start(self, state: State) -> None:
-        """Fresh drift; the detectors' memory is the driver's."""
+        """Fresh drift and branch points in balance; the detectors' memory is the driver's."""
         state.memory["drift"] = np.zeros(self.problem.size)
+        state.memory["junctions"] = self._balanced_junctions(state.y)
 
     def advance(self, state: State, until: float, statistics: Statistics) -> StepResult:
         """Full steps of dt, then one shorter step that ends at ``until`` exactly."""
@@ -80,12 +82,12 @@ class SplitStepper:
         self._prepare(dt)
         backup, drift = state.y.copy(), state.memory["drift"].copy()
         fraction = np.empty(len(state.before))
+        self._place_junctions(state)
         done = self._run(state, steps, dt, clamps, fraction)
         failed = check_finite(self.problem, state.y)
         if failed is not None:
             self._raise_at_first_failure(state, backup, drift, steps, dt, clamps)
-        if self._counts[1]:
-            raise ConvergenceError(Reason.SINGULAR.value, t=state.t, dt=dt)
+        state.memory["junctions"] = np.concatenate(self._junctions)
         statistics.steps += done
         statistics.solves += 2 * done * (1 + len(self._species) + len(self._graphs))
         statistics.iterations += int(self._counts[0])
@@ -108,7 +110,7 @@ class SplitStepper:
         """Repeat the failed stretch step by step to say exactly when and where it failed."""
         state.y[:] = backup
         state.memory["drift"][:] = drift
-        self.synchronise_junctions(state.y)  # branch points are not finite any more either
+        self._place_junctions(state)
         fraction = np.empty(len(state.before))
         for _ in range(steps):
             self._run(state, 1, dt, clamps, fraction)
@@ -174,10 +176,12 @@ class SplitStepper:
     def _graph_arguments(self, graph: GraphTransport) -> tuple[Any, ...]:
         """Arguments of the graph kernel of one species, with its work arrays."""
         moved = bool(np.any((self._moving >= graph.start) & (self._moving < graph.start + graph.n)))
-        row = np.repeat(np.arange(len(graph.capacity)), np.diff(graph.indptr))
-        diagonal = np.bincount(row, weights=graph.conductance, minlength=len(graph.capacity))
-        spare = [np.zeros(len(graph.capacity)) for _ in range(7)]
-        return (graph.start, graph.n, moved, graph.capacity, graph.indptr, graph.indices, graph.conductance, diagonal, *spare, self._counts)
+        spare = [np.zeros(graph.n) for _ in range(4)]
+        row = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
+        leaving = np.bincount(row, weights=graph.conductance, minlength=graph.n)
+        stiffness = 2.0 * float(np.max(leaving / graph.capacity, initial=0.0))  # Gershgorin
+        matrix = (graph.indptr, graph.indices, graph.conductance)
+        return (graph.start, graph.n, moved, stiffness, 1.0 / graph.capacity, *matrix, *spare, self._counts)
 
     def _moved_positions(self) -> set[int]:
         """Positions of y that currents change, v excluded."""
@@ -210,15 +214,29 @@ class SplitStepper:
             at += len(transport.parent)
         return arguments, np.array(table, dtype=np.int64).reshape(len(table), 5), _laid_end_to_end(species, self.problem.initial)
 
-    def synchronise_junctions(self, y: np.ndarray) -> None:
-        """Branch points' values from the segments around them: after y was set from outside."""
+    def _junction_views(self) -> list[np.ndarray]:
+        """Where the kernels keep the branch points of the cable and of every species in trees."""
         cable, *species = self.problem.discretization.transports
-        self._cable[6][cable.n :] = junction_values(cable, y[cable.start : cable.start + cable.n])
+        places = [(row[3] + transport.n, row[3] + row[2]) for transport, row in zip(species, self._species, strict=True)]
+        return [self._cable[6][cable.n :], *(self._trees[7][begin:end] for begin, end in places)]
+
+    def _balanced_junctions(self, y: np.ndarray) -> np.ndarray:
+        """Values of all branch points at which nothing accumulates."""
+        transports = self.problem.discretization.transports
+        return np.concatenate([junction_values(t, y[t.start : t.start + t.n]) for t in transports])
+
+    def _place_junctions(self, state: State) -> None:
+        """Branch points of a state into the kernels' arrays, so that a restored state goes on bitwise as it did before."""
         at = 0
-        for transport in species:
-            values = junction_values(transport, y[transport.start : transport.start + transport.n])
-            self._trees[7][at + transport.n : at + len(transport.parent)] = values
-            at += len(transport.parent)
+        for view in self._junctions:
+            view[:] = state.memory["junctions"][at : at + len(view)]
+            at += len(view)
+
+    def synchronise_junctions(self, state: State) -> None:
+        """Branch points in balance with y, if somebody set y from outside; else as they are."""
+        balanced = self._balanced_junctions(state.y)
+        if not np.allclose(balanced, state.memory["junctions"], rtol=1e-9, atol=1e-12):
+            state.memory["junctions"] = balanced
 
 
 def junction_values(transport: Transport, values: np.ndarray) -> np.ndarray:
