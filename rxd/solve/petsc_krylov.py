@@ -106,6 +106,7 @@ class Krylov:
         """
         self._mat.stateIncrease()
         self._ksp.setUp()
+        self._ksp.setUpOnBlocks()
         failed = self._ksp.getPC().getFailedReason()
         if failed:
             raise self._error(SETUP_FAILED, failed)
