@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from geometry import Segments
 from geometry.voxelize import VoxelGrid
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csc_array, diags_array
+from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from rxd.discretize.records import Block, GraphTransport
@@ -46,15 +47,30 @@ def _assemble(label: str, start: int, capacity: np.ndarray, junctions: int, edge
     both = (np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]]))
     rows = coo_array((np.concatenate([conductance, conductance]), both), shape=(total, total)).tocsr()
     rows.sum_duplicates()
+    if junctions:
+        rows = _without_junctions(rows, n)
     return GraphTransport(
         label=label,
         start=start,
         n=n,
-        capacity=np.concatenate([capacity, np.zeros(junctions)]),
+        capacity=np.ascontiguousarray(capacity, dtype=float),
         indptr=rows.indptr.astype(np.int64),
-        indices=rows.indices.astype(np.int64),
-        conductance=rows.data,
+        indices=rows.indices.astype(np.int32),
+        conductance=np.ascontiguousarray(rows.data, dtype=float),
     )
+
+
+def _without_junctions(rows: Any, n: int) -> Any:
+    """Star-mesh transform of all nodes from n on, where nothing accumulates: conductances among the others only."""
+    leaving = np.asarray(rows.sum(axis=1)).ravel()
+    inner = (diags_array(leaving[n:]) - rows[n:, n:]).tocsc()
+    arms = rows[n:, :n].tocsc()
+    meshed = (rows[:n, :n] + arms.T @ csc_array(spsolve(inner, arms))).tocsr()
+    meshed = (0.5 * (meshed + meshed.T)).tolil()
+    meshed.setdiag(0.0)
+    meshed = meshed.tocsr()
+    meshed.eliminate_zeros()
+    return meshed
 
 
 def _voxel_edges(region: RegionNodes, offset: int, voxels: VoxelGrid) -> tuple[np.ndarray, np.ndarray]:

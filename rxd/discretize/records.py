@@ -130,10 +130,9 @@ class GraphTransport:
     ----------
     label, start, n
         As in `Transport`.
-    capacity : ndarray, shape (N,), um3
-        0 at junctions, which come after the n nodes.
+    capacity : ndarray, shape (n,), um3
     indptr, indices, conductance : ndarray
-        Neighbours of every node in compressed rows and the conductance to each, um3/ms; symmetric.
+        Neighbours of every node in compressed rows and the conductance to each, um3/ms; symmetric. Branch points are eliminated.
     """
 
     label: str
