@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rxd.discretize.records import Discretization
 from rxd.solve.equations import Equations
 from rxd.solve.petsc_shell import Forest
 
@@ -79,21 +80,27 @@ def structure_of(equations: Equations) -> Structure:
     """Structure of a compiled model."""
     discretization, assembly = equations.discretization, equations.assembly
     transports = {transport.label: transport for transport in discretization.transports}
-    cable = discretization.cable
-    order = np.empty(cable.plan.n)
-    order[cable.plan.node] = -np.arange(cable.plan.n)
-    rank = np.empty(discretization.segments.n)
-    rank[discretization.layout[cable.label].segment] = order[: cable.n]
-    taken: set[str] = set()
+    in_voxels = {graph.label for graph in discretization.graphs}
+    rank, taken = _ranks(discretization), set[str]()
     blocks = []
     for label, layout in discretization.layout.blocks.items():
         rows = np.arange(layout.start, layout.stop)
         transport = transports.get(label)
         forest = None if transport is None else _forest(transport, rows, assembly)
-        kind: Kind = "local" if forest is None else "tree"
+        kind: Kind = "tree" if forest else "grid" if label in in_voxels else "local"
         largest = float(np.max(np.abs(discretization.initial[layout.start : layout.stop]), initial=0.0))
         blocks.append(Block(option_name(label, taken), kind, rows, rank[layout.segment], largest or 1.0, forest))
     return Structure(assembly.indptr, assembly.indices, assembly.diagonal, assembly.exchange, tuple(blocks))
+
+
+def _ranks(discretization: Discretization) -> np.ndarray:
+    """When each segment is eliminated, shape (n_segments + 1,); extracellular voxels, whose segment is -1, come last."""
+    cable = discretization.cable
+    order = np.empty(cable.plan.n)
+    order[cable.plan.node] = -np.arange(cable.plan.n)
+    rank = np.ones(discretization.segments.n + 1)
+    rank[discretization.layout[cable.label].segment] = order[: cable.n]
+    return rank
 
 
 def _forest(transport: Any, rows: np.ndarray, assembly: Any) -> Forest:

@@ -38,10 +38,11 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setup:
-    """Defaults that options override: Krylov method, preconditioner, fields."""
+    """Defaults that options override: Krylov method, preconditioner, ordering of its factors, fields."""
 
     ksp_type: str
     pc_type: str
+    ordering: str = "natural"
     splits: tuple[Split, ...] = ()
 
 
@@ -153,8 +154,8 @@ class Krylov:
         if len(setup.splits) > 1:
             self._declare_splits(pc, setup.splits)
         elif setup.pc_type in {"lu", "ilu"}:
-            # Factors in the order of the rows, which is the elimination's; no pivot counts as zero unless it is.
-            pc.setFactorOrdering("natural")
+            # On trees the order of the rows is that of the elimination; no pivot counts as zero unless it is.
+            pc.setFactorOrdering(setup.ordering)
             pc.setFactorPivot(zeropivot=1e-300)
         ksp.setFromOptions()
         if len(setup.splits) == 1:

@@ -88,8 +88,11 @@ class PetscSolver:
 def make_form(petsc: Any, structure: Structure, petsc_options: Given) -> Form:
     """Choose the form by ``pc_type``: a field split works without local unknowns, everything else on the whole matrix."""
     options = parse_options(petsc_options)
-    default = "fieldsplit" if structure.of_kind("grid") else "lu"
+    grids = bool(structure.of_kind("grid"))
+    default = "fieldsplit" if grids else "lu"
     chosen = petsc.Options(PREFIX).getString("pc_type", options.get("pc_type") or default)
     if chosen == "fieldsplit":
         return ReducedForm(petsc, structure, Setup("gmres", chosen), options)
-    return WholeForm(petsc, structure, Setup("preonly" if chosen == "lu" else "gmres", chosen), options)
+    # A box of voxels in the order of its rows fills in; nested dissection keeps that down (ILU without levels has no fill).
+    ordering = "nd" if grids and chosen == "lu" else "natural"
+    return WholeForm(petsc, structure, Setup("preonly" if chosen == "lu" else "gmres", chosen, ordering), options)

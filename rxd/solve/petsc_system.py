@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import numba
@@ -169,7 +170,7 @@ class ReducedForm:
             shell = None if block.forest is None else HinesShell(block.forest, self._schur, diagonal[start:stop])
             splits.append(Split(block.name, start, stop, GRID_PC, shell))
             start = stop
-        return Setup(setup.ksp_type, setup.pc_type, tuple(splits))
+        return replace(setup, splits=tuple(splits))
 
 
 @_kernel
