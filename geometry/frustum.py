@@ -3,11 +3,13 @@
 In: arrays of frusta and balls, or the segments of some sections. Out: `Solid`, and the packed table of primitives that the
 compiled kernels of `geometry.voxelize` read.
 
-Rule for joints. A frustum is a true cone cut flat at both ends. Where two frusta meet at an angle the union of flat ends leaves
-a wedge open on the outer side of the bend. It is closed by a *lune*: the part of the ball of the joint's radius that lies behind
-both end planes. For a straight chain the lune is empty, so straight cylinders and cones keep their exact volume whatever their
-taper, and free ends stay flat. A section that starts at the end of its parent gets the lune between the two; one that starts
-elsewhere on its parent gets the half ball behind its first point.
+Rule for joints. A frustum is a true cone cut flat at both ends. Where two frusta meet at an angle the union of flat ends
+leaves a wedge open on the outer side of the bend. It is closed by a *lune*: the part of the ball of the joint's radius that
+lies behind both end planes. For a straight chain the lune is empty, so straight cylinders and cones keep their exact volume
+whatever their taper, and free ends stay flat. A section that starts at the end of its parent gets the lune between the two;
+one that starts elsewhere on its parent gets the half ball behind its first point. Reconstructed dendrites often start at some
+distance from the outline of the soma they belong to: a section whose start lies outside its parent by more than half its
+radius gets a cylinder from there to the place on the parent's axis where it is attached.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy as np
 from numba import njit, prange
 
 from geometry.errors import GeometryError
+from geometry.section import Location, Section
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
 
@@ -27,10 +30,10 @@ __all__ = ["Solid", "frustum_area", "frustum_volume", "pack", "signed_distance",
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+Array = np.ndarray[Any, Any]  # what a compiled kernel takes: its caller says which
 
 # Kinds of primitives and the columns of the packed table. A frustum: base point, unit axis, length, start radius, slope dR/ds,
-# cosine of the half angle. A ball or lune: centre, inward normals of up to two half spaces (zero: none), radius in column RADIUS.
+# cosine of the half angle. A ball or lune: centre, inward normals of up to two half spaces (zero: none), radius as above.
 FRUSTUM, BALL, LUNE = 0, 1, 2
 AXIS, LENGTH, RADIUS, SLOPE, COSINE, SLACK, SECOND, COLUMNS = 3, 6, 7, 8, 9, 10, 11, 14
 STRAIGHT = 1e-7  # sine of a bend that opens no gap worth closing: the kernels bridge gaps of 1e-6 voxel edges
@@ -57,6 +60,8 @@ class Solid:
     open_end : ndarray of int, shape (m, 2)
         Number of the open end at each end of a frustum, or -1. An open end is the flat face to a part of the cell that is not
         in this solid; it is no membrane.
+    notes : tuple of str
+        What was added that is not in the morphology.
     """
 
     frusta: FloatArray = field(default_factory=lambda: np.zeros((0, 8)))
@@ -66,6 +71,7 @@ class Solid:
     lunes: FloatArray = field(default_factory=lambda: np.zeros((0, 10)))
     lune_owner: IntArray | None = None
     open_end: IntArray | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, columns in (("frusta", 8), ("balls", 4), ("lunes", 10)):
@@ -77,18 +83,18 @@ class Solid:
             self._put(name, values)
         for name, of in (("owner", self.frusta), ("ball_owner", self.balls), ("lune_owner", self.lunes)):
             given = getattr(self, name)
-            values = np.arange(len(of)) if given is None else np.array(given, dtype=np.int64)
-            if values.shape != (len(of),):
-                raise GeometryError(f"{name} has one segment for each of {len(of)} solids; got an array of shape {values.shape}.")
-            self._put(name, values)
+            segment: Array = np.arange(len(of)) if given is None else np.array(given, dtype=np.int64)
+            if segment.shape != (len(of),):
+                raise GeometryError(f"{name} has one segment for each of {len(of)} solids; got the shape {segment.shape}.")
+            self._put(name, segment)
         ends = np.full((len(self.frusta), 2), -1) if self.open_end is None else np.array(self.open_end, dtype=np.int64)
         if ends.shape != (len(self.frusta), 2):
             raise GeometryError(f"open_end has two numbers for each of {len(self.frusta)} frusta; got the shape {ends.shape}.")
         self._put("open_end", ends)
         if np.any(self.frusta[:, [3, 7]] < 0) or np.any(self.balls[:, 3] < 0):
-            raise GeometryError("A radius is negative. Give two points and two radii for each frustum, a point and a radius for a ball.")
+            raise GeometryError("A radius is negative. A frustum is two points and two radii, a ball a point and a radius.")
 
-    def _put(self, name: str, values: np.ndarray[Any, Any]) -> None:
+    def _put(self, name: str, values: Array) -> None:
         values.setflags(write=False)
         object.__setattr__(self, name, values)
 
@@ -147,10 +153,12 @@ def solid_of(segments: Segments, sections: SectionsLike | None = None) -> Solid:
     last = np.searchsorted(section, chosen, side="right") - 1
     lunes, lune_owner = _joints(section, frusta, owner)
     more, more_owner = _branch_joints(segments, chosen, frusta, owner, first, last)
+    bridges, bridge_owner, notes = _bridges(segments, chosen, frusta, owner, first, last)
+    ends = _open_ends(segments, chosen, len(frusta), first, last)
     return Solid(
-        frusta, owner,
+        np.concatenate([frusta, bridges]), np.concatenate([owner, bridge_owner]),
         lunes=np.concatenate([lunes, more]), lune_owner=np.concatenate([lune_owner, more_owner]),
-        open_end=_open_ends(segments, chosen, len(frusta), first, last),
+        open_end=np.concatenate([ends, np.full((len(bridges), 2), -1)]), notes=notes,
     )  # fmt: skip
 
 
@@ -217,6 +225,34 @@ def _branch_joints(
     return np.concatenate([centre, radius[:, None], -axis[start], second], axis=1), owner[start]
 
 
+def _bridges(
+    segments: Segments, chosen: IntArray, frusta: FloatArray, owner: IntArray, first: IntArray, last: IntArray
+) -> tuple[FloatArray, IntArray, tuple[str, ...]]:
+    """Cylinders from the starts of sections that do not touch their parents to the parents' axes."""
+    m = segments.morphology
+    bridges, owners, gaps = [], [], []
+    for place in np.flatnonzero(m.parent[chosen] >= 0):
+        i = int(chosen[place])
+        parent = int(np.searchsorted(chosen, m.parent[i]))
+        if parent == len(chosen) or chosen[parent] != m.parent[i]:
+            continue
+        start = frusta[first[place], :4]
+        own = Solid(frusta[first[parent] : last[parent] + 1])
+        if np.array_equal(frusta[last[parent], 4:7], start[:3]) or np.array_equal(frusta[first[parent], :3], start[:3]):
+            continue
+        gap = float(signed_distance(own, start[None, :3])[0])
+        if gap > 0.5 * start[3]:
+            target = Location(Section(m, int(m.parent[i])), float(m.parent_x[i])).position
+            bridges.append([*target, start[3], *start])
+            owners.append(owner[first[place]])
+            gaps.append((gap, m.names[i]))
+    if not bridges:
+        return np.zeros((0, 8)), np.zeros(0, dtype=np.int64), ()
+    names = ", ".join(name for _, name in gaps[:5]) + (f" and {len(gaps) - 5} more" if len(gaps) > 5 else "")
+    note = f"{len(gaps)} sections start up to {max(gaps)[0]:.3g} um outside their parents; cylinders join them: {names}."
+    return np.array(bridges), np.array(owners), (note,)
+
+
 def _open_ends(segments: Segments, chosen: IntArray, n: int, first: IntArray, last: IntArray) -> IntArray:
     """Numbers of the ends that lead to sections outside: `2 section` at a start, `2 section + 1` at an end."""
     m = segments.morphology
@@ -276,7 +312,7 @@ def frustum_distance(s: float, rho: float, length: float, radius: float, slope: 
     ds, dr = s - t, rho - radius - slope * t
     lateral = sqrt(ds * ds + dr * dr)
     if 0 <= s <= length and rho <= radius + slope * s:
-        return -min(lateral, min(s, length - s))
+        return -min(lateral, s, length - s)
     if s < 0 and rho < radius:
         return min(lateral, -s)
     if s > length and rho < radius + slope * length:
@@ -285,7 +321,7 @@ def frustum_distance(s: float, rho: float, length: float, radius: float, slope: 
 
 
 @njit(cache=True, error_model="numpy")
-def distance_to(table, kind, p, x, y, z):  # type: ignore[no-untyped-def]
+def distance_to(table: Array, kind: Array, p: int, x: float, y: float, z: float) -> float:
     """Signed distance of primitive `p`; for a lune exact inside and a lower bound outside."""
     row = table[p]
     x, y, z = x - row[0], y - row[1], z - row[2]
@@ -302,7 +338,7 @@ def distance_to(table, kind, p, x, y, z):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _distances(table, kind, points, out):  # type: ignore[no-untyped-def]
+def _distances(table: Array, kind: Array, points: Array, out: Array) -> None:
     for i in prange(len(points)):
         best = inf
         for p in range(len(kind)):

@@ -1,6 +1,7 @@
 """Local forms: the primitives that reach into one voxel, as quadrics and planes in coordinates of its lowest corner.
 
-In: rows of the table of `geometry.frustum.pack` and one voxel. Out: rows of `form`, which `geometry.voxel_lines` measures with.
+In: rows of the table of `geometry.frustum.pack` and one voxel. Out: rows of `form`, which `geometry.voxel_lines` measures
+with.
 
 The local form of a primitive is the set of `x` with `x.Qx + 2 g.x + c <= 0` and `n.x + w >= 0` for up to two planes. Columns:
 Q (xx, yy, zz, xy, xz, yz), g (3), c, and n (3), w of either plane; `planes` says which of the two cut the voxel.
@@ -12,17 +13,19 @@ from math import inf, sqrt
 
 from numba import njit
 
-from geometry.frustum import AXIS, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SECOND, SLACK, SLOPE
+from geometry.frustum import AXIS, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SECOND, SLACK, SLOPE, Array
 
-__all__ = ["FLAT", "FORM", "ROUGH", "SMOOTH", "curvature", "flatten", "holds", "join", "localise", "nature", "order_axes", "tangent"]
+__all__ = [
+    "FLAT", "FORM", "ROUGH", "SMOOTH", "curvature", "flatten", "holds", "join", "localise", "nature", "order_axes", "tangent",
+]  # fmt: skip
 
 FORM = 18
 SMOOTH, ROUGH, FLAT = 0, 1, 2  # FLAT + 1: the second plane
 
 
 @njit(cache=True, error_model="numpy")
-def localise(row, kind, low, dx, form, planes):  # type: ignore[no-untyped-def]
-    """Write the local form of a primitive for the voxel with lowest corner `low`; false if a plane cuts all of the voxel off."""
+def localise(row: Array, kind: int, low: Array, dx: Array, form: Array, planes: Array) -> bool:
+    """Write the local form of a primitive for the voxel with lowest corner `low`; false if a plane cuts all of it off."""
     u, v, w = low[0] - row[0], low[1] - row[1], low[2] - row[2]
     s = u * row[3] + v * row[4] + w * row[5]
     if kind == FRUSTUM:
@@ -60,7 +63,7 @@ def localise(row, kind, low, dx, form, planes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def tangent(row, kind, x, normal):  # type: ignore[no-untyped-def]
+def tangent(row: Array, kind: int, x: Array, normal: Array) -> float:
     """Distance of `x` from the plane that touches a primitive on the side where it bounds `x` most tightly, and its normal.
 
     The primitive is convex and lies behind that plane: a voxel wholly in front of it is outside.
@@ -77,7 +80,7 @@ def tangent(row, kind, x, normal):  # type: ignore[no-untyped-def]
         distance = (distance - row[SLOPE] * s) * row[COSINE]
         for d in range(3):
             normal[d] = (normal[d] - row[SLOPE] * row[AXIS + d]) * row[COSINE]
-    if kind == FRUSTUM or kind == LUNE:
+    if kind in (FRUSTUM, LUNE):
         if -s > distance:
             distance = -s
             for d in range(3):
@@ -97,7 +100,7 @@ def tangent(row, kind, x, normal):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def curvature(form, x):  # type: ignore[no-untyped-def]
+def curvature(form: Array, x: Array) -> float:
     """Sum of the squares of the principal curvatures of the quadric through `x`, from the derivative of its normal, 1/um2."""
     u = form[0] * x[0] + form[3] * x[1] + form[4] * x[2] + form[6]
     v = form[3] * x[0] + form[1] * x[1] + form[5] * x[2] + form[7]
@@ -115,7 +118,7 @@ def curvature(form, x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def flatten(form, planes, side, axes, dx):  # type: ignore[no-untyped-def]
+def flatten(form: Array, planes: Array, side: int, axes: Array, dx: Array) -> None:
     """Make the quadric of a local form the half space of one of its planes, and order the axes by its normal."""
     planes[0], planes[1] = False, False
     for j in range(6):
@@ -126,7 +129,7 @@ def flatten(form, planes, side, axes, dx):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def order_axes(normal, dx, axes):  # type: ignore[no-untyped-def]
+def order_axes(normal: Array, dx: Array, axes: Array) -> None:
     """Axes by how much of the normal lies along them, least first."""
     for d in range(3):
         axes[d] = d
@@ -137,7 +140,7 @@ def order_axes(normal, dx, axes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def join(form, planes, near, first, second, slack):  # type: ignore[no-untyped-def]
+def join(form: Array, planes: Array, near: Array, first: int, second: int, slack: float) -> bool:
     """Make one primitive of two frusta that continue each other with the same axis and slope; false if they do not."""
     for j in range(10):
         if abs(form[first, j] - form[second, j]) > 1e-9 * (abs(form[first, j]) + 1e-3):
@@ -153,7 +156,7 @@ def join(form, planes, near, first, second, slack):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, error_model="numpy")
-def holds(form, dx):  # type: ignore[no-untyped-def]
+def holds(form: Array, dx: Array) -> bool:
     """Whether the quadric of a local form contains all corners of the voxel and so, being convex, the voxel (planes apart)."""
     for corner in range(8):
         x, y, z = (corner >> 2) * dx[0], (corner >> 1 & 1) * dx[1], (corner & 1) * dx[2]
@@ -165,8 +168,8 @@ def holds(form, dx):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def nature(form, planes, dx):  # type: ignore[no-untyped-def]
-    """How a single primitive that does not fill the voxel meets it: with a smooth surface, one flat end, or otherwise (rough)."""
+def nature(form: Array, planes: Array, dx: Array) -> int:
+    """How a single primitive that does not fill the voxel cuts it: smoothly, with one flat end, or otherwise (rough)."""
     if planes[0] and planes[1]:
         return ROUGH
     if not (planes[0] or planes[1]):

@@ -12,7 +12,7 @@ from math import floor, sqrt
 import numpy as np
 from numba import njit, prange
 
-from geometry.frustum import FRUSTUM, LENGTH, LUNE, RADIUS, SLACK, SLOPE, distance_to
+from geometry.frustum import FRUSTUM, LENGTH, LUNE, RADIUS, SLACK, SLOPE, Array, distance_to
 from geometry.voxel_forms import (
     FLAT,
     FORM,
@@ -37,13 +37,13 @@ OUTSIDE, FULL, CUT = 0, 1, 2
 
 
 @njit(cache=True, error_model="numpy")
-def _reach(row, kind):  # type: ignore[no-untyped-def]
+def _reach(row: Array, kind: int) -> float:
     radius = row[RADIUS]
     return max(radius, radius + row[SLOPE] * row[LENGTH]) if kind == FRUSTUM else radius
 
 
 @njit(cache=True, error_model="numpy")
-def _range(row, kind, axis, low, high, d, origin, size):  # type: ignore[no-untyped-def]
+def _range(row: Array, kind: int, axis: int, low: float, high: float, d: int, origin: Array, size: Array) -> tuple[int, int]:
     """First and last block along `d` that the part of a primitive with coordinates low..high along `axis` can reach."""
     reach = _reach(row, kind)
     s0, s1 = 0.0, row[LENGTH]
@@ -57,11 +57,13 @@ def _range(row, kind, axis, low, high, d, origin, size):  # type: ignore[no-unty
         s0 = s1 = 0.0
     first, last = row[d] + s0 * row[3 + d], row[d] + s1 * row[3 + d]
     lowest, highest = min(first, last) - reach, max(first, last) + reach
-    return int(floor((lowest - origin[d]) / size[d])), int(floor((highest - origin[d]) / size[d]))
+    return floor((lowest - origin[d]) / size[d]), floor((highest - origin[d]) / size[d])
 
 
 @njit(cache=True, error_model="numpy")
-def bin_blocks(table, kind, origin, dx, lowest, shape, keys, prims):  # type: ignore[no-untyped-def]
+def bin_blocks(
+    table: Array, kind: Array, origin: Array, dx: Array, lowest: Array, shape: Array, keys: Array, prims: Array
+) -> int:
     """Pairs of blocks and the primitives that reach into them; returns their number, and writes only what fits.
 
     The key of block (i, j, k) is its place in C order in a box of `shape` blocks that starts at block `lowest`.
@@ -100,7 +102,10 @@ def bin_blocks(table, kind, origin, dx, lowest, shape, keys, prims):  # type: ig
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def classify(table, kind, owner, origin, dx, corner, first, prims, status, owners):  # type: ignore[no-untyped-def]
+def classify(
+    table: Array, kind: Array, owner: Array, origin: Array, dx: Array, corner: Array, first: Array, prims: Array, status:
+    Array, owners: Array,
+) -> None:  # fmt: skip
     """State of every voxel of every block: certainly outside, certainly full, or cut; and the segment it belongs to.
 
     A voxel belongs to the frustum or ball with the smallest signed distance at its middle (the one it lies deepest in); to a
@@ -128,7 +133,7 @@ def classify(table, kind, owner, origin, dx, corner, first, prims, status, owner
 
 
 @njit(cache=True)
-def list_cut(status, number):  # type: ignore[no-untyped-def]
+def list_cut(status: Array, number: Array) -> tuple[Array, Array]:
     """Number the cut voxels; returns their blocks and their cells in the block."""
     n = 0
     for block in range(len(status)):
@@ -146,7 +151,7 @@ def list_cut(status, number):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def step(block, cell, face, beside):  # type: ignore[no-untyped-def]
+def step(block: int, cell: int, face: int, beside: Array) -> tuple[int, int]:
     """Block and cell on the other side of a face (0..5: -x, +x, -y, +y, -z, +z); block -1 if there is none."""
     stride = 64 if face < 2 else (8 if face < 4 else 1)
     at = cell // stride % 8
@@ -156,7 +161,10 @@ def step(block, cell, face, beside):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def _gather(table, kind, prims, begin, end, low, dx, centre, near, form, planes, normal, trial):  # type: ignore[no-untyped-def]
+def _gather(
+    table: Array, kind: Array, prims: Array, begin: int, end: int, low: Array, dx: Array, centre: Array, near: Array, form:
+    Array, planes: Array, normal: Array, trial: Array,
+) -> int:  # fmt: skip
     """Local forms of the primitives that reach into a voxel, and the normal of the one that holds its middle deepest.
 
     Returns their number, or -1 if one of them holds all of the voxel.
@@ -187,7 +195,7 @@ def _gather(table, kind, prims, begin, end, low, dx, centre, near, form, planes,
 
 
 @njit(cache=True, error_model="numpy")
-def _neighbours(block, cell, beside, status, wanted, low_face):  # type: ignore[no-untyped-def]
+def _neighbours(block: int, cell: int, beside: Array, status: Array, wanted: Array, low_face: Array) -> None:
     """Which of the three lower faces must be measured; those towards full voxels are open, towards empty ones closed."""
     for d in range(3):
         other, at = step(block, cell, 2 * d, beside)
@@ -197,7 +205,10 @@ def _neighbours(block, cell, beside, status, wanted, low_face):  # type: ignore[
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def measure(table, kind, open_end, origin, dx, corner, first, prims, beside, status, blocks, cells, low_face, volume, sums, end):  # type: ignore[no-untyped-def]
+def measure(
+    table: Array, kind: Array, open_end: Array, origin: Array, dx: Array, corner: Array, first: Array, prims: Array, beside:
+    Array, status: Array, blocks: Array, cells: Array, low_face: Array, volume: Array, sums: Array, end: Array,
+) -> None:  # fmt: skip
     """Measure every cut voxel: fraction inside of its three lower faces and of its volume, samples of its surface.
 
     A face is measured by the voxel above it alone, and only if the voxel below is cut too, so both sides agree to the last bit.
@@ -208,9 +219,10 @@ def measure(table, kind, open_end, origin, dx, corner, first, prims, beside, sta
         most = max(most, first[block + 1] - first[block])
     for part_of_work in prange((len(blocks) + chunk - 1) // chunk):
         near, axes, pieces = np.empty((most, 2), np.int64), np.empty(3, np.int64), np.empty(7, np.int64)
-        form, planes, wanted = np.empty((most, FORM)), np.empty((most, 2), np.bool_), np.empty(3, np.bool_)
+        form, planes, wanted = np.empty((most, FORM)), np.empty((most, 2), np.bool_), np.ones(7, np.bool_)
         lines, low, high = np.empty((LINES, MOST_LINES)), np.empty((most, MOST_LINES)), np.empty((most, MOST_LINES))
-        order, start, stop, cuts = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64), np.empty((7, CUTS + 2))
+        order, start, stop = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+        cuts = np.empty((7, CUTS + 2))
         corner_at, centre, x, normal, trial = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
         for v in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(blocks))):
             block, cell = blocks[v], cells[v]
@@ -220,7 +232,8 @@ def measure(table, kind, open_end, origin, dx, corner, first, prims, beside, sta
             for d in range(3):
                 centre[d] = corner_at[d] + 0.5 * dx[d]
             begin = first[block]
-            count = _gather(table, kind, prims, begin, first[block + 1], corner_at, dx, centre, near, form, planes, normal, trial)
+            past = first[block + 1]
+            count = _gather(table, kind, prims, begin, past, corner_at, dx, centre, near, form, planes, normal, trial)
             sums[v, :], end[v] = 0.0, -1
             if count <= 0:
                 volume[v] = -count
@@ -237,8 +250,8 @@ def measure(table, kind, open_end, origin, dx, corner, first, prims, beside, sta
                 end[v] = open_end[near[0, side], side]
                 sums[v, 4] = end[v] >= 0
             volume[v] = measure_voxel(
-                form, planes, count, kind_of_cut == ROUGH, axes, wanted, x, dx, lines, low, high, order, start, stop, cuts, pieces,
-                low_face[v],
+                form, planes, count, kind_of_cut == ROUGH, axes, wanted, x, dx, lines, low, high, order, start, stop, cuts,
+                pieces, low_face[v],
             )  # fmt: skip
             if kind_of_cut == ROUGH:
                 end[v] = surface_samples(
@@ -251,7 +264,10 @@ def measure(table, kind, open_end, origin, dx, corner, first, prims, beside, sta
 
 
 @njit(cache=True, error_model="numpy")
-def gather_faces(beside, status, number, blocks, cells, dx, low_face, sums, face, vector, area, end_area):  # type: ignore[no-untyped-def]
+def gather_faces(
+    beside: Array, status: Array, number: Array, blocks: Array, cells: Array, dx: Array, low_face: Array, sums: Array, face:
+    Array, vector: Array, area: Array, end_area: Array,
+) -> None:  # fmt: skip
     """All six faces of the cut voxels, and their surface: the vector from closure, the area from vector and samples.
 
     The vector area is minus the sum of the faces, exact for the reconstruction; the samples say by how much the surface is
@@ -277,7 +293,7 @@ def gather_faces(beside, status, number, blocks, cells, dx, low_face, sums, face
 
 
 @njit(cache=True)
-def count_rows(status, number, keep, mask):  # type: ignore[no-untyped-def]
+def count_rows(status: Array, number: Array, keep: Array, mask: Array) -> None:
     """Bits of the active voxels along z in each row of each block."""
     for block in range(len(status)):
         for row in range(64):
@@ -290,7 +306,7 @@ def count_rows(status, number, keep, mask):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _bits(value):  # type: ignore[no-untyped-def]
+def _bits(value: int) -> int:
     n = 0
     while value:
         value &= value - 1
@@ -299,7 +315,7 @@ def _bits(value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def number_rows(corner, mask, begin):  # type: ignore[no-untyped-def]
+def number_rows(corner: Array, mask: Array, begin: Array) -> int:
     """Number of the first active voxel of each row, voxels counted in C order of (i, j, k); returns their number.
 
     Blocks are sorted in C order, so those that share a plane of blocks, and those that share a column, are consecutive.
@@ -325,7 +341,7 @@ def number_rows(corner, mask, begin):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def voxel_number(mask, begin, block, cell):  # type: ignore[no-untyped-def]
+def voxel_number(mask: Array, begin: Array, block: int, cell: int) -> int:
     """Number of an active voxel, or -1."""
     if block < 0:
         return -1
@@ -334,11 +350,14 @@ def voxel_number(mask, begin, block, cell):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, parallel=True)
-def fill(corner, beside, mask, begin, status, number, owners, cut_face, cut_volume, cut_vector, cut_area, cut_end, end_of,  # type: ignore[no-untyped-def]
-         unit, ijk, volume, face, neighbor, vector, area, end_area, end_number, owner):  # fmt: skip
+def fill(
+    corner: Array, beside: Array, mask: Array, begin: Array, status: Array, number: Array, owners: Array, cut_face: Array,
+    cut_volume: Array, cut_vector: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array, volume:
+    Array, face: Array, neighbor: Array, vector: Array, area: Array, end_area: Array, end_number: Array, owner: Array,
+) -> None:  # fmt: skip
     """Write the active voxels, in C order."""
     for lane in prange(len(corner)):
-        block = np.int64(lane)  # the index of a prange is unsigned, and mixed with signed ones becomes a float
+        block = int(lane)  # the index of a prange is unsigned, and mixed with signed ones becomes a float
         for cell in range(CELLS):
             n = voxel_number(mask, begin, block, cell)
             if n < 0:

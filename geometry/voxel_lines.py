@@ -1,13 +1,14 @@
 """Compiled kernels that measure one voxel with lines parallel to the axes.
 
-In: the local forms of the primitives that reach into the voxel (`geometry.voxel_forms`). Out: how much of its lower faces and of
-its volume lies inside, and samples of its surface.
+In: the local forms of the primitives that reach into the voxel (`geometry.voxel_forms`). Out: how much of its lower faces and
+of its volume lies inside, and samples of its surface.
 
-Every primitive is convex, so a line meets it in one interval, known in closed form; the union along the line is the union of the
-intervals, whatever overlaps. Nothing is interpolated: joints, branch points and abutting frusta need no care, and the only error
-is that of the quadrature across lines. An area is the integral of lengths along the in-plane axis closest to the normal, split
-where the surface crosses the two bounding edges (Gauss points between); a volume is the integral of such areas. This is the
-dimension-by-dimension quadrature of implicit regions of R. I. Saye (2015), https://doi.org/10.1137/140966290, with exact roots.
+Every primitive is convex, so a line meets it in one interval, known in closed form; the union along the line is the union of
+the intervals, whatever overlaps. Nothing is interpolated: joints, branch points and abutting frusta need no care, and the
+only error is that of the quadrature across lines. An area is the integral of lengths along the in-plane axis closest to the
+normal, split where the surface crosses the two bounding edges (Gauss points between); a volume is the integral of such areas.
+This is the dimension-by-dimension quadrature of implicit regions of R. I. Saye (2015), https://doi.org/10.1137/140966290,
+with exact roots.
 
 Lines are collected, and the roots along all of them taken in one loop without branches, which becomes vector instructions.
 """
@@ -17,6 +18,8 @@ from __future__ import annotations
 from math import sqrt
 
 from numba import njit
+
+from geometry.frustum import Array
 
 __all__ = ["CUTS", "LINES", "MOST_LINES", "measure_voxel", "surface_samples"]
 
@@ -38,11 +41,11 @@ GAUSS_4 = (
 
 
 @njit(cache=True, error_model="numpy")
-def _meet(form, planes, i, lines, n, low, high):  # type: ignore[no-untyped-def]
-    """Where each of `n` lines is inside primitive `i` and the voxel: from `low[i]` to `high[i]`, empty if these are not in order.
+def _meet(form: Array, planes: Array, i: int, lines: Array, n: int, low: Array, high: Array) -> None:
+    """Where each of `n` lines is inside primitive `i` and the voxel: from `low[i]` to `high[i]`, empty if not in order.
 
-    A line steeper than the cone (a < 0) is inside before the first root or after the second; between the end planes there is only
-    one of the two. Which one: the first if that root is ahead of where the line enters the planes, else the second.
+    A line steeper than the cone (a < 0) is inside before the first root or after the second; between the end planes there is
+    only one of the two. Which one: the first if that root is ahead of where the line enters the planes, else the second.
     """
     qx, qy, qz, qxy, qxz, qyz = form[i, 0], form[i, 1], form[i, 2], form[i, 3], form[i, 4], form[i, 5]
     gx, gy, gz, g0 = form[i, 6], form[i, 7], form[i, 8], form[i, 9]
@@ -83,7 +86,7 @@ def _meet(form, planes, i, lines, n, low, high):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def _sort(low, high, count, k, order):  # type: ignore[no-untyped-def]
+def _sort(low: Array, high: Array, count: int, k: int, order: Array) -> int:
     """Primitives whose interval on line `k` is not empty, by where it starts; returns their number."""
     n = 0
     for i in range(count):
@@ -98,7 +101,7 @@ def _sort(low, high, count, k, order):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def _merge(low, high, count, k, gap, order, first, last):  # type: ignore[no-untyped-def]
+def _merge(low: Array, high: Array, count: int, k: int, gap: float, order: Array, first: Array, last: Array) -> int:
     """Union of the intervals on line `k`: which primitives start and end each of its parts; returns their number."""
     n, parts = _sort(low, high, count, k, order), 0
     for j in range(n):
@@ -113,7 +116,7 @@ def _merge(low, high, count, k, gap, order, first, last):  # type: ignore[no-unt
 
 
 @njit(cache=True, error_model="numpy")
-def _length(low, high, count, k, gap, order, first, last):  # type: ignore[no-untyped-def]
+def _length(low: Array, high: Array, count: int, k: int, gap: float, order: Array, first: Array, last: Array) -> float:
     if count == 1:
         return max(high[0, k] - low[0, k], 0.0)
     total = 0.0
@@ -123,7 +126,7 @@ def _length(low, high, count, k, gap, order, first, last):  # type: ignore[no-un
 
 
 @njit(cache=True, error_model="numpy")
-def _insert(cuts, n, t, edge):  # type: ignore[no-untyped-def]
+def _insert(cuts: Array, n: int, t: float, edge: float) -> int:
     """Put a place between 0 and `edge` into the sorted list of `n`; returns their number."""
     if not 0 < t < edge or n > CUTS:
         return n
@@ -136,7 +139,9 @@ def _insert(cuts, n, t, edge):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def _cut(low, high, count, at, edge, order, first, last, cuts):  # type: ignore[no-untyped-def]
+def _cut(
+    low: Array, high: Array, count: int, at: int, edge: float, order: Array, first: Array, last: Array, cuts: Array
+) -> int:
     """Where the surface crosses the opposite edges on lines `at` and `at + 1`, sorted, after 0; returns the number of cuts."""
     cuts[0], n = 0.0, 1
     for k in range(at, at + 2):
@@ -149,7 +154,7 @@ def _cut(low, high, count, at, edge, order, first, last, cuts):  # type: ignore[
 
 
 @njit(cache=True, error_model="numpy")
-def _cut_outline(form, i, b, c, x, dx, cuts, n):  # type: ignore[no-untyped-def]
+def _cut_outline(form: Array, i: int, b: int, c: int, x: Array, dx: Array, cuts: Array, n: int) -> int:
     """Cut also where lines along `c` begin to meet primitive `i`, or cease to: so nothing thin slips through between the lines.
 
     A line meets the quadric where `B(t)^2 - A C(t)` is positive; with t along `b` that is a quadratic again.
@@ -173,7 +178,10 @@ def _cut_outline(form, i, b, c, x, dx, cuts, n):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def _place_lines(points, b, c, x, dx, cuts, pieces, share, n, lines):  # type: ignore[no-untyped-def]
+def _place_lines(
+    points: tuple[tuple[float, float], ...], b: int, c: int, x: Array, dx: Array, cuts: Array, pieces: int, share: float, n:
+    int, lines: Array,
+) -> int:  # fmt: skip
     """Lines along `c` at the Gauss points of each piece along `b`."""
     for piece in range(pieces):
         width = cuts[piece + 1] - cuts[piece]
@@ -186,8 +194,8 @@ def _place_lines(points, b, c, x, dx, cuts, pieces, share, n, lines):  # type: i
 
 
 @njit(cache=True, error_model="numpy")
-def _plane(p, axes, fine, dx, x):  # type: ignore[no-untyped-def]
-    """Set `x` on plane `p` (lower faces 0..2, slices from 3 on); returns the axes of breaks and of lines, and the slice's weight."""
+def _plane(p: int, axes: Array, fine: bool, dx: Array, x: Array) -> tuple[int, int, float]:
+    """Set `x` on plane `p` (lower faces 0..2, then slices); returns the axes of breaks and of lines, and the slice's weight."""
     d, at, weight = p, 0.0, 1.0
     if p >= 3:
         d = axes[0]
@@ -197,37 +205,28 @@ def _plane(p, axes, fine, dx, x):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def measure_voxel(form, planes, count, fine, axes, wanted, x, dx, lines, low, high, order, first, last, cuts, pieces, low_face):  # type: ignore[no-untyped-def]
-    """Fraction of the volume inside a union of primitives; writes the fraction of each wanted lower face to `low_face`.
-
-    Lines run along the axis with most of the normal (the last of `axes`), breaks along the next, slices along the first.
-    """
-    n_planes = 7 if fine else 6
+def _lines_on_edges(axes: Array, wanted: Array, fine: bool, n_planes: int, x: Array, dx: Array, lines: Array) -> int:
+    """Two opposite edges of every plane to be measured; returns the number of lines."""
     n = 0
     for p in range(n_planes):
-        if p >= 3 or wanted[p]:
+        if wanted[p]:
             b, c, _ = _plane(p, axes, fine, dx, x)
             x[b] = 0.0
             for side in range(2):
                 x[c] = side * dx[c]
                 lines[0, n], lines[1, n], lines[2, n], lines[3, n], lines[4, n] = x[0], x[1], x[2], b, dx[b]
                 n += 1
-    for i in range(count):
-        _meet(form, planes, i, lines, n, low, high)
+    return n
+
+
+@njit(cache=True, error_model="numpy")
+def _lines_between(
+    axes: Array, wanted: Array, fine: bool, n_planes: int, x: Array, dx: Array, cuts: Array, pieces: Array, lines: Array
+) -> int:
+    """Lines across every plane to be measured, between its cuts; `pieces` becomes their number in each. Returns that of all."""
     n = 0
     for p in range(n_planes):
-        if p >= 3 or wanted[p]:
-            b, c, _ = _plane(p, axes, fine, dx, x)
-            pieces[p] = _cut(low, high, count, n, dx[b], order, first, last, cuts[p])
-            n += 2
-            if fine:
-                for i in range(count):
-                    pieces[p] = _cut_outline(form, i, b, c, x, dx, cuts[p], pieces[p])
-            cuts[p, pieces[p]] = dx[b]
-    # from here on the lines between the cuts take over the tables
-    n = 0
-    for p in range(n_planes):
-        if p >= 3 or wanted[p]:
+        if wanted[p]:
             b, c, weight = _plane(p, axes, fine, dx, x)
             x[c] = 0.0
             begin = n
@@ -236,11 +235,55 @@ def measure_voxel(form, planes, count, fine, axes, wanted, x, dx, lines, low, hi
             else:
                 n = _place_lines(GAUSS_2, b, c, x, dx, cuts[p], pieces[p], weight, n, lines)
             pieces[p] = n - begin
+    return n
+
+
+@njit(cache=True, error_model="numpy")
+def measure_voxel(
+    form: Array,
+    planes: Array,
+    count: int,
+    fine: bool,
+    axes: Array,
+    wanted: Array,
+    x: Array,
+    dx: Array,
+    lines: Array,
+    low: Array,
+    high: Array,
+    order: Array,
+    first: Array,
+    last: Array,
+    cuts: Array,
+    pieces: Array,
+    low_face: Array,
+) -> float:
+    """Fraction of the volume inside a union of primitives; writes the fraction of each wanted lower face to `low_face`.
+
+    Lines run along the axis with most of the normal (the last of `axes`), breaks along the next, slices along the first.
+    Entries 0..2 of `wanted` choose faces, all others are true.
+    """
+    n_planes = 7 if fine else 6
+    n = _lines_on_edges(axes, wanted, fine, n_planes, x, dx, lines)
+    for i in range(count):
+        _meet(form, planes, i, lines, n, low, high)
+    n = 0
+    for p in range(n_planes):
+        if wanted[p]:
+            b, c, _ = _plane(p, axes, fine, dx, x)
+            pieces[p] = _cut(low, high, count, n, dx[b], order, first, last, cuts[p])
+            n += 2
+            if fine:
+                for i in range(count):
+                    pieces[p] = _cut_outline(form, i, b, c, x, dx, cuts[p], pieces[p])
+            cuts[p, pieces[p]] = dx[b]
+    # from here on the lines between the cuts take over the tables
+    n = _lines_between(axes, wanted, fine, n_planes, x, dx, cuts, pieces, lines)
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
     n, volume = 0, 0.0
     for p in range(n_planes):
-        if p >= 3 or wanted[p]:
+        if wanted[p]:
             total = 0.0
             for k in range(n, n + pieces[p]):
                 total += lines[5, k] * _length(low, high, count, k, BRIDGE * lines[4, k], order, first, last)
@@ -253,11 +296,14 @@ def measure_voxel(form, planes, count, fine, axes, wanted, x, dx, lines, low, hi
 
 
 @njit(cache=True, error_model="numpy")
-def _normal(form, planes, i, x, near, normal):  # type: ignore[no-untyped-def]
+def _normal(form: Array, planes: Array, i: int, x: Array, near: float, normal: Array) -> int:
     """Outward unit normal of primitive `i` at a point of its surface; returns the plane the point is on (-1: the quadric)."""
     for side in range(2):
         at = 10 + 4 * side
-        if planes[i, side] and abs(form[i, at] * x[0] + form[i, at + 1] * x[1] + form[i, at + 2] * x[2] + form[i, at + 3]) < near:
+        if (
+            planes[i, side]
+            and abs(form[i, at] * x[0] + form[i, at + 1] * x[1] + form[i, at + 2] * x[2] + form[i, at + 3]) < near
+        ):
             normal[0], normal[1], normal[2] = -form[i, at], -form[i, at + 1], -form[i, at + 2]
             return side
     normal[0] = form[i, 0] * x[0] + form[i, 3] * x[1] + form[i, 4] * x[2] + form[i, 6]
@@ -270,7 +316,10 @@ def _normal(form, planes, i, x, near, normal):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def surface_samples(form, planes, open_end, near, count, m, x, dx, lines, low, high, order, first, last, normal, sums):  # type: ignore[no-untyped-def]
+def surface_samples(
+    form: Array, planes: Array, open_end: Array, near: Array, count: int, m: int, x: Array, dx: Array, lines: Array, low:
+    Array, high: Array, order: Array, first: Array, last: Array, normal: Array, sums: Array,
+) -> int:  # fmt: skip
     """Sample the surface inside a voxel with `m x m` lines along each axis.
 
     Since `n_x^2 + n_y^2 + n_z^2 = 1`, a hit of a line along `d` stands for the area `|n_d|` times the line's share of the face:

@@ -1,19 +1,20 @@
 """Slivers: voxels with hardly any volume hand all they hold to a neighbour.
 
-In: the measured cut voxels and the laid out active ones. Out: the same arrays, with the slivers' volume, membrane and faces added
-to the voxels that took them. Volume and membrane area are moved, never lost.
+In: the measured cut voxels and the laid out active ones. Out: the same arrays, with the slivers' volume, membrane and faces
+added to the voxels that took them. Volume and membrane area are moved, never lost.
 
-A sliver gives itself to the neighbour behind its largest face. Its face to a third voxel lives on as a face between the two takers
-where those are neighbours in the grid (two slivers side by side in a thin layer, both given to the layer below); otherwise it is
-closed. It is given away only if there is another way round every face that may be closed, through one voxel and at least as wide:
-so a thin dendrite that passes through the corner of a voxel stays in one piece. The vector of every voxel touched is taken from
-closure again.
+A sliver gives itself to the neighbour behind its largest face. Its face to a third voxel lives on as a face between the two
+takers where those are neighbours in the grid (two slivers side by side in a thin layer, both given to the layer below);
+otherwise it is closed. It is given away only if there is another way round every face that may be closed, through one voxel
+and at least as wide: so a thin dendrite that passes through the corner of a voxel stays in one piece. The vector of every
+voxel touched is taken from closure again.
 """
 
 from __future__ import annotations
 
 from numba import njit
 
+from geometry.frustum import Array
 from geometry.voxel_kernels import FULL, OUTSIDE, step, voxel_number
 
 __all__ = ["KEEP", "NOTHING", "decide", "merge"]
@@ -26,7 +27,9 @@ SHUT = 1e-6  # fraction of a face below which nobody misses it
 
 
 @njit(cache=True)
-def _widest_way(beside, status, number, block, cell, face, volume, fate):  # type: ignore[no-untyped-def]
+def _widest_way(
+    beside: Array, status: Array, number: Array, block: int, cell: int, face: Array, volume: Array, fate: Array
+) -> tuple[int, float]:
     """The face towards the decided neighbour it shares most with (the fullest one among equals), and how much is shared."""
     best, widest, fullest = UNDECIDED, 0.0, 0.0
     for f in range(6):
@@ -44,7 +47,10 @@ def _widest_way(beside, status, number, block, cell, face, volume, fate):  # typ
 
 
 @njit(cache=True)
-def _way_round(beside, status, number, block, cell, given, face, volume, sliver, v):  # type: ignore[no-untyped-def]
+def _way_round(
+    beside: Array, status: Array, number: Array, block: int, cell: int, given: int, face: Array, volume: Array, sliver:
+    float, v: int,
+) -> bool:  # fmt: skip
     """Whether voxel `v`, given away through a face, leaves behind no voxel that was joined to the taker through it alone."""
     taker, at = step(block, cell, given, beside)
     for f in range(6):
@@ -63,11 +69,14 @@ def _way_round(beside, status, number, block, cell, given, face, volume, sliver,
 
 
 @njit(cache=True)
-def decide(beside, status, number, blocks, cells, face, volume, sliver, fate):  # type: ignore[no-untyped-def]
+def decide(
+    beside: Array, status: Array, number: Array, blocks: Array, cells: Array, face: Array, volume: Array, sliver: float,
+    fate: Array,
+) -> None:  # fmt: skip
     """Fate of every cut voxel.
 
-    A sliver among slivers follows one of them, so that a film of round-off (a flat end on a plane of the grid) takes its membrane
-    to where its volume is; what leads nowhere is kept if it has volume, and dropped if it is round-off.
+    A sliver among slivers follows one of them, so that a film of round-off (a flat end on a plane of the grid) takes its
+    membrane to where its volume is; what leads nowhere is kept if it has volume, and dropped if it is round-off.
     """
     for v in range(len(blocks)):
         fate[v] = KEEP if volume[v] >= sliver else UNDECIDED
@@ -90,7 +99,9 @@ def decide(beside, status, number, blocks, cells, face, volume, sliver, fate):  
 
 
 @njit(cache=True)
-def _taker(beside, status, number, fate, mask, begin, block, cell):  # type: ignore[no-untyped-def]
+def _taker(
+    beside: Array, status: Array, number: Array, fate: Array, mask: Array, begin: Array, block: int, cell: int
+) -> tuple[int, bool]:
     """Number of the active voxel that holds what was in a voxel (-1: none), and whether it is another voxel than this."""
     given = False
     while block >= 0 and status[block, cell] != OUTSIDE:
@@ -105,14 +116,17 @@ def _taker(beside, status, number, fate, mask, begin, block, cell):  # type: ign
 
 
 @njit(cache=True)
-def _close(face, vector, dx, n):  # type: ignore[no-untyped-def]
+def _close(face: Array, vector: Array, dx: Array, n: int) -> None:
     for d in range(3):
         vector[n, d] = (face[n, 2 * d] - face[n, 2 * d + 1]) * dx[(d + 1) % 3] * dx[(d + 2) % 3]
 
 
 @njit(cache=True)
-def merge(beside, status, number, blocks, cells, fate, mask, begin, cut_face, cut_volume, cut_area, cut_end, end_of,  # type: ignore[no-untyped-def]
-          dx, unit, neighbor, volume, face, vector, area, end_area, end_number):  # fmt: skip
+def merge(
+    beside: Array, status: Array, number: Array, blocks: Array, cells: Array, fate: Array, mask: Array, begin: Array,
+    cut_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, dx: Array, unit: float, neighbor:
+    Array, volume: Array, face: Array, vector: Array, area: Array, end_area: Array, end_number: Array,
+) -> float:  # fmt: skip
     """Carry out the fates on the arrays of active voxels; returns the volume dropped, in voxels."""
     lost = 0.0
     for v in range(len(blocks)):

@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from geometry.errors import GeometryError
-from geometry.frustum import Solid, pack, solid_of
+from geometry.frustum import Array, Solid, pack, solid_of
 from geometry.mesh import GridBlock, Mesh
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
@@ -47,8 +47,8 @@ class VoxelWarning(UserWarning):
 class VoxelGrid:
     """The voxels of a regular grid that a solid reaches into, numbered in C order of (i, j, k).
 
-    Faces are ordered -x, +x, -y, +y, -z, +z. For every voxel the vectors of its open faces, its membrane and its open ends sum to
-    zero, to round-off.
+    Faces are ordered -x, +x, -y, +y, -z, +z. For every voxel the vectors of its open faces and of its surface sum to zero, to
+    round-off.
 
     Attributes
     ----------
@@ -239,7 +239,7 @@ def _check_edges(dx: float | FloatArray) -> FloatArray:
 
 def _blocks(
     solid: Solid, table: FloatArray, kind: IntArray, origin: FloatArray, dx: FloatArray
-) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+) -> tuple[Array, Array, Array, Array]:
     """Lowest voxel of each block, its neighbours, and the primitives that reach into it (`prims[first[b]:first[b + 1]]`)."""
     box = (solid.bounds() - origin) / (dx * BLOCK)
     lowest = np.floor(box[0]).astype(np.int64) - 2
@@ -284,7 +284,8 @@ def voxelize_sections(
     Warns
     -----
     VoxelWarning
-        If sections are thinner than a voxel, or come apart in space; the same sentences are the `notes` of the result.
+        If sections are thinner than a voxel, start apart from their parents, or come apart in space; the same sentences are
+        the `notes` of the result.
 
     Raises
     ------
@@ -293,8 +294,9 @@ def voxelize_sections(
     """
     chosen = section_indices(segments.morphology, segments.morphology.all if sections is None else sections)
     edge = _check_edges(dx)
-    grid = voxelize(solid_of(segments, chosen), edge, origin)
-    notes = [*_thin_notes(segments, chosen, edge), *_apart_notes(segments, chosen, grid)]
+    solid = solid_of(segments, chosen)
+    grid = voxelize(solid, edge, origin)
+    notes = [*solid.notes, *_thin_notes(segments, chosen, edge), *_apart_notes(segments, chosen, grid)]
     for note in notes:
         warnings.warn(note, VoxelWarning, stacklevel=2)
     values = {name: getattr(grid, name) for name in grid.__slots__ if name != "notes"}
@@ -312,10 +314,11 @@ def _thin_notes(segments: Segments, chosen: IntArray, dx: FloatArray) -> list[st
     thin = chosen[thinnest < dx.max()]
     if not thin.size:
         return []
-    return [
-        f"{len(thin)} sections are thinner somewhere (down to {thinnest.min():.3g} um) than a voxel of {dx.max():g} um, so their "
-        f"volume and cross-section are rough there: {_named(segments, thin)}. Use a smaller dx, or keep them one-dimensional."
-    ]
+    note = (
+        f"{len(thin)} sections are thinner somewhere (down to {thinnest.min():.3g} um) than a voxel of {dx.max():g} um, so "
+        f"their cross-section is rough there: {_named(segments, thin)}. Use a smaller dx, or keep them one-dimensional."
+    )
+    return [note]
 
 
 def _apart_notes(segments: Segments, chosen: IntArray, grid: VoxelGrid) -> list[str]:
@@ -330,10 +333,11 @@ def _apart_notes(segments: Segments, chosen: IntArray, grid: VoxelGrid) -> list[
     stray = np.unique(section[piece != main[tree[section]]])
     if not stray.size:
         return []
-    return [
+    note = (
         f"Space falls into {piece.max() + 1} pieces that do not touch; apart from their cell are (parts of) "
         f"{_named(segments, stray)}. Use a smaller dx, or check where these sections start."
-    ]
+    )
+    return [note]
 
 
 def voxel_mesh(grid: VoxelGrid) -> Mesh:
