@@ -103,6 +103,18 @@ class Quantity:
     def __abs__(self) -> sympy.Expr:
         return abs(self._sympy_())
 
+    def __lt__(self, other: Any) -> Any:
+        return self._sympy_() < other
+
+    def __le__(self, other: Any) -> Any:
+        return self._sympy_() <= other
+
+    def __gt__(self, other: Any) -> Any:
+        return self._sympy_() > other
+
+    def __ge__(self, other: Any) -> Any:
+        return self._sympy_() >= other
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r} on {', '.join(r.name for r in self.regions)})"
 
