@@ -8,6 +8,7 @@ share the blocks.
 from __future__ import annotations
 
 from math import floor, sqrt
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
@@ -357,7 +358,7 @@ def fill(
 ) -> None:  # fmt: skip
     """Write the active voxels, in C order."""
     for lane in prange(len(corner)):
-        block = int(lane)  # the index of a prange is unsigned, and mixed with signed ones becomes a float
+        block: Any = np.int64(lane)  # the index of a prange is unsigned, and mixed with signed ones becomes a float
         for cell in range(CELLS):
             n = voxel_number(mask, begin, block, cell)
             if n < 0:
