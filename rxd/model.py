@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import sympy
 from cable import Detector, IClamp, NetCon, SEClamp, VClamp
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rxd.simulation import Simulation
 
 CLAMPS = (IClamp, SEClamp, VClamp)
-MEMBRANE_SETTINGS = ("Ra", "cm", "v_init")
+MEMBRANE_SETTINGS: Final = MappingProxyType({"Ra": "ohm cm", "cm": "uF/cm2", "v_init": "mV"})
 
 
 class Model:
@@ -66,14 +67,16 @@ class Model:
     def set(self, selection: Selection, **values: float) -> None:
         """Set ``Ra`` (ohm cm), ``cm`` (uF/cm2) or ``v_init`` (mV) for a selection; later calls win."""
         chosen = self._own(as_selection(selection, "Model.set"), "Model.set")
+        numbers = {}
         for name, value in values.items():
             if name not in MEMBRANE_SETTINGS:
                 message = f"Model.set knows {', '.join(MEMBRANE_SETTINGS)}; got '{name}'."
                 raise DeclarationError(message)
-            if as_number(value, name) <= 0 and name != "v_init":
-                message = f"{name} must be positive; got {value!r}."
+            numbers[name] = as_number(value, name, MEMBRANE_SETTINGS[name])
+            if numbers[name] <= 0 and name != "v_init":
+                message = f"{name} must be positive, in {MEMBRANE_SETTINGS[name]}; got {value!r}."
                 raise DeclarationError(message)
-        self.settings.append((chosen, {name: float(value) for name, value in values.items()}))
+        self.settings.append((chosen, numbers))
 
     def ion(self, name: str, charge: int | None = None, inside: float | None = None, outside: float | None = None, e: float | None = None) -> None:
         """Set an ion's valence, constant concentrations (mM) and constant reversal potential (mV) for the model."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 from typing import Any, Final
 
 import numpy as np
@@ -65,7 +66,7 @@ def as_number(value: Any, what: str, unit: str = "") -> float:
     shown = f" in {unit}" if unit else ""
     if hasattr(value, "to") and hasattr(value, "magnitude"):
         try:
-            value = value.to(unit or "dimensionless").magnitude
+            value = value.to(re.sub(r"(?<=[a-z])(?=\d)", "**", unit) or "dimensionless").magnitude
         except Exception as error:  # pint's errors share no base class across versions
             message = f"{what} must be a quantity that converts to {unit or 'a plain number'}; got {value!r}."
             raise UnitsError(message) from error
