@@ -115,7 +115,7 @@ def _merge(low: Array, high: Array, count: int, k: int, gap: float, order: Array
     return parts
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _length(low: Array, high: Array, count: int, k: int, gap: float, order: Array, first: Array, last: Array) -> float:
     if count == 1:
         return max(high[0, k] - low[0, k], 0.0)
@@ -125,7 +125,7 @@ def _length(low: Array, high: Array, count: int, k: int, gap: float, order: Arra
     return total
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _insert(cuts: Array, n: int, t: float, edge: float) -> int:
     """Put a place between 0 and `edge` into the sorted list of `n`; returns their number."""
     if not 0 < t < edge or n > CUTS:
@@ -138,7 +138,7 @@ def _insert(cuts: Array, n: int, t: float, edge: float) -> int:
     return n + 1
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _cut(
     low: Array, high: Array, count: int, at: int, edge: float, order: Array, first: Array, last: Array, cuts: Array
 ) -> int:
@@ -177,7 +177,7 @@ def _cut_outline(form: Array, i: int, b: int, c: int, x: Array, dx: Array, cuts:
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _place_lines(
     points: tuple[tuple[float, float], ...], b: int, c: int, x: Array, dx: Array, cuts: Array, pieces: int, share: float, n:
     int, lines: Array,
@@ -193,7 +193,7 @@ def _place_lines(
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _plane(p: int, axes: Array, fine: bool, dx: Array, x: Array) -> tuple[int, int, float]:
     """Set `x` on plane `p` (lower faces 0..2, then slices); returns the axes of breaks and of lines, and the slice's weight."""
     d, at, weight = p, 0.0, 1.0
