@@ -17,7 +17,6 @@ from geometry import (
     inside,
     membrane,
 )
-
 from rxd.declare.functions import vtrap
 from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
 from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction
@@ -63,8 +62,8 @@ __all__ = [
     "ScalableBorder",
     "Shell",
     "Simulation",
-    "SpikeSource",
     "Species",
+    "SpikeSource",
     "State",
     "UnitsError",
     "VClamp",

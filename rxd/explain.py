@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 def counts(sim: Simulation) -> str:
     """One paragraph: what is solved and with what."""
     segments, discretization = sim.discretization.segments, sim.discretization
-    entries = sum(group.n * len(kernels.program.entry) for group, kernels in zip(discretization.groups, sim.kernels.groups, strict=True))
+    entries = sum(
+        group.n * len(kernels.program.entry) for group, kernels in zip(discretization.groups, sim.kernels.groups, strict=True)
+    )
     exchange = sum(3 * t.n for t in discretization.transports)
     return (
         f"{segments.morphology.n_sections} sections, {segments.n} segments, {sim.problem.size} unknowns in "

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import sympy
+
 from cable import Detector, IClamp, NetCon, SEClamp, VClamp
 from geometry import Location, Morphology, Selection, d_lambda
-
 from rxd.declare.ions import Ion, make_ion
 from rxd.declare.mechanism import Mechanism
 from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction
@@ -44,7 +44,13 @@ class Model:
     """
 
     def __init__(
-        self, morphology: Morphology, segments: Any = None, Ra: float = 100.0, cm: float = 1.0, celsius: float = 6.3, v_init: float = -65.0
+        self,
+        morphology: Morphology,
+        segments: Any = None,
+        Ra: float = 100.0,
+        cm: float = 1.0,
+        celsius: float = 6.3,
+        v_init: float = -65.0,
     ) -> None:
         if not isinstance(morphology, Morphology):
             message = f"Model takes a Morphology (geometry.load('cell.swc')); got {morphology!r}."
@@ -78,7 +84,14 @@ class Model:
                 raise DeclarationError(message)
         self.settings.append((chosen, numbers))
 
-    def ion(self, name: str, charge: int | None = None, inside: float | None = None, outside: float | None = None, e: float | None = None) -> None:
+    def ion(
+        self,
+        name: str,
+        charge: int | None = None,
+        inside: float | None = None,
+        outside: float | None = None,
+        e: float | None = None,
+    ) -> None:
         """Set an ion's valence, constant concentrations (mM) and constant reversal potential (mV) for the model."""
         self.ions[name] = make_ion(name, self.ions.get(name), charge=charge, inside=inside, outside=outside, e=e)
 
@@ -91,7 +104,11 @@ class Model:
             If a mechanism of that name is already in one of the sections.
         """
         if not isinstance(mechanism, Mechanism):
-            hint = " Use model.add(rxd.PointProcess(mechanism, location)) for a point mechanism." if hasattr(mechanism, "on_event") else ""
+            hint = (
+                " Use model.add(rxd.PointProcess(mechanism, location)) for a point mechanism."
+                if hasattr(mechanism, "on_event")
+                else ""
+            )
             message = f"insert takes a mechanism such as rxd.library.hh(); got {mechanism!r}.{hint}"
             raise DeclarationError(message)
         chosen = self._own(as_selection(on, f"insert('{mechanism.name}')"), f"insert('{mechanism.name}')")
@@ -99,7 +116,9 @@ class Model:
             overlap = set(where.sections) & set(chosen.sections)
             if other.name == mechanism.name and overlap:
                 section = self.morphology.names[min(overlap)]
-                message = f"Mechanism '{mechanism.name}' is already inserted in {section}. Insert it once, or rename one (name=...)."
+                message = (
+                    f"Mechanism '{mechanism.name}' is already inserted in {section}. Insert it once, or rename one (name=...)."
+                )
                 raise DeclarationError(message)
         self.inserted.append((mechanism, chosen))
 
@@ -115,7 +134,7 @@ class Model:
 
     def compile(self, method: str = "coupled", **options: Any) -> Simulation:
         """Compile the model: see `rxd.simulation.compile_model` for the stages and options."""
-        from rxd.simulation import compile_model  # noqa: PLC0415  (the stages come after the model)
+        from rxd.simulation import compile_model
 
         return compile_model(self, method=method, **options)
 
@@ -161,7 +180,9 @@ class Model:
         if quantity in self.quantities:
             return
         if any(other.name == quantity.name for other in self.quantities):
-            message = f"Another species, state or parameter is already called '{quantity.name}'. Names label results: rename one."
+            message = (
+                f"Another species, state or parameter is already called '{quantity.name}'. Names label results: rename one."
+            )
             raise DeclarationError(message)
         for region in quantity.regions:
             self._add_region(region)
@@ -186,7 +207,9 @@ class Model:
             message = f"NetCon's target is a rxd.PointProcess (a synapse); got {connection.target!r}."
             raise DeclarationError(message)
         if not connection.target.mechanism.on_event:
-            message = f"'{connection.target.mechanism.name}' takes no events; connect to a synapse such as rxd.library.exp_syn()."
+            message = (
+                f"'{connection.target.mechanism.name}' takes no events; connect to a synapse such as rxd.library.exp_syn()."
+            )
             raise DeclarationError(message)
         if connection.detector is not None:
             self._own_location(connection.detector.location, "source of NetCon")

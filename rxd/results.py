@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from geometry import Segments
 
+from geometry import Segments
 from rxd.declare.species import Quantity
 from rxd.declare.symbols import Probe
 from rxd.recording import Trace
@@ -56,7 +56,7 @@ class Results:
 
     def dataset(self) -> xr.Dataset:
         """Everything as one `xarray.Dataset`."""
-        import xarray as xr  # noqa: PLC0415  (slow to import; only results need it)
+        import xarray as xr
 
         arrays = {}
         for index, trace in enumerate(self.traces):
@@ -97,7 +97,7 @@ class Results:
         raise KeyError(message)
 
     def _array(self, index: int) -> xr.DataArray:
-        import xarray as xr  # noqa: PLC0415  (slow to import; only results need it)
+        import xarray as xr
 
         trace, values = self.traces[index], self.values[index]
         attributes = {"units": trace.unit, "long_name": trace.label}

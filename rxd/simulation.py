@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from cable import EventQueue
 
+from cable import EventQueue
 from rxd.codegen.kernels import Kernels, compile_kernels
 from rxd.codegen.oracle import initial_gates
 from rxd.discretize.build import discretize
@@ -187,7 +187,14 @@ class Simulation:
             synchronise(self._state)
 
     def _loop(
-        self, state: State, until: float, every: float, recorder: Recorder, statistics: Statistics, spikes: list[Any], progress: bool
+        self,
+        state: State,
+        until: float,
+        every: float,
+        recorder: Recorder,
+        statistics: Statistics,
+        spikes: list[Any],
+        progress: bool,
     ) -> None:
         """Advance from one thing that happens to the next: sample, event, jump of a clamp, end."""
         begin, count = state.t, 0
@@ -207,7 +214,11 @@ class Simulation:
                 continue
             if state.t >= until:
                 break
-            jump = float(breakpoints[np.searchsorted(breakpoints, state.t, side="right")]) if (breakpoints > state.t).any() else math.inf
+            jump = (
+                float(breakpoints[np.searchsorted(breakpoints, state.t, side="right")])
+                if (breakpoints > state.t).any()
+                else math.inf
+            )
             target = min(until, sample_at, jump, max(state.queue.next_time(), state.t))
             if target > state.t:
                 outcome = self.stepper.advance(state, target, statistics)
@@ -243,7 +254,13 @@ class Simulation:
     def _results(self, recorder: Recorder, statistics: Statistics, spikes: list[Any], reason: Reason) -> Results:
         times = {place: np.array(found) for place, found in zip(self.problem.stimuli.detector_place, spikes, strict=True)}
         return Results(
-            np.array(recorder.times), recorder.traces, tuple(recorder.arrays()), times, statistics, reason, self.discretization.segments
+            np.array(recorder.times),
+            recorder.traces,
+            tuple(recorder.arrays()),
+            times,
+            statistics,
+            reason,
+            self.discretization.segments,
         )
 
     def __repr__(self) -> str:
@@ -251,7 +268,7 @@ class Simulation:
 
 
 def _bar(total: float) -> Any:
-    from tqdm import tqdm  # noqa: PLC0415  (only with progress=True)
+    from tqdm import tqdm
 
     form = "{l_bar}{bar}| {n:.0f}/{total:.0f} ms [{elapsed}<{remaining}]"
     return tqdm(total=total, bar_format=form, unit="ms")

@@ -59,7 +59,9 @@ def system_key(system: System, purpose: str) -> str:
     for unknown in system.unknowns:
         digest.update(repr((unknown.label, unknown.box, bool(unknown.voxel_sections), unknown.diffusion > 0)).encode())
     for group in system.groups:
-        digest.update(repr((group.name, group.space, group.scattered, group.unknowns, [s.name for s in group.symbols])).encode())
+        digest.update(
+            repr((group.name, group.space, group.scattered, group.unknowns, [s.name for s in group.symbols])).encode()
+        )
         digest.update(repr([field.name for field in group.fields]).encode())
         for label, rate in group.rates:
             digest.update(f"{label}={sympy.srepr(rate)}".encode())
@@ -107,4 +109,4 @@ def _write(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     with os.fdopen(handle, "w") as file:
         file.write(text)
-    os.replace(temporary, path)  # noqa: PTH105  (atomic)
+    os.replace(temporary, path)

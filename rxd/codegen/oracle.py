@@ -23,7 +23,9 @@ def _slope(z: Any) -> Any:
     small = np.abs(z) < 1e-2
     safe = np.where(small, 1.0, z)
     e = np.exp(-np.abs(safe))
-    far = np.where(safe > 0, e * (-np.expm1(-np.abs(safe)) - safe) / np.expm1(-np.abs(safe)) ** 2, (e - 1 - safe * e) / (e - 1) ** 2)
+    far = np.where(
+        safe > 0, e * (-np.expm1(-np.abs(safe)) - safe) / np.expm1(-np.abs(safe)) ** 2, (e - 1 - safe * e) / (e - 1) ** 2
+    )
     return np.where(small, -0.5 + z / 6 - z**3 / 180 + z**5 / 5040, far)
 
 

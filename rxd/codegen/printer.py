@@ -21,7 +21,7 @@ class LanePrinter(Printer):
 
     printmethod = "_lane"
 
-    def emptyPrinter(self, expr: Any) -> str:  # noqa: N802  (SymPy's name)
+    def emptyPrinter(self, expr: Any) -> str:
         message = f"Rates cannot contain {type(expr).__name__} ({expr}). Write the rate with arithmetic, exp, log, powers or Piecewise."
         raise KernelError(message)
 

@@ -106,7 +106,11 @@ def split_module(system: System) -> str:
         scattered = "_scattered" if group.scattered else ""
         place = "position" if group.scattered else "starts"
         if group.gates or terms.rows:
-            texts += [text for text in (gates_text(group) if group.gates else "", chemistry_text(group, terms) if terms.rows else "") if text]
+            texts += [
+                text
+                for text in (gates_text(group) if group.gates else "", chemistry_text(group, terms) if terms.rows else "")
+                if text
+            ]
             texts.append(_local_group(group, terms, scattered, place))
             local_calls.append(f"    local_{group.name}(y, t, dt, work, groups[{number}])")
         if rows:
@@ -116,7 +120,12 @@ def split_module(system: System) -> str:
             source_calls.append(f"    sources_{group.name}(average, v_start, source, groups[{number}])")
             texts.append(_source_group(group.name))
     graph_calls = [f"    graph_step(y, dt, source, drift, *graphs[{number}])" for number in range(len(graph_labels(system)))]
-    calls = {"local_calls": local_calls, "current_calls": current_calls, "source_calls": source_calls, "graph_calls": graph_calls}
+    calls = {
+        "local_calls": local_calls,
+        "current_calls": current_calls,
+        "source_calls": source_calls,
+        "graph_calls": graph_calls,
+    }
     texts.append(DRIVER.format(**{key: "\n".join(value) or "    pass" for key, value in calls.items()}))
     return "\n\n\n".join(text.strip("\n") for text in texts) + "\n"
 

@@ -44,7 +44,13 @@ def differentiate(rows: Sequence[str], values: Sequence[sympy.Expr], columns: Se
 
 
 def lane_function(
-    name: str, group: LocalSystem, arguments: str, targets: Sequence[str], expressions: Sequence[sympy.Expr], doc: str, prelude: Iterable[str] = ()
+    name: str,
+    group: LocalSystem,
+    arguments: str,
+    targets: Sequence[str],
+    expressions: Sequence[sympy.Expr],
+    doc: str,
+    prelude: Iterable[str] = (),
 ) -> str:
     """A kernel that loads what its expressions need, and assigns them to ``targets``."""
     used = set().union(*(expression.free_symbols for expression in expressions)) if expressions else set()
@@ -56,7 +62,9 @@ def lane_function(
     for row, field in enumerate(group.fields):
         if field.symbol in used:
             body.append(f"{field.name} = P[at + {row * LANES} + l]")
-    taken = {symbol.name for symbol in group.symbols} | {field.name for field in group.fields} | {"t", "dt", "l", "X", "P", "at"}
+    taken = (
+        {symbol.name for symbol in group.symbols} | {field.name for field in group.fields} | {"t", "dt", "l", "X", "P", "at"}
+    )
     body += list(prelude)
     body += assignments(targets, expressions, taken)
     return "\n".join(lines + [f"        {line}" for line in body or ["pass"]])
@@ -89,7 +97,12 @@ def gates_text(group: LocalSystem) -> str:
         targets.append(target)
         expressions.append(steady + (x - steady) * sympy.exp(-dt * gate.decay))
     return lane_function(
-        f"gates_{group.name}", group, "X, P, at, dt", targets, expressions, "Advance gates by dt: x_inf + (x - x_inf) exp(-dt / tau)."
+        f"gates_{group.name}",
+        group,
+        "X, P, at, dt",
+        targets,
+        expressions,
+        "Advance gates by dt: x_inf + (x - x_inf) exp(-dt / tau).",
     )
 
 
@@ -98,7 +111,9 @@ def chemistry_text(group: LocalSystem, terms: Terms) -> str:
     targets = [f"F[{i * LANES} + l]" for i in range(len(terms.rows))]
     targets += [f"J[{k * LANES} + l]" for k in range(len(terms.pattern))]
     doc = f"Rates of {', '.join(terms.rows)} and their Jacobian ({len(terms.pattern)} entries)."
-    return lane_function(f"chemistry_{group.name}", group, "X, P, at, t, F, J", targets, [*terms.values, *terms.derivatives], doc)
+    return lane_function(
+        f"chemistry_{group.name}", group, "X, P, at, t, F, J", targets, [*terms.values, *terms.derivatives], doc
+    )
 
 
 def electric_text(group: LocalSystem) -> str:
@@ -119,10 +134,17 @@ def electric_text(group: LocalSystem) -> str:
     results = [totals[label] for label in rows] + [totals[label].xreplace(slopes) for label in rows]
     targets = [name for value, slope in drivers for name in (value.name, slope.name)]
     head = lane_function(
-        f"electric_{group.name}", group, "X, P, at, t, E", targets, [*expressions], f"Currents and what they do to {', '.join(rows)}."
+        f"electric_{group.name}",
+        group,
+        "X, P, at, t, E",
+        targets,
+        [*expressions],
+        f"Currents and what they do to {', '.join(rows)}.",
     )
     known = {s.name for s in _loaded(group, expressions)}
-    extra = [f for f in group.fields if f.name not in known and any(f.symbol in total.free_symbols for total in totals.values())]
+    extra = [
+        f for f in group.fields if f.name not in known and any(f.symbol in total.free_symbols for total in totals.values())
+    ]
     loads = [f"        {f.name} = P[at + {group.fields.index(f) * LANES} + l]" for f in extra]
     tail = [f"        {line}" for line in assignments(finals, results, _taken(group, drivers, head))]
     return "\n".join([head, *loads, *tail])

@@ -119,7 +119,9 @@ def vtanh(x: float) -> float:
     e = vexp(-2.0 * a)
     large = (1.0 - e) / (1.0 + e)
     z = x * x
-    small = a * (1.0 + z * (-1.0 / 3.0 + z * (2.0 / 15.0 + z * (-17.0 / 315.0 + z * (62.0 / 2835.0 - z * (1382.0 / 155925.0))))))
+    small = a * (
+        1.0 + z * (-1.0 / 3.0 + z * (2.0 / 15.0 + z * (-17.0 / 315.0 + z * (62.0 / 2835.0 - z * (1382.0 / 155925.0)))))
+    )
     value = small if a < 0.05 else large
     return -value if x < 0.0 else value
 
@@ -146,6 +148,7 @@ def bernoulli_slope(z: float) -> float:
     far = positive if safe > 0.0 else negative
     q = z * z
     near = -0.5 + z * (
-        1.0 / 6.0 + q * (-1.0 / 180.0 + q * (1.0 / 5040.0 + q * (-1.0 / 151200.0 + q * (1.0 / 4790016.0 - q * (691.0 / 108972864000.0)))))
+        1.0 / 6.0
+        + q * (-1.0 / 180.0 + q * (1.0 / 5040.0 + q * (-1.0 / 151200.0 + q * (1.0 / 4790016.0 - q * (691.0 / 108972864000.0)))))
     )
     return far if far_enough else near

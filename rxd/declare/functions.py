@@ -9,7 +9,7 @@ import sympy
 from rxd.declare.symbols import as_expression
 
 
-class bernoulli_ratio(sympy.Function):  # noqa: N801  (SymPy functions are lower case)
+class bernoulli_ratio(sympy.Function):
     """``z / (exp(z) - 1)``, with its limit 1 at z = 0."""
 
     nargs = 1
@@ -29,7 +29,7 @@ class bernoulli_ratio(sympy.Function):  # noqa: N801  (SymPy functions are lower
         return self.func(self.args[0]._evalf(prec))
 
 
-class bernoulli_slope(sympy.Function):  # noqa: N801
+class bernoulli_slope(sympy.Function):
     """Derivative of `bernoulli_ratio`, with its limit -1/2 at z = 0."""
 
     nargs = 1

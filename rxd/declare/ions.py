@@ -49,7 +49,9 @@ def make_ion(name: str, known: Ion | None, **settings: float | None) -> Ion:
             raise DeclarationError(message)
     if ion is None:
         if "charge" not in given or given["charge"] == 0:
-            message = f"Ion '{name}' is new to the model: give its charge, model.ion('{name}', charge=1, inside=..., outside=...)."
+            message = (
+                f"Ion '{name}' is new to the model: give its charge, model.ion('{name}', charge=1, inside=..., outside=...)."
+            )
             raise DeclarationError(message)
         ion = Ion(name, int(given.pop("charge")), given.pop("inside", 1.0), given.pop("outside", 1.0))
     elif "charge" in given:

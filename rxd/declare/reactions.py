@@ -33,7 +33,14 @@ class Reaction:
     __slots__ = ("custom_dynamics", "kb", "kf", "lhs", "regions", "rhs")
 
     def __init__(
-        self, lhs: Any, rhs: Any, kf: Any, kb: Any = None, regions: Any = None, custom_dynamics: bool = False, mass_action: bool | None = None
+        self,
+        lhs: Any,
+        rhs: Any,
+        kf: Any,
+        kb: Any = None,
+        regions: Any = None,
+        custom_dynamics: bool = False,
+        mass_action: bool | None = None,
     ) -> None:
         self.lhs = stoichiometry(lhs, "lhs of the reaction")
         self.rhs = stoichiometry(rhs, "rhs of the reaction")
@@ -149,7 +156,9 @@ class MultiCompartmentReaction:
 
     def __repr__(self) -> str:
         flux = ", membrane_flux=True" if self.membrane_flux else ""
-        return f"MultiCompartmentReaction({side_text(self.lhs)} <-> {side_text(self.rhs)}, membrane={self.membrane.name!r}{flux})"
+        return (
+            f"MultiCompartmentReaction({side_text(self.lhs)} <-> {side_text(self.rhs)}, membrane={self.membrane.name!r}{flux})"
+        )
 
 
 class Rate:
@@ -173,7 +182,9 @@ class Rate:
             message = f"The unknown of a Rate is a species or state, or one of them on a region (ca[cyt]); got {unknown!r}."
             raise DeclarationError(message)
         if isinstance(symbol.owner, Parameter):
-            message = f"Parameter '{symbol.owner.name}' never changes, so it cannot have a Rate. Declare it as a State or Species."
+            message = (
+                f"Parameter '{symbol.owner.name}' never changes, so it cannot have a Rate. Declare it as a State or Species."
+            )
             raise DeclarationError(message)
         self.unknown = symbol
         self.expression = as_expression(expression, f"The rate of {symbol.name}")

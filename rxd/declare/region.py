@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
-from geometry import Selection, shapes
 
+from geometry import Selection, shapes
 from rxd.errors import DeclarationError
 from rxd.units import as_number
 
@@ -141,7 +141,9 @@ def as_selection(selection: Any, what: str) -> Selection:
     if not isinstance(selection, Selection):
         selection = _from_sections(selection, what)
     if len(selection) == 0:
-        message = f"{what}: the selection is empty: no section matches. Print the morphology to see its sections and their kinds."
+        message = (
+            f"{what}: the selection is empty: no section matches. Print the morphology to see its sections and their kinds."
+        )
         raise DeclarationError(message)
     return selection
 

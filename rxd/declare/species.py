@@ -59,7 +59,9 @@ class Quantity:
                 self._checked_initial(value)
             missing = [region.name for region in self.regions if region not in initial]
             if missing:
-                message = f"{what}: no value for region {', '.join(missing)}. Give a value for every region, or one number for all."
+                message = (
+                    f"{what}: no value for region {', '.join(missing)}. Give a value for every region, or one number for all."
+                )
                 raise DeclarationError(message)
             return dict(initial)
         return as_number(initial, what, self.unit)

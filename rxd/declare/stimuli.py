@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any
 
 from geometry import Location
-
 from rxd.declare.mechanism import PointMechanism
 from rxd.errors import DeclarationError
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import sympy
-from geometry import Location
 
+from geometry import Location
 from rxd.errors import DeclarationError
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+
 from cable.hines import plan_elimination
 from cable.operator import build_operator
 from geometry import Mesh, Morphology, Segments, inside, region_mesh, segment
-
 from rxd.discretize.fields import Sources, field_values, pack
 from rxd.discretize.graph import graph_transport
 from rxd.discretize.nodes import evaluate, make_nodes
@@ -87,7 +87,9 @@ def _layout(
     start = 0
     for unknown in system.unknowns:
         here, order, n_tree = _storage(unknown, segments, regions, rank, points)
-        blocks[unknown.label] = Block(unknown.label, unknown.unit, start, start + len(here), _frozen(here), _frozen(start + order), n_tree, unknown.region)
+        blocks[unknown.label] = Block(
+            unknown.label, unknown.unit, start, start + len(here), _frozen(here), _frozen(start + order), n_tree, unknown.region
+        )
         start += len(here)
     return StateLayout(MappingProxyType(blocks), start)
 
@@ -158,7 +160,12 @@ def _positions(
 
 
 def _transports(
-    system: Any, segments: Segments, voxels: Any, regions: dict[str, RegionNodes], layout: StateLayout, membrane: dict[str, np.ndarray]
+    system: Any,
+    segments: Segments,
+    voxels: Any,
+    regions: dict[str, RegionNodes],
+    layout: StateLayout,
+    membrane: dict[str, np.ndarray],
 ) -> tuple[np.ndarray, tuple[Transport, ...], tuple[GraphTransport, ...]]:
     """Mass matrix diagonal and the exchange operators: the cable, species on segments, species in voxels."""
     capacity = np.ones(layout.size)
@@ -174,7 +181,9 @@ def _transports(
         capacity[block.order] = _volumes(unknown.label, region, segments)
         if unknown.diffusion > 0 and not unknown.box and not unknown.voxel_sections:
             assert region.tree is not None
-            transports.append(_transport(unknown.label, layout, region.tree, region.tree.volume, unknown.diffusion * region.tree.tree.kappa))
+            transports.append(
+                _transport(unknown.label, layout, region.tree, region.tree.volume, unknown.diffusion * region.tree.tree.kappa)
+            )
         elif unknown.diffusion > 0:
             graphs.append(graph_transport(unknown, region, block, segments, voxels))
     return capacity, tuple(transports), tuple(graphs)
@@ -188,7 +197,9 @@ def _volumes(label: str, region: RegionNodes, segments: Segments) -> np.ndarray:
     if np.any(volume <= 0):
         owners = np.concatenate([region.tree.owner if region.tree is not None else region.voxel_owner[:0], region.voxel_owner])
         worst = segments.location(int(owners[np.argmin(volume)]))
-        message = f"Species {label}: region '{region.name}' has volume {volume.min():.3g} um3 at {worst!r}; it must be positive."
+        message = (
+            f"Species {label}: region '{region.name}' has volume {volume.min():.3g} um3 at {worst!r}; it must be positive."
+        )
         raise DiscretizationError(message)
     return volume
 

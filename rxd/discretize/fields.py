@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
+
 from cable.constants import FARADAY, FLUX_PER_CURRENT, MOLECULES_PER_MM_UM3, NF_PER_DENSITY
 from geometry import Segments
 from geometry.voxelize import VoxelGrid
-
 from rxd.discretize.nodes import evaluate, make_nodes
 from rxd.discretize.records import LANES
 from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, section_share, voxel_measures

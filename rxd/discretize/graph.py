@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from geometry import Segments
-from geometry.voxelize import VoxelGrid
 from scipy.sparse import coo_array, csc_array, diags_array
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
+from geometry import Segments
+from geometry.voxelize import VoxelGrid
 from rxd.discretize.records import Block, GraphTransport
 from rxd.discretize.space import RegionNodes
 
@@ -18,7 +18,9 @@ DISC_SAMPLES = 64
 """Points that sample the end of a section to share its cross-section among voxels."""
 
 
-def graph_transport(unknown: Any, region: RegionNodes, block: Block, segments: Segments, voxels: VoxelGrid | None) -> GraphTransport:
+def graph_transport(
+    unknown: Any, region: RegionNodes, block: Block, segments: Segments, voxels: VoxelGrid | None
+) -> GraphTransport:
     """Exchange operator of a species that lives (partly) in voxels or in a box."""
     diffusion = unknown.diffusion
     if region.box is not None:
@@ -41,7 +43,9 @@ def graph_transport(unknown: Any, region: RegionNodes, block: Block, segments: S
     return _assemble(unknown.label, block.start, capacity, junctions, edges, diffusion * kappa)
 
 
-def _assemble(label: str, start: int, capacity: np.ndarray, junctions: int, edges: np.ndarray, conductance: np.ndarray) -> GraphTransport:
+def _assemble(
+    label: str, start: int, capacity: np.ndarray, junctions: int, edges: np.ndarray, conductance: np.ndarray
+) -> GraphTransport:
     n = len(capacity)
     total = n + junctions
     both = (np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]]))

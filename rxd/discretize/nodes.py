@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from geometry import Segments
 
+from geometry import Segments
 from rxd.errors import DiscretizationError
 
 
@@ -49,7 +49,10 @@ class Nodes:
         """The same view of a single node."""
         return Nodes(
             self.region,
-            *(getattr(self, name)[index] for name in ("segment", "section", "section_name", "kind", "x", "path_distance", "position", "diam")),
+            *(
+                getattr(self, name)[index]
+                for name in ("segment", "section", "section_name", "kind", "x", "path_distance", "position", "diam")
+            ),
         )
 
 
@@ -110,6 +113,8 @@ def _called(function: Callable[[Any], Any], nodes: Nodes, what: str) -> np.ndarr
     if values.ndim == 0:
         return np.full(len(nodes), float(values))
     if values.shape != (len(nodes),):
-        message = f"{what}: the function must return one number per node, shape ({len(nodes)},); it returned shape {values.shape}."
+        message = (
+            f"{what}: the function must return one number per node, shape ({len(nodes)},); it returned shape {values.shape}."
+        )
         raise DiscretizationError(message)
     return values.copy()

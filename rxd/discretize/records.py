@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from cable.hines import HinesPlan
 from geometry import Segments
-
 from rxd.discretize.space import node_positions
 
 LANES = 16

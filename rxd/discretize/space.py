@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from geometry import Mesh, Segments, region_mesh
 from geometry.voxelize import VoxelGrid, voxelize_sections
-
 from rxd.errors import DiscretizationError
 
 
@@ -128,7 +128,9 @@ class GroupNodes:
     position: np.ndarray
 
 
-def group_nodes(local: Any, segments: Segments, voxels: VoxelGrid | None, regions: dict[str, RegionNodes], points: np.ndarray) -> GroupNodes:
+def group_nodes(
+    local: Any, segments: Segments, voxels: VoxelGrid | None, regions: dict[str, RegionNodes], points: np.ndarray
+) -> GroupNodes:
     """Where the nodes of a group are."""
     if local.space == "points":
         return _on_segments("points", segments, points[list(local.points)])
@@ -172,7 +174,9 @@ def box_rows(region: RegionNodes, nodes: GroupNodes, segments: Segments) -> np.n
     return rows
 
 
-def node_positions(segment: np.ndarray, n_tree: int, region: RegionNodes | None, segments: Segments, voxels: VoxelGrid | None) -> np.ndarray:
+def node_positions(
+    segment: np.ndarray, n_tree: int, region: RegionNodes | None, segments: Segments, voxels: VoxelGrid | None
+) -> np.ndarray:
     """Where the nodes of an unknown are, in segment order and voxels after segments, shape (n, 3), um."""
     if region is not None and region.box_mesh is not None:
         return region.box_mesh.position
@@ -187,4 +191,3 @@ def section_share(voxels: VoxelGrid, voxel: np.ndarray) -> np.ndarray:
     """Fraction of its segment's voxel membrane that each voxel holds, shape (n,)."""
     total = np.bincount(voxels.owner, weights=voxels.membrane_area)
     return voxels.membrane_area[voxel] / total[voxels.owner[voxel]]
-

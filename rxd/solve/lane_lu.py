@@ -100,7 +100,9 @@ def load_scattered(y: np.ndarray, position: np.ndarray, first: int, width: int, 
 
 
 @lane_kernel
-def add_drift(drift: np.ndarray, half_dt: float, starts: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
+def add_drift(
+    drift: np.ndarray, half_dt: float, starts: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray
+) -> None:
     """Move some rows to their predicted midpoint: ``X += drift * dt / 2``."""
     for r in range(rows.size):
         at, row = starts[rows[r]] + first, rows[r] * LANES

@@ -85,16 +85,16 @@ def make_linear_solver(solver: str, equations: Equations, **options: Any) -> Lin
     if solver == "auto":
         solver = "direct"
     if solver == "direct":
-        from rxd.solve.direct import DirectSolver  # noqa: PLC0415  (imports the compiled kernels)
+        from rxd.solve.direct import DirectSolver
 
         return DirectSolver(equations, **options)
     if solver == "scipy":
-        from rxd.solve.scipy_direct import ScipySolver  # noqa: PLC0415
+        from rxd.solve.scipy_direct import ScipySolver
 
         return ScipySolver(equations, **options)
     if solver == "petsc":
         require_petsc()
-        from rxd.solve.petsc_solver import PetscSolver  # noqa: PLC0415  (loads PETSc)
+        from rxd.solve.petsc_solver import PetscSolver
 
         return PetscSolver(equations, **options)
     message = f"There is no linear solver '{solver}'. Solvers: {', '.join(repr(s) for s in SOLVERS)}."

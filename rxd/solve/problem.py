@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 import numpy as np
-from cable import EventQueue
 
+from cable import EventQueue
 from rxd.discretize.records import Discretization
 from rxd.errors import DeclarationError
 
@@ -22,7 +22,9 @@ class Reason(Enum):
         "The state is not finite any more. A step that is too large for a fast reaction or current, a division by zero in a rate, or a "
         "logarithm or power of a negative concentration does this: try a smaller dt, method='coupled', or look at the rates of the unknown named."
     )
-    TOO_SMALL = "The error estimate asks for a step below the smallest allowed. Loosen rtol or atol, or look for a rate with a jump."
+    TOO_SMALL = (
+        "The error estimate asks for a step below the smallest allowed. Loosen rtol or atol, or look for a rate with a jump."
+    )
     SINGULAR = "The linear system of a step is singular or its solver diverged. Look for an unknown with a rate that is not defined there."
 
 
@@ -117,10 +119,10 @@ class Problem:
         if kind == "scipy":
             return equations.assembly.matrix(data)
         if kind == "petsc":
-            from rxd.solve.linear import require_petsc  # noqa: PLC0415
+            from rxd.solve.linear import require_petsc
 
             require_petsc()
-            from rxd.solve.petsc_matrix import as_mat  # noqa: PLC0415  (loads PETSc)
+            from rxd.solve.petsc_matrix import as_mat
 
             return as_mat(equations.assembly, data)
         message = f"A Jacobian is of kind 'scipy' or 'petsc'; got {kind!r}."

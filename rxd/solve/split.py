@@ -106,9 +106,15 @@ class SplitStepper:
         electric = (state.memory["drift"], value, slope, source, average, cable.start, cable.start + cable.n)
         detectors = (stimuli.detector_position, stimuli.detector_threshold, state.before, fraction)
         diffusion = (self._still, self._moving, self._species, self._trees, self._graphs)
-        return int(self._advance(state.y, state.t, dt, steps, self._work[0], electric, clamps, self._cable, diffusion, detectors, self._groups))
+        return int(
+            self._advance(
+                state.y, state.t, dt, steps, self._work[0], electric, clamps, self._cable, diffusion, detectors, self._groups
+            )
+        )
 
-    def _raise_at_first_failure(self, state: State, backup: np.ndarray, drift: np.ndarray, steps: int, dt: float, clamps: Any) -> None:
+    def _raise_at_first_failure(
+        self, state: State, backup: np.ndarray, drift: np.ndarray, steps: int, dt: float, clamps: Any
+    ) -> None:
         """Repeat the failed stretch step by step to say exactly when and where it failed."""
         state.y[:] = backup
         state.memory["drift"][:] = drift
@@ -206,13 +212,26 @@ class SplitStepper:
         u[cable.n :] = junction_values(cable, u[: cable.n])
         spare = [np.zeros(len(cable.parent)) for _ in range(3)]
         plan = cable.plan
-        arguments = (cable.capacity, cable.parent, cable.conductance, plan.node, plan.parent, plan.coupling(cable.conductance), u, *spare)
+        arguments = (
+            cable.capacity,
+            cable.parent,
+            cable.conductance,
+            plan.node,
+            plan.parent,
+            plan.coupling(cable.conductance),
+            u,
+            *spare,
+        )
         table, at = [], 0
         for transport in species:
             is_moved = any(p in moved for p in range(transport.start, transport.start + transport.n))
             table.append((transport.start, transport.n, len(transport.parent), at, int(is_moved)))
             at += len(transport.parent)
-        return arguments, np.array(table, dtype=np.int64).reshape(len(table), 5), _laid_end_to_end(species, self.problem.initial)
+        return (
+            arguments,
+            np.array(table, dtype=np.int64).reshape(len(table), 5),
+            _laid_end_to_end(species, self.problem.initial),
+        )
 
     def _junction_views(self) -> list[np.ndarray]:
         """Where the kernels keep the branch points of the cable and of every species in trees."""
@@ -283,7 +302,8 @@ def _laid_end_to_end(species: list[Transport], initial: np.ndarray) -> tuple[np.
         return np.ascontiguousarray(np.concatenate(arrays)) if arrays else np.zeros(0, dtype=dtype)
 
     values = [
-        np.concatenate([initial[t.start : t.start + t.n], junction_values(t, initial[t.start : t.start + t.n])]) for t in species
+        np.concatenate([initial[t.start : t.start + t.n], junction_values(t, initial[t.start : t.start + t.n])])
+        for t in species
     ]
     largest = max((len(t.parent) for t in species), default=0)
     coupling = join([t.plan.coupling(t.conductance) for t in species], float)

@@ -16,8 +16,8 @@ import math
 from typing import Final
 
 import numpy as np
-from cable.hines import factor, factor_and_solve, resolve
 
+from cable.hines import factor, factor_and_solve, resolve
 from rxd.discretize.records import LANES
 from rxd.solve.lane_lu import assemble, factorise, lane_kernel, solve
 
@@ -197,7 +197,9 @@ def cable_step(
 
 
 @lane_kernel
-def prepare_transport(dt: float, capacity: np.ndarray, node: np.ndarray, up: np.ndarray, coupling: np.ndarray, diagonal: np.ndarray) -> None:
+def prepare_transport(
+    dt: float, capacity: np.ndarray, node: np.ndarray, up: np.ndarray, coupling: np.ndarray, diagonal: np.ndarray
+) -> None:
     """Factorise ``M / (gamma dt) + G`` of one species: once per dt."""
     for k in range(capacity.size):
         diagonal[k] = capacity[k] / (GAMMA * dt)
@@ -250,7 +252,9 @@ def transport_step(
 
 
 @lane_kernel
-def exchange(u: np.ndarray, indptr: np.ndarray, indices: np.ndarray, conductance: np.ndarray, inverse: np.ndarray, out: np.ndarray) -> None:
+def exchange(
+    u: np.ndarray, indptr: np.ndarray, indices: np.ndarray, conductance: np.ndarray, inverse: np.ndarray, out: np.ndarray
+) -> None:
     """``out = M^-1 (flow into each node)``; both sides of an edge compute the same number with opposite signs."""
     for k in range(out.size):
         total = 0.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from cable.clamps import merged_breakpoints
 
+from cable.clamps import merged_breakpoints
 from rxd.discretize.records import Discretization
 from rxd.solve.problem import Connection, Stimuli
 

@@ -64,4 +64,3 @@ def _point_spec(tables: Tables, process: Any) -> PointSpec:
         parameters=tuple(process.parameters.items()),
         on_event=tuple((state, tables.number_or_expression(value)) for state, value in process.mechanism.on_event.items()),
     )
-

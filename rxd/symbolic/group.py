@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
-from cable.constants import FARADAY, MOLECULES_PER_MM_UM3, thermal_voltage
 
+from cable.constants import FARADAY, MOLECULES_PER_MM_UM3, thermal_voltage
 from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
 from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter, Species
@@ -91,7 +91,11 @@ class Draft:
 
     def ion_symbol(self, ion: str, side: str) -> NodeSymbol | None:
         """Point processes share the segment's v but not its chemistry: for them ions have constant concentrations."""
-        return None if self.space in ("points", "box") else self.tables.ion_symbol(ion, side, self.sections, self.space != "segments")
+        return (
+            None
+            if self.space in ("points", "box")
+            else self.tables.ion_symbol(ion, side, self.sections, self.space != "segments")
+        )
 
     def ion_concentration(self, name: str, side: str, defaults: Any) -> sympy.Expr:
         symbol = self.ion_symbol(name, side)
@@ -153,12 +157,16 @@ def add_place(draft: Draft, place: Place) -> None:
     effects: list[tuple[str, sympy.Expr]] = []
     for symbol, number in place.net:
         if not isinstance(symbol.owner, Species):
-            message = f"The {place.label}: '{symbol.name}' is a {symbol.owner.kind}, not a species; only species cross a membrane."
+            message = (
+                f"The {place.label}: '{symbol.name}' is a {symbol.owner.kind}, not a species; only species cross a membrane."
+            )
             raise DeclarationError(message)
         assert symbol.region is not None
         draft.unknown(symbol.name)
         region = symbol.region.name
-        effects.append((symbol.name, number * draft.field(f"flux_{place.membrane.name}_{region}", "flux", place.membrane.name, region)))
+        effects.append(
+            (symbol.name, number * draft.field(f"flux_{place.membrane.name}_{region}", "flux", place.membrane.name, region))
+        )
     # What several nodes share (a box voxel), or v, cannot be part of one node's implicit solve: such a rate is a process.
     if not place.charge_out and draft.space != "surface" and not place.boxes:
         for label, factor in effects:
@@ -180,7 +188,9 @@ def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
     A current that reads or carries an ion whose concentration is in voxels here acts at the membrane voxels, each with its own
     concentration and its share of the segment's membrane; gates stay with the segment.
     """
-    renames = _rename(draft, mechanism, mechanism.name, lambda p: draft.field(f"{p}_{mechanism.name}", "mechanism", placement, p))
+    renames = _rename(
+        draft, mechanism, mechanism.name, lambda p: draft.field(f"{p}_{mechanism.name}", "mechanism", placement, p)
+    )
     for current in mechanism.currents:
         if (draft.space == "surface") != is_surface_current(draft.tables, current, draft.sections):
             continue
@@ -197,10 +207,14 @@ def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
                     per_current = draft.field(f"current_{symbol.region.name}", "current", symbol.region.name)
                     draft.unknown(symbol.name)
                     effects.append((symbol.name, sympy.Rational(sign, charge) * per_current))
-        draft.processes.append(ElectricProcess(f"{mechanism.name}.{current.name}", density, tuple(effects), "mA/cm2", current.ion))
+        draft.processes.append(
+            ElectricProcess(f"{mechanism.name}.{current.name}", density, tuple(effects), "mA/cm2", current.ion)
+        )
 
 
-def build_point_group(tables: Tables, name: str, prefix: str, mechanism: PointMechanism, points: tuple[int, ...]) -> LocalSystem:
+def build_point_group(
+    tables: Tables, name: str, prefix: str, mechanism: PointMechanism, points: tuple[int, ...]
+) -> LocalSystem:
     """Equations of the point processes of one mechanism; their nodes share the segment's v, not its chemistry."""
     process = tables.model.point_processes[points[0]]
     draft = Draft(tables, (int(process.location.section.index),), "points")

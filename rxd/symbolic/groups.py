@@ -23,7 +23,9 @@ def build_groups(tables: Tables, places: list[Place]) -> tuple[LocalSystem, ...]
         return tuple(i for i in range(len(places)) if spaces.get((i, section)) == space)
 
     def on_segments(section: int) -> Signature:
-        present = tuple(s for s, where in tables.presence.items() if section in where and not isinstance(s.region, Extracellular))
+        present = tuple(
+            s for s, where in tables.presence.items() if section in where and not isinstance(s.region, Extracellular)
+        )
         inserted = tuple(i for i, (_, where) in enumerate(tables.inserted) if section in where)
         return present, acting("segments", section), inserted
 
@@ -77,7 +79,9 @@ def _box_groups(tables: Tables, places: list[Place]) -> list[LocalSystem]:
     groups = []
     for number, region in enumerate(r for r in tables.model.regions if isinstance(r, Extracellular)):
         inside = [place for place in places if not place.sections and place.regions and place.regions[0] is region]
-        present = tuple(symbol for symbol in tables.presence if symbol.region is region and not isinstance(symbol.owner, Parameter))
+        present = tuple(
+            symbol for symbol in tables.presence if symbol.region is region and not isinstance(symbol.owner, Parameter)
+        )
         groups.append(build_group(tables, f"box{number}", "box", (0,), present, inside, (), region.name))
     return groups
 

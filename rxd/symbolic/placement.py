@@ -143,7 +143,9 @@ def _place(
     membrane: Region | None = None,
     charge_out: int = 0,
 ) -> Place:
-    symbols = [symbol for symbol, _ in net] + sorted((s for s in rate.free_symbols if isinstance(s, NodeSymbol)), key=lambda s: s.name)
+    symbols = [symbol for symbol, _ in net] + sorted(
+        (s for s in rate.free_symbols if isinstance(s, NodeSymbol)), key=lambda s: s.name
+    )
     regions = dict.fromkeys([*extra, *(symbol.region for symbol in symbols if symbol.region is not None)])
     tied = dict.fromkeys(s.region for s in symbols if s.region is not None and not isinstance(s.owner, Parameter))
     own = [frozenset(map(int, region.selection.sections)) for region in regions if not isinstance(region, Extracellular)]
@@ -152,7 +154,9 @@ def _place(
     sections = frozenset.intersection(*own)
     if not sections:
         names = ", ".join(sorted(region.name for region in regions))
-        message = f"The {label} acts nowhere: its regions ({names}) have no section in common. Give them overlapping selections."
+        message = (
+            f"The {label} acts nowhere: its regions ({names}) have no section in common. Give them overlapping selections."
+        )
         raise DeclarationError(message)
     return Place(label, sections, net, rate, membrane, charge_out, tuple(tied))
 

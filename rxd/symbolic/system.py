@@ -58,7 +58,9 @@ class Field:
     """A number per node that kernels read: ``kind`` and ``args`` say how `discretize` fills it (see `rxd.discretize.fields`)."""
 
     name: str
-    kind: Literal["parameter", "mechanism", "point", "flux", "current", "area_ratio", "membrane", "capacitance", "constant", "share"]
+    kind: Literal[
+        "parameter", "mechanism", "point", "flux", "current", "area_ratio", "membrane", "capacitance", "constant", "share"
+    ]
     args: tuple[Any, ...] = ()
 
     @property
@@ -196,7 +198,10 @@ class System:
 def describe_group(group: LocalSystem) -> str:
     """A group's equations as text."""
     counted = {"points": f"{len(group.points)} point processes", "box": f"box '{group.region}'"}
-    counted |= {"voxels": f"voxels of {len(group.sections)} sections", "surface": f"membrane voxels of {len(group.sections)} sections"}
+    counted |= {
+        "voxels": f"voxels of {len(group.sections)} sections",
+        "surface": f"membrane voxels of {len(group.sections)} sections",
+    }
     where = counted.get(group.space, f"{len(group.sections)} sections")
     lines = [f"{group.name}: {where}, {len(group.unknowns)} unknowns, {len(group.processes)} currents"]
     for process in group.processes:

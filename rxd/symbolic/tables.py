@@ -43,7 +43,9 @@ class Tables:
             for region in quantity.regions:
                 symbol = quantity[region]
                 is_box = isinstance(region, Extracellular)
-                own = frozenset(everywhere) if is_box else frozenset(map(int, region.selection.sections)) - region.voxel_sections
+                own = (
+                    frozenset(everywhere) if is_box else frozenset(map(int, region.selection.sections)) - region.voxel_sections
+                )
                 tables.presence[symbol] = own
                 tables.voxel_presence[symbol] = frozenset(everywhere) if is_box else region.voxel_sections
                 initial = quantity.initial[region] if isinstance(quantity.initial, dict) else quantity.initial
@@ -53,7 +55,10 @@ class Tables:
                 if initial is None:
                     initial = tables.usual_concentration(quantity, region.side)
                 settings: dict[str, Any] = {"kind": quantity.kind, "region": region.name, "initial": initial, "box": is_box}
-                settings |= {"sections": () if is_box else tuple(sorted(own)), "voxel_sections": tuple(sorted(region.voxel_sections))}
+                settings |= {
+                    "sections": () if is_box else tuple(sorted(own)),
+                    "voxel_sections": tuple(sorted(region.voxel_sections)),
+                }
                 settings["surface"] = region.on_cell_surface
                 settings["atolscale"] = quantity.atolscale  # type: ignore[attr-defined]
                 if isinstance(quantity, Species):
