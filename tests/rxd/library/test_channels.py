@@ -18,7 +18,7 @@ from numpy import exp
 import rxd
 from rxd import library
 
-V = np.array([-110.3, -91.0, -78.7, -64.9, -52.1, -41.3, -26.2, -8.8, 3.1, 19.7, 41.5])
+V = np.array([-110.3, -91.0, -78.7, -64.9, -52.1, -41.3, -26.2, -8.8, 3.1, 19.7, 41.5, 97.0])
 PLACE = {"e_na": 53.0, "e_k": -86.0, "e_ca": 121.0, "ca_i": 3.1e-4, "ca_o": 1.9, "na_i": 11.0, "na_o": 143.0}
 F_OVER_R = 1.602176634e-19 / 1.380649e-23  # that of charge and Boltzmann constant, K/V
 
@@ -227,6 +227,10 @@ def test_hodgkin_huxley_rests_near_minus_65(parts: Callable, numbers: Callable) 
     assert len(crossing) == 1
     assert v[crossing[0]] == pytest.approx(-65.0, abs=0.05)
     np.testing.assert_allclose([steady[g][np.argmin(abs(v + 65))] for g in "mhn"], [0.0529, 0.5961, 0.3177], atol=1e-4)
+
+
+def test_hodgkin_huxley_brings_its_reversal_potentials() -> None:
+    assert dict(library.hh().ions) == {"na": 50.0, "k": -77.0}
 
 
 def test_sk_channel_has_a_slope_without_calcium(parts: Callable, numbers: Callable) -> None:

@@ -33,6 +33,14 @@ def test_weight_is_the_peak_conductance(name: str, tau1: float, tau2: float, num
     assert conductance.max() == pytest.approx(0.7, rel=1e-8)
 
 
+def test_states_decay_with_their_times(numbers: Callable) -> None:
+    values = {"tau": 2.5, "tau1": 0.5, "tau2": 4.0, "g": 0.3, "A": 0.2, "B": 0.1}
+    expected = {"g": -0.12, "A": -0.4, "B": -0.025}
+    for mechanism in (library.exp_syn(), library.exp2_syn(), library.nmda()):
+        for gate in mechanism.gates:
+            assert numbers(gate.rate, **values) == pytest.approx(expected[gate.symbol.name], rel=1e-14)
+
+
 @pytest.mark.parametrize("tau1", [5.0, 7.0])
 def test_equal_time_constants_give_the_alpha_function(tau1: float, numbers: Callable) -> None:
     """As in NEURON, a rise time at or above the decay time counts as 0.9999 of it."""
