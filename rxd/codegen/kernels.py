@@ -31,6 +31,8 @@ class GroupKernels:
         Row and column of each value of the Jacobian.
     timed : ndarray of int
         Rows that depend on time explicitly ("coupled").
+    rows : int
+        Rows of lanes that a kernel works on ("coupled").
     """
 
     active: np.ndarray
@@ -39,6 +41,7 @@ class GroupKernels:
     program: LaneProgram
     pattern: tuple[tuple[int, int], ...] = ()
     timed: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +70,9 @@ def compile_kernels(system: System, discretization: Discretization, purpose: str
 
 
 def _group(module: ModuleType, name: str) -> GroupKernels:
-    active, gates, moved = (np.array(getattr(module, f"{what}_{name}"), dtype=np.int64) for what in ("ACTIVE", "GATES", "MOVED"))
+    active, gates, moved = (
+        np.array(getattr(module, f"{what}_{name}"), dtype=np.int64) for what in ("ACTIVE", "GATES", "MOVED")
+    )
     return GroupKernels(active, gates, moved, make_program(len(active), getattr(module, f"PATTERN_{name}")))
 
 
@@ -75,4 +80,6 @@ def _coupled_group(module: ModuleType, group: LocalSystem, exchanged: set[str]) 
     pattern, timed = getattr(module, f"PATTERN_{group.name}"), np.array(getattr(module, f"TIMED_{group.name}"), dtype=np.int64)
     rows, none = np.arange(len(group.unknowns)), np.zeros(0, dtype=np.int64)
     last = [row for row, label in enumerate(group.unknowns) if label in exchanged]
-    return GroupKernels(rows, none, rows[last], make_program(len(rows), pattern, last), pattern, timed)
+    return GroupKernels(
+        rows, none, rows[last], make_program(len(rows), pattern, last), pattern, timed, getattr(module, f"ROWS_{group.name}")
+    )

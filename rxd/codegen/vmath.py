@@ -17,7 +17,8 @@ from numba import types
 from numba.extending import intrinsic
 
 FASTMATH: Final = frozenset({"contract", "nsz", "arcp"})
-inline_kernel = nb.njit(fastmath={"contract"}, inline="never", error_model="numpy")
+# forceinline: a call that is left in a loop over lanes keeps that loop from becoming vector code.
+inline_kernel = nb.njit(fastmath={"contract"}, inline="never", forceinline=True, error_model="numpy")
 
 LOG2E: Final = 1.4426950408889634
 LN2_HIGH: Final = 6.93147180369123816490e-01

@@ -58,7 +58,7 @@ class Equations:
     kernels: Any
     assembly: Assembly
     groups: tuple[Any, ...]
-    work: tuple[np.ndarray, np.ndarray, np.ndarray]
+    work: np.ndarray
 
     @property
     def size(self) -> int:
@@ -102,6 +102,5 @@ def build_equations(discretization: Discretization, stimuli: Any, kernels: Any) 
     for number, (group, compiled) in enumerate(zip(discretization.groups, kernels.groups, strict=True)):
         fields, starts = np.ascontiguousarray(group.fields).ravel(), np.ascontiguousarray(group.position[:, 0])
         groups.append((fields, starts, group.position, group.n, int(assembly.base[number]), compiled.timed))
-    most = max(len(compiled.active) for compiled in kernels.groups)
-    work = (np.zeros(most * LANES), np.zeros(most * LANES), np.zeros(most * LANES))
-    return Equations(discretization, stimuli, kernels, assembly, tuple(groups), work)
+    rows = max(compiled.rows for compiled in kernels.groups)
+    return Equations(discretization, stimuli, kernels, assembly, tuple(groups), np.zeros(rows * LANES))

@@ -1,4 +1,4 @@
-"""Lanes of a kernel back into vectors shaped like the state."""
+"""Lanes of a kernel from and to vectors shaped like the state; ``offset`` is where rows of W begin."""
 
 from __future__ import annotations
 
@@ -9,33 +9,38 @@ from rxd.solve.lane_lu import lane_kernel
 
 
 @lane_kernel
-def put_rows(F: np.ndarray, starts: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
+def copy_lanes(source: np.ndarray, at: int, size: int, target: np.ndarray, to: int) -> None:
+    """Copy ``size`` numbers."""
+    here, there = source[at : at + size], target[to : to + size]
+    for k in range(size):
+        there[k] = here[k]
+
+
+@lane_kernel
+def put_rows(W: np.ndarray, offset: int, starts: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
     """Every row of lanes to its consecutive nodes."""
     for u in range(starts.size):
-        at, row = starts[u] + first, u * LANES
-        if width == LANES:
-            for lane in range(LANES):
-                f[at + lane] = F[row + lane]
-        else:
-            for lane in range(width):
-                f[at + lane] = F[row + lane]
+        at, row = starts[u] + first, offset + u * LANES
+        here, there = W[row : row + width], f[at : at + width]
+        for lane in range(width):
+            there[lane] = here[lane]
 
 
 @lane_kernel
-def add_rows(F: np.ndarray, position: np.ndarray, rows: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
-    """Row r of lanes added at the nodes of unknown ``rows[r]``, which need not differ from lane to lane."""
+def add_all_rows(W: np.ndarray, offset: int, position: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
+    """Every row of lanes added at the nodes of its unknown, which may lie anywhere and be shared."""
+    for u in range(position.shape[0]):
+        row = offset + u * LANES
+        for lane in range(width):
+            f[position[u, first + lane]] += W[row + lane]
+
+
+@lane_kernel
+def add_rows(
+    W: np.ndarray, offset: int, position: np.ndarray, rows: np.ndarray, first: int, width: int, f: np.ndarray
+) -> None:
+    """Row r of lanes added at the nodes of unknown ``rows[r]``."""
     for r in range(rows.size):
-        u, row = rows[r], r * LANES
+        u, row = rows[r], offset + r * LANES
         for lane in range(width):
-            f[position[u, first + lane]] += F[row + lane]
-
-
-@lane_kernel
-def put_points(F: np.ndarray, position: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
-    """Lanes of point processes: row 0 added to the v of their segments, which others have set; their own states set."""
-    for lane in range(width):
-        f[position[0, first + lane]] += F[lane]
-    for u in range(1, position.shape[0]):
-        row = u * LANES
-        for lane in range(width):
-            f[position[u, first + lane]] = F[row + lane]
+            f[position[u, first + lane]] += W[row + lane]
