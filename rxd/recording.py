@@ -70,7 +70,7 @@ def resolve(things: Sequence[Any], system: System, discretization: Discretizatio
     for thing in things:
         for label, location in _labels(thing, discretization):
             traces.append(_trace(label, location, system, discretization))
-    names = [(trace.label, tuple(trace.segment)) for trace in traces]
+    names = [(trace.label, trace.scalar, tuple(trace.segment)) for trace in traces]
     return tuple(trace for i, trace in enumerate(traces) if names.index(names[i]) == i)
 
 
