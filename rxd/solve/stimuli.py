@@ -53,9 +53,17 @@ def build_stimuli(model: Model, system: System, discretization: Discretization, 
         breakpoints=merged_breakpoints(model.clamps),
         detector_position=np.array([v.start + node(place) for place in places], dtype=np.int64),
         detector_threshold=np.array([d.threshold for d in detectors], dtype=float),
-        detector_place=tuple(repr(place) for place in places),
+        detector_place=_names(detectors),
         connections=tuple(connections),
         trains=tuple(trains),
+    )
+
+
+def _names(detectors: list[Any]) -> tuple[str, ...]:
+    """Names for results: the place, with the threshold where several detectors share it."""
+    places = [repr(d.location) for d in detectors]
+    return tuple(
+        place if places.count(place) == 1 else f"{place} at {d.threshold:g} mV" for place, d in zip(places, detectors, strict=True)
     )
 
 
