@@ -9,13 +9,14 @@ import sympy
 from rxd.declare.symbols import as_expression
 
 
-class bernoulli_ratio(sympy.Function):
+class bernoulli_ratio(sympy.Function):  # noqa: N801  (SymPy writes functions in lower case: exp, besselj)
     """``z / (exp(z) - 1)``, with its limit 1 at z = 0."""
 
     nargs = 1
 
     @classmethod
     def eval(cls, z: Any) -> Any:
+        """A number for a number, 1 for zero, else None: SymPy then keeps the function as it is."""
         if z.is_number and z.is_zero:
             return sympy.Integer(1)
         if isinstance(z, sympy.Float):
@@ -23,19 +24,21 @@ class bernoulli_ratio(sympy.Function):
         return None
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """Derivative by z, which `bernoulli_slope` keeps regular at zero."""
         return bernoulli_slope(self.args[0])
 
     def _eval_evalf(self, prec: int) -> sympy.Expr:
         return self.func(self.args[0]._evalf(prec))
 
 
-class bernoulli_slope(sympy.Function):
+class bernoulli_slope(sympy.Function):  # noqa: N801
     """Derivative of `bernoulli_ratio`, with its limit -1/2 at z = 0."""
 
     nargs = 1
 
     @classmethod
     def eval(cls, z: Any) -> Any:
+        """A number for a number, -1/2 for zero, else None: SymPy then keeps the function as it is."""
         if z.is_number and z.is_zero:
             return -sympy.Rational(1, 2)
         if isinstance(z, sympy.Float):
@@ -44,6 +47,7 @@ class bernoulli_slope(sympy.Function):
         return None
 
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """Derivative by z, with a removable singularity at zero."""
         z = self.args[0]
         e = sympy.exp(z)
         # Away from zero; only a second derivative needs it, which no solver here takes.

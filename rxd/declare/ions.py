@@ -12,7 +12,7 @@ from rxd.units import as_number
 
 @dataclass(frozen=True, slots=True)
 class Ion:
-    """An ion: ``charge``; ``inside``, ``outside`` in mM where no species says otherwise; ``e`` in mV, None for Nernst of the two."""
+    """An ion: ``inside`` and ``outside`` in mM where no species says otherwise; ``e`` in mV, None for Nernst of the two."""
 
     name: str
     charge: int

@@ -25,7 +25,7 @@ def symbols(names: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A state of a mechanism: ``d symbol/dt = rate`` (1/ms), from ``initial`` (an expression of v, celsius, parameters, ions)."""
+    """A state of a mechanism: ``d symbol/dt = rate`` (1/ms) from ``initial``, an expression of v, celsius, parameters, ions."""
 
     symbol: sympy.Symbol
     rate: Any
@@ -34,7 +34,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A current of a mechanism, positive outward: mA/cm2 (density mechanism) or nA (point process), carried by ``ion`` or nonspecific."""
+    """A current of a mechanism, positive outward: mA/cm2 (density mechanism) or nA (point process).
+
+    ``ion`` carries it; without one it is nonspecific and changes v alone.
+    """
 
     name: str
     density: Any
@@ -93,7 +96,10 @@ class PointMechanism:
         states = {gate.symbol.name for gate in self.gates}
         for state in self.on_event:
             if state not in states:
-                message = f"Point mechanism '{self.name}': on_event names '{state}', which is not one of its states ({sorted(states)})."
+                message = (
+                    f"Point mechanism '{self.name}': on_event names '{state}', "
+                    f"which is not one of its states ({sorted(states)})."
+                )
                 raise DeclarationError(message)
 
 

@@ -54,6 +54,7 @@ class Reaction:
 
     @property
     def label(self) -> str:
+        """What error messages call it: ``reaction ca + buf <-> cabuf``."""
         return f"reaction {side_text(self.lhs)} <-> {side_text(self.rhs)}"
 
     def rate(self) -> sympy.Expr:
@@ -71,8 +72,9 @@ class Reaction:
 class MultiCompartmentReaction:
     """A reaction across a membrane: ``ca[er] <-> ca[cyt]`` at a rate per membrane area.
 
-    The rate is in molecules/um2/ms of the membrane region's area. With `membrane_flux` the charge that crosses is a current of the
-    cable equation, positive outward: ``i = F sum(z n) J``; species on regions with ``side="o"`` or outside count as outside.
+    The rate is in molecules/um2/ms of the membrane region's area. With `membrane_flux` the charge that crosses is a current
+    of the cable equation, positive outward: ``i = F sum(z n) J``; species on regions with ``side="o"`` or outside count as
+    outside.
 
     Parameters
     ----------
@@ -111,10 +113,16 @@ class MultiCompartmentReaction:
         self.kf = as_expression(kf, f"kf of {self.label}")
         self.kb = sympy.Integer(0) if kb is None else as_expression(kb, f"kb of {self.label}")
         if not isinstance(membrane, Region):
-            message = f"{self.label} needs membrane=, a rxd.Region with shape rxd.membrane or rxd.DistributedBoundary(...); got {membrane!r}."
+            message = (
+                f"{self.label} needs membrane=, a rxd.Region with shape rxd.membrane or rxd.DistributedBoundary(...); "
+                f"got {membrane!r}."
+            )
             raise DeclarationError(message)
         if not membrane.shape.is_area:
-            message = f"{self.label}: region '{membrane.name}' has no area; its shape is {membrane.shape!r}. Give it shape=rxd.membrane."
+            message = (
+                f"{self.label}: region '{membrane.name}' has no area; its shape is {membrane.shape!r}. "
+                f"Give it shape=rxd.membrane."
+            )
             raise DeclarationError(message)
         self.membrane = membrane
         self.custom_dynamics = _dynamics(custom_dynamics, mass_action, self.label)
@@ -129,6 +137,7 @@ class MultiCompartmentReaction:
 
     @property
     def label(self) -> str:
+        """What error messages and recordings call it: ``membrane reaction ca[cyt] <-> ca[er]``."""
         return f"membrane reaction {side_text(self.lhs)} <-> {side_text(self.rhs)}"
 
     def rate(self) -> sympy.Expr:
@@ -192,6 +201,7 @@ class Rate:
 
     @property
     def label(self) -> str:
+        """What error messages call it: ``rate of ca[cyt]``."""
         return f"rate of {self.unknown.name}"
 
     def __repr__(self) -> str:
@@ -219,6 +229,7 @@ def stoichiometry(side: Any, what: str) -> dict[NodeSymbol, int]:
 
 
 def net_stoichiometry(lhs: dict[NodeSymbol, int], rhs: dict[NodeSymbol, int]) -> dict[NodeSymbol, int]:
+    """Right-hand numbers minus left-hand numbers; a catalyst, the same on both sides, is left out."""
     net = {symbol: -number for symbol, number in lhs.items()}
     for symbol, number in rhs.items():
         net[symbol] = net.get(symbol, 0) + number
@@ -240,10 +251,12 @@ def region_of(symbol: NodeSymbol) -> Region:
 
 
 def side_text(side: dict[NodeSymbol, int]) -> str:
+    """One side of a reaction as it is written: ``ca + 2 buf``."""
     return " + ".join(symbol.name if number == 1 else f"{number} {symbol.name}" for symbol, number in side.items()) or "nothing"
 
 
 def as_region_tuple(regions: Any, what: str) -> tuple[Region, ...] | None:
+    """The regions of a ``regions=`` argument, None where nothing is restricted; ``what`` names it in the error."""
     if regions is None:
         return None
     found = (regions,) if isinstance(regions, Region) else tuple(regions) if isinstance(regions, Iterable) else (regions,)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from geometry import Selection, shapes
+from geometry.grid import ExtracellularGrid
 from rxd.errors import DeclarationError
 from rxd.units import as_number
 
@@ -52,8 +53,8 @@ class Region:
         for attribute in ("is_volume", "is_area", "volumes", "membrane_areas"):
             if not hasattr(self.shape, attribute):
                 message = (
-                    f"Region '{name}': shape must be one of rxd.inside, rxd.membrane, rxd.Shell(...), rxd.FractionalVolume(...) "
-                    f"...; got {shape!r}."
+                    f"Region '{name}': shape must be one of rxd.inside, rxd.membrane, rxd.Shell(...), "
+                    f"rxd.FractionalVolume(...) ...; got {shape!r}."
                 )
                 raise DeclarationError(message)
         self.voxel_sections = self._voxel_sections(dimension)
@@ -118,8 +119,6 @@ class Extracellular(Region):
         tortuosity: Any = 1.0,
         name: str = "ecs",
     ) -> None:
-        from geometry.grid import ExtracellularGrid
-
         self.name = check_name(name, "Extracellular")
         self.selection = None  # type: ignore[assignment]
         self.side = "o"
@@ -130,6 +129,7 @@ class Extracellular(Region):
 
     @property
     def is_membrane(self) -> bool:
+        """False: the box has a volume."""
         return False
 
     def __repr__(self) -> str:
@@ -156,7 +156,7 @@ def _from_sections(sections: Any, what: str) -> Selection:
         if isinstance(section, Selection):
             found.append(section)
         elif hasattr(section, "morphology") and hasattr(section, "index"):
-            found.append(Selection(section.morphology, [section.index]))
+            found.append(Selection(section.morphology, np.array([section.index], dtype=np.int64)))
         else:
             message = f"{what}: expected a selection such as cell.dendrites or sections of a morphology; got {section!r}."
             raise DeclarationError(message)

@@ -129,8 +129,8 @@ class Species(Quantity):
     regions : Region or sequence of Region
         Where it lives.
     name : str
-        Unique in a model. A charged species named as an ion ("ca", "na", "k") on a region with ``side="i"`` or ``"o"`` takes part
-        in that ion's currents and reversal potential.
+        Unique in a model. A charged species named as an ion ("ca", "na", "k") on a region with ``side="i"`` or ``"o"`` takes
+        part in that ion's currents and reversal potential.
     d : float or dict of Region to float
         Diffusion coefficient in um2/ms, not negative.
     charge : int
@@ -230,7 +230,10 @@ def _as_regions(regions: Any, what: str) -> tuple[Region, ...]:
     found = tuple(regions)
     for region in found:
         if not isinstance(region, Region):
-            message = f"{what}: regions must be rxd.Region objects; got {region!r}. Wrap a selection: rxd.Region(selection, name=...)."
+            message = (
+                f"{what}: regions must be rxd.Region objects; got {region!r}. "
+                f"Wrap a selection: rxd.Region(selection, name=...)."
+            )
             raise DeclarationError(message)
     if not found:
         message = f"{what}: it must live on at least one region."

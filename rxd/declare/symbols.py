@@ -43,6 +43,7 @@ class VoltageSymbol(sympy.Symbol):
     __slots__ = ()
 
     def __call__(self, location: Location) -> Probe:
+        """The potential at one place, for ``record=``."""
         return Probe(self.name, location)
 
 
@@ -58,6 +59,7 @@ class NodeSymbol(sympy.Symbol):
     region: Region | None
 
     def __new__(cls, owner: Quantity, region: Region | None) -> NodeSymbol:
+        """A symbol of its owner's own, whatever other models call theirs."""
         label = owner.name if region is None else f"{owner.name}[{region.name}]"
         # __xnew__ skips SymPy's cache, which would hand out another model's symbol of the same name.
         symbol = sympy.Symbol.__xnew__(cls, label, real=True)
@@ -66,6 +68,7 @@ class NodeSymbol(sympy.Symbol):
         return symbol
 
     def __call__(self, location: Location) -> Probe:
+        """The quantity at one place, for ``record=``."""
         return Probe(self.name, location)
 
     def _hashable_content(self) -> tuple[Any, ...]:
@@ -84,6 +87,7 @@ class IonSymbol(sympy.Symbol):
     what: str
 
     def __new__(cls, ion: str, what: Literal["e", "i", "o"]) -> IonSymbol:
+        """``e_ca``, ``ca_i`` or ``ca_o``; equal to any other of the same name."""
         symbol = sympy.Symbol.__xnew__(cls, f"e_{ion}" if what == "e" else f"{ion}_{what}", real=True)
         symbol.ion = ion
         symbol.what = what
