@@ -20,7 +20,7 @@ from geometry import (
 from rxd.declare.functions import vtrap
 from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
 from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction
-from rxd.declare.region import Region
+from rxd.declare.region import Extracellular, Region
 from rxd.declare.species import Parameter, Species, State
 from rxd.declare.stimuli import PointProcess
 from rxd.declare.symbols import Probe, celsius, concentration, reversal, t, v
@@ -37,6 +37,7 @@ __all__ = [
     "Detector",
     "DiscretizationError",
     "DistributedBoundary",
+    "Extracellular",
     "FixedCrossSection",
     "FixedPerimeter",
     "FractionalVolume",
