@@ -140,6 +140,17 @@ def test_the_right_hand_side_is_left_alone_and_zero_gives_zero(tree_system: Call
             assert not x.any()
 
 
+def test_a_small_right_hand_side_after_a_large_one(tree_system: Callable) -> None:
+    """PETSc remembers norms of vectors it was not told to have changed: the tolerance would be that of the large one."""
+    system = tree_system()
+    x = np.empty(system.structure.size)
+    with PetscSolver(system.structure, "-pc_type fieldsplit -ksp_type fgmres -ksp_initial_guess_nonzero -ksp_divtol 1e20") as solver:
+        solver.update(system.jacobian, 4.0)
+        for factor in (1e8, 1.0):
+            solver.solve(factor * system.rhs, x)
+            assert system.error(x / factor, 4.0) < 1e-8
+
+
 def test_values_are_copied_at_update(tree_system: Callable) -> None:
     system = tree_system()
     values, x = system.jacobian.copy(), np.empty(system.structure.size)
