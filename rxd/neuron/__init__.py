@@ -23,6 +23,8 @@ def __getattr__(name: str) -> Any:
     """Submodules on first use: `rxd`, `crxd`, `gui`, `units`, ..., so that `from rxd.neuron import h` stays quick."""
     import importlib
 
+    if name.startswith("__"):
+        raise AttributeError(name)
     if name in {"rxd", "gui", "units", "expect_hocerr", "hclass", "psection"}:
         return importlib.import_module(f"rxd.neuron.{name}")
     if name == "crxd":

@@ -1,15 +1,23 @@
-"""The rxd declarations of a session.
+"""The rxd declarations of a session, and the values of their nodes.
 
-In: regions, species, reactions as scripts make them. Out: what the engine declares to `rxd.Model`. The session knows them
-weakly: a species or reaction nobody refers to is gone, as in NEURON.
+In: regions, species, reactions as scripts make them. Out: what the engine declares to `rxd.Model`, tables of nodes, values. The session knows
+declarations weakly: a species or reaction nobody refers to is gone, as in NEURON.
 """
 
 from __future__ import annotations
 
+import io
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from rxd.neuron.errors import RxDException
+from rxd.neuron.layout import Layout, build_layout
+
 if TYPE_CHECKING:
+    from rxd.neuron.fluxes import Flux
+    from rxd.neuron.nodes import NodeTable
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
 
@@ -17,24 +25,40 @@ __all__ = ["Chemistry"]
 
 
 class Chemistry:
-    """Regions, species, states, parameters and reactions, in order of creation."""
+    """Regions, species, states, parameters and reactions, in order of creation.
+
+    Attributes
+    ----------
+    threads : int
+        What `rxd.nthread` was set to.
+    fluxes : list of Flux
+        Sources on nodes.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.threads = 1
+        self.fluxes: list[Flux] = []
         self._things: dict[int, weakref.ref[Any]] = {}
         self._made = 0
+        self._layout: Layout | None = None
+        self._tables: dict[int, tuple[Any, NodeTable]] = {}
+        self._dimensions: dict[int, tuple[int, float | None]] = {}
+        self._default_dimension = 1
+        self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
 
     def add(self, thing: Any) -> int:
         """Take note of a declaration; returns its number."""
         number = self._made
         self._made += 1
-        table, session = self._things, weakref.ref(self.session)
+        chemistry = weakref.ref(self)
 
         def gone(_: object) -> None:
-            table.pop(number, None)
-            owner = session()
+            owner = chemistry()
             if owner is not None:
-                owner.touch()
+                owner._things.pop(number, None)
+                owner._tables.pop(number, None)
+                owner.session.touch()
 
         self._things[number] = weakref.ref(thing, gone)
         self.session.touch()
@@ -46,17 +70,233 @@ class Chemistry:
         return [thing for thing in found if isinstance(thing, kind)]
 
     @property
+    def quantities(self) -> list[Any]:
+        """All living species, states and parameters."""
+        from rxd.neuron.rxd.species import Quantity
+
+        return self.of(Quantity)
+
+    @property
     def has_species(self) -> bool:
         """Whether anything was declared."""
         return bool(self._things)
 
+    def living_fluxes(self) -> list[Flux]:
+        """The sources whose nodes are still there; others are dropped."""
+        kept = []
+        for flux in self.fluxes:
+            try:
+                flux.node.part  # noqa: B018 - raises if the node is gone
+            except (RxDException, ReferenceError):
+                continue
+            kept.append(flux)
+        self.fluxes = kept
+        return kept
+
+    # ---------------------------------------------------------------------------------------------------------------- layout
+
     def place(self) -> None:
-        """Bring the declarations up to date with the sections."""
+        """Give sections 3-d points where places in space matter, as NEURON does when its rxd structures are made."""
+        from rxd.neuron.rxd.region import Extracellular
+
+        if (self.of(Extracellular) or self.any_3d) and any(not record.has_shape for record in self.session.topology):
+            from rxd.neuron.tree_functions import define_shape
+
+            self.session.run.pull()
+            define_shape(self.session)
+
+    @property
+    def layout(self) -> Layout:
+        """The session's sections, cut; made again when one has changed."""
+        if self._layout is None or self._layout.revision != self.session.shape_revision:
+            self._layout = build_layout(self.session)
+        return self._layout
+
+    def table(self, region: Any) -> NodeTable:
+        """The nodes of a region."""
+        from rxd.neuron.nodes import box_table, segment_table
+        from rxd.neuron.rxd.region import Extracellular
+
+        if isinstance(region, Extracellular):
+            key: Any = "box"
+        else:
+            self.place()
+            sections = tuple(record.id for record in region.living)
+            key = (self.session.shape_revision, id(region.geometry), sections, self.voxel_records(region))
+        known = self._tables.get(region.number)
+        if known is None or known[0] != key:
+            if key == "box":
+                table = box_table(region)
+            elif key[-1]:
+                from rxd.neuron.voxels import voxel_table
+
+                table = voxel_table(region, self.layout)
+            else:
+                table = segment_table(region, self.layout)
+            self._tables[region.number] = known = (key, table)
+        return known[1]
+
+    # ------------------------------------------------------------------------------------------------------------- dimensions
+
+    def set_dimension(self, domain: Any, dimension: int | None, dx: float | None) -> None:
+        """Say which sections are 3-D."""
+        if domain is None:
+            if dimension is not None:
+                self._default_dimension = dimension
+                self._dimensions.clear()
+            return
+        from rxd.neuron.sections import Section
+
+        for section in [domain] if isinstance(domain, Section) else domain:
+            self._dimensions[section.record.id] = (self._default_dimension if dimension is None else dimension, dx)
+        self.session.touch(shape=True)
+
+    @property
+    def any_3d(self) -> bool:
+        """Whether some section is 3-D."""
+        return self._default_dimension == 3 or any(dimension == 3 for dimension, _ in self._dimensions.values())
+
+    def is_3d(self, record: SectionRecord, region: Any) -> bool:
+        """Whether a section of a region is cut into voxels."""
+        if region.dimension is not None:
+            return bool(region.dimension == 3)
+        return self._dimensions.get(record.id, (self._default_dimension, None))[0] == 3
+
+    def voxel_records(self, region: Any) -> tuple[int, ...]:
+        """Numbers of the sections of a region that are cut into voxels."""
+        if not self.any_3d and region.dimension != 3:
+            return ()
+        return tuple(record.id for record in region.living if self.is_3d(record, region))
+
+    # ----------------------------------------------------------------------------------------------------------------- values
+
+    def settle(self, quantity: Any) -> None:
+        """Give a quantity values on all its nodes: those it has, where the nodes are the same, else its initial ones."""
+        for region in quantity.regions:
+            table = self.table(region)
+            if quantity.settled.get(region.number) is table:
+                continue
+            old = quantity.settled.get(region.number)
+            values = quantity._values.get(region.number)
+            quantity.settled[region.number] = table
+            if values is None or not _same_nodes(old, table):
+                quantity._values[region.number] = self._initial(quantity, region, table)
+
+    def _initial(self, quantity: Any, region: Any, table: NodeTable) -> np.ndarray:
+        from rxd.neuron.rxd.node import make_node
+
+        initial = quantity.initial
+        if callable(initial):
+            return np.array([float(initial(make_node(quantity, region, table, i))) for i in range(len(table))])
+        if initial is None:
+            initial = 0.0
+            if quantity.kind == "Species" and region.nrn_region and quantity.name in self.session.catalogue.ions:
+                initial = self.session.globals[f"{quantity.name}{region.nrn_region}0_{quantity.name}_ion"]
+        return np.full(len(table), float(initial))
+
+    def initialize(self) -> None:
+        """Set all species and states to their initial values, and parameters that have never been written."""
+        for quantity in self.quantities:
+            for region in quantity.regions:
+                table = self.table(region)
+                fresh = quantity.settled.get(region.number) is table and quantity._values.get(region.number) is not None
+                quantity.settled[region.number] = table
+                if quantity.kind == "Parameter" and fresh and not callable(quantity.initial) and quantity.initial is None:
+                    continue
+                quantity._values[region.number] = self._initial(quantity, region, table)
+            quantity.version += 1
+
+    def species_at(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
+        """The species (and region) behind an ion variable such as `cai` in a section, or None."""
+        if name[-1:] not in {"i", "o"}:
+            return None
+        for quantity in self.quantities:
+            if quantity.kind == "Species" and quantity.name == name[:-1]:
+                for region in quantity.regions:
+                    if region.nrn_region == name[-1] and record in region.records:
+                        return quantity, region
+        return None
+
+    def refresh(self, name: str, record: SectionRecord) -> bool:
+        """Bring an ion concentration of a section up to date with the species; whether there is one.
+
+        What a script wrote to `seg.cai` stays until the species changes, as in NEURON.
+        """
+        found = self.species_at(name, record)
+        if found is None:
+            return False
+        quantity, region = found
+        values = quantity.values(region)
+        stamp = (quantity.version, self.session.run.version)
+        if self._stamps.get((name, record.id)) != stamp:
+            self._stamps[name, record.id] = stamp
+            table = self.table(region)
+            nodes = table.of_record(record)
+            volume = table.volume[nodes] if table.dimension[nodes].max(initial=1) == 3 else np.ones(len(nodes))
+            total = np.bincount(table.place[nodes], weights=volume, minlength=record.nseg)
+            sums = np.bincount(table.place[nodes], weights=volume * values[nodes], minlength=record.nseg)
+            record.store[name][:] = np.divide(sums, total, out=record.store[name].copy(), where=total > 0)
+        return True
+
+    def take_from_segments(self, quantity: Any) -> None:
+        """Set the nodes of a species to the concentrations of NEURON's segments (`seg.cai`)."""
+        if quantity.kind != "Species" or quantity.name is None:
+            return
+        for region in quantity.regions:
+            side = region.nrn_region
+            if side is None or not region.records:
+                continue
+            table, values = self.table(region), quantity.values(region).copy()
+            for record in table.records:
+                found = record.store.get(f"{quantity.name}{side}")
+                nodes = table.of_record(record)
+                if found is not None:
+                    values[nodes] = found[table.place[nodes]]
+            quantity.write(region, slice(None), values)
+
+    def save(self) -> bytes:
+        """All values as bytes."""
+        arrays = {f"{quantity.number}_{region.number}": quantity.values(region) for quantity in self.quantities for region in quantity.regions}
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        return buffer.getvalue()
+
+    def restore(self, state: bytes) -> None:
+        """Return to values kept by `save`.
+
+        Raises
+        ------
+        RxDException
+            If they do not fit.
+        """
+        with np.load(io.BytesIO(state)) as arrays:
+            for quantity in self.quantities:
+                for region in quantity.regions:
+                    values = arrays.get(f"{quantity.number}_{region.number}")
+                    if values is None or values.shape != quantity.values(region).shape:
+                        raise RxDException(f"restore_state: the state was saved from another model; {quantity.label} does not fit.")
+                    quantity.write(region, slice(None), values)
+
+    # ------------------------------------------------------------------------------------------------------------- description
 
     def regions_of(self, record: SectionRecord) -> set[Any]:
         """The regions a section is part of."""
-        return set()
+        from rxd.neuron.rxd.region import Region
+
+        return {region for region in self.of(Region) if record in region.records}
 
     def species_of(self, record: SectionRecord) -> set[Any]:
         """The species in a section."""
-        return set()
+        return {quantity for quantity in self.quantities if any(record in region.records for region in quantity.regions)}
+
+
+def _same_nodes(old: NodeTable | None, new: NodeTable) -> bool:
+    if old is None or len(old) != len(new):
+        return False
+    if not (np.array_equal(old.record, new.record) and np.array_equal(old.place, new.place)):
+        return False
+    grids = old.grid is None and new.grid is None
+    grids = grids or (old.grid is not None and new.grid is not None and np.array_equal(old.grid, new.grid))
+    return grids and [r.id for r in old.records] == [r.id for r in new.records]
+
+

@@ -8,31 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["end_voltage"]
+__all__ = ["end_voltage", "shares"]
 
 
 def end_voltage(record: SectionRecord, x: float) -> float:
     """Voltage in mV at the 0 or 1 end of a section."""
     end = 0 if x <= 0 else 1
-    owner, at = _point(record, end)
-    if 0 < at < 1:
-        return float(_values(owner)[owner.index(at)])
-    weights, total = 0.0, 0.0
-    for section, its_end in _arms(owner, int(at)):
-        shape = section.shape
-        index = 0 if its_end == 0 else section.nseg - 1
-        rho = shape.rho_left[0] if its_end == 0 else shape.rho_right[-1]
-        g = 1.0 / (section.Ra * rho)
-        weights += g
-        total += g * float(_values(section)[index])
-    return float(total / weights)
+    return sum(share * float(_values(section)[index]) for section, index, share in shares(record, float(end)))
 
 
-def _values(record: SectionRecord) -> object:
-    return record.values("v")
+def _values(record: SectionRecord) -> np.ndarray:
+    values = record.values("v")
+    assert values is not None
+    return values
 
 
 def _point(record: SectionRecord, end: int) -> tuple[SectionRecord, float]:
@@ -50,3 +43,23 @@ def _arms(owner: SectionRecord, end: int) -> list[tuple[SectionRecord, int]]:
         if child.parent_x == end:
             found.extend(_arms(child, child.end))
     return found
+
+
+def shares(record: SectionRecord, x: float) -> list[tuple[SectionRecord, int, float]]:
+    """How a current injected at a place divides: sections, segments in them, and shares that sum to 1."""
+    if 0 < x < 1:
+        return [(record, record.index(x), 1.0)]
+    owner, at = _point(record, 0 if x <= 0 else 1)
+    if 0 < at < 1:
+        return [(owner, owner.index(at), 1.0)]
+    arms = [(section, *_arm(section, end)) for section, end in _arms(owner, int(at))]
+    total = sum(g for *_, g in arms)
+    return [(section, index, g / total) for section, index, g in arms]
+
+
+def _arm(section: SectionRecord, end: int) -> tuple[int, float]:
+    """The segment at an end of a section, and the conductance between the two (in units of its own)."""
+    shape = section.shape
+    index = 0 if end == 0 else section.nseg - 1
+    rho = shape.rho_left[0] if end == 0 else shape.rho_right[-1]
+    return index, 1.0 / (section.Ra * float(rho))

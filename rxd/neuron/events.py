@@ -52,6 +52,19 @@ class EventHeap:
         """Remove everything."""
         self._heap.clear()
 
+    def times(self) -> list[float]:
+        """The times of all actions, in order."""
+        return sorted(t for t, *_ in self._heap)
+
+    def copy(self) -> list[Any]:
+        """What is on its way, for `restore`."""
+        return list(self._heap)
+
+    def restore(self, actions: list[Any]) -> None:
+        """Put back what `copy` gave."""
+        self._heap = list(actions)
+        heapq.heapify(self._heap)
+
     def __len__(self) -> int:
         return len(self._heap)
 

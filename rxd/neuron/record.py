@@ -236,7 +236,7 @@ class SectionRecord:
     def changed_shape(self) -> None:
         """Note that sizes have changed."""
         self._shape = None
-        self.session.touch()
+        self.session.touch(shape=True)
 
     # ------------------------------------------------------------------------------------------------------ range variables
 
@@ -257,7 +257,7 @@ class SectionRecord:
             return self.diam
         found = self.store.get(name)
         if found is not None:
-            self.session.run.refresh(name)
+            self.session.run.refresh(name, self)
             found = self.store[name]
         return found
 

@@ -44,12 +44,18 @@ class Recorder:
     def start(self, t: float) -> None:
         """Empty the Vector; take the first value if it is due."""
         vector = self.vector()
-        self.taken = 0
         if self.when is not None and not isinstance(self.when, float):
             self.times = self.when.to_python()
-            self.taken = bisect.bisect_left(self.times, t - 1e-12)
+        self.seek(t)
         if vector is not None:
             vector.clear()
+
+    def seek(self, t: float) -> None:
+        """Go on from a time that a script has set."""
+        if isinstance(self.when, float):
+            self.taken = max(int(np.ceil(t / self.when - 1e-9)), 0)
+        elif self.when is not None:
+            self.taken = bisect.bisect_left(self.times, t - 1e-12)
 
     def next_time(self) -> float:
         """The next time on the grid, ms; infinity if there is none."""

@@ -9,6 +9,7 @@ grid among them.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,8 @@ class Run:
         self.events = EventHeap()
         self.tolerances = {"atol": 1e-3, "rtol": 0.0, "maxstep": np.inf, "minstep": 0.0}
         self.adaptive = False
+        self.scales: dict[str, float] = {}
+        self._versions = 0
         self._points: dict[int, weakref.ref[PointProcess]] = {}
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
         self._machines: list[weakref.ref[StateTransitionEvent]] = []
@@ -132,15 +135,32 @@ class Run:
 
     # ------------------------------------------------------------------------------------------------ values of the engine
 
-    def refresh(self, name: str) -> None:
-        """Bring a range variable up to date in all sections, if the engine has moved since."""
-        if self.engine is not None:
-            self.engine.fetch(name)
+    @property
+    def version(self) -> int:
+        """Grows whenever the engine's state changes."""
+        return 0 if self.engine is None else self.engine.version
 
-    def changed(self, name: str) -> None:
+    def refresh(self, name: str, record: SectionRecord) -> None:
+        """Bring a range variable of a section up to date, if the engine has moved since."""
+        if not (name[-1:] in {"i", "o"} and self.session.chemistry.refresh(name, record)) and self.engine is not None:
+            self.engine.fetch(name, record)
+
+    def changed(self, name: str, record: SectionRecord) -> None:
         """A script has written a range variable."""
+        if name == "cm":
+            self.session.touch(shape=True)
+        elif self.engine is not None:
+            self.engine.note(name, record)
+
+    def refresh_species(self, quantity: Any, region: Any) -> None:
+        """Bring the values of a species on a region up to date."""
         if self.engine is not None:
-            self.engine.note(name)
+            self.engine.fetch_species(quantity, region)
+
+    def changed_species(self, quantity: Any, region: Any) -> None:
+        """A script has written values of a species on a region."""
+        if self.engine is not None:
+            self.engine.note_species(quantity, region)
 
     def refresh_point(self, point: PointProcess) -> None:
         """Bring the computed variables of a point process up to date."""
@@ -167,6 +187,80 @@ class Run:
         """A synapse receives an event."""
         if self.engine is not None:
             self.engine.receive(target, weight)
+
+    def next_version(self) -> int:
+        """A number no state of an engine has had."""
+        self._versions += 1
+        return self._versions
+
+    def currents(self) -> None:
+        """Bring currents up to date: they are computed when somebody looks."""
+        self._compiled()
+
+    def temperature_changed(self) -> None:
+        """h.celsius has been set: rates depend on it."""
+        self.session.touch()
+
+    def time_changed(self) -> None:
+        """h.t has been set by a script: recordings on a grid go on from there."""
+        for recorder in self._recorders:
+            recorder.seek(self.session.globals.t)
+
+    def set_adaptive(self, flag: bool) -> None:
+        """Variable or fixed steps."""
+        if flag != self.adaptive:
+            self.adaptive = flag
+            self.session.globals["using_cvode_"] = float(flag)
+            self.session.touch()
+
+    def restart_solver(self) -> None:
+        """Forget what the solver remembers of earlier steps."""
+        self._compiled().restart()
+
+    def restart_recordings(self) -> None:
+        """Start recordings again, from the present time."""
+        for recorder in self._recorders:
+            recorder.start(self.session.globals.t)
+            if recorder.when is None:
+                recorder.take()
+
+    def show_events(self, into: Vector | None) -> float:
+        """Print the times of the events on their way, or write them into a Vector."""
+        times = self.events.times()
+        if into is not None:
+            into.from_python(times)
+        else:
+            sys.stdout.write("".join(f"{t:g}\n" for t in times))
+        return float(len(times))
+
+    def print_statistics(self) -> None:
+        """Print how many steps were taken."""
+        statistics = None if self.engine is None else self.engine.statistics
+        sys.stdout.write(f"{statistics}\n")
+
+    def save(self) -> Any:
+        """Everything that changes in a run."""
+        engine = self._compiled()
+        places = [recorder.taken for recorder in self._recorders]
+        return engine.save(), dict(self.session.globals.values), self.events.copy(), places, engine.revision
+
+    def restore(self, saved: Any) -> None:
+        """Return to what `save` has kept.
+
+        Raises
+        ------
+        HocError
+            If the structure of the model has changed since.
+        """
+        state, values, events, places, revision = saved
+        engine = self._compiled()
+        if engine.revision != revision:
+            raise HocError("SaveState.restore: the model has changed since save().")
+        engine.restore(state)
+        self.session.globals.values.update(values)
+        self.events.restore(events)
+        for recorder, taken in zip(self._recorders, places, strict=False):
+            recorder.taken = taken
 
     # --------------------------------------------------------------------------------------------------------------- events
 
@@ -258,9 +352,7 @@ class Run:
         if v is not None:
             for record in self.session.topology:
                 record.store["v"][:] = float(v)
-        engine = self._compiled()
-        if v is not None:
-            engine.note("v")
+        self._compiled()
         self._play(0.0)
         self._handle(0)
         engine = self._compiled()
@@ -321,8 +413,8 @@ class Run:
                 recorder.take()
         self._deliver(t)
 
-    def advance_until(self, stop: float) -> None:
-        """Run to a time."""
+    def advance_until(self, stop: float, exactly: bool = False) -> None:
+        """Run to a time; fixed steps end at the step nearest to it."""
         engine = self._compiled()
         values = self.session.globals
         while True:

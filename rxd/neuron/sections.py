@@ -60,7 +60,7 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
     if name == "v" and x is not None and not 0 < x < 1:
         return  # an end has no capacitance: its voltage follows from the segments next to it
     values[where] = number
-    record.session.run.changed(name)
+    record.session.run.changed(name, record)
 
 
 def _no_variable(record: SectionRecord, name: str, x: float | None) -> AttributeError:

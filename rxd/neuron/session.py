@@ -42,19 +42,23 @@ class Session:
         Sections and how they are connected.
     revision : int
         Grows with every edit that changes the structure of the model; `finitialize` compiles when it has changed.
+    shape_revision : int
+        Grows with every edit that changes sections, their sizes or connections.
     """
 
     def __init__(self) -> None:
         self.globals = Globals()
         self.revision = 0
+        self.shape_revision = 0
         self.topology = Topology(self)
         self.counters: dict[str, int] = {}
         self._parts: dict[str, Any] = {}
         self._tokens: list[Token[Session]] = []
 
-    def touch(self) -> None:
-        """Note an edit of the structure: the compiled model is out of date."""
+    def touch(self, shape: bool = False) -> None:
+        """Note an edit of the structure: the compiled model is out of date, and (`shape`) where its nodes are."""
         self.revision += 1
+        self.shape_revision += shape
 
     def number(self, kind: str) -> int:
         """The number of a new object of this kind, as in `IClamp[0]`."""

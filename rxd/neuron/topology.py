@@ -71,7 +71,7 @@ class Topology:
 
         record.handle = weakref.ref(handle, gone)
         self.records[number] = record
-        self.session.touch()
+        self.session.touch(shape=True)
         return record
 
     def delete(self, record: SectionRecord) -> None:
@@ -88,7 +88,7 @@ class Topology:
             self.accessed = None
         if self.origin is not None and self.origin[0] is record:
             self.origin = None
-        self.session.touch()
+        self.session.touch(shape=True)
 
     def connect(self, child: SectionRecord, parent: SectionRecord, parent_x: float, end: int) -> None:
         """Hang a section on another.

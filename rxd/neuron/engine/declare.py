@@ -1,0 +1,376 @@
+"""A session as an `rxd.Model`.
+
+In: sections, mechanisms, point processes and rxd declarations of a session. Out: `Declared`, the model and the maps between NEURON's
+objects and the model's.
+
+Reactions of bare species are written out region by region, as NEURON means them: on the regions all bare species share.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+
+import rxd
+from rxd import library
+from rxd.declare.region import Extracellular as make_box
+from rxd.neuron.errors import RxDException
+from rxd.neuron.layout import Layout
+from rxd.neuron.rxd.formula import NodeSymbol, RangeSymbol
+from rxd.neuron.rxd.geometry import as_shape
+from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
+from rxd.neuron.rxd.region import Extracellular
+
+if TYPE_CHECKING:
+    from rxd.neuron.points import PointProcess
+    from rxd.neuron.session import Session
+
+__all__ = ["Declared", "declare"]
+
+DENSITY: Mapping[str, Callable[..., Any]] = MappingProxyType({"hh": library.hh, "pas": library.pas})
+SYNAPSES: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {"ExpSyn": library.exp_syn, "Exp2Syn": library.exp2_syn, "AlphaSynapse": library.alpha_synapse}
+)
+
+
+@dataclass(slots=True)
+class Declared:
+    """A model and what stands for what in it.
+
+    Attributes
+    ----------
+    model : rxd.Model
+    symbols : dict
+        Symbol of the model by numbers of a species and a region.
+    owners : dict
+        The model's species, state or parameter by the same numbers.
+    inserted : list of (str, list of SectionRecord)
+        Name and place of each inserted mechanism, in order.
+    points : list of PointProcess
+        Synapses, in the order of the model.
+    fluxes : dict
+        Parameter of the model that holds the sources on a species and a region, by their numbers.
+    rates : dict
+        Parameters that hold numbers of reactions a script changes on the way: (number of the reaction, "f" or "b").
+    """
+
+    model: Any
+    layout: Layout
+    symbols: dict[tuple[int, int], Any] = field(default_factory=dict)
+    owners: dict[tuple[int, int], Any] = field(default_factory=dict)
+    inserted: list[tuple[str, list[Any]]] = field(default_factory=list)
+    points: list[PointProcess] = field(default_factory=list)
+    fluxes: dict[tuple[int, int], Any] = field(default_factory=dict)
+    regions: dict[int, Any] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+
+    def unique(self, text: str) -> str:
+        """A word that no other region or species has."""
+        word = re.sub(r"\W", "_", text) or "x"
+        if not (word[0].isalpha() or word[0] == "_"):
+            word = f"_{word}"
+        unique, number = word, 2
+        while unique in self.names:
+            unique, number = f"{word}_{number}", number + 1
+        self.names.add(unique)
+        return unique
+
+
+def declare(session: Session) -> Declared:
+    """Declare everything a session holds.
+
+    Raises
+    ------
+    RxDException
+        For declarations that contradict each other or are not supported; the species and region are named.
+    """
+    layout = session.chemistry.layout
+    counts = layout.counts
+    model = rxd.Model(
+        layout.morphology, segments=lambda section: int(counts[section.index]), celsius=session.globals["celsius"]
+    )
+    declared = Declared(model, layout)
+    _membrane(declared)
+    _mechanisms(session, declared)
+    _synapses(session, declared)
+    _regions(session, declared)
+    _quantities(session, declared)
+    _fluxes(session, declared)
+    for kind, place in ((Reaction, _reaction), (Rate, _rate), (MultiCompartmentReaction, _transmembrane)):
+        for reaction in session.chemistry.of(kind):
+            if _is_whole(reaction):
+                place(declared, reaction)
+    _ions(session, declared)
+    return declared
+
+
+# ----------------------------------------------------------------------------------------------------------------- membrane
+
+
+def _membrane(declared: Declared) -> None:
+    """Ra and cm; a section with different cm in its segments is cut into several by the layout."""
+    layout = declared.layout
+    for name, values in (("Ra", _by_section(layout, lambda r: np.full(1, r.Ra))), ("cm", _by_section(layout, lambda r: r.store["cm"]))):
+        for value in np.unique(values):
+            where = np.flatnonzero(values == value)
+            declared.model.set(declared.layout.morphology[where], **{name: float(value)})
+
+
+def _by_section(layout: Layout, read: Callable[[Any], np.ndarray]) -> np.ndarray:
+    """A number for each section of the morphology."""
+    values = np.empty(layout.morphology.n_sections)
+    for record in layout.records:
+        own, here = layout.sections[record.id], read(record)
+        if len(own) == len(here):
+            values[own] = here if record.end == 0 else here[::-1]
+        else:
+            values[own] = here[0]
+    return values
+
+
+def _mechanisms(session: Session, declared: Declared) -> None:
+    for name, make in DENSITY.items():
+        records = [record for record in declared.layout.records if name in record.mechanisms]
+        if not records:
+            continue
+        info = session.catalogue.density[name]
+        settings = {key: _reader(declared.layout, info.full(key), default) for key, default in info.parameters.items()}
+        declared.model.insert(make(**settings), on=declared.layout.selection(records))
+        declared.inserted.append((name, records))
+    for record in declared.layout.records:
+        for name in record.mechanisms:
+            if name not in DENSITY and session.catalogue.ion_of(name) is None:
+                raise RxDException(f"Mechanism {name!r} in {record.name} cannot be simulated; there are: {', '.join(DENSITY)}.")
+
+
+def _reader(layout: Layout, name: str, default: float) -> Callable[[Any], np.ndarray]:
+    """A function of nodes that gives a range variable."""
+    values = layout.gather(name, default)
+    return lambda nodes: values[nodes.segment]
+
+
+def _synapses(session: Session, declared: Declared) -> None:
+    mechanisms = {kind: make() for kind, make in SYNAPSES.items()}
+    for kind in SYNAPSES:
+        for point in session.run.points:
+            if point.kind == kind and point.record is not None and point.record.alive:
+                place = declared.layout.location(point.record, point.x)
+                settings = {name: point.values[name] for name in mechanisms[kind].parameters}
+                declared.model.add(rxd.PointProcess(mechanisms[kind], place, **settings))
+                declared.points.append(point)
+
+
+# ---------------------------------------------------------------------------------------------------------------- chemistry
+
+
+def _regions(session: Session, declared: Declared) -> None:
+    used = {id(region): region for quantity in session.chemistry.quantities for region in quantity.regions}
+    for reaction in session.chemistry.of(MultiCompartmentReaction):
+        used[id(reaction.membrane)] = reaction.membrane
+    for region in used.values():
+        name = declared.unique(region.label)
+        if isinstance(region, Extracellular):
+            corners = (region._xlo, region._ylo, region._zlo, region._xhi, region._yhi, region._zhi)
+            declared.regions[region.number] = make_box(*corners, region._dx, region.alpha, region.tortuosity, name)
+            continue
+        records = region.living
+        if not records:
+            continue
+        voxels = set(session.chemistry.voxel_records(region))
+        dimension: Any = 1
+        if voxels:
+            chosen = [record for record in records if record.id in voxels]
+            dimension = 3 if len(chosen) == len(records) else declared.layout.selection(chosen)
+        declared.regions[region.number] = rxd.Region(
+            declared.layout.selection(records),
+            name=name,
+            side=region.nrn_region,
+            shape=as_shape(region.geometry, declared.layout),
+            dimension=dimension,
+            dx=region.dx or 0.25,
+        )
+
+
+def _quantities(session: Session, declared: Declared) -> None:
+    for quantity in session.chemistry.quantities:
+        regions = [region for region in quantity.regions if region.number in declared.regions]
+        volumes = [region for region in regions if not region.is_area]
+        areas = [region for region in regions if region.is_area]
+        if quantity.kind != "Species":
+            _declare(declared, quantity, regions)
+            continue
+        _declare(declared, quantity, volumes)
+        if areas and quantity.d:
+            raise RxDException(f"Species {quantity.label} diffuses (d={quantity.d}) on {areas[0].label}, a membrane; that is not supported.")
+        _declare(declared, quantity, areas, as_state=True)
+
+
+def _declare(declared: Declared, quantity: Any, regions: list[Any], as_state: bool = False) -> None:
+    """One species, state or parameter of the model."""
+    if not regions:
+        return
+    own = [declared.regions[region.number] for region in regions]
+    name = declared.unique(quantity.label)
+    if name != quantity.label and quantity.kind == "Species" and any(region.nrn_region for region in regions):
+        warnings.warn(f"Two species are named {quantity.label!r}; only the first is NEURON's ion of that name.", stacklevel=2)
+    initial = {
+        theirs: _values_on(declared.layout, quantity, region) for theirs, region in zip(own, regions, strict=True)
+    }
+    thing: Any
+    if quantity.kind == "Parameter":
+        thing = rxd.Parameter(own, name, initial=initial, charge=int(quantity.charge))
+    elif quantity.kind == "State" or as_state:
+        thing = rxd.State(own, name, initial=initial, atolscale=float(quantity._atolscale))
+    else:
+        thing = rxd.Species(
+            own, name, d=quantity.d, charge=int(quantity.charge), initial=initial, atolscale=float(quantity._atolscale)
+        )
+    declared.model.add(thing)
+    for theirs, region in zip(own, regions, strict=True):
+        declared.symbols[quantity.number, region.number] = thing[theirs]
+        declared.owners[quantity.number, region.number] = thing
+
+
+def _values_on(layout: Layout, quantity: Any, region: Any) -> Any:
+    """A function of nodes that gives the present values of a species."""
+    values, table = quantity.values(region), quantity.table(region)
+    if isinstance(region, Extracellular):
+        return lambda nodes: values
+    by_segment = np.zeros(layout.segments.n)
+    one = table.dimension == 1
+    index = np.array([layout.index[table.records[r].id][p] for r, p in zip(table.record[one], table.place[one], strict=True)], dtype=np.int64)
+    by_segment[index] = values[one]
+    return lambda nodes: by_segment[nodes.segment]
+
+
+def _fluxes(session: Session, declared: Declared) -> None:
+    """A parameter in mM/ms for every species and region with sources."""
+    for flux in session.chemistry.living_fluxes():
+        quantity, region = flux.node.species, flux.node.region
+        key = quantity.number, region.number
+        if key in declared.fluxes or key not in declared.symbols:
+            continue
+        theirs = declared.regions[region.number]
+        parameter = rxd.Parameter(theirs, declared.unique(f"source_{quantity.label}_{region.label}"), initial=0.0)
+        declared.model.add(parameter, rxd.Rate(declared.symbols[key], parameter[theirs]))
+        declared.fluxes[key] = parameter[theirs]
+
+
+def _is_whole(reaction: Any) -> bool:
+    """Whether all its species are still there; a reaction of a species that is gone is left out, with a warning."""
+    for symbol in reaction.symbols():
+        if symbol.quantity() is None or (symbol.region is not None and symbol.region() is None):
+            warnings.warn(
+                f"{type(reaction).__name__} {reaction!r} is left out: {symbol.name} has gone out of scope. Keep a reference to it.",
+                stacklevel=2,
+            )
+            return False
+    return True
+
+
+def _candidates(symbols: Iterable[NodeSymbol], wanted: list[Any]) -> list[Any]:
+    """The regions a reaction of bare species takes place on: those they share."""
+    shared: list[Any] | None = None
+    for symbol in symbols:
+        if symbol.region is None:
+            own = symbol.quantity().regions  # type: ignore[union-attr]
+            shared = own if shared is None else [region for region in shared if any(region is other for other in own)]
+    found = [] if shared is None else shared
+    return [region for region in found if not wanted or any(region is other for other in wanted)]
+
+
+def _translate(declared: Declared, expression: Any, region: Any) -> Any:
+    """An expression in the model's symbols, bare species on `region`.
+
+    Raises
+    ------
+    RxDException
+        If a species is not there.
+    """
+    ties: dict[Any, Any] = {}
+    for symbol in expression.free_symbols:
+        if isinstance(symbol, NodeSymbol):
+            ties[symbol] = _theirs(declared, symbol, region)
+        elif isinstance(symbol, RangeSymbol):
+            ties[symbol] = rxd.v
+    return expression.xreplace(ties) if ties else expression
+
+
+def _theirs(declared: Declared, symbol: NodeSymbol, region: Any) -> Any:
+    quantity = symbol.quantity()
+    assert quantity is not None
+    where = region if symbol.region is None else symbol.region()
+    if symbol.region is None and (where is None or not quantity.defined_on_region(where)):
+        if len(quantity.regions) != 1:
+            raise RxDException(f"Say on which region {quantity.label} is meant, as in {quantity.label}[region].")
+        where = quantity.regions[0]
+    found = declared.symbols.get((quantity.number, where.number))
+    if found is None:
+        raise RxDException(f"{quantity.label} is not on {where.label}, or that region has no sections.")
+    return found
+
+
+def _side(declared: Declared, side: dict[NodeSymbol, int], region: Any) -> Any:
+    total = sympy.Integer(0)
+    for symbol, number in side.items():
+        total += number * _theirs(declared, symbol, region)
+    return total
+
+
+def _reaction(declared: Declared, reaction: Reaction) -> None:
+    symbols = reaction.symbols()
+    bare = [symbol for symbol in symbols if symbol.region is None]
+    regions = _candidates(symbols, reaction.regions) if bare else [None]
+    for region in regions:
+        declared.model.add(
+            rxd.Reaction(
+                _side(declared, reaction.lhs, region),
+                _side(declared, reaction.rhs, region),
+                _translate(declared, reaction.kf, region),
+                _translate(declared, reaction.kb, region),
+                custom_dynamics=reaction.custom_dynamics,
+            )
+        )
+
+
+def _rate(declared: Declared, rate: Rate) -> None:
+    symbols = rate.symbols()
+    unknown = rate.unknown
+    if unknown.region is not None:
+        regions = [unknown.region()]
+    else:
+        regions = _candidates(symbols, rate.regions) or _candidates([unknown], rate.regions)
+    for region in regions:
+        theirs = _theirs(declared, unknown, region)
+        declared.model.add(rxd.Rate(theirs, _translate(declared, rate.rate, region)))
+
+
+def _transmembrane(declared: Declared, reaction: MultiCompartmentReaction) -> None:
+    membrane = declared.regions.get(reaction.membrane.number)
+    if membrane is None:
+        return
+    declared.model.add(
+        rxd.MultiCompartmentReaction(
+            _side(declared, reaction.lhs, None),
+            _side(declared, reaction.rhs, None),
+            _translate(declared, reaction.kf, reaction.membrane),
+            _translate(declared, reaction.kb, reaction.membrane),
+            membrane=membrane,
+            custom_dynamics=reaction.custom_dynamics,
+            membrane_flux=reaction.membrane_flux,
+        )
+    )
+
+
+def _ions(session: Session, declared: Declared) -> None:
+    """Constants of ions nobody declares; values that differ from segment to segment are put in by the engine."""
+    for ion in session.catalogue.ions.values():
+        charge = next((q.charge for q in session.chemistry.quantities if q.name == ion.name and q.charge), ion.charge) or 1
+        declared.model.ion(ion.name, charge=int(charge), inside=ion.inside, outside=ion.outside, e=ion.e)

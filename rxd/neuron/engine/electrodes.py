@@ -1,0 +1,129 @@
+"""NEURON's clamps, as currents and conductances on segments.
+
+In: IClamp, SEClamp and VClamp objects, whose parameters may change at any time. Out: what a stepper asks of its stimuli, read from the
+objects at every call.
+
+A VClamp has an amplifier of gain 1e5 behind a resistance of 1 Mohm; at steady state it is a clamp through `rstim / gain`, which is how
+it acts here. A clamp at an end of a section sits where no charge is stored: its current divides among the segments that meet
+there in proportion to the conductances between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.ends import shares
+
+if TYPE_CHECKING:
+    from rxd.neuron.layout import Layout
+    from rxd.neuron.points import PointProcess
+
+__all__ = ["Electrode", "Electrodes"]
+
+CLAMPS = ("IClamp", "SEClamp", "VClamp")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Electrode:
+    """A clamp and the segments it acts on: `nodes` in storage order, `weights` that sum to 1."""
+
+    clamp: PointProcess
+    nodes: np.ndarray
+    weights: np.ndarray
+
+    def level(self, t: float) -> tuple[float, float]:
+        """Conductance (uS) and drive (nA) at a time: the current into the cell is `drive - conductance v`."""
+        values = self.clamp.values
+        if self.clamp.kind == "IClamp":
+            on = values["delay"] <= t < values["delay"] + values["dur"]
+            return 0.0, values["amp"] if on else 0.0
+        command = self.command(t)
+        if command is None:
+            return 0.0, 0.0
+        conductance = 1.0 / values["rs"] if self.clamp.kind == "SEClamp" else values["gain"] / values["rstim"]
+        return conductance, conductance * command
+
+    def command(self, t: float) -> float | None:
+        """Command voltage of a voltage clamp, mV; None while it is off."""
+        durations, levels = self.phases()
+        end = 0.0
+        for duration, level in zip(durations, levels, strict=True):
+            end += duration
+            if t < end:
+                return level
+        return None
+
+    def phases(self) -> tuple[list[float], list[float]]:
+        """Durations (ms) and levels (mV) of a voltage clamp."""
+        if self.clamp.kind == "VClamp":
+            return list(self.clamp.arrays["dur"]), list(self.clamp.arrays["amp"])
+        values = self.clamp.values
+        return [values[f"dur{i}"] for i in (1, 2, 3)], [values[f"amp{i}"] for i in (1, 2, 3)]
+
+    def jumps(self) -> list[float]:
+        """Times at which its level changes, ms."""
+        if self.clamp.kind == "IClamp":
+            return [self.clamp.values["delay"], self.clamp.values["delay"] + self.clamp.values["dur"]]
+        return [float(t) for t in np.cumsum(self.phases()[0])]
+
+
+@dataclass(slots=True, eq=False)
+class Electrodes:
+    """All clamps of a session, with the attributes a stepper reads of its stimuli.
+
+    Attributes
+    ----------
+    electrodes : list of Electrode
+    t : float or None
+        The time at which clamps are read, if not the beginning of a step: NEURON reads them in its middle.
+    """
+
+    electrodes: list[Electrode]
+    t: float | None = None
+    clamps: tuple[Any, ...] = ()
+    clamp_node: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    breakpoints: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    detector_position: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    detector_threshold: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    detector_place: tuple[str, ...] = ()
+    connections: tuple[Any, ...] = ()
+    trains: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, points: list[PointProcess], layout: Layout, storage: np.ndarray) -> Electrodes:
+        """The clamps among some point processes.
+
+        Parameters
+        ----------
+        points : list of PointProcess
+        layout : Layout
+        storage : ndarray of int, shape (n_segments,)
+            Place of each segment in the stepper's order.
+        """
+        found = []
+        for clamp in points:
+            if clamp.kind in CLAMPS and clamp.record is not None and clamp.record.alive:
+                places = shares(clamp.record, clamp.x)
+                nodes = np.array([storage[layout.index[record.id][index]] for record, index, _ in places], dtype=np.int64)
+                found.append(Electrode(clamp, nodes, np.array([weight for *_, weight in places])))
+        return cls(found)
+
+    def at(self, t: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Injected current (nA), clamp conductance (uS) and clamp drive (nA) by segment in storage order."""
+        injected, conductance, drive = np.zeros(n), np.zeros(n), np.zeros(n)
+        now = t if self.t is None else self.t
+        for electrode in self.electrodes:
+            g, current = electrode.level(now)
+            target = drive if g else injected
+            np.add.at(target, electrode.nodes, electrode.weights * current)
+            if g:
+                np.add.at(conductance, electrode.nodes, electrode.weights * g)
+        return injected, conductance, drive
+
+    def next_jump(self, t: float) -> float:
+        """The next time after t at which a clamp jumps, ms; infinity if there is none."""
+        times = [jump for electrode in self.electrodes for jump in electrode.jumps() if jump > t + 1e-9]
+        return min(times, default=np.inf)

@@ -1,0 +1,349 @@
+"""Engine: the compiled model of a session, one step after another.
+
+In: a session whose structure does not change (another revision gets another engine). Out: its state moved through time, read and written
+under NEURON's names.
+
+The stages are those of `rxd.simulation.compile_model`; only the stimuli are NEURON's own clamps, since scripts change them at any time, and
+events are delivered by `rxd.neuron.run`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from cable import EventQueue
+
+from rxd.codegen.kernels import compile_kernels
+from rxd.discretize.build import discretize
+from rxd.discretize.records import LANES
+from rxd.neuron.engine.declare import declare
+from rxd.neuron.engine.electrodes import Electrodes
+from rxd.neuron.engine.readout import Readout
+from rxd.neuron.engine.synapses import Synapses
+from rxd.simulation import build_problem
+from rxd.solve.problem import State, Statistics
+from rxd.solve.steppers import make_stepper
+from rxd.symbolic.build import build_system
+
+if TYPE_CHECKING:
+    from rxd.neuron.points import PointProcess
+    from rxd.neuron.record import SectionRecord
+    from rxd.neuron.session import Session
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """A compiled session.
+
+    Attributes
+    ----------
+    revision : int
+        Of the session, when this was compiled.
+    version : int
+        Grows whenever the state changes.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.layout = session.chemistry.layout
+        self.declared = declare(session)
+        model = self.declared.model
+        self.system = build_system(model)
+        self.revision = session.revision
+        self.adaptive = session.run.adaptive
+        method = "coupled" if self.adaptive else "split"
+        self.discretization = discretize(self.system, model.morphology, model.segments, model.settings)
+        self.groups = self.discretization.groups
+        self.states = self.discretization.layout
+        self._fill_constants()
+        kernels = compile_kernels(self.system, self.discretization, purpose=method)
+        problem = build_problem(model, self.system, self.discretization)
+        order = self.states["v"].order - self.states["v"].start
+        self.electrodes = Electrodes.of(session.run.points, self.layout, order)
+        self.problem = replace(problem, stimuli=self.electrodes)
+        self.stepper = make_stepper(method, self.problem, kernels, dt=session.globals.dt)
+        self.statistics = Statistics()
+        self.state = State(session.globals.t, np.array(self.problem.initial), np.zeros(0), EventQueue())
+        self.version = session.run.next_version()
+        self.readout = Readout(self)
+        self.synapses = Synapses(self)
+        self._fetched: dict[tuple[str, int], int] = {}
+        self._stale: set[str] = set()
+        self._jumped = False
+        self._load()
+        self.stepper.start(self.state)
+
+    @property
+    def y(self) -> np.ndarray:
+        """The state."""
+        return self.state.y
+
+    @property
+    def t(self) -> float:
+        """Time, ms."""
+        return self.state.t
+
+    def _changed(self) -> None:
+        self.version = self.session.run.next_version()
+
+    # ---------------------------------------------------------------------------------------------------------------- fields
+
+    def _fill_constants(self) -> None:
+        """Put NEURON's values per segment into the fields of ions that are constants of the model."""
+        for group, local in zip(self.groups, self.system.groups, strict=True):
+            for number, field in enumerate(local.fields):
+                if field.kind == "constant":
+                    what, ion, default = field.args
+                    name = f"e{ion}" if what == "e" else f"{ion}{what}"
+                    self._put(group, number, self.layout.gather(name, float(default))[group.segment])
+
+    @staticmethod
+    def _put(group: Any, number: int, values: np.ndarray) -> None:
+        """Write one field of a group, one number per node; chunks are padded with the last one."""
+        fields = group.fields
+        padded = np.full(fields.shape[0] * LANES, values[-1])
+        padded[: len(values)] = values
+        # the records of a discretization are read-only for everybody; a script that sets a parameter is the exception
+        fields.setflags(write=True)
+        fields[:, number, :] = padded.reshape(-1, LANES)
+        fields.setflags(write=False)
+
+    def _flush(self) -> None:
+        """Bring parameters that scripts have written into the fields."""
+        for name in self._stale:
+            owner = self.session.catalogue.owner(name)
+            if owner is not None:
+                self._flush_variable(name, owner)
+        self._stale.clear()
+
+    def _flush_variable(self, name: str, owner: str) -> None:
+        ion = self.session.catalogue.ion_of(owner)
+        short = name if ion is not None else name[: -len(owner) - 1]
+        values = self.layout.gather(name, 0.0)
+        for group, local in zip(self.groups, self.system.groups, strict=True):
+            for number, field in enumerate(local.fields):
+                if ion is None:
+                    mine = field.kind == "mechanism" and field.args[1] == short and self.declared.inserted[field.args[0]][0] == owner
+                else:
+                    what = {f"e{ion.name}": "e", f"{ion.name}i": "i", f"{ion.name}o": "o"}.get(name)
+                    mine = field.kind == "constant" and field.args[:2] == (what, ion.name)
+                if mine:
+                    self._put(group, number, values[group.segment])
+
+    # ------------------------------------------------------------------------------------------------------- reading, writing
+
+    def fetch(self, name: str, record: SectionRecord) -> None:
+        """Bring a range variable of a section up to date."""
+        key = (name, record.id)
+        if self._fetched.get(key) == self.version or record.id not in self.layout.index:
+            return
+        self._fetched[key] = self.version
+        reader = self.readout.reader(name)
+        values = None if reader is None else reader(record)
+        if values is not None and len(values) == record.nseg:
+            record.store[name][:] = values
+
+    def note(self, name: str, record: SectionRecord) -> None:
+        """A script has written a range variable."""
+        if record.id not in self.layout.index:
+            return
+        label = "v" if name == "v" else ".".join(reversed(name.rsplit("_", 1)))
+        where = self.readout.positions(label)[self.layout.index[record.id]] if label in self.states.blocks else None
+        if where is not None and where[0] >= 0:
+            self.y[where] = record.store[name]
+            self._jumped = True
+        else:
+            self._stale.add(name)
+
+    def fetch_species(self, quantity: Any, region: Any) -> None:
+        """Bring the values of a species on a region up to date."""
+        positions = self._species_positions(quantity, region)
+        if positions is not None:
+            quantity._values[region.number][:] = self.y[positions]
+
+    def note_species(self, quantity: Any, region: Any) -> None:
+        """A script has written values of a species on a region."""
+        values = quantity._values[region.number]
+        positions = self._species_positions(quantity, region)
+        if positions is not None:
+            self.y[positions] = values
+            self._jumped = True
+            self._changed()
+            return
+        symbol = self.declared.symbols.get((quantity.number, region.number))
+        if symbol is not None and quantity.kind == "Parameter":
+            self._put_parameter(symbol.name, self._by_segment(quantity, region, values))
+
+    def _put_parameter(self, label: str, by_segment: np.ndarray) -> None:
+        for group, local in zip(self.groups, self.system.groups, strict=True):
+            for number, field in enumerate(local.fields):
+                if field.kind == "parameter" and field.args[0] == label:
+                    self._put(group, number, by_segment[group.segment])
+
+    def _by_segment(self, quantity: Any, region: Any, values: np.ndarray) -> np.ndarray:
+        table = quantity.table(region)
+        found = np.zeros(self.layout.segments.n)
+        found[self.layout.segments_of(table.records)] = values
+        return found
+
+    def _species_positions(self, quantity: Any, region: Any) -> np.ndarray | None:
+        """Places in the state of the nodes of a species on a region, in NEURON's order; None if the state does not hold it."""
+        key = f"{quantity.number}:{region.number}"
+        known = self.readout._place.get(key)
+        if known is None:
+            symbol = self.declared.symbols.get((quantity.number, region.number))
+            block = None if symbol is None else self.states.blocks.get(symbol.name)
+            if block is None or quantity.settled.get(region.number) is None:
+                return None
+            table = quantity.settled[region.number]
+            if len(block) != len(table):
+                return None
+            segments = self.layout.segments_of(table.records)
+            # the state has the nodes of a region in the order of their segments, NEURON in the order of its sections
+            known = block.order[np.argsort(np.argsort(segments))] if len(segments) == len(block) else block.order
+            self.readout._place[key] = known
+        return known
+
+    def fetch_all(self) -> None:
+        """Bring everything up to date, before the structure changes."""
+        for record in self.layout.records:
+            if record.alive:
+                for name in list(record.store):
+                    if name not in {"cm", "diam"}:
+                        record.values(name)
+        for quantity in self.session.chemistry.quantities:
+            for region in quantity.regions:
+                if region.number in quantity._values:
+                    self.fetch_species(quantity, region)
+        for point in self.declared.points:
+            self.synapses.fetch(point)
+
+    def _load(self) -> None:
+        """Put the values scripts see into the state."""
+        for record in self.layout.records:
+            for name in record.store:
+                if name == "v" or "_" in name:
+                    label = "v" if name == "v" else ".".join(reversed(name.rsplit("_", 1)))
+                    if label in self.states.blocks:
+                        where = self.readout.positions(label)[self.layout.index[record.id]]
+                        if where[0] >= 0:
+                            self.y[where] = record.store[name]
+        for quantity in self.session.chemistry.quantities:
+            self.session.chemistry.settle(quantity)
+            for region in quantity.regions:
+                positions = self._species_positions(quantity, region)
+                if positions is not None:
+                    self.y[positions] = quantity._values[region.number]
+        self.synapses.load()
+
+    # ----------------------------------------------------------------------------------------------------------------- moving
+
+    def initialize(self) -> None:
+        """The initial state: species as declared, gates at rest for the present voltage, synapses closed."""
+        self.session.chemistry.initialize()
+        self._flush()
+        for record in self.layout.records:
+            self.y[self.readout.positions("v")[self.layout.index[record.id]]] = record.store["v"]
+        for quantity in self.session.chemistry.quantities:
+            for region in quantity.regions:
+                positions = self._species_positions(quantity, region)
+                if positions is not None:
+                    self.y[positions] = quantity._values[region.number]
+                else:
+                    self.note_species(quantity, region)
+        self._gates()
+        self.synapses.close()
+        self.state.t = 0.0
+        self.stepper.start(self.state)
+        self._jumped = False
+        self._fluxes()
+        self._changed()
+
+    def _gates(self) -> None:
+        from rxd.codegen.oracle import initial_gates
+
+        self.state.y[:] = initial_gates(self.system, self.discretization, self.state.y)
+
+    def _fluxes(self) -> None:
+        """Read the sources on nodes into their parameters, mM/ms."""
+        if not self.declared.fluxes:
+            return
+        from rxd.neuron.rxd.constants import molecules_per_mM_um3
+
+        totals = {key: np.zeros(self.layout.segments.n) for key in self.declared.fluxes}
+        for flux in self.session.chemistry.living_fluxes():
+            species, region, table, index = flux.node.part
+            segment = self.layout.index[table.records[table.record[index]].id][table.place[index]]
+            totals[species.number, region.number][segment] += flux.read() / (table.volume[index] * molecules_per_mM_um3())
+        for key, parameter in self.declared.fluxes.items():
+            self._put_parameter(parameter.name, totals[key])
+
+    def _prepare(self, t: float) -> None:
+        if self._stale:
+            self._flush()
+        if any(not flux.constant for flux in self.session.chemistry.fluxes):
+            self._fluxes()
+        self.state.t = t
+        if self._jumped:
+            synchronise = getattr(self.stepper, "synchronise_junctions", None)
+            if synchronise is not None:
+                synchronise(self.state)
+            self._jumped = False
+
+    def step(self, t: float, dt: float) -> None:
+        """One fixed step."""
+        self._prepare(t)
+        self.stepper.dt = dt
+        self.electrodes.t = t + 0.5 * dt
+        self.stepper.advance(self.state, t + dt, self.statistics)
+        self._changed()
+
+    def advance(self, t: float, until: float, tolerances: dict[str, float], single: bool) -> float:
+        """Variable steps to a time, or one step towards it; returns where it got to."""
+        self._prepare(t)
+        self.electrodes.t = None
+        until = min(until, self.electrodes.next_jump(t))
+        self.stepper.advance(self.state, until, self.statistics)
+        self._changed()
+        return self.state.t
+
+    # ----------------------------------------------------------------------------------------------------------------- points
+
+    def fetch_point(self, point: PointProcess) -> None:
+        """Bring the computed variables of a point process up to date."""
+        for electrode in self.electrodes.electrodes:
+            if electrode.clamp is point:
+                now = self.state.t if self.electrodes.t is None else self.electrodes.t
+                g, drive = electrode.level(now)
+                v = float(electrode.weights @ self.y[self.states["v"].start + electrode.nodes])
+                point.values["i"] = drive - g * v
+                if "vc" in point.values:
+                    point.values["vc"] = electrode.command(now) or 0.0
+                return
+        self.synapses.fetch(point)
+
+    def note_point(self, point: PointProcess, name: str) -> None:
+        """A script has written a variable of a point process."""
+        self.synapses.note(point, name)
+
+    def receive(self, point: PointProcess, weight: Any) -> None:
+        """A synapse receives an event."""
+        if self.synapses.receive(point, float(weight[0])):
+            self._changed()
+
+    def restart(self) -> None:
+        """Forget what the stepper remembers of earlier steps."""
+        self.stepper.start(self.state)
+        self._jumped = False
+
+    def save(self) -> Any:
+        """A copy of the state."""
+        return self.state.copy()
+
+    def restore(self, saved: Any) -> None:
+        """Return to a state saved before."""
+        self.state = saved.copy()
+        self._changed()

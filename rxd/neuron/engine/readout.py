@@ -1,0 +1,213 @@
+"""NEURON's variables in the state of a compiled model.
+
+In: a name such as `v`, `m_hh`, `ina` or `gk_hh` and a section. Out: numbers per segment, read from the state or computed from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+
+from rxd.codegen.oracle import fields_of, make_numpy
+from rxd.neuron.globals import CONSTANTS
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["Readout"]
+
+Reader = Callable[["SectionRecord"], "np.ndarray | None"]
+
+
+class Readout:
+    """Finds variables; readers are made at the first use of a name and kept."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.layout = engine.layout
+        self._readers: dict[str, Reader | None] = {}
+        self._place: dict[str, np.ndarray] = {}
+        self._currents: dict[str, list[_Current]] = {}
+        self._group_of, self._column_of = self._groups()
+
+    def _groups(self) -> tuple[np.ndarray, np.ndarray]:
+        """Group and column in it of each segment."""
+        n = self.layout.segments.n
+        group_of, column_of = np.full(n, -1), np.full(n, -1)
+        for number, (local, group) in enumerate(zip(self.engine.system.groups, self.engine.groups, strict=True)):
+            if local.space == "segments":
+                group_of[group.segment] = number
+                column_of[group.segment] = np.arange(group.n)
+        return group_of, column_of
+
+    def reader(self, name: str) -> Reader | None:
+        """A function from sections to values, or None for what the state does not hold (parameters)."""
+        if name not in self._readers:
+            self._readers[name] = self._make(name)
+        return self._readers[name]
+
+    def _make(self, name: str) -> Reader | None:
+        catalogue = self.engine.session.catalogue
+        if name == "v":
+            return self._state("v")
+        owner = catalogue.owner(name)
+        if owner is None:
+            return None
+        ion = catalogue.ion_of(owner)
+        if ion is not None:
+            if name == f"i{ion.name}":
+                return lambda record: self.ion_current(ion.name, record)
+            if name == f"e{ion.name}":
+                return lambda record: self._reversal(ion.name, ion.charge, record)
+            return None
+        info = catalogue.density[owner]
+        short = name[: -len(owner) - 1]
+        if short in info.states:
+            return self._state(f"{owner}.{short}")
+        if short in info.assigned:
+            if f"{owner}.{short}" in self._labels():
+                return lambda record: self.current(f"{owner}.{short}", record)
+            formula = ASSIGNED.get(name)
+            return None if formula is None else lambda record: self._assigned(formula, record)
+        return None
+
+    def _labels(self) -> set[str]:
+        return {process.label for local in self.engine.system.groups for process in local.processes}
+
+    # ----------------------------------------------------------------------------------------------------------------- state
+
+    def positions(self, label: str) -> np.ndarray:
+        """Place in the state of an unknown by segment, -1 where it is not."""
+        if label not in self._place:
+            where = np.full(self.layout.segments.n, -1)
+            block = self.engine.states.blocks.get(label)
+            if block is not None:
+                segment = block.segment[: block.n_tree]
+                where[segment] = block.start + np.arange(block.n_tree)
+            self._place[label] = where
+        return self._place[label]
+
+    def _state(self, label: str) -> Reader:
+        where = self.positions(label)
+        index = self.layout.index
+
+        def read(record: SectionRecord) -> np.ndarray | None:
+            at = where[index[record.id]]
+            return self.engine.y[at] if at[0] >= 0 else None
+
+        return read
+
+    def _assigned(self, formula: Callable[..., Any], record: SectionRecord) -> np.ndarray | None:
+        get = {name: record.values(name) for name in record.store if name in NEEDED}
+        return np.asarray(formula(get, self.engine.session.globals["celsius"]), dtype=float)
+
+    def _reversal(self, ion: str, charge: int, record: SectionRecord) -> np.ndarray | None:
+        """Nernst potential where a species gives a concentration; elsewhere it is a parameter."""
+        chemistry = self.engine.session.chemistry
+        if not charge or all(chemistry.species_at(f"{ion}{side}", record) is None for side in "io"):
+            return None
+        inside, outside = record.values(f"{ion}i"), record.values(f"{ion}o")
+        volts = CONSTANTS["R"] * (self.engine.session.globals["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return 1000.0 * volts * np.log(outside / inside)  # type: ignore[operator]
+
+    # -------------------------------------------------------------------------------------------------------------- currents
+
+    def current(self, label: str, record: SectionRecord) -> np.ndarray | None:
+        """A membrane current by its label, mA/cm2."""
+        return self._sum([process for process in self._processes() if process.label == label], record)
+
+    def ion_current(self, ion: str, record: SectionRecord) -> np.ndarray | None:
+        """All currents of an ion, mA/cm2."""
+        return self._sum([process for process in self._processes() if ion in process.charges], record)
+
+    def _processes(self) -> list[_Current]:
+        if "" not in self._currents:
+            self._currents[""] = [
+                _Current(number, local, process, self.engine)
+                for number, local in enumerate(self.engine.system.groups)
+                if local.space == "segments"
+                for process in local.processes
+            ]
+        return self._currents[""]
+
+    def _sum(self, processes: list[_Current], record: SectionRecord) -> np.ndarray | None:
+        index = self.layout.index[record.id]
+        total = np.zeros(len(index))
+        found = False
+        for process in processes:
+            here = self._group_of[index] == process.group
+            if here.any():
+                found = True
+                total[here] += process.density(self.engine, self._column_of[index[here]])
+        return total if found else None
+
+
+class _Current:
+    """One current of one group, evaluated on demand."""
+
+    def __init__(self, number: int, local: Any, process: Any, engine: Engine) -> None:
+        self.group, self.label = number, process.label
+        self.charges = {process.ion} if process.ion else set()
+        factor = dict(process.effects).get("v", sympy.Integer(0))
+        # dv/dt = -(density) / C: what the density is follows from its effect on v, whatever unit the process has
+        per_capacitance = next((f.symbol for f in local.fields if f.kind == "capacitance"), sympy.Integer(1))
+        self._evaluate = make_numpy(local, [-factor / per_capacitance * process.expression])
+
+    def density(self, engine: Engine, columns: np.ndarray) -> np.ndarray:
+        """mA/cm2 at some nodes of the group."""
+        group = engine.groups[self.group]
+        fields = fields_of(group)[:, columns]
+        return self._evaluate(engine.y[group.position[:, columns]], fields, engine.t)[0]
+
+
+def _q10(celsius: float) -> float:
+    return 3.0 ** ((celsius - 6.3) / 10.0)
+
+
+def _vtrap(x: np.ndarray, y: float) -> np.ndarray:
+    z = x / y
+    small = np.abs(z) < 1e-6
+    return np.where(small, y * (1 - z / 2), x / np.expm1(np.where(small, 1.0, z)))
+
+
+def _rates(get: Mapping[str, Any], gate: str) -> tuple[np.ndarray, np.ndarray]:
+    """Opening and closing rate of a gate of hh, 1/ms, at 6.3 degrees."""
+    v = get["v"]
+    if gate == "m":
+        return 0.1 * _vtrap(-(v + 40), 10), 4 * np.exp(-(v + 65) / 18)
+    if gate == "h":
+        return 0.07 * np.exp(-(v + 65) / 20), 1 / (np.exp(-(v + 35) / 10) + 1)
+    return 0.01 * _vtrap(-(v + 55), 10), 0.125 * np.exp(-(v + 65) / 80)
+
+
+def _steady(gate: str) -> Callable[..., Any]:
+    def value(get: Mapping[str, Any], celsius: float) -> Any:
+        alpha, beta = _rates(get, gate)
+        return alpha / (alpha + beta)
+
+    return value
+
+
+def _time_constant(gate: str) -> Callable[..., Any]:
+    def value(get: Mapping[str, Any], celsius: float) -> Any:
+        alpha, beta = _rates(get, gate)
+        return 1 / (_q10(celsius) * (alpha + beta))
+
+    return value
+
+
+NEEDED = frozenset({"v", "m_hh", "h_hh", "n_hh", "gnabar_hh", "gkbar_hh"})
+ASSIGNED: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        "gna_hh": lambda get, _: get["gnabar_hh"] * get["m_hh"] ** 3 * get["h_hh"],
+        "gk_hh": lambda get, _: get["gkbar_hh"] * get["n_hh"] ** 4,
+        **{f"{gate}inf_hh": _steady(gate) for gate in "mhn"},
+        **{f"{gate}tau_hh": _time_constant(gate) for gate in "mhn"},
+    }
+)

@@ -1,0 +1,109 @@
+"""Synapses in the state of a compiled model.
+
+In: ExpSyn, Exp2Syn and AlphaSynapse objects and their events. Out: their conductances and currents read, events and parameters written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.points import PointProcess
+
+__all__ = ["Synapses"]
+
+STATES: Mapping[str, tuple[str, ...]] = MappingProxyType({"ExpSyn": ("g",), "Exp2Syn": ("A", "B"), "AlphaSynapse": ()})
+
+
+class Synapses:
+    """Where the states of synapses are."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._number = {id(point): number for number, point in enumerate(engine.declared.points)}
+        self._place: dict[tuple[int, str], int] = {}
+        for unknown in engine.system.unknowns:
+            for row, number in enumerate(unknown.points):
+                state = unknown.label.rsplit(".", 1)[1]
+                self._place[number, state] = engine.states[unknown.label].start + row
+
+    def position(self, point: PointProcess, state: str) -> int | None:
+        """Place in the state vector, or None if this engine does not know the synapse."""
+        number = self._number.get(id(point))
+        return None if number is None else self._place.get((number, state))
+
+    def load(self) -> None:
+        """Put the values scripts see into the state."""
+        for point in self.engine.declared.points:
+            for state in STATES[point.kind]:
+                position = self.position(point, state)
+                if position is not None:
+                    self.engine.y[position] = point.values[state]
+
+    def close(self) -> None:
+        """No conductance."""
+        for position in self._place.values():
+            self.engine.y[position] = 0.0
+
+    def fetch(self, point: PointProcess) -> None:
+        """Bring the computed variables up to date."""
+        if id(point) not in self._number or point.record is None:
+            return
+        y, values = self.engine.y, point.values
+        for state in STATES[point.kind]:
+            position = self.position(point, state)
+            if position is not None:
+                values[state] = float(y[position])
+        if point.kind == "Exp2Syn":
+            values["g"] = values["B"] - values["A"]
+        elif point.kind == "AlphaSynapse":
+            x = max(self.engine.t - values["onset"], 0.0) / values["tau"]
+            values["g"] = values["gmax"] * x * math.exp(1 - x)
+        segment = self.engine.layout.index[point.record.id][point.record.index(point.x)]
+        v = float(y[self.engine.readout.positions("v")[segment]])
+        values["i"] = values["g"] * (v - values["e"])
+
+    def note(self, point: PointProcess, name: str) -> None:
+        """A script has written a variable: a state, or a parameter."""
+        position = self.position(point, name)
+        if position is not None:
+            self.engine.y[position] = point.values[name]
+            return
+        number = self._number.get(id(point))
+        if number is None:
+            return
+        for group, local in zip(self.engine.groups, self.engine.system.groups, strict=True):
+            if number in local.points:
+                for row, field in enumerate(local.fields):
+                    if field.kind == "point" and field.args[0] == name:
+                        values = [self.engine.declared.points[p].values[name] for p in local.points]
+                        self.engine._put(group, row, np.array(values))
+
+    def receive(self, point: PointProcess, weight: float) -> bool:
+        """Deliver an event; whether the synapse is known."""
+        if id(point) not in self._number:
+            return False
+        amount = weight
+        if point.kind == "Exp2Syn":
+            amount *= _peak_factor(point.values["tau1"], point.values["tau2"])
+        for state in STATES[point.kind]:
+            position = self.position(point, state)
+            if position is not None:
+                self.engine.y[position] += amount
+        return True
+
+
+def _peak_factor(rise: float, decay: float) -> float:
+    """Factor that makes the peak of one event equal to its weight; as in NEURON the rise time is at most 0.9999 of the decay time."""
+    if rise / decay > 0.9999:
+        rise = 0.9999 * decay
+    if rise / decay < 1e-9:
+        rise = 1e-9 * decay
+    peak = rise * decay / (decay - rise) * math.log(decay / rise)
+    return 1.0 / (math.exp(-peak / decay) - math.exp(-peak / rise))

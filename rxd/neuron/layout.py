@@ -1,0 +1,202 @@
+"""The sections of a session as a `geometry.Morphology` cut into segments.
+
+In: `SectionRecord`s. Out: `Layout`, which knows for every section of the session its segments here, in order from its 0 end.
+
+A section becomes one section of the morphology, with two exceptions. If its segments differ in cm, or (without 3-d points) in diameter,
+each segment becomes a section of its own, joined end to end, which conducts the same. If it is connected with its 1 end, its segments
+are counted backwards, since sections of a morphology start where they are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from geometry import Location, Morphology, Segments, Selection, segment
+
+from rxd.neuron.errors import HocError
+
+if TYPE_CHECKING:
+    from rxd.neuron.record import SectionRecord
+    from rxd.neuron.session import Session
+
+__all__ = ["Layout", "build_layout"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """A session's sections, cut.
+
+    Attributes
+    ----------
+    revision : int
+        The session's `shape_revision` when this was made.
+    records : tuple of SectionRecord
+        Parents first.
+    morphology : geometry.Morphology
+    segments : geometry.Segments
+    sections : dict of int to ndarray
+        Sections of the morphology by number of the record, in order from the connected end.
+    index : dict of int to ndarray
+        Segments by number of the record, in order from the 0 end.
+    counts : ndarray of int, shape (n_sections,)
+        The rule the segments were cut by.
+    """
+
+    revision: int
+    records: tuple[SectionRecord, ...]
+    morphology: Morphology
+    segments: Segments
+    sections: dict[int, np.ndarray]
+    index: dict[int, np.ndarray]
+    counts: np.ndarray
+
+    def selection(self, records: Iterable[SectionRecord]) -> Selection:
+        """The sections of some records."""
+        found = [self.sections[record.id] for record in records if record.id in self.sections]
+        return Selection(self.morphology, np.sort(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64))
+
+    def segments_of(self, records: Iterable[SectionRecord]) -> np.ndarray:
+        """The segments of some records, each from its 0 end."""
+        found = [self.index[record.id] for record in records]
+        return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+    def location(self, record: SectionRecord, x: float) -> Location:
+        """A place, as the middle of its segment."""
+        return self.segments.location(int(self.index[record.id][record.index(x)]))
+
+    def gather(self, name: str, default: float) -> np.ndarray:
+        """A range variable over all segments, shape (n,); the default where a section has none."""
+        values = np.full(self.segments.n, default)
+        for record in self.records:
+            found = record.diam if name == "diam" else record.store.get(name)
+            if found is not None:
+                values[self.index[record.id]] = found
+        return values
+
+
+def build_layout(session: Session) -> Layout:
+    """Lay out all sections of a session.
+
+    Raises
+    ------
+    HocError
+        If there are none.
+    """
+    records = [record for root in session.topology.roots() for record in root.subtree()]
+    if not records:
+        raise HocError("There are no sections. Create one with h.Section(name=...).")
+    draft = _Draft()
+    for number, record in enumerate(records):
+        draft.add(record, number)
+    morphology = draft.morphology()
+    counts = np.array(draft.counts, dtype=np.int64)
+    segments = segment(morphology, lambda section: int(counts[section.index]))
+    sections = {record.id: np.array(draft.sections[record.id], dtype=np.int64) for record in records}
+    index = {}
+    for record in records:
+        own = segments.of(Selection(morphology, sections[record.id]))
+        index[record.id] = own if record.end == 0 else own[::-1]
+    return Layout(session.shape_revision, tuple(records), morphology, segments, sections, index, counts)
+
+
+class _Draft:
+    """Sections of a morphology in the making."""
+
+    def __init__(self) -> None:
+        self.points: list[np.ndarray] = []
+        self.parent: list[int] = []
+        self.parent_x: list[float] = []
+        self.names: list[str] = []
+        self.counts: list[int] = []
+        self.sections: dict[int, list[int]] = {}
+        self.shapes: dict[int, np.ndarray] = {}
+        self.taken: set[str] = set()
+
+    def add(self, record: SectionRecord, number: int) -> None:
+        """Add a section whose parent is here already."""
+        points = record.points if record.has_shape else self._straight(record, number)
+        points = points.copy()
+        points[:, 3] = np.maximum(points[:, 3], 1e-6)
+        self.shapes[record.id] = points
+        parent, x = self._joint(record)
+        split = record.nseg > 1 and (np.ptp(record.store["cm"]) > 0 or (not record.has_shape and np.ptp(record.store["diam"]) > 0))
+        pieces = self._pieces(record, points) if split else [points]
+        name = self._unique(record.name)
+        self.sections[record.id] = []
+        for i, piece in enumerate(pieces):
+            self.sections[record.id].append(len(self.points))
+            self.points.append(piece)
+            self.parent.append(parent)
+            self.parent_x.append(x)
+            self.names.append(name if len(pieces) == 1 else f"{name}:{i}")
+            self.counts.append(1 if split else record.nseg)
+            parent, x = len(self.points) - 1, 1.0
+
+    def _unique(self, name: str) -> str:
+        unique, number = name, 2
+        while unique in self.taken:
+            unique, number = f"{name}#{number}", number + 1
+        self.taken.add(unique)
+        return unique
+
+    def _joint(self, record: SectionRecord) -> tuple[int, float]:
+        """Section of the morphology a section is joined to, and where."""
+        parent = record.parent
+        if parent is None:
+            return -1, 0.0
+        own = self.sections[parent.id]
+        # sections of a morphology are counted from their joined end
+        x = record.parent_x if parent.end == 0 else 1 - record.parent_x
+        if len(own) == 1:
+            return own[0], x
+        if x in {0.0, 1.0}:
+            return own[0 if x == 0 else -1], x
+        return own[min(int(x * len(own) * (1 + 4e-16)), len(own) - 1)], 0.5
+
+    def _straight(self, record: SectionRecord, number: int) -> np.ndarray:
+        """Two points for a section without 3-d points: it starts where it is joined, along x or away from its parent."""
+        start, direction = np.array([0.0, 0.0, 100.0 * number]), np.array([1.0, 0.0, 0.0])
+        if record.parent is not None:
+            points = self.shapes[record.parent.id][:, :3]
+            x = record.parent_x if record.parent.end == 0 else 1 - record.parent_x
+            start = _along(points, x)
+            direction = (points[-1] - points[0]) / max(float(np.linalg.norm(points[-1] - points[0])), 1e-9)
+        diam = float(record.store["diam"][0])
+        return np.array([[*start, diam], [*(start + record.L * direction), diam]])
+
+    def _pieces(self, record: SectionRecord, points: np.ndarray) -> list[np.ndarray]:
+        """The points of each segment, from the joined end."""
+        arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points[:, :3], axis=0), axis=1))])
+        diam = None if record.has_shape else record.store["diam"]
+        if diam is not None and record.end == 1:
+            diam = diam[::-1]
+        borders = arc[-1] * np.arange(record.nseg + 1) / record.nseg
+        pieces = []
+        for i in range(record.nseg):
+            inner = (arc > borders[i]) & (arc < borders[i + 1])
+            at = np.concatenate([borders[i : i + 1], arc[inner], borders[i + 1 : i + 2]])
+            piece = np.column_stack([np.interp(at, arc, points[:, column]) for column in range(4)])
+            if diam is not None:
+                piece[:, 3] = max(float(diam[i]), 1e-6)
+            pieces.append(piece)
+        return pieces
+
+    def morphology(self) -> Morphology:
+        return Morphology(
+            points=np.concatenate(self.points),
+            point_offset=np.concatenate([[0], np.cumsum([len(points) for points in self.points])]),
+            parent=np.array(self.parent),
+            parent_x=np.array(self.parent_x),
+            kinds=("dendrite",) * len(self.points),
+            names=tuple(self.names),
+        )
+
+
+def _along(points: np.ndarray, x: float) -> np.ndarray:
+    arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    return np.array([np.interp(x * arc[-1], arc, points[:, axis]) for axis in range(3)])
+
+

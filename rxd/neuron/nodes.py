@@ -1,0 +1,126 @@
+"""Where the nodes of a region are, and how large.
+
+In: a region and the session's layout. Out: `NodeTable`, arrays over its nodes: section by section, each from its 0 end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.rxd.geometry import as_shape
+
+if TYPE_CHECKING:
+    from rxd.neuron.layout import Layout
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["NodeTable", "box_table", "region_sizes", "segment_table"]
+
+
+@dataclass(frozen=True, eq=False)
+class NodeTable:
+    """The nodes of one region.
+
+    Attributes
+    ----------
+    records : tuple of SectionRecord
+        Its sections.
+    record : ndarray of int, shape (n,)
+        Which of them each node is in; -1 outside cells.
+    place : ndarray of int, shape (n,)
+        Segment within the section, from its 0 end; -1 outside cells.
+    x : ndarray, shape (n,)
+        Middle of that segment, 0..1.
+    volume, area : ndarray, shape (n,), um3 and um2
+    position : ndarray, shape (n, 3), um
+    dimension : ndarray of int, shape (n,)
+        1 for segments, 3 for voxels.
+    grid : ndarray of int, shape (n, 3), or None
+        Voxel indices.
+    """
+
+    records: tuple[SectionRecord, ...]
+    record: np.ndarray
+    place: np.ndarray
+    x: np.ndarray
+    volume: np.ndarray
+    area: np.ndarray
+    position: np.ndarray
+    dimension: np.ndarray
+    grid: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.record)
+
+    @cached_property
+    def number_of(self) -> dict[int, int]:
+        """Index in `records` by number of the record."""
+        return {record.id: i for i, record in enumerate(self.records)}
+
+    @cached_property
+    def by_section(self) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes ordered by section, and where each section starts in that order."""
+        order = np.argsort(self.record, kind="stable")
+        return order, np.searchsorted(self.record[order], np.arange(len(self.records) + 1))
+
+    def of_record(self, record: SectionRecord) -> np.ndarray:
+        """The nodes in a section."""
+        number = self.number_of.get(record.id)
+        if number is None:
+            return np.zeros(0, dtype=np.int64)
+        order, start = self.by_section
+        return order[start[number] : start[number + 1]]
+
+    def of_segment(self, record: SectionRecord, place: int) -> np.ndarray:
+        """The nodes in one segment."""
+        nodes = self.of_record(record)
+        return nodes[self.place[nodes] == place]
+
+    def key(self, index: int) -> tuple[Any, ...]:
+        """What stays the same for a node when the model is laid out again."""
+        number = int(self.record[index])
+        section = -1 if number < 0 else self.records[number].id
+        grid = () if self.grid is None else tuple(map(int, self.grid[index]))
+        return section, int(self.place[index]), grid
+
+
+def segment_table(region: Any, layout: Layout) -> NodeTable:
+    """One node per segment."""
+    records = tuple(region.living)
+    counts = np.array([record.nseg for record in records], dtype=np.int64)
+    index = layout.segments_of(records)
+    shape = as_shape(region.geometry, layout)
+    record = np.repeat(np.arange(len(records)), counts)
+    place = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
+    segments = layout.segments
+    sizes = shape.volumes(segments, index), shape.membrane_areas(segments, index)
+    return NodeTable(
+        records, record, place, (place + 0.5) / counts[record], *sizes, segments.position[index], np.ones(len(index), dtype=np.int64)
+    )
+
+
+def box_table(region: Any) -> NodeTable:
+    """The voxels of an extracellular box, z fastest."""
+    n = int(np.prod(region.shape))
+    grid = np.stack(np.unravel_index(np.arange(n), region.shape), axis=1)
+    steps = np.array(region._dx)
+    position = np.array([region._xlo, region._ylo, region._zlo]) + (grid + 0.5) * steps
+    fraction = region.alpha
+    if callable(fraction):
+        fraction = np.array([float(fraction(*place)) for place in position])
+    else:
+        fraction = np.broadcast_to(np.asarray(fraction, dtype=float), region.shape).ravel()
+    outside = np.full(n, -1, dtype=np.int64)
+    zeros = np.zeros(n)
+    return NodeTable(
+        (), outside, outside, np.full(n, np.nan), fraction * steps.prod(), zeros, position, np.full(n, 3, dtype=np.int64), grid
+    )
+
+
+def region_sizes(region: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Volumes (um3) and areas (um2) of the nodes of a region."""
+    table = region.session.chemistry.table(region)
+    return table.volume, table.area

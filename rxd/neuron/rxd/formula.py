@@ -1,0 +1,202 @@
+"""Arithmetic of rxd objects: species combine into formulas, formulas into reaction schemes.
+
+In: operators between species, numbers and formulas. Out: `Formula`, a SymPy expression in symbols that stand for species on regions,
+and `Scheme`, two formulas with an arrow between, from `a + b > c`, `a < b`, `a != b`.
+
+SymPy's own comparisons would not do: its `!=` compares structure. A symbol knows its species only weakly, so that a species that has
+gone out of scope is noticed when the model is compiled.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import sympy
+
+from rxd.neuron.errors import RxDException
+
+if TYPE_CHECKING:
+    from rxd.neuron.rxd.region import Region
+    from rxd.neuron.rxd.species import Quantity
+
+__all__ = ["Formula", "Mathable", "NodeSymbol", "RangeSymbol", "Scheme", "as_sympy"]
+
+
+class NodeSymbol(sympy.Symbol):
+    """A species, state or parameter on a region (or, region None, on whichever region a reaction is)."""
+
+    __slots__ = ("number", "quantity", "region")
+    quantity: weakref.ref[Quantity]
+    region: weakref.ref[Region] | None
+    number: tuple[int, ...]
+
+    def __new__(cls, quantity: Quantity, region: Region | None) -> NodeSymbol:
+        label = quantity.label if region is None else f"{quantity.label}[{region.label}]"
+        # __xnew__ skips SymPy's cache, which would hand out the symbol of another model
+        symbol = sympy.Symbol.__xnew__(cls, label, real=True)
+        symbol.quantity = weakref.ref(quantity)
+        symbol.region = None if region is None else weakref.ref(region)
+        symbol.number = (id(quantity.session), quantity.number, -1 if region is None else region.number)
+        return symbol
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), *self.number)
+
+
+class RangeSymbol(sympy.Symbol):
+    """A range variable of the segment a node belongs to; `v` is the one that reactions can use."""
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> RangeSymbol:
+        return sympy.Symbol.__xnew__(cls, name, real=True)
+
+
+def as_sympy(thing: Any) -> sympy.Expr:
+    """A SymPy expression from a number, a species, a formula or a SymPy expression.
+
+    Raises
+    ------
+    RxDException
+        For anything else.
+    """
+    if isinstance(thing, Mathable):
+        return thing.expression
+    if isinstance(thing, bool) or thing is None or isinstance(thing, (str, bytes)):
+        raise RxDException(f"{thing!r} is no number and no expression of species.")
+    try:
+        return sympy.sympify(thing)
+    except (sympy.SympifyError, TypeError, ValueError):
+        raise RxDException(f"{thing!r} is no number and no expression of species.") from None
+
+
+class Mathable:
+    """What arithmetic applies to."""
+
+    __slots__ = ()
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """The SymPy expression."""
+        raise NotImplementedError
+
+    def _sympy_(self) -> sympy.Expr:
+        return self.expression
+
+    def __add__(self, other: Any) -> Formula:
+        return Formula(self.expression + as_sympy(other))
+
+    def __radd__(self, other: Any) -> Formula:
+        return Formula(as_sympy(other) + self.expression)
+
+    def __sub__(self, other: Any) -> Formula:
+        return Formula(self.expression - as_sympy(other))
+
+    def __rsub__(self, other: Any) -> Formula:
+        return Formula(as_sympy(other) - self.expression)
+
+    def __mul__(self, other: Any) -> Formula:
+        return Formula(self.expression * as_sympy(other))
+
+    def __rmul__(self, other: Any) -> Formula:
+        return Formula(as_sympy(other) * self.expression)
+
+    def __truediv__(self, other: Any) -> Formula:
+        return Formula(self.expression / as_sympy(other))
+
+    def __rtruediv__(self, other: Any) -> Formula:
+        return Formula(as_sympy(other) / self.expression)
+
+    def __pow__(self, other: Any) -> Formula:
+        return Formula(self.expression ** _whole(as_sympy(other)))
+
+    def __rpow__(self, other: Any) -> Formula:
+        return Formula(as_sympy(other) ** self.expression)
+
+    def __mod__(self, other: Any) -> Formula:
+        return Formula(sympy.Mod(self.expression, as_sympy(other)))
+
+    def __neg__(self) -> Formula:
+        return Formula(-self.expression)
+
+    def __pos__(self) -> Formula:
+        return Formula(self.expression)
+
+    def __abs__(self) -> Formula:
+        return Formula(sympy.Abs(self.expression))
+
+    def __gt__(self, other: Any) -> Scheme:
+        return Scheme(self, other, ">")
+
+    def __lt__(self, other: Any) -> Scheme:
+        return Scheme(self, other, "<")
+
+    def __ne__(self, other: object) -> Any:
+        return Scheme(self, other, "<>") if isinstance(other, Mathable) else True
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def _whole(exponent: sympy.Expr) -> sympy.Expr:
+    """2.0 as 2: a whole power is a product, for negative bases too."""
+    if isinstance(exponent, sympy.Float) and exponent == int(exponent):
+        return sympy.Integer(int(exponent))
+    return exponent
+
+
+class Formula(Mathable):
+    """An expression of species, states, parameters, v and numbers."""
+
+    __slots__ = ("_expression",)
+
+    def __init__(self, expression: Any) -> None:
+        self._expression = sympy.sympify(expression)
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """The SymPy expression."""
+        return self._expression
+
+    def __repr__(self) -> str:
+        return str(self._expression)
+
+
+class Scheme:
+    """`lhs > rhs` (forward), `lhs < rhs` (backward), `lhs != rhs` (both)."""
+
+    __slots__ = ("arrow", "lhs", "rhs")
+
+    def __init__(self, lhs: Any, rhs: Any, arrow: str) -> None:
+        self.lhs, self.rhs, self.arrow = lhs, rhs, arrow
+
+    def __bool__(self) -> bool:
+        # `in` and list.index compare objects; two different species are different
+        return True
+
+    def __repr__(self) -> str:
+        return f"{self.lhs}{self.arrow}{self.rhs}"
+
+
+def stoichiometry(side: Any, name: str) -> dict[NodeSymbol, int]:
+    """Species and their whole numbers from a sum such as `ca + 2 * buf`.
+
+    Raises
+    ------
+    RxDException
+        If the side is something else.
+    """
+    wrong = RxDException(f"{name}={side!r} not valid in a reaction; a side is a sum such as a + 2 * b of species.")
+    if not isinstance(side, Mathable):
+        raise wrong
+    numbers: dict[NodeSymbol, int] = {}
+    for term in sympy.Add.make_args(sympy.expand(side.expression)):
+        count, symbol = term.as_coeff_Mul()
+        if not isinstance(symbol, NodeSymbol) or count != int(count) or count <= 0:
+            raise wrong
+        numbers[symbol] = int(count)
+    return numbers

@@ -1,0 +1,252 @@
+"""Node: one compartment of a species.
+
+In: a species, a region and the index of a node. Out: its value, size and place; sources and sinks. Node objects hold no data: they are
+made when asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.errors import RxDException
+from rxd.neuron.pointers import Pointer
+from rxd.neuron.sections import Section, Segment
+
+if TYPE_CHECKING:
+    from rxd.neuron.nodes import NodeTable
+
+__all__ = ["Node", "Node1D", "Node3D", "NodeExtracellular", "NodePointer", "make_node"]
+
+
+class Node:
+    """A node; `Node1D` is a segment, `Node3D` a voxel in a cell, `NodeExtracellular` one outside."""
+
+    __slots__ = ("__weakref__", "_index", "_region", "_species", "_table")
+
+    def __init__(self, species: Any, region: Any, table: NodeTable, index: int) -> None:
+        self._species, self._region, self._table, self._index = species, region, table, index
+
+    def _found(self) -> tuple[NodeTable, int]:
+        """The table as it is now, and where the node is in it.
+
+        Raises
+        ------
+        RxDException
+            If the node has gone, since sections or voxels have changed.
+        """
+        table = self._species.table(self._region)
+        if table is not self._table:
+            key = self._table.key(self._index)
+            index = self._index if self._index < len(table) and table.key(self._index) == key else None
+            if index is None:
+                index = next((i for i in range(len(table)) if table.key(i) == key), None)
+            if index is None:
+                raise RxDException(f"This node of {self._species.label} is gone: its section or the number of segments has changed.")
+            self._table, self._index = table, index
+        return self._table, self._index
+
+    @property
+    def part(self) -> tuple[Any, Any, NodeTable, int]:
+        """Species, region, table and index."""
+        table, index = self._found()
+        return self._species, self._region, table, index
+
+    @property
+    def value(self) -> float:
+        """Its value: a concentration in mM, or a state."""
+        _, index = self._found()
+        return float(self._species.values(self._region)[index])
+
+    @value.setter
+    def value(self, value: float) -> None:
+        _, index = self._found()
+        self._species.write(self._region, index, float(value))
+
+    @property
+    def concentration(self) -> float:
+        """Concentration, mM."""
+        return self.value
+
+    @concentration.setter
+    def concentration(self, value: float) -> None:
+        self.value = value
+
+    @property
+    def molecules(self) -> float:
+        """Number of molecules."""
+        from rxd.neuron.rxd.constants import molecules_per_mM_um3
+
+        return self.value * self.volume * molecules_per_mM_um3()
+
+    @molecules.setter
+    def molecules(self, value: float) -> None:
+        from rxd.neuron.rxd.constants import molecules_per_mM_um3
+
+        self.value = value / (self.volume * molecules_per_mM_um3())
+
+    @property
+    def _ref_concentration(self) -> NodePointer:
+        return NodePointer(self)
+
+    @property
+    def _ref_value(self) -> NodePointer:
+        return NodePointer(self)
+
+    @property
+    def volume(self) -> float:
+        """Volume, um3."""
+        table, index = self._found()
+        return float(table.volume[index])
+
+    @property
+    def surface_area(self) -> float:
+        """Area of the membrane it touches, um2."""
+        table, index = self._found()
+        return float(table.area[index])
+
+    @property
+    def x(self) -> float:
+        """Place on its section, 0..1."""
+        table, index = self._found()
+        return float(table.x[index])
+
+    @property
+    def x3d(self) -> float:
+        """x coordinate, um."""
+        return float(self._table.position[self._index, 0])
+
+    @property
+    def y3d(self) -> float:
+        """y coordinate, um."""
+        return float(self._table.position[self._index, 1])
+
+    @property
+    def z3d(self) -> float:
+        """z coordinate, um."""
+        return float(self._table.position[self._index, 2])
+
+    @property
+    def d(self) -> float:
+        """Diffusion coefficient, um2/ms."""
+        _, index = self._found()
+        own = self._species.node_d.get(self._region.number, {}).get(index)
+        d = self._species.d if own is None else own
+        return float(d) if not hasattr(d, "__len__") else d
+
+    @d.setter
+    def d(self, value: float) -> None:
+        _, index = self._found()
+        self._species.node_d.setdefault(self._region.number, {})[index] = float(value)
+        self._species.session.touch()
+
+    @property
+    def region(self) -> Any:
+        """Its region."""
+        return self._region
+
+    @property
+    def species(self) -> Any:
+        """Its species."""
+        return self._species
+
+    @property
+    def sec(self) -> Section:
+        """Its section."""
+        return self._table.records[int(self._table.record[self._index])].section
+
+    @property
+    def segment(self) -> Segment:
+        """Its segment."""
+        return Segment(self.sec, float(self._table.x[self._index]))
+
+    def satisfies(self, condition: Any) -> bool:
+        """Whether it meets a restriction, as `NodeList` takes them."""
+        from rxd.neuron.rxd.nodelist import NodeList
+
+        return len(NodeList([self])(condition)) > 0
+
+    def include_flux(self, *args: Any, units: str | None = None) -> None:
+        """Let a source (positive) or sink act on this node.
+
+        `include_flux(number)`, `include_flux(function)`, `include_flux(pointer)`, `include_flux(point_process, "variable")`,
+        `include_flux(formula)`.
+
+        Parameters
+        ----------
+        units : str
+            "molecule/ms" (default), "mmol/ms", "mol/ms", "mol/s", "fmol/ms".
+        """
+        from rxd.neuron.fluxes import add_flux
+
+        add_flux(self, args, units)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and (other._species is self._species and other._region is self._region) and other._found()[1] == self._found()[1]
+
+    def __hash__(self) -> int:
+        return hash((id(self._species), self._region.number, self._index))
+
+
+class Node1D(Node):
+    """A segment."""
+
+    __slots__ = ()
+
+
+class Node3D(Node):
+    """A voxel in a cell."""
+
+    __slots__ = ()
+
+
+class NodeExtracellular(Node):
+    """A voxel outside the cells."""
+
+    __slots__ = ()
+
+    @property
+    def sec(self) -> Section:
+        """No section.
+
+        Raises
+        ------
+        RxDException
+            Always.
+        """
+        raise RxDException("An extracellular node is in no section.")
+
+    @property
+    def segment(self) -> Any:
+        """None: it is in no segment."""
+        return None
+
+
+class NodePointer(Pointer):
+    """A pointer to the value of a node."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def get(self) -> float:
+        """The value."""
+        return self.node.value
+
+    def set(self, value: float) -> None:
+        """Write it."""
+        self.node.value = value
+
+    def __repr__(self) -> str:
+        return f"<pointer to a node of {self.node.species.label}>"
+
+
+def make_node(species: Any, region: Any, table: NodeTable, index: int) -> Node:
+    """A node object."""
+    if table.dimension[index] == 1:
+        return Node1D(species, region, table, index)
+    if table.record[index] < 0:
+        return NodeExtracellular(species, region, table, index)
+    return Node3D(species, region, table, index)
+
+

@@ -1,0 +1,318 @@
+"""NodeList: many nodes at once, over arrays.
+
+In: species on regions and indices of their nodes. Out: values, sizes and places as lists; filters by section, segment, region, x,
+place or function; node objects on demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.errors import RxDException
+from rxd.neuron.sections import Section, Segment
+
+if TYPE_CHECKING:
+    from rxd.neuron.nodes import NodeTable
+    from rxd.neuron.rxd.node import Node
+
+__all__ = ["NodeList"]
+
+
+class NodeList:
+    """A list of nodes; each part is a species on a region, a table of its nodes, and the indices chosen."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, items: Iterable[Node] = ()) -> None:
+        self._parts: list[tuple[Any, Any, NodeTable, np.ndarray]] = []
+        for node in items:
+            self.append(node)
+
+    @classmethod
+    def of(cls, places: Iterable[tuple[Any, Any]]) -> NodeList:
+        """All nodes of species on regions."""
+        made = cls()
+        for species, region in places:
+            table = species.table(region)
+            made._parts.append((species, region, table, np.arange(len(table))))
+        return made
+
+    def _chosen(self, choose: Callable[[Any, Any, NodeTable, np.ndarray], np.ndarray]) -> NodeList:
+        made = NodeList()
+        for species, region, table, index in self._parts:
+            kept = choose(species, region, table, index)
+            if len(kept):
+                made._parts.append((species, region, table, kept))
+        return made
+
+    # --------------------------------------------------------------------------------------------------------------- filters
+
+    def __call__(self, restriction: Any) -> NodeList:
+        """The nodes that meet a restriction.
+
+        Parameters
+        ----------
+        restriction : Section, Segment, Region, float, (x, y, z), or function
+            In this section; in this segment; on this region; whose segment holds the place x of its section; whose voxel holds a
+            place; for which the function is true.
+        """
+        if isinstance(restriction, Section):
+            record = restriction.record
+            return self._chosen(lambda species, region, table, index: _common(index, table.of_record(record), len(table)))
+        if isinstance(restriction, Segment):
+            record, place = restriction.sec.record, restriction.sec.record.index(restriction.x)
+            return self._chosen(lambda species, region, table, index: _common(index, table.of_segment(record, place), len(table)))
+        if hasattr(restriction, "nrn_region"):
+            return self._chosen(lambda species, region, table, index: index if region is restriction else index[:0])
+        if isinstance(restriction, (int, float, np.number)):
+            return self._chosen(lambda species, region, table, index: index[_holds_x(table, index, float(restriction))])
+        if isinstance(restriction, (tuple, list)) and len(restriction) == 3:
+            return self._chosen(lambda species, region, table, index: index[_holds_place(region, table, index, restriction)])
+        if callable(restriction):
+            return NodeList(node for node in self if restriction(node))
+        raise RxDException(f"unrecognized node condition: {restriction!r}")
+
+    # ------------------------------------------------------------------------------------------------------------ list methods
+
+    def __len__(self) -> int:
+        return sum(len(index) for *_, index in self._parts)
+
+    def __iter__(self) -> Iterator[Node]:
+        from rxd.neuron.rxd.node import make_node
+
+        for species, region, table, index in self._parts:
+            for i in index.tolist():
+                yield make_node(species, region, table, i)
+
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            chosen = NodeList()
+            at = np.arange(len(self))[position]
+            start = 0
+            for species, region, table, index in self._parts:
+                here = at[(at >= start) & (at < start + len(index))] - start
+                if len(here):
+                    chosen._parts.append((species, region, table, index[here]))
+                start += len(index)
+            return chosen
+        from rxd.neuron.rxd.node import make_node
+
+        i = int(position)
+        if i < 0:
+            i += len(self)
+        for species, region, table, index in self._parts:
+            if 0 <= i < len(index):
+                return make_node(species, region, table, int(index[i]))
+            i -= len(index)
+        raise IndexError("list index out of range")
+
+    def __contains__(self, node: object) -> bool:
+        return any(node == own for own in self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (NodeList, list)) and len(other) == len(self) and all(a == b for a, b in zip(self, other, strict=True))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __add__(self, other: Iterable[Node]) -> NodeList:
+        made = NodeList()
+        made._parts = list(self._parts)
+        made.extend(other)
+        return made
+
+    def append(self, node: Node) -> None:
+        """Add a node."""
+        part = node.part
+        if self._parts and self._parts[-1][0] is part[0] and self._parts[-1][1] is part[1] and self._parts[-1][2] is part[2]:
+            species, region, table, index = self._parts[-1]
+            self._parts[-1] = (species, region, table, np.append(index, part[3]))
+        else:
+            self._parts.append((*part[:3], np.array([part[3]])))
+
+    def extend(self, nodes: Iterable[Node]) -> None:
+        """Add nodes."""
+        if isinstance(nodes, NodeList):
+            self._parts.extend(nodes._parts)
+        else:
+            for node in nodes:
+                self.append(node)
+
+    def index(self, node: Node) -> int:
+        """Position of a node."""
+        return list(self).index(node)
+
+    def count(self, node: Node) -> int:
+        """How often a node is in it."""
+        return list(self).count(node)
+
+    def copy(self) -> NodeList:
+        """Another list of the same nodes."""
+        return self[:]  # type: ignore[no-any-return]
+
+    # ---------------------------------------------------------------------------------------------------------------- values
+
+    def array(self) -> np.ndarray:
+        """The values, shape (n,)."""
+        found = [species.values(region)[index] for species, region, _, index in self._parts]
+        return np.concatenate(found) if found else np.zeros(0)
+
+    @property
+    def value(self) -> list[float]:
+        """Values: concentrations in mM, or states."""
+        return self.array().tolist()
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        numbers = np.asarray(value if not hasattr(value, "as_numpy") else value.as_numpy(), dtype=float)
+        if numbers.ndim and numbers.size != len(self):
+            raise RxDException("concentration must either be a scalar or an iterable of the same length as the NodeList")
+        start = 0
+        for species, region, _, index in self._parts:
+            part = numbers if numbers.ndim == 0 else numbers.ravel()[start : start + len(index)]
+            species.write(region, index, part)
+            start += len(index)
+
+    @property
+    def concentration(self) -> list[float]:
+        """Concentrations, mM."""
+        return self.value
+
+    @concentration.setter
+    def concentration(self, value: Any) -> None:
+        self.value = value
+
+    def _sizes(self, name: str) -> list[float]:
+        found = [getattr(table, name)[index] for _, _, table, index in self._parts]
+        return np.concatenate(found).tolist() if found else []
+
+    @property
+    def volume(self) -> list[float]:
+        """Volumes, um3."""
+        return self._sizes("volume")
+
+    @property
+    def surface_area(self) -> list[float]:
+        """Membrane areas, um2."""
+        return self._sizes("area")
+
+    @property
+    def x(self) -> list[float]:
+        """Places on the sections, 0..1."""
+        return self._sizes("x")
+
+    @property
+    def x3d(self) -> list[float]:
+        """x coordinates, um."""
+        return [float(position[0]) for position in self._positions()]
+
+    @property
+    def y3d(self) -> list[float]:
+        """y coordinates, um."""
+        return [float(position[1]) for position in self._positions()]
+
+    @property
+    def z3d(self) -> list[float]:
+        """z coordinates, um."""
+        return [float(position[2]) for position in self._positions()]
+
+    def _positions(self) -> Sequence[np.ndarray]:
+        return [table.position[i] for _, _, table, index in self._parts for i in index]
+
+    @property
+    def segment(self) -> list[Segment]:
+        """Segments."""
+        return [node.segment for node in self]
+
+    @property
+    def sec(self) -> list[Section]:
+        """Sections."""
+        return [node.sec for node in self]
+
+    @property
+    def region(self) -> list[Any]:
+        """Regions."""
+        return [region for _, region, _, index in self._parts for _ in index]
+
+    @property
+    def species(self) -> list[Any]:
+        """Species."""
+        return [species for species, _, _, index in self._parts for _ in index]
+
+    @property
+    def d(self) -> list[float]:
+        """Diffusion coefficients, um2/ms."""
+        return [node.d for node in self]
+
+    @d.setter
+    def d(self, value: float) -> None:
+        for node in self:
+            node.d = value
+
+    diff = d
+
+    def include_flux(self, *args: Any, **settings: Any) -> None:
+        """Let a source or sink act on every node; see `Node.include_flux`."""
+        for node in self:
+            node.include_flux(*args, **settings)
+
+    def _one(self) -> Any:
+        if len(self) != 1:
+            raise RxDException("no nodes" if not len(self) else "node not unique")
+        return self[0]
+
+    @property
+    def _ref_concentration(self) -> Any:
+        return self._one()._ref_concentration
+
+    @property
+    def _ref_value(self) -> Any:
+        return self._one()._ref_value
+
+    def value_to_grid(self) -> np.ndarray:
+        """Values of voxels as an array (nx, ny, nz), NaN where there is no voxel.
+
+        Raises
+        ------
+        RxDException
+            If the nodes are not voxels of one species on one region.
+        """
+        if len(self._parts) != 1 or self._parts[0][2].grid is None or np.any(self._parts[0][2].dimension[self._parts[0][3]] != 3):
+            raise RxDException("value_to_grid: the nodes must be voxels of one species on one region.")
+        species, region, table, index = self._parts[0]
+        places = table.grid[index]  # type: ignore[index]
+        low = places.min(axis=0)
+        grid = np.full(places.max(axis=0) - low + 1, np.nan)
+        grid[tuple((places - low).T)] = species.values(region)[index]
+        return grid
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
+def _common(index: np.ndarray, wanted: np.ndarray, n: int) -> np.ndarray:
+    """Those of `index` that are in `wanted`, in the order of `index`."""
+    if len(index) == n:  # all nodes: `wanted` itself, in order
+        return np.sort(wanted)
+    member = np.zeros(n, dtype=bool)
+    member[wanted] = True
+    return index[member[index]]
+
+
+def _holds_x(table: NodeTable, index: np.ndarray, x: float) -> np.ndarray:
+    inside = table.record[index] >= 0
+    counts = np.array([record.nseg for record in table.records] or [1])[table.record[index]]
+    place = np.minimum((x * counts * (1 + 4e-16)).astype(int), counts - 1)
+    return np.flatnonzero(inside & (table.place[index] == place))
+
+
+def _holds_place(region: Any, table: NodeTable, index: np.ndarray, place: Any) -> np.ndarray:
+    if table.grid is None:
+        raise RxDException("a place (x, y, z) selects voxels; these nodes are segments.")
+    dx = getattr(region, "_dx", None) or 0.25
+    half = 0.5 * np.broadcast_to(np.asarray(dx, dtype=float), (3,))
+    distance = np.abs(table.position[index] - np.asarray(place, dtype=float))
+    return np.flatnonzero((table.dimension[index] == 3) & np.all(distance <= half * (1 + 1e-12), axis=1))

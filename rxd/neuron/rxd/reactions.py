@@ -1,0 +1,228 @@
+"""Reaction, Rate and MultiCompartmentReaction under NEURON's names.
+
+In: schemes and rates as scripts write them. Out: declarations the session's chemistry keeps; wrong ones fail here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from rxd.neuron.errors import RxDException
+from rxd.neuron.rxd.formula import Formula, Mathable, NodeSymbol, Scheme, as_sympy, stoichiometry
+from rxd.neuron.rxd.region import Extracellular, Region
+from rxd.neuron.session import current_session
+
+__all__ = ["GeneralizedReaction", "MultiCompartmentReaction", "Rate", "Reaction"]
+
+
+class GeneralizedReaction:
+    """What all kinds of reactions share."""
+
+    def __init__(self) -> None:
+        self.session = current_session()
+        self.number = self.session.chemistry.add(self)
+
+    def symbols(self) -> set[NodeSymbol]:
+        """The species, states and parameters it reads or changes."""
+        return {symbol for part in self.parts() for symbol in part.free_symbols if isinstance(symbol, NodeSymbol)}
+
+    def parts(self) -> list[sympy.Expr]:
+        """All its expressions."""
+        return []
+
+
+class _Scheme(GeneralizedReaction):
+    """Sides and rates, as `(lhs, rhs, kf, kb)` or `(lhs > rhs, kf, kb)`."""
+
+    def __init__(self, args: tuple[Any, ...], settings: dict[str, Any], what: str) -> None:
+        lhs, rhs, forward, backward, arrow = _sides(args, settings, what)
+        self.lhs, self.rhs = stoichiometry(lhs, "lhs"), stoichiometry(rhs, "rhs")
+        self._shown = f"{lhs}{arrow}{rhs}"
+        self._custom = _custom(settings)
+        self._f_rate, self._b_rate = forward, backward
+        self._kf, self._kb = as_sympy(forward), as_sympy(0 if backward is None else backward)
+        super().__init__()
+
+    @property
+    def custom_dynamics(self) -> bool:
+        """Whether the rates are taken as they are, not as constants of mass action."""
+        return self._custom
+
+    @custom_dynamics.setter
+    def custom_dynamics(self, value: bool) -> None:
+        self._custom = bool(value)
+        self.session.touch()
+
+    @property
+    def f_rate(self) -> Any:
+        """Forward rate."""
+        return self._f_rate
+
+    @f_rate.setter
+    def f_rate(self, value: Any) -> None:
+        self._kf = as_sympy(value)
+        self._f_rate = value
+        self.session.touch()
+
+    @property
+    def b_rate(self) -> Any:
+        """Backward rate."""
+        return self._b_rate
+
+    @b_rate.setter
+    def b_rate(self, value: Any) -> None:
+        self._kb = as_sympy(0 if value is None else value)
+        self._b_rate = value
+        self.session.touch()
+
+    @property
+    def kf(self) -> sympy.Expr:
+        """Forward rate as an expression."""
+        return self._kf
+
+    @property
+    def kb(self) -> sympy.Expr:
+        """Backward rate as an expression."""
+        return self._kb
+
+    def parts(self) -> list[sympy.Expr]:
+        """Sides and rates."""
+        return [*self.lhs, *self.rhs, self._kf, self._kb]
+
+
+class Reaction(_Scheme):
+    """A reaction inside each region: `Reaction(lhs, rhs, kf, kb=0, regions=None, custom_dynamics=False)`, or `Reaction(a + b > c, kf)`."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        self.regions = _regions(settings.pop("regions", None))
+        super().__init__(args, settings, "Reaction")
+
+    def __repr__(self) -> str:
+        regions = f", regions={[region.name for region in self.regions]!r}" if self.regions else ""
+        return (
+            f"Reaction({self._shown}, {self._f_rate}, rate_b={0 if self._b_rate is None else self._b_rate}{regions}, "
+            f"custom_dynamics={self._custom})"
+        )
+
+
+class MultiCompartmentReaction(_Scheme):
+    """A reaction across a membrane, in molecules/um2/ms: `MultiCompartmentReaction(ca[er], ca[cyt], kf, kb, membrane=m)`.
+
+    Parameters
+    ----------
+    membrane, border : Region
+        A region with an area.
+    custom_dynamics, mass_action : bool
+    membrane_flux : bool
+        Whether the charge that crosses is a current of the membrane.
+    scale_by_area : bool
+        Only True is supported.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        membrane, border = settings.pop("membrane", None), settings.pop("border", None)
+        if membrane is not None and border is not None and membrane is not border:
+            raise RxDException("MultiCompartmentReaction: give membrane or border, not both")
+        membrane = border if membrane is None else membrane
+        if not isinstance(membrane, Region):
+            raise RxDException("MultiCompartmentReaction requires a membrane parameter: membrane=rxd.Region(..., geometry=rxd.membrane())")
+        if not membrane.is_area:
+            raise RxDException("must specify a membrane not a volume for the boundary")
+        self.membrane = membrane
+        self.membrane_flux = bool(settings.pop("membrane_flux", False))
+        if not settings.pop("scale_by_area", True):
+            raise RxDException("MultiCompartmentReaction: scale_by_area=False is not supported; write the rate per membrane area.")
+        super().__init__(args, settings, "MultiCompartmentReaction")
+        for symbol in (*self.lhs, *self.rhs):
+            quantity = symbol.quantity()
+            if symbol.region is None and quantity is not None and len(quantity.regions) != 1:
+                raise RxDException(f"MultiCompartmentReaction: say on which region {quantity.label} is: {quantity.label}[region].")
+
+    def __repr__(self) -> str:
+        return (
+            f"MultiCompartmentReaction({self._shown}, {self._f_rate}, rate_b={self._b_rate}, membrane={self.membrane!r}, "
+            f"custom_dynamics={self._custom}, membrane_flux={self.membrane_flux}, scale_by_area=True)"
+        )
+
+
+class Rate(GeneralizedReaction):
+    """A term of the time derivative of a species or state: `Rate(species, rate, regions=None)`."""
+
+    def __init__(self, species: Any, rate: Any, regions: Any = None, membrane_flux: bool = False) -> None:
+        if not isinstance(species, Mathable) or not isinstance(species.expression, NodeSymbol):
+            raise RxDException(f"Rate: the first argument is a species or state, or one of them on a region, not {species!r}.")
+        if membrane_flux:
+            raise RxDException("Rate: membrane_flux is not supported; use MultiCompartmentReaction(..., membrane_flux=True).")
+        self.unknown = species.expression
+        self.regions = _regions(regions)
+        self._rate, self.rate = rate, as_sympy(rate)
+        self._shown = str(species)
+        quantity = self.unknown.quantity()
+        if quantity is not None and quantity.kind == "Parameter":
+            raise RxDException(f"Rate: {quantity.label} is a Parameter, which nothing changes; make it a State or Species.")
+        super().__init__()
+
+    @property
+    def f_rate(self) -> Any:
+        """The rate."""
+        return self._rate
+
+    @f_rate.setter
+    def f_rate(self, value: Any) -> None:
+        self._rate, self.rate = value, as_sympy(value)
+        self.session.touch()
+
+    def parts(self) -> list[sympy.Expr]:
+        """The unknown and its rate."""
+        return [self.unknown, self.rate]
+
+    def __repr__(self) -> str:
+        regions = f", regions={[region.name for region in self.regions]!r}" if self.regions else ""
+        return f"Rate({self._shown}, {Formula(self.rate)}{regions}, membrane_flux=False)"
+
+
+def _sides(args: tuple[Any, ...], settings: dict[str, Any], what: str) -> tuple[Any, Any, Any, Any, str]:
+    given = list(args)
+    if not given:
+        raise RxDException(f"{what} needs a reaction scheme: {what}(a + b, c, kf, kb) or {what}(a + b > c, kf).")
+    if isinstance(given[0], Scheme):
+        scheme = given.pop(0)
+        lhs, rhs, arrow = scheme.lhs, scheme.rhs, scheme.arrow
+    else:
+        if len(given) < 3 and not (len(given) == 2 and "rate_f" in settings):
+            raise RxDException(f"{given[0]!r} not a recognized reaction scheme: write {what}(lhs, rhs, kf, kb) or {what}(lhs > rhs, kf).")
+        lhs, rhs, arrow = given.pop(0), given.pop(0), "<>"
+    rates = given[:2]
+    forward = rates[0] if rates else settings.pop("rate_f", None)
+    backward = rates[1] if len(rates) > 1 else settings.pop("rate_b", None)
+    if "custom_dynamics" not in settings and len(given) > 2:
+        raise RxDException(f"{what}: too many arguments; name the options, such as custom_dynamics=True.")
+    if arrow == "<":
+        lhs, rhs, arrow = rhs, lhs, ">"
+    if forward is None:
+        raise RxDException(f"{what}: no rate given.")
+    if arrow == ">" and backward is not None:
+        raise RxDException(f"{what}: a one-way reaction (>) takes one rate; use != or two arguments for a reversible one.")
+    return lhs, rhs, forward, backward, "<>" if backward is not None else ">"
+
+
+def _custom(settings: dict[str, Any]) -> bool:
+    custom, mass_action = settings.pop("custom_dynamics", None), settings.pop("mass_action", None)
+    if custom is not None and mass_action is not None and bool(custom) == bool(mass_action):
+        raise RxDException("Either the reaction follows mass-action kinetics or uses custom dynamics, not both or neither.")
+    settings.pop("name", None)
+    if settings:
+        raise RxDException(f"unexpected arguments: {', '.join(settings)}")
+    return bool(custom) if custom is not None else mass_action is not None and not mass_action
+
+
+def _regions(regions: Any) -> list[Any]:
+    if regions is None:
+        return []
+    found = [regions] if isinstance(regions, (Region, Extracellular)) else list(regions)
+    for region in found:
+        if not isinstance(region, (Region, Extracellular)):
+            raise RxDException(f"regions: {region!r} is not a Region.")
+    return found

@@ -1,0 +1,230 @@
+"""Region and Extracellular under NEURON's names.
+
+In: sections and a geometry, as scripts give them. Out: declarations the session's chemistry keeps.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.errors import RxDException
+from rxd.neuron.rxd.geometry import as_shape
+from rxd.neuron.section_lists import SectionList
+from rxd.neuron.sections import Section
+from rxd.neuron.session import current_session
+
+if TYPE_CHECKING:
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["Extracellular", "Region"]
+
+
+class Region:
+    """A named part of some sections: `Region(secs, nrn_region="i", geometry=rxd.inside, dx=0.25, name="cyt")`.
+
+    Parameters
+    ----------
+    secs : Section or iterable of Section
+    nrn_region : "i", "o" or None
+        Which side of the membrane it is for NEURON's ions.
+    geometry : rxd geometry
+    dimension : 1, 3 or None
+    dx : float or None, um
+        Edge of voxels in 3-D.
+    name : str
+    """
+
+    def __init__(
+        self,
+        secs: Any = None,
+        nrn_region: str | None = None,
+        geometry: Any = None,
+        dimension: int | None = None,
+        dx: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.records = _records(secs)
+        if nrn_region not in {None, "i", "o"}:
+            raise RxDException('nrn_region must be one of: None, "i", "o"')
+        if dx is not None and not (isinstance(dx, (int, float, np.number)) and dx > 0):
+            raise RxDException("dx must be a positive real number or None")
+        if not self.records:
+            warnings.warn("No sections. Region 'secs' should be a list of NEURON sections.", stacklevel=2)
+        as_shape(geometry, None)
+        self.session = current_session()
+        self._nrn_region, self._geometry, self._dx, self.name = nrn_region, geometry, dx, name
+        self.dimension = dimension
+        self.number = self.session.chemistry.add(self)
+
+    @property
+    def label(self) -> str:
+        """A text that tells it apart in messages."""
+        return self.name or f"region{self.number}"
+
+    @property
+    def nrn_region(self) -> str | None:
+        """Side of the membrane."""
+        return self._nrn_region
+
+    @nrn_region.setter
+    def nrn_region(self, side: str | None) -> None:
+        if side not in {None, "i", "o"}:
+            raise RxDException('nrn_region must be one of: None, "i", "o"')
+        self._nrn_region = side
+        self.session.touch()
+
+    @property
+    def geometry(self) -> Any:
+        """Its geometry."""
+        return self._geometry
+
+    @geometry.setter
+    def geometry(self, geometry: Any) -> None:
+        as_shape(geometry, None)
+        self._geometry = geometry
+        self.session.touch()
+
+    @property
+    def dx(self) -> float | None:
+        """Edge of voxels, um."""
+        return self._dx
+
+    @dx.setter
+    def dx(self, dx: float) -> None:
+        if not dx > 0:
+            raise RxDException("dx must be a positive real number or None")
+        self._dx = dx
+        self.session.touch()
+
+    @property
+    def secs(self) -> SectionList:
+        """Its sections."""
+        return SectionList.of(record for record in self.records if record.alive)
+
+    @secs.setter
+    def secs(self, secs: Any) -> None:
+        self.records = _records(secs)
+        self.session.touch()
+
+    @property
+    def living(self) -> list[SectionRecord]:
+        """Records of the sections that are still there."""
+        return [record for record in self.records if record.alive]
+
+    @property
+    def is_area(self) -> bool:
+        """Whether it is a membrane."""
+        return as_shape(self._geometry, None).is_area
+
+    def volume(self, index: int | None = None) -> Any:
+        """Volume in um3: of all, or of one voxel."""
+        from rxd.neuron.nodes import region_sizes
+
+        volumes = region_sizes(self)[0]
+        return float(volumes.sum()) if index is None else float(volumes[index])
+
+    def __repr__(self) -> str:
+        return (
+            f"Region(..., nrn_region={self._nrn_region!r}, geometry={self._geometry!r}, dx={self._dx!r}, name={self.name!r})"
+        )
+
+
+def _records(secs: Any) -> list[SectionRecord]:
+    if isinstance(secs, Section):
+        secs = [secs]
+    if not isinstance(secs, Iterable):
+        raise RxDException(f"Error: Region 'secs' must be a list of NEURON sections, {secs!r} is not a valid NEURON section.")
+    records = []
+    for section in secs:
+        if not isinstance(section, Section):
+            raise RxDException(f"Error: Region 'secs' must be a list of NEURON sections, {section!r} is not a valid NEURON section.")
+        records.append(section.record)
+    return list({record.id: record for record in records}.values())
+
+
+class Extracellular:
+    """A box of extracellular space: `Extracellular(xlo, ylo, zlo, xhi, yhi, zhi, dx, volume_fraction=1, tortuosity=None, permeability=None)`.
+
+    Parameters
+    ----------
+    xlo, ylo, zlo, xhi, yhi, zhi : float, um
+    dx : float or three of them, um
+    volume_fraction, tortuosity, permeability : float, array, or function of x, y, z
+        Permeability is 1 / tortuosity^2; give one of the two.
+    """
+
+    nrn_region = "o"
+    is_area = False
+
+    def __init__(
+        self,
+        xlo: float,
+        ylo: float,
+        zlo: float,
+        xhi: float,
+        yhi: float,
+        zhi: float,
+        dx: Any,
+        volume_fraction: Any = 1,
+        tortuosity: Any = None,
+        permeability: Any = None,
+    ) -> None:
+        if tortuosity is not None and permeability is not None:
+            raise RxDException("Extracellular: give tortuosity or permeability, not both (permeability is 1 / tortuosity^2).")
+        if not (xlo < xhi and ylo < yhi and zlo < zhi):
+            raise RxDException("Extracellular: the low corner must lie below the high corner in x, y and z.")
+        self.session = current_session()
+        steps = tuple(map(float, dx)) if hasattr(dx, "__len__") else (float(dx),) * 3
+        if len(steps) != 3 or min(steps) <= 0:
+            raise RxDException(f"Extracellular: dx is one or three positive numbers, not {dx!r}.")
+        self._dx = steps
+        self._xlo, self._ylo, self._zlo = float(xlo), float(ylo), float(zlo)
+        self.shape = tuple(int(np.ceil((high - low) / step)) for low, high, step in zip((xlo, ylo, zlo), (xhi, yhi, zhi), steps, strict=True))
+        self._xhi, self._yhi, self._zhi = (low + n * step for low, n, step in zip((xlo, ylo, zlo), self.shape, steps, strict=True))
+        self._nx, self._ny, self._nz = self.shape
+        self.alpha = volume_fraction
+        self.tortuosity = self._tortuosity(tortuosity, permeability)
+        self.name: str | None = None
+        self.records: list[SectionRecord] = []
+        self.number = self.session.chemistry.add(self)
+
+    @staticmethod
+    def _tortuosity(tortuosity: Any, permeability: Any) -> Any:
+        if permeability is None:
+            return 1.0 if tortuosity is None else tortuosity
+        if callable(permeability):
+            return lambda *place: 1.0 / np.sqrt(permeability(*place))
+        return 1.0 / np.sqrt(permeability)
+
+    @property
+    def permeability(self) -> Any:
+        """1 / tortuosity^2."""
+        if callable(self.tortuosity):
+            return lambda *place: 1.0 / self.tortuosity(*place) ** 2
+        return 1.0 / np.square(self.tortuosity)
+
+    @property
+    def label(self) -> str:
+        """A text that tells it apart in messages."""
+        return self.name or f"extracellular{self.number}"
+
+    @property
+    def dx(self) -> Any:
+        """Edges of voxels, um: one number if they are equal."""
+        return self._dx[0] if len(set(self._dx)) == 1 else self._dx
+
+    def volume(self, index: int | None = None) -> float:
+        """Volume in um3 of the free space: of all, or of one voxel."""
+        box = float(np.prod(self._dx))
+        if callable(self.alpha):
+            raise RxDException("Extracellular.volume: the volume fraction is a function; see node.volume.")
+        fraction = np.broadcast_to(np.asarray(self.alpha, dtype=float), self.shape).ravel()
+        return box * float(fraction.sum() if index is None else fraction[index])
+
+    def __repr__(self) -> str:
+        corners = f"xlo={self._xlo:g}, ylo={self._ylo:g}, zlo={self._zlo:g}, xhi={self._xhi:g}, yhi={self._yhi:g}, zhi={self._zhi:g}"
+        return f"Extracellular({corners}, tortuosity={self.tortuosity!r}, volume_fraction={self.alpha!r})"

@@ -1,0 +1,210 @@
+"""Functions for rates: `rxdmath.exp(ca)` and the like build formulas.
+
+In: numbers, species, formulas. Out: `Formula`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from rxd import vtrap as _vtrap
+from rxd.neuron.errors import NotSupported
+from rxd.neuron.rxd.formula import Formula, RangeSymbol, as_sympy
+
+__all__ = [
+    "Vm", "acos", "acosh", "asin", "asinh", "atan", "atan2", "ceil", "copysign", "cos", "cosh", "degrees", "erf", "erfc", "exp", "expm1",
+    "fabs", "factorial", "floor", "fmod", "gamma", "hypot", "lgamma", "log", "log10", "log1p", "pow", "radians", "sin", "sinh", "sqrt",
+    "tan", "tanh", "trunc", "v", "vtrap",
+]  # fmt: skip
+
+
+class Vm(Formula):
+    """The membrane potential in mV."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(RangeSymbol("v"))
+
+
+v = Vm()
+
+
+def acos(x: Any) -> Formula:
+    """Arc cosine."""
+    return Formula(sympy.acos(as_sympy(x)))
+
+
+def acosh(x: Any) -> Formula:
+    """Inverse hyperbolic cosine."""
+    return Formula(sympy.log(as_sympy(x) + sympy.sqrt(as_sympy(x) ** 2 - 1)))
+
+
+def asin(x: Any) -> Formula:
+    """Arc sine."""
+    return Formula(sympy.asin(as_sympy(x)))
+
+
+def asinh(x: Any) -> Formula:
+    """Inverse hyperbolic sine."""
+    return Formula(sympy.log(as_sympy(x) + sympy.sqrt(as_sympy(x) ** 2 + 1)))
+
+
+def atan(x: Any) -> Formula:
+    """Arc tangent."""
+    return Formula(sympy.atan(as_sympy(x)))
+
+
+def atan2(y: Any, x: Any) -> Formula:
+    """Angle of the point (x, y)."""
+    return Formula(sympy.atan2(as_sympy(y), as_sympy(x)))
+
+
+def ceil(x: Any) -> Formula:
+    """Next whole number above."""
+    return Formula(sympy.ceiling(as_sympy(x)))
+
+
+def copysign(x: Any, y: Any) -> Formula:
+    """The magnitude of x with the sign of y."""
+    return Formula(sympy.Piecewise((sympy.Abs(as_sympy(x)), as_sympy(y) >= 0), (-sympy.Abs(as_sympy(x)), True)))
+
+
+def cos(x: Any) -> Formula:
+    """Cosine."""
+    return Formula(sympy.cos(as_sympy(x)))
+
+
+def cosh(x: Any) -> Formula:
+    """Hyperbolic cosine."""
+    return Formula(sympy.cosh(as_sympy(x)))
+
+
+def degrees(x: Any) -> Formula:
+    """Radians in degrees."""
+    return Formula(as_sympy(x) * sympy.Float(180) / sympy.pi)
+
+
+def erf(x: Any) -> Formula:
+    """Error function."""
+    return Formula(sympy.erf(as_sympy(x)))
+
+
+def erfc(x: Any) -> Formula:
+    """1 - erf(x)."""
+    return Formula(1 - sympy.erf(as_sympy(x)))
+
+
+def exp(x: Any) -> Formula:
+    """Exponential."""
+    return Formula(sympy.exp(as_sympy(x)))
+
+
+def expm1(x: Any) -> Formula:
+    """exp(x) - 1."""
+    return Formula(sympy.exp(as_sympy(x)) - 1)
+
+
+def fabs(x: Any) -> Formula:
+    """Absolute value."""
+    return Formula(sympy.Abs(as_sympy(x)))
+
+
+def factorial(x: Any) -> Formula:
+    """Factorial, `gamma(x + 1)`."""
+    return gamma(as_sympy(x) + 1)
+
+
+def floor(x: Any) -> Formula:
+    """Next whole number below."""
+    return Formula(sympy.floor(as_sympy(x)))
+
+
+def fmod(x: Any, y: Any) -> Formula:
+    """Remainder of x / y, with the sign of x."""
+    a, b = as_sympy(x), as_sympy(y)
+    quotient = a / b
+    return Formula(a - b * sympy.Piecewise((sympy.floor(quotient), quotient >= 0), (sympy.ceiling(quotient), True)))
+
+
+def gamma(x: Any) -> Formula:
+    """Gamma function."""
+    return Formula(sympy.gamma(as_sympy(x)))
+
+
+def hypot(x: Any, y: Any) -> Formula:
+    """sqrt(x^2 + y^2)."""
+    return Formula(sympy.sqrt(as_sympy(x) ** 2 + as_sympy(y) ** 2))
+
+
+def lgamma(x: Any) -> Formula:
+    """Logarithm of the gamma function."""
+    return Formula(sympy.loggamma(as_sympy(x)))
+
+
+def log(x: Any, base: Any = None) -> Formula:
+    """Natural logarithm, or one to a base."""
+    value = sympy.log(as_sympy(x))
+    return Formula(value if base is None else value / sympy.log(as_sympy(base)))
+
+
+def log10(x: Any) -> Formula:
+    """Logarithm to base 10."""
+    return Formula(sympy.log(as_sympy(x)) / sympy.log(sympy.Float(10)))
+
+
+def log1p(x: Any) -> Formula:
+    """log(1 + x)."""
+    return Formula(sympy.log(1 + as_sympy(x)))
+
+
+def pow(x: Any, y: Any) -> Formula:  # noqa: A001 - NEURON's name
+    """X to the power y."""
+    return Formula(as_sympy(x)) ** y
+
+
+def radians(x: Any) -> Formula:
+    """Degrees in radians."""
+    return Formula(as_sympy(x) * sympy.pi / sympy.Float(180))
+
+
+def sin(x: Any) -> Formula:
+    """Sine."""
+    return Formula(sympy.sin(as_sympy(x)))
+
+
+def sinh(x: Any) -> Formula:
+    """Hyperbolic sine."""
+    return Formula(sympy.sinh(as_sympy(x)))
+
+
+def sqrt(x: Any) -> Formula:
+    """Square root."""
+    return Formula(sympy.sqrt(as_sympy(x)))
+
+
+def tan(x: Any) -> Formula:
+    """Tangent."""
+    return Formula(sympy.tan(as_sympy(x)))
+
+
+def tanh(x: Any) -> Formula:
+    """Hyperbolic tangent."""
+    return Formula(sympy.tanh(as_sympy(x)))
+
+
+def trunc(x: Any) -> Formula:
+    """The whole number towards 0."""
+    value = as_sympy(x)
+    return Formula(sympy.Piecewise((sympy.floor(value), value >= 0), (sympy.ceiling(value), True)))
+
+
+def vtrap(x: Any, y: Any) -> Formula:
+    """`x / (exp(x / y) - 1)`, smooth through x = 0."""
+    return Formula(_vtrap(as_sympy(x), as_sympy(y)))
+
+
+def __getattr__(name: str) -> Any:
+    raise NotSupported(f"rxdmath.{name} is not supported; there are: {', '.join(__all__)}.")

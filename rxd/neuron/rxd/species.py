@@ -1,0 +1,406 @@
+"""Species, State and Parameter under NEURON's names.
+
+In: regions, names, initial values, as scripts give them. Out: declarations, and node values in arrays, one per region in the order of the
+regions; the compiled model's state is brought into them when somebody looks.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+
+from rxd.neuron.errors import RxDException
+from rxd.neuron.rxd.formula import Mathable, NodeSymbol
+from rxd.neuron.rxd.nodelist import NodeList
+from rxd.neuron.rxd.region import Extracellular, Region
+from rxd.neuron.session import current_session
+
+if TYPE_CHECKING:
+    from rxd.neuron.nodes import NodeTable
+
+__all__ = ["Parameter", "Quantity", "Species", "SpeciesOnExtracellular", "SpeciesOnRegion", "State"]
+
+AnyRegion = Region | Extracellular
+
+
+class Quantity(Mathable):
+    """What Species, State and Parameter share.
+
+    Parameters
+    ----------
+    regions : region or list of regions
+    d : float, or three (3-D), um2/ms
+    name : str
+        A charged species on a region with `nrn_region` is NEURON's ion of that name.
+    charge : int
+    initial : float, or function of a node
+    atolscale : float
+    ecs_boundary_conditions : float, function or None
+        Concentration held at the faces of extracellular boxes; None seals them.
+    represents : str
+        What it stands for, for people and databases.
+    """
+
+    __slots__ = (
+        "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_regions", "_values", "ecs_boundary_conditions",
+        "node_d", "number", "represents", "session", "settled", "version",
+    )  # fmt: skip
+    kind = "Species"
+
+    def __init__(
+        self,
+        regions: Any = None,
+        d: Any = 0,
+        name: str | None = None,
+        charge: int = 0,
+        initial: Any = None,
+        atolscale: float = 1,
+        ecs_boundary_conditions: Any = None,
+        represents: Any = None,
+    ) -> None:
+        self.session = current_session()
+        self._regions = _as_regions(regions, self.kind)
+        self._d, self._name, self._charge, self._initial = d, name, charge, initial
+        self._atolscale = atolscale
+        self.ecs_boundary_conditions = ecs_boundary_conditions
+        self.represents = represents
+        self._on: dict[int, SpeciesOnRegion] = {}
+        self._values: dict[int, np.ndarray] = {}
+        self.node_d: dict[int, dict[int, float]] = {}
+        self.settled: dict[int, Any] = {}
+        self.version = 0
+        if name is not None and self.kind == "Species":
+            self._register_ion()
+        self.number = self.session.chemistry.add(self)
+
+    def _register_ion(self) -> None:
+        """Let NEURON's ion of this name exist in the sections, if a region is a side of the membrane."""
+        if not any(region.nrn_region for region in self._regions):
+            return
+        ion = self.session.catalogue.ion(str(self._name), int(self._charge))
+        for region in self._regions:
+            for record in region.records if region.nrn_region else ():
+                if record.alive:
+                    record.insert(ion.mechanism)
+                    record.ion_styles[ion.mechanism] = 119
+
+    # ------------------------------------------------------------------------------------------------------------ properties
+
+    @property
+    def name(self) -> str | None:
+        """Its name."""
+        return self._name
+
+    @property
+    def label(self) -> str:
+        """A text that tells it apart in messages."""
+        return self._name or f"{self.kind.lower()}{self.number}"
+
+    @property
+    def charge(self) -> int:
+        """Charge number."""
+        return self._charge
+
+    @charge.setter
+    def charge(self, value: int) -> None:
+        self._charge = value
+        self.session.touch()
+
+    @property
+    def d(self) -> Any:
+        """Diffusion coefficient, um2/ms."""
+        return self._d
+
+    @d.setter
+    def d(self, value: Any) -> None:
+        self._d = value
+        self.node_d.clear()
+        self.session.touch()
+
+    @property
+    def initial(self) -> Any:
+        """Initial value: a number, a function of a node, or None."""
+        return self._initial
+
+    @initial.setter
+    def initial(self, value: Any) -> None:
+        self._initial = value
+
+    @property
+    def regions(self) -> list[AnyRegion]:
+        """Where it is."""
+        return list(self._regions)
+
+    @regions.setter
+    def regions(self, regions: Any) -> None:
+        self._regions = _as_regions(regions, self.kind)
+        self._on.clear()
+        self.session.touch()
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """Its symbol: it on whichever region a reaction is."""
+        return NodeSymbol(self, None)
+
+    def defined_on_region(self, region: AnyRegion) -> bool:
+        """Whether it is on a region."""
+        return any(region is own for own in self._regions)
+
+    def __getitem__(self, region: AnyRegion) -> SpeciesOnRegion:
+        if not self.defined_on_region(region):
+            here = ", ".join(own.label for own in self._regions)
+            raise RxDException(f"{self.kind} {self.label} is not defined on region {region!r}. It is on: {here}.")
+        if region.number not in self._on:
+            kind = SpeciesOnExtracellular if isinstance(region, Extracellular) else SpeciesOnRegion
+            self._on[region.number] = kind(self, region)
+        return self._on[region.number]
+
+    def __iter__(self) -> Any:
+        raise TypeError(f"{self.kind} {self.label} is not a sequence; index it with a region: {self.label}[region].")
+
+    # ----------------------------------------------------------------------------------------------------------------- nodes
+
+    def table(self, region: AnyRegion) -> NodeTable:
+        """Where its nodes on a region are."""
+        return self.session.chemistry.table(region)
+
+    def values(self, region: AnyRegion) -> np.ndarray:
+        """Its present values on a region, mM (States, Parameters: their own unit); write to it through `write`."""
+        self.session.chemistry.settle(self)
+        self.session.run.refresh_species(self, region)
+        return self._values[region.number]
+
+    def write(self, region: AnyRegion, where: Any, values: Any) -> None:
+        """Set values on a region and tell the compiled model."""
+        self.values(region)[where] = values
+        self.touched(region)
+
+    def touched(self, region: AnyRegion) -> None:
+        """Note that values on a region have been written."""
+        self.version += 1
+        self.session.run.changed_species(self, region)
+
+    @property
+    def nodes(self) -> NodeList:
+        """All its nodes."""
+        return NodeList.of((self, region) for region in self._regions)
+
+    @property
+    def states(self) -> list[float]:
+        """The values of all nodes."""
+        return self.nodes.value
+
+    def concentrations(self) -> list[float]:
+        """The values of all nodes."""
+        return self.nodes.value
+
+    def indices(self, r: AnyRegion | None = None) -> list[int]:
+        """Positions of its nodes (on a region) in `nodes`."""
+        found, start = [], 0
+        for region in self._regions:
+            n = len(self.table(region))
+            if r is None or region is r:
+                found.extend(range(start, start + n))
+            start += n
+        return found
+
+    def re_init(self) -> None:
+        """Take the concentrations of NEURON's segments (`seg.cai`) into the nodes."""
+        self.session.chemistry.take_from_segments(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.kind}(regions={list(self._regions)!r}, d={self._d!r}, name={self._name!r}, charge={self._charge!r}, initial={self._initial!r})"
+        )
+
+    def __str__(self) -> str:
+        return repr(self) if self._name is None else str(self._name)
+
+
+class Species(Quantity):
+    """Something with a concentration (mM) that reacts and may diffuse."""
+
+    __slots__ = ()
+    kind = "Species"
+
+
+class State(Quantity):
+    """A number per node that Rates change: a gate, an open probability."""
+
+    __slots__ = ()
+    kind = "State"
+
+
+class Parameter(Quantity):
+    """A number per node that nothing changes by itself: `Parameter(regions, name=..., value=...)`.
+
+    Parameters
+    ----------
+    value : float, or function of a node
+        The same as `initial`.
+    """
+
+    __slots__ = ()
+    kind = "Parameter"
+
+    def __init__(self, regions: Any = None, *args: Any, value: Any = None, **settings: Any) -> None:
+        if value is not None and settings.get("initial") is not None:
+            raise RxDException(f"Parameter cannot be assigned both a 'value={value}' and 'initial={settings['initial']}'")
+        if value is not None:
+            settings["initial"] = value
+        if settings.get("d"):
+            raise RxDException("Parameters do not diffuse: d must be 0. Use a Species for something that does.")
+        super().__init__(regions, *args, **settings)
+
+    @property
+    def value(self) -> Any:
+        """Its initial value, which is its value until nodes are written."""
+        return self._initial
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._initial = value
+
+    def __repr__(self) -> str:
+        return f"Parameter(regions={list(self._regions)!r}, name={self._name!r}, charge={self._charge!r}, value={self._initial!r})"
+
+
+class SpeciesOnRegion(Mathable):
+    """A species on one of its regions: `ca[cyt]`."""
+
+    __slots__ = ("__weakref__", "_region", "_species")
+
+    def __init__(self, species: Quantity, region: AnyRegion) -> None:
+        self._species = weakref.ref(species)
+        self._region = region
+
+    @property
+    def species(self) -> Quantity:
+        """The species.
+
+        Raises
+        ------
+        RxDException
+            If it is gone.
+        """
+        species = self._species()
+        if species is None:
+            raise RxDException(f"The species of this object on {self._region.label} is gone: keep a reference to it, ca = rxd.Species(...).")
+        return species
+
+    @property
+    def region(self) -> AnyRegion:
+        """The region."""
+        return self._region
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """Its symbol."""
+        return NodeSymbol(self.species, self._region)
+
+    @property
+    def name(self) -> str | None:
+        """Name of the species."""
+        return self.species.name
+
+    @property
+    def charge(self) -> int:
+        """Charge number of the species."""
+        return self.species.charge
+
+    @property
+    def d(self) -> Any:
+        """Diffusion coefficient, um2/ms."""
+        return self.species.d
+
+    @property
+    def nodes(self) -> NodeList:
+        """Its nodes on this region."""
+        return NodeList.of([(self.species, self._region)])
+
+    @property
+    def concentration(self) -> list[float]:
+        """Values of the nodes."""
+        return self.nodes.value
+
+    @concentration.setter
+    def concentration(self, value: Any) -> None:
+        self.nodes.value = value
+
+    @property
+    def states(self) -> list[float]:
+        """Values of the nodes."""
+        return self.nodes.value
+
+    def indices(self, r: AnyRegion | None = None) -> list[int]:
+        """Positions of its nodes among all nodes of the species."""
+        return self.species.indices(self._region if r is None else r)
+
+    def defined_on_region(self, region: AnyRegion) -> bool:
+        """Whether it is this region."""
+        return region is self._region
+
+    def __repr__(self) -> str:
+        return f"{self.species!r}[{self._region!r}]"
+
+    def __str__(self) -> str:
+        return f"{self.species}[{self._region.label}]"
+
+
+class SpeciesOnExtracellular(SpeciesOnRegion):
+    """A species in an extracellular box."""
+
+    __slots__ = ()
+
+    @property
+    def states3d(self) -> np.ndarray:
+        """Concentrations as an array (nx, ny, nz); write into it to set them."""
+        from rxd.neuron.rxd.views import GridView
+
+        return GridView.of(self.species, self._region)
+
+    def node_by_location(self, x: float, y: float, z: float) -> Any:
+        """The node of the voxel that holds a place (um).
+
+        Raises
+        ------
+        RxDException
+            If the place is outside the box.
+        """
+        region: Any = self._region
+        low = np.array([region._xlo, region._ylo, region._zlo])
+        i, j, k = (int(number) for number in np.floor((np.array([x, y, z]) - low) / region._dx))
+        return self.node_by_ijk(i, j, k)
+
+    def node_by_ijk(self, i: int, j: int, k: int) -> Any:
+        """The node of a voxel."""
+        shape = self._region.shape  # type: ignore[union-attr]
+        if not all(0 <= index < size for index, size in zip((i, j, k), shape, strict=True)):
+            raise RxDException(f"Voxel ({i}, {j}, {k}) is outside the box, which has {shape[0]} x {shape[1]} x {shape[2]}.")
+        return self.nodes[int(np.ravel_multi_index((i, j, k), shape))]
+
+    def alpha_by_location(self, x: float, y: float, z: float) -> float:
+        """Volume fraction at a place."""
+        alpha = self._region.alpha  # type: ignore[union-attr]
+        if callable(alpha):
+            return float(alpha(x, y, z))
+        values = np.broadcast_to(np.asarray(alpha, dtype=float), self._region.shape)  # type: ignore[union-attr]
+        region: Any = self._region
+        low = np.array([region._xlo, region._ylo, region._zlo])
+        return float(values[tuple(np.floor((np.array([x, y, z]) - low) / region._dx).astype(int))])
+
+
+def _as_regions(regions: Any, kind: str) -> tuple[AnyRegion, ...]:
+    if isinstance(regions, (Region, Extracellular)):
+        return (regions,)
+    if regions is None or not isinstance(regions, Iterable):
+        raise RxDException(f"{kind}: regions must be a Region or a list of Regions, not {regions!r}.")
+    found = tuple(regions)
+    for region in found:
+        if not isinstance(region, (Region, Extracellular)):
+            raise RxDException(f"{kind}: {region!r} is not a Region. Make one: rxd.Region(sections, name=...).")
+    return tuple(dict.fromkeys(found))
