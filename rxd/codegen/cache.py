@@ -30,6 +30,10 @@ SUPPORT = (
     "codegen/coupled_text.py",
     "solve/lane_lu.py",
     "solve/lane_store.py",
+    "solve/assembly.py",
+    "solve/direct_kernels.py",
+    "solve/stages.py",
+    "solve/vectors.py",
     "solve/split_kernels.py",
     "discretize/records.py",
 )

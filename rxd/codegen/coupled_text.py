@@ -26,8 +26,11 @@ import math
 import numba as nb
 
 from rxd.codegen.vmath import bernoulli_ratio, bernoulli_slope, vexp, vlog, vpow, vtanh
+from rxd.solve.assembly import add_exchange
+from rxd.solve.direct_kernels import prepare, solve
 from rxd.solve.lane_lu import load, load_scattered
 from rxd.solve.lane_store import add_all_rows, add_rows, copy_lanes, put_rows
+from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
 
 kernel = nb.njit(cache=True, fastmath={{"contract", "nsz", "arcp"}}, error_model="numpy")
 '''
@@ -36,15 +39,44 @@ DRIVER = '''
 @kernel
 def rates(y, t, f, W, groups):
     """Right-hand side without exchange between nodes into f."""
-    f[:] = 0.0
-{rates_calls}
+{clear}{rates_calls}
 
 
 @kernel
 def linearise(y, t, f, drift, jacobian, W, groups):
     """Right-hand side into f, its explicit time derivative added to drift, the values of its Jacobian into jacobian."""
-    f[:] = 0.0
-{linearise_calls}
+{clear}{linearise_calls}
+
+
+@kernel
+def add_electrodes(y, f, start, current, conductance, inverse_capacity):
+    """Current of clamps, drive - conductance * v, into v."""
+    for k in range(current.size):
+        f[start + k] += (current[k] - conductance[k] * y[start + k]) * inverse_capacity[start + k]
+
+
+@kernel
+def attempt(y, t, h, f0, drift, jacobian, electrodes, exchange, U, work, new, tableau, tolerance, solver, W, groups):
+    """All stages of one Rosenbrock step with the embedded direct solver; returns the largest error and where it is."""
+    gamma, a, c, alpha, slopes, fresh = tableau
+    start, current, conductance = electrodes
+    point, f, rest = work
+    atol, rtol = tolerance
+    prepare(jacobian, 1.0 / (gamma * h), conductance, solver)
+    for i in range(alpha.size):
+        sum_stages(y, U, a[i], c[i] / h, i, drift, slopes[i] * h, point, rest)
+        if fresh[i]:
+            rates(point, t + alpha[i] * h, f, W, groups)
+            add_exchange(point, f, exchange)
+            add_electrodes(point, f, start, current, conductance, exchange[5])
+            add_vector(rest, f)
+        else:
+            add_vector(rest, f0)
+        solve(rest, U[i], solver)
+    last = U[alpha.size - 1]
+    for k in range(y.size):
+        new[k] = point[k] + last[k]
+    return worst_error(last, y, new, atol, rtol)
 '''
 
 TIME = sympy.Symbol("t", real=True)
@@ -194,7 +226,8 @@ def coupled_module(system: System) -> str:
     linearise_calls = [
         f"    all_linearise_{group.name}(y, t, f, drift, jacobian, W, groups[{k}])" for k, group in enumerate(system.groups)
     ]
-    texts.append(DRIVER.format(rates_calls="\n".join(rates_calls), linearise_calls="\n".join(linearise_calls)))
+    clear = "    f[:] = 0.0\n" if any(group.scattered for group in system.groups) else ""
+    texts.append(DRIVER.format(clear=clear, rates_calls="\n".join(rates_calls), linearise_calls="\n".join(linearise_calls)))
     return "\n\n\n".join(text.strip("\n") for text in texts) + "\n"
 
 

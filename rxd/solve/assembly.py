@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from rxd.discretize.records import LANES, Discretization, Group, Transport
+from rxd.discretize.records import LANES, Discretization, GraphTransport, Group, Transport
 from rxd.solve.lane_lu import lane_kernel
 
 
@@ -102,11 +102,58 @@ def _scatter(data: np.ndarray, entry: np.ndarray, local: np.ndarray, source: np.
         data[entry[k]] += local[source[k]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Exchange:
+    """The edges as the compiled right-hand side takes them: links to the node stored just before, then all others.
+
+    Attributes
+    ----------
+    ranges : ndarray of int, shape (n_transports, 2)
+        State positions of each exchanged unknown.
+    link : ndarray, shape (size + 1,)
+        Conductance to the position before; 0 where there is no such edge.
+    first, second, conductance : ndarray
+        The other edges.
+    inverse_capacity : ndarray, shape (size,)
+    """
+
+    ranges: np.ndarray
+    link: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    conductance: np.ndarray
+    inverse_capacity: np.ndarray
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """In the order of the kernel's arguments."""
+        return self.ranges, self.link, self.first, self.second, self.conductance, self.inverse_capacity
+
+
+def build_exchange(edges: Edges, discretization: Discretization) -> Exchange:
+    """Sort edges into links between neighbours in the state and the rest."""
+    low, high = np.minimum(edges.first, edges.second), np.maximum(edges.first, edges.second)
+    near = high == low + 1
+    link = np.zeros(discretization.layout.size + 1)
+    link[high[near]] = edges.conductance[near]
+    ranges = [(t.start, t.start + t.n) for t in (*discretization.transports, *discretization.graphs)]
+    rest = (np.ascontiguousarray(a[~near]) for a in (edges.first, edges.second, edges.conductance))
+    return Exchange(np.array(ranges, dtype=np.int64), link, *rest, edges.inverse_capacity)
+
+
 @lane_kernel
-def add_exchange(
-    y: np.ndarray, f: np.ndarray, first: np.ndarray, second: np.ndarray, conductance: np.ndarray, inverse_capacity: np.ndarray
-) -> None:
+def add_exchange(y: np.ndarray, f: np.ndarray, exchange: tuple[np.ndarray, ...]) -> None:
     """Add what flows along every edge to ``f``: one flow, taken and given."""
+    ranges, link, first, second, conductance, inverse_capacity = exchange
+    for r in range(ranges.shape[0]):
+        start, stop = ranges[r, 0], ranges[r, 1]
+        here, rate, scale, g = y[start:stop], f[start:stop], inverse_capacity[start:stop], link[start : stop + 1]
+        n = here.size
+        rate[0] += scale[0] * (g[1] * (here[1] - here[0])) if n > 1 else 0.0
+        for k in range(1, n - 1):
+            rate[k] += scale[k] * (g[k] * (here[k - 1] - here[k]) - g[k + 1] * (here[k] - here[k + 1]))
+        if n > 1:
+            rate[n - 1] += scale[n - 1] * (g[n - 1] * (here[n - 2] - here[n - 1]))
     for k in range(first.size):
         a, b = first[k], second[k]
         flow = conductance[k] * (y[b] - y[a])
@@ -167,6 +214,7 @@ def _local_entries(groups: Sequence[Group], patterns: Sequence[Any]) -> tuple[np
 def build_edges(discretization: Discretization) -> Edges:
     """Edges between unknowns, of all transports, with branch points eliminated."""
     parts = [star_mesh(transport) for transport in discretization.transports]
+    parts += [graph_edges(graph) for graph in discretization.graphs]
     first, second, conductance = (np.concatenate([part[k] for part in parts]) for k in range(3))
     inverse = 1.0 / discretization.capacity
     for array in (first, second, conductance, inverse):
@@ -194,6 +242,13 @@ def star_mesh(transport: Transport) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         second + transport.start,
         np.concatenate([g[plain], np.array([v for *_, v in pairs], dtype=float)]),
     )
+
+
+def graph_edges(graph: GraphTransport) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Edges of a transport on a graph, each once."""
+    row = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
+    once = row < graph.indices
+    return graph.start + row[once], graph.start + graph.indices[once], graph.conductance[once]
 
 
 def _eliminate(junction: int, arms: dict[int, dict[int, float]]) -> None:

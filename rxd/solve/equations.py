@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rxd.discretize.records import LANES, Discretization
-from rxd.solve.assembly import Assembly, add_exchange, build_assembly
+from rxd.solve.assembly import Assembly, Exchange, add_exchange, build_assembly, build_exchange
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +57,7 @@ class Equations:
     stimuli: Any
     kernels: Any
     assembly: Assembly
+    exchange: Exchange
     groups: tuple[Any, ...]
     work: np.ndarray
 
@@ -88,10 +89,9 @@ class Equations:
         )
 
     def _exchange(self, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
-        edges, cable = self.assembly.edges, self.discretization.cable
-        add_exchange(y, out, edges.first, edges.second, edges.conductance, edges.inverse_capacity)
-        v = slice(cable.start, cable.start + cable.n)
-        out[v] += (electrodes.current - electrodes.conductance * y[v]) * edges.inverse_capacity[v]
+        add_exchange(y, out, self.exchange.arrays)
+        start, inverse_capacity = self.discretization.cable.start, self.exchange.inverse_capacity
+        self.kernels.module.add_electrodes(y, out, start, electrodes.current, electrodes.conductance, inverse_capacity)
         return out
 
 
@@ -103,4 +103,5 @@ def build_equations(discretization: Discretization, stimuli: Any, kernels: Any) 
         fields, starts = np.ascontiguousarray(group.fields).ravel(), np.ascontiguousarray(group.position[:, 0])
         groups.append((fields, starts, group.position, group.n, int(assembly.base[number]), compiled.timed))
     rows = max(compiled.rows for compiled in kernels.groups)
-    return Equations(discretization, stimuli, kernels, assembly, tuple(groups), np.zeros(rows * LANES))
+    exchange = build_exchange(assembly.edges, discretization)
+    return Equations(discretization, stimuli, kernels, assembly, exchange, tuple(groups), np.zeros(rows * LANES))

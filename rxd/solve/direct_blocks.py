@@ -1,0 +1,156 @@
+"""The tree on which all exchanged unknowns are eliminated together: who couples to whom, and in which waves.
+
+In: a `Discretization`. Out: a `BlockTree`. Its nodes are those of the cable: segments, then branch points. A species that lives in
+part of the cell has its own branch points; they are found again as branch points of the cable. Where two of its sections meet at a
+branch point with a third that it does not enter, its series conductance is laid through that branch point, twice it on each side.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rxd.discretize.records import Discretization, Transport
+from rxd.errors import DeclarationError
+from rxd.solve.direct_kernels import WIDTH
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockTree:
+    """Nodes, their unknowns and their couplings.
+
+    Attributes
+    ----------
+    holds : ndarray of bool, shape (n_transports, n_nodes)
+        Which exchanged unknowns a node has; v, the first, everywhere.
+    parent : ndarray of int, shape (n_nodes,)
+        Elimination parent, -1 at a root.
+    coupling : ndarray, shape (n_transports, n_nodes)
+        Conductance to the elimination parent, uS or um3/ms.
+    waves : tuple of ndarray of int
+        Nodes eliminated together, up to `WIDTH` that all hold v alone or all hold more, in order of elimination.
+    """
+
+    holds: np.ndarray
+    parent: np.ndarray
+    coupling: np.ndarray
+    waves: tuple[np.ndarray, ...]
+
+    @property
+    def full(self) -> np.ndarray:
+        """Nodes that hold more than v, shape (n_nodes,)."""
+        return self.holds[1:].any(axis=0)
+
+
+def build_block_tree(discretization: Discretization) -> BlockTree:
+    """Lay all transports on the cable's tree.
+
+    Raises
+    ------
+    DeclarationError
+        If a species is exchanged along ways that the cable does not have.
+    """
+    cable, transports = discretization.cable, discretization.transports
+    total, plan = len(cable.parent), cable.plan
+    tied = plan.edge >= 0
+    parent = np.full(total, -1, dtype=np.int64)
+    parent[plan.node[tied]] = plan.parent[tied]
+    tied_by = np.full(
+        total, -1, dtype=np.int64
+    )  # an edge carries the number of its child: which node it ties in the elimination
+    tied_by[plan.edge[tied]] = plan.node[tied]
+    coupling, holds = np.zeros((len(transports), total)), np.zeros((len(transports), total), dtype=bool)
+    holds[0] = True
+    for number, transport in enumerate(transports):
+        nodes, edges, values = _on_cable(discretization, transport)
+        coupling[number, tied_by[edges]] = values
+        for held in (nodes, edges, cable.parent[edges]):
+            holds[number, held] = True
+    full = holds[1:].any(axis=0).astype(np.int64)
+    return BlockTree(holds, parent, coupling, _waves(parent, full, plan.node[::-1].astype(np.int64)))
+
+
+def _on_cable(discretization: Discretization, transport: Transport) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cable nodes of a transport's nodes, and the cable edges (by child) that carry it with their conductances."""
+    cable, layout = discretization.cable, discretization.layout
+    number = np.empty(discretization.segments.n, dtype=np.int64)
+    number[layout[cable.label].segment] = np.arange(cable.n)
+    nodes = number[layout[transport.label].segment]
+    child = np.flatnonzero(transport.parent >= 0)
+    if transport is cable:
+        return nodes, child, transport.conductance[child]
+    around = _junctions_around(cable)
+    ties: dict[int, list[int]] = {}
+    for one, other in zip(child.tolist(), transport.parent[child].tolist(), strict=True):
+        for junction, arm in ((one, other), (other, one)):
+            if junction >= transport.n:
+                ties.setdefault(junction, []).append(int(nodes[arm]))
+    edges: dict[int, float] = {}
+    same = {junction: _common(arms, around, transport.label) for junction, arms in ties.items()}
+    for one, other in zip(child.tolist(), transport.parent[child].tolist(), strict=True):
+        g = float(transport.conductance[one])
+        a, b = (same[k] if k >= transport.n else int(nodes[k]) for k in (one, other))
+        edge = _edge(cable, a, b)
+        if edge >= 0:
+            edges[edge] = g
+            continue
+        middle = _common([a, b], around, transport.label)
+        edges[_edge(cable, a, middle)] = edges[_edge(cable, b, middle)] = 2.0 * g
+    return nodes, np.array(list(edges), dtype=np.int64), np.array(list(edges.values()), dtype=float)
+
+
+def _junctions_around(cable: Transport) -> dict[int, set[int]]:
+    """Branch points next to each segment that has one."""
+    around: dict[int, set[int]] = {}
+    for child in np.flatnonzero(cable.parent >= 0).tolist():
+        parent = int(cable.parent[child])
+        for one, other in ((child, parent), (parent, child)):
+            if other >= cable.n:
+                around.setdefault(one, set()).add(other)
+    return around
+
+
+def _common(nodes: Sequence[int], around: dict[int, set[int]], label: str) -> int:
+    """The branch point that all these segments share."""
+    shared = set.intersection(*(around.get(node, set()) for node in nodes))
+    if len(shared) != 1:
+        message = f"The exchange of {label} does not follow the branches of the cable. Take solver='petsc' for this model."
+        raise DeclarationError(message)
+    return shared.pop()
+
+
+def _edge(cable: Transport, a: int, b: int) -> int:
+    """The cable's edge between two nodes, -1 if there is none."""
+    if cable.parent[a] == b:
+        return a
+    return b if cable.parent[b] == a else -1
+
+
+def _waves(parent: np.ndarray, kind: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Schedule the elimination: the deepest ready node first, with others of its kind that wait for nobody."""
+    n = len(parent)
+    depth, waiting = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    for node in order[::-1].tolist():
+        if parent[node] >= 0:
+            depth[node] = depth[parent[node]] + 1
+            waiting[parent[node]] += 1
+    ready: dict[int, list[tuple[int, int]]] = {}
+    for node in np.flatnonzero(waiting == 0).tolist():
+        heapq.heappush(ready.setdefault(int(kind[node]), []), (-int(depth[node]), node))
+    waves = []
+    while True:
+        filled = [queue for queue in ready.values() if queue]
+        if not filled:
+            return tuple(waves)
+        queue = min(filled)
+        wave = [heapq.heappop(queue)[1] for _ in range(min(WIDTH, len(queue)))]
+        waves.append(np.array(wave, dtype=np.int64))
+        for node in wave:
+            up = int(parent[node])
+            if up >= 0:
+                waiting[up] -= 1
+                if waiting[up] == 0:
+                    heapq.heappush(ready.setdefault(int(kind[up]), []), (-int(depth[up]), up))

@@ -1,0 +1,106 @@
+"""Compiled vector algebra of a Rosenbrock step: sums of stages and the norm of the error.
+
+``U`` holds the stages, shape (stages, size). Sums go through the state in pieces that stay in the cache while stages are added.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from rxd.solve.lane_lu import lane_kernel
+
+PIECE: Final = 512
+
+
+@lane_kernel
+def add_stages(base: np.ndarray, U: np.ndarray, weights: np.ndarray, count: int, out: np.ndarray) -> None:
+    """``out = base + sum_j weights[j] U[j]`` over the first ``count`` stages."""
+    for first in range(0, base.size, PIECE):
+        last = min(first + PIECE, base.size)
+        here, there = base[first:last], out[first:last]
+        for k in range(there.size):
+            there[k] = here[k]
+        for j in range(count):
+            _add(there, U[j, first:last], weights[j])
+
+
+@lane_kernel
+def sum_stages(
+    y: np.ndarray,
+    U: np.ndarray,
+    a: np.ndarray,
+    c: np.ndarray,
+    count: int,
+    drift: np.ndarray,
+    weight: float,
+    point: np.ndarray,
+    rest: np.ndarray,
+) -> None:
+    """Where a stage evaluates f, ``point = y + sum a_j U[j]``, and what it adds to f, ``rest = weight drift + sum c_j U[j]``."""
+    for first in range(0, y.size, PIECE):
+        last = min(first + PIECE, y.size)
+        here, slope, there, more = y[first:last], drift[first:last], point[first:last], rest[first:last]
+        for k in range(there.size):
+            there[k] = here[k]
+            more[k] = weight * slope[k]
+        for j in range(count):
+            _add_both(there, more, U[j, first:last], a[j], c[j])
+
+
+@lane_kernel
+def _add(out: np.ndarray, u: np.ndarray, w: float) -> None:
+    if w != 0.0:
+        for k in range(out.size):
+            out[k] += w * u[k]
+
+
+@lane_kernel
+def _add_both(one: np.ndarray, two: np.ndarray, u: np.ndarray, v: float, w: float) -> None:
+    for k in range(one.size):
+        one[k] += v * u[k]
+        two[k] += w * u[k]
+
+
+@lane_kernel
+def add_vector(out: np.ndarray, other: np.ndarray) -> None:
+    """``out += other``."""
+    for k in range(out.size):
+        out[k] += other[k]
+
+
+@lane_kernel
+def worst_error(error: np.ndarray, y: np.ndarray, new: np.ndarray, atol: np.ndarray, rtol: float) -> tuple[float, int]:
+    """Largest of ``|error| / (atol + rtol max(|y|, |new|))`` and where; infinity at the first value that is not finite."""
+    most, total = np.zeros(PIECE), np.zeros(PIECE)
+    for first in range(0, y.size, PIECE):
+        last = min(first + PIECE, y.size)
+        _largest(error[first:last], y[first:last], new[first:last], atol[first:last], rtol, most, total)
+    if not np.isfinite(total.sum()):
+        for k in range(error.size):
+            if not np.isfinite(error[k] + new[k]):
+                return np.inf, k
+    worst, where = 0.0, 0
+    for lane in range(PIECE):
+        if most[lane] > worst:
+            worst = most[lane]
+            where = lane
+    best = -1.0
+    for k in range(where, y.size, PIECE):  # the worst is one of these
+        ratio = abs(error[k]) / (atol[k] + rtol * max(abs(y[k]), abs(new[k])))
+        if ratio > best:
+            best, where = ratio, k
+    return worst, where
+
+
+@lane_kernel
+def _largest(
+    error: np.ndarray, y: np.ndarray, new: np.ndarray, atol: np.ndarray, rtol: float, most: np.ndarray, total: np.ndarray
+) -> None:
+    """Largest ratio and a sum that shows NaN and infinity, lane by lane."""
+    for k in range(error.size):
+        one, two = abs(y[k]), abs(new[k])
+        ratio = abs(error[k]) / (atol[k] + rtol * (two if two > one else one))
+        most[k] = ratio if ratio > most[k] else most[k]
+        total[k] += ratio + 0.0 * new[k]

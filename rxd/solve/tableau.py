@@ -1,0 +1,305 @@
+"""Rosenbrock methods as records: the numbers of a linearly implicit step, its error estimate and its dense output.
+
+With ``s = 1 / (gamma h)``, J and f_t the derivatives of f at (t, y), the stages u_i of one step solve (Hairer and Wanner, Solving
+Ordinary Differential Equations II, section IV.7, https://doi.org/10.1007/978-3-642-05221-7)
+
+    (s I - J) u_i = f(t + alpha_i h, y + sum_j a_ij u_j) + sum_j c_ij u_j / h + drift_i h f_t,
+    y_new = y + sum_j m_j u_j,        error estimate = sum_j e_j u_j,
+    y(t + x h) = (1 - x) y + x (y_new + (1 - x) (k_1 + x (k_2 + x k_3))),   k_l = sum_j dense_lj u_j.
+
+All methods here are L-stable and stiffly accurate: their last stage is f at a point that lies close to y_new, and its increment
+is the error estimate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from rxd.errors import DeclarationError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tableau:
+    """Coefficients of one method.
+
+    Attributes
+    ----------
+    name : str
+    order, embedded_order, dense_order : int
+        Of the step, of the formula it is compared with, of the dense output.
+    gamma : float
+    a, c : ndarray, shape (stages, stages), strictly lower triangular
+    alpha, drift : ndarray, shape (stages,)
+    m, e : ndarray, shape (stages,)
+    dense : ndarray, shape (k, stages)
+    source : str
+        DOI.
+    """
+
+    name: str
+    order: int
+    embedded_order: int
+    dense_order: int
+    gamma: float
+    a: np.ndarray
+    c: np.ndarray
+    alpha: np.ndarray
+    drift: np.ndarray
+    m: np.ndarray
+    e: np.ndarray
+    dense: np.ndarray
+    source: str
+
+    @property
+    def stages(self) -> int:
+        """Number of linear solves in a step."""
+        return len(self.alpha)
+
+    @property
+    def fresh(self) -> np.ndarray:
+        """Which stages need a new evaluation of f, shape (stages,): those whose point is not that of the stage before or of y."""
+        needed = np.zeros(self.stages, dtype=bool)
+        for i in range(1, self.stages):
+            needed[i] = bool(np.any(self.a[i])) or self.alpha[i] != 0.0
+        return needed
+
+    def classical(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """``(alpha_ij, gamma_ij, b, b_hat)`` of the form in which order conditions are written."""
+        gamma = np.linalg.inv(np.eye(self.stages) / self.gamma - self.c)
+        return self.a @ gamma, gamma, self.m @ gamma, (self.m - self.e) @ gamma
+
+    def dense_weights(self, x: float) -> np.ndarray:
+        """Weights of the stages in ``y(t + x h) - y``, shape (stages,)."""
+        inner = np.zeros(self.stages)
+        for row in self.dense[::-1]:
+            inner = row + x * inner
+        return x * (self.m + (1.0 - x) * inner)
+
+
+def _lower(stages: int, rows: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    """Strictly lower triangular matrix from the rows 1, 2 ... of its entries."""
+    matrix = np.zeros((stages, stages))
+    for i, row in enumerate(rows, start=1):
+        matrix[i, : len(row)] = row
+    return matrix
+
+
+def _stiffly_accurate(
+    name: str,
+    orders: tuple[int, int, int],
+    gamma: float,
+    a: tuple[tuple[float, ...], ...],
+    c: tuple[tuple[float, ...], ...],
+    alpha: tuple[float, ...],
+    drift: tuple[float, ...],
+    dense: tuple[tuple[float, ...], ...],
+    source: str,
+) -> Tableau:
+    """A method whose last stages all stand at the sum of those before them: ``a`` ends where that begins."""
+    stages = len(alpha)
+    full = _lower(stages, a)
+    for i in range(len(a) + 1, stages):
+        full[i] = full[i - 1]
+        full[i, i - 1] = 1.0
+    m = full[-1].copy()
+    m[-1] = 1.0
+    e = np.zeros(stages)
+    e[-1] = 1.0
+    inner = np.zeros((len(dense), stages))
+    for row, values in zip(inner, dense, strict=True):
+        row[: len(values)] = values
+    arrays = (full, _lower(stages, c), np.array(alpha), np.array(drift), m, e, inner)
+    for array in arrays:
+        array.setflags(write=False)
+    return Tableau(name, *orders, gamma, *arrays, source)
+
+
+def rodas3() -> Tableau:
+    """RODAS3: order 3(2), four stages, three evaluations of f (Sandu et al. 1997)."""
+    return _stiffly_accurate(
+        "rodas3",
+        (3, 2, 2),
+        0.5,
+        ((0.0,), (2.0, 0.0)),
+        ((4.0,), (1.0, -1.0), (1.0, -1.0, -8.0 / 3.0)),
+        (0.0, 0.0, 1.0, 1.0),
+        (0.5, 1.5, 0.0, 0.0),
+        ((1.0, 0.0, -0.5, -0.5),),
+        "https://doi.org/10.1016/S1352-2310(97)83212-8",
+    )
+
+
+def rodas3p() -> Tableau:
+    return _stiffly_accurate(
+        "rodas3p",
+        (3, 2, 3),
+        1.0 / 3.0,
+        ((4.0 / 3.0,), (), (2.90625, 3.375, 0.40625)),
+        ((-4.0,), (8.25, 6.75), (1.21875, -5.0625, -1.96875), (4.03125, -15.1875, -4.03125, 6.0)),
+        (0.0, 4.0 / 9.0, 0.0, 1.0, 1.0),
+        (1.0 / 3.0, -1.0 / 9.0, 1.0, 0.0, 0.0),
+        ((1.78125, 6.75, 0.15625, -6.0, -1.0), (4.21875, -15.1875, -3.09375, 9.0, 0.0)),
+        "x",
+    )
+
+
+def rodas4() -> Tableau:
+    return _stiffly_accurate(
+        "rodas4",
+        (4, 3, 3),
+        0.25,
+        (
+            (1.544,),
+            (0.9466785280815826, 0.2557011698983284),
+            (3.314825187068521, 2.896124015972201, 0.9986419139977817),
+            (1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950),
+        ),
+        (
+            (-5.6688,),
+            (-2.430093356833875, -0.2063599157091915),
+            (-0.1073529058151375, -9.594562251023355, -20.47028614809616),
+            (7.496443313967647, -10.24680431464352, -33.99990352819905, 11.70890893206160),
+            (8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136, -6.058818238834054),
+        ),
+        (0.0, 0.386, 0.21, 0.63, 1.0, 1.0),
+        (0.25, -0.1043, 0.1035, -0.0362, 0.0, 0.0),
+        (
+            (10.12623508344586, -7.487995877610167, -34.80091861555747, -7.992771707568823, 1.025137723295662),
+            (-0.6762803392801253, 6.087714651680015, 16.43084320892478, 24.76722511418386, -6.594389125716872),
+        ),
+        "x",
+    )
+
+
+def rodas4p() -> Tableau:
+    return _stiffly_accurate(
+        "rodas4p",
+        (4, 3, 3),
+        0.25,
+        (
+            (3.0,),
+            (1.831036793486759, 0.4955183967433795),
+            (2.304376582692669, -0.05249275245743001, -1.176798761832782),
+            (-7.170454962423024, -4.741636671481785, -16.31002631330971, -1.062004044111401),
+        ),
+        (
+            (-12.0,),
+            (-8.791795173947035, -2.207865586973518),
+            (10.81793056857153, 6.780270611428266, 19.53485944642410),
+            (34.19095006749676, 15.49671153725963, 54.74760875964130, 14.16005392148534),
+            (34.62605830930532, 15.30084976114473, 56.99955578662667, 18.40807009793095, -5.714285714285717),
+        ),
+        (0.0, 0.75, 0.21, 0.63, 1.0, 1.0),
+        (0.25, -0.5, -0.023504, -0.0362, 0.0, 0.0),
+        (
+            (25.09876703708589, 11.62013104361867, 28.49148307714626, -5.664021568594133),
+            (1.638054557396973, -0.7373619806678748, 8.477918219238990, 15.99253148779520, -1.882352941176471),
+        ),
+        "x",
+    )
+
+
+def rodas4p2() -> Tableau:
+    return _stiffly_accurate(
+        "rodas4p2",
+        (4, 3, 3),
+        0.25,
+        (
+            (3.0,),
+            (0.906377755268814, -0.189707390391685),
+            (3.758617027739064, 1.161741776019525, -0.849258085312803),
+            (7.089566927282776, 4.573591406461604, -8.423496976860259, -0.959280113459775),
+        ),
+        (
+            (-12.0,),
+            (-6.354581592719008, 0.338972550544623),
+            (-8.575016317114033, -7.606483992117508, 12.224997650124820),
+            (-5.888975457523102, -8.157396617841821, 24.805546872612922, 12.790401512796979),
+            (-4.408651676063871, -6.692003137674639, 24.625568527593117, 16.627521966636085, -5.714285714285718),
+        ),
+        (0.0, 0.75, 0.321448134013046, 0.519745732277726, 1.0, 1.0),
+        (0.25, -0.5, -0.189532918363016, 0.085612108792769, 0.0, 0.0),
+        (
+            (-5.323528268423303, -10.042123754867493, 17.175254928256965, -5.079931171878093, -0.016185991706112),
+            (6.984505741529879, 6.914061169603662, -0.849178943070653, 18.104410789349338, -3.516963011559032),
+        ),
+        "x",
+    )
+
+
+def rodas5p() -> Tableau:
+    """Rodas5P: order 5(4), eight stages (Steinebach 2023)."""
+    return _stiffly_accurate(
+        "rodas5p",
+        (5, 4, 4),
+        0.21193756319429014,
+        (
+            (3.0,),
+            (2.849394379747939, 0.45842242204463923),
+            (-6.954028509809101, 2.489845061869568, -10.358996098473584),
+            (2.8029986275628964, 0.5072464736228206, -0.3988312541770524, -0.04721187230404641),
+            (-7.502846399306121, 2.561846144803919, -11.627539656261098, -0.18268767659942256, 0.030198172008377946),
+        ),
+        (
+            (-14.155112264123755,),
+            (-17.97296035885952, -2.859693295451294),
+            (147.12150275711716, -1.41221402718213, 71.68940251302358),
+            (165.43517024871676, -0.4592823456491126, 42.90938336958603, -5.961986721573306),
+            (24.854864614690072, -3.0009227002832186, 47.4931110020768, 5.5814197821558125, -0.6610691825249471),
+            (
+                30.91273214028599,
+                -3.1208243349937974,
+                77.79954646070892,
+                34.28646028294783,
+                -19.097331116725623,
+                -28.087943162872662,
+            ),
+            (
+                37.80277123390563,
+                -3.2571969029072276,
+                112.26918849496327,
+                66.9347231244047,
+                -40.06618937091002,
+                -54.66780262877968,
+                -9.48861652309627,
+            ),
+        ),
+        (0.0, 0.6358126895828704, 0.4095798393397535, 0.9769306725060716, 0.4288403609558664, 1.0, 1.0, 1.0),
+        (0.21193756319429014, -0.42387512638858027, -0.3384627126235924, 1.8046452872882734, 2.325825639765069, 0.0, 0.0, 0.0),
+        (
+            (
+                25.948786856663858,
+                -2.5579724845846235,
+                10.433815404888879,
+                -2.3679251022685204,
+                0.524948541321073,
+                1.1241088310450404,
+                0.4272876194431874,
+                -0.17202221070155493,
+            ),
+            (
+                -9.91568850695171,
+                -0.9689944594115154,
+                3.0438037242978453,
+                -24.495224566215796,
+                20.176138334709044,
+                15.98066361424651,
+                -6.789040303419874,
+                -6.710236069923372,
+            ),
+            (
+                11.419903575922262,
+                2.8879645146136994,
+                72.92137995996029,
+                80.12511834622643,
+                -52.072871366152654,
+                -59.78993625266729,
+                -0.15582684282751913,
+                4.883087185713722,
+            ),
+        ),
+        "https://doi.org/10.1007/s10543-023-00967-x",
+    )
