@@ -82,7 +82,10 @@ def _volume(name: str, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     if np.any(volume <= 0):
         worst = int(nodes.segment[np.argmin(volume)])
         section = sources.segments.morphology.names[sources.segments.section[worst]]
-        message = f"Region '{name}' has volume {volume.min():.3g} um3 in {section}: a species needs a positive volume. Check the region's shape."
+        message = (
+            f"Region '{name}' has volume {volume.min():.3g} um3 in {section}: a species needs a positive volume. "
+            f"Check the region's shape."
+        )
         raise DiscretizationError(message)
     return volume
 

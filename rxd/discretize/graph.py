@@ -100,7 +100,7 @@ def _tree_edges(region: RegionNodes, block: Block, n_voxels: int) -> tuple[np.nd
 def _joins(
     region: RegionNodes, block: Block, segments: Segments, voxels: VoxelGrid, junctions_before: int, n_voxels: int
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """A junction at every place where a section per segment meets one in voxels: half a segment on one side, voxels on the other."""
+    """A junction wherever a section per segment meets one in voxels: half a segment on one side, voxels on the other."""
     ends = _meeting_ends(region, segments)
     own = region.voxel
     middles = voxels.position[own]
@@ -114,7 +114,7 @@ def _joins(
         chosen, counts = np.unique(nearest, return_counts=True)
         junction = first + number
         stored = int(block.order[region.tree_row[segment]] - block.start)
-        # rho = 0 where the section in voxels starts in the middle of a segment: the junction is then the segment's middle itself.
+        # rho = 0 where the section in voxels starts in the middle of a segment: the junction is then the middle itself.
         edges.append((stored, junction))
         kappas.append(1.0 / rho if rho > 0 else 1e3 * area / half)
         for voxel, count in zip(chosen, counts, strict=True):

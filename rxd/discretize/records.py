@@ -93,6 +93,7 @@ class Group:
 
     @property
     def n(self) -> int:
+        """Number of nodes."""
         return len(self.segment)
 
 
@@ -132,7 +133,8 @@ class GraphTransport:
         As in `Transport`.
     capacity : ndarray, shape (n,), um3
     indptr, indices, conductance : ndarray
-        Neighbours of every node in compressed rows and the conductance to each, um3/ms; symmetric. Branch points are eliminated.
+        Neighbours of every node in compressed rows and the conductance to each, um3/ms; symmetric. Branch points are
+        eliminated.
     """
 
     label: str
@@ -183,6 +185,7 @@ class Discretization:
 
     @property
     def cable(self) -> Transport:
+        """Exchange of charge along the cable, the first of the transports."""
         return self.transports[0]
 
     def place_of(self, block: Block) -> np.ndarray:

@@ -110,7 +110,10 @@ def voxel_measures(region: Any, voxels: VoxelGrid) -> tuple[np.ndarray, np.ndarr
     """
     fractions = region.shape.voxel_fractions
     if fractions is None:
-        message = f"Region '{region.name}': the shape {region.shape!r} is defined per segment and has no meaning in voxels. Use dimension=1, or rxd.FractionalVolume, rxd.inside, rxd.membrane, rxd.DistributedBoundary."
+        message = (
+            f"Region '{region.name}': the shape {region.shape!r} is defined per segment and has no meaning in voxels. "
+            f"Use dimension=1, or rxd.FractionalVolume, rxd.inside, rxd.membrane, rxd.DistributedBoundary."
+        )
         raise DiscretizationError(message)
     first, surface, face = fractions
     if region.shape.is_area:

@@ -22,8 +22,8 @@ def build_system(model: Model) -> System:
     Raises
     ------
     DeclarationError
-        For a reaction on no common section, an unknown symbol in a rate, an ambiguous bare species, an ion on two regions of one
-        side.
+        For a reaction on no common section, an unknown symbol in a rate, an ambiguous bare species, an ion on two regions
+        of one side.
     """
     tables = Tables.of(model)
     places = [place for reaction in model.reactions for place in _places(reaction)]

@@ -35,6 +35,7 @@ class Draft:
     initials: list[tuple[str, sympy.Expr]] = field(default_factory=list)
 
     def unknown(self, label: str) -> sympy.Symbol:
+        """Symbol of an unknown, which becomes one of the group's."""
         if label not in self.unknowns:
             self.unknowns.append(label)
         return self.tables.symbol(label)
@@ -51,6 +52,7 @@ class Draft:
         return self.fields[key].symbol
 
     def add_rate(self, label: str, rate: sympy.Expr) -> None:
+        """Add a term to the chemistry of an unknown."""
         self.rates[label] = self.rates.get(label, sympy.Integer(0)) + rate
 
     def quantity(self, symbol: NodeSymbol) -> sympy.Symbol:
@@ -91,13 +93,12 @@ class Draft:
 
     def ion_symbol(self, ion: str, side: str) -> NodeSymbol | None:
         """Point processes share the segment's v but not its chemistry: for them ions have constant concentrations."""
-        return (
-            None
-            if self.space in ("points", "box")
-            else self.tables.ion_symbol(ion, side, self.sections, self.space != "segments")
-        )
+        if self.space in ("points", "box"):
+            return None
+        return self.tables.ion_symbol(ion, side, self.sections, self.space != "segments")
 
     def ion_concentration(self, name: str, side: str, defaults: Any) -> sympy.Expr:
+        """The species or parameter that holds an ion on one side, else its constant concentration in mM."""
         symbol = self.ion_symbol(name, side)
         if symbol is not None:
             return self.quantity(symbol)
@@ -107,6 +108,7 @@ class Draft:
         return self.field(f"{name}_{side}", "constant", side, name, value)
 
     def finish(self, name: str, points: tuple[int, ...] = (), region: str | None = None) -> LocalSystem:
+        """The frozen group."""
         return LocalSystem(
             name=name,
             space=self.space,
@@ -268,7 +270,8 @@ def _refuse_voxel_gate(draft: Draft, mechanism: Mechanism | PointMechanism, gate
         if draft.space == "segments" and _is_voxel_ion(draft.tables, ion, draft.sections):
             section = draft.tables.model.morphology.names[draft.sections[0]]
             message = (
-                f"Gate '{gate.symbol}' of '{mechanism.name}' reads '{ion}', which is in voxels in {section}, but a gate belongs to a segment. "
+                f"Gate '{gate.symbol}' of '{mechanism.name}' reads '{ion}', which is in voxels in {section}, "
+                f"but a gate belongs to a segment. "
                 f"Write it as rxd.State on a membrane region with dimension=3, or keep '{ion}' one-dimensional there."
             )
             raise DeclarationError(message)

@@ -1,4 +1,7 @@
-"""Which nodes share equations: groups of segments, of voxels, of membrane voxels, of extracellular boxes, of point processes."""
+"""Which nodes share equations: groups of segments, voxels, membrane voxels, extracellular boxes and point processes.
+
+In: the tables of a model and the places of its reactions. Out: the `LocalSystem` of each group.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ def _voxel_symbols(tables: Tables, section: int, surface: bool) -> tuple[Any, ..
 def _by_signature(
     tables: Tables, places: list[Place], space: Space, prefix: str, signature: Callable[[int], Signature]
 ) -> list[LocalSystem]:
-    """Sections with equal signatures, in order of their first section; sections where nothing is are left out of voxel groups."""
+    """Sections with equal signatures, in order of their first section; voxel groups leave out sections where nothing is."""
     found: dict[Signature, list[int]] = {}
     for section in range(len(tables.model.morphology.names)):
         key = signature(section)
@@ -76,7 +79,7 @@ def _by_signature(
 
 def _box_groups(tables: Tables, places: list[Place]) -> list[LocalSystem]:
     """One group per extracellular box, with the reactions that happen inside it."""
-    groups = []
+    groups: list[LocalSystem] = []
     for number, region in enumerate(r for r in tables.model.regions if isinstance(r, Extracellular)):
         inside = [place for place in places if not place.sections and place.regions and place.regions[0] is region]
         present = tuple(

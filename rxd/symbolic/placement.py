@@ -73,7 +73,10 @@ def place_reaction(reaction: Reaction) -> list[Place]:
     if not regions:
         on = "; ".join(f"'{s.owner.name}' is on {', '.join(r.name for r in s.owner.regions)}" for s in symbols)
         wanted = f" and regions=[{', '.join(r.name for r in reaction.regions)}]" if reaction.regions is not None else ""
-        message = f"The {reaction.label} has no region where all its species live{wanted}: {on}. Add a region to the species, or change regions=."
+        message = (
+            f"The {reaction.label} has no region where all its species live{wanted}: {on}. "
+            f"Add a region to the species, or change regions=."
+        )
         raise DeclarationError(message)
     places = []
     for region in regions:
@@ -98,10 +101,12 @@ def place_rate(rate: Rate) -> list[Place]:
     if rate.regions is not None:
         missing = [region.name for region in rate.regions if region not in symbol.owner.regions]
         if missing:
-            message = f"The {rate.label}: '{symbol.owner.name}' is not defined on region '{missing[0]}'. It is on: {', '.join(r.name for r in symbol.owner.regions)}."
+            here = ", ".join(region.name for region in symbol.owner.regions)
+            message = f"The {rate.label}: '{symbol.owner.name}' is not defined on region '{missing[0]}'. It is on: {here}."
             raise DeclarationError(message)
         regions = [region for region in regions if region in rate.regions]
-    return [_place(rate.label, ((symbol.owner[r], 1),), tie_all(rate.expression, r, rate.label), extra=[r]) for r in regions]
+    tied = [(symbol.owner[region], tie_all(rate.expression, region, rate.label), region) for region in regions]
+    return [_place(rate.label, ((unknown, 1),), expression, extra=[region]) for unknown, expression, region in tied]
 
 
 def tie_all(expression: sympy.Expr, region: Region, label: str) -> sympy.Expr:
@@ -113,8 +118,9 @@ def tie_all(expression: sympy.Expr, region: Region, label: str) -> sympy.Expr:
                 ties[symbol] = _tie(symbol, region, label)
         elif symbol not in (v, t, celsius) and not isinstance(symbol, IonSymbol):
             message = (
-                f"The {label}: unknown symbol '{symbol.name}' in the expression. Use species, states and parameters of the model, "
-                f"rxd.v, rxd.t, rxd.celsius, rxd.reversal(ion) or rxd.concentration(ion, side); declare '{symbol.name}' as rxd.Parameter if it is a number."
+                f"The {label}: unknown symbol '{symbol.name}' in the expression. Use species, states and parameters of the "
+                f"model, rxd.v, rxd.t, rxd.celsius, rxd.reversal(ion) or rxd.concentration(ion, side); "
+                f"declare '{symbol.name}' as rxd.Parameter if it is a number."
             )
             raise DeclarationError(message)
     return expression.xreplace(ties) if ties else expression
@@ -163,5 +169,8 @@ def _place(
 
 def _refuse_regions(reaction: Reaction, regions: set[Region]) -> list[Region]:
     names = ", ".join(sorted(region.name for region in regions))
-    message = f"The {reaction.label} mixes regions {names}. A reaction happens inside one region; use MultiCompartmentReaction with membrane= across a membrane."
+    message = (
+        f"The {reaction.label} mixes regions {names}. A reaction happens inside one region; "
+        f"use MultiCompartmentReaction with membrane= across a membrane."
+    )
     raise DeclarationError(message)

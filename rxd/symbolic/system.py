@@ -46,16 +46,18 @@ class Unknown:
 
     @property
     def symbol(self) -> sympy.Symbol:
+        """The symbol it has in every group's equations."""
         return sympy.Symbol(self.name, real=True)
 
     @property
     def unit(self) -> str:
+        """Its unit for results: a state of a point process is a conductance in uS."""
         return "uS" if self.points else UNITS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A number per node that kernels read: ``kind`` and ``args`` say how `discretize` fills it (see `rxd.discretize.fields`)."""
+    """A number per node that kernels read; ``kind`` and ``args`` say how `rxd.discretize.fields` fills it."""
 
     name: str
     kind: Literal[
@@ -65,6 +67,7 @@ class Field:
 
     @property
     def symbol(self) -> sympy.Symbol:
+        """The symbol it has in the group's equations."""
         return sympy.Symbol(self.name, real=True)
 
 
@@ -72,8 +75,9 @@ class Field:
 class ElectricProcess:
     """A membrane current with everything it changes.
 
-    ``expression`` (mA/cm2, nA or molecules/um2/ms) is evaluated once; ``effects`` maps labels (``v`` and species) to the factor that
-    turns it into a time derivative, so that what the membrane gains in charge the species lose in moles, to round-off.
+    ``expression`` (mA/cm2, nA or molecules/um2/ms) is evaluated once; ``effects`` maps labels (``v`` and species) to the
+    factor that turns it into a time derivative, so that what the membrane gains in charge the species lose in moles, to
+    round-off.
     """
 
     label: str
@@ -96,8 +100,9 @@ class AffineGate:
 class LocalSystem:
     """The equations of a group of nodes without transport between nodes.
 
-    ``unknowns`` are labels, ``v`` first; ``scattered`` says that nodes' unknowns lie anywhere in the state, or are shared by several nodes; ``rates`` maps a label to its chemistry (no electric current), ``processes`` hold the
-    currents; ``gates`` are the labels among ``rates`` that the split stepper advances exactly.
+    ``unknowns`` are labels, ``v`` first; ``scattered`` says that nodes' unknowns lie anywhere in the state, or are shared by
+    several nodes; ``rates`` maps a label to its chemistry (no electric current), ``processes`` hold the currents; ``gates``
+    are the labels among ``rates`` that the split stepper advances exactly.
     """
 
     name: str
@@ -125,6 +130,7 @@ class LocalSystem:
         return total
 
     def symbol_of(self, label: str) -> sympy.Symbol:
+        """Symbol of one of its unknowns."""
         return self.symbols[self.unknowns.index(label)]
 
 
@@ -165,7 +171,8 @@ class System:
     regions : tuple of RegionSpec
     points : tuple of PointSpec
     values : mapping
-        Numbers and callables behind parameters: ``("parameter", label)``, ``("mechanism", placement, name)``, ``("constant", ...)``.
+        Numbers and callables behind parameters, by ``("parameter", label)``, ``("mechanism", placement, name)`` or
+        ``("constant", ...)``.
     celsius : float
     """
 
@@ -177,6 +184,13 @@ class System:
     celsius: float
 
     def unknown(self, label: str) -> Unknown:
+        """The unknown of a label.
+
+        Raises
+        ------
+        KeyError
+            If no unknown is called so.
+        """
         for unknown in self.unknowns:
             if unknown.label == label:
                 return unknown
@@ -188,10 +202,11 @@ class System:
 
     def latex(self) -> str:
         """Every equation as LaTeX lines."""
-        lines = []
-        for group in self.groups:
-            for label, expression in group.right_hand_side().items():
-                lines.append(rf"\frac{{d\,\mathrm{{{label.replace('_', chr(92) + '_')}}}}}{{dt}} = {sympy.latex(expression)}")
+        equations = [equation for group in self.groups for equation in group.right_hand_side().items()]
+        lines = [
+            rf"\frac{{d\,\mathrm{{{label.replace('_', chr(92) + '_')}}}}}{{dt}} = {sympy.latex(expression)}"
+            for label, expression in equations
+        ]
         return "\n".join(lines)
 
 
@@ -204,9 +219,7 @@ def describe_group(group: LocalSystem) -> str:
     }
     where = counted.get(group.space, f"{len(group.sections)} sections")
     lines = [f"{group.name}: {where}, {len(group.unknowns)} unknowns, {len(group.processes)} currents"]
-    for process in group.processes:
-        lines.append(f"  {process.label} = {process.expression}  [{process.unit}]")
+    lines += [f"  {process.label} = {process.expression}  [{process.unit}]" for process in group.processes]
     exact = {gate.label for gate in group.gates}
-    for label, rate in group.rates:
-        lines.append(f"  d {label}/dt = {rate}{'   (gate)' if label in exact else ''}")
+    lines += [f"  d {label}/dt = {rate}{'   (gate)' if label in exact else ''}" for label, rate in group.rates]
     return "\n".join(lines)

@@ -11,8 +11,8 @@ import sympy
 
 from rxd.declare.ions import KNOWN_IONS, Ion, make_ion
 from rxd.declare.mechanism import Mechanism
-from rxd.declare.region import Extracellular
-from rxd.declare.species import Parameter, Species, State
+from rxd.declare.region import Extracellular, Region
+from rxd.declare.species import Parameter, Quantity, Species, State
 from rxd.declare.symbols import NodeSymbol, celsius
 from rxd.errors import DeclarationError
 from rxd.symbolic.system import VOLTAGE
@@ -36,44 +36,53 @@ class Tables:
 
     @classmethod
     def of(cls, model: Model) -> Tables:
+        """Everything a model declares, entered once."""
         tables = cls(model, names={"t", "dt"}, numbers={celsius: sympy.Float(model.celsius)})
-        everywhere = tuple(range(len(model.morphology.names)))
-        tables.template(VOLTAGE, kind="voltage", sections=everywhere)
+        tables.template(VOLTAGE, kind="voltage", sections=tuple(range(len(model.morphology.names))))
         for quantity in model.quantities:
             for region in quantity.regions:
-                symbol = quantity[region]
-                is_box = isinstance(region, Extracellular)
-                own = (
-                    frozenset(everywhere) if is_box else frozenset(map(int, region.selection.sections)) - region.voxel_sections
-                )
-                tables.presence[symbol] = own
-                tables.voxel_presence[symbol] = frozenset(everywhere) if is_box else region.voxel_sections
-                initial = quantity.initial[region] if isinstance(quantity.initial, dict) else quantity.initial
-                if isinstance(quantity, Parameter):
-                    tables.values["parameter", symbol.name] = (initial, region.name)
-                    continue
-                if initial is None:
-                    initial = tables.usual_concentration(quantity, region.side)
-                settings: dict[str, Any] = {"kind": quantity.kind, "region": region.name, "initial": initial, "box": is_box}
-                settings |= {
-                    "sections": () if is_box else tuple(sorted(own)),
-                    "voxel_sections": tuple(sorted(region.voxel_sections)),
-                }
-                settings["surface"] = region.on_cell_surface
-                settings["atolscale"] = quantity.atolscale  # type: ignore[attr-defined]
-                if isinstance(quantity, Species):
-                    settings |= {"diffusion": quantity.d[region], "charge": quantity.charge}
-                tables.template(symbol.name, **settings)
-        for placement, (mechanism, where) in enumerate(model.inserted):
-            tables.inserted.append((mechanism, frozenset(map(int, where.sections))))
-            for gate in mechanism.gates:
-                label = f"{mechanism.name}.{gate.symbol.name}"
-                tables.template(label, kind="gate")
-                template = tables.templates[label]
-                template["sections"] = tuple(sorted({*template.get("sections", ()), *map(int, where.sections)}))
-            for name, value in mechanism.parameters.items():
-                tables.values["mechanism", placement, name] = value
+                tables._enter_quantity(quantity, region)
+        for mechanism, where in model.inserted:
+            tables._enter_mechanism(mechanism, frozenset(map(int, where.sections)))
         return tables
+
+    def _enter_quantity(self, quantity: Quantity, region: Region) -> None:
+        """Where a quantity is on one of its regions, and its unknown or, for a parameter, its value."""
+        symbol = quantity[region]
+        is_box = isinstance(region, Extracellular)
+        everywhere = frozenset(range(len(self.model.morphology.names)))
+        own = everywhere if is_box else frozenset(map(int, region.selection.sections)) - region.voxel_sections
+        self.presence[symbol] = own
+        self.voxel_presence[symbol] = everywhere if is_box else region.voxel_sections
+        initial = quantity.initial[region] if isinstance(quantity.initial, dict) else quantity.initial
+        if isinstance(quantity, Parameter):
+            self.values["parameter", symbol.name] = (initial, region.name)
+            return
+        assert isinstance(quantity, (Species, State))
+        self.template(
+            symbol.name,
+            kind=quantity.kind,
+            region=region.name,
+            initial=self.usual_concentration(quantity, region.side) if initial is None else initial,
+            box=is_box,
+            sections=() if is_box else tuple(sorted(own)),
+            voxel_sections=tuple(sorted(region.voxel_sections)),
+            surface=region.on_cell_surface,
+            atolscale=quantity.atolscale,
+            **({"diffusion": quantity.d[region], "charge": quantity.charge} if isinstance(quantity, Species) else {}),
+        )
+
+    def _enter_mechanism(self, mechanism: Mechanism, where: frozenset[int]) -> None:
+        """Gates of an inserted mechanism, which several placements of it share, and the numbers of this placement."""
+        placement = len(self.inserted)
+        self.inserted.append((mechanism, where))
+        for gate in mechanism.gates:
+            label = f"{mechanism.name}.{gate.symbol.name}"
+            self.template(label, kind="gate")
+            template = self.templates[label]
+            template["sections"] = tuple(sorted({*template.get("sections", ()), *where}))
+        for name, value in mechanism.parameters.items():
+            self.values["mechanism", placement, name] = value
 
     def template(self, label: str, **settings: Any) -> None:
         """Remember an unknown; the identifier in generated code is unique."""
@@ -90,6 +99,7 @@ class Tables:
         return name
 
     def symbol(self, label: str) -> sympy.Symbol:
+        """Symbol of an unknown in the groups' equations."""
         return sympy.Symbol(self.templates[label]["name"], real=True)
 
     def number_or_expression(self, value: Any) -> sympy.Expr:
@@ -138,7 +148,7 @@ class Tables:
             symbol
             for symbol, where in (self.voxel_presence if in_voxels else self.presence).items()
             if symbol.owner.name == ion
-            and getattr(symbol.owner, "charge", 0)
+            and getattr(symbol.owner, "charge", 0) != 0
             and symbol.region is not None
             and symbol.region.side == side
             and first in where
@@ -146,6 +156,9 @@ class Tables:
         if len(found) > 1:
             names = ", ".join(symbol.name for symbol in found)
             section = self.model.morphology.names[first]
-            message = f"Ion '{ion}' has two concentrations with side='{side}' in {section}: {names}. Only the region that touches the membrane gets side=."
+            message = (
+                f"Ion '{ion}' has two concentrations with side='{side}' in {section}: {names}. "
+                f"Only the region that touches the membrane gets side=."
+            )
             raise DeclarationError(message)
         return found[0] if found else None
