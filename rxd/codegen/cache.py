@@ -1,7 +1,7 @@
 """Generated modules on disk, named by their content, so that a second run of a script compiles nothing.
 
-The folder is ``$AXOPLASM_CACHE/kernels`` (default ``~/.cache/axoplasm/kernels``). A module is written once, atomically, and numba
-keeps its machine code beside it; processes share both safely.
+The folder is ``$AXOPLASM_CACHE/kernels`` (default ``~/.cache/axoplasm/kernels``). A module is written once, atomically, and
+numba keeps its machine code beside it; processes share both safely.
 """
 
 from __future__ import annotations
@@ -113,4 +113,4 @@ def _write(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     with os.fdopen(handle, "w") as file:
         file.write(text)
-    os.replace(temporary, path)
+    Path(temporary).replace(path)

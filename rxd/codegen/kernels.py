@@ -55,6 +55,7 @@ class Kernels:
 
     @property
     def path(self) -> str:
+        """File of the generated source."""
         return str(self.module.__file__)
 
 

@@ -22,7 +22,11 @@ class LanePrinter(Printer):
     printmethod = "_lane"
 
     def emptyPrinter(self, expr: Any) -> str:
-        message = f"Rates cannot contain {type(expr).__name__} ({expr}). Write the rate with arithmetic, exp, log, powers or Piecewise."
+        """Refuse what no rate may contain."""
+        message = (
+            f"Rates cannot contain {type(expr).__name__} ({expr}). "
+            f"Write the rate with arithmetic, exp, log, powers or Piecewise."
+        )
         raise KernelError(message)
 
     def _print_Integer(self, expr: Any) -> str:

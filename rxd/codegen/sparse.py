@@ -1,8 +1,8 @@
 """Symbolic factorisation of small sparse matrices: one list of operations, run later over lanes of nodes.
 
-In: the pattern of a Jacobian. Out: a `LaneProgram`, plain integer arrays that `rxd.solve.lane_lu` executes for `LANES` nodes at a
-time. The elimination order is Markowitz's on the symmetric pattern (Duff, Erisman and Reid, Direct Methods for Sparse Matrices,
-doi:10.1093/acprof:oso/9780198508380.001.0001); pivots stay on the diagonal, which suits ``I - gamma dt J``.
+In: the pattern of a Jacobian. Out: a `LaneProgram`, plain integer arrays that `rxd.solve.lane_lu` executes for `LANES` nodes
+at a time. The elimination order is Markowitz's on the symmetric pattern (Duff, Erisman and Reid, Direct Methods for Sparse
+Matrices, doi:10.1093/acprof:oso/9780198508380.001.0001); pivots stay on the diagonal, which suits ``I - gamma dt J``.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from rxd.symbolic.system import VOLTAGE, LocalSystem
 class Terms:
     """Expressions of one kernel with the pattern of their derivatives.
 
-    ``rows``: labels whose values are computed; ``pattern``: (row, column) pairs of the Jacobian in terms of positions in ``rows``
-    and ``columns``.
+    ``rows``: labels whose values are computed; ``pattern``: (row, column) pairs of the Jacobian in terms of positions in
+    ``rows`` and ``columns``.
     """
 
     rows: tuple[str, ...]
@@ -128,7 +128,7 @@ def electric_text(group: LocalSystem) -> str:
         for label, factor in process.effects:
             totals[label] += factor * value
     # The same currents i0, i1 ... stand in every total: charge and moles agree to round-off.
-    slopes = {value: slope for value, slope in drivers}
+    slopes = dict(drivers)
     rows = list(totals)
     finals = [f"E[{2 * r * LANES} + l]" for r in range(len(rows))] + [f"E[{(2 * r + 1) * LANES} + l]" for r in range(len(rows))]
     results = [totals[label] for label in rows] + [totals[label].xreplace(slopes) for label in rows]
@@ -151,6 +151,7 @@ def electric_text(group: LocalSystem) -> str:
 
 
 def _loaded(group: LocalSystem, expressions: Sequence[sympy.Expr]) -> set[sympy.Symbol]:
+    """Fields that the first block of assignments loads."""
     return set().union(*(e.free_symbols for e in expressions)) & {f.symbol for f in group.fields}
 
 

@@ -74,14 +74,14 @@ def vexp(x: float) -> float:
     p = p * r + 0.5
     p = p * r + 1.0
     p = p * r + 1.0
-    exponent = _double_to_bits(shifted) - MAGIC_BITS
+    exponent = _double_to_bits(shifted) - MAGIC_BITS  # type: ignore[call-arg]
     return p * _bits_to_double((exponent + 1023) << 52)
 
 
 @inline_kernel
 def vlog(x: float) -> float:
-    """Natural logarithm of a positive normal number; NaN for negative numbers and zero gives a large negative number."""
-    bits = _double_to_bits(x)
+    """Natural logarithm of a positive normal number, NaN for zero and negative numbers."""
+    bits: int = _double_to_bits(x)  # type: ignore[call-arg]
     # Shift so that the mantissa falls in [sqrt(1/2), sqrt(2)).
     exponent = (bits - SQRT_HALF_BITS) >> 52
     m = _bits_to_double(bits - (exponent << 52))
