@@ -30,6 +30,14 @@ def test_any_sparse_format_and_duplicates() -> None:
     mat.destroy()
 
 
+def test_the_given_matrix_stays_as_it_is() -> None:
+    given = sparse.csr_array((np.array([1.0, 2.0]), np.array([1, 1]), np.array([0, 2, 2])), shape=(2, 2))
+    mat = as_petsc(given)
+    assert mat[0, 1] == 3.0
+    assert given.nnz == 2
+    mat.destroy()
+
+
 def test_a_users_own_solver_takes_it(tree_system: Callable) -> None:
     system, petsc = tree_system(), load_petsc()
     mat = as_petsc(system.matrix(5.0))

@@ -113,12 +113,14 @@ def problems() -> Callable[[str], rxd.solve.problem.Problem]:
 @pytest.mark.parametrize("dt", [0.01, 0.1])
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("name", MODELS)
-def test_steps_agree_with_scipy(problems: Callable, name: str, options: str, dt: float) -> None:
+def test_steps_agree_with_both_direct_solvers(problems: Callable, name: str, options: str, dt: float) -> None:
     problem = problems(name)
-    expected = implicit_steps(problem, "scipy", dt)
-    assert np.isfinite(expected).all()
-    assert np.abs(expected[-1] - expected[0]).max() > 1e-3
-    assert largest_difference(problem, implicit_steps(problem, "petsc", dt, petsc_options=options), expected) < 1e-9
+    found = implicit_steps(problem, "petsc", dt, petsc_options=options)
+    assert np.abs(found[-1] - found[0]).max() > 1e-3
+    for other in ("scipy", "direct"):
+        expected = implicit_steps(problem, other, dt)
+        assert np.isfinite(expected).all()
+        assert largest_difference(problem, found, expected) < 1e-9, other
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -144,7 +144,9 @@ def test_a_small_right_hand_side_after_a_large_one(tree_system: Callable) -> Non
     """PETSc remembers norms of vectors it was not told to have changed: the tolerance would be that of the large one."""
     system = tree_system()
     x = np.empty(system.structure.size)
-    with PetscSolver(system.structure, "-pc_type fieldsplit -ksp_type fgmres -ksp_initial_guess_nonzero -ksp_divtol 1e20") as solver:
+    with PetscSolver(
+        system.structure, "-pc_type fieldsplit -ksp_type fgmres -ksp_initial_guess_nonzero -ksp_divtol 1e20"
+    ) as solver:
         solver.update(system.jacobian, 4.0)
         for factor in (1e8, 1.0):
             solver.solve(factor * system.rhs, x)
@@ -215,6 +217,17 @@ def test_a_singular_row_is_named(tree_system: Callable, options: str, block: int
         update_and_solve(solver, broken, system.rhs)
     assert error.value.position == place
     assert str(error.value)
+
+
+def test_a_zero_pivot_is_found_when_the_matrix_comes(tree_system: Callable) -> None:
+    """The stepper hears of it before it asks for a solution."""
+    system = tree_system()
+    s, broken = system.structure, system.jacobian.copy()
+    first = int(elimination_order(s)[0])
+    broken[s.indptr[first] : s.indptr[first + 1]] = 0.0
+    broken[s.diagonal[first]] = 4.0
+    with PetscSolver(s) as solver, pytest.raises(PetscError, match="zero pivot"):
+        solver.update(broken, 4.0)
 
 
 def test_nan_in_the_right_hand_side_is_refused(tree_system: Callable) -> None:
