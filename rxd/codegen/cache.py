@@ -35,6 +35,7 @@ SUPPORT = (
     "solve/stages.py",
     "solve/vectors.py",
     "solve/split_kernels.py",
+    "solve/graph_kernels.py",
     "discretize/records.py",
 )
 

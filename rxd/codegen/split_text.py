@@ -16,12 +16,12 @@ import math
 import numba as nb
 
 from rxd.codegen.vmath import bernoulli_ratio, bernoulli_slope, vexp, vlog, vpow, vtanh
+from rxd.solve.graph_kernels import graph_step
 from rxd.solve.lane_lu import add_drift, add_drift_scattered, load, load_scattered, store, store_scattered
 from rxd.solve.split_kernels import (
     cable_step,
     collect_sources,
     crossings,
-    graph_step,
     put_currents,
     put_currents_scattered,
     relax,

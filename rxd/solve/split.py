@@ -13,11 +13,10 @@ import numpy as np
 
 from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError
+from rxd.solve.graph_kernels import make_graph
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.split_kernels import prepare_transport
 
-FASTEST = 8.0
-"""Exchange of a sliver over that of the median voxel, at most (see `limited_exchange`)."""
 TOLERANCE = 1e-9
 """Fraction of a step below which two times are the same."""
 
@@ -37,8 +36,8 @@ class SplitStepper:
     name = "split"
 
     def __init__(self, problem: Problem, kernels: Any, dt: float) -> None:
-        if not dt > 0:
-            message = f"dt must be positive, in ms; got {dt!r}."
+        if dt is None or not dt > 0:
+            message = f"dt must be positive, in ms; got {dt!r}. The split method has fixed steps: give one, such as dt=0.025."
             raise DeclarationError(message)
         self.problem = problem
         self.kernels = kernels
@@ -184,10 +183,9 @@ class SplitStepper:
     def _graph_arguments(self, graph: GraphTransport) -> tuple[Any, ...]:
         """Arguments of the graph kernel of one species, with its work arrays."""
         moved = bool(np.any((self._moving >= graph.start) & (self._moving < graph.start + graph.n)))
+        arguments, stiffness = make_graph(graph)
         spare = [np.zeros(graph.n) for _ in range(4)]
-        conductance, stiffness = limited_exchange(graph)
-        matrix = (graph.indptr, graph.indices, conductance)
-        return (graph.start, graph.n, moved, stiffness, 1.0 / graph.capacity, *matrix, *spare, self._counts)
+        return (graph.start, graph.n, moved, stiffness, arguments, *spare, self._counts)
 
     def _moved_positions(self) -> set[int]:
         """Positions of y that currents change, v excluded."""
@@ -274,25 +272,6 @@ def junction_values(transport: Transport, values: np.ndarray) -> np.ndarray:
                 else:
                     right[one - n] += g * values[other]
     return np.linalg.solve(matrix, right)
-
-
-def limited_exchange(graph: GraphTransport) -> tuple[np.ndarray, float]:
-    """Conductances for explicit stages, and a bound of the spectrum (Gershgorin, 1/ms).
-
-    A sliver of a voxel exchanges with its neighbours hundreds of times faster than a whole one and would set the number of stages
-    alone. It is in equilibrium with them anyway: its conductances are scaled down, symmetrically, until it exchanges `FASTEST`
-    times as fast as the median voxel.
-    """
-    row = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
-    leaving = np.bincount(row, weights=graph.conductance, minlength=graph.n)
-    rate = leaving / graph.capacity
-    busy = rate[rate > 0]
-    if not busy.size:
-        return graph.conductance, 0.0
-    scale = np.minimum(1.0, FASTEST * float(np.median(busy)) / np.maximum(rate, 1e-300))
-    conductance = graph.conductance * np.minimum(scale[row], scale[graph.indices])
-    leaving = np.bincount(row, weights=conductance, minlength=graph.n)
-    return conductance, 2.0 * float(np.max(leaving / graph.capacity))
 
 
 def _laid_end_to_end(species: list[Transport], initial: np.ndarray) -> tuple[np.ndarray, ...]:

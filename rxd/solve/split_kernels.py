@@ -1,7 +1,8 @@
 """Compiled parts of the split step that do not depend on the model's equations.
 
-Every part linearises once and solves the linear problem ``M u' = r + J (u - u0)`` with the two-stage, L-stable, stiffly accurate
-SDIRK of order two, gamma = 1 - 1/sqrt(2) (R. Alexander 1977, doi:10.1137/0714068). With ``s = gamma dt`` and ``w_j = s k_j``:
+Every part linearises once and solves the linear problem ``M u' = r + J (u - u0)`` with the two-stage, L-stable, stiffly
+accurate SDIRK of order two, gamma = 1 - 1/sqrt(2) (R. Alexander 1977, doi:10.1137/0714068). With ``s = gamma dt`` and
+``w_j = s k_j``:
 
     (M / s - J) w_1 = r
     (M / s - J) w_2 = (2 gamma - 1) / gamma r + (1 - gamma) / gamma (M / s) w_1
@@ -75,7 +76,7 @@ def put_currents(
     value: np.ndarray,
     slope: np.ndarray,
 ) -> None:
-    """Keep the lanes of a group's electric kernel, and give v what belongs to it (neighbouring nodes, neighbouring segments)."""
+    """Keep the lanes of a group's electric kernel and give v what belongs to it: nodes side by side, segments side by side."""
     for r in range(rows):
         at, e = r * nodes + first, 2 * r * LANES
         for lane in range(width):
@@ -252,106 +253,8 @@ def transport_step(
 
 
 @lane_kernel
-def exchange(
-    u: np.ndarray, indptr: np.ndarray, indices: np.ndarray, conductance: np.ndarray, inverse: np.ndarray, out: np.ndarray
-) -> None:
-    """``out = M^-1 (flow into each node)``; both sides of an edge compute the same number with opposite signs."""
-    for k in range(out.size):
-        total = 0.0
-        here = u[k]
-        for e in range(indptr[k], indptr[k + 1]):
-            total += conductance[e] * (u[indices[e]] - here)
-        out[k] = total * inverse[k]
-
-
-@lane_kernel
-def chebyshev_stage(
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    conductance: np.ndarray,
-    inverse: np.ndarray,
-    start_rate: np.ndarray,
-    now: np.ndarray,
-    before: np.ndarray,
-    mu: float,
-    nu: float,
-    step: float,
-    step_start: float,
-    out: np.ndarray,
-) -> None:
-    """``out = mu now + nu before + step (F0 + A now) + step_start F0`` in one pass."""
-    both = step + step_start
-    for k in range(out.size):
-        total = 0.0
-        here = now[k]
-        for e in range(indptr[k], indptr[k + 1]):
-            total += conductance[e] * (now[indices[e]] - here)
-        out[k] = mu * here + nu * before[k] + step * (total * inverse[k]) + both * start_rate[k]
-
-
-@lane_kernel
-def graph_step(
-    y: np.ndarray,
-    dt: float,
-    source: np.ndarray,
-    drift: np.ndarray,
-    start: int,
-    n: int,
-    moved: bool,
-    stiffness: float,
-    inverse: np.ndarray,
-    indptr: np.ndarray,
-    indices: np.ndarray,
-    conductance: np.ndarray,
-    start_rate: np.ndarray,
-    a: np.ndarray,
-    b: np.ndarray,
-    c: np.ndarray,
-    counts: np.ndarray,
-) -> None:
-    """Advance a species in voxels (and segments joined to them) by dt with a constant source (mM/ms) from currents.
-
-    Runge-Kutta-Chebyshev of order two with as many stages as ``stiffness`` (1/ms, a bound of the spectrum) asks for: explicit, so
-    that mass is kept to round-off, and stable along the real axis to 2/3 stages^2 (B. P. Sommeijer, L. F. Shampine and
-    J. G. Verwer 1997, doi:10.1016/S0377-0427(97)00219-7). Works on the change since the start of the step.
-    """
-    exchange(y[start : start + n], indptr, indices, conductance, inverse, start_rate)
-    if moved:
-        for k in range(n):
-            start_rate[k] += source[start + k]
-    stages = 1 + int(math.ceil(math.sqrt(1.0 + 1.54 * dt * stiffness)))
-    w0 = 1.0 + (2.0 / 13.0) / (stages * stages)
-    root = math.sqrt(w0 * w0 - 1.0)
-    angle = stages * math.log(w0 + root)
-    w1 = math.sinh(angle) * (w0 * w0 - 1.0) / (math.cosh(angle) * stages * root - w0 * math.sinh(angle))
-    t_before, t_now = 1.0, w0
-    d_before, d_now = 0.0, 1.0
-    e_before, e_now = 0.0, 0.0
-    b_before = b_now = 1.0 / (4.0 * w0 * w0)
-    for k in range(n):
-        a[k] = 0.0
-        b[k] = b_now * w1 * dt * start_rate[k]
-    for stage in range(2, stages + 1):
-        t_next = 2.0 * w0 * t_now - t_before
-        d_next = 2.0 * w0 * d_now - d_before + 2.0 * t_now
-        e_next = 2.0 * w0 * e_now - e_before + 4.0 * d_now
-        b_next = e_next / (d_next * d_next)
-        mu, nu = 2.0 * w0 * b_next / b_now, -b_next / b_before
-        step = 2.0 * w1 * b_next / b_now * dt
-        chebyshev_stage(indptr, indices, conductance, inverse, start_rate, b, a, mu, nu, step, -(1.0 - b_now * t_now) * step, c)
-        a, b, c = b, c, a
-        t_before, t_now, d_before, d_now, e_before, e_now = t_now, t_next, d_now, d_next, e_now, e_next
-        b_before, b_now = b_now, b_next
-    counts[0] += stages
-    for k in range(n):
-        y[start + k] += b[k]
-        if moved:
-            drift[start + k] = b[k] / dt
-
-
-@lane_kernel
 def crossings(y: np.ndarray, position: np.ndarray, threshold: np.ndarray, before: np.ndarray, fraction: np.ndarray) -> int:
-    """Rising threshold crossings in the last step: their linear position in it goes to ``fraction`` (else -1); returns the count."""
+    """Count of rising threshold crossings in the last step; their linear position in it goes to ``fraction``, else -1."""
     count = 0
     for d in range(position.size):
         now = y[position[d]]
