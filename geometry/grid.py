@@ -1,40 +1,55 @@
-"""Extracellular space: a box cut into voxels, with volume fraction and tortuosity.
+"""Extracellular space: a box of equal voxels, each of which is tissue with a free volume fraction and a tortuosity.
 
-In: corners, voxel edges, alpha and lambda. Out: `ExtracellularGrid`, its `Mesh`, and which voxel a place lies in. Volumes are
-``alpha V``; exchange between neighbours uses the effective ``alpha / lambda^2`` of both (harmonic mean), so that fluxes are
-antisymmetric and steady states constant (C. Nicholson and J. M. Phillips 1981, doi:10.1113/jphysiol.1981.sp013981).
+In: the corners of the box, the voxel edges, and both properties as numbers, arrays or functions of position. Out:
+`ExtracellularGrid`, its `Mesh`, and the voxel in which each segment lies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
 from geometry.mesh import GridBlock, Mesh
+from geometry.segments import Segments
+from geometry.selection import SectionsLike, section_indices
 
-__all__ = ["ExtracellularGrid"]
+__all__ = ["SIDES", "ExtracellularGrid"]
 
-Values = float | np.ndarray[Any, np.dtype[np.float64]] | Callable[[Any, Any, Any], Any]
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+Property = float | FloatArray | Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+
+SIDES = ("xlo", "xhi", "ylo", "yhi", "zlo", "zhi")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExtracellularGrid:
-    """A box of extracellular space.
+    """A box of tissue around cells, cut into voxels.
+
+    Concentrations are those of the free volume, and `alpha V dc/dt = sum alpha D / lambda^2 face / dx (c_k - c) + sources`, where
+    alpha is the volume fraction and lambda the tortuosity (Nicholson and Phillips 1981,
+    https://doi.org/10.1113/jphysiol.1981.sp013981). Between voxels of different tissue `alpha / lambda^2` is the harmonic mean: two halves in series.
 
     Attributes
     ----------
     xlo, ylo, zlo, xhi, yhi, zhi : float, um
-        Corners. The box is enlarged at the upper side to a whole number of voxels.
-    dx : float or sequence of three floats, um
-        Voxel edges.
-    volume_fraction : float, ndarray of shape `shape`, or function of (x, y, z)
-        alpha, in (0, 1].
-    tortuosity : float, ndarray of shape `shape`, or function of (x, y, z)
-        lambda, positive; diffusion is D / lambda^2.
+        Corners wanted. The box ends on whole voxels, so it may reach a little further than `xhi, yhi, zhi`: see `high`.
+    dx : float or (float, float, float), um
+        Edge of the voxels, or one for each axis.
+    volume_fraction, tortuosity : float, array of `shape`, or function of (x, y, z)
+        Free fraction of the volume, above 0 and at most 1, and tortuosity lambda, above 0. A function gets three arrays, the
+        coordinates of the middles of all voxels, and returns one of the same shape (or a number).
+    shape : tuple of int
+        Number of voxels along x, y, z.
+    spacing : tuple of float, um
+        Edges of a voxel.
+    fraction, lambda_ : ndarray, shape `shape`
+        Both properties in every voxel.
     """
 
     xlo: float
@@ -43,113 +58,194 @@ class ExtracellularGrid:
     xhi: float
     yhi: float
     zhi: float
-    dx: Any
-    volume_fraction: Any = 1.0
-    tortuosity: Any = 1.0
-    spacing: tuple[float, float, float] = field(init=False)
+    dx: float | tuple[float, float, float]
+    volume_fraction: Property = 1.0
+    tortuosity: Property = 1.0
     shape: tuple[int, int, int] = field(init=False)
+    spacing: tuple[float, float, float] = field(init=False)
+    fraction: FloatArray = field(init=False, repr=False)
+    lambda_: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        edges = np.broadcast_to(np.asarray(self.dx, dtype=float), (3,))
-        if not np.all(np.isfinite(edges) & (edges > 0)):
-            raise GeometryError(f"The voxel edges dx of an extracellular box are positive, in um; got {self.dx!r}.")
-        low, high = self.corners
-        if not np.all(np.isfinite(low) & np.isfinite(high) & (high > low)):
-            raise GeometryError(
-                f"An extracellular box needs xlo < xhi, ylo < yhi, zlo < zhi in um; got {low.tolist()} to {high.tolist()}."
-            )
-        counts = np.maximum(1, np.ceil((high - low) / edges - 1e-9).astype(int))
-        object.__setattr__(self, "spacing", tuple(float(e) for e in edges))
-        object.__setattr__(self, "shape", tuple(int(c) for c in counts))
-        for name, top in (("volume_fraction", 1.0), ("tortuosity", np.inf)):
-            values = self.values(name)
-            if not np.all(np.isfinite(values) & (values > 0) & (values <= top)):
-                limits = "in (0, 1]" if top == 1.0 else "positive"
-                raise GeometryError(f"{name} of an extracellular box is {limits} everywhere; it ranges over {values.min():g} .. {values.max():g}.")
+        put = object.__setattr__
+        edge = np.asarray(self.dx, dtype=np.float64)
+        if edge.shape not in ((), (3,)) or not np.all(np.isfinite(edge) & (edge > 0)):
+            raise GeometryError(f"dx is the edge of a voxel in um: one number above zero, or three; got {self.dx!r}.")
+        x, y, z = (float(h) for h in np.broadcast_to(edge, 3))
+        put(self, "spacing", (x, y, z))
+        corners = zip("xyz", (self.xlo, self.ylo, self.zlo), (self.xhi, self.yhi, self.zhi), self.spacing, strict=True)
+        nx, ny, nz = (_count(axis, low, high, h) for axis, low, high, h in corners)
+        put(self, "shape", (nx, ny, nz))
+        put(self, "fraction", _evaluated(self, "volume_fraction", 1.0))
+        put(self, "lambda_", _evaluated(self, "tortuosity", np.inf))
 
-    @property
-    def corners(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper corner as given, shape (3,) each, um."""
-        return np.array([self.xlo, self.ylo, self.zlo], dtype=float), np.array([self.xhi, self.yhi, self.zhi], dtype=float)
+    def __len__(self) -> int:
+        return self.n
 
     @property
     def n(self) -> int:
         """Number of voxels."""
-        return int(np.prod(self.shape))
+        nx, ny, nz = self.shape
+        return nx * ny * nz
 
     @property
-    def position(self) -> np.ndarray:
-        """Middle of each voxel in C order of (i, j, k), shape (n, 3), um."""
-        axes = [low + (np.arange(n) + 0.5) * d for low, n, d in zip(self.corners[0], self.shape, self.spacing, strict=True)]
-        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    def low(self) -> FloatArray:
+        """Lowest corner of the box, shape (3,), um."""
+        return np.array([self.xlo, self.ylo, self.zlo], dtype=np.float64)
 
-    def values(self, name: str) -> np.ndarray:
-        """``volume_fraction`` or ``tortuosity`` of each voxel, shape `shape`.
+    @property
+    def high(self) -> FloatArray:
+        """Highest corner of the box, shape (3,), um: `xhi, yhi, zhi` or up to one voxel beyond."""
+        return self.low + np.array(self.shape) * self.spacing
+
+    @property
+    def volume(self) -> FloatArray:
+        """Free volume of each voxel, `alpha V`, shape (n,), um3."""
+        return self.fraction.ravel() * np.prod(self.spacing)
+
+    @property
+    def position(self) -> FloatArray:
+        """Middle of each voxel, shape (n, 3), um."""
+        return np.stack([axis.ravel() for axis in self.coordinates()], axis=1)
+
+    def coordinates(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Coordinates x, y, z of the middles of the voxels, each of `shape`, um."""
+        x, y, z = np.meshgrid(
+            *(low + (np.arange(n) + 0.5) * h for low, n, h in zip(self.low, self.shape, self.spacing, strict=True)),
+            indexing="ij",
+        )
+        return x, y, z
+
+    def index(self, ijk: IntArray | tuple[int, int, int]) -> IntArray:
+        """Numbers of the voxels (i, j, k), counted in C order; shape of `ijk` without its last axis.
 
         Raises
         ------
         GeometryError
-            If an array has another shape than the box.
+            If one is outside the box.
         """
-        given = getattr(self, name)
-        if callable(given):
-            x, y, z = self.position.T
-            try:
-                values = np.asarray(given(x, y, z), dtype=float)
-            except (TypeError, ValueError):
-                values = np.array([float(given(*place)) for place in self.position])
-            return np.broadcast_to(values, (self.n,)).reshape(self.shape)
-        array = np.asarray(given, dtype=float)
-        if array.shape not in ((), self.shape):
-            raise GeometryError(f"{name} is a number, a function of (x, y, z) or an array of shape {self.shape}; got shape {array.shape}.")
-        return np.broadcast_to(array, self.shape)
+        at = np.asarray(ijk, dtype=np.int64)
+        if np.any((at < 0) | (at >= self.shape)):
+            raise GeometryError(
+                f"Voxel {at[np.any((at < 0) | (at >= self.shape), axis=-1)].reshape(-1, 3)[0]} is not in {self!r}."
+            )
+        return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(at, -1, 0)), self.shape))
 
-    def ijk(self, index: np.ndarray) -> np.ndarray:
-        """Voxel numbers to (i, j, k), shape (..., 3)."""
-        return np.stack(np.unravel_index(np.asarray(index), self.shape), axis=-1)
+    def ijk_of(self, position: FloatArray) -> IntArray:
+        """The voxel (i, j, k) that contains each position (..., 3) in um; a place on the upper sides belongs to the last voxel.
 
-    def index(self, ijk: np.ndarray) -> np.ndarray:
-        """(i, j, k) to voxel numbers."""
-        i, j, k = np.moveaxis(np.asarray(ijk), -1, 0)
-        return np.ravel_multi_index((i, j, k), self.shape)
+        Raises
+        ------
+        GeometryError
+            If one is outside the box.
+        """
+        at = np.asarray(position, dtype=np.float64)
+        outside = ~np.all((at >= self.low) & (at <= self.high), axis=-1)
+        if np.any(outside):
+            raise GeometryError(f"The place {at[outside].reshape(-1, 3)[0]} um is not in the box {self.low} to {self.high} um.")
+        return np.minimum(((at - self.low) / self.spacing).astype(np.int64), np.array(self.shape) - 1)
 
-    def locate(self, position: np.ndarray) -> np.ndarray:
-        """Number of the voxel each position (um, shape (m, 3)) lies in, -1 outside the box."""
-        cell = np.floor((np.asarray(position, dtype=float) - self.corners[0]) / np.array(self.spacing)).astype(np.int64)
-        # A place on the upper face belongs to the last voxel.
-        upper = np.isclose(position, self.corners[0] + np.array(self.spacing) * np.array(self.shape), rtol=0, atol=1e-9)
-        cell = np.where(upper, np.array(self.shape) - 1, cell)
-        inside = np.all((cell >= 0) & (cell < np.array(self.shape)), axis=1)
-        number = np.full(len(cell), -1, dtype=np.int64)
-        number[inside] = self.index(cell[inside])
+    def locate(self, position: FloatArray) -> IntArray:
+        """Number of the voxel each position (m, 3) in um lies in, shape (m,); -1 outside the box."""
+        at = np.asarray(position, dtype=np.float64).reshape(-1, 3)
+        inside = np.all((at >= self.low) & (at <= self.high), axis=1)
+        number = np.full(len(at), -1, dtype=np.int64)
+        number[inside] = self.index(self.ijk_of(at[inside]))
         return number
 
+    def voxel_of_segment(self, segments: Segments, sections: SectionsLike | None = None) -> IntArray:
+        """The voxel in which the middle of each segment lies, shape (n_segments,).
+
+        Parameters
+        ----------
+        segments : Segments
+        sections : Selection, Section, names or indices, optional
+            Sections that exchange with this space, all if not given; the segments of others get -1.
+
+        Raises
+        ------
+        GeometryError
+            If a segment of theirs is outside the box; the sections are named.
+        """
+        m = segments.morphology
+        chosen = segments.of(section_indices(m, m.all if sections is None else sections))
+        at = segments.position[chosen]
+        outside = ~np.all((at >= self.low) & (at <= self.high), axis=1)
+        if np.any(outside):
+            names = [m.names[i] for i in np.unique(segments.section[chosen[outside]])]
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            box = m.bounds()
+            raise GeometryError(
+                f"These sections leave the extracellular box {self.low} to {self.high} um: {shown}. The cell fills {box[0]} to "
+                f"{box[1]} um: make the box larger, or restrict the exchange to the sections inside."
+            )
+        voxel = np.full(segments.n, -1, dtype=np.int64)
+        voxel[chosen] = self.index(self.ijk_of(at))
+        return voxel
+
+    def boundary(self, side: str) -> tuple[IntArray, FloatArray]:
+        """Voxels at one side of the box, and what joins their middles to that side: `alpha / lambda^2 face / (dx / 2)`, um.
+
+        Parameters
+        ----------
+        side : str
+            One of `SIDES`: `"xlo", "xhi", "ylo", "yhi", "zlo", "zhi"`.
+        """
+        if side not in SIDES:
+            raise GeometryError(f"There is no side {side!r}; the sides of a box are {', '.join(SIDES)}.")
+        axis, last = SIDES.index(side) // 2, side.endswith("hi")
+        layer = np.take(np.arange(self.n).reshape(self.shape), self.shape[axis] - 1 if last else 0, axis=axis).ravel()
+        ease = (self.fraction / self.lambda_**2).ravel()[layer]
+        return layer, ease * np.prod(self.spacing) / self.spacing[axis] ** 2 * 2
+
     def mesh(self) -> Mesh:
-        """The box as a finite-volume graph with closed sides."""
-        whole = float(np.prod(self.spacing))
-        alpha = self.values("volume_fraction")
-        effective = alpha / self.values("tortuosity") ** 2
+        """The finite-volume graph of the box; no flux leaves through its sides (see `boundary` for other conditions)."""
         number = np.arange(self.n).reshape(self.shape)
-        edges, faces, distances = [], [], []
-        for axis in range(3):
-            low = np.take(number, np.arange(self.shape[axis] - 1), axis=axis).ravel()
-            high = np.take(number, np.arange(1, self.shape[axis]), axis=axis).ravel()
-            a, b = effective.ravel()[low], effective.ravel()[high]
+        ease = (self.fraction / self.lambda_**2).ravel()
+        edges, areas, distances = [], [], []
+        for axis, h in enumerate(self.spacing):
+            low, high = np.delete(number, -1, axis=axis).ravel(), np.delete(number, 0, axis=axis).ravel()
             edges.append(np.stack([low, high], axis=1))
-            faces.append(whole / self.spacing[axis] * 2.0 * a * b / (a + b))
-            distances.append(np.full(len(low), self.spacing[axis]))
-        origin = (float(self.xlo), float(self.ylo), float(self.zlo))
+            areas.append(np.prod(self.spacing) / h * 2 * ease[low] * ease[high] / (ease[low] + ease[high]))
+            distances.append(np.full(len(low), h))
+        x, y, z = (float(at) for at in self.low)
         return Mesh(
-            volume=whole * alpha.ravel(),
+            volume=self.volume,
             membrane_area=np.zeros(self.n),
-            owner=np.full(self.n, -1, dtype=np.int64),
+            owner=np.full(self.n, -1),
             position=self.position,
             edges=np.concatenate(edges),
-            face_area=np.concatenate(faces),
+            face_area=np.concatenate(areas),
             distance=np.concatenate(distances),
-            blocks=(GridBlock(self.shape, self.spacing, origin, np.ones(self.shape, dtype=bool)),),
+            blocks=(GridBlock(self.shape, self.spacing, (x, y, z), np.ones(self.shape, dtype=bool)),),
         )
 
     def __repr__(self) -> str:
-        size = " x ".join(str(n) for n in self.shape)
-        return f"<ExtracellularGrid: {size} voxels of {' x '.join(f'{d:g}' for d in self.spacing)} um>"
+        size = " x ".join(f"{n}" for n in self.shape)
+        return f"<ExtracellularGrid: {size} voxels of {' x '.join(f'{h:g}' for h in self.spacing)} um from {self.low} um>"
+
+
+def _count(axis: str, low: float, high: float, h: float) -> int:
+    if not np.isfinite(high - low) or not high > low:
+        raise GeometryError(f"The box is empty along {axis}: {axis}lo = {low!r} must be less than {axis}hi = {high!r}.")
+    # a box of a whole number of voxels must not gain one by round-off
+    return max(1, ceil((high - low) / h - 1e-9))
+
+
+def _evaluated(grid: ExtracellularGrid, name: str, most: float) -> FloatArray:
+    """A property in every voxel, checked."""
+    given = getattr(grid, name)
+    values = np.asarray(given(*grid.coordinates()) if callable(given) else given, dtype=np.float64)
+    if values.shape not in ((), grid.shape):
+        raise GeometryError(
+            f"{name} has the shape {values.shape}; a number, an array of the grid's shape {grid.shape}, or a function of "
+            "(x, y, z) that returns one is needed."
+        )
+    values = np.array(np.broadcast_to(values, grid.shape))
+    bad = np.argwhere(~((values > 0) & (values <= most) & np.isfinite(values)))
+    if bad.size:
+        where = "" if np.ndim(given) == 0 and not callable(given) else f" in voxel {tuple(int(i) for i in bad[0])}"
+        limits = "above 0 and at most 1" if most == 1 else "above 0"
+        raise GeometryError(f"{name} is {values[tuple(bad[0])]:g}{where}; it must be {limits}.")
+    values.setflags(write=False)
+    return values
