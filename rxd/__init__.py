@@ -1,6 +1,7 @@
 """Reaction-diffusion and electricity of neurons, declared in SymPy, compiled, and solved as one system.
 
-``Model -> System -> Discretization -> Kernels -> Problem -> Stepper -> Results``: start reading at `rxd.simulation.compile_model`.
+``Model -> System -> Discretization -> Kernels -> Problem -> Stepper -> Results``: start reading at
+`rxd.simulation.compile_model`.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ def counts(sim: Simulation) -> str:
     exchange = sum(3 * t.n for t in discretization.transports)
     return (
         f"{segments.morphology.n_sections} sections, {segments.n} segments, {sim.problem.size} unknowns in "
-        f"{len(discretization.layout.blocks)} fields, {len(discretization.groups)} groups; about {entries + exchange} non-zeros "
-        f"({entries} local, {exchange} exchange)"
+        f"{len(discretization.layout.blocks)} fields, {len(discretization.groups)} groups; about {entries + exchange} "
+        f"non-zeros ({entries} local, {exchange} exchange)"
     )
 
 
@@ -27,8 +27,8 @@ def explain(sim: Simulation, latex: bool = False) -> str:
     lines = ["WHAT IS SOLVED", counts(sim), "", "EQUATIONS (without exchange between nodes)"]
     lines.append(sim.system.latex() if latex else str(sim.system))
     lines += ["", "UNKNOWNS"]
-    for block in sim.discretization.layout.blocks.values():
-        lines.append(f"  {block.label} [{block.unit}]: {len(block)} nodes, y[{block.start}:{block.stop}]")
+    blocks = sim.discretization.layout.blocks.values()
+    lines += [f"  {block.label} [{block.unit}]: {len(block)} nodes, y[{block.start}:{block.stop}]" for block in blocks]
     lines += ["", "EXCHANGE"]
     for transport in sim.discretization.transports:
         junctions = len(transport.parent) - transport.n

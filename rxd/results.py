@@ -93,7 +93,8 @@ class Results:
             if trace.label == label and (wanted is None or (trace.scalar and trace.segment[0] == wanted)):
                 return index
         recorded = ", ".join(dict.fromkeys(trace.label for trace in self.traces)) or "nothing"
-        message = f"'{label}' was not recorded{'' if location is None else f' at {location!r}'}; recorded: {recorded}. Add it to record=[...]."
+        place = "" if location is None else f" at {location!r}"
+        message = f"'{label}' was not recorded{place}; recorded: {recorded}. Add it to record=[...]."
         raise KeyError(message)
 
     def _array(self, index: int) -> xr.DataArray:

@@ -1,6 +1,7 @@
 """House units as plain numbers: ``0.1 * uM`` is ``1e-4`` because concentrations are in mM inside.
 
-`as_number` accepts plain numbers and pint quantities, converts the latter to the house unit and refuses everything else by name.
+`as_number` accepts plain numbers and pint quantities, converts the latter to the house unit and refuses everything else by
+name.
 """
 
 from __future__ import annotations

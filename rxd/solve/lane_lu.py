@@ -1,7 +1,7 @@
 """Execute a `LaneProgram` for `LANES` nodes at once: assembly of ``I - s J``, factorisation, solves.
 
-Arrays are flat: entry e of lane l is ``A[e * LANES + l]``, unknown u is ``b[u * LANES + l]``. No pivoting: a zero pivot shows as
-NaN or infinity in the state, which the steppers refuse.
+Arrays are flat: entry e of lane l is ``A[e * LANES + l]``, unknown u is ``b[u * LANES + l]``. No pivoting: a zero pivot shows
+as NaN or infinity in the state, which the steppers refuse.
 """
 
 from __future__ import annotations

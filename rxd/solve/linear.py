@@ -1,8 +1,8 @@
 """The seam between time stepping and linear algebra: solvers of ``(shift I - J) x = b``.
 
-In: a `Linearisation` (the Jacobian J of dy/dt = f at one moment) and a shift, 1/ms. Out: solutions for as many right-hand sides as
-a step needs. Three solvers stand behind the seam: "direct" (block elimination along the tree, embedded, one dimension only),
-"petsc" (`rxd.solve.petsc_solver.PetscSolver`, loaded when asked for) and "scipy" (SuperLU, the oracle of the tests).
+In: a `Linearisation` (the Jacobian J of dy/dt = f at one moment) and a shift, 1/ms. Out: solutions for as many right-hand
+sides as a step needs. Three solvers stand behind the seam: "direct" (block elimination along the tree, embedded, one dimension
+only), "petsc" (`rxd.solve.petsc_solver.PetscSolver`, loaded when asked for) and "scipy" (SuperLU, the oracle of the tests).
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class LinearSolver(Protocol):
         ...
 
 
-def make_linear_solver(solver: str, equations: Equations, **options: Any) -> LinearSolver:
-    """The linear solver of a name; "auto" takes the direct one, which one-dimensional cells always allow.
+def make_linear_solver(solver: str, equations: Equations, petsc_options: Any = None) -> LinearSolver:
+    """The linear solver of a name; "auto" takes the direct one where the model has one dimension, else PETSc.
 
     Raises
     ------
@@ -83,22 +83,42 @@ def make_linear_solver(solver: str, equations: Equations, **options: Any) -> Lin
         For an unknown name, or if PETSc is asked for and not installed (with the command that installs it).
     """
     if solver == "auto":
-        solver = "direct"
+        solver = "direct" if is_one_dimensional(equations) else "petsc"
+    if petsc_options is not None and solver != "petsc":
+        message = f"petsc_options are for solver='petsc'; this model is solved with solver='{solver}'."
+        raise DeclarationError(message)
     if solver == "direct":
         from rxd.solve.direct import DirectSolver
 
-        return DirectSolver(equations, **options)
+        return DirectSolver(equations)
     if solver == "scipy":
         from rxd.solve.scipy_direct import ScipySolver
 
-        return ScipySolver(equations, **options)
+        return ScipySolver(equations)
     if solver == "petsc":
         require_petsc()
         from rxd.solve.petsc_solver import PetscSolver
 
-        return PetscSolver(equations, **options)
+        return PetscSolver(equations, petsc_options=petsc_options)
     message = f"There is no linear solver '{solver}'. Solvers: {', '.join(repr(s) for s in SOLVERS)}."
     raise DeclarationError(message)
+
+
+def is_one_dimensional(equations: Equations) -> bool:
+    """Whether all exchange is along the cell and every other unknown belongs to one node: what the direct solver needs."""
+    discretization = equations.discretization
+    if discretization.graphs:
+        return False
+    owners = np.zeros(discretization.layout.size, dtype=np.int64)
+    cable = discretization.cable
+    for group in discretization.groups:
+        own = group.position if group.contiguous else group.position[1:]
+        if not group.contiguous and np.any((group.position[0] < cable.start) | (group.position[0] >= cable.start + cable.n)):
+            return False
+        if np.any(np.diff(own, axis=1) != 1):
+            return False
+        np.add.at(owners, own, 1)
+    return bool(np.all(owners == 1))
 
 
 def require_petsc() -> None:

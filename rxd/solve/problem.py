@@ -1,7 +1,8 @@
-"""Problem: one equation ``M dy/dt = A y + M R(t, y) + I(t)`` with its initial state, stimuli and events; and what a step reports."""
+"""Problem: one equation ``M dy/dt = A y + M R(t, y) + I(t)`` with its initial state and stimuli; and what a step reports."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
@@ -19,13 +20,43 @@ class Reason(Enum):
     DONE = "The run reached the requested time."
     SPIKE = "The step ended at a spike so that its events can be queued."
     NOT_FINITE = (
-        "The state is not finite any more. A step that is too large for a fast reaction or current, a division by zero in a rate, or a "
-        "logarithm or power of a negative concentration does this: try a smaller dt, method='coupled', or look at the rates of the unknown named."
+        "The state is not finite any more. A step that is too large for a fast reaction or current, a division by zero in a "
+        "rate, or a logarithm or power of a negative concentration does this: try a smaller dt, method='coupled', or look at "
+        "the rates of the unknown named."
     )
     TOO_SMALL = (
         "The error estimate asks for a step below the smallest allowed. Loosen rtol or atol, or look for a rate with a jump."
     )
-    SINGULAR = "The linear system of a step is singular or its solver diverged. Look for an unknown with a rate that is not defined there."
+    SINGULAR = (
+        "The linear system of a step is singular or its solver diverged. "
+        "Look for an unknown with a rate that is not defined there."
+    )
+    NO_STEADY_STATE = (
+        "No steady state was found from here. The model may oscillate or grow without bound; try other initial values, or run it for a "
+        "while first."
+    )
+
+
+@dataclass(slots=True)
+class Sampler:
+    """Asks for the state at ``begin + k every``, k = count, count + 1 ...; what is taken counts."""
+
+    begin: float
+    every: float
+    take: Callable[[float, np.ndarray], None]
+    count: int = 0
+
+    @property
+    def next_time(self) -> float:
+        """Time of the next sample, ms."""
+        return self.begin + self.count * self.every
+
+    def before(self, end: float) -> Iterator[float]:
+        """Sample times that come before ``end``, which counts as the next step's."""
+        while self.next_time < end - 1e-9 * self.every:
+            when = self.next_time
+            self.count += 1
+            yield when
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,10 +123,11 @@ class Problem:
 
     @property
     def size(self) -> int:
+        """Number of unknowns."""
         return len(self.initial)
 
     def rhs(self, t: float, y: np.ndarray) -> np.ndarray:
-        """Time derivative of the whole state, shape (size,), per ms: for solvers of your own, such as `scipy.integrate.solve_ivp`.
+        """Time derivative of the whole state, shape (size,), per ms: for solvers of your own, such as SciPy's `solve_ivp`.
 
         Clamps act as they do from ``t`` on: integrate from one of ``stimuli.breakpoints`` to the next.
         """
@@ -130,7 +162,10 @@ class Problem:
 
     def _equations(self) -> Any:
         if self.equations is None:
-            message = "This simulation was compiled for splitting and has no right-hand side in one piece. Compile it with method='coupled'."
+            message = (
+                "This simulation was compiled for splitting and has no right-hand side in one piece. "
+                "Compile it with method='coupled'."
+            )
             raise DeclarationError(message)
         return self.equations
 
@@ -158,6 +193,7 @@ class State:
     memory: dict[str, np.ndarray] = field(default_factory=dict)
 
     def copy(self) -> State:
+        """A state of its own: nothing is shared with this one."""
         return State(
             self.t,
             self.y.copy(),

@@ -63,7 +63,8 @@ def _names(detectors: list[Any]) -> tuple[str, ...]:
     """Names for results: the place, with the threshold where several detectors share it."""
     places = [repr(d.location) for d in detectors]
     return tuple(
-        place if places.count(place) == 1 else f"{place} at {d.threshold:g} mV" for place, d in zip(places, detectors, strict=True)
+        place if places.count(place) == 1 else f"{place} at {d.threshold:g} mV"
+        for place, d in zip(places, detectors, strict=True)
     )
 
 
