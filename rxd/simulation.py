@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -23,8 +23,8 @@ from rxd.explain import explain
 from rxd.recording import Recorder, resolve
 from rxd.results import Results
 from rxd.solve.equations import build_equations
-from rxd.solve.problem import Problem, Reason, State, Statistics, Stepper
-from rxd.solve.steppers import make_stepper
+from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, Stepper
+from rxd.solve.steppers import find_stepper, make_stepper
 from rxd.solve.stimuli import build_stimuli
 from rxd.symbolic.build import build_system
 from rxd.symbolic.events import event_amounts
@@ -47,6 +47,7 @@ def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simu
     **options
         Of the stepper: ``dt`` (ms) and others.
     """
+    find_stepper(method)  # an unknown one is refused before any work is done
     system = build_system(model)
     discretization = discretize(system, model.morphology, model.segments, model.settings)
     kernels = compile_kernels(system, discretization, purpose=method)
@@ -95,6 +96,9 @@ class Simulation:
 
     def restore(self, state: State) -> None:
         """Continue from a state of this simulation."""
+        if not isinstance(state, State):
+            message = f"restore takes a state of this simulation (state = sim.state); got {state!r}."
+            raise DeclarationError(message)
         if state.y.shape != (self.problem.size,):
             message = f"This state has {state.y.size} unknowns, the simulation {self.problem.size}: it belongs to another model or segmentation."
             raise DeclarationError(message)
@@ -135,7 +139,7 @@ class Simulation:
             With time, reason, worst unknown and place; what was recorded until then is in its ``results``.
         """
         until, every = self._times(until, every)
-        recorder = Recorder(resolve(list(record), self.system, self.discretization))
+        recorder = Recorder(resolve(record, self.system, self.discretization))
         statistics, spikes = Statistics(), [[] for _ in self.problem.stimuli.detector_place]  # type: ignore[var-annotated]
         state = self._current()
         started = time.perf_counter()
@@ -143,10 +147,43 @@ class Simulation:
             self._loop(state, until, every, recorder, statistics, spikes, progress)
         except ConvergenceError as error:
             statistics.seconds = time.perf_counter() - started
-            error.results = self._results(recorder, statistics, spikes, Reason.NOT_FINITE)
+            error.results = self._results(recorder, statistics, spikes, Reason(error.reason))
             raise
         statistics.seconds = time.perf_counter() - started
         return self._results(recorder, statistics, spikes, Reason.DONE)
+
+    def steady_state(self) -> np.ndarray:
+        """Move to the steady state that the present state leads to, with clamps as they are now; returns a copy of it.
+
+        Time stands still meanwhile. What the equations conserve, such as the amount of a species in a closed cell, keeps its present
+        value. ``compile(initialise="steady")`` does the same at every beginning.
+
+        Raises
+        ------
+        ConvergenceError
+            If none is found: the model may oscillate.
+        """
+        steady = getattr(self.stepper, "steady", None)
+        if steady is None:
+            message = "Only method='coupled' finds steady states. Compile the model with it."
+            raise DeclarationError(message)
+        state = self._current()
+        state.y[:] = steady(state)
+        state.before[:] = state.y[self.problem.stimuli.detector_position]
+        self._restart(state)
+        return np.array(state.y)
+
+    def close(self) -> None:
+        """Release what the linear solver holds outside Python; the simulation is of no use afterwards."""
+        close = getattr(self.stepper, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def explain(self, latex: bool = False) -> str:
         """Every stage in words: equations, counts, solver, generated source."""
@@ -197,20 +234,19 @@ class Simulation:
         progress: bool,
     ) -> None:
         """Advance from one thing that happens to the next: sample, event, jump of a clamp, end."""
-        begin, count = state.t, 0
         self._queue_trains(state, until)
         statistics.events += self._deliver(state)
         breakpoints = self.problem.stimuli.breakpoints
-        bar = _bar(until - begin) if progress else None
+        bar = _bar(until - state.t) if progress else None
         sampling = bool(recorder.traces)
+        sampler = Sampler(state.t, every, _taker(recorder if sampling else None, bar, state.t))
+        # a stepper with dense output gives samples between its steps, for others a step ends at each
+        dense = getattr(self.stepper, "dense", False)
         while True:
-            sample_at = begin + count * every if sampling or bar else math.inf
+            sample_at = sampler.next_time if sampling or bar else math.inf
             if abs(sample_at - state.t) <= 1e-9 * every:
-                if sampling:
-                    recorder.sample(state.t, state.y)
-                if bar:
-                    bar.update(min(until - begin, count * every) - bar.n)
-                count += 1
+                sampler.take(state.t, state.y)
+                sampler.count += 1
                 continue
             if state.t >= until:
                 break
@@ -219,16 +255,26 @@ class Simulation:
                 if (breakpoints > state.t).any()
                 else math.inf
             )
-            target = min(until, sample_at, jump, max(state.queue.next_time(), state.t))
+            target = min(until, math.inf if dense else sample_at, jump, max(state.queue.next_time(), state.t))
             if target > state.t:
-                outcome = self.stepper.advance(state, target, statistics)
+                wanted = {"sampler": sampler} if dense and sample_at < math.inf else {}
+                outcome = self.stepper.advance(state, target, statistics, **wanted)
                 self._queue_spikes(state, outcome.spikes, spikes)
-            statistics.events += self._deliver(state)
+            delivered = self._deliver(state)
+            statistics.events += delivered
+            if delivered or state.t == jump:
+                self._restart(state)
         if sampling and recorder.times[-1] < state.t - 1e-9 * every:
             recorder.sample(state.t, state.y)
         if bar:
-            bar.update(until - begin - bar.n)
+            bar.update(bar.total - bar.n)
             bar.close()
+
+    def _restart(self, state: State) -> None:
+        """Tell a stepper that learns from its steps that the state or a clamp jumped."""
+        restart = getattr(self.stepper, "restart", None)
+        if restart is not None:
+            restart(state)
 
     def _queue_trains(self, state: State, until: float) -> None:
         """Events of spike sources after now until the end; those at t = 0 are in the queue from the beginning."""
@@ -265,6 +311,18 @@ class Simulation:
 
     def __repr__(self) -> str:
         return f"Simulation({self.problem.size} unknowns on {self.discretization.segments.n} segments, {self.stepper.name}, t = {self.t:g} ms)"
+
+
+def _taker(recorder: Recorder | None, bar: Any, begin: float) -> Callable[[float, np.ndarray], None]:
+    """What to do with a sample: record it, move the progress bar."""
+
+    def take(t: float, y: np.ndarray) -> None:
+        if recorder is not None:
+            recorder.sample(t, y)
+        if bar:
+            bar.update(t - begin - bar.n)
+
+    return take
 
 
 def _bar(total: float) -> Any:

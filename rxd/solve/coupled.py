@@ -1,29 +1,334 @@
-"""The coupled stepper (its equations and seam stand; time integration follows)."""
+"""The coupled stepper: voltage, gates, chemistry and diffusion in one linearly implicit, error-controlled step.
+
+In: a `Problem` with `Equations`. A step linearises the whole system once, with its exact Jacobian, and solves one linear system per
+stage of a Rosenbrock method (`rxd.solve.tableau`); which linear solver does it is a matter of `rxd.solve.linear`. The error estimate
+sets the next step, the dense output serves samples, and steps end at nothing but the jumps of clamps and events.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from rxd.solve.linear import make_linear_solver
-from rxd.solve.problem import Problem, State, Statistics, StepResult
+import numpy as np
+
+from rxd.errors import ConvergenceError, DeclarationError
+from rxd.solve.controller import SMALLEST, Controller, absolute_tolerance, first_step, probing_step
+from rxd.solve.linear import SolveError, make_linear_solver
+from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, StepResult
+from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
+from rxd.solve.steady import steady_state
+from rxd.solve.tableau import Tableau, find_tableau
+
+ROUND_OFF = 1e-9
+"""Fraction of a step below which two times are the same."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """A step that was tried: its length, its error in units of the tolerance and the state position where that is worst."""
+
+    h: float
+    error: float
+    worst: int
 
 
 class CoupledStepper:
-    """Linearly implicit steps of the whole system."""
+    """Rosenbrock steps of the whole system.
+
+    Parameters
+    ----------
+    problem : Problem
+    kernels : rxd.codegen.kernels.Kernels
+        Compiled for "coupled".
+    dt : float, optional
+        Fixed step in ms; with ``adaptive=True`` the longest one.
+    adaptive : bool, optional
+        Choose steps by the error; by default unless ``dt`` is given.
+    rtol : float
+        Tolerated error of a step relative to each unknown.
+    atol : float, optional
+        Absolute part in the unit of each unknown, times the species' ``atolscale``; by default ``rtol`` times a typical small
+        value of each, see `rxd.solve.controller.absolute_tolerance`.
+    solver : str
+        "auto", "direct", "petsc" or "scipy".
+    tableau : str
+        "rodas4p" (default), "rodas3" or "rodas5p".
+    initialise : str
+        "declared" begins with the declared initial values, "steady" with the steady state that they lead to.
+    petsc_options : mapping or str, optional
+        For ``solver="petsc"``.
+    """
 
     name = "coupled"
+    dense = True
 
-    def __init__(self, problem: Problem, kernels: Any, dt: float, solver: str = "scipy", **options: Any) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        kernels: Any,
+        dt: float | None = None,
+        adaptive: bool | None = None,
+        rtol: float = 1e-4,
+        atol: float | None = None,
+        solver: str = "auto",
+        tableau: str = "rodas4p",
+        initialise: str = "declared",
+        petsc_options: Any = None,
+    ) -> None:
         self.problem = problem
+        self.equations = problem.equations
+        self.adaptive = dt is None if adaptive is None else bool(adaptive)
+        _check(self.adaptive, dt, rtol, atol, initialise)
         self.dt = dt
-        self.solver = make_linear_solver(solver, problem.equations, **options)
+        self.rtol = float(rtol)
+        self.atol = absolute_tolerance(problem, self.rtol, atol)
+        self.initialise = initialise
+        self.tableau: Tableau = find_tableau(tableau)
+        self.controller = Controller(min(self.tableau.embedded_order, self.tableau.order) + 1)
+        self.solver = make_linear_solver(solver, self.equations, petsc_options)
+        self._linearisation = self.equations.make_linearisation(self.equations.electrodes(0.0))
+        size = problem.size
+        self._stages = np.zeros((self.tableau.stages, size))
+        self._f0, self._new, self._sample = np.zeros(size), np.zeros(size), np.zeros(size)
+        self._work = (np.zeros(size), np.zeros(size), np.zeros(size))
+        self._attempt = self._compiled_attempt if self.solver.name == "direct" else self._stage_by_stage
+        self._arrays = self.tableau.arrays
 
     def start(self, state: State) -> None:
-        """Nothing is remembered yet."""
+        """Begin at a state; the first step is estimated anew."""
+        if self.initialise == "steady":
+            state.y[:] = steady_state(self.equations, state.t, state.y, self.solver, self.atol, self.rtol)
+            state.before[:] = state.y[self.problem.stimuli.detector_position]
+        self.restart(state)
 
-    def advance(self, state: State, until: float, statistics: Statistics) -> StepResult:
-        """Not yet."""
-        raise NotImplementedError
+    def restart(self, state: State) -> None:
+        """After a jump of the state or of a clamp: nothing is known of the error any more."""
+        state.memory["fresh"] = np.ones(1)
+        state.memory.setdefault("dt", np.zeros(1))
+        state.memory["error"] = np.ones(1)
+
+    def advance(self, state: State, until: float, statistics: Statistics, sampler: Sampler | None = None) -> StepResult:
+        """Steps to ``until`` exactly, or to the end of a step with a spike; samples in between go to the sampler."""
+        self._linearisation.electrodes = self.equations.electrodes(state.t)
+        while state.t < until:
+            spikes = self._step(state, until, statistics, sampler)
+            if spikes:
+                return StepResult(Reason.SPIKE, spikes)
+        return StepResult(Reason.DONE)
+
+    def steady(self, state: State) -> np.ndarray:
+        """Steady state of the equations with clamps as they are at the state's time, found from the state; shape (size,)."""
+        return steady_state(self.equations, state.t, state.y, self.solver, self.atol, self.rtol)
 
     def describe(self) -> str:
-        return f"coupled; {self.solver.describe()}"
+        """What steps, with which control and which linear solver."""
+        table = self.tableau
+        control = f"adaptive steps, rtol = {self.rtol:g}" if self.adaptive else f"dt = {self.dt:g} ms"
+        if self.adaptive and self.dt is not None:
+            control += f", at most {self.dt:g} ms"
+        return (
+            f"coupled: Rosenbrock method {table.name} of order {table.order}({table.embedded_order}) on the whole system with its exact "
+            f"Jacobian, {control}. Linear solver: {self.solver.describe()}"
+        )
+
+    def close(self) -> None:
+        """Release the linear solver."""
+        self.solver.close()
+
+    def _step(self, state: State, until: float, statistics: Statistics, sampler: Sampler | None) -> tuple[tuple[int, float], ...]:
+        """One accepted step."""
+        equations, memory = self.equations, state.memory
+        equations.linearise(state.t, state.y, self._f0, self._linearisation)
+        wanted = self._wanted(state)
+        h = _fitted(wanted, until - state.t, self.adaptive)
+        trial, rejected = self._accepted(state, h, statistics)
+        cut = self._earliest_arrival(state, trial.h)
+        if cut < trial.h:
+            statistics.rejected += 1
+            trial, again = self._accepted(state, cut, statistics)
+            rejected = rejected or again
+        ends = state.t + trial.h
+        end = until if until - ends < ROUND_OFF * trial.h else ends
+        if sampler is not None:
+            self._samples(state, trial.h, end, sampler)
+        spikes = self._crossings(state, trial.h)
+        state.y[:] = self._new
+        state.t = end
+        statistics.steps += 1
+        if self.adaptive:
+            following = trial.h * self.controller.accepted(trial.error, float(memory["error"][0]), rejected)
+            memory["dt"][0] = following if rejected or trial.h > 0.99 * wanted else max(following, wanted)
+            memory["error"][0] = trial.error
+        return spikes
+
+    def _wanted(self, state: State) -> float:
+        """Length of the next step if nothing stands in its way."""
+        if not self.adaptive:
+            assert self.dt is not None
+            return self.dt
+        memory = state.memory
+        if memory["fresh"][0]:
+            estimate, before = self._first_step(state), float(memory["dt"][0])
+            memory["dt"][0] = min(estimate, before) if before > 0 else estimate
+            memory["fresh"][0] = 0.0
+        return float(memory["dt"][0]) if self.dt is None else min(self.dt, float(memory["dt"][0]))
+
+    def _first_step(self, state: State) -> float:
+        weight = self.atol + self.rtol * np.abs(state.y)
+        probe = probing_step(state.y, self._f0, weight)
+        moved, rates = state.y + probe * self._f0, self._work[1]
+        self.equations.rates(state.t + probe, moved, self._linearisation.electrodes, rates)
+        return first_step(state.y, self._f0, rates, probe, weight, self.tableau.order)
+
+    def _accepted(self, state: State, h: float, statistics: Statistics) -> tuple[Trial, bool]:
+        """Try shorter and shorter steps until the error is tolerable; whether any was rejected."""
+        rejected = False
+        while True:
+            error, worst, singular = self._try(state, h, statistics)
+            if error <= 1.0 or (not self.adaptive and np.isfinite(error)):
+                return Trial(h, error, worst), rejected
+            statistics.rejected += 1
+            rejected = True
+            shorter = h * self.controller.rejected(error)
+            if not self.adaptive or shorter < max(SMALLEST, 16 * np.spacing(state.t)) or not np.isfinite(self._f0.sum()):
+                raise self._failure(state, h, error, worst, singular)
+            h = shorter
+
+    def _try(self, state: State, h: float, statistics: Statistics) -> tuple[float, int, bool]:
+        """Error, worst position, and whether the linear system could not be solved."""
+        before = self.solver.statistics.iterations
+        try:
+            error, worst = self._attempt(state.t, state.y, h)
+        except SolveError:
+            return np.inf, 0, True
+        statistics.solves += self.tableau.stages
+        statistics.iterations += self.solver.statistics.iterations - before
+        return error, worst, not np.isfinite(self._stages[0].sum())
+
+    def _compiled_attempt(self, t: float, y: np.ndarray, h: float) -> tuple[float, int]:
+        """All stages in one compiled call."""
+        equations, linear = self.equations, self._linearisation
+        electrodes = (equations.discretization.cable.start, linear.electrodes.current, linear.electrodes.conductance)
+        error, worst = equations.kernels.module.attempt(
+            y,
+            t,
+            h,
+            self._f0,
+            linear.drift,
+            linear.local,
+            electrodes,
+            equations.exchange.arrays,
+            self._stages,
+            self._work,
+            self._new,
+            self._arrays,
+            (self.atol, self.rtol),
+            self.solver.arrays,  # type: ignore[attr-defined]
+            equations.work,
+            equations.groups,
+        )
+        return float(error), int(worst)
+
+    def _stage_by_stage(self, t: float, y: np.ndarray, h: float) -> tuple[float, int]:
+        """The same through the seam of linear solvers."""
+        table, U, (point, rates, rest) = self.tableau, self._stages, self._work
+        self.solver.prepare(self._linearisation, 1.0 / (table.gamma * h))
+        for i in range(table.stages):
+            sum_stages(y, U, table.a[i], table.c[i] / h, i, self._linearisation.drift, table.drift[i] * h, point, rest)
+            if table.fresh[i]:
+                self.equations.rates(t + table.alpha[i] * h, point, self._linearisation.electrodes, rates)
+                add_vector(rest, rates)
+            else:
+                add_vector(rest, self._f0)
+            self.solver.solve(rest, U[i])
+        np.add(point, U[-1], out=self._new)
+        error, worst = worst_error(U[-1], y, self._new, self.atol, self.rtol)
+        return float(error), int(worst)
+
+    def _failure(self, state: State, h: float, error: float, worst: int, singular: bool) -> ConvergenceError:
+        """What went wrong, where."""
+        if np.isfinite(error):
+            reason = Reason.TOO_SMALL
+        elif singular and np.isfinite(self._f0.sum()):
+            reason = Reason.SINGULAR
+        else:
+            reason = Reason.NOT_FINITE
+            bad = np.flatnonzero(~np.isfinite(self._f0))
+            worst = int(bad[0]) if bad.size else worst
+        label, segment = self.problem.discretization.layout.locate(worst)
+        place = self.problem.discretization.place(segment)
+        return ConvergenceError(reason.value, t=state.t, dt=h, unknown=label, place=place)
+
+    def _samples(self, state: State, h: float, end: float, sampler: Sampler) -> None:
+        """Dense output at the sample times inside the step."""
+        for when in sampler.before(end):
+            weights = self.tableau.dense_weights((when - state.t) / h)
+            add_stages(state.y, self._stages, weights, len(weights), self._sample)
+            sampler.take(when, self._sample)
+
+    def _crossings(self, state: State, h: float) -> tuple[tuple[int, float], ...]:
+        """Spikes of the step just made, in order of time; the detectors' memory moves on."""
+        stimuli = self.problem.stimuli
+        now = self._new[stimuli.detector_position]
+        fired = np.flatnonzero((state.before < stimuli.detector_threshold) & (now >= stimuli.detector_threshold))
+        spikes = [(int(d), state.t + h * self._fraction(state, int(d))) for d in fired]
+        state.before[:] = now
+        return tuple(sorted(spikes, key=lambda spike: spike[1]))
+
+    def _fraction(self, state: State, detector: int) -> float:
+        """Where in the step v crosses the threshold, from the dense output."""
+        stimuli = self.problem.stimuli
+        position, threshold = stimuli.detector_position[detector], stimuli.detector_threshold[detector]
+        start, stages = state.y[position], self._stages[:, position].copy()
+        low, high = 0.0, 1.0
+        for _ in range(50):
+            middle = 0.5 * (low + high)
+            if start + self.tableau.dense_weights(middle) @ stages < threshold:
+                low = middle
+            else:
+                high = middle
+        return high
+
+    def _earliest_arrival(self, state: State, h: float) -> float:
+        """Length of a step that ends where the first event caused by a spike in this one arrives; ``h`` if none does."""
+        stimuli = self.problem.stimuli
+        if not stimuli.connections:
+            return h
+        now = self._new[stimuli.detector_position]
+        fired = np.flatnonzero((state.before < stimuli.detector_threshold) & (now >= stimuli.detector_threshold))
+        shortest = h
+        for detector in fired:
+            delays = [c.delay for c in stimuli.connections if c.source == detector]
+            if delays:
+                arrival = self._fraction(state, int(detector)) * h * (1 + ROUND_OFF) + min(delays)
+                if 1e-3 < arrival < shortest * (1 - 1e-3):
+                    shortest = arrival
+        return shortest
+
+
+def _fitted(wanted: float, left: float, adaptive: bool) -> float:
+    """A step that ends at the end exactly, without leaving a sliver for the next."""
+    if wanted >= left * (1.0 - ROUND_OFF):
+        return left
+    if adaptive and wanted > 0.5 * left:
+        return 0.5 * left
+    return wanted
+
+
+def _check(adaptive: bool, dt: float | None, rtol: float, atol: float | None, initialise: str) -> None:
+    if dt is not None and not dt > 0:
+        message = f"dt must be positive, in ms; got {dt!r}."
+        raise DeclarationError(message)
+    if not adaptive and dt is None:
+        message = "adaptive=False needs a fixed step: give dt= in ms."
+        raise DeclarationError(message)
+    if not 0 < rtol < 1:
+        message = f"rtol, the tolerated relative error of a step, lies between 0 and 1; got {rtol!r}."
+        raise DeclarationError(message)
+    if atol is not None and not atol > 0:
+        message = f"atol, the tolerated absolute error of a step, must be positive; got {atol!r}. Leave it out for a default by kind."
+        raise DeclarationError(message)
+    if initialise not in ("declared", "steady"):
+        message = f"initialise is 'declared' or 'steady'; got {initialise!r}."
+        raise DeclarationError(message)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Final
 
 from rxd.errors import DeclarationError
 from rxd.solve.coupled import CoupledStepper
 from rxd.solve.problem import Problem, Stepper
 from rxd.solve.split import SplitStepper
+from rxd.units import as_number
 
 STEPPERS: Final = (CoupledStepper, SplitStepper)
 DEFAULT_DT: Final = 0.025
@@ -21,13 +23,29 @@ def make_stepper(method: str, problem: Problem, kernels: Any, **options: Any) ->
     DeclarationError
         For an unknown method or option.
     """
+    stepper = find_stepper(method)
+    if stepper is SplitStepper:
+        options.setdefault("dt", DEFAULT_DT)
+    known = [name for name in inspect.signature(stepper).parameters if name not in ("problem", "kernels")]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        message = f"method='{method}' has no option {', '.join(map(repr, unknown))}. Its options: {', '.join(known)}."
+        raise DeclarationError(message)
+    if options.get("dt") is not None:
+        options["dt"] = as_number(options["dt"], "dt", "ms")
+    return stepper(problem, kernels, **options)
+
+
+def find_stepper(method: str) -> type[CoupledStepper | SplitStepper]:
+    """The class behind a method's name.
+
+    Raises
+    ------
+    DeclarationError
+        If there is none.
+    """
     for stepper in STEPPERS:
         if stepper.name == method:
-            options.setdefault("dt", DEFAULT_DT)
-            try:
-                return stepper(problem, kernels, **options)
-            except TypeError as error:
-                message = f"method='{method}' does not take these options ({', '.join(options)}): {error}."
-                raise DeclarationError(message) from error
-    message = f"There is no method '{method}'. Methods: {', '.join(repr(s.name) for s in STEPPERS)}."
+            return stepper
+    message = f"There is no method {method!r}. Methods: {', '.join(repr(s.name) for s in STEPPERS)}."
     raise DeclarationError(message)

@@ -66,6 +66,11 @@ class Tableau:
             needed[i] = bool(np.any(self.a[i])) or self.alpha[i] != 0.0
         return needed
 
+    @property
+    def arrays(self) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """``gamma, a, c, alpha, drift, fresh`` for compiled steps."""
+        return self.gamma, self.a, self.c, self.alpha, self.drift, self.fresh
+
     def classical(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """``(alpha_ij, gamma_ij, b, b_hat)`` of the form in which order conditions are written."""
         gamma = np.linalg.inv(np.eye(self.stages) / self.gamma - self.c)
@@ -303,3 +308,21 @@ def rodas5p() -> Tableau:
         ),
         "https://doi.org/10.1007/s10543-023-00967-x",
     )
+
+
+TABLEAUX: Final = (rodas4p, rodas3, rodas5p)
+
+
+def find_tableau(name: str) -> Tableau:
+    """The method of a name.
+
+    Raises
+    ------
+    DeclarationError
+        If there is none.
+    """
+    for make in TABLEAUX:
+        if make.__name__ == name:
+            return make()
+    message = f"There is no Rosenbrock method {name!r}. Methods: {', '.join(repr(make.__name__) for make in TABLEAUX)}."
+    raise DeclarationError(message)
