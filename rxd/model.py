@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import sympy
 
 from cable import Detector, IClamp, NetCon, SEClamp, VClamp
+from cable.constants import KELVIN_AT_ZERO_CELSIUS
 from geometry import Location, Morphology, Selection, d_lambda
 from rxd.declare.ions import Ion, make_ion
-from rxd.declare.mechanism import Mechanism
+from rxd.declare.mechanism import Mechanism, PointMechanism
 from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction
 from rxd.declare.region import Extracellular, Region, as_selection
 from rxd.declare.species import Parameter, Quantity, Species, State
@@ -58,6 +59,9 @@ class Model:
         self.morphology = morphology
         self.segments = d_lambda(0.1) if segments is None else segments
         self.celsius = as_number(celsius, "celsius")
+        if self.celsius <= -KELVIN_AT_ZERO_CELSIUS:
+            message = f"celsius is the temperature in degrees Celsius and cannot be below absolute zero; got {celsius!r}."
+            raise DeclarationError(message)
         self.settings: list[tuple[Selection, dict[str, float]]] = []
         self.regions: list[Region] = []
         self.quantities: list[Quantity] = []
@@ -104,12 +108,9 @@ class Model:
             If a mechanism of that name is already in one of the sections.
         """
         if not isinstance(mechanism, Mechanism):
-            hint = (
-                " Use model.add(rxd.PointProcess(mechanism, location)) for a point mechanism."
-                if hasattr(mechanism, "on_event")
-                else ""
-            )
-            message = f"insert takes a mechanism such as rxd.library.hh(); got {mechanism!r}.{hint}"
+            message = f"insert takes a mechanism such as rxd.library.hh(); got {mechanism!r}."
+            if isinstance(mechanism, PointMechanism):
+                message = f"'{mechanism.name}' sits at one place: model.add(rxd.PointProcess({mechanism.name}, cell.soma(0.5)))."
             raise DeclarationError(message)
         chosen = self._own(as_selection(on, f"insert('{mechanism.name}')"), f"insert('{mechanism.name}')")
         for other, where in self.inserted:
@@ -156,6 +157,9 @@ class Model:
         elif isinstance(thing, Detector):
             self._own_location(thing.location, "Detector")
             _append_once(self.detectors, thing)
+        elif isinstance(thing, PointMechanism):
+            message = f"Say where '{thing.name}' goes: model.add(rxd.PointProcess({thing.name}, cell.soma(0.5)))."
+            raise DeclarationError(message)
         elif isinstance(thing, Mechanism):
             message = f"Say where '{thing.name}' goes: model.insert(mechanism, on=cell.soma)."
             raise DeclarationError(message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import sympy
 
 from rxd.codegen.oracle import fields_of, make_numpy
 from rxd.declare.species import Quantity
@@ -66,6 +67,9 @@ def resolve(things: Sequence[Any], system: System, discretization: Discretizatio
     DeclarationError
         If a thing is not part of the model, or does not exist at a place.
     """
+    if isinstance(things, (str, Probe, Quantity, sympy.Basic)):
+        message = f"What to record is a list: record=[{things if not isinstance(things, str) else repr(things)}]."
+        raise DeclarationError(message)
     traces: list[Trace] = []
     for thing in things:
         for label, location in _labels(thing, discretization):
@@ -81,7 +85,7 @@ def _labels(thing: Any, discretization: Discretization) -> list[tuple[str, Any]]
         return [(thing[region].name, None) for region in thing.regions]
     if isinstance(thing, NodeSymbol):
         return [(thing.name, None)] if thing.region is not None else [(thing.owner[r].name, None) for r in thing.owner.regions]
-    if thing == v:
+    if isinstance(thing, sympy.Symbol) and thing == v:
         return [("v", None)]
     if isinstance(thing, str):
         return [(thing, None)]

@@ -47,6 +47,10 @@ def make_ion(name: str, known: Ion | None, **settings: float | None) -> Ion:
         if given.get(side, 1.0) <= 0:
             message = f"{side} of ion '{name}' is a concentration in mM and must be positive; got {given[side]}."
             raise DeclarationError(message)
+    charge = given.get("charge", 1.0)
+    if ion is not None and (charge == 0 or charge != int(charge)):
+        message = f"charge of ion '{name}' is a whole number, not zero; got {settings['charge']!r}."
+        raise DeclarationError(message)
     if ion is None:
         if "charge" not in given or given["charge"] == 0:
             message = (

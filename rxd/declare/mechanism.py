@@ -16,6 +16,7 @@ import sympy
 from rxd.declare.region import check_name
 from rxd.declare.symbols import IonSymbol, as_expression, celsius, t, v
 from rxd.errors import DeclarationError
+from rxd.units import as_number
 
 
 def symbols(names: str) -> Any:
@@ -124,5 +125,9 @@ def _check(mechanism: Mechanism | PointMechanism, extra: frozenset[str]) -> None
                 f"({', '.join(sorted(known))}), rxd.reversal(ion), rxd.concentration(ion, side)."
             )
             raise DeclarationError(message)
-    object.__setattr__(mechanism, "parameters", MappingProxyType(dict(mechanism.parameters)))
+    numbers = {
+        name: value if callable(value) else as_number(value, f"Parameter '{name}' of mechanism '{mechanism.name}'")
+        for name, value in mechanism.parameters.items()
+    }
+    object.__setattr__(mechanism, "parameters", MappingProxyType(numbers))
     object.__setattr__(mechanism, "ions", MappingProxyType(dict(mechanism.ions)))

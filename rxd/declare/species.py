@@ -31,7 +31,7 @@ class Quantity:
     def __getitem__(self, region: Region) -> NodeSymbol:
         symbol = self._symbols.get(region) if isinstance(region, Region) else None
         if symbol is None:
-            given = region.name if isinstance(region, Region) else repr(region)
+            given = region.name if isinstance(region, Region) else str(region)
             here = ", ".join(r.name for r in self.regions)
             message = (
                 f"{type(self).__name__} '{self.name}' is not defined on region '{given}'. It is on: {here}. "
@@ -167,17 +167,11 @@ class Species(Quantity):
         self.d = {region: _diffusion(values.get(region, 0.0), name, region) for region in self.regions}
         unknown = [getattr(region, "name", repr(region)) for region in values if region not in self.regions]
         if unknown:
-            message = f"d of species '{name}': {', '.join(unknown)} is not one of its regions."
+            here = ", ".join(region.name for region in self.regions)
+            message = f"d of species '{name}': {', '.join(unknown)} is not one of its regions ({here})."
             raise DeclarationError(message)
-        number = as_number(charge, f"charge of species '{name}'")
-        if number != int(number):
-            message = f"charge of species '{name}' is a whole number such as 2; got {charge!r}."
-            raise DeclarationError(message)
-        self.charge = int(number)
-        self.atolscale = as_number(atolscale, f"atolscale of species '{name}'")
-        if self.atolscale <= 0:
-            message = f"atolscale of species '{name}' must be positive; got {atolscale!r}."
-            raise DeclarationError(message)
+        self.charge = _charge(charge, f"species '{name}'")
+        self.atolscale = _atolscale(atolscale, f"species '{name}'")
 
 
 class State(Quantity):
@@ -188,7 +182,7 @@ class State(Quantity):
 
     def __init__(self, regions: Region | Iterable[Region], name: str, initial: Any = None, atolscale: float = 1.0) -> None:
         super().__init__(regions, name, initial)
-        self.atolscale = as_number(atolscale, f"atolscale of state '{name}'")
+        self.atolscale = _atolscale(atolscale, f"state '{name}'")
 
 
 class Parameter(Quantity):
@@ -207,7 +201,23 @@ class Parameter(Quantity):
             message = f"Parameter '{name}' needs a value: a number, a dict by region, or a function of the nodes."
             raise DeclarationError(message)
         super().__init__(regions, name, value if initial is None else initial)
-        self.charge = int(charge)
+        self.charge = _charge(charge, f"parameter '{name}'")
+
+
+def _charge(value: Any, what: str) -> int:
+    number = as_number(value, f"charge of {what}")
+    if number != int(number):
+        message = f"charge of {what} is a whole number such as 2; got {value!r}."
+        raise DeclarationError(message)
+    return int(number)
+
+
+def _atolscale(value: Any, what: str) -> float:
+    number = as_number(value, f"atolscale of {what}")
+    if number <= 0:
+        message = f"atolscale of {what} must be positive; got {value!r}."
+        raise DeclarationError(message)
+    return number
 
 
 def _diffusion(value: Any, name: str, region: Region) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from geometry import Location
 from rxd.declare.mechanism import PointMechanism
 from rxd.errors import DeclarationError
+from rxd.units import as_number
 
 
 class PointProcess:
@@ -37,9 +38,10 @@ class PointProcess:
             if name not in mechanism.parameters:
                 message = f"'{mechanism.name}' has no parameter '{name}'. It has: {', '.join(mechanism.parameters)}."
                 raise DeclarationError(message)
+        numbers = {name: as_number(value, f"Parameter '{name}' of '{mechanism.name}'") for name, value in parameters.items()}
         self.mechanism = mechanism
         self.location = location
-        self.parameters: Mapping[str, Any] = MappingProxyType({**mechanism.parameters, **parameters})
+        self.parameters: Mapping[str, Any] = MappingProxyType({**mechanism.parameters, **numbers})
 
     def __repr__(self) -> str:
         return f"PointProcess({self.mechanism.name!r} at {self.location!r})"

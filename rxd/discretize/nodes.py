@@ -57,7 +57,7 @@ class Nodes:
 
 
 def make_nodes(segments: Segments, segment: np.ndarray, region: str, position: np.ndarray) -> Nodes:
-    """View of nodes that lie in the given segments, shape (n,); -1 for nodes of extracellular space, which only have a position."""
+    """View of nodes in the given segments, shape (n,); -1 for nodes of extracellular space, which only have a position."""
     outside = segment < 0
     section = np.where(outside, -1, segments.section[segment])
     names = np.array([*segments.morphology.names, "outside"], dtype=object)
@@ -104,6 +104,9 @@ def evaluate(value: Any, nodes: Nodes, what: str) -> np.ndarray:
 def _called(function: Callable[[Any], Any], nodes: Nodes, what: str) -> np.ndarray:
     try:
         values = np.asarray(function(nodes), dtype=float)
+    except AttributeError as error:
+        message = f"{what}: the function asks a node for something it does not have: {error}. Nodes have: {', '.join(Nodes.__slots__)}."
+        raise DiscretizationError(message) from error
     except (ValueError, TypeError):
         try:
             values = np.array([float(function(nodes.one(i))) for i in range(len(nodes))])
