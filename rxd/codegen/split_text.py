@@ -29,7 +29,8 @@ from rxd.solve.split_kernels import (
 )
 
 kernel = nb.njit(fastmath={{"contract", "nsz", "arcp"}}, error_model="numpy")
-# Loops over groups and chunks become part of `advance` before LLVM sees them: compiling every level anew takes half as long again.
+# Loops over groups and chunks become part of `advance` before LLVM sees them: compiling every level anew would take half as
+# long again.
 driver = nb.njit(fastmath={{"contract", "nsz", "arcp"}}, error_model="numpy", inline="always")
 '''
 

@@ -1,8 +1,8 @@
 """The split stepper: Strang splitting, second order, fixed steps, the whole time loop compiled.
 
-In: a `Problem` and the kernels compiled for "split". A step advances local chemistry and gates by dt/2 with v frozen, then the cable
-and diffusion by dt with gates frozen, then chemistry and gates by dt/2. Currents are evaluated once per step, with the species they
-move at their predicted midpoint, and act on both sides of the membrane: charge and moles agree to round-off.
+In: a `Problem` and the kernels compiled for "split". A step advances local chemistry and gates by dt/2 with v frozen, then the
+cable and diffusion by dt with gates frozen, then chemistry and gates by dt/2. Currents are evaluated once per step, with the
+species they move at their predicted midpoint, and act on both sides of the membrane: charge and moles agree to round-off.
 """
 
 from __future__ import annotations
@@ -77,7 +77,11 @@ class SplitStepper:
         return StepResult(Reason.DONE)
 
     def describe(self) -> str:
-        return f"split: Strang splitting of second order, dt = {self.dt:g} ms, time loop compiled; linear parts by two-stage SDIRK (L-stable)."
+        """One sentence for `explain()`."""
+        return (
+            f"split: Strang splitting of second order, dt = {self.dt:g} ms, time loop compiled; "
+            f"linear parts by two-stage SDIRK (L-stable)."
+        )
 
     def _steps(self, state: State, steps: int, dt: float, clamps: Any, statistics: Statistics) -> tuple[tuple[int, float], ...]:
         self._prepare(dt)
@@ -95,7 +99,7 @@ class SplitStepper:
         self._counts[:] = 0
         began = state.t + (done - 1) * dt
         state.t += done * dt
-        fired = np.flatnonzero(fraction >= 0.0) if done else []
+        fired = np.flatnonzero(fraction >= 0.0)
         return tuple(sorted(((int(d), began + float(fraction[d]) * dt) for d in fired), key=lambda spike: spike[1]))
 
     def _run(self, state: State, steps: int, dt: float, clamps: Any, fraction: np.ndarray) -> int:
@@ -118,7 +122,7 @@ class SplitStepper:
         state.y[:] = backup
         state.memory["drift"][:] = drift
         self._place_junctions(state)
-        fraction = np.empty(len(state.before))
+        fraction, failed = np.empty(len(state.before)), None
         for _ in range(steps):
             self._run(state, 1, dt, clamps, fraction)
             state.t += dt
@@ -196,8 +200,10 @@ class SplitStepper:
         return positions
 
     def _still_positions(self) -> np.ndarray:
+        """Positions of y that currents change and diffusion does not."""
         diffusing = np.zeros(self.problem.size, dtype=bool)
-        for transport in (*self.problem.discretization.transports[1:], *self.problem.discretization.graphs):
+        transports: list[Transport | GraphTransport] = [*self.problem.discretization.transports[1:]]
+        for transport in [*transports, *self.problem.discretization.graphs]:
             diffusing[transport.start : transport.start + transport.n] = True
         return self._moving[~diffusing[self._moving]]
 
@@ -257,7 +263,7 @@ class SplitStepper:
 
 
 def junction_values(transport: Transport, values: np.ndarray) -> np.ndarray:
-    """Values at branch points for which nothing accumulates there: the weighted mean of the neighbours, shape (n_junctions,)."""
+    """Values at branch points at which nothing accumulates: weighted means of the neighbours, shape (n_junctions,)."""
     n, total = transport.n, len(transport.parent)
     if total == n:
         return np.zeros(0)
@@ -275,7 +281,7 @@ def junction_values(transport: Transport, values: np.ndarray) -> np.ndarray:
 
 
 def _laid_end_to_end(species: list[Transport], initial: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Arrays of all diffusing species in one piece each: node, up, coupling, diagonal, parent, conductance, capacity, u, r, b."""
+    """Arrays of all diffusing species end to end: node, up, coupling, diagonal, parent, conductance, capacity, u, r, b."""
 
     def join(arrays: list[np.ndarray], dtype: Any) -> np.ndarray:
         return np.ascontiguousarray(np.concatenate(arrays)) if arrays else np.zeros(0, dtype=dtype)
