@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import sympy
 
-from rxd.declare.region import Region, check_name
+from geometry.grid import SIDES
+from rxd.declare.region import Extracellular, Region, check_name
 from rxd.declare.symbols import NodeSymbol
 from rxd.errors import DeclarationError
 from rxd.units import as_number
@@ -131,8 +133,8 @@ class Species(Quantity):
     name : str
         Unique in a model. A charged species named as an ion ("ca", "na", "k") on a region with ``side="i"`` or ``"o"`` takes
         part in that ion's currents and reversal potential.
-    d : float or dict of Region to float
-        Diffusion coefficient in um2/ms, not negative.
+    d : float, three floats, or dict of Region to either
+        Diffusion coefficient in um2/ms, not negative; three are those along x, y and z, where space is in voxels.
     charge : int
         Valence.
     initial : float, dict of Region to float, or callable
@@ -140,9 +142,17 @@ class Species(Quantity):
         and returns an array or a number. Default 0, or the ion's usual concentration when the model knows the ion.
     atolscale : float
         Multiplies the absolute tolerance of adaptive steps for this species.
+    boundary : dict of Extracellular to float, or to dict of side to float
+        Concentration in mM that is held at all six sides of a box, or at those named (``"xlo", "xhi", "ylo", "yhi", "zlo",
+        "zhi"``); other sides let nothing through. It is that of the side itself, half a voxel from the middles of its voxels.
+
+    Attributes
+    ----------
+    d, axes : dict of Region to float, to tuple of three floats
+        The largest diffusion coefficient in a region, and the fractions of it along x, y, z.
     """
 
-    __slots__ = ("atolscale", "charge", "d")
+    __slots__ = ("atolscale", "axes", "boundary", "charge", "d")
     kind = "species"
     unit = "mM"
 
@@ -150,10 +160,11 @@ class Species(Quantity):
         self,
         regions: Region | Iterable[Region],
         name: str,
-        d: float | Mapping[Region, float] = 0.0,
+        d: Any = 0.0,
         charge: int = 0,
         initial: float | Mapping[Region, Any] | Callable[[Any], Any] | None = None,
         atolscale: float = 1.0,
+        boundary: Mapping[Region, Any] | None = None,
     ) -> None:
         super().__init__(regions, name, initial)
         for region in self.regions:
@@ -164,7 +175,9 @@ class Species(Quantity):
                 )
                 raise DeclarationError(message)
         values = dict(d) if isinstance(d, Mapping) else dict.fromkeys(self.regions, d)
-        self.d = {region: _diffusion(values.get(region, 0.0), name, region) for region in self.regions}
+        along = {region: _along_axes(values.get(region, 0.0), name, region) for region in self.regions}
+        self.d = {region: max(three) for region, three in along.items()}
+        self.axes = {r: tuple(d / self.d[r] for d in three) if self.d[r] else (1.0, 1.0, 1.0) for r, three in along.items()}
         unknown = [getattr(region, "name", repr(region)) for region in values if region not in self.regions]
         if unknown:
             here = ", ".join(region.name for region in self.regions)
@@ -172,6 +185,28 @@ class Species(Quantity):
             raise DeclarationError(message)
         self.charge = _charge(charge, f"species '{name}'")
         self.atolscale = _atolscale(atolscale, f"species '{name}'")
+        self.boundary = {region: self._held(region, given) for region, given in (boundary or {}).items()}
+
+    def _held(self, region: Any, given: Any) -> tuple[tuple[str, float], ...]:
+        """Concentration behind each side of a box that is not closed."""
+        what = f"boundary of species '{self.name}'"
+        if not isinstance(region, Extracellular) or region not in self.regions:
+            boxes = ", ".join(r.name for r in self.regions if isinstance(r, Extracellular)) or "none of its regions is one"
+            message = (
+                f"{what}: {region!r} is not an extracellular box of the species (boxes: {boxes}). Use boundary={{ecs: 140.0}}."
+            )
+            raise DeclarationError(message)
+        if self.d[region] == 0:
+            message = (
+                f"{what}: nothing crosses the sides of '{region.name}', where d is 0. Give the species a diffusion coefficient."
+            )
+            raise DeclarationError(message)
+        sides = dict(given) if isinstance(given, Mapping) else dict.fromkeys(SIDES, given)
+        unknown = [side for side in sides if side not in SIDES]
+        if unknown:
+            message = f"{what}: a box has the sides {', '.join(SIDES)}, not {unknown[0]!r}."
+            raise DeclarationError(message)
+        return tuple((side, as_number(value, f"{what} at {side}", "mM")) for side, value in sides.items())
 
 
 class State(Quantity):
@@ -229,6 +264,28 @@ def _diffusion(value: Any, name: str, region: Region) -> float:
         )
         raise DeclarationError(message)
     return number
+
+
+def _along_axes(value: Any, name: str, region: Region) -> tuple[float, float, float]:
+    """Diffusion coefficients along x, y, z from one or three."""
+    if not isinstance(value, (tuple, list, np.ndarray)):
+        one = _diffusion(value, name, region)
+        return one, one, one
+    what = f"d of species '{name}' on region '{region.name}'"
+    if len(value) != 3:
+        message = f"{what} is one number, or three for x, y and z; got {value!r}."
+        raise DeclarationError(message)
+    if not isinstance(region, Extracellular):
+        morphology = region.selection.morphology
+        flat = [morphology.names[i] for i in region.selection.sections if i not in region.voxel_sections]
+        if flat:
+            more = f" and {len(flat) - 5} more" if len(flat) > 5 else ""
+            message = (
+                f"{what} has a value for each axis, but {', '.join(flat[:5])}{more} are one-dimensional there. Use dimension=3."
+            )
+            raise DeclarationError(message)
+    x, y, z = (_diffusion(number, name, region) for number in value)
+    return x, y, z
 
 
 def _as_regions(regions: Any, what: str) -> tuple[Region, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from geometry import Segments
+from geometry.grid import SIDES
 from geometry.voxelize import VoxelGrid
 from rxd.discretize.records import Block, GraphTransport
 from rxd.discretize.space import RegionNodes
@@ -24,11 +26,9 @@ def graph_transport(
     """Exchange operator of a species that lives (partly) in voxels or in a box."""
     diffusion = unknown.diffusion
     if region.box is not None:
-        mesh = region.box_mesh
-        assert mesh is not None
-        return _assemble(unknown.label, block.start, mesh.volume, 0, mesh.edges, diffusion * mesh.face_area / mesh.distance)
+        return _box_transport(unknown, region, block)
     assert voxels is not None
-    edges, kappa = _voxel_edges(region, block.n_tree, voxels)
+    edges, kappa = _voxel_edges(region, block.n_tree, voxels, np.array(unknown.axes))
     capacity = region.voxel_volume
     junctions = 0
     if region.tree is not None:
@@ -41,6 +41,23 @@ def graph_transport(
         capacity = np.concatenate([stored, capacity])
         junctions = tree_junctions + join_junctions
     return _assemble(unknown.label, block.start, capacity, junctions, edges, diffusion * kappa)
+
+
+def _box_transport(unknown: Any, region: RegionNodes, block: Block) -> GraphTransport:
+    """Exchange in a box, and through those of its sides behind which a concentration is held."""
+    mesh = region.box_mesh
+    assert mesh is not None
+    axis = np.argmax(np.abs(mesh.position[mesh.edges[:, 0]] - mesh.position[mesh.edges[:, 1]]), axis=1)
+    along = unknown.diffusion * np.array(unknown.axes)
+    graph = _assemble(unknown.label, block.start, mesh.volume, 0, mesh.edges, along[axis] * mesh.face_area / mesh.distance)
+    held, strength = np.zeros(mesh.n), np.zeros(mesh.n)
+    for side, value in unknown.boundary:
+        voxel, kappa = region.box.boundary(side)
+        conductance = along[SIDES.index(side) // 2] * kappa
+        strength[voxel] += conductance
+        held[voxel] += conductance * value
+    at = np.flatnonzero(strength)
+    return replace(graph, held=at, held_conductance=strength[at], held_value=held[at] / strength[at])
 
 
 def _assemble(
@@ -77,14 +94,14 @@ def _without_junctions(rows: Any, n: int) -> Any:
     return meshed
 
 
-def _voxel_edges(region: RegionNodes, offset: int, voxels: VoxelGrid) -> tuple[np.ndarray, np.ndarray]:
-    """Faces between two voxels of the region, as (edges, kappa)."""
+def _voxel_edges(region: RegionNodes, offset: int, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Faces between two voxels of the region, as (edges, kappa); ``axes`` multiplies those along x, y, z."""
     edges, axis = voxels.edges()
     rows = region.voxel_row[edges]
     inside = np.all(rows >= 0, axis=1)
     edges, axis, rows = edges[inside], axis[inside], rows[inside]
     face = voxels.aperture[edges[:, 0], 2 * axis + 1] * voxels.face_size[axis]
-    return rows + offset, region.face_factor * face / voxels.dx[axis]
+    return rows + offset, region.face_factor * axes[axis] * face / voxels.dx[axis]
 
 
 def _tree_edges(region: RegionNodes, block: Block, n_voxels: int) -> tuple[np.ndarray, np.ndarray, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -135,6 +135,9 @@ class GraphTransport:
     indptr, indices, conductance : ndarray
         Neighbours of every node in compressed rows and the conductance to each, um3/ms; symmetric. Branch points are
         eliminated.
+    held : ndarray of int, shape (m,)
+        Nodes that also exchange with a reservoir of constant concentration, each once: ``+ held_conductance (held_value - y)``.
+    held_conductance, held_value : ndarray, shape (m,), um3/ms and mM
     """
 
     label: str
@@ -144,6 +147,9 @@ class GraphTransport:
     indptr: np.ndarray
     indices: np.ndarray
     conductance: np.ndarray
+    held: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    held_conductance: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    held_value: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,9 +68,9 @@ def limited_exchange(graph: GraphTransport) -> tuple[np.ndarray, float]:
         return graph.conductance, float(np.max(graph.held_conductance / graph.capacity[graph.held], initial=0.0))
     scale = np.minimum(1.0, FASTEST * float(np.median(busy)) / np.maximum(rate, 1e-300))
     conductance = graph.conductance * np.minimum(scale[row], scale[graph.indices])
-    leaving = 2.0 * np.bincount(row, weights=conductance, minlength=graph.n)
-    leaving[graph.held] += graph.held_conductance
-    return conductance, float(np.max(leaving / graph.capacity))
+    reach = 2.0 * np.bincount(row, weights=conductance, minlength=graph.n)
+    reach[graph.held] += graph.held_conductance
+    return conductance, float(np.max(reach / graph.capacity))
 
 
 def make_graph(transport: GraphTransport) -> tuple[Graph, float]:

@@ -27,7 +27,8 @@ class Unknown:
 
     ``label`` is what users and results see; ``name`` is an identifier for generated code. It lives on the segments of
     ``sections``, on the voxels of ``voxel_sections`` (only those with membrane if ``surface``), on all voxels of its region if
-    ``box``, or at ``points`` (indices into `System.points`).
+    ``box``, or at ``points`` (indices into `System.points`). It diffuses with ``diffusion * axes`` along x, y, z; ``boundary``
+    has the sides of a box at which its concentration is held, in mM.
     """
 
     label: str
@@ -40,6 +41,8 @@ class Unknown:
     points: tuple[int, ...] = ()
     region: str | None = None
     diffusion: float = 0.0
+    axes: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    boundary: tuple[tuple[str, float], ...] = ()
     charge: int = 0
     atolscale: float = 1.0
     initial: Any = None

@@ -69,7 +69,7 @@ class Tables:
             voxel_sections=tuple(sorted(region.voxel_sections)),
             surface=region.on_cell_surface,
             atolscale=quantity.atolscale,
-            **({"diffusion": quantity.d[region], "charge": quantity.charge} if isinstance(quantity, Species) else {}),
+            **(_of_species(quantity, region) if isinstance(quantity, Species) else {}),
         )
 
     def _enter_mechanism(self, mechanism: Mechanism, where: frozenset[int]) -> None:
@@ -162,3 +162,13 @@ class Tables:
             )
             raise DeclarationError(message)
         return found[0] if found else None
+
+
+def _of_species(species: Species, region: Region) -> dict[str, Any]:
+    """How a species moves on one of its regions, and its charge."""
+    return {
+        "diffusion": species.d[region],
+        "axes": species.axes[region],
+        "boundary": species.boundary.get(region, ()),
+        "charge": species.charge,
+    }
