@@ -110,7 +110,8 @@ class Model:
         if not isinstance(mechanism, Mechanism):
             message = f"insert takes a mechanism such as rxd.library.hh(); got {mechanism!r}."
             if isinstance(mechanism, PointMechanism):
-                message = f"'{mechanism.name}' sits at one place: model.add(rxd.PointProcess({mechanism.name}, cell.soma(0.5)))."
+                place = f"model.add(rxd.PointProcess({mechanism.name}, cell.soma(0.5)))"
+                message = f"'{mechanism.name}' sits at one place: {place}."
             raise DeclarationError(message)
         chosen = self._own(as_selection(on, f"insert('{mechanism.name}')"), f"insert('{mechanism.name}')")
         for other, where in self.inserted:
@@ -196,10 +197,9 @@ class Model:
         if reaction in self.reactions:
             return
         if isinstance(reaction, Rate):
-            expressions, named = (reaction.expression,), (reaction.unknown,)
+            symbols = {reaction.unknown} | reaction.expression.free_symbols
         else:
-            expressions, named = (reaction.kf, reaction.kb), (*reaction.lhs, *reaction.rhs)
-        symbols = set(named).union(*(expression.free_symbols for expression in expressions))
+            symbols = {*reaction.lhs, *reaction.rhs} | reaction.kf.free_symbols | reaction.kb.free_symbols
         for symbol in sorted((s for s in symbols if isinstance(s, NodeSymbol)), key=lambda s: s.name):
             self._add_quantity(symbol.owner)
         if isinstance(reaction, MultiCompartmentReaction):
@@ -222,7 +222,10 @@ class Model:
 
     def _own(self, selection: Selection, what: str) -> Selection:
         if selection.morphology is not self.morphology:
-            message = f"{what}: its sections belong to another morphology than the model's. Select from the cell the model was made with."
+            message = (
+                f"{what}: its sections belong to another morphology than the model's. "
+                f"Select from the cell the model was made with."
+            )
             raise DeclarationError(message)
         return selection
 

@@ -48,6 +48,7 @@ class Recorder:
     samples: list[list[np.ndarray]] = field(default_factory=list)
 
     def sample(self, t: float, y: np.ndarray) -> None:
+        """Keep what the traces read at a time in ms from a state of shape (size,)."""
         self.times.append(t)
         self.samples.append([np.array(trace.read(y, t)) for trace in self.traces])
 

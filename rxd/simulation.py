@@ -100,7 +100,10 @@ class Simulation:
             message = f"restore takes a state of this simulation (state = sim.state); got {state!r}."
             raise DeclarationError(message)
         if state.y.shape != (self.problem.size,):
-            message = f"This state has {state.y.size} unknowns, the simulation {self.problem.size}: it belongs to another model or segmentation."
+            message = (
+                f"This state has {state.y.size} unknowns, the simulation {self.problem.size}: "
+                f"it belongs to another model or segmentation."
+            )
             raise DeclarationError(message)
         self._state = state.copy()
         self._after_jump()
@@ -155,8 +158,8 @@ class Simulation:
     def steady_state(self) -> np.ndarray:
         """Move to the steady state that the present state leads to, with clamps as they are now; returns a copy of it.
 
-        Time stands still meanwhile. What the equations conserve, such as the amount of a species in a closed cell, keeps its present
-        value. ``compile(initialise="steady")`` does the same at every beginning.
+        Time stands still meanwhile. What the equations conserve, such as the amount of a species in a closed cell, keeps its
+        present value. ``compile(initialise="steady")`` does the same at every beginning.
 
         Raises
         ------
@@ -192,7 +195,10 @@ class Simulation:
     def _times(self, until: float, every: float | None) -> tuple[float, float]:
         until = as_number(until, "until", "ms")
         if until < self.t:
-            message = f"The simulation is at t = {self.t:g} ms and cannot run back to {until:g} ms. Call reset() or restore(state) first."
+            message = (
+                f"The simulation is at t = {self.t:g} ms and cannot run back to {until:g} ms. "
+                f"Call reset() or restore(state) first."
+            )
             raise DeclarationError(message)
         if every is None:
             every = max((until - self.t) / 1000, getattr(self.stepper, "dt", 0.0) or 0.0) or 1.0
@@ -310,7 +316,8 @@ class Simulation:
         )
 
     def __repr__(self) -> str:
-        return f"Simulation({self.problem.size} unknowns on {self.discretization.segments.n} segments, {self.stepper.name}, t = {self.t:g} ms)"
+        n_segments = self.discretization.segments.n
+        return f"Simulation({self.problem.size} unknowns on {n_segments} segments, {self.stepper.name}, t = {self.t:g} ms)"
 
 
 def _taker(recorder: Recorder | None, bar: Any, begin: float) -> Callable[[float, np.ndarray], None]:

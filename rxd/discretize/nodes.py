@@ -105,7 +105,10 @@ def _called(function: Callable[[Any], Any], nodes: Nodes, what: str) -> np.ndarr
     try:
         values = np.asarray(function(nodes), dtype=float)
     except AttributeError as error:
-        message = f"{what}: the function asks a node for something it does not have: {error}. Nodes have: {', '.join(Nodes.__slots__)}."
+        message = (
+            f"{what}: the function asks a node for something it does not have: {error}. "
+            f"Nodes have: {', '.join(Nodes.__slots__)}."
+        )
         raise DiscretizationError(message) from error
     except (ValueError, TypeError):
         try:

@@ -32,8 +32,8 @@ class Reason(Enum):
         "Look for an unknown with a rate that is not defined there."
     )
     NO_STEADY_STATE = (
-        "No steady state was found from here. The model may oscillate or grow without bound; try other initial values, or run it for a "
-        "while first."
+        "No steady state was found from here. The model may oscillate or grow without bound; try other initial values, or run "
+        "it for a while first."
     )
 
 
