@@ -1,4 +1,4 @@
-"""Two small models that the tests of `rxd` share, so that their kernels are compiled once."""
+"""Small models that the tests of `rxd` share, so that their kernels are compiled once, and things to make mistakes with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 import geometry
 import rxd
 from rxd import library
+from rxd.discretize.build import discretize
+from rxd.symbolic.build import build_system
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,35 @@ def build_spiking(amp: float = 0.4, weight: float = 2e-3, gnabar: Any = 0.12, se
     return Made(model, cell, cyt, ca)
 
 
+class Things:
+    """What the mistakes are made with; fresh for each test."""
+
+    def __init__(self) -> None:
+        self.cell, self.other = geometry.examples.y_branch(), geometry.cylinder(10, 1)
+        self.left, self.right = self.cell["left"](0.5), self.cell["right"](0.5)
+        self.model = rxd.Model(self.cell, segments=2)
+        self.cyt = rxd.Region(self.cell.all, "cyt", side="i")
+        self.er = rxd.Region(self.cell.all, "er", shape=rxd.FractionalVolume(0.2))
+        self.mem = rxd.Region(self.cell.all, "mem", shape=rxd.membrane)
+        self.ca = rxd.Species([self.cyt, self.er], "ca", charge=2)
+        self.buf = rxd.Species(self.cyt, "buf")
+        self.here = rxd.Species(rxd.Region(self.cell["left"], "here"), "l")
+        self.there = rxd.Species(rxd.Region(self.cell["right"], "there"), "r")
+        self.k = rxd.Parameter(self.cyt, "k", value=1.0)
+        self.synapse = rxd.PointProcess(library.exp_syn(), self.left)
+
+    def system(self, *things: Any) -> Any:
+        """As far as equations and arrays, without kernels."""
+        self.model.add(*things)
+        return discretize(build_system(self.model), self.cell, 2, self.model.settings)
+
+    def species(self, **settings: Any) -> Any:
+        return rxd.Species(self.cyt, "x", **settings)
+
+    def membrane_reaction(self, lhs: Any, rhs: Any, **settings: Any) -> Any:
+        return rxd.MultiCompartmentReaction(lhs, rhs, 1.0, **{"membrane": self.mem, **settings})
+
+
 @pytest.fixture
 def plain() -> Callable[..., Made]:
     """Builder of a cylinder with one diffusing species."""
@@ -64,3 +95,9 @@ def plain() -> Callable[..., Made]:
 def spiking() -> Callable[..., Made]:
     """Builder of a branched spiking cell with calcium, a synapse and events."""
     return build_spiking
+
+
+@pytest.fixture
+def things() -> Things:
+    """A cell, regions, species, a parameter and a synapse to make mistakes with."""
+    return Things()
