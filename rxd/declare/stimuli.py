@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from geometry import Location
-from rxd.declare.mechanism import PointMechanism
+from rxd.declare.mechanism import Mechanism, PointMechanism
 from rxd.errors import DeclarationError
 from rxd.units import as_number
 
@@ -30,6 +30,8 @@ class PointProcess:
     def __init__(self, mechanism: PointMechanism, location: Location, **parameters: float) -> None:
         if not isinstance(mechanism, PointMechanism):
             message = f"PointProcess takes a point mechanism such as rxd.library.exp_syn(); got {mechanism!r}."
+            if isinstance(mechanism, Mechanism):
+                message = f"'{mechanism.name}' belongs into whole sections: model.insert({mechanism.name}, on=cell.soma)."
             raise DeclarationError(message)
         if not isinstance(location, Location):
             message = f"PointProcess '{mechanism.name}' sits at a location such as cell.soma(0.5); got {location!r}."
