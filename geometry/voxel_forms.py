@@ -100,11 +100,13 @@ def tangent(row: Array, kind: int, x: Array, normal: Array) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def curvature(form: Array, x: Array) -> float:
-    """Sum of the squares of the principal curvatures of the quadric through `x`, from the derivative of its normal, 1/um2."""
-    u = form[0] * x[0] + form[3] * x[1] + form[4] * x[2] + form[6]
-    v = form[3] * x[0] + form[1] * x[1] + form[5] * x[2] + form[7]
-    w = form[4] * x[0] + form[5] * x[1] + form[2] * x[2] + form[8]
+def curvature(form: Array, dx: Array, normal: Array) -> float:
+    """Sum of the squares of the principal curvatures of the quadric through the middle of the voxel, 1/um2, and its normal."""
+    x, y, z = 0.5 * dx[0], 0.5 * dx[1], 0.5 * dx[2]
+    u = form[0] * x + form[3] * y + form[4] * z + form[6]
+    v = form[3] * x + form[1] * y + form[5] * z + form[7]
+    w = form[4] * x + form[5] * y + form[2] * z + form[8]
+    normal[0], normal[1], normal[2] = u, v, w
     square = u * u + v * v + w * w
     if square <= 0:
         return 0.0
@@ -118,14 +120,13 @@ def curvature(form: Array, x: Array) -> float:
 
 
 @njit(cache=True, error_model="numpy")
-def flatten(form: Array, planes: Array, side: int, axes: Array, dx: Array) -> None:
-    """Make the quadric of a local form the half space of one of its planes, and order the axes by its normal."""
+def flatten(form: Array, planes: Array, side: int) -> None:
+    """Make the quadric of a local form the half space of one of its planes."""
     planes[0], planes[1] = False, False
     for j in range(6):
         form[j] = 0.0
     for j in range(4):
         form[6 + j] = -form[10 + 4 * side + j] * (0.5 if j < 3 else 1.0)
-    order_axes(form[6:9], dx, axes)
 
 
 @njit(cache=True, error_model="numpy")

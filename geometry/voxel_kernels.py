@@ -28,7 +28,7 @@ from geometry.voxel_forms import (
     order_axes,
     tangent,
 )
-from geometry.voxel_lines import CUTS, LINES, MOST_LINES, measure_voxel, surface_samples
+from geometry.voxel_lines import CUTS, LINES, MOST_HITS, MOST_LINES, measure_voxel, surface_samples
 
 __all__ = ["BLOCK", "bin_blocks", "classify", "count_rows", "fill", "gather_faces", "list_cut", "measure"]
 
@@ -213,7 +213,7 @@ def measure(
     """Measure every cut voxel: fraction inside of its three lower faces and of its volume, samples of its surface.
 
     A face is measured by the voxel above it alone, and only if the voxel below is cut too, so both sides agree to the last bit.
-    For a smooth voxel `sums` holds the sum of squares of curvatures, a zero vector, and 1 if all of its surface is an open end.
+    For a smooth voxel `sums` holds the sum of squares of curvatures, no vector, and 1 if all its surface is an open end.
     """
     chunk, most, thick = 64, 1, max(dx[0], dx[1], dx[2])
     for block in range(len(corner)):
@@ -223,7 +223,7 @@ def measure(
         form, planes, wanted = np.empty((most, FORM)), np.empty((most, 2), np.bool_), np.ones(7, np.bool_)
         lines, low, high = np.empty((LINES, MOST_LINES)), np.empty((most, MOST_LINES)), np.empty((most, MOST_LINES))
         order, start, stop = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-        cuts = np.empty((7, CUTS + 2))
+        cuts, hits = np.empty((7, CUTS + 2)), np.empty((6, MOST_HITS))
         corner_at, centre, x, normal, trial = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
         for v in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(blocks))):
             block, cell = blocks[v], cells[v]
@@ -241,27 +241,57 @@ def measure(
                 low_face[v, :] = -count
                 continue
             _neighbours(block, cell, beside, status, wanted, low_face[v])
-            order_axes(normal, dx, axes)
             kind_of_cut = nature(form[0], planes[0], dx) if count == 1 else ROUGH
             if kind_of_cut == SMOOTH and _reach(table[near[0, 0]], kind[near[0, 0]]) < thick:
                 kind_of_cut = ROUGH
-            if kind_of_cut >= FLAT:
-                side = kind_of_cut - FLAT
-                flatten(form[0], planes[0], side, axes, dx)
-                end[v] = open_end[near[0, side], side]
-                sums[v, 4] = end[v] >= 0
+            if kind_of_cut == ROUGH:
+                end[v] = surface_samples(
+                    form, planes, open_end, near, count, 4, x, dx, lines, low, high, order, start, stop, trial, hits, sums[v]
+                )  # fmt: skip
+                if sums[v, 0] > 0:
+                    for d in range(3):
+                        normal[d] = sums[v, 1 + d] + sums[v, 6 + d]
+            else:
+                if kind_of_cut >= FLAT:
+                    side = kind_of_cut - FLAT
+                    flatten(form[0], planes[0], side)
+                    end[v] = open_end[near[0, side], side]
+                    sums[v, 4] = end[v] >= 0
+                sums[v, 0] = curvature(form[0], dx, normal)
+            order_axes(normal, dx, axes)
             volume[v] = measure_voxel(
                 form, planes, count, kind_of_cut == ROUGH, axes, wanted, x, dx, lines, low, high, order, start, stop, cuts,
                 pieces, low_face[v],
             )  # fmt: skip
-            if kind_of_cut == ROUGH:
-                end[v] = surface_samples(
-                    form, planes, open_end, near, count, 4, x, dx, lines, low, high, order, start, stop, normal, sums[v]
-                )  # fmt: skip
-            else:
-                for d in range(3):
-                    x[d] = 0.5 * dx[d]
-                sums[v, 0] = curvature(form[0], x)
+
+
+@njit(cache=True, error_model="numpy")
+def _two_areas(vector: Array, sums: Array) -> tuple[float, float]:
+    """Area and open end area of a rough voxel from its vector area and the samples of its two groups of normals.
+
+    The vector is split along the mean normals of both; each group is longer than its vector by what its samples say. Where that
+    is not possible (sheets that face each other) the samples alone count.
+    """
+    total = sqrt(vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2)
+    a, b = sqrt(sums[1] ** 2 + sums[2] ** 2 + sums[3] ** 2), sqrt(sums[6] ** 2 + sums[7] ** 2 + sums[8] ** 2)
+    if sums[5] == 0 and a > 0.5 * sums[0]:
+        return total * sums[0] / a, total * sums[4] / a
+    if a > 0.5 * sums[0] and b > 0.5 * sums[5]:
+        cosine, along_a, along_b = 0.0, 0.0, 0.0
+        for d in range(3):
+            cosine += sums[1 + d] * sums[6 + d] / (a * b)
+            along_a += vector[d] * sums[1 + d] / a
+            along_b += vector[d] * sums[6 + d] / b
+        sine = 1 - cosine * cosine
+        part_a, part_b = along_a - cosine * along_b, along_b - cosine * along_a
+        if sine > 0.1 and max(part_a, part_b) > 0:
+            if part_b < 0:
+                part_a, part_b = along_a * sine, 0.0
+            elif part_a < 0:
+                part_a, part_b = 0.0, along_b * sine
+            part_a, part_b = part_a / (sine * a), part_b / (sine * b)
+            return part_a * sums[0] + part_b * sums[5], part_a * sums[4] + part_b * sums[9]
+    return max(total, sums[0] + sums[5]), sums[4] + sums[9]
 
 
 @njit(cache=True, error_model="numpy")
@@ -271,11 +301,11 @@ def gather_faces(
 ) -> None:  # fmt: skip
     """All six faces of the cut voxels, and their surface: the vector from closure, the area from vector and samples.
 
-    The vector area is minus the sum of the faces, exact for the reconstruction; the samples say by how much the surface is
-    longer than its vector (by curvature and folds). Where sheets face each other the samples alone count.
+    The vector area is minus the sum of the faces, exact for the reconstruction; curvature and samples say by how much the
+    surface is longer than its vector.
     """
     for v in range(len(blocks)):
-        total, sampled = 0.0, 0.0
+        total = 0.0
         for d in range(3):
             other, at = step(blocks[v], cells[v], 2 * d + 1, beside)
             state = OUTSIDE if other < 0 else status[other, at]
@@ -283,14 +313,13 @@ def gather_faces(
             face[v, 2 * d + 1] = low_face[number[other, at], d] if state == CUT else (1.0 if state == FULL else 0.0)
             vector[v, d] = (face[v, 2 * d] - face[v, 2 * d + 1]) * dx[(d + 1) % 3] * dx[(d + 2) % 3]
             total += vector[v, d] ** 2
-            sampled += sums[v, 1 + d] ** 2
-        total, sampled = sqrt(total), sqrt(sampled)
-        if sampled == 0:
+        if sums[v, 1] == 0 and sums[v, 2] == 0 and sums[v, 3] == 0:
             # smooth: normals vary by the curvature times the width of the patch, with variance width^2 / 12 along each axis
+            total = sqrt(total)
             area[v] = total * (1 + min(sums[v, 0] * total / 24, 0.5))
+            end_area[v] = area[v] * sums[v, 4]
         else:
-            area[v] = total * (sums[v, 0] / sampled) if sampled > 0.5 * sums[v, 0] else max(sums[v, 0], total)
-        end_area[v] = area[v] * (sums[v, 4] if sampled == 0 else sums[v, 4] / sums[v, 0])
+            area[v], end_area[v] = _two_areas(vector[v], sums[v])
 
 
 @njit(cache=True)

@@ -21,13 +21,15 @@ from numba import njit
 
 from geometry.frustum import Array
 
-__all__ = ["CUTS", "LINES", "MOST_LINES", "measure_voxel", "surface_samples"]
+__all__ = ["CUTS", "LINES", "MOST_HITS", "MOST_LINES", "SUMS", "measure_voxel", "surface_samples"]
 
 FAR = 1e30
 WHOLE = 1 - 1e-12
 BRIDGE = 1e-6  # gaps along a line shorter than this fraction of a voxel edge are round-off, not space
 CUTS = 10  # places where the surface may cross two opposite edges of a face; more are not looked at
 MOST_LINES = 7 * (CUTS + 1) * 4
+MOST_HITS = 256
+SUMS = 10
 LINES = 6  # rows of the table of lines: start (3), axis, edge, weight
 
 GAUSS_2 = ((0.21132486540518713, 0.5), (0.7886751345948129, 0.5))
@@ -316,17 +318,47 @@ def _normal(form: Array, planes: Array, i: int, x: Array, near: float, normal: A
 
 
 @njit(cache=True, error_model="numpy")
+def _hit_surface(
+    form: Array, planes: Array, open_end: Array, near: Array, count: int, n: int, x: Array, lines: Array, low: Array,
+    high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array,
+) -> tuple[int, int]:  # fmt: skip
+    """Where `n` lines cross the surface: normal (3), area it stands for, whether on an open end, plane or -1.
+
+    Returns their number, and the number of the open end seen last, or -1.
+    """
+    found, end = 0, -1
+    for k in range(n):
+        d = int(lines[3, k])
+        for j in range(2 * _merge(low, high, count, k, BRIDGE * lines[4, k], order, first, last)):
+            i = first[j // 2] if j % 2 == 0 else last[j // 2]
+            t = low[i, k] if j % 2 == 0 else high[i, k]
+            if not 0 < t < lines[4, k] or found == hits.shape[1]:
+                continue
+            x[0], x[1], x[2] = lines[0, k], lines[1, k], lines[2, k]
+            x[d] = t
+            side = _normal(form, planes, i, x, 1e-8 * lines[4, k], normal)
+            hits[0, found], hits[1, found], hits[2, found] = normal[0], normal[1], normal[2]
+            hits[3, found], hits[4, found], hits[5, found] = abs(normal[d]) * lines[5, k], 0.0, side
+            if side >= 0 and open_end[near[i, side], side] >= 0:
+                hits[4, found], end = 1.0, open_end[near[i, side], side]
+            found += 1
+    return found, end
+
+
+@njit(cache=True, error_model="numpy")
 def surface_samples(
     form: Array, planes: Array, open_end: Array, near: Array, count: int, m: int, x: Array, dx: Array, lines: Array, low:
-    Array, high: Array, order: Array, first: Array, last: Array, normal: Array, sums: Array,
+    Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array,
 ) -> int:  # fmt: skip
     """Sample the surface inside a voxel with `m x m` lines along each axis.
 
     Since `n_x^2 + n_y^2 + n_z^2 = 1`, a hit of a line along `d` stands for the area `|n_d|` times the line's share of the face:
-    no direction is singular. Adds up in `sums`: area, the vector area (3), the area on open ends; returns the number of
-    the open end seen last, or -1.
+    no direction is singular. Hits form two groups: those within 45 degrees of the one closest to the mean, and the others (the
+    other side of an edge). At the rim of a single primitive, where the normals are known, they are the flat end and the rest,
+    and a group too small to be hit is given its normal. `sums` gets, for each group, area, vector area (3) and the area on
+    open ends. Returns the number of the open end seen last, or -1.
     """
-    n, end = 0, -1
+    n = 0
     for d in range(3):
         b, c = (d + 1) % 3, (d + 2) % 3
         for i in range(m * m):
@@ -336,21 +368,43 @@ def surface_samples(
             n += 1
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
-    for k in range(n):
-        d = int(lines[3, k])
-        for j in range(2 * _merge(low, high, count, k, BRIDGE * lines[4, k], order, first, last)):
-            i = first[j // 2] if j % 2 == 0 else last[j // 2]
-            t = low[i, k] if j % 2 == 0 else high[i, k]
-            if not 0 < t < lines[4, k]:
-                continue
-            x[0], x[1], x[2] = lines[0, k], lines[1, k], lines[2, k]
-            x[d] = t
-            side = _normal(form, planes, i, x, 1e-8 * dx[d], normal)
-            area = abs(normal[d]) * lines[5, k]
-            sums[0] += area
-            for e in range(3):
-                sums[1 + e] += area * normal[e]
-            if side >= 0 and open_end[near[i, side], side] >= 0:
-                sums[4] += area
-                end = open_end[near[i, side], side]
+    found, end = _hit_surface(form, planes, open_end, near, count, n, x, lines, low, high, order, first, last, normal, hits)
+    normal[:] = 0.0
+    for k in range(found):
+        for d in range(3):
+            normal[d] += hits[3, k] * hits[d, k]
+    seed, best = 0, -FAR
+    for k in range(found):
+        along = normal[0] * hits[0, k] + normal[1] * hits[1, k] + normal[2] * hits[2, k]
+        if along > best:
+            seed, best = k, along
+    rim = count == 1 and planes[0, 0] != planes[0, 1]
+    for k in range(found):
+        along = hits[0, seed] * hits[0, k] + hits[1, seed] * hits[1, k] + hits[2, seed] * hits[2, k]
+        group = 0 if (hits[5, k] >= 0 if rim else along > 0.7071) else 5
+        sums[group] += hits[3, k]
+        sums[group + 4] += hits[3, k] * hits[4, k]
+        for d in range(3):
+            sums[group + 1 + d] += hits[3, k] * hits[d, k]
+    if rim:
+        end = _complete_rim(form, planes, open_end, near, x, dx, normal, sums)
+    return end
+
+
+@njit(cache=True, error_model="numpy")
+def _complete_rim(
+    form: Array, planes: Array, open_end: Array, near: Array, x: Array, dx: Array, normal: Array, sums: Array
+) -> int:
+    """Give a normal to a group without hits, on an area that counts for nothing; returns the number of the open end, or -1."""
+    side = 1 if planes[0, 1] else 0
+    end = open_end[near[0, side], side]
+    for group in (0, 5):
+        if sums[group] == 0:
+            for d in range(3):
+                x[d] = 0.5 * dx[d]
+            _normal(form, planes, 0, x, FAR if group == 0 else -1.0, normal)
+            sums[group] = 1e-12
+            sums[group + 4] = 1e-12 if group == 0 and end >= 0 else 0.0
+            for d in range(3):
+                sums[group + 1 + d] = 1e-12 * normal[d]
     return end

@@ -79,7 +79,8 @@ def decide(
     membrane to where its volume is; what leads nowhere is kept if it has volume, and dropped if it is round-off.
     """
     for v in range(len(blocks)):
-        fate[v] = KEEP if volume[v] >= sliver else UNDECIDED
+        # a tip that pokes through a face between two lines has no open face: it joins the neighbour too
+        fate[v] = KEEP if volume[v] >= sliver and face[v].max() > SHUT else UNDECIDED
     for _ in range(4):
         for v in range(len(blocks)):
             if fate[v] == UNDECIDED:

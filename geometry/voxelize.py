@@ -29,6 +29,7 @@ from geometry.voxel_kernels import (
     measure,
     number_rows,
 )
+from geometry.voxel_lines import SUMS
 from geometry.voxel_merge import KEEP, NOTHING, decide, merge
 
 __all__ = ["VoxelGrid", "VoxelWarning", "voxel_mesh", "voxelize", "voxelize_sections"]
@@ -164,7 +165,7 @@ class VoxelGrid:
         )
 
 
-def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = None, sliver: float = 0.01) -> VoxelGrid:
+def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = None, sliver: float = 1e-4) -> VoxelGrid:
     """Cut a solid into voxels.
 
     Volumes, faces and areas converge with the second order of `dx` or better; see docs/voxels.md for the method.
@@ -177,7 +178,8 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     origin : array, shape (3,), um, optional
         A corner of the grid, (0, 0, 0) if not given: grids of equal `dx` and `origin` share their faces.
     sliver : float
-        Voxels with less than this fraction of their volume inside are merged into a neighbour.
+        Voxels with less than this fraction of their volume inside are merged into a neighbour. Merging closes faces: with much
+        more than the default, diffusion along a membrane slows down by a term of first order.
 
     Raises
     ------
@@ -200,7 +202,7 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     number = np.empty(status.shape, dtype=np.int32)
     blocks, cells = list_cut(status, number)
     n = len(blocks)
-    low_face, fraction, sums, end = np.empty((n, 3)), np.empty(n), np.empty((n, 5)), np.empty(n, dtype=np.int64)
+    low_face, fraction, sums, end = np.empty((n, 3)), np.empty(n), np.empty((n, SUMS)), np.empty(n, dtype=np.int64)
     measure(
         table, kind, open_end, start, edge, corner, first, prims, beside, status, blocks, cells, low_face, fraction, sums, end
     )  # fmt: skip
