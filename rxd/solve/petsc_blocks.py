@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from rxd.solve.equations import Equations
 from rxd.solve.petsc_shell import Forest
 
 Kind = Literal["tree", "grid", "local"]
+SHARED: Final = 100
+"""An unknown with more neighbours, as in a well-stirred bath, is not local: eliminated, it would tie them all together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,13 +83,15 @@ def structure_of(equations: Equations) -> Structure:
     discretization, assembly = equations.discretization, equations.assembly
     transports = {transport.label: transport for transport in discretization.transports}
     in_voxels = {graph.label for graph in discretization.graphs}
+    degree = np.maximum(np.diff(assembly.indptr), np.bincount(assembly.indices, minlength=assembly.size))
     rank, taken = _ranks(discretization), set[str]()
     blocks = []
     for label, layout in discretization.layout.blocks.items():
         rows = np.arange(layout.start, layout.stop)
         transport = transports.get(label)
         forest = None if transport is None else _forest(transport, rows, assembly)
-        kind: Kind = "tree" if forest else "grid" if label in in_voxels else "local"
+        shared = label in in_voxels or bool(np.any(degree[rows] > SHARED))
+        kind: Kind = "tree" if forest else "grid" if shared else "local"
         largest = float(np.max(np.abs(discretization.initial[layout.start : layout.stop]), initial=0.0))
         blocks.append(Block(option_name(label, taken), kind, rows, rank[layout.segment], largest or 1.0, forest))
     return Structure(assembly.indptr, assembly.indices, assembly.diagonal, assembly.exchange, tuple(blocks))

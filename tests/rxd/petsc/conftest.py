@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+import geometry
+import rxd
 from cable import hines
+from rxd import library
 from rxd.discretize.records import Transport
 from rxd.solve.assembly import star_mesh
 from rxd.solve.petsc_blocks import Block, Structure
@@ -155,3 +159,78 @@ def grid_system() -> Callable[..., System]:
         return as_system(rng, 3 * n, coupled(rng, fields, n, strength), sparse.csr_array(exchange), blocks)
 
     return make
+
+
+# --- compiled models ------------------------------------------------------------------------------------------------
+
+
+def hodgkin_huxley() -> rxd.Model:
+    """A branched cable that fires, driven at one end."""
+    cell = geometry.examples.y_branch()
+    model = rxd.Model(cell, segments=7)
+    model.insert(library.hh(), on=cell.all)
+    model.add(rxd.IClamp(cell["parent"](0.0), delay=0.0, dur=5.0, amp=0.5))
+    return model
+
+
+def calcium_wave() -> rxd.Model:
+    """Release from the endoplasmic reticulum under a spiking membrane, started by IP3 at one end."""
+    cell = geometry.examples.y_branch()
+    model = rxd.Model(cell, segments=7)
+    model.insert(library.hh(), on=cell.all)
+    model.insert(library.cal(), on=cell["left"])
+    cyt = rxd.Region(cell.all, "cyt", side="i", shape=rxd.FractionalVolume(0.83, surface_fraction=1))
+    er, store = (
+        rxd.Region(cell.all, "er", shape=rxd.FractionalVolume(0.17)),
+        rxd.Region(cell.all, "store", shape=rxd.DistributedBoundary(1)),
+    )
+    ca = rxd.Species([cyt, er], "ca", d=0.08, charge=2, initial={cyt: 1e-4, er: 0.2})
+    ip3 = rxd.Species(cyt, "ip3", d=1.4, initial=lambda nodes: np.where(nodes.x < 0.2, 1e-3, 1e-4))
+    free, bound = rxd.Species(cyt, "free", initial=0.05), rxd.Species(cyt, "bound", d=0.01, initial=1e-3)
+    model.add(library.ip3r(ca[cyt], ca[er], ip3[cyt], store, gmax=1.2e4), library.serca(ca[cyt], ca[er], store, vmax=0.4))
+    model.add(library.er_leak(ca[cyt], ca[er], store, g=6.0), library.buffer(ca[cyt], free[cyt], bound[cyt], kf=75.0, kb=0.03))
+    model.add(rxd.IClamp(cell["parent"](0.0), delay=0.0, dur=5.0, amp=0.5))
+    return model
+
+
+def electrogenic_pump() -> rxd.Model:
+    """A pump so strong in a thin dendrite that it sets the voltage."""
+    cell = geometry.cylinder(100, 0.5)
+    model = rxd.Model(cell, segments=15)
+    model.insert(library.pas(g=1e-4), on=cell.all)
+    cyt, border = rxd.Region(cell.all, "cyt", side="i"), rxd.Region(cell.all, "border", shape=rxd.membrane)
+    ca = rxd.Species(cyt, "ca", d=0.3, charge=2, initial=lambda nodes: 1e-2 * np.exp(-20 * nodes.x))
+    model.add(library.pmca(ca[cyt], None, border, vmax=2e3, kd=1e-3, rest=1e-4))
+    return model
+
+
+def ion_accumulation() -> rxd.Model:
+    """Potassium collects outside, sodium inside, and the reversal potentials follow."""
+    cell = geometry.examples.y_branch()
+    model = rxd.Model(cell, segments=5)
+    model.insert(library.hh(), on=cell.all)
+    cyt, out = rxd.Region(cell.all, "cyt", side="i"), rxd.Region(cell.all, "out", side="o", shape=rxd.Shell(1, 1.1))
+    k = rxd.Species([cyt, out], "k", d=1.9, charge=1, initial={cyt: 54.4, out: 2.5})
+    na = rxd.Species([cyt, out], "na", d=1.3, charge=1, initial={cyt: 10.0, out: 140.0})
+    model.add(k, na, rxd.IClamp(cell["parent"](0.0), delay=0.0, dur=5.0, amp=0.5))
+    return model
+
+
+def buffered_voxels() -> rxd.Model:
+    """Calcium and its buffer in voxels under a membrane that fires."""
+    cell = geometry.cylinder(8, 2)
+    model = rxd.Model(cell, segments=3)
+    model.insert(library.hh(), on=cell.all)
+    cyt = rxd.Region(cell.all, "cyt", side="i", dimension=3, dx=0.5)
+    ca = rxd.Species(cyt, "ca", d=0.3, charge=2, initial=lambda nodes: 1e-4 + 1e-3 * (nodes.x < 0.5))
+    free, bound = rxd.Species(cyt, "free", initial=0.05), rxd.Species(cyt, "bound", initial=0.0)
+    model.add(library.buffer(ca[cyt], free[cyt], bound[cyt], kf=75.0, kb=0.03))
+    model.add(rxd.IClamp(cell.all(0.5), delay=0.0, dur=5.0, amp=0.05))
+    return model
+
+
+@pytest.fixture(scope="session")
+def models() -> Mapping[str, Callable[[], rxd.Model]]:
+    """Builders of the models the coupled step is made for, by name."""
+    made = (hodgkin_huxley, calcium_wave, electrogenic_pump, ion_accumulation, buffered_voxels)
+    return MappingProxyType({build.__name__: build for build in made})
