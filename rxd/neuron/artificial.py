@@ -57,7 +57,7 @@ class NetStim(Artificial):
         if self.number > 0 and self.start >= 0:
             object.__setattr__(self, "on", True)
             first = self.start + self._gap() - self.interval * (1 - self.noise)
-            self.later(max(first, 0.0), self._spike)
+            self.later(max(first, 0.0), self._begin)
 
     def _gap(self) -> float:
         if self.noise == 0:
@@ -88,6 +88,10 @@ class NetStim(Artificial):
     def seed(self, number: int) -> None:
         """Seed the default stream."""
         self.noiseFromRandom123(int(number))
+
+    def _begin(self, t: float) -> None:
+        # NEURON sends itself another event at the same time: what else is due then comes before the spike
+        self.later(t, self._spike)
 
     def _spike(self, t: float) -> None:
         if not self.on:

@@ -85,8 +85,11 @@ class Chemistry:
         """The sources whose nodes are still there; others are dropped."""
         kept = []
         for flux in self.fluxes:
+            node = flux.node
+            if node is None:
+                continue
             try:
-                flux.node.part  # noqa: B018 - raises if the node is gone
+                *_, flux.table, flux.index = node.part
             except (RxDException, ReferenceError):
                 continue
             kept.append(flux)
@@ -248,7 +251,7 @@ class Chemistry:
                 continue
             table, values = self.table(region), quantity.values(region).copy()
             for record in table.records:
-                found = record.store.get(f"{quantity.name}{side}")
+                found = record.values(f"{quantity.name}{side}")
                 nodes = table.of_record(record)
                 if found is not None:
                     values[nodes] = found[table.place[nodes]]

@@ -52,6 +52,11 @@ class EventHeap:
         """Remove everything."""
         self._heap.clear()
 
+    def drop(self, unwanted: Callable[[Callable[[float], None]], bool]) -> None:
+        """Remove some actions."""
+        self._heap = [entry for entry in self._heap if not unwanted(entry[2])]
+        heapq.heapify(self._heap)
+
     def times(self) -> list[float]:
         """The times of all actions, in order."""
         return sorted(t for t, *_ in self._heap)

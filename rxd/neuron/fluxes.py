@@ -6,6 +6,7 @@ In: a node and a number, function, pointer or variable. Out: `Flux` records, rea
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from rxd.neuron.errors import RxDException
 from rxd.neuron.pointers import AttributePointer, Pointer
 from rxd.neuron.rxd.constants import NA_modern
 from rxd.neuron.rxd.formula import Formula
+from rxd.neuron.rxd.node import make_node
 
 if TYPE_CHECKING:
     from rxd.neuron.rxd.node import Node
@@ -36,11 +38,30 @@ UNITS: Mapping[str, float] = MappingProxyType(
 
 @dataclass(slots=True)
 class Flux:
-    """A source: `read()` gives molecules/ms into the node."""
+    """A source: `read()` gives molecules/ms into a node; it does not keep the species alive.
 
-    node: Node
+    Attributes
+    ----------
+    species : weak reference to the species
+    region, table, index
+        What a node is made of.
+    read : callable
+    constant : bool
+        Whether it never changes.
+    """
+
+    species: weakref.ref[Any]
+    region: Any
+    table: Any
+    index: int
     read: Callable[[], float]
     constant: bool
+
+    @property
+    def node(self) -> Node | None:
+        """The node, or None if the species is gone."""
+        species = self.species()
+        return None if species is None else make_node(species, self.region, self.table, self.index)
 
 
 def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
@@ -74,7 +95,9 @@ def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
         read = _scaled(source, scale)
     else:
         raise RxDException("unsupported flux form: give a number, a function, a pointer, or a point process and a variable name")
-    node.species.session.chemistry.fluxes.append(Flux(node, read, constant))
+    species, region, table, index = node.part
+    species.session.chemistry.fluxes.append(Flux(weakref.ref(species), region, table, index, read, constant))
+    species.session.touch()
 
 
 def _scaled(read: Callable[[], Any], scale: float) -> Callable[[], float]:

@@ -6,7 +6,7 @@ In: a file, read by `geometry.load`. Out: sections in a session, as attributes o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 from geometry import GeometryError, Morphology
@@ -83,11 +83,12 @@ class Import3d_GUI:  # noqa: N801 - NEURON's name
         """
         session = current_session()
         morphology = self._reader.morphology
-        sections = [_make(morphology, index, cell) for index in range(morphology.n_sections)]
+        made = {index: _make(morphology, index, cell) for index in sorted(range(morphology.n_sections), key=_rank(morphology))}
+        sections = [made[index] for index in range(morphology.n_sections)]
         for section, parent, x in zip(sections, morphology.parent, morphology.parent_x, strict=True):
             if parent >= 0:
                 session.topology.connect(section.record, sections[parent].record, float(x), 0)
-        groups = dict(_grouped(morphology, sections))
+        groups = _grouped(list(made.values()))
         if cell is None:
             from rxd.neuron.hoc.state import HocArray
 
@@ -106,12 +107,25 @@ def _make(morphology: Morphology, index: int, cell: Any) -> Section:
     return section
 
 
-def _grouped(morphology: Morphology, sections: list[Section]) -> Iterator[tuple[str, list[Section]]]:
+def _rank(morphology: Morphology) -> Callable[[int], tuple[int, int]]:
+    """NEURON's order of sections: by type, then by number."""
+    types = {"soma": 1, "axon": 2, "basal": 3, "apical": 4}
+
+    def rank(index: int) -> tuple[int, int]:
+        kind = morphology.kinds[index]
+        number = re.search(r"\[(\d+)\]$", morphology.names[index])
+        digits = re.sub(r"\D", "", kind)
+        return types.get(kind, int(digits) if digits else 99), int(number[1]) if number else 0
+
+    return rank
+
+
+def _grouped(sections: list[Section]) -> dict[str, list[Section]]:
     """Sections by the word before the bracket in their names."""
     groups: dict[str, list[Section]] = {}
-    for name, section in zip(morphology.names, sections, strict=True):
-        groups.setdefault(re.sub(r"\[\d+\]$", "", name), []).append(section)
-    yield from groups.items()
+    for section in sections:
+        groups.setdefault(re.sub(r"^.*\.|\[\d+\]$", "", section.name()), []).append(section)
+    return groups
 
 
 IMPORT3D_CLASSES = (Import3d_SWC_read, Import3d_Neurolucida3, Import3d_GUI)

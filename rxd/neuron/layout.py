@@ -58,6 +58,11 @@ class Layout:
         found = [self.sections[record.id] for record in records if record.id in self.sections]
         return Selection(self.morphology, np.sort(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64))
 
+    def ordered(self, records: Iterable[SectionRecord]) -> tuple[SectionRecord, ...]:
+        """Some records in the order of the trees, which is that of NEURON's nodes."""
+        wanted = {record.id for record in records}
+        return tuple(record for record in self.records if record.id in wanted)
+
     def segments_of(self, records: Iterable[SectionRecord]) -> np.ndarray:
         """The segments of some records, each from its 0 end."""
         found = [self.index[record.id] for record in records]
@@ -85,7 +90,7 @@ def build_layout(session: Session) -> Layout:
     HocError
         If there are none.
     """
-    records = [record for root in session.topology.roots() for record in root.subtree()]
+    records = [record for root in session.topology.roots() for record in root.by_level()]
     if not records:
         raise HocError("There are no sections. Create one with h.Section(name=...).")
     draft = _Draft()

@@ -1,6 +1,7 @@
 """Where the nodes of a region are, and how large.
 
-In: a region and the session's layout. Out: `NodeTable`, arrays over its nodes: section by section, each from its 0 end.
+In: a region and the session's layout. Out: `NodeTable`, arrays over its nodes: section by section in the order of the trees (not of
+the list the region was given), as in NEURON, each section from its 0 end.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class NodeTable:
 
 def segment_table(region: Any, layout: Layout) -> NodeTable:
     """One node per segment."""
-    records = tuple(region.living)
+    records = layout.ordered(region.living)
     counts = np.array([record.nseg for record in records], dtype=np.int64)
     index = layout.segments_of(records)
     shape = as_shape(region.geometry, layout)

@@ -18,6 +18,7 @@ import numpy as np
 
 from geometry import Morphology, SectionSpec, segment
 from rxd.neuron.errors import deleted_section
+from rxd.neuron.globals import CONSTANTS
 
 if TYPE_CHECKING:
     from rxd.neuron.sections import Section
@@ -282,6 +283,26 @@ class SectionRecord:
         self.mechanisms.append(mechanism)
         self.session.touch()
 
+    def settle_ions(self) -> list[str]:
+        """Set the ion variables that `h.ion_style` wants computed at initialisation; returns their names."""
+        catalogue, numbers = self.session.catalogue, self.session.globals
+        changed = []
+        for mechanism, style in self.ion_styles.items():
+            ion = catalogue.ion_of(mechanism)
+            if ion is None or mechanism not in self.mechanisms:
+                continue
+            x = ion.name
+            if style & 4:
+                for side in "io":
+                    self.store[f"{x}{side}"][:] = numbers[f"{x}{side}0_{x}_ion"]
+                    changed.append(f"{x}{side}")
+            if style & 96 and ion.charge:
+                volts = CONSTANTS["R"] * (numbers["celsius"] + 273.15) / (ion.charge * CONSTANTS["FARADAY"])
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    self.store[f"e{x}"][:] = 1000.0 * volts * np.log(self.store[f"{x}o"] / self.store[f"{x}i"])
+                changed.append(f"e{x}")
+        return changed
+
     def uninsert(self, mechanism: str) -> None:
         """Remove a mechanism; its ions stay."""
         if mechanism not in self.mechanisms:
@@ -308,6 +329,13 @@ class SectionRecord:
             record = stack.pop()
             found.append(record)
             stack.extend(reversed(record.ordered_children()))
+        return found
+
+    def by_level(self) -> list[SectionRecord]:
+        """Itself and what hangs on it, level by level: the order of NEURON's rxd nodes."""
+        found = [self]
+        for record in found:
+            found.extend(record.ordered_children())
         return found
 
     def ordered_children(self) -> list[SectionRecord]:

@@ -42,7 +42,7 @@ class Recorder:
     times: list[float] = field(default_factory=list)
 
     def start(self, t: float) -> None:
-        """Empty the Vector; take the first value if it is due."""
+        """Empty the Vector and find the first time that is due."""
         vector = self.vector()
         if self.when is not None and not isinstance(self.when, float):
             self.times = self.when.to_python()

@@ -205,6 +205,7 @@ class Run:
         """h.t has been set by a script: recordings on a grid go on from there."""
         for recorder in self._recorders:
             recorder.seek(self.session.globals.t)
+        self._reschedule()
 
     def set_adaptive(self, flag: bool) -> None:
         """Variable or fixed steps."""
@@ -223,6 +224,13 @@ class Run:
             recorder.start(self.session.globals.t)
             if recorder.when is None:
                 recorder.take()
+        self._reschedule()
+
+    def _reschedule(self) -> None:
+        """Put recordings on a grid into the queue again, after their next times have changed."""
+        self.events.drop(lambda action: action.__name__ == "take")
+        for recorder in self._recorders:
+            self._schedule(recorder)
 
     def show_events(self, into: Vector | None) -> float:
         """Print the times of the events on their way, or write them into a Vector."""
@@ -307,18 +315,23 @@ class Run:
                 self.call(action, t)
 
     def _deliver(self, until: float) -> None:
-        """Do what is due, recordings on a grid included."""
-        while True:
-            due = min(self._recorders, key=Recorder.next_time, default=None)
-            sample = np.inf if due is None else due.next_time()
-            event = self.events.next_time()
-            if min(sample, event) > until:
-                return
-            if sample <= event and due is not None:
-                due.take()
-            else:
-                t, action = self.events.pop()
-                action(t)
+        """Do what is due, recordings on a grid included, in the order in which it was scheduled."""
+        events = self.events
+        while events.next_time() <= until:
+            t, action = events.pop()
+            action(t)
+
+    def _schedule(self, recorder: Recorder) -> None:
+        """Let a recording on a grid take its next value, and the one after it, when they are due."""
+        t = recorder.next_time()
+        if t == np.inf:
+            return
+
+        def take(_: float) -> None:
+            recorder.take()
+            self._schedule(recorder)
+
+        self.events.push(t, take)
 
     # ------------------------------------------------------------------------------------------------------- initialisation
 
@@ -366,6 +379,7 @@ class Run:
         engine = self._compiled()
         for recorder in self._recorders:
             recorder.start(0.0)
+            self._schedule(recorder)
         self._deliver(0.0)
         for recorder in self._recorders:
             if recorder.when is None:
@@ -433,9 +447,8 @@ class Run:
         values = self.session.globals
         t = values.t
         self._deliver(t)
-        samples = min((recorder.next_time() for recorder in self._recorders), default=np.inf)
         jumps = min((player.next_jump(t) for player in self._players), default=np.inf)
-        target = min(stop, samples, self.events.next_time(), jumps)
+        target = min(stop, self.events.next_time(), jumps)
         self._play(t)
         every_step = single or bool(self._detectors) or bool(self._machines) or any(r.when is None for r in self._recorders)
         values["t"] = engine.advance(t, target, self.tolerances, every_step)

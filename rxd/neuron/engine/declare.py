@@ -19,8 +19,11 @@ import numpy as np
 import sympy
 
 import rxd
+from geometry import FractionalVolume, Shell
+from geometry.shapes import Inside
 from rxd import library
 from rxd.declare.region import Extracellular as make_box
+from rxd.neuron.engine.borders import AtBorders
 from rxd.neuron.errors import RxDException
 from rxd.neuron.layout import Layout
 from rxd.neuron.rxd.formula import NodeSymbol, RangeSymbol
@@ -192,10 +195,15 @@ def _regions(session: Session, declared: Declared) -> None:
             declared.layout.selection(records),
             name=name,
             side=region.nrn_region,
-            shape=as_shape(region.geometry, declared.layout),
+            shape=_conducting(as_shape(region.geometry, declared.layout)),
             dimension=dimension,
             dx=region.dx or 0.25,
         )
+
+
+def _conducting(shape: Any) -> Any:
+    """A shape with NEURON's rule for diffusion along the cable; membranes and shapes of their own cross-section as they are."""
+    return AtBorders(shape) if isinstance(shape, (Inside, FractionalVolume, Shell)) else shape
 
 
 def _quantities(session: Session, declared: Declared) -> None:
@@ -253,7 +261,7 @@ def _values_on(layout: Layout, quantity: Any, region: Any) -> Any:
 def _fluxes(session: Session, declared: Declared) -> None:
     """A parameter in mM/ms for every species and region with sources."""
     for flux in session.chemistry.living_fluxes():
-        quantity, region = flux.node.species, flux.node.region
+        quantity, region = flux.species(), flux.region
         key = quantity.number, region.number
         if key in declared.fluxes or key not in declared.symbols:
             continue

@@ -3,8 +3,8 @@
 In: IClamp, SEClamp and VClamp objects, whose parameters may change at any time. Out: what a stepper asks of its stimuli, read from the
 objects at every call.
 
-A VClamp has an amplifier of gain 1e5 behind a resistance of 1 Mohm; at steady state it is a clamp through `rstim / gain`, which is how
-it acts here. A clamp at an end of a section sits where no charge is stored: its current divides among the segments that meet
+A VClamp has an amplifier of finite gain behind a resistance. At steady state its current is `(gain amp - (gain + 2) v) / (2 rstim)` (found
+by experiment with NEURON), which is how it acts here at all times. A clamp at an end of a section sits where no charge is stored: its current divides among the segments that meet
 there in proportion to the conductances between.
 """
 
@@ -43,8 +43,10 @@ class Electrode:
         command = self.command(t)
         if command is None:
             return 0.0, 0.0
-        conductance = 1.0 / values["rs"] if self.clamp.kind == "SEClamp" else values["gain"] / values["rstim"]
-        return conductance, conductance * command
+        if self.clamp.kind == "SEClamp":
+            return 1.0 / values["rs"], command / values["rs"]
+        resistance = 2.0 * values["rstim"]
+        return (values["gain"] + 2.0) / resistance, values["gain"] * command / resistance
 
     def command(self, t: float) -> float | None:
         """Command voltage of a voltage clamp, mV; None while it is off."""

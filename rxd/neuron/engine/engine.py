@@ -60,7 +60,7 @@ class Engine:
         self.states = self.discretization.layout
         self._fill_constants()
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
-        problem = build_problem(model, self.system, self.discretization)
+        problem = build_problem(model, self.system, self.discretization, kernels)
         order = self.states["v"].order - self.states["v"].start
         self.electrodes = Electrodes.of(session.run.points, self.layout, order)
         self.problem = replace(problem, stimuli=self.electrodes)
@@ -244,6 +244,8 @@ class Engine:
     def initialize(self) -> None:
         """The initial state: species as declared, gates at rest for the present voltage, synapses closed."""
         self.session.chemistry.initialize()
+        for record in self.layout.records:
+            self._stale.update(record.settle_ions())
         self._flush()
         for record in self.layout.records:
             self.y[self.readout.positions("v")[self.layout.index[record.id]]] = record.store["v"]
@@ -275,7 +277,9 @@ class Engine:
 
         totals = {key: np.zeros(self.layout.segments.n) for key in self.declared.fluxes}
         for flux in self.session.chemistry.living_fluxes():
-            species, region, table, index = flux.node.part
+            if not flux.constant and not self.adaptive:
+                continue
+            species, region, table, index = flux.species(), flux.region, flux.table, flux.index
             segment = self.layout.index[table.records[table.record[index]].id][table.place[index]]
             totals[species.number, region.number][segment] += flux.read() / (table.volume[index] * molecules_per_mM_um3())
         for key, parameter in self.declared.fluxes.items():
@@ -284,7 +288,7 @@ class Engine:
     def _prepare(self, t: float) -> None:
         if self._stale:
             self._flush()
-        if any(not flux.constant for flux in self.session.chemistry.fluxes):
+        if self.adaptive and any(not flux.constant for flux in self.session.chemistry.fluxes):
             self._fluxes()
         self.state.t = t
         if self._jumped:
@@ -300,6 +304,22 @@ class Engine:
         self.electrodes.t = t + 0.5 * dt
         self.stepper.advance(self.state, t + dt, self.statistics)
         self._changed()
+        if any(not flux.constant for flux in self.session.chemistry.fluxes):
+            self._add_varying(dt)
+
+    def _add_varying(self, dt: float) -> None:
+        """Add what varying sources give in a step, read at its end but with h.t still at its start, as NEURON's fixed steps do."""
+        from rxd.neuron.rxd.constants import molecules_per_mM_um3
+
+        for flux in self.session.chemistry.living_fluxes():
+            if flux.constant:
+                continue
+            species = flux.species()
+            positions = None if species is None else self._species_positions(species, flux.region)
+            if positions is not None:
+                self.y[positions[flux.index]] += dt * flux.read() / (flux.table.volume[flux.index] * molecules_per_mM_um3())
+        self._changed()
+        self._jumped = True
 
     def advance(self, t: float, until: float, tolerances: dict[str, float], single: bool) -> float:
         """Variable steps to a time, or one step towards it; returns where it got to."""
