@@ -40,7 +40,12 @@ def graph_transport(
         stored[block.order[: block.n_tree] - block.start] = region.tree.volume
         capacity = np.concatenate([stored, capacity])
         junctions = tree_junctions + join_junctions
-    return _assemble(unknown.label, block.start, capacity, junctions, edges, diffusion * kappa)
+    graph = _assemble(unknown.label, block.start, capacity, junctions, edges, diffusion * kappa)
+    # FractionalVolume and the like: what one voxel of the region holds, and how much of its faces is open.
+    holds = float(np.median(region.voxel_volume / voxels.volume[region.voxel]))
+    whole_rate = 2.0 * diffusion * region.face_factor / holds * float(np.sum(np.array(unknown.axes) / voxels.dx**2))
+    cut = block.n_tree + np.flatnonzero(voxels.membrane_area[region.voxel] > 0)
+    return replace(graph, cut=cut, whole_rate=whole_rate)
 
 
 def _box_transport(unknown: Any, region: RegionNodes, block: Block) -> GraphTransport:

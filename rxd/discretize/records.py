@@ -138,6 +138,10 @@ class GraphTransport:
     held : ndarray of int, shape (m,)
         Nodes that also exchange with a reservoir of constant concentration, each once: ``+ held_conductance (held_value - y)``.
     held_conductance, held_value : ndarray, shape (m,), um3/ms and mM
+    cut : ndarray of int
+        Voxels that a membrane cuts: explicit steps may slow down exchange with them (see `rxd.solve.graph_kernels`).
+    whole_rate : float, 1/ms
+        Conductance over capacity of a whole voxel inside the cell, sum over its faces.
     """
 
     label: str
@@ -150,6 +154,8 @@ class GraphTransport:
     held: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     held_conductance: np.ndarray = field(default_factory=lambda: np.zeros(0))
     held_value: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    cut: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    whole_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
