@@ -26,57 +26,24 @@ import math
 import numba as nb
 
 from rxd.codegen.vmath import bernoulli_ratio, bernoulli_slope, vexp, vlog, vpow, vtanh
-from rxd.solve.assembly import add_exchange
-from rxd.solve.direct_kernels import prepare, solve
+from rxd.solve.calls import LINEARISE, RATES, callback
 from rxd.solve.lane_lu import load, load_scattered
 from rxd.solve.lane_store import add_all_rows, add_rows, copy_lanes, put_rows
-from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
 
 kernel = nb.njit(cache=True, fastmath={{"contract", "nsz", "arcp"}}, error_model="numpy")
 '''
 
 DRIVER = '''
-@kernel
-def rates(y, t, f, W, groups):
+@callback(RATES)
+def rates(y, t, f, W, fields, table, places):
     """Right-hand side without exchange between nodes into f."""
 {clear}{rates_calls}
 
 
-@kernel
-def linearise(y, t, f, drift, jacobian, W, groups):
+@callback(LINEARISE)
+def linearise(y, t, f, drift, jacobian, W, fields, table, places):
     """Right-hand side into f, its explicit time derivative added to drift, the values of its Jacobian into jacobian."""
 {clear}{linearise_calls}
-
-
-@kernel
-def add_electrodes(y, f, start, current, conductance, inverse_capacity):
-    """Current of clamps, drive - conductance * v, into v."""
-    for k in range(current.size):
-        f[start + k] += (current[k] - conductance[k] * y[start + k]) * inverse_capacity[start + k]
-
-
-@kernel
-def attempt(y, t, h, f0, drift, jacobian, electrodes, exchange, U, work, new, tableau, tolerance, solver, W, groups):
-    """All stages of one Rosenbrock step with the embedded direct solver; returns the largest error and where it is."""
-    gamma, a, c, alpha, slopes, fresh = tableau
-    start, current, conductance = electrodes
-    point, f, rest = work
-    atol, rtol = tolerance
-    prepare(jacobian, 1.0 / (gamma * h), conductance, solver)
-    for i in range(alpha.size):
-        sum_stages(y, U, a[i], c[i] / h, i, drift, slopes[i] * h, point, rest)
-        if fresh[i]:
-            rates(point, t + alpha[i] * h, f, W, groups)
-            add_exchange(point, f, exchange)
-            add_electrodes(point, f, start, current, conductance, exchange[5])
-            add_vector(rest, f)
-        else:
-            add_vector(rest, f0)
-        solve(rest, U[i], solver)
-    last = U[alpha.size - 1]
-    for k in range(y.size):
-        new[k] = point[k] + last[k]
-    return worst_error(last, y, new, atol, rtol)
 '''
 
 TIME = sympy.Symbol("t", real=True)
@@ -222,9 +189,12 @@ def coupled_module(system: System) -> str:
             f"PATTERN_{group.name} = {coupled_pattern(group)}\nTIMED_{group.name} = {timed}\nROWS_{group.name} = {rows_of(group).total}"
         )
         texts += [rates_text(group), linearise_text(group), loops_text(group, timed)]
-    rates_calls = [f"    all_rates_{group.name}(y, t, f, W, groups[{k}])" for k, group in enumerate(system.groups)]
+    rates_calls = [
+        f"    all_rates_{group.name}(y, t, f, W, fields, table[{k}], places)" for k, group in enumerate(system.groups)
+    ]
     linearise_calls = [
-        f"    all_linearise_{group.name}(y, t, f, drift, jacobian, W, groups[{k}])" for k, group in enumerate(system.groups)
+        f"    all_linearise_{group.name}(y, t, f, drift, jacobian, W, fields, table[{k}], places)"
+        for k, group in enumerate(system.groups)
     ]
     clear = "    f[:] = 0.0\n" if any(group.scattered for group in system.groups) else ""
     texts.append(DRIVER.format(clear=clear, rates_calls="\n".join(rates_calls), linearise_calls="\n".join(linearise_calls)))
@@ -233,23 +203,31 @@ def coupled_module(system: System) -> str:
 
 def loops_text(group: LocalSystem, timed: tuple[int, ...]) -> str:
     """Loops over the chunks of a group. Nodes that share unknowns with others add their rates to theirs."""
-    name, rows, fields = group.name, rows_of(group), len(group.fields)
+    name, rows, fields, unknowns = group.name, rows_of(group), len(group.fields), len(group.symbols)
     where = "position" if group.scattered else "starts"
     put = "add_all_rows" if group.scattered else "put_rows"
     head = [
-        "    P, starts, position, nodes, base, timed = group",
+        f"    nodes, starts = row[0], places[row[2] : row[2] + {unknowns}]",
+        f"    position = places[row[3] : row[3] + {unknowns} * nodes].reshape({unknowns}, nodes)",
         f"    for first in range(0, nodes, {LANES}):",
         f"        width = min({LANES}, nodes - first)",
         f"        {'load_scattered' if group.scattered else 'load'}(y, {where}, first, width, W)",
-        f"        copy_lanes(P, first * {fields}, {fields * LANES}, W, {len(group.symbols) * LANES})",
+        f"        copy_lanes(fields, row[1] + first * {fields}, {fields * LANES}, W, {unknowns * LANES})",
     ]
     store = f"        {put}(W, {rows.rates * LANES}, {where}, first, width, f)"
     entries = rows.drift - rows.jacobian
-    lines = ["@kernel", f"def all_rates_{name}(y, t, f, W, group):", f'    """Rates of {name} at all its nodes."""', *head]
+    lines = [
+        "@kernel",
+        f"def all_rates_{name}(y, t, f, W, fields, row, places):",
+        f'    """Rates of {name} at all its nodes."""',
+        *head,
+    ]
     lines += [f"        rates_{name}(W, t)", store, "", ""]
-    lines += ["@kernel", f"def all_linearise_{name}(y, t, f, drift, jacobian, W, group):"]
+    lines += ["@kernel", f"def all_linearise_{name}(y, t, f, drift, jacobian, W, fields, row, places):"]
     lines += [f'    """Rates and Jacobian of {name} at all its nodes."""', *head, f"        linearise_{name}(W, t)", store]
-    lines.append(f"        copy_lanes(W, {rows.jacobian * LANES}, {entries * LANES}, jacobian, base + first * {entries})")
+    lines.append(f"        copy_lanes(W, {rows.jacobian * LANES}, {entries * LANES}, jacobian, row[4] + first * {entries})")
     if timed:
-        lines.append(f"        add_rows(W, {rows.drift * LANES}, position, timed, first, width, drift)")
+        lines.append(
+            f"        add_rows(W, {rows.drift * LANES}, position, places[row[5] : row[5] + row[6]], first, width, drift)"
+        )
     return "\n".join(lines)

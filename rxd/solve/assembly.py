@@ -161,6 +161,15 @@ def add_exchange(y: np.ndarray, f: np.ndarray, exchange: tuple[np.ndarray, ...])
         f[b] -= flow * inverse_capacity[b]
 
 
+@lane_kernel
+def add_electrodes(
+    y: np.ndarray, f: np.ndarray, start: int, current: np.ndarray, conductance: np.ndarray, inverse_capacity: np.ndarray
+) -> None:
+    """Add the current of clamps, ``current - conductance v`` by segment in storage order, to the rate of v, which starts at ``start``."""
+    for k in range(current.size):
+        f[start + k] += (current[k] - conductance[k] * y[start + k]) * inverse_capacity[start + k]
+
+
 def build_assembly(discretization: Discretization, patterns: Sequence[Sequence[tuple[int, int]]]) -> Assembly:
     """Find the pattern of the Jacobian.
 

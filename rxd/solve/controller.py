@@ -67,7 +67,9 @@ def absolute_tolerance(problem: Problem, rtol: float, atol: float | None) -> np.
     return rtol * typical * problem.scale
 
 
-def first_step(y: np.ndarray, rates: np.ndarray, moved_rates: np.ndarray, probe: float, weight: np.ndarray, order: int) -> float:
+def first_step(
+    y: np.ndarray, rates: np.ndarray, moved_rates: np.ndarray, probe: float, weight: np.ndarray, order: int
+) -> float:
     """Length of a first step from the rates here and a probing distance further, in ms.
 
     Parameters

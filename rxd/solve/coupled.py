@@ -14,6 +14,7 @@ import numpy as np
 
 from rxd.errors import ConvergenceError, DeclarationError
 from rxd.solve.controller import SMALLEST, Controller, absolute_tolerance, first_step, probing_step
+from rxd.solve.direct_step import attempt
 from rxd.solve.linear import SolveError, make_linear_solver
 from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, StepResult
 from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
@@ -136,7 +137,9 @@ class CoupledStepper:
         """Release the linear solver."""
         self.solver.close()
 
-    def _step(self, state: State, until: float, statistics: Statistics, sampler: Sampler | None) -> tuple[tuple[int, float], ...]:
+    def _step(
+        self, state: State, until: float, statistics: Statistics, sampler: Sampler | None
+    ) -> tuple[tuple[int, float], ...]:
         """One accepted step."""
         equations, memory = self.equations, state.memory
         equations.linearise(state.t, state.y, self._f0, self._linearisation)
@@ -210,7 +213,8 @@ class CoupledStepper:
         """All stages in one compiled call."""
         equations, linear = self.equations, self._linearisation
         electrodes = (equations.discretization.cable.start, linear.electrodes.current, linear.electrodes.conductance)
-        error, worst = equations.kernels.module.attempt(
+        error, worst = attempt(
+            equations.kernels.module.rates,
             y,
             t,
             h,
@@ -223,10 +227,11 @@ class CoupledStepper:
             self._work,
             self._new,
             self._arrays,
-            (self.atol, self.rtol),
+            self.atol,
+            self.rtol,
             self.solver.arrays,  # type: ignore[attr-defined]
             equations.work,
-            equations.groups,
+            equations.model,
         )
         return float(error), int(worst)
 
@@ -327,7 +332,9 @@ def _check(adaptive: bool, dt: float | None, rtol: float, atol: float | None, in
         message = f"rtol, the tolerated relative error of a step, lies between 0 and 1; got {rtol!r}."
         raise DeclarationError(message)
     if atol is not None and not atol > 0:
-        message = f"atol, the tolerated absolute error of a step, must be positive; got {atol!r}. Leave it out for a default by kind."
+        message = (
+            f"atol, the tolerated absolute error of a step, must be positive; got {atol!r}. Leave it out for a default by kind."
+        )
         raise DeclarationError(message)
     if initialise not in ("declared", "steady"):
         message = f"initialise is 'declared' or 'steady'; got {initialise!r}."

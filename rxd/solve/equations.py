@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from rxd.discretize.records import LANES, Discretization
-from rxd.solve.assembly import Assembly, Exchange, add_exchange, build_assembly, build_exchange
+from rxd.solve.assembly import Assembly, Exchange, add_electrodes, add_exchange, build_assembly, build_exchange
+from rxd.solve.calls import call_linearise, call_rates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +59,7 @@ class Equations:
     kernels: Any
     assembly: Assembly
     exchange: Exchange
-    groups: tuple[Any, ...]
+    model: tuple[np.ndarray, np.ndarray, np.ndarray]
     work: np.ndarray
 
     @property
@@ -71,14 +72,14 @@ class Equations:
         return Electrodes(injected + drive, conductance)
 
     def rates(self, t: float, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
-        """``f(t, y)`` into ``out``, shape (size,), per ms."""
-        self.kernels.module.rates(y, t, out, self.work, self.groups)
+        """``f(t, y)`` into ``out``, shape (size,), per ms; y is contiguous and, though left alone, writable."""
+        call_rates(self.kernels.module.rates, y, t, out, self.work, self.model)
         return self._exchange(y, electrodes, out)
 
     def linearise(self, t: float, y: np.ndarray, out: np.ndarray, into: Linearisation) -> np.ndarray:
         """``f(t, y)`` into ``out`` and its derivatives ``into`` a linearisation, with the electrodes that stand there."""
         into.drift[:] = 0.0
-        self.kernels.module.linearise(y, t, out, into.drift, into.local, self.work, self.groups)
+        call_linearise(self.kernels.module.linearise, y, t, out, into.drift, into.local, self.work, self.model)
         return self._exchange(y, into.electrodes, out)
 
     def make_linearisation(self, electrodes: Electrodes) -> Linearisation:
@@ -91,17 +92,32 @@ class Equations:
     def _exchange(self, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
         add_exchange(y, out, self.exchange.arrays)
         start, inverse_capacity = self.discretization.cable.start, self.exchange.inverse_capacity
-        self.kernels.module.add_electrodes(y, out, start, electrodes.current, electrodes.conductance, inverse_capacity)
+        add_electrodes(y, out, start, electrodes.current, electrodes.conductance, inverse_capacity)
         return out
 
 
 def build_equations(discretization: Discretization, stimuli: Any, kernels: Any) -> Equations:
     """Equations of a model whose kernels were compiled for "coupled"."""
     assembly = build_assembly(discretization, [group.pattern for group in kernels.groups])
-    groups = []
-    for number, (group, compiled) in enumerate(zip(discretization.groups, kernels.groups, strict=True)):
-        fields, starts = np.ascontiguousarray(group.fields).ravel(), np.ascontiguousarray(group.position[:, 0])
-        groups.append((fields, starts, group.position, group.n, int(assembly.base[number]), compiled.timed))
-    rows = max(compiled.rows for compiled in kernels.groups)
     exchange = build_exchange(assembly.edges, discretization)
-    return Equations(discretization, stimuli, kernels, assembly, exchange, tuple(groups), np.zeros(rows * LANES))
+    rows = max(compiled.rows for compiled in kernels.groups)
+    model = model_arrays(discretization, kernels, assembly)
+    return Equations(discretization, stimuli, kernels, assembly, exchange, model, np.zeros(rows * LANES))
+
+
+def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembly) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``fields``, ``table`` and ``places`` of a model, see `rxd.solve.calls`."""
+    fields: list[np.ndarray] = []
+    places: list[np.ndarray] = []
+    table = []
+    for group, compiled, base in zip(discretization.groups, kernels.groups, assembly.base[:-1].tolist(), strict=True):
+        at, offsets = sum(map(len, places)), []
+        for part in (group.position[:, 0], group.position.ravel(), compiled.timed):
+            offsets.append(at)
+            places.append(np.asarray(part, dtype=np.int64))
+            at += len(part)
+        starts, position, timed = offsets
+        table.append((group.n, sum(map(len, fields)), starts, position, base, timed, len(compiled.timed)))
+        fields.append(np.ascontiguousarray(group.fields).ravel())
+    # left writable: the functions' one signature knows no read-only arrays
+    return np.concatenate(fields), np.array(table, dtype=np.int64), np.concatenate(places)

@@ -131,7 +131,7 @@ class Problem:
 
         Clamps act as they do from ``t`` on: integrate from one of ``stimuli.breakpoints`` to the next.
         """
-        equations, y = self._equations(), np.ascontiguousarray(y, dtype=float)
+        equations, y = self._equations(), np.array(y, dtype=float)
         return equations.rates(float(t), y, equations.electrodes(float(t)), np.empty(self.size))
 
     def jacobian(self, t: float, y: np.ndarray, kind: str = "scipy") -> Any:
@@ -144,7 +144,7 @@ class Problem:
         kind : "scipy" or "petsc"
             A `scipy.sparse.csr_array` or a `petsc4py.PETSc.Mat`; either is the caller's own.
         """
-        equations, y = self._equations(), np.ascontiguousarray(y, dtype=float)
+        equations, y = self._equations(), np.array(y, dtype=float)
         linearisation = equations.make_linearisation(equations.electrodes(float(t)))
         equations.linearise(float(t), y, np.empty(self.size), linearisation)
         data = linearisation.fill()

@@ -24,7 +24,9 @@ LARGEST_CHANGE: Final = 0.3
 """An iteration may change an unknown by this fraction of itself plus its typical size, else it is repeated with a shorter step."""
 
 
-def steady_state(equations: Equations, t: float, y: np.ndarray, solver: LinearSolver, atol: np.ndarray, rtol: float) -> np.ndarray:
+def steady_state(
+    equations: Equations, t: float, y: np.ndarray, solver: LinearSolver, atol: np.ndarray, rtol: float
+) -> np.ndarray:
     """State with ``f(t, y) = 0`` that the given one leads to, shape (size,).
 
     Parameters
