@@ -136,3 +136,20 @@ def test_a_second_run_only_has_its_own_spikes(spiking: Callable) -> None:
     first, second = sim.run(4), sim.run(8)
     assert [len(times) for times in first.spikes.values()] == [1]
     assert [len(times) for times in second.spikes.values()] == [0]
+
+
+def test_values_of_a_place_are_read_without_a_run(spiking: Callable) -> None:
+    made = spiking()
+    sim = made.compile()
+    place = made.cell["left"](0.5)
+    assert sim.values(rxd.v(place)).tolist() == [-65.0]
+    assert sim.values(made.species[made.cyt](place)) == pytest.approx([1.5e-3])
+
+
+def test_a_progress_bar_runs_to_the_end(plain: Callable, capsys: pytest.CaptureFixture) -> None:
+    sim = plain().compile(dt=0.1)
+    sim.run(5)
+    result = sim.run(15, record=["v"], every=1, progress=True)
+    assert len(result.t) == 11
+    assert "100%" in (text := capsys.readouterr().err)
+    assert "10/10 ms" in text
