@@ -29,6 +29,10 @@ class GroupKernels:
         LU of ``I - gamma dt J`` of the chemistry; for "coupled", of the whole group with what nodes exchange eliminated last.
     pattern : tuple of (int, int)
         Row and column of each value of the Jacobian.
+    addresses : tuple of int
+        Of the compiled gates, chemistry and currents; 0 where a group has none ("split").
+    drives : bool
+        Chemistry reads gates ("split").
     timed : ndarray of int
         Rows that depend on time explicitly ("coupled").
     rows : int
@@ -42,6 +46,8 @@ class GroupKernels:
     pattern: tuple[tuple[int, int], ...] = ()
     timed: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     rows: int = 0
+    addresses: tuple[int, int, int] = (0, 0, 0)
+    drives: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +80,16 @@ def _group(module: ModuleType, name: str) -> GroupKernels:
     active, gates, moved = (
         np.array(getattr(module, f"{what}_{name}"), dtype=np.int64) for what in ("ACTIVE", "GATES", "MOVED")
     )
-    return GroupKernels(active, gates, moved, make_program(len(active), getattr(module, f"PATTERN_{name}")))
+    kernels = (getattr(module, f"{what}_{name}", None) for what in ("gates", "chemistry", "electric"))
+    gate_address, chemistry, electric = (0 if kernel is None else int(kernel.address) for kernel in kernels)
+    return GroupKernels(
+        active,
+        gates,
+        moved,
+        make_program(len(active), getattr(module, f"PATTERN_{name}")),
+        addresses=(gate_address, chemistry, electric),
+        drives=bool(getattr(module, f"DRIVES_{name}")),
+    )
 
 
 def _coupled_group(module: ModuleType, group: LocalSystem, exchanged: set[str]) -> GroupKernels:

@@ -1,12 +1,13 @@
 """Source text of kernels: one function per group and purpose, a readable loop over lanes each.
 
-Layout inside a kernel: ``X[u * W + l]`` unknown u of lane l, ``P[at + f * W + l]`` field f, outputs likewise.
+Layout inside a kernel: ``X[u * W + l]`` unknown u of lane l, ``P[f * W + l]`` field f, outputs likewise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import sympy
 
@@ -43,10 +44,12 @@ def differentiate(rows: Sequence[str], values: Sequence[sympy.Expr], columns: Se
     return Terms(tuple(rows), tuple(values), tuple(pattern), tuple(derivatives))
 
 
+KERNEL_ARGUMENTS: Final = "X, P, t, dt, F, J"
+
+
 def lane_function(
     name: str,
     group: LocalSystem,
-    arguments: str,
     targets: Sequence[str],
     expressions: Sequence[sympy.Expr],
     doc: str,
@@ -54,16 +57,16 @@ def lane_function(
 ) -> str:
     """A kernel that loads what its expressions need, and assigns them to ``targets``."""
     used = set().union(*(expression.free_symbols for expression in expressions)) if expressions else set()
-    lines = ["@kernel", f"def {name}({arguments}):", f'    """{doc}"""', f"    for l in range({LANES}):"]
+    lines = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', f"    for l in range({LANES}):"]
     body = []
     for row, symbol in enumerate(group.symbols):
         if symbol in used:
             body.append(f"{symbol.name} = X[{row * LANES} + l]")
     for row, field in enumerate(group.fields):
         if field.symbol in used:
-            body.append(f"{field.name} = P[at + {row * LANES} + l]")
+            body.append(f"{field.name} = P[{row * LANES} + l]")
     taken = (
-        {symbol.name for symbol in group.symbols} | {field.name for field in group.fields} | {"t", "dt", "l", "X", "P", "at"}
+        {symbol.name for symbol in group.symbols} | {field.name for field in group.fields} | {"t", "dt", "l", "X", "P", "F", "J"}
     )
     body += list(prelude)
     body += assignments(targets, expressions, taken)
@@ -99,7 +102,6 @@ def gates_text(group: LocalSystem) -> str:
     return lane_function(
         f"gates_{group.name}",
         group,
-        "X, P, at, dt",
         targets,
         expressions,
         "Advance gates by dt: x_inf + (x - x_inf) exp(-dt / tau).",
@@ -112,12 +114,12 @@ def chemistry_text(group: LocalSystem, terms: Terms) -> str:
     targets += [f"J[{k * LANES} + l]" for k in range(len(terms.pattern))]
     doc = f"Rates of {', '.join(terms.rows)} and their Jacobian ({len(terms.pattern)} entries)."
     return lane_function(
-        f"chemistry_{group.name}", group, "X, P, at, t, F, J", targets, [*terms.values, *terms.derivatives], doc
+        f"chemistry_{group.name}", group, targets, [*terms.values, *terms.derivatives], doc
     )
 
 
 def electric_text(group: LocalSystem) -> str:
-    """What currents do to v and species, and how that depends on v: E rows 2 r (value) and 2 r + 1 (slope)."""
+    """What currents do to v and species, and how that depends on v: F rows 2 r (value) and 2 r + 1 (slope)."""
     v = group.symbol_of(VOLTAGE)
     totals: dict[str, sympy.Expr] = dict.fromkeys(electric_rows(group), sympy.Integer(0))
     drivers, expressions = [], []
@@ -130,13 +132,12 @@ def electric_text(group: LocalSystem) -> str:
     # The same currents i0, i1 ... stand in every total: charge and moles agree to round-off.
     slopes = dict(drivers)
     rows = list(totals)
-    finals = [f"E[{2 * r * LANES} + l]" for r in range(len(rows))] + [f"E[{(2 * r + 1) * LANES} + l]" for r in range(len(rows))]
+    finals = [f"F[{2 * r * LANES} + l]" for r in range(len(rows))] + [f"F[{(2 * r + 1) * LANES} + l]" for r in range(len(rows))]
     results = [totals[label] for label in rows] + [totals[label].xreplace(slopes) for label in rows]
     targets = [name for value, slope in drivers for name in (value.name, slope.name)]
     head = lane_function(
         f"electric_{group.name}",
         group,
-        "X, P, at, t, E",
         targets,
         [*expressions],
         f"Currents and what they do to {', '.join(rows)}.",
@@ -145,7 +146,7 @@ def electric_text(group: LocalSystem) -> str:
     extra = [
         f for f in group.fields if f.name not in known and any(f.symbol in total.free_symbols for total in totals.values())
     ]
-    loads = [f"        {f.name} = P[at + {group.fields.index(f) * LANES} + l]" for f in extra]
+    loads = [f"        {f.name} = P[{group.fields.index(f) * LANES} + l]" for f in extra]
     tail = [f"        {line}" for line in assignments(finals, results, _taken(group, drivers, head))]
     return "\n".join([head, *loads, *tail])
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from rxd.discretize.records import LANES, GraphTransport, Transport
+from rxd.discretize.records import LANES
 from rxd.errors import ConvergenceError, DeclarationError
-from rxd.solve.graph_kernels import make_graph
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.split_kernels import prepare_transport
+from rxd.solve.split_loop import Fluxes, Lanes, advance
+from rxd.solve.split_pack import junction_values, pack_cable, pack_graphs, pack_groups, pack_trees
 
 TOLERANCE = 1e-9
 """Fraction of a step below which two times are the same."""
@@ -42,14 +43,13 @@ class SplitStepper:
         self.problem = problem
         self.kernels = kernels
         self.dt = float(dt)
-        self._advance = kernels.module.advance
-        self._groups = tuple(self._group_arguments())
-        self._work = self._work_arrays()
-        self._moving = np.array(sorted(self._moved_positions()), dtype=np.int64)
-        self._counts = np.zeros(1, dtype=np.int64)
-        self._cable, self._species, self._trees = self._operators()
-        self._graphs = tuple(self._graph_arguments(graph) for graph in problem.discretization.graphs)
-        self._still = self._still_positions()
+        self._groups = pack_groups(problem.discretization.groups, kernels.groups)
+        self._lanes_of_work = self._lanes()
+        moving = np.array(sorted(self._moved_positions()), dtype=np.int64)
+        self._fluxes = self._flux_arrays(moving)
+        self._cable = pack_cable(problem.discretization.cable, problem.initial)
+        self._trees = pack_trees(problem.discretization.transports[1:], problem.initial, moving)
+        self._graphs = pack_graphs(problem.discretization.graphs, moving)
         self._junctions = self._junction_views()
         self._prepared = 0.0
 
@@ -94,26 +94,20 @@ class SplitStepper:
             self._raise_at_first_failure(state, backup, drift, steps, dt, clamps)
         state.memory["junctions"] = np.concatenate(self._junctions)
         statistics.steps += done
-        statistics.solves += 2 * done * (1 + len(self._species) + len(self._graphs))
-        statistics.iterations += int(self._counts[0])
-        self._counts[:] = 0
+        statistics.solves += 2 * done * (1 + len(self._trees.table))
+        statistics.iterations += int(self._graphs.counts[0])
+        self._graphs.counts[:] = 0
         began = state.t + (done - 1) * dt
         state.t += done * dt
         fired = np.flatnonzero(fraction >= 0.0)
         return tuple(sorted(((int(d), began + float(fraction[d]) * dt) for d in fired), key=lambda spike: spike[1]))
 
     def _run(self, state: State, steps: int, dt: float, clamps: Any, fraction: np.ndarray) -> int:
-        stimuli = self.problem.stimuli
-        value, slope, source, average = self._work[1]
-        cable = self.problem.discretization.cable
-        electric = (state.memory["drift"], value, slope, source, average, cable.start, cable.start + cable.n)
+        stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
         detectors = (stimuli.detector_position, stimuli.detector_threshold, state.before, fraction)
-        diffusion = (self._still, self._moving, self._species, self._trees, self._graphs)
-        return int(
-            self._advance(
-                state.y, state.t, dt, steps, self._work[0], electric, clamps, self._cable, diffusion, detectors, self._groups
-            )
-        )
+        packed = (self._lanes_of_work, self._fluxes, self._cable, self._trees, self._graphs, self._groups)
+        v = (cable.start, cable.start + cable.n)
+        return int(advance(state.y, state.t, dt, steps, *v, state.memory["drift"], *clamps, *detectors, *packed))
 
     def _raise_at_first_failure(
         self, state: State, backup: np.ndarray, drift: np.ndarray, steps: int, dt: float, clamps: Any
@@ -136,60 +130,22 @@ class SplitStepper:
         """Factorise the diffusion matrices when dt changes."""
         if dt == self._prepared:
             return
-        node, up, coupling, diagonal, _, _, capacity, *_ = self._trees
-        for _, _, total, at, _ in self._species:
+        trees = self._trees
+        for _, _, total, at, _ in trees.table:
             part = slice(at, at + total)
-            prepare_transport(dt, capacity[part], node[part], up[part], coupling[part], diagonal[part])
+            arrays = (trees.capacity, trees.node, trees.up, trees.coupling, trees.diagonal)
+            prepare_transport(dt, *(array[part] for array in arrays))
         self._prepared = dt
 
-    def _group_arguments(self) -> list[tuple[Any, ...]]:
-        found = []
-        for group, kernels in zip(self.problem.discretization.groups, self.kernels.groups, strict=True):
-            program = kernels.program
-            touched = np.unique(np.concatenate([kernels.active, kernels.gates]))
-            found.append(
-                (
-                    np.ascontiguousarray(group.fields).ravel(),
-                    np.ascontiguousarray(group.position[:, 0]),
-                    group.position,
-                    group.n,
-                    kernels.active,
-                    touched,
-                    kernels.moved,
-                    program.entry,
-                    program.diagonal,
-                    program.factor,
-                    program.lower,
-                    program.upper,
-                    np.zeros(len(kernels.moved) * group.n),
-                    np.zeros(len(kernels.moved) * group.n),
-                )
-            )
-        return found
-
-    def _work_arrays(self) -> tuple[Any, Any]:
+    def _lanes(self) -> Lanes:
+        """Work rows of one chunk, wide enough for every group."""
         groups, kernels = self.problem.discretization.groups, self.kernels.groups
         unknowns = max(group.position.shape[0] for group in groups)
         active = max(1, *(len(k.active) for k in kernels))
         entries = max(1, *(k.program.nnz for k in kernels))
         moved = max(1, *(len(k.moved) for k in kernels))
-        lanes = (
-            np.zeros(unknowns * LANES),
-            np.zeros(active * LANES),
-            np.zeros(entries * LANES),
-            np.zeros(entries * LANES),
-            np.zeros(active * LANES),
-            np.zeros(2 * moved * LANES),
-        )
-        size = self.problem.size
-        return lanes, (np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(self.problem.discretization.cable.n))
-
-    def _graph_arguments(self, graph: GraphTransport) -> tuple[Any, ...]:
-        """Arguments of the graph kernel of one species, with its work arrays."""
-        moved = bool(np.any((self._moving >= graph.start) & (self._moving < graph.start + graph.n)))
-        arguments, stiffness = make_graph(graph)
-        spare = [np.zeros(graph.n) for _ in range(4)]
-        return (graph.start, graph.n, moved, stiffness, arguments, *spare, self._counts)
+        sizes = (unknowns, active, entries, entries, active, 2 * moved)
+        return Lanes(*(np.zeros(size * LANES) for size in sizes))
 
     def _moved_positions(self) -> set[int]:
         """Positions of y that currents change, v excluded."""
@@ -199,49 +155,20 @@ class SplitStepper:
                 positions.update(group.position[row].tolist())
         return positions
 
-    def _still_positions(self) -> np.ndarray:
-        """Positions of y that currents change and diffusion does not."""
-        diffusing = np.zeros(self.problem.size, dtype=bool)
-        transports: list[Transport | GraphTransport] = [*self.problem.discretization.transports[1:]]
-        for transport in [*transports, *self.problem.discretization.graphs]:
-            diffusing[transport.start : transport.start + transport.n] = True
-        return self._moving[~diffusing[self._moving]]
-
-    def _operators(self) -> tuple[Any, np.ndarray, Any]:
-        """Arguments of the cable kernel; table of diffusing species; their trees, laid end to end."""
-        cable, *species = self.problem.discretization.transports
-        moved = set(self._moving.tolist())
-        u = np.zeros(len(cable.parent))
-        u[: cable.n] = self.problem.initial[cable.start : cable.start + cable.n]
-        u[cable.n :] = junction_values(cable, u[: cable.n])
-        spare = [np.zeros(len(cable.parent)) for _ in range(3)]
-        plan = cable.plan
-        arguments = (
-            cable.capacity,
-            cable.parent,
-            cable.conductance,
-            plan.node,
-            plan.parent,
-            plan.coupling(cable.conductance),
-            u,
-            *spare,
-        )
-        table, at = [], 0
-        for transport in species:
-            is_moved = any(p in moved for p in range(transport.start, transport.start + transport.n))
-            table.append((transport.start, transport.n, len(transport.parent), at, int(is_moved)))
-            at += len(transport.parent)
-        return (
-            arguments,
-            np.array(table, dtype=np.int64).reshape(len(table), 5),
-            _laid_end_to_end(species, self.problem.initial),
-        )
+    def _flux_arrays(self, moving: np.ndarray) -> Fluxes:
+        """Currents' work arrays; which of the species they move do not diffuse."""
+        discretization, size = self.problem.discretization, self.problem.size
+        diffusing = np.zeros(size, dtype=bool)
+        for start, n in ((t.start, t.n) for t in (*discretization.transports[1:], *discretization.graphs)):
+            diffusing[start : start + n] = True
+        value, slope, source = (np.zeros(size) for _ in range(3))
+        return Fluxes(value, slope, source, np.zeros(discretization.cable.n), moving, moving[~diffusing[moving]])
 
     def _junction_views(self) -> list[np.ndarray]:
         """Where the kernels keep the branch points of the cable and of every species in trees."""
         cable, *species = self.problem.discretization.transports
-        places = [(row[3] + transport.n, row[3] + row[2]) for transport, row in zip(species, self._species, strict=True)]
-        return [self._cable[6][cable.n :], *(self._trees[7][begin:end] for begin, end in places)]
+        places = [(row[3] + transport.n, row[3] + row[2]) for transport, row in zip(species, self._trees.table, strict=True)]
+        return [self._cable.u[cable.n :], *(self._trees.u[begin:end] for begin, end in places)]
 
     def _balanced_junctions(self, y: np.ndarray) -> np.ndarray:
         """Values of all branch points at which nothing accumulates."""
@@ -260,47 +187,3 @@ class SplitStepper:
         balanced = self._balanced_junctions(state.y)
         if not np.allclose(balanced, state.memory["junctions"], rtol=1e-9, atol=1e-12):
             state.memory["junctions"] = balanced
-
-
-def junction_values(transport: Transport, values: np.ndarray) -> np.ndarray:
-    """Values at branch points at which nothing accumulates: weighted means of the neighbours, shape (n_junctions,)."""
-    n, total = transport.n, len(transport.parent)
-    if total == n:
-        return np.zeros(0)
-    matrix, right = np.zeros((total - n, total - n)), np.zeros(total - n)
-    for child in np.flatnonzero(transport.parent >= 0):
-        parent, g = int(transport.parent[child]), float(transport.conductance[child])
-        for one, other in ((int(child), parent), (parent, int(child))):
-            if one >= n:
-                matrix[one - n, one - n] += g
-                if other >= n:
-                    matrix[one - n, other - n] -= g
-                else:
-                    right[one - n] += g * values[other]
-    return np.linalg.solve(matrix, right)
-
-
-def _laid_end_to_end(species: list[Transport], initial: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Arrays of all diffusing species end to end: node, up, coupling, diagonal, parent, conductance, capacity, u, r, b."""
-
-    def join(arrays: list[np.ndarray], dtype: Any) -> np.ndarray:
-        return np.ascontiguousarray(np.concatenate(arrays)) if arrays else np.zeros(0, dtype=dtype)
-
-    values = [
-        np.concatenate([initial[t.start : t.start + t.n], junction_values(t, initial[t.start : t.start + t.n])])
-        for t in species
-    ]
-    largest = max((len(t.parent) for t in species), default=0)
-    coupling = join([t.plan.coupling(t.conductance) for t in species], float)
-    return (
-        join([t.plan.node for t in species], np.uint32),
-        join([t.plan.parent for t in species], np.uint32),
-        coupling,
-        np.zeros_like(coupling),
-        join([t.parent for t in species], np.int64),
-        join([t.conductance for t in species], float),
-        join([t.capacity for t in species], float),
-        join(values, float),
-        np.zeros(largest),
-        np.zeros(largest),
-    )

@@ -1,0 +1,353 @@
+"""The split stepper's time loop: compiled once for all models, without Python between steps.
+
+Groups of nodes are rows of a table (`COLUMNS`) that points into shared arrays, and their equations are kernels called by address
+(`rxd.codegen.lane_calls`); a model compiles nothing but its own expressions.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from rxd.codegen.lane_calls import call_kernel
+from rxd.discretize.records import LANES
+from rxd.solve.graph_kernels import Graph, graph_step
+from rxd.solve.lane_lu import add_drift, add_drift_scattered, lane_kernel, load, load_scattered, store, store_scattered
+from rxd.solve.split_kernels import (
+    cable_step,
+    collect_sources,
+    crossings,
+    put_currents,
+    put_currents_scattered,
+    relax,
+    transport_step,
+)
+
+# Columns of the table of groups. Sizes first, then where the group's part begins in the shared arrays, then kernel addresses.
+NODES: Final = 0
+UNKNOWNS: Final = 1
+FIELDS: Final = 2
+SCATTERED: Final = 3
+ACTIVE: Final = 4
+TOUCHED: Final = 5
+MOVED: Final = 6
+ENTRIES: Final = 7
+FACTOR: Final = 8
+LOWER: Final = 9
+UPPER: Final = 10
+DRIVES: Final = 11
+AT_P: Final = 12
+AT_INTS: Final = 13
+AT_HELD: Final = 14
+GATES: Final = 15
+CHEMISTRY: Final = 16
+ELECTRIC: Final = 17
+COLUMNS: Final = 18
+
+
+class Groups(NamedTuple):
+    """All groups: ``table (n_groups, COLUMNS)``, their integers and fields end to end, currents held from step to source."""
+
+    table: np.ndarray
+    ints: np.ndarray
+    fields: np.ndarray
+    held_value: np.ndarray
+    held_slope: np.ndarray
+
+
+class Lanes(NamedTuple):
+    """Work rows of one chunk: unknowns, rates, Jacobian, matrix, right-hand side, currents."""
+
+    X: np.ndarray
+    F: np.ndarray
+    J: np.ndarray
+    A: np.ndarray
+    b: np.ndarray
+    E: np.ndarray
+
+
+class Fluxes(NamedTuple):
+    """Currents and what they carry, shaped like the state (``average`` like v); ``moving`` and ``still``: positions of species
+    that currents change, and those of them that do not diffuse."""
+
+    value: np.ndarray
+    slope: np.ndarray
+    source: np.ndarray
+    average: np.ndarray
+    moving: np.ndarray
+    still: np.ndarray
+
+
+class Cable(NamedTuple):
+    """The cable in the order of `cable_step`'s arguments, from capacity to work arrays."""
+
+    capacity: np.ndarray
+    parent: np.ndarray
+    conductance: np.ndarray
+    node: np.ndarray
+    up: np.ndarray
+    coupling: np.ndarray
+    u: np.ndarray
+    r: np.ndarray
+    b: np.ndarray
+    diagonal: np.ndarray
+
+
+class Trees(NamedTuple):
+    """Species on segments: ``table`` rows (start, n, total, offset, moved), their trees end to end."""
+
+    table: np.ndarray
+    node: np.ndarray
+    up: np.ndarray
+    coupling: np.ndarray
+    diagonal: np.ndarray
+    parent: np.ndarray
+    conductance: np.ndarray
+    capacity: np.ndarray
+    u: np.ndarray
+    r: np.ndarray
+    b: np.ndarray
+
+
+class Graphs(NamedTuple):
+    """Species in voxels end to end: ``table`` rows (start, n, moved, then offset and count of rows, rest, held; offsets of nodes and
+    indptr; offset and count of edges)."""
+
+    table: np.ndarray
+    stiffness: np.ndarray
+    uniform: np.ndarray
+    rows: np.ndarray
+    rest: np.ndarray
+    inverse: np.ndarray
+    indptr: np.ndarray
+    indices: np.ndarray
+    conductance: np.ndarray
+    work: np.ndarray
+    held: np.ndarray
+    held_rate: np.ndarray
+    held_value: np.ndarray
+    counts: np.ndarray
+
+
+@lane_kernel
+def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups) -> None:
+    """Gates and chemistry of every group over dt around time t; gates that drive chemistry go in two halves around it."""
+    X, F, J, A, b, E = lanes
+    table, ints, fields, held_value, held_slope = groups
+    for g in range(table.shape[0]):
+        row = table[g]
+        nodes, unknowns, gates, chemistry = row[NODES], row[UNKNOWNS], row[GATES], row[CHEMISTRY]
+        if gates == 0 and chemistry == 0:
+            continue
+        at = row[AT_INTS]
+        starts = ints[at : at + unknowns]
+        at += unknowns
+        position = ints[at : at + unknowns * nodes].reshape((unknowns, nodes))
+        at += unknowns * nodes
+        active = ints[at : at + row[ACTIVE]]
+        at += row[ACTIVE]
+        touched = ints[at : at + row[TOUCHED]]
+        at += row[TOUCHED] + row[MOVED]
+        entry = ints[at : at + row[ENTRIES]]
+        at += row[ENTRIES]
+        diagonal = ints[at : at + row[ACTIVE]]
+        at += row[ACTIVE]
+        factors = ints[at : at + row[FACTOR]]
+        at += row[FACTOR]
+        lower = ints[at : at + row[LOWER]]
+        at += row[LOWER]
+        upper = ints[at : at + row[UPPER]]
+        gate_dt = 0.5 * dt if row[DRIVES] else dt
+        for first in range(0, nodes, LANES):
+            width = min(LANES, nodes - first)
+            at_p = row[AT_P] + first * row[FIELDS]
+            if row[SCATTERED]:
+                load_scattered(y, position, first, width, X)
+            else:
+                load(y, starts, first, width, X)
+            if gates != 0:
+                call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)
+            if chemistry != 0:
+                call_kernel(chemistry, X, fields, at_p, t, dt, F, J)
+                relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt)
+                if row[DRIVES]:
+                    call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)
+            if row[SCATTERED]:
+                store_scattered(y, position, touched, first, width, X)
+            else:
+                store(y, starts, touched, first, width, X)
+
+
+@lane_kernel
+def currents(y: np.ndarray, drift: np.ndarray, half_dt: float, t: float, v_start: int, v_stop: int, fluxes: Fluxes, lanes: Lanes, groups: Groups) -> None:
+    """Membrane currents and their effects, with the species they move at the predicted midpoint."""
+    X, F, J, A, b, E = lanes
+    table, ints, fields, held_value, held_slope = groups
+    value, slope = fluxes.value, fluxes.slope
+    value[v_start:v_stop] = 0.0
+    slope[v_start:v_stop] = 0.0
+    for g in range(table.shape[0]):
+        row = table[g]
+        nodes, unknowns, moves = row[NODES], row[UNKNOWNS], row[MOVED]
+        if row[ELECTRIC] == 0:
+            continue
+        at = row[AT_INTS]
+        starts = ints[at : at + unknowns]
+        at += unknowns
+        position = ints[at : at + unknowns * nodes].reshape((unknowns, nodes))
+        at += unknowns * nodes + row[ACTIVE] + row[TOUCHED]
+        moved = ints[at : at + moves]
+        held = row[AT_HELD]
+        kept_value, kept_slope = held_value[held : held + moves * nodes], held_slope[held : held + moves * nodes]
+        for first in range(0, nodes, LANES):
+            width = min(LANES, nodes - first)
+            at_p = row[AT_P] + first * row[FIELDS]
+            if row[SCATTERED]:
+                load_scattered(y, position, first, width, X)
+                add_drift_scattered(drift, half_dt, position, moved[1:], first, width, X)
+                call_kernel(row[ELECTRIC], X, fields, at_p, t, 0.0, E, J)
+                put_currents_scattered(E, position, moves, nodes, first, width, kept_value, kept_slope, value, slope)
+            else:
+                load(y, starts, first, width, X)
+                add_drift(drift, half_dt, starts, moved[1:], first, width, X)
+                call_kernel(row[ELECTRIC], X, fields, at_p, t, 0.0, E, J)
+                put_currents(E, starts, moves, nodes, first, width, kept_value, kept_slope, value, slope)
+
+
+@lane_kernel
+def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
+    """Time-averaged fluxes of the currents into species."""
+    table, ints, fields, held_value, held_slope = groups
+    source, moving = fluxes.source, fluxes.moving
+    for i in range(moving.size):
+        source[moving[i]] = 0.0
+    for g in range(table.shape[0]):
+        row = table[g]
+        nodes, unknowns, moves = row[NODES], row[UNKNOWNS], row[MOVED]
+        if moves < 2:
+            continue
+        at = row[AT_INTS] + unknowns
+        position = ints[at : at + unknowns * nodes].reshape((unknowns, nodes))
+        at += unknowns * nodes + row[ACTIVE] + row[TOUCHED]
+        moved = ints[at : at + moves]
+        held = row[AT_HELD]
+        kept_value, kept_slope = held_value[held : held + moves * nodes], held_slope[held : held + moves * nodes]
+        collect_sources(kept_value, kept_slope, fluxes.average, position, moved, nodes, v_start, source)
+
+
+@lane_kernel
+def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees: Trees, graphs: Graphs) -> None:
+    """Diffusion of every species with the currents' fluxes; species that do not diffuse just take the flux."""
+    source, still = fluxes.source, fluxes.still
+    for i in range(still.size):
+        y[still[i]] += dt * source[still[i]]
+        drift[still[i]] = source[still[i]]
+    for s in range(trees.table.shape[0]):
+        start, n, total, at, moved = trees.table[s]
+        end = at + total
+        transport_step(
+            y,
+            start,
+            n,
+            dt,
+            source,
+            moved == 1,
+            drift,
+            trees.capacity[at:end],
+            trees.parent[at:end],
+            trees.conductance[at:end],
+            trees.node[at:end],
+            trees.up[at:end],
+            trees.coupling[at:end],
+            trees.diagonal[at:end],
+            trees.u[at:end],
+            trees.r[:total],
+            trees.b[:total],
+        )
+    for s in range(graphs.table.shape[0]):
+        graph_species(s, y, dt, source, drift, graphs)
+
+
+@lane_kernel
+def graph_species(s: int, y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, graphs: Graphs) -> None:
+    """One species in voxels: its part of the shared arrays, then `graph_step`."""
+    start, n, moved, at_rows, rows, at_rest, rest, at_held, held, at_node, at_ptr, at_edge, edges = graphs.table[s]
+    graph = Graph(
+        graphs.rows[at_rows : at_rows + rows],
+        graphs.uniform[s],
+        graphs.rest[at_rest : at_rest + rest],
+        graphs.inverse[at_node : at_node + n],
+        graphs.indptr[at_ptr : at_ptr + n + 1],
+        graphs.indices[at_edge : at_edge + edges],
+        graphs.conductance[at_edge : at_edge + edges],
+        graphs.held[at_held : at_held + held],
+        graphs.held_rate[at_held : at_held + held],
+        graphs.held_value[at_held : at_held + held],
+    )
+    work = graphs.work
+    graph_step(
+        y, dt, source, drift, start, n, moved == 1, graphs.stiffness[s], graph, work[0, :n], work[1, :n], work[2, :n], work[3, :n], graphs.counts
+    )
+
+
+@lane_kernel
+def advance(
+    y: np.ndarray,
+    t: float,
+    dt: float,
+    steps: int,
+    v_start: int,
+    v_stop: int,
+    drift: np.ndarray,
+    injected: np.ndarray,
+    clamp_conductance: np.ndarray,
+    clamp_current: np.ndarray,
+    position: np.ndarray,
+    threshold: np.ndarray,
+    before: np.ndarray,
+    fraction: np.ndarray,
+    lanes: Lanes,
+    fluxes: Fluxes,
+    cable: Cable,
+    trees: Trees,
+    graphs: Graphs,
+    groups: Groups,
+) -> int:
+    """Strang steps local/2, (cable, diffusion), local/2, neighbouring halves merged; stops after a step with a spike."""
+    local(y, t + 0.25 * dt, 0.5 * dt, lanes, groups)
+    done = 0
+    for s in range(steps):
+        now = t + s * dt
+        currents(y, drift, 0.5 * dt, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups)
+        cable_step(
+            y,
+            v_start,
+            v_stop - v_start,
+            dt,
+            fluxes.value,
+            fluxes.slope,
+            injected,
+            clamp_conductance,
+            clamp_current,
+            cable.capacity,
+            cable.parent,
+            cable.conductance,
+            cable.node,
+            cable.up,
+            cable.coupling,
+            cable.u,
+            cable.r,
+            cable.b,
+            cable.diagonal,
+            fluxes.average,
+        )
+        sources(v_start, fluxes, groups)
+        transport(y, dt, drift, fluxes, trees, graphs)
+        done += 1
+        spikes = crossings(y, position, threshold, before, fraction)
+        if spikes > 0 or s == steps - 1:
+            local(y, now + 0.75 * dt, 0.5 * dt, lanes, groups)
+            break
+        local(y, now + dt, dt, lanes, groups)
+    return done
