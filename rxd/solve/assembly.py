@@ -1,11 +1,13 @@
 """The assembled system: exchange between nodes as edges, and the Jacobian of ``dy/dt = f(t, y)`` as a sparse matrix.
 
 In: a `Discretization` and the kernels compiled for "coupled". Out: an `Assembly`, whose pattern (that of the groups' exact
-Jacobians, of the exchange with branch points eliminated, and the diagonal) is found once and refilled in place, number by number.
+Jacobians, of the exchange with branch points eliminated, and the diagonal) is found once and refilled in place, number by
+number.
 
-A branch point holds nothing, so it is eliminated beforehand: arms of conductance g_1 .. g_m that meet in one become the mesh of
-conductances g_i g_j / sum g between their other ends (star-mesh transform). What remains is a list of edges between unknowns, and
-``flow = g (y_b - y_a)`` is taken from one and given to the other: sums weighted with the capacities are kept to round-off.
+A branch point holds nothing, so it is eliminated beforehand: arms of conductance g_1 .. g_m that meet in one become the mesh
+of conductances g_i g_j / sum g between their other ends (star-mesh transform). What remains is a list of edges between
+unknowns, and ``flow = g (y_b - y_a)`` is taken from one and given to the other: sums weighted with the capacities are kept to
+round-off.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ from rxd.solve.lane_lu import lane_kernel
 class Edges:
     """Exchange of all transported unknowns: ``flow = conductance * (y[second] - y[first])`` into ``first``, out of ``second``.
 
-    ``first``, ``second`` are state positions; ``conductance`` in uS for v, um3/ms for species; ``inverse_capacity`` (1/nF, 1/um3)
-    has the shape of the state.
+    ``first``, ``second`` are state positions; ``conductance`` in uS for v, um3/ms for species; ``inverse_capacity`` (1/nF,
+    1/um3) has the shape of the state.
     """
 
     first: np.ndarray
@@ -71,6 +73,7 @@ class Assembly:
 
     @property
     def nnz(self) -> int:
+        """Number of stored entries."""
         return len(self.indices)
 
     def fill(self, local: np.ndarray, clamp_conductance: np.ndarray, data: np.ndarray) -> np.ndarray:
@@ -136,9 +139,10 @@ def build_exchange(edges: Edges, discretization: Discretization) -> Exchange:
     near = high == low + 1
     link = np.zeros(discretization.layout.size + 1)
     link[high[near]] = edges.conductance[near]
-    ranges = [(t.start, t.start + t.n) for t in (*discretization.transports, *discretization.graphs)]
-    rest = (np.ascontiguousarray(a[~near]) for a in (edges.first, edges.second, edges.conductance))
-    return Exchange(np.array(ranges, dtype=np.int64), link, *rest, edges.inverse_capacity)
+    ranges = [(t.start, t.start + t.n) for t in discretization.transports]
+    ranges += [(g.start, g.start + g.n) for g in discretization.graphs]
+    first, second, conductance = (np.ascontiguousarray(a[~near]) for a in (edges.first, edges.second, edges.conductance))
+    return Exchange(np.array(ranges, dtype=np.int64), link, first, second, conductance, edges.inverse_capacity)
 
 
 @lane_kernel
@@ -165,7 +169,7 @@ def add_exchange(y: np.ndarray, f: np.ndarray, exchange: tuple[np.ndarray, ...])
 def add_electrodes(
     y: np.ndarray, f: np.ndarray, start: int, current: np.ndarray, conductance: np.ndarray, inverse_capacity: np.ndarray
 ) -> None:
-    """Add the current of clamps, ``current - conductance v`` by segment in storage order, to the rate of v, which starts at ``start``."""
+    """Add what clamps inject, ``current - conductance v`` by segment in storage order, to the rate of v from ``start`` on."""
     for k in range(current.size):
         f[start + k] += (current[k] - conductance[k] * y[start + k]) * inverse_capacity[start + k]
 

@@ -1,7 +1,7 @@
 """How compiled models are called: one signature for all, so that what calls them is compiled once for all models.
 
-In: functions of a generated module (`rxd.codegen.coupled_text`) as C functions. A model's constants come as three arrays: ``fields``
-(numbers per node, in lanes), ``table`` (one row per group, see `COLUMNS`) and ``places`` (state positions).
+In: functions of a generated module (`rxd.codegen.coupled_text`) as C functions. A model's constants come as three arrays:
+``fields`` (numbers per node, in lanes), ``table`` (one row per group, see `COLUMNS`) and ``places`` (state positions).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numba import types
 from rxd.solve.lane_lu import lane_kernel
 
 COLUMNS: Final = ("nodes", "fields", "starts", "position", "jacobian", "timed", "n_timed")
-"""Columns of the table: number of nodes; where fields, first positions, all positions, Jacobian values and timed rows begin; how many of the last."""
+"""Columns of the table: nodes; where fields, first positions, all positions, Jacobian values and timed rows begin; how
+many of the last."""
 
 VECTOR, INTEGERS, TABLE = types.float64[::1], types.int64[::1], types.int64[:, ::1]
 RATES: Final = types.void(VECTOR, types.float64, VECTOR, VECTOR, VECTOR, TABLE, INTEGERS)

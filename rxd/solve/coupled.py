@@ -1,8 +1,9 @@
 """The coupled stepper: voltage, gates, chemistry and diffusion in one linearly implicit, error-controlled step.
 
-In: a `Problem` with `Equations`. A step linearises the whole system once, with its exact Jacobian, and solves one linear system per
-stage of a Rosenbrock method (`rxd.solve.tableau`); which linear solver does it is a matter of `rxd.solve.linear`. The error estimate
-sets the next step, the dense output serves samples, and steps end at nothing but the jumps of clamps and events.
+In: a `Problem` with `Equations`. A step linearises the whole system once, with its exact Jacobian, and solves one linear
+system per stage of a Rosenbrock method (`rxd.solve.tableau`); which linear solver does it is a matter of `rxd.solve.linear`.
+The error estimate sets the next step, the dense output serves samples, and steps end at nothing but the jumps of clamps and
+events.
 """
 
 from __future__ import annotations
@@ -129,8 +130,8 @@ class CoupledStepper:
         if self.adaptive and self.dt is not None:
             control += f", at most {self.dt:g} ms"
         return (
-            f"coupled: Rosenbrock method {table.name} of order {table.order}({table.embedded_order}) on the whole system with its exact "
-            f"Jacobian, {control}. Linear solver: {self.solver.describe()}"
+            f"coupled: Rosenbrock method {table.name} of order {table.order}({table.embedded_order}) on the whole system with its "
+            f"exact Jacobian, {control}. Linear solver: {self.solver.describe()}"
         )
 
     def close(self) -> None:

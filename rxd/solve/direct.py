@@ -1,8 +1,9 @@
 """The embedded direct solver: block elimination along the tree, compiled, without fill and without a library.
 
-In: `Equations` of a one-dimensional model. Out: solutions of ``(shift I - J) x = b`` for `rxd.solve.linear.LinearSolver`. A node first
-eliminates what it does not exchange with others (gates, states, buffers that do not diffuse, states of its synapses); what is left
-couples v and the diffusing species of neighbours, one block per node of the cable's tree, and is eliminated from the leaves.
+In: `Equations` of a one-dimensional model. Out: solutions of ``(shift I - J) x = b`` for `rxd.solve.linear.LinearSolver`. A
+node first eliminates what it does not exchange with others (gates, states, buffers that do not diffuse, states of its
+synapses); what is left couples v and the diffusing species of neighbours, one block per node of the cable's tree, and is
+eliminated from the leaves.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class DirectSolver:
         """What is eliminated and in how many waves."""
         plan = self.plan
         return (
-            f"embedded direct solver: local unknowns eliminated node by node, then blocks of up to {plan.block} exchanged unknowns along the "
-            f"tree, {int(plan.waves[:, 1].sum())} blocks in {len(plan.waves)} waves."
+            f"embedded direct solver: local unknowns eliminated node by node, then blocks of up to {plan.block} exchanged "
+            f"unknowns along the tree, {int(plan.waves[:, 1].sum())} blocks in {len(plan.waves)} waves."
         )
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
 """The tree on which all exchanged unknowns are eliminated together: who couples to whom, and in which waves.
 
-In: a `Discretization`. Out: a `BlockTree`. Its nodes are those of the cable: segments, then branch points. A species that lives in
-part of the cell has its own branch points; they are found again as branch points of the cable. Where two of its sections meet at a
-branch point with a third that it does not enter, its series conductance is laid through that branch point, twice it on each side.
+In: a `Discretization`. Out: a `BlockTree`. Its nodes are those of the cable: segments, then branch points. A species that
+lives in part of the cell has its own branch points; they are found again as branch points of the cable. Where two of its
+sections meet at a branch point with a third that it does not enter, its series conductance is laid through that branch point,
+twice it on each side.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class BlockTree:
     @property
     def full(self) -> np.ndarray:
         """Nodes that hold more than v, shape (n_nodes,)."""
-        return self.holds[1:].any(axis=0)
+        return np.asarray(self.holds[1:].any(axis=0))
 
 
 def build_block_tree(discretization: Discretization) -> BlockTree:
@@ -69,7 +70,7 @@ def build_block_tree(discretization: Discretization) -> BlockTree:
         coupling[number, tied_by[edges]] = values
         for held in (nodes, edges, cable.parent[edges]):
             holds[number, held] = True
-    full = holds[1:].any(axis=0).astype(np.int64)
+    full = np.asarray(holds[1:].any(axis=0), dtype=np.int64)
     return BlockTree(holds, parent, coupling, _waves(parent, full, plan.node[::-1].astype(np.int64)))
 
 
@@ -140,7 +141,7 @@ def _waves(parent: np.ndarray, kind: np.ndarray, order: np.ndarray) -> tuple[np.
     ready: dict[int, list[tuple[int, int]]] = {}
     for node in np.flatnonzero(waiting == 0).tolist():
         heapq.heappush(ready.setdefault(int(kind[node]), []), (-int(depth[node]), node))
-    waves = []
+    waves: list[np.ndarray] = []
     while True:
         filled = [queue for queue in ready.values() if queue]
         if not filled:

@@ -1,16 +1,16 @@
 """Compiled parts of the direct solver: elimination of what nodes keep to themselves, then of the tree, block by block.
 
-In: the arrays that `rxd.solve.direct_plan` lays out. Sections' nodes come in chunks of `LANES`; nodes of the tree in *waves* of up
-to `WIDTH` nodes that do not wait for each other, so that every operation is a short vector loop. A wave is either *full* (its nodes
-hold all m exchanged unknowns of the model, some perhaps without meaning there) or its nodes hold v alone.
+In: the arrays that `rxd.solve.direct_plan` lays out. Sections' nodes come in chunks of `LANES`; nodes of the tree in *waves*
+of up to `WIDTH` nodes that do not wait for each other, so that every operation is a short vector loop. A wave is either *full*
+(its nodes hold all m exchanged unknowns of the model, some perhaps without meaning there) or its nodes hold v alone.
 
 Rows are multiplied by the capacity of their node. With E the own part of a node (capacity times ``shift - J``, local unknowns
 eliminated) and G the diagonal matrix of its couplings to its elimination parent, the tree's equations are
 
     (E + G) z - G z_parent = r,
 
-and eliminating the node adds ``G (E + G)^-1 E`` to the parent's E and ``G (E + G)^-1 r`` to its r. That form keeps the excess over
-the exchange, which would be lost in a difference when exchange is fast (see `cable.hines`, where G and E are numbers).
+and eliminating the node adds ``G (E + G)^-1 E`` to the parent's E and ``G (E + G)^-1 r`` to its r. That form keeps the excess
+over the exchange, which would be lost in a difference when exchange is fast (see `cable.hines`, where G and E are numbers).
 """
 
 from __future__ import annotations
@@ -184,7 +184,6 @@ def add_clamps(S: np.ndarray, place: np.ndarray, conductance: np.ndarray) -> Non
 @lane_kernel
 def eliminate_tree(S: np.ndarray, G: np.ndarray, T: np.ndarray, waves: np.ndarray, lanes: np.ndarray, size: Size) -> None:
     """Eliminate wave after wave; S ends as the inverses of the blocks."""
-    m = len(size)
     for w in range(waves.shape[0]):
         full, width, s, r = waves[w, 0], waves[w, 1], waves[w, 2], waves[w, 3]
         up = lanes[w]
@@ -377,7 +376,7 @@ def _bring_down(
 @lane_kernel
 def prepare(local: np.ndarray, shift: float, clamp_conductance: np.ndarray, arrays: Arrays) -> None:
     """Factorise ``shift I - J`` of the Jacobian in lanes and the conductance of clamps."""
-    (table, program, place, capacity, clamp_place), (waves, lanes, blank, coupling, size), (A, B, S, R, T) = arrays
+    (table, program, place, capacity, clamp_place), (waves, lanes, blank, coupling, size), (A, _, S, _, T) = arrays
     S[:] = blank
     prepare_nodes(local, shift, table, program, place, capacity, A, S)
     add_clamps(S, clamp_place, clamp_conductance)
@@ -387,7 +386,7 @@ def prepare(local: np.ndarray, shift: float, clamp_conductance: np.ndarray, arra
 @lane_kernel
 def solve(rhs: np.ndarray, out: np.ndarray, arrays: Arrays) -> None:
     """Solve for one right-hand side."""
-    (table, program, place, capacity, clamp_place), (waves, lanes, blank, coupling, size), (A, B, S, R, T) = arrays
+    (table, program, place, capacity, _), (waves, lanes, _, coupling, size), (A, B, S, R, T) = arrays
     R[:] = 0.0
     forward_nodes(rhs, table, program, place, capacity, A, B, R)
     solve_tree(S, coupling, R, T, waves, lanes, size)

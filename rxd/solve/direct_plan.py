@@ -1,7 +1,7 @@
 """Everything about the direct solver that does not change from step to step, laid out as plain arrays for its kernels.
 
-In: `Equations`. Out: a `DirectPlan`. All lists of operations lie end to end in one integer array, ``program``; the tables hold where
-each begins and ends.
+In: `Equations`. Out: a `DirectPlan`. All lists of operations lie end to end in one integer array, ``program``; the tables hold
+where each begins and ends.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def build_plan(equations: Equations) -> DirectPlan:
 
 
 def _layout(tree: BlockTree) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int]]:
-    """Waves, lanes and the places of blocks and right-hand sides by node; total sizes of both, room for the roots' parents included."""
+    """Waves, lanes, the places of blocks and right-hand sides by node; sizes of both with room for the roots' parents."""
     m, full = len(tree.holds), tree.full
     place = np.zeros((len(tree.parent) + 1, 2), dtype=np.int64)  # the last one stands for the parent of the roots
     waves, s, r = [], 0, 0

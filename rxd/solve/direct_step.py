@@ -35,8 +35,8 @@ def attempt(
 ) -> tuple[float, int]:
     """All stages of a step from y at t over h; returns the largest error in units of the tolerance and where it is.
 
-    ``function`` is the model's right-hand side; ``f0``, ``drift``, ``jacobian`` its value and derivatives at (t, y). The stages end
-    up in U, the new state in ``new``.
+    ``function`` is the model's right-hand side; ``f0``, ``drift``, ``jacobian`` its value and derivatives at (t, y). The
+    stages end up in U, the new state in ``new``.
     """
     gamma, a, c, alpha, slopes, fresh = tableau
     start, current, conductance = electrodes

@@ -64,6 +64,7 @@ class Equations:
 
     @property
     def size(self) -> int:
+        """Number of unknowns."""
         return self.assembly.size
 
     def electrodes(self, t: float) -> Electrodes:

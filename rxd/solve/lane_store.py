@@ -36,9 +36,7 @@ def add_all_rows(W: np.ndarray, offset: int, position: np.ndarray, first: int, w
 
 
 @lane_kernel
-def add_rows(
-    W: np.ndarray, offset: int, position: np.ndarray, rows: np.ndarray, first: int, width: int, f: np.ndarray
-) -> None:
+def add_rows(W: np.ndarray, offset: int, position: np.ndarray, rows: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
     """Row r of lanes added at the nodes of unknown ``rows[r]``."""
     for r in range(rows.size):
         u, row = rows[r], offset + r * LANES

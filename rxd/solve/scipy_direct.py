@@ -42,6 +42,7 @@ class ScipySolver:
         self.statistics.solves += 1
 
     def describe(self) -> str:
+        """Name and library."""
         return "SciPy's sparse LU (SuperLU) on the assembled matrix."
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ def sum_stages(
     point: np.ndarray,
     rest: np.ndarray,
 ) -> None:
-    """Where a stage evaluates f, ``point = y + sum a_j U[j]``, and what it adds to f, ``rest = weight drift + sum c_j U[j]``."""
+    """Where a stage evaluates f, ``y + sum a_j U[j]``, and what it adds to f, ``weight drift + sum c_j U[j]``."""
     for first in range(0, y.size, PIECE):
         last = min(first + PIECE, y.size)
         here, slope, there, more = y[first:last], drift[first:last], point[first:last], rest[first:last]
@@ -100,7 +100,6 @@ def _largest(
 ) -> None:
     """Largest ratio and a sum that shows NaN and infinity, lane by lane."""
     for k in range(error.size):
-        one, two = abs(y[k]), abs(new[k])
-        ratio = abs(error[k]) / (atol[k] + rtol * (two if two > one else one))
-        most[k] = ratio if ratio > most[k] else most[k]
+        ratio = abs(error[k]) / (atol[k] + rtol * max(abs(y[k]), abs(new[k])))
+        most[k] = max(most[k], ratio)
         total[k] += ratio + 0.0 * new[k]

@@ -1,9 +1,9 @@
 """Steady state: Newton's method with pseudo-transient continuation on the stepper's own Jacobian and linear solver.
 
-Each iteration solves ``(1 / h I - J) u = f(y)``, which is a step of linearly implicit Euler of length h; h grows as the changes
-get small (Kelley and Keyes 1998, https://doi.org/10.1137/S0036142996304796), so that the iteration starts as a simulation and ends as
-Newton's method. What the equations conserve stays as it is at the start: with J singular there is a steady
-state for every amount, and the identity picks the one that belongs to the initial amounts.
+Each iteration solves ``(1 / h I - J) u = f(y)``, which is a step of linearly implicit Euler of length h; h grows as the
+changes get small (Kelley and Keyes 1998, https://doi.org/10.1137/S0036142996304796), so that the iteration starts as a
+simulation and ends as Newton's method. What the equations conserve stays as it is at the start: with J singular there is a
+steady state for every amount, and the identity picks the one that belongs to the initial amounts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIRST, LONGEST, SHORTEST = 1e-2, 1e6, 1e-9
 """Pseudo-time steps in ms. The longest still leaves the amounts of conserved species as they are to round-off."""
 ITERATIONS: Final = 500
 LARGEST_CHANGE: Final = 0.3
-"""An iteration may change an unknown by this fraction of itself plus its typical size, else it is repeated with a shorter step."""
+"""An iteration may change an unknown by this part of itself and its typical size, else it is repeated with a shorter step."""
 
 
 def steady_state(

@@ -1,8 +1,9 @@
 """Operations on short vectors inside arrays, as vector instructions whatever the compiler can prove.
 
-A loop over lanes such as ``a[i + l] -= b[j + l] * c[k + l]`` with offsets read from a list of operations does not become vector code:
-the compiler can neither rule out that the three overlap nor that an index is negative. These intrinsics read all their operands
-before they write, so there is nothing to rule out. Every one is made for a number of lanes; arrays are contiguous doubles.
+A loop over lanes such as ``a[i + l] -= b[j + l] * c[k + l]`` with offsets read from a list of operations does not become
+vector code: the compiler can neither rule out that the three overlap nor that an index is negative. These intrinsics read all
+their operands before they write, so there is nothing to rule out. Every one is made for a number of lanes; arrays are
+contiguous doubles.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ def make_transfer(lanes: int, combine: Callable[[Any, Any, Any], Any]) -> Any:
 def make_block_product(lanes: int, add: bool) -> Any:
     """``op(out, o, S, s, b, j, size)``: block times vector, into ``out`` or (with ``add``) added to it.
 
-    The block's m x m entries lie row by row from s, the vectors' m entries from o and j, each ``lanes`` numbers; m is the length of
-    the tuple ``size``.
+    The block's m x m entries lie row by row from s, the vectors' m entries from o and j, each ``lanes`` numbers; m is the
+    length of the tuple ``size``.
     """
 
     @intrinsic
