@@ -31,9 +31,10 @@ SIDES = ("xlo", "xhi", "ylo", "yhi", "zlo", "zhi")
 class ExtracellularGrid:
     """A box of tissue around cells, cut into voxels.
 
-    Concentrations are those of the free volume, and `alpha V dc/dt = sum alpha D / lambda^2 face / dx (c_k - c) + sources`, where
-    alpha is the volume fraction and lambda the tortuosity (Nicholson and Phillips 1981,
-    https://doi.org/10.1113/jphysiol.1981.sp013981). Between voxels of different tissue `alpha / lambda^2` is the harmonic mean: two halves in series.
+    Concentrations are those of the free volume, and `alpha V dc/dt = sum alpha D / lambda^2 face / dx (c_k - c) + sources`,
+    where alpha is the volume fraction and lambda the tortuosity (Nicholson and Phillips 1981,
+    https://doi.org/10.1113/jphysiol.1981.sp013981). Between voxels of different tissue `alpha / lambda^2` is the harmonic
+    mean: two halves in series.
 
     Attributes
     ----------

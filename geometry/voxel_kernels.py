@@ -28,7 +28,7 @@ from geometry.voxel_forms import (
     order_axes,
     tangent,
 )
-from geometry.voxel_lines import CUTS, LINES, MOST_HITS, MOST_LINES, measure_voxel, surface_samples
+from geometry.voxel_lines import CUTS, LINES, MOST_HITS, MOST_LINES, complete_fold, measure_voxel, surface_samples
 
 __all__ = ["BLOCK", "bin_blocks", "classify", "count_rows", "fill", "gather_faces", "list_cut", "measure"]
 
@@ -246,7 +246,7 @@ def measure(
                 kind_of_cut = ROUGH
             if kind_of_cut == ROUGH:
                 end[v] = surface_samples(
-                    form, planes, open_end, near, count, 4, x, dx, lines, low, high, order, start, stop, trial, hits, sums[v]
+                    form, planes, open_end, near, count, 5, x, dx, lines, low, high, order, start, stop, trial, hits, sums[v]
                 )  # fmt: skip
                 if sums[v, 0] > 0:
                     for d in range(3):
@@ -263,6 +263,11 @@ def measure(
                 form, planes, count, kind_of_cut == ROUGH, axes, wanted, x, dx, lines, low, high, order, start, stop, cuts,
                 pieces, low_face[v],
             )  # fmt: skip
+            if count > 1 and sums[v, 0] > 0 and sums[v, 5] == 0:
+                complete_fold(
+                    form, planes, open_end, near, count, wanted, pieces, x, lines, low, high, order, start, stop, trial, hits,
+                    sums[v],
+                )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")

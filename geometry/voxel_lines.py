@@ -21,7 +21,7 @@ from numba import njit
 
 from geometry.frustum import Array
 
-__all__ = ["CUTS", "LINES", "MOST_HITS", "MOST_LINES", "SUMS", "measure_voxel", "surface_samples"]
+__all__ = ["CUTS", "LINES", "MOST_HITS", "MOST_LINES", "SUMS", "complete_fold", "measure_voxel", "surface_samples"]
 
 FAR = 1e30
 WHOLE = 1 - 1e-12
@@ -29,6 +29,7 @@ BRIDGE = 1e-6  # gaps along a line shorter than this fraction of a voxel edge ar
 CUTS = 10  # places where the surface may cross two opposite edges of a face; more are not looked at
 MOST_LINES = 7 * (CUTS + 1) * 4
 MOST_HITS = 256
+ONE_SIDE = 0.906  # cosine of the angle within which normals belong to the same side of a fold
 SUMS = 10
 LINES = 6  # rows of the table of lines: start (3), axis, edge, weight
 
@@ -353,7 +354,7 @@ def surface_samples(
     """Sample the surface inside a voxel with `m x m` lines along each axis.
 
     Since `n_x^2 + n_y^2 + n_z^2 = 1`, a hit of a line along `d` stands for the area `|n_d|` times the line's share of the face:
-    no direction is singular. Hits form two groups: those within 45 degrees of the one closest to the mean, and the others (the
+    no direction is singular. Hits form two groups: those within 25 degrees of the one closest to the mean, and the others (the
     other side of an edge). At the rim of a single primitive, where the normals are known, they are the flat end and the rest,
     and a group too small to be hit is given its normal. `sums` gets, for each group, area, vector area (3) and the area on
     open ends. Returns the number of the open end seen last, or -1.
@@ -381,7 +382,7 @@ def surface_samples(
     rim = count == 1 and planes[0, 0] != planes[0, 1]
     for k in range(found):
         along = hits[0, seed] * hits[0, k] + hits[1, seed] * hits[1, k] + hits[2, seed] * hits[2, k]
-        group = 0 if (hits[5, k] >= 0 if rim else along > 0.7071) else 5
+        group = 0 if (hits[5, k] >= 0 if rim else along > ONE_SIDE) else 5
         sums[group] += hits[3, k]
         sums[group + 4] += hits[3, k] * hits[4, k]
         for d in range(3):
@@ -408,3 +409,26 @@ def _complete_rim(
             for d in range(3):
                 sums[group + 1 + d] = 1e-12 * normal[d]
     return end
+
+
+@njit(cache=True, error_model="numpy")
+def complete_fold(
+    form: Array, planes: Array, open_end: Array, near: Array, count: int, wanted: Array, pieces: Array, x: Array, lines: Array,
+    low: Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array,
+) -> None:  # fmt: skip
+    """If no sample met the far side of a fold, look for it along the lines that `measure_voxel` has just used.
+
+    Those stand close together where the surface crosses the edges of the voxel. The second group gets its normal from them, on
+    an area that counts for nothing: what it has of the vector area is then split off.
+    """
+    n = 0
+    for p in range(7):
+        if wanted[p]:
+            n += pieces[p]
+    found, _ = _hit_surface(form, planes, open_end, near, count, n, x, lines, low, high, order, first, last, normal, hits)
+    size = sqrt(sums[1] ** 2 + sums[2] ** 2 + sums[3] ** 2)
+    for k in range(found):
+        if sums[1] * hits[0, k] + sums[2] * hits[1, k] + sums[3] * hits[2, k] < ONE_SIDE * size:
+            sums[5] += 1e-12
+            for d in range(3):
+                sums[6 + d] += 1e-12 * hits[d, k]
