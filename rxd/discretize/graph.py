@@ -16,8 +16,10 @@ from geometry.voxelize import VoxelGrid
 from rxd.discretize.records import Block, GraphTransport
 from rxd.discretize.space import RegionNodes
 
-DISC_SAMPLES = 64
+DISC_SAMPLES = 400
 """Points that sample the end of a section to share its cross-section among voxels."""
+SOLID = 0.3
+"""Fraction of a voxel that must be inside for a join to rest on it."""
 
 
 def graph_transport(
@@ -122,31 +124,39 @@ def _tree_edges(region: RegionNodes, block: Block, n_voxels: int) -> tuple[np.nd
 def _joins(
     region: RegionNodes, block: Block, segments: Segments, voxels: VoxelGrid, junctions_before: int, n_voxels: int
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """A junction wherever a section per segment meets one in voxels: half a segment on one side, voxels on the other."""
+    """A junction wherever a section per segment meets one in voxels: half a segment on one side, voxels on the other.
+
+    The junction lies a little (``outside``) inside the segment, so that every voxel at the end of the voxels is behind it: each
+    then exchanges through its own part of the cross-section, and a linear profile passes without a jump in any direction.
+    """
     ends = _meeting_ends(region, segments)
-    own = region.voxel
-    middles = voxels.position[own]
-    finder = cKDTree(middles)
+    middles = voxels.position[region.voxel]
+    # Slivers would be bottlenecks: their parts of the cross-section go to the voxel behind them.
+    solid = np.flatnonzero(voxels.fraction[region.voxel] >= SOLID)
+    solid = solid if solid.size else np.arange(len(middles))
+    finder = cKDTree(middles[solid] / voxels.dx)
     first = block.n_tree + n_voxels + junctions_before
     edges, kappas = [], []
-    half = 0.5 * float(voxels.dx.min())
+    step = float(voxels.dx.max())
     for number, (segment, rho, point, axis, radius) in enumerate(ends):
+        inward = axis / np.linalg.norm(axis)
         area = np.pi * radius**2 * region.face_factor
-        _, nearest = finder.query(_disc(point, axis, radius))
-        chosen, counts = np.unique(nearest, return_counts=True)
+        outside = min(step, 0.9 * rho * area)
+        _, nearest = finder.query(_disc(point, inward, radius) / voxels.dx, p=np.inf)
+        chosen, counts = np.unique(solid[nearest], return_counts=True)
+        way = np.maximum((middles[chosen] - point) @ inward + outside, 0.25 * step)
         junction = first + number
         stored = int(block.order[region.tree_row[segment]] - block.start)
-        # rho = 0 where the section in voxels starts in the middle of a segment: the junction is then the middle itself.
         edges.append((stored, junction))
-        kappas.append(1.0 / rho if rho > 0 else 1e3 * area / half)
-        for voxel, count in zip(chosen, counts, strict=True):
-            edges.append((block.n_tree + int(voxel), junction))
-            kappas.append(area * count / counts.sum() / half)
+        # rho = 0 where the section in voxels starts in the middle of a segment: the junction is then the middle itself.
+        kappas.append(1.0 / (rho - outside / area) if rho > 0 else 1e3 * area / step)
+        edges += [(block.n_tree + int(voxel), junction) for voxel in chosen]
+        kappas += list(area * counts / counts.sum() / way)
     return np.array(edges, dtype=np.int64).reshape(-1, 2), np.array(kappas), len(ends)
 
 
 def _meeting_ends(region: RegionNodes, segments: Segments) -> list[tuple[int, float, np.ndarray, np.ndarray, float]]:
-    """Ends of segments that touch voxels of the region: (segment, half rho of the region, point, axis, radius)."""
+    """Ends of segments that touch voxels of the region: segment, half its rho there, point, axis into the voxels, radius."""
     assert region.tree is not None
     morphology = segments.morphology
     in_tree = np.unique(segments.section[region.tree.owner])
@@ -163,7 +173,7 @@ def _meeting_ends(region: RegionNodes, segments: Segments) -> list[tuple[int, fl
         place, radius = points[0, :3], 0.5 * points[0, 3]
         if section in tree_sections and parent in in_voxels:
             segment = int(segments.offset[section])
-            rho = float(segments.rho_left[segment])
+            rho, axis = float(segments.rho_left[segment]), -axis
         elif section in in_voxels and parent in tree_sections:
             x = float(morphology.parent_x[section])
             segment = int(segments.index(morphology.section(parent)(x)))

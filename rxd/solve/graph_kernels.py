@@ -16,7 +16,7 @@ from rxd.discretize.records import GraphTransport
 from rxd.solve.lane_lu import lane_kernel
 
 FASTEST: Final = 8.0
-"""Exchange of a sliver over that of a whole voxel, at most (see `limited_exchange`). With 4 the order in space falls from 1.85 to 1.67."""
+"""Exchange of a sliver over that of a whole voxel, at most (`limited_exchange`). With 4 the order in space falls to 1.67."""
 SHARPENED: Final = 16
 """Power iterations that sharpen the bound of the spectrum."""
 SHORTEST: Final = 4
@@ -75,7 +75,7 @@ def limited_exchange(graph: GraphTransport) -> tuple[np.ndarray, float]:
 def _spectral_bound(graph: GraphTransport, row: np.ndarray, conductance: np.ndarray) -> float:
     """Upper bound of the spectrum (1/ms) after L. Collatz 1942, doi:10.1007/BF01180013: any positive vector gives one.
 
-    Gershgorin's circles are that of the vector of ones. Power iterations sharpen it by a factor of two where single nodes are fast.
+    The vector of ones gives Gershgorin's. Power iterations sharpen it by a factor of two where single nodes are fast.
     """
     leaving = np.bincount(row, weights=conductance, minlength=graph.n)
     leaving[graph.held] += graph.held_conductance
