@@ -21,7 +21,7 @@ from rxd.symbolic.system import System
 class Trace:
     """One recorded quantity: label, unit, the segment (-1 outside cells) and place (um) of each node, and how to read it.
 
-    ``weights`` averages the nodes of one place: voxels of a segment by volume.
+    ``weights`` averages the nodes of one place: voxels of a segment by volume. Nodes from ``first_voxel`` on are voxels.
     """
 
     label: str
@@ -32,6 +32,7 @@ class Trace:
     scalar: bool = False
     place: np.ndarray | None = None
     weights: np.ndarray | None = None
+    first_voxel: int = 0
 
     def read(self, y: np.ndarray, t: float) -> np.ndarray:
         """Values in a state, shape (n_nodes,)."""
@@ -105,7 +106,7 @@ def _trace(label: str, location: Any, system: System, discretization: Discretiza
         position = block.order
         where, place = block.segment[position - block.start], discretization.place_of(block)
         if wanted is None:
-            return Trace(label, block.unit, where, position, place=place)
+            return Trace(label, block.unit, where, position, place=place, first_voxel=block.n_tree)
         keep = np.flatnonzero(where == wanted)
         _check_place(label, location, where[keep])
         weights = None
