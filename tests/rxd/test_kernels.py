@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numba as nb
 import numpy as np
 import pytest
 import sympy
@@ -19,6 +20,7 @@ import geometry
 import rxd
 from rxd import library
 from rxd.codegen.cache import system_key
+from rxd.codegen.lane_calls import call_kernel
 from rxd.codegen.oracle import fields_of, local_rates, make_numpy
 from rxd.codegen.printer import LanePrinter
 from rxd.codegen.sparse import make_program
@@ -85,6 +87,13 @@ def state(compiled: rxd.Simulation) -> np.ndarray:
 T = 1.7
 
 
+@nb.njit(error_model="numpy")
+def call(
+    address: int, X: np.ndarray, P: np.ndarray, at: int, t: float, dt: float, F: np.ndarray, J: np.ndarray
+) -> None:
+    call_kernel(address, X, P, at, t, dt, F, J)
+
+
 def chunks(group: Group, y: np.ndarray) -> Iterator[tuple[slice, int, np.ndarray]]:
     """Node range, offset of its fields and lanes of unknowns, as the drivers load them."""
     for first in range(0, group.n, LANES):
@@ -97,15 +106,15 @@ def chunks(group: Group, y: np.ndarray) -> Iterator[tuple[slice, int, np.ndarray
         )
 
 
-def run_lanes(sim: rxd.Simulation, number: int, kernel: str, y: np.ndarray, sizes: tuple[int, ...]) -> list[np.ndarray]:
-    """Outputs (n_rows, n_nodes) of a generated kernel ``name(X, P, at, t, out...)`` of one group."""
+def run_lanes(sim: rxd.Simulation, number: int, kernel: str, y: np.ndarray, sizes: tuple[int, ...], dt: float = 0.0) -> list[np.ndarray]:
+    """Outputs (n_rows, n_nodes) of a generated kernel of one group, called as the compiled time loop calls it."""
     group = sim.discretization.groups[number]
-    function = getattr(sim.kernels.module, f"{kernel}_{group.name}")
+    address = getattr(sim.kernels.module, f"{kernel}_{group.name}").address
     outputs = [np.empty((size, group.n)) for size in sizes]
     fields = np.ascontiguousarray(group.fields).ravel()
     for where, at, lanes in chunks(group, y):
         results = [np.zeros(max(1, size) * LANES) for size in sizes]
-        function(lanes, fields, at, T, *results)
+        call(address, lanes, fields, at, T, dt, *results, *[np.zeros(LANES)] * (2 - len(results)))
         for output, result in zip(outputs, results, strict=True):
             output[:, where] = result.reshape(-1, LANES)[: len(output), : where.stop - where.start]
     return outputs
@@ -193,10 +202,10 @@ def test_gates_take_the_exact_exponential_step(compiled: rxd.Simulation, state: 
         group, kernels = compiled.discretization.groups[number], compiled.kernels.groups[number]
         if not len(kernels.gates):
             continue
-        function = getattr(compiled.kernels.module, f"gates_{local.name}")
+        address = getattr(compiled.kernels.module, f"gates_{local.name}").address
         found = np.empty((len(local.unknowns), group.n))
         for where, at, lanes in chunks(group, state):
-            function(lanes, np.ascontiguousarray(group.fields).ravel(), at, dt)
+            call(address, lanes, np.ascontiguousarray(group.fields).ravel(), at, T, dt, lanes, lanes)
             found[:, where] = lanes.reshape(-1, LANES)[:, : where.stop - where.start]
         x = state[group.position]
         for gate, row in zip(local.gates, kernels.gates, strict=True):
