@@ -32,6 +32,8 @@ from rxd.symbolic.system import System
 from rxd.units import as_number
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from rxd.model import Model
 
 
@@ -116,6 +118,12 @@ class Simulation:
         """Present values of an unknown by symbol or label, in segment order."""
         trace = resolve([key], self.system, self.discretization)[0]
         return trace.read(self._current().y if self._state is not None else self.problem.initial, self.t)
+
+    def grid(self, key: Any) -> xr.DataArray:
+        """Present values of a species in voxels over ``x, y, z``, see `rxd.fields3d.grid`."""
+        from rxd.fields3d import grid
+
+        return grid(self, key)
 
     def advance(self, until: float) -> float:
         """Advance to a time without recording; returns it."""
