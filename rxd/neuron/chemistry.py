@@ -45,6 +45,7 @@ class Chemistry:
         self._tables: dict[int, tuple[Any, NodeTable]] = {}
         self._dimensions: dict[int, tuple[int, float | None]] = {}
         self._default_dimension = 1
+        self.grid: Any = None
         self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
 
     def add(self, thing: Any) -> int:
@@ -111,9 +112,32 @@ class Chemistry:
     @property
     def layout(self) -> Layout:
         """The session's sections, cut; made again when one has changed."""
-        if self._layout is None or self._layout.revision != self.session.shape_revision:
-            self._layout = build_layout(self.session)
+        voxels, dx = self._voxels()
+        revision = (self.session.shape_revision, voxels, dx)
+        if self._layout is None or self._layout.revision != revision:
+            self._layout = build_layout(self.session, revision, voxels, dx)
         return self._layout
+
+    def _voxels(self) -> tuple[frozenset[int], float]:
+        """Numbers of the sections that some region has in voxels, and the edge of those.
+
+        Raises
+        ------
+        RxDException
+            If regions want different edges.
+        """
+        from rxd.neuron.rxd.region import Region
+
+        wanted: set[int] = set()
+        edges: set[float] = set()
+        for region in self.of(Region):
+            found = self.voxel_records(region)
+            if found:
+                wanted.update(found)
+                edges.add(float(region.dx or 0.25))
+        if len(edges) > 1:
+            raise RxDException(f"All 3-D regions share one grid, but their dx differ: {sorted(edges)}. Give them the same dx.")
+        return frozenset(wanted), min(edges, default=0.25)
 
     def table(self, region: Any) -> NodeTable:
         """The nodes of a region."""
@@ -125,7 +149,7 @@ class Chemistry:
         else:
             self.place()
             sections = tuple(record.id for record in region.living)
-            key = (self.session.shape_revision, id(region.geometry), sections, self.voxel_records(region))
+            key = (self.layout.revision, id(region.geometry), sections, self.voxel_records(region))
         known = self._tables.get(region.number)
         if known is None or known[0] != key:
             if key == "box":
@@ -216,9 +240,18 @@ class Chemistry:
         for quantity in self.quantities:
             if quantity.kind == "Species" and quantity.name == name[:-1]:
                 for region in quantity.regions:
-                    if region.nrn_region == name[-1] and record in region.records:
+                    if region.nrn_region == name[-1] and (record in region.records or hasattr(region, "shape")):
                         return quantity, region
         return None
+
+    def _box_nodes(self, region: Any, record: SectionRecord) -> tuple[np.ndarray, np.ndarray]:
+        """Voxels of an extracellular box around the segments of a section, and the segments they belong to; only those inside."""
+        self.place()
+        position = self.layout.segments.position[self.layout.index[record.id]] + self.layout.shift
+        low = np.array([region._xlo, region._ylo, region._zlo])
+        ijk = np.floor((position - low) / np.array(region._dx)).astype(int)
+        inside = np.flatnonzero(np.all((ijk >= 0) & (ijk < region.shape), axis=1))
+        return np.ravel_multi_index(tuple(ijk[inside].T), region.shape), inside
 
     def refresh(self, name: str, record: SectionRecord) -> bool:
         """Bring an ion concentration of a section up to date with the species; whether there is one.
@@ -234,6 +267,10 @@ class Chemistry:
         if self._stamps.get((name, record.id)) != stamp:
             self._stamps[name, record.id] = stamp
             table = self.table(region)
+            if hasattr(region, "shape"):
+                nodes, places = self._box_nodes(region, record)
+                record.store[name][places] = values[nodes]
+                return True
             nodes = table.of_record(record)
             volume = table.volume[nodes] if table.dimension[nodes].max(initial=1) == 3 else np.ones(len(nodes))
             total = np.bincount(table.place[nodes], weights=volume, minlength=record.nseg)

@@ -47,8 +47,8 @@ def set_global(session: Session, name: str, value: float) -> None:
     values = session.globals
     if name in values:
         values[name] = float(value)
-        if name == "celsius":
-            session.run.temperature_changed()
+        if name in {"celsius", "usetable_hh"}:
+            session.run.rates_changed()
         elif name == "t":
             session.run.time_changed()
     elif name in session.hoc.variables:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from geometry import Location, Morphology, Segments, Selection, segment
@@ -31,8 +31,8 @@ class Layout:
 
     Attributes
     ----------
-    revision : int
-        The session's `shape_revision` when this was made.
+    revision : hashable
+        What this was made for: another one needs another layout.
     records : tuple of SectionRecord
         Parents first.
     morphology : geometry.Morphology
@@ -43,15 +43,19 @@ class Layout:
         Segments by number of the record, in order from the 0 end.
     counts : ndarray of int, shape (n_sections,)
         The rule the segments were cut by.
+    shift : ndarray, shape (3,), um
+        What is to be added to places in the morphology to get those of the script. Not zero where sections are in voxels: NEURON's
+        voxels are counted from a corner outside the cell, ours from the origin, and the morphology is moved so that they agree.
     """
 
-    revision: int
+    revision: Any
     records: tuple[SectionRecord, ...]
     morphology: Morphology
     segments: Segments
     sections: dict[int, np.ndarray]
     index: dict[int, np.ndarray]
     counts: np.ndarray
+    shift: np.ndarray
 
     def selection(self, records: Iterable[SectionRecord]) -> Selection:
         """The sections of some records."""
@@ -82,8 +86,18 @@ class Layout:
         return values
 
 
-def build_layout(session: Session) -> Layout:
+def build_layout(session: Session, revision: Any, voxels: frozenset[int] = frozenset(), dx: float = 0.25) -> Layout:
     """Lay out all sections of a session.
+
+    Parameters
+    ----------
+    session : Session
+    revision : hashable
+        Kept as `Layout.revision`.
+    voxels : frozenset of int
+        Numbers of the sections that some region has in voxels.
+    dx : float, um
+        Edge of the voxels.
 
     Raises
     ------
@@ -96,6 +110,8 @@ def build_layout(session: Session) -> Layout:
     draft = _Draft()
     for number, record in enumerate(records):
         draft.add(record, number)
+    shift = _corner([draft.shapes[number] for number in draft.shapes if number in voxels], dx)
+    draft.points = [points - np.append(shift, 0.0) for points in draft.points]
     morphology = draft.morphology()
     counts = np.array(draft.counts, dtype=np.int64)
     segments = segment(morphology, lambda section: int(counts[section.index]))
@@ -104,7 +120,15 @@ def build_layout(session: Session) -> Layout:
     for record in records:
         own = segments.of(Selection(morphology, sections[record.id]))
         index[record.id] = own if record.end == 0 else own[::-1]
-    return Layout(session.shape_revision, tuple(records), morphology, segments, sections, index, counts)
+    return Layout(revision, tuple(records), morphology, segments, sections, index, counts, shift)
+
+
+def _corner(shapes: list[np.ndarray], dx: float) -> np.ndarray:
+    """Where NEURON begins to count voxels: two voxels and twice the largest radius outside the points."""
+    if not shapes:
+        return np.zeros(3)
+    points = np.concatenate(shapes)
+    return np.asarray(points[:, :3].min(axis=0) - points[:, 3].max() - 2 * dx)
 
 
 class _Draft:

@@ -99,7 +99,7 @@ def segment_table(region: Any, layout: Layout) -> NodeTable:
     segments = layout.segments
     sizes = shape.volumes(segments, index), shape.membrane_areas(segments, index)
     return NodeTable(
-        records, record, place, (place + 0.5) / counts[record], *sizes, segments.position[index], np.ones(len(index), dtype=np.int64)
+        records, record, place, (place + 0.5) / counts[record], *sizes, segments.position[index] + layout.shift, np.ones(len(index), dtype=np.int64)
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -197,8 +197,8 @@ class Run:
         """Bring currents up to date: they are computed when somebody looks."""
         self._compiled()
 
-    def temperature_changed(self) -> None:
-        """h.celsius has been set: rates depend on it."""
+    def rates_changed(self) -> None:
+        """h.celsius or h.usetable_hh has been set: rates depend on it."""
         self.session.touch()
 
     def time_changed(self) -> None:
@@ -299,12 +299,12 @@ class Run:
             if connection is not None:
                 connection.spike(t)
 
-    def _detect(self, t: float) -> None:
+    def _detect(self, t: float, but: Collection[Detector] = ()) -> None:
         """Look for sources that have risen through their thresholds."""
         from rxd.neuron.events import DELAY_OF_DETECTION
 
         for detector in self._detectors:
-            if detector.rises():
+            if detector not in but and detector.rises():
                 for reference in detector.connections:
                     connection = reference()
                     if connection is not None:
@@ -324,7 +324,7 @@ class Run:
     def _schedule(self, recorder: Recorder) -> None:
         """Let a recording on a grid take its next value, and the one after it, when they are due."""
         t = recorder.next_time()
-        if t == np.inf:
+        if t == np.inf or self.adaptive:
             return
 
         def take(_: float) -> None:
@@ -379,6 +379,8 @@ class Run:
         engine = self._compiled()
         for recorder in self._recorders:
             recorder.start(0.0)
+            if self.adaptive and recorder.next_time() <= 0.0:
+                recorder.take()
             self._schedule(recorder)
         self._deliver(0.0)
         for recorder in self._recorders:
@@ -442,20 +444,71 @@ class Run:
                 self._fixed_step(engine)
             engine = self._compiled()
 
+    def watched(self, known: Any) -> list[tuple[SectionRecord, float, float, list[float]]]:
+        """The voltages that NetCons watch: section, place, threshold, delays."""
+        found = []
+        for detector in self._voltages(known):
+            pointer = detector.pointer
+            connections = [reference() for reference in detector.connections]
+            found.append((pointer.record, pointer.x, detector.threshold, [c.delay for c in connections if c is not None]))
+        return found
+
+    def _voltages(self, known: Any) -> list[Detector]:
+        """The detectors that watch a voltage."""
+        return [
+            detector
+            for detector in self._detectors
+            if isinstance(detector.pointer, RangePointer) and detector.pointer.name == "v" and detector.pointer.record.id in known
+        ]
+
     def _adaptive_step(self, engine: Engine, stop: float, single: bool) -> None:
         """Advance to the next thing that happens, or by one internal step."""
         values = self.session.globals
         t = values.t
         self._deliver(t)
         jumps = min((player.next_jump(t) for player in self._players), default=np.inf)
-        target = min(stop, self.events.next_time(), jumps)
+        target = min(stop, self.events.next_time(), jumps, engine.next_jump(t))
         self._play(t)
-        every_step = single or bool(self._detectors) or bool(self._machines) or any(r.when is None for r in self._recorders)
-        values["t"] = engine.advance(t, target, self.tolerances, every_step)
-        self._play(values.t)
-        if self._detectors or self._machines:
-            self._detect(values.t)
-        for recorder in self._recorders:
-            if recorder.when is None:
-                recorder.take()
+        spikes = engine.advance(t, target, _Samples(self), single)
+        values["t"] = engine.t
+        self._play(engine.t)
+        watched = self._voltages(engine.layout.index)
+        for number, when in spikes:
+            for reference in watched[number].connections:
+                connection = reference()
+                if connection is not None:
+                    connection.spike(when)
+        self._detect(values.t, but=watched)
         self._deliver(values.t)
+
+
+class _Samples:
+    """Recordings during variable steps: those on a grid from within steps, the others at the end of each."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._every = [recorder for recorder in run._recorders if recorder.when is None]
+        self._grids = [recorder for recorder in run._recorders if recorder.when is not None]
+        self._end = -np.inf
+
+    def before(self, end: float) -> Iterator[float]:
+        """Times at which something is recorded, up to the end of a step."""
+        while True:
+            due = min((recorder.next_time() for recorder in self._grids), default=np.inf)
+            if due >= end:
+                break
+            yield due
+        self._end = end
+        if self._every or any(recorder.next_time() <= end for recorder in self._grids):
+            yield end
+
+    def take(self, t: float) -> None:
+        """Record what is due."""
+        values = self._run.session.globals
+        values["t"] = t
+        for recorder in self._grids:
+            while recorder.next_time() <= t:
+                recorder.take()
+        if t == self._end:
+            for recorder in self._every:
+                recorder.take()

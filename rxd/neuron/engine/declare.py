@@ -24,6 +24,7 @@ from geometry.shapes import Inside
 from rxd import library
 from rxd.declare.region import Extracellular as make_box
 from rxd.neuron.engine.borders import AtBorders
+from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.errors import RxDException
 from rxd.neuron.layout import Layout
 from rxd.neuron.rxd.formula import NodeSymbol, RangeSymbol
@@ -145,6 +146,8 @@ def _mechanisms(session: Session, declared: Declared) -> None:
             continue
         info = session.catalogue.density[name]
         settings = {key: _reader(declared.layout, info.full(key), default) for key, default in info.parameters.items()}
+        if name == "hh" and session.globals["usetable_hh"]:
+            make = hh_with_tables
         declared.model.insert(make(**settings), on=declared.layout.selection(records))
         declared.inserted.append((name, records))
     for record in declared.layout.records:
@@ -180,8 +183,11 @@ def _regions(session: Session, declared: Declared) -> None:
     for region in used.values():
         name = declared.unique(region.label)
         if isinstance(region, Extracellular):
-            corners = (region._xlo, region._ylo, region._zlo, region._xhi, region._yhi, region._zhi)
-            declared.regions[region.number] = make_box(*corners, region._dx, region.alpha, region.tortuosity, name)
+            shift = declared.layout.shift
+            low = np.array([region._xlo, region._ylo, region._zlo]) - shift
+            high = np.array([region._xhi, region._yhi, region._zhi]) - shift
+            spread = (_shifted(value, shift) for value in (region.alpha, region.tortuosity))
+            declared.regions[region.number] = make_box(*low, *high, region._dx, *spread, name)
             continue
         records = region.living
         if not records:
@@ -201,6 +207,11 @@ def _regions(session: Session, declared: Declared) -> None:
         )
 
 
+def _shifted(value: Any, shift: np.ndarray) -> Any:
+    """A number or function of a place, for places in the morphology."""
+    return (lambda x, y, z: value(x + shift[0], y + shift[1], z + shift[2])) if callable(value) else value
+
+
 def _conducting(shape: Any) -> Any:
     """A shape with NEURON's rule for diffusion along the cable; membranes and shapes of their own cross-section as they are."""
     return AtBorders(shape) if isinstance(shape, (Inside, FractionalVolume, Shell)) else shape
@@ -211,13 +222,23 @@ def _quantities(session: Session, declared: Declared) -> None:
         regions = [region for region in quantity.regions if region.number in declared.regions]
         volumes = [region for region in regions if not region.is_area]
         areas = [region for region in regions if region.is_area]
-        if quantity.kind != "Species":
+        if quantity.kind == "Parameter":
+            # kernels read parameters of segments from fields; those of voxels are states that nothing changes, easier to write
+            flat = [region for region in regions if not _has_voxels(session, region)]
+            _declare(declared, quantity, flat)
+            _declare(declared, quantity, [region for region in regions if region not in flat], as_state=True)
+            continue
+        if quantity.kind == "State":
             _declare(declared, quantity, regions)
             continue
         _declare(declared, quantity, volumes)
         if areas and quantity.d:
             raise RxDException(f"Species {quantity.label} diffuses (d={quantity.d}) on {areas[0].label}, a membrane; that is not supported.")
         _declare(declared, quantity, areas, as_state=True)
+
+
+def _has_voxels(session: Session, region: Any) -> bool:
+    return isinstance(region, Extracellular) or bool(session.chemistry.voxel_records(region))
 
 
 def _declare(declared: Declared, quantity: Any, regions: list[Any], as_state: bool = False) -> None:
@@ -232,7 +253,7 @@ def _declare(declared: Declared, quantity: Any, regions: list[Any], as_state: bo
         theirs: _values_on(declared.layout, quantity, region) for theirs, region in zip(own, regions, strict=True)
     }
     thing: Any
-    if quantity.kind == "Parameter":
+    if quantity.kind == "Parameter" and not as_state:
         thing = rxd.Parameter(own, name, initial=initial, charge=int(quantity.charge))
     elif quantity.kind == "State" or as_state:
         thing = rxd.State(own, name, initial=initial, atolscale=float(quantity._atolscale))
@@ -249,8 +270,8 @@ def _declare(declared: Declared, quantity: Any, regions: list[Any], as_state: bo
 def _values_on(layout: Layout, quantity: Any, region: Any) -> Any:
     """A function of nodes that gives the present values of a species."""
     values, table = quantity.values(region), quantity.table(region)
-    if isinstance(region, Extracellular):
-        return lambda nodes: values
+    if np.any(table.dimension == 3):
+        return 0.0  # the engine puts the values of voxels into the state
     by_segment = np.zeros(layout.segments.n)
     one = table.dimension == 1
     index = np.array([layout.index[table.records[r].id][p] for r, p in zip(table.record[one], table.place[one], strict=True)], dtype=np.int64)
@@ -262,6 +283,8 @@ def _fluxes(session: Session, declared: Declared) -> None:
     """A parameter in mM/ms for every species and region with sources."""
     for flux in session.chemistry.living_fluxes():
         quantity, region = flux.species(), flux.region
+        if not flux.is_steady:
+            continue
         key = quantity.number, region.number
         if key in declared.fluxes or key not in declared.symbols:
             continue

@@ -9,8 +9,10 @@ events are delivered by `rxd.neuron.run`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from cable import EventQueue
@@ -33,6 +35,39 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
 __all__ = ["Engine"]
+
+
+class Samples(Protocol):
+    """Who wants to see the state between the ends of an advance."""
+
+    def before(self, end: float) -> Iterable[float]:
+        """Times up to the end of the step just made."""
+
+    def take(self, t: float) -> None:
+        """The state is that of this time now."""
+
+
+class Sampler:
+    """Shows the engine's state at other times than where its stepper stands."""
+
+    def __init__(self, engine: Engine, samples: Samples) -> None:
+        self.engine, self.samples = engine, samples
+
+    def before(self, end: float) -> Iterable[float]:
+        """Times wanted in the step that ends here."""
+        return self.samples.before(end)
+
+    def take(self, t: float, y: np.ndarray) -> None:
+        """Lend the engine a state."""
+        engine = self.engine
+        own = engine.state
+        engine.state = State(t, y, own.before, own.queue, own.memory)
+        engine._changed()
+        try:
+            self.samples.take(t)
+        finally:
+            engine.state = own
+            engine._changed()
 
 
 class Engine:
@@ -64,9 +99,13 @@ class Engine:
         order = self.states["v"].order - self.states["v"].start
         self.electrodes = Electrodes.of(session.run.points, self.layout, order)
         self.problem = replace(problem, stimuli=self.electrodes)
-        self.stepper = make_stepper(method, self.problem, kernels, dt=session.globals.dt)
+        if self.adaptive:
+            self._watch()
+            equations = replace(self.problem.equations, stimuli=self.electrodes)
+            self.problem = replace(self.problem, equations=equations)
+        self.stepper = make_stepper(method, self.problem, kernels, **self._options())
         self.statistics = Statistics()
-        self.state = State(session.globals.t, np.array(self.problem.initial), np.zeros(0), EventQueue())
+        self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
         self.version = session.run.next_version()
         self.readout = Readout(self)
         self.synapses = Synapses(self)
@@ -74,7 +113,7 @@ class Engine:
         self._stale: set[str] = set()
         self._jumped = False
         self._load()
-        self.stepper.start(self.state)
+        self._start()
 
     @property
     def y(self) -> np.ndarray:
@@ -85,6 +124,42 @@ class Engine:
     def t(self) -> float:
         """Time, ms."""
         return self.state.t
+
+    def _options(self) -> dict[str, Any]:
+        """Options of the stepper."""
+        if not self.adaptive:
+            return {"dt": self.session.globals.dt}
+        tolerances = self.session.run.tolerances
+        longest = tolerances["maxstep"]
+        return {
+            "adaptive": True,
+            "dt": float(longest) if np.isfinite(longest) else None,
+            "atol": float(tolerances["atol"]),
+            "rtol": max(float(tolerances["rtol"]), 1e-10),
+        }
+
+    def _watch(self) -> None:
+        """Let the stepper end its steps where a voltage rises through the threshold of a NetCon."""
+        watched = self.session.run.watched(self.layout.index)
+        start = self.states["v"]
+        places = [self.layout.index[record.id][record.index(x)] for record, x, *_ in watched]
+        self.electrodes.detector_position = np.array([start.start + self._storage(place) for place in places], dtype=np.int64)
+        self.electrodes.detector_threshold = np.array([threshold for *_, threshold, _ in watched], dtype=float)
+        self.electrodes.connections = tuple(
+            SimpleNamespace(source=number, delay=delay) for number, (*_, delays) in enumerate(watched) for delay in delays
+        )
+
+    def _storage(self, segment: int) -> int:
+        return int(self.states["v"].order[segment] - self.states["v"].start)
+
+    def _watched(self, y: np.ndarray) -> np.ndarray:
+        return np.array(y[self.electrodes.detector_position])
+
+    def _start(self) -> None:
+        """Let the stepper forget what it remembers of earlier steps."""
+        self.state.before = self._watched(self.state.y)
+        self.stepper.start(self.state)
+        self._jumped = False
 
     def _changed(self) -> None:
         self.version = self.session.run.next_version()
@@ -201,9 +276,11 @@ class Engine:
             table = quantity.settled[region.number]
             if len(block) != len(table):
                 return None
-            segments = self.layout.segments_of(table.records)
-            # the state has the nodes of a region in the order of their segments, NEURON in the order of its sections
-            known = block.order[np.argsort(np.argsort(segments))] if len(segments) == len(block) else block.order
+            # the state has segments in their order in the layout, NEURON in the order of its sections; voxels come after them
+            flat = np.flatnonzero(table.dimension == 1)
+            index = [self.layout.index[table.records[r].id][p] for r, p in zip(table.record[flat], table.place[flat], strict=True)]
+            rank = np.argsort(np.argsort(np.array(index, dtype=np.int64)))
+            known = np.concatenate([block.order[: len(flat)][rank], block.order[len(flat) :]])
             self.readout._place[key] = known
         return known
 
@@ -259,8 +336,7 @@ class Engine:
         self._gates()
         self.synapses.close()
         self.state.t = 0.0
-        self.stepper.start(self.state)
-        self._jumped = False
+        self._start()
         self._fluxes()
         self._changed()
 
@@ -277,7 +353,7 @@ class Engine:
 
         totals = {key: np.zeros(self.layout.segments.n) for key in self.declared.fluxes}
         for flux in self.session.chemistry.living_fluxes():
-            if not flux.constant and not self.adaptive:
+            if not flux.is_steady:
                 continue
             species, region, table, index = flux.species(), flux.region, flux.table, flux.index
             segment = self.layout.index[table.records[table.record[index]].id][table.place[index]]
@@ -288,9 +364,10 @@ class Engine:
     def _prepare(self, t: float) -> None:
         if self._stale:
             self._flush()
-        if self.adaptive and any(not flux.constant for flux in self.session.chemistry.fluxes):
-            self._fluxes()
         self.state.t = t
+        if self._jumped and self.adaptive:
+            self.stepper.restart(self.state)
+            self._jumped = False
         if self._jumped:
             synchronise = getattr(self.stepper, "synchronise_junctions", None)
             if synchronise is not None:
@@ -304,16 +381,16 @@ class Engine:
         self.electrodes.t = t + 0.5 * dt
         self.stepper.advance(self.state, t + dt, self.statistics)
         self._changed()
-        if any(not flux.constant for flux in self.session.chemistry.fluxes):
-            self._add_varying(dt)
+        self._add_varying(dt)
 
     def _add_varying(self, dt: float) -> None:
-        """Add what varying sources give in a step, read at its end but with h.t still at its start, as NEURON's fixed steps do."""
+        """Add what sources outside the equations give in a step: read at its end, with h.t still at its start, as in NEURON."""
         from rxd.neuron.rxd.constants import molecules_per_mM_um3
 
-        for flux in self.session.chemistry.living_fluxes():
-            if flux.constant:
-                continue
+        varying = [flux for flux in self.session.chemistry.fluxes if not flux.is_steady]
+        if not varying:
+            return
+        for flux in varying:
             species = flux.species()
             positions = None if species is None else self._species_positions(species, flux.region)
             if positions is not None:
@@ -321,14 +398,21 @@ class Engine:
         self._changed()
         self._jumped = True
 
-    def advance(self, t: float, until: float, tolerances: dict[str, float], single: bool) -> float:
-        """Variable steps to a time, or one step towards it; returns where it got to."""
+    def next_jump(self, t: float) -> float:
+        """The next time at which a clamp jumps, ms."""
+        return self.electrodes.next_jump(t)
+
+    def advance(self, t: float, until: float, samples: Samples, single: bool) -> tuple[tuple[int, float], ...]:
+        """Variable steps to a time, or to where a watched voltage rises, or (`single`) one step; returns the spikes."""
         self._prepare(t)
         self.electrodes.t = None
-        until = min(until, self.electrodes.next_jump(t))
-        self.stepper.advance(self.state, until, self.statistics)
+        following = float(self.state.memory["dt"][0])
+        if single:
+            until = min(until, t + (following if following > 0 else 1e-3))
+        outcome = self.stepper.advance(self.state, until, self.statistics, Sampler(self, samples))
         self._changed()
-        return self.state.t
+        self._add_varying(self.state.t - t)
+        return outcome.spikes
 
     # ----------------------------------------------------------------------------------------------------------------- points
 
@@ -356,8 +440,7 @@ class Engine:
 
     def restart(self) -> None:
         """Forget what the stepper remembers of earlier steps."""
-        self.stepper.start(self.state)
-        self._jumped = False
+        self._start()
 
     def save(self) -> Any:
         """A copy of the state."""
