@@ -41,7 +41,7 @@ Cell = Annotated[
 def demo(
     morphology: Cell = None,
     method: Annotated[str, typer.Option(help="Time stepper: split or coupled.")] = "split",
-    dt: Annotated[float | None, typer.Option(help="Time step in ms.")] = None,
+    dt: Annotated[float | None, typer.Option(help="Time step in ms; default 0.05, or by the error (coupled).")] = None,
     until: Annotated[float | None, typer.Option(help="Length of the run in ms.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for figures and results, made if missing.")] = Path("demo-output"),
     debug: Debug = False,
@@ -56,7 +56,9 @@ def demo(
         output.mkdir(parents=True, exist_ok=True)
         print(f"cell     {_facts(cell)}{'' if morphology else ' (made up: geometry.examples.pyramidal_cell)'}", flush=True)
         neuron, sim, compiling = _compiled(cell, settings, method)
-        _print_block("solve", [f"note: {note}" for note in neuron.parts.notes] + _solved(sim))
+        _print_block("note", list(neuron.parts.notes))
+        _print_block("solve", _solved(sim))
+        _print_block("drive", [main_job.drive(neuron)])
         result = sim.run(neuron.settings.duration, record=neuron.record, every=neuron.settings.every, progress=True)
         drawing, lines, files = _reported(neuron, result, output)
         steps = result.statistics.steps
@@ -167,8 +169,8 @@ def _compiled(cell: Morphology, settings: Any, method: str) -> tuple[CalciumNeur
     started = time.perf_counter()
     with ticking("compile"):
         neuron = main_job.build(cell, settings, method)
-        sim = neuron.model.compile(method=method, dt=neuron.settings.dt)
-        sim.run(neuron.settings.dt)
+        sim = main_job.compile_neuron(neuron, method)
+        sim.run(0.05)
         sim.reset()
     return neuron, sim, time.perf_counter() - started
 

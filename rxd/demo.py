@@ -26,7 +26,7 @@ class Settings:
     Attributes
     ----------
     duration, dt, every : float, ms
-        Length of the run, the (first) step, and the interval between two samples.
+        Length of the run, the step (None: 0.05 ms, or chosen by the error with ``method="coupled"``), interval of samples.
     gna, gk, gkca, gca, gpas : float, S/cm2
         Sodium, potassium and calcium-dependent potassium in soma and base; calcium in soma and dendrites; leak elsewhere.
     celsius : float
@@ -52,7 +52,7 @@ class Settings:
     """
 
     duration: float = 1500 * ms
-    dt: float = 0.05 * ms
+    dt: float | None = None
     every: float = 0.5 * ms
     gna: float = 0.3
     gk: float = 0.1
@@ -211,7 +211,7 @@ def segment_rule(parts: Parts, settings: Settings) -> Any:
     electrical = geometry.d_lambda(0.1, Ra=120).counts(parts.soma.morphology)
 
     def segments(section: geometry.Section) -> int:
-        longest = settings.fine if section in parts.path else settings.coarse
+        longest = min(settings.fine if section in parts.path else settings.coarse, parts.reach / 40)
         near = section in parts.tree and section.path_distance < parts.reach
         return max(int(electrical[section.index]), int(np.ceil(section.length / longest)) if near else 1)
 
@@ -225,8 +225,7 @@ def add_electricity(model: rxd.Model, parts: Parts, settings: Settings) -> None:
     model.insert(library.kca(gbar=settings.gkca, k=0.8 * uM, tau=30 * ms), on=excitable)
     if parts.passive:
         model.insert(library.pas(g=settings.gpas, e=-65), on=parts.passive)
-    if settings.gca:
-        model.insert(library.ca_hva(gbar=settings.gca), on=parts.soma | parts.dendrites)
+    model.insert(library.ca_hva(gbar=settings.gca), on=parts.soma | parts.dendrites)
 
 
 def add_calcium(model: rxd.Model, parts: Parts, settings: Settings) -> CalciumNeuron:
@@ -265,12 +264,25 @@ def add_calcium(model: rxd.Model, parts: Parts, settings: Settings) -> CalciumNe
     return CalciumNeuron(model, parts, settings, ca, ca_er, ip3[cyt], gate, names)
 
 
+def drive(neuron: CalciumNeuron) -> str:
+    """Say what makes the cell fire."""
+    settings = neuron.settings
+    conductance = 1e3 * (settings.weight or 0.0)
+    return f"synapse of {conductance:.3g} nS on {neuron.parts.soma_place!r}, every {settings.interval:g} ms"
+
+
+def compile_neuron(neuron: CalciumNeuron, method: str = "split") -> rxd.Simulation:
+    """Compile with the step of the settings."""
+    dt = neuron.settings.dt if method == "coupled" else neuron.settings.dt or 0.05 * ms
+    return neuron.model.compile(method=method, **({} if dt is None else {"dt": dt}))
+
+
 def least_weight(neuron: CalciumNeuron, method: str = "split") -> float:
     """Conductance (uS) of the weakest synapse that makes the cell fire once, to a few percent; at most 1 uS.
 
     Found by bisection on one compiled model: its state is copied, the synapse opened by hand, and a short run repeated.
     """
-    sim = neuron.model.compile(method=method, dt=neuron.settings.dt)
+    sim = compile_neuron(neuron, method)
     sim.run(30 * ms)
     start, opened = sim.state, sim.discretization.layout["exp_syn.g"].start
     at = rxd.v(neuron.parts.soma_place)

@@ -33,7 +33,7 @@ class Findings:
     Attributes
     ----------
     events : int
-        How often the synapse was activated.
+        How often the synapse was activated before the end.
     spikes : ndarray, ms
     start, origin : float, ms and um
         When and how far from the soma calcium first rose above the level on the path; NaN if it never did.
@@ -56,8 +56,8 @@ class Findings:
 
     @property
     def wave(self) -> bool:
-        """True if a front of calcium ran outwards."""
-        return bool(self.speed > 0)
+        """True if a front of calcium ran outwards, slower than 2 um/ms: all at once is the doing of voltage."""
+        return bool(0 < self.speed < 2)
 
     def __str__(self) -> str:
         lines = [f"{len(self.spikes)} spikes on {self.events} synaptic events"]
@@ -88,7 +88,7 @@ def findings(neuron: CalciumNeuron, result: Results, level: float = 1 * uM) -> F
     gaps = np.diff(spikes)
     longest = int(np.argmax(gaps)) if len(gaps) else -1
     return Findings(
-        events=max(0, int((result.t[-1] - settings.start) / settings.interval) + 1) if result.t[-1] >= settings.start else 0,
+        events=max(0, int(np.ceil((result.t[-1] - settings.start) / settings.interval))),
         spikes=spikes,
         start=start,
         origin=origin,
