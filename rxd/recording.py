@@ -112,7 +112,8 @@ def _trace(label: str, location: Any, system: System, discretization: Discretiza
         weights = None
         if keep.size > 1 and block.n_tree < len(block):
             weights = discretization.capacity[position[keep]] / discretization.capacity[position[keep]].sum()
-        shown = keep if weights is None else keep[:1]
+        _check_one(label, location, keep, weights is not None)
+        shown = keep[:1]
         return Trace(label, block.unit, where[shown], position[keep], scalar=True, place=place[shown], weights=weights)
     return _current_trace(label, location, wanted, system, discretization)
 
@@ -137,11 +138,18 @@ def _current_trace(label: str, location: Any, wanted: int | None, system: System
     order = np.argsort(segment, kind="stable")
     keep = order if wanted is None else order[segment[order] == wanted]
     _check_place(label, location, segment[keep])
+    _check_one(label, location, keep)
 
     def read(y: np.ndarray, t: float) -> np.ndarray:
         return np.concatenate([function(y[group.position], fields, t)[0] for function, group, fields in parts])[keep]
 
     return Trace(label, unit, segment[keep], np.zeros(0, dtype=np.int64), read, wanted is not None)
+
+
+def _check_one(label: str, location: Any, found: np.ndarray, averaged: bool = False) -> None:
+    if location is not None and found.size > 1 and not averaged:
+        message = f"There are {found.size} nodes of '{label}' at {location!r}: record '{label}' and choose among its nodes."
+        raise DeclarationError(message)
 
 
 def _check_place(label: str, location: Any, found: np.ndarray) -> None:

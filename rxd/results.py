@@ -89,8 +89,16 @@ class Results:
     def _find(self, key: Any) -> int:
         label, location = _label(key)
         wanted = None if location is None else self.segments.index(location)
-        for index, trace in enumerate(self.traces):
-            if trace.label == label and (wanted is None or (trace.scalar and trace.segment[0] == wanted)):
+        found = [index for index, trace in enumerate(self.traces) if trace.label == label]
+        if wanted is None:
+            whole = [index for index in found if not self.traces[index].scalar]
+            if whole or len(found) == 1:
+                return (whole or found)[0]
+            if found:
+                message = f"'{label}' was recorded at {len(found)} places: say at which, as in results[rxd.v(place)]."
+                raise KeyError(message)
+        for index in found:
+            if self.traces[index].scalar and self.traces[index].segment[0] == wanted:
                 return index
         recorded = ", ".join(dict.fromkeys(trace.label for trace in self.traces)) or "nothing"
         place = "" if location is None else f" at {location!r}"
@@ -106,12 +114,13 @@ class Results:
         if trace.scalar:
             place = repr(self.segments.location(int(trace.segment[0])))
             return xr.DataArray(values[:, 0], {"time": time, "place": place}, ("time",), trace.label, attributes)
-        names = np.array([*self.segments.morphology.names, "outside"])
+        names, outside = np.array([*self.segments.morphology.names, "outside"]), trace.segment < 0
+        distance = np.where(outside, np.nan, self.segments.path_distance[trace.segment])
         coordinates = {
             "time": time,
-            "section": ("node", names[np.where(trace.segment < 0, -1, self.segments.section[trace.segment])]),
-            "x": ("node", self.segments.x[trace.segment]),
-            "path_distance": ("node", self.segments.path_distance[trace.segment], {"units": "um"}),
+            "section": ("node", names[np.where(outside, -1, self.segments.section[trace.segment])]),
+            "x": ("node", np.where(outside, np.nan, self.segments.x[trace.segment])),
+            "path_distance": ("node", distance, {"units": "um"}),
         }
         if trace.place is not None:
             for axis, name in enumerate(("x_um", "y_um", "z_um")):

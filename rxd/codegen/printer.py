@@ -46,6 +46,10 @@ class LanePrinter(Printer):
 
     def _print_Pow(self, expr: Any) -> str:
         base, exponent = expr.base, expr.exp
+        if exponent.is_Float and float(exponent).is_integer():
+            exponent = sympy.Integer(int(exponent))
+            if exponent in (0, 1):
+                return self._print(base**exponent)
         if exponent.is_Integer and 0 < abs(int(exponent)) <= 16:
             power = self._product(self._factor(base), abs(int(exponent)))
             return power if exponent > 0 else f"(1.0 / {power})"
@@ -113,7 +117,7 @@ class LanePrinter(Printer):
 
     def _print_Heaviside(self, expr: Any) -> str:
         x = self._print(expr.args[0])
-        return f"(1.0 if {x} > 0.0 else (0.0 if {x} < 0.0 else 0.5))"
+        return f"(1.0 if {x} > 0.0 else (0.0 if {x} < 0.0 else {self._print(expr.args[1])}))"
 
     def _print_DiracDelta(self, expr: Any) -> str:
         return "0.0"  # the derivative of a step: a jump has no slope that an implicit solver could use
@@ -159,6 +163,13 @@ class LanePrinter(Printer):
         return "False"
 
 
+def _joined_powers(expression: sympy.Expr) -> sympy.Expr:
+    """The derivative ``n x**n / x`` of a power with a symbol for exponent as ``n x**(n - 1)``, which x = 0 allows."""
+    if any(power.exp.free_symbols for power in expression.atoms(sympy.Pow)):
+        return sympy.powsimp(expression, combine="exp", deep=True)
+    return expression
+
+
 def assignments(targets: Sequence[str], expressions: Iterable[sympy.Expr], taken: Iterable[str]) -> list[str]:
     """Lines ``target = expression`` with common subexpressions named ``s0, s1 ...`` first.
 
@@ -174,7 +185,7 @@ def assignments(targets: Sequence[str], expressions: Iterable[sympy.Expr], taken
     printer = LanePrinter()
     used = frozenset(taken)
     fresh = (symbol for symbol in sympy.numbered_symbols("s", real=True) if symbol.name not in used)
-    shared, reduced = sympy.cse([sympy.sympify(e) for e in expressions], symbols=fresh, order="none")
+    shared, reduced = sympy.cse([_joined_powers(sympy.sympify(e)) for e in expressions], symbols=fresh, order="none")
     lines = [f"{symbol.name} = {printer.doprint(value)}" for symbol, value in shared]
     lines += [f"{target} = {printer.doprint(value)}" for target, value in zip(targets, reduced, strict=True)]
     return lines

@@ -12,6 +12,7 @@ from typing import Final
 import sympy
 
 from rxd.codegen.printer import assignments
+from rxd.declare.functions import bernoulli_ratio
 from rxd.discretize.records import LANES
 from rxd.symbolic.system import VOLTAGE, LocalSystem
 
@@ -66,7 +67,9 @@ def lane_function(
         if field.symbol in used:
             body.append(f"{field.name} = P[{row * LANES} + l]")
     taken = (
-        {symbol.name for symbol in group.symbols} | {field.name for field in group.fields} | {"t", "dt", "l", "X", "P", "F", "J"}
+        {symbol.name for symbol in group.symbols}
+        | {field.name for field in group.fields}
+        | {"t", "dt", "l", "X", "P", "F", "J"}
     )
     body += list(prelude)
     body += assignments(targets, expressions, taken)
@@ -96,9 +99,9 @@ def gates_text(group: LocalSystem) -> str:
     for gate in group.gates:
         x = group.symbol_of(gate.label)
         target = f"X[{group.unknowns.index(gate.label) * LANES} + l]"
-        steady = gate.source / gate.decay
         targets.append(target)
-        expressions.append(steady + (x - steady) * sympy.exp(-dt * gate.decay))
+        # The same as x_inf + (x - x_inf) exp(-dt decay), also where decay is zero and x_inf = source / decay is not there.
+        expressions.append(x + dt * (gate.source - gate.decay * x) / bernoulli_ratio(-dt * gate.decay))
     return lane_function(
         f"gates_{group.name}",
         group,
@@ -113,9 +116,7 @@ def chemistry_text(group: LocalSystem, terms: Terms) -> str:
     targets = [f"F[{i * LANES} + l]" for i in range(len(terms.rows))]
     targets += [f"J[{k * LANES} + l]" for k in range(len(terms.pattern))]
     doc = f"Rates of {', '.join(terms.rows)} and their Jacobian ({len(terms.pattern)} entries)."
-    return lane_function(
-        f"chemistry_{group.name}", group, targets, [*terms.values, *terms.derivatives], doc
-    )
+    return lane_function(f"chemistry_{group.name}", group, targets, [*terms.values, *terms.derivatives], doc)
 
 
 def electric_text(group: LocalSystem) -> str:

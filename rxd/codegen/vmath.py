@@ -106,10 +106,10 @@ def vlog(x: float) -> float:
 
 @inline_kernel
 def vpow(x: float, y: float) -> float:
-    """``x ** y`` for positive x; 0 for x = 0 and positive y; NaN for negative x."""
+    """``x ** y`` for positive x; 0, 1 or infinity for x = 0 and positive, zero or negative y; NaN for negative x."""
     value = vexp(y * vlog(x if x > 0.0 else 1.0))
     if x == 0.0:
-        value = 0.0 if y > 0.0 else np.inf
+        value = 0.0 if y > 0.0 else (1.0 if y == 0.0 else np.inf)
     return value if x >= 0.0 else np.nan
 
 

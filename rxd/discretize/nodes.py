@@ -82,7 +82,8 @@ def make_nodes(segments: Segments, segment: np.ndarray, region: str, position: n
 def evaluate(value: Any, nodes: Nodes, what: str) -> np.ndarray:
     """Numbers for nodes from a number or a function of `Nodes`.
 
-    A function is tried on the arrays first; one written for a single node (``if node.x < 0.5``) is called node by node.
+    A function is tried on the arrays first; one written for a single node (``if node.x < 0.5``, ``"apic" in
+    node.section_name``) is called node by node.
 
     Raises
     ------
@@ -104,23 +105,28 @@ def evaluate(value: Any, nodes: Nodes, what: str) -> np.ndarray:
 def _called(function: Callable[[Any], Any], nodes: Nodes, what: str) -> np.ndarray:
     try:
         values = np.asarray(function(nodes), dtype=float)
-    except AttributeError as error:
-        message = (
-            f"{what}: the function asks a node for something it does not have: {error}. "
-            f"Nodes have: {', '.join(Nodes.__slots__)}."
-        )
-        raise DiscretizationError(message) from error
-    except (ValueError, TypeError):
-        try:
-            values = np.array([float(function(nodes.one(i))) for i in range(len(nodes))])
-        except Exception as error:
-            message = f"{what}: the function failed both on all nodes at once and on one node: {error!r}."
-            raise DiscretizationError(message) from error
+    except (ValueError, TypeError, AttributeError):
+        values = _one_by_one(function, nodes, what)
+    # One number for all is a constant, or the answer of an array to a question about one node: `"soma" in node.section_name`.
     if values.ndim == 0:
-        return np.full(len(nodes), float(values))
+        values = _one_by_one(function, nodes, what)
     if values.shape != (len(nodes),):
         message = (
             f"{what}: the function must return one number per node, shape ({len(nodes)},); it returned shape {values.shape}."
         )
         raise DiscretizationError(message)
     return values.copy()
+
+
+def _one_by_one(function: Callable[[Any], Any], nodes: Nodes, what: str) -> np.ndarray:
+    try:
+        return np.array([float(function(nodes.one(i))) for i in range(len(nodes))])
+    except AttributeError as error:
+        message = (
+            f"{what}: the function asks a node for something it does not have: {error}. "
+            f"Nodes have: {', '.join(Nodes.__slots__)}."
+        )
+        raise DiscretizationError(message) from error
+    except Exception as error:
+        message = f"{what}: the function failed both on all nodes at once and on one node: {error!r}."
+        raise DiscretizationError(message) from error

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csc_array
+from scipy.sparse.linalg import spsolve
 
 from rxd.discretize.records import GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
@@ -22,7 +24,12 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
     for row, group, compiled in zip(table, groups, kernels, strict=True):
         program = compiled.program
         touched = np.unique(np.concatenate([compiled.active, compiled.gates]))
-        parts = [group.position[:, 0] if group.n else np.zeros(len(group.position)), group.position.ravel(), compiled.active, touched]
+        parts = [
+            group.position[:, 0] if group.n else np.zeros(len(group.position)),
+            group.position.ravel(),
+            compiled.active,
+            touched,
+        ]
         parts += [compiled.moved, program.entry, program.diagonal, program.factor, program.lower, program.upper]
         row[loop.NODES], row[loop.UNKNOWNS], row[loop.FIELDS] = group.n, len(group.position), group.fields.shape[1]
         row[loop.SCATTERED], row[loop.DRIVES] = not group.contiguous, compiled.drives
@@ -120,18 +127,18 @@ def _any_between(moving: np.ndarray, transport: Transport | GraphTransport) -> b
 
 def junction_values(transport: Transport, values: np.ndarray) -> np.ndarray:
     """Values at branch points at which nothing accumulates: weighted means of the neighbours, shape (n_junctions,)."""
-    n, total = transport.n, len(transport.parent)
-    if total == n:
+    n, size = transport.n, len(transport.parent) - transport.n
+    if not size:
         return np.zeros(0)
     child = np.flatnonzero(transport.parent >= 0)
-    ends = np.stack([child, transport.parent[child]], axis=1)
-    conductance = transport.conductance[child]
-    matrix, right = np.zeros((total - n, total - n)), np.zeros(total - n)
-    for one, other in (ends.T, ends[:, ::-1].T):
-        here = one >= n
-        np.add.at(matrix, (one[here] - n, one[here] - n), conductance[here])
-        both = here & (other >= n)
-        np.subtract.at(matrix, (one[both] - n, other[both] - n), conductance[both])
-        known = here & (other < n)
-        np.add.at(right, one[known] - n, conductance[known] * values[other[known]])
-    return np.linalg.solve(matrix, right)
+    parent, g = transport.parent[child], transport.conductance[child]
+    one, other, g = np.concatenate([child, parent]), np.concatenate([parent, child]), np.concatenate([g, g])
+    one, other, g = one[one >= n] - n, other[one >= n], g[one >= n]
+    known = other < n
+    right = np.bincount(one[known], g[known] * values[other[known]], minlength=size)
+    leaving = np.bincount(one, g, minlength=size)
+    if known.all():
+        return right / leaving
+    rows = np.concatenate([np.arange(size), one[~known]])
+    columns = np.concatenate([np.arange(size), other[~known] - n])
+    return spsolve(csc_array((np.concatenate([leaving, -g[~known]]), (rows, columns)), shape=(size, size)), right)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ def build_system(model: Model) -> System:
         of one side.
     """
     tables = Tables.of(model)
-    places = [place for reaction in model.reactions for place in _places(reaction)]
+    places = _numbered([place for reaction in model.reactions for place in _places(reaction)])
     groups = build_groups(tables, places)
     return System(
         unknowns=tuple(Unknown(label=label, **template) for label, template in tables.templates.items()),
@@ -45,6 +46,16 @@ def _places(reaction: Any) -> list[Place]:
         return [place_transmembrane(reaction)]
     assert isinstance(reaction, Rate)
     return place_rate(reaction)
+
+
+def _numbered(places: list[Place]) -> list[Place]:
+    """Membrane reactions of one label get numbers: the label is what their fluxes are recorded by."""
+    seen: dict[str, int] = {}
+    found = []
+    for place in places:
+        count = seen[place.label] = seen.get(place.label, 0) + 1
+        found.append(replace(place, label=f"{place.label} ({count})") if place.membrane is not None and count > 1 else place)
+    return found
 
 
 def _region_spec(region: Region) -> RegionSpec:

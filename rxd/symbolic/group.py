@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
+from sympy.core.relational import Relational
 
 from cable.constants import FARADAY, MOLECULES_PER_MM_UM3, thermal_voltage
 from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
@@ -149,7 +150,14 @@ def build_group(
 
 
 def add_place(draft: Draft, place: Place) -> None:
-    """A reaction: chemistry, or an electric process if its charge is a membrane current."""
+    """A reaction: chemistry, or an electric process if its charge is a membrane current.
+
+    Raises
+    ------
+    DeclarationError
+        For a rate in extracellular space that reads what no voxel has, or changes what several nodes share.
+    """
+    _check_box(draft, place)
     rate = draft.translate(place.rate)
     if place.membrane is None:
         for symbol, number in place.net:
@@ -182,6 +190,27 @@ def add_place(draft: Draft, place: Place) -> None:
     draft.processes.append(
         ElectricProcess(place.label, rate, tuple(effects), "molecules/um2/ms", ions.pop() if len(ions) == 1 else None)
     )
+
+
+def _check_box(draft: Draft, place: Place) -> None:
+    """Refuse rates between a box and cells without a membrane: a voxel of the box meets no segment, or many."""
+    if place.membrane is not None:
+        return
+    if draft.space == "box":
+        read = sorted(s.name for s in place.rate.free_symbols if s.name == VOLTAGE or isinstance(s, IonSymbol))
+        if read:
+            message = (
+                f"The {place.label} happens in extracellular space, which has no membrane: '{read[0]}' means nothing there. "
+                f"Use the box's own species, or a MultiCompartmentReaction with membrane=."
+            )
+            raise DeclarationError(message)
+    elif any(isinstance(symbol.region, Extracellular) for symbol, _ in place.net):
+        names = " and ".join(sorted(region.name for region in place.regions))
+        message = (
+            f"The {place.label} reads or changes {names}, which only a membrane connects. "
+            f"Use a MultiCompartmentReaction with membrane=."
+        )
+        raise DeclarationError(message)
 
 
 def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
@@ -286,6 +315,9 @@ def affine_gates(draft: Draft) -> tuple[AffineGate, ...]:
         if draft.tables.templates[label]["kind"] == "species" or label in moved:
             continue
         x = draft.tables.symbol(label)
+        # Branches of equal slope look affine to the derivative, but a condition on x itself jumps.
+        if any(x in condition.free_symbols for condition in rate.atoms(Relational)):
+            continue
         slope = sympy.diff(rate, x)
         source = rate.xreplace({x: sympy.Integer(0)})
         if (slope.free_symbols | source.free_symbols) <= allowed and slope != 0:

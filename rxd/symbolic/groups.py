@@ -90,15 +90,17 @@ def _box_groups(tables: Tables, places: list[Place]) -> list[LocalSystem]:
 
 
 def _point_groups(tables: Tables) -> list[LocalSystem]:
-    """Point processes of one mechanism form one group, wherever they sit."""
+    """Point processes of one mechanism form one group, wherever they sit; names differ from those of density mechanisms."""
     kinds: dict[int, list[int]] = {}
     for index, process in enumerate(tables.model.point_processes):
         kinds.setdefault(id(process.mechanism), []).append(index)
-    names: set[str] = set()
+    names = {mechanism.name for mechanism, _ in tables.inserted}
     groups = []
     for number, members in enumerate(kinds.values()):
         mechanism = tables.model.point_processes[members[0]].mechanism
-        name = mechanism.name if mechanism.name not in names else f"{mechanism.name}_{number}"
+        name, suffix = mechanism.name, max(number, 1)
+        while name in names:
+            name, suffix = f"{mechanism.name}_{suffix}", suffix + 1
         names.add(name)
         groups.append(build_point_group(tables, f"points{number}", name, mechanism, tuple(members)))
     return groups

@@ -65,7 +65,9 @@ def place_reaction(reaction: Reaction) -> list[Place]:
     symbols = [*reaction.lhs, *reaction.rhs]
     explicit = {symbol.region for symbol in symbols if symbol.region is not None}
     if explicit:
-        regions = [next(iter(explicit))] if len(explicit) == 1 else _refuse_regions(reaction, explicit)
+        elsewhere = [symbol.owner.regions for symbol in symbols if not explicit & {symbol.region, *symbol.owner.regions}]
+        named = explicit.union(*elsewhere)
+        regions = [next(iter(named))] if len(named) == 1 else _refuse_regions(reaction, named)
     else:
         regions = [r for r in symbols[0].owner.regions if all(r in symbol.owner.regions for symbol in symbols)]
     if reaction.regions is not None:
