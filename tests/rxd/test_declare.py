@@ -69,9 +69,9 @@ def test_bare_species_calculate_like_symbols(cyt: rxd.Region) -> None:
 
 def test_mass_action_and_custom_rates(cyt: rxd.Region) -> None:
     a, b, c = (rxd.Species(cyt, name) for name in "abc")
-    mass = rxd.Reaction(2 * a + b, c, 3.0, 0.5)
-    assert mass.rate() == 3.0 * a**2 * b - 0.5 * c
-    assert {symbol.name: number for symbol, number in mass.net().items()} == {"a": -2, "b": -1, "c": 1}
+    mass = rxd.Reaction(2 * a + b, 2 * c, 3.0, 0.5)
+    assert mass.rate() == 3.0 * a**2 * b - 0.5 * c**2
+    assert {symbol.name: number for symbol, number in mass.net().items()} == {"a": -2, "b": -1, "c": 2}
     assert rxd.Reaction(a, b, a * c, 7, custom_dynamics=True).rate() == a * c - 7
     assert rxd.Reaction(a, b, a * c, 7, mass_action=False).rate() == a * c - 7
     assert rxd.Reaction(a, 2 * a, 1.0).rate() == 1.0 * a
