@@ -158,7 +158,7 @@ class Simulation:
             self._loop(state, until, every, recorder, statistics, spikes, progress)
         except ConvergenceError as error:
             statistics.seconds = time.perf_counter() - started
-            error.results = self._results(recorder, statistics, spikes, Reason(error.reason))
+            error.results = self._results(recorder, statistics, spikes, Reason.of(error.reason))
             raise
         statistics.seconds = time.perf_counter() - started
         return self._results(recorder, statistics, spikes, Reason.DONE)

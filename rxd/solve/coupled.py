@@ -189,26 +189,26 @@ class CoupledStepper:
         """Try shorter and shorter steps until the error is tolerable; whether any was rejected."""
         rejected = False
         while True:
-            error, worst, singular = self._try(state, h, statistics)
+            error, worst, refusal = self._try(state, h, statistics)
             if error <= 1.0 or (not self.adaptive and np.isfinite(error)):
                 return Trial(h, error, worst), rejected
             statistics.rejected += 1
             rejected = True
             shorter = h * self.controller.rejected(error)
             if not self.adaptive or shorter < max(SMALLEST, 16 * np.spacing(state.t)) or not np.isfinite(self._f0.sum()):
-                raise self._failure(state, h, error, worst, singular)
+                raise self._failure(state, h, error, worst, refusal)
             h = shorter
 
-    def _try(self, state: State, h: float, statistics: Statistics) -> tuple[float, int, bool]:
-        """Error, worst position, and whether the linear system could not be solved."""
+    def _try(self, state: State, h: float, statistics: Statistics) -> tuple[float, int, str]:
+        """Error, worst position, and why the linear system could not be solved, or nothing."""
         before = self.solver.statistics.iterations
         try:
             error, worst = self._attempt(state.t, state.y, h)
-        except SolveError:
-            return np.inf, 0, True
+        except SolveError as refusal:
+            return np.inf, refusal.position or 0, f"{Reason.SINGULAR.value} {refusal}"
         statistics.solves += self.tableau.stages
         statistics.iterations += self.solver.statistics.iterations - before
-        return error, worst, not np.isfinite(self._stages[0].sum())
+        return error, worst, "" if np.isfinite(self._stages[0].sum()) else Reason.SINGULAR.value
 
     def _compiled_attempt(self, t: float, y: np.ndarray, h: float) -> tuple[float, int]:
         """All stages in one compiled call."""
@@ -252,19 +252,19 @@ class CoupledStepper:
         error, worst = worst_error(U[-1], y, self._new, self.atol, self.rtol)
         return float(error), int(worst)
 
-    def _failure(self, state: State, h: float, error: float, worst: int, singular: bool) -> ConvergenceError:
+    def _failure(self, state: State, h: float, error: float, worst: int, refusal: str) -> ConvergenceError:
         """What went wrong, where."""
         if np.isfinite(error):
-            reason = Reason.TOO_SMALL
-        elif singular and np.isfinite(self._f0.sum()):
-            reason = Reason.SINGULAR
+            reason = Reason.TOO_SMALL.value
+        elif refusal and np.isfinite(self._f0.sum()):
+            reason = refusal
         else:
-            reason = Reason.NOT_FINITE
+            reason = Reason.NOT_FINITE.value
             bad = np.flatnonzero(~np.isfinite(self._f0))
             worst = int(bad[0]) if bad.size else worst
         label, segment = self.problem.discretization.layout.locate(worst)
         place = self.problem.discretization.place(segment)
-        return ConvergenceError(reason.value, t=state.t, dt=h, unknown=label, place=place)
+        return ConvergenceError(reason, t=state.t, dt=h, unknown=label, place=place)
 
     def _samples(self, state: State, h: float, end: float, sampler: Sampler) -> None:
         """Dense output at the sample times inside the step."""

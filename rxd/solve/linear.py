@@ -21,7 +21,17 @@ INSTALL_PETSC: Final = "pip install axoplasm[petsc]"
 
 
 class SolveError(ArithmeticError):
-    """A linear system could not be solved; says why in a sentence. Steppers reduce dt and, at last, raise ConvergenceError."""
+    """A linear system could not be solved; says why in a sentence. Steppers reduce dt and, at last, raise ConvergenceError.
+
+    Attributes
+    ----------
+    position : int or None
+        Position in the state vector of the unknown that looks worst, if the solver can say.
+    """
+
+    def __init__(self, sentence: str, position: int | None = None) -> None:
+        super().__init__(sentence)
+        self.position = position
 
 
 @dataclass(slots=True)
@@ -88,6 +98,9 @@ def make_linear_solver(solver: str, equations: Equations, petsc_options: Any = N
         message = f"petsc_options are for solver='petsc'; this model is solved with solver='{solver}'."
         raise DeclarationError(message)
     if solver == "direct":
+        if not is_one_dimensional(equations):
+            message = "solver='direct' is for models of one dimension: this one has voxels or extracellular space. Take solver='petsc'."
+            raise DeclarationError(message)
         from rxd.solve.direct import DirectSolver
 
         return DirectSolver(equations)

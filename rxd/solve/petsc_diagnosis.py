@@ -24,9 +24,8 @@ class PetscError(SolveError):
     """
 
     def __init__(self, sentence: str, reason: int, position: int | None) -> None:
-        super().__init__(sentence)
+        super().__init__(sentence, position)
         self.reason = reason
-        self.position = position
 
 
 def worst_row(

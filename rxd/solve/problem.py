@@ -36,6 +36,11 @@ class Reason(Enum):
         "it for a while first."
     )
 
+    @classmethod
+    def of(cls, sentence: str) -> Reason:
+        """The reason that a message begins with; a solver may have added its own words."""
+        return next(reason for reason in cls if sentence.startswith(reason.value))
+
 
 @dataclass(slots=True)
 class Sampler:
