@@ -138,6 +138,7 @@ def require_petsc() -> None:
     """Raise with the install command if petsc4py is missing."""
     if importlib.util.find_spec("petsc4py") is None:
         message = (
-            f"solver='petsc' needs PETSc, which is not installed. Install it with: {INSTALL_PETSC}. Or take solver='direct'."
+            f"solver='petsc' needs PETSc, the extra 'petsc', which is not installed. In a clone run `make test`, which compiles it "
+            f"once per machine; elsewhere: {INSTALL_PETSC}. Or take solver='direct' (models on segments) or solver='scipy'."
         )
         raise DeclarationError(message)
