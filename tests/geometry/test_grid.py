@@ -23,6 +23,7 @@ def test_box_ends_on_whole_voxels():
     exact = ExtracellularGrid(0, 0, 0, 0.3, 0.7, 1.1, dx=0.1)
     assert exact.shape == (3, 7, 11)
     assert exact.n == len(exact) == 231
+    assert ExtracellularGrid(0, 0, 0, 0.3, 0.3, 0.31, dx=0.1).shape == (3, 3, 4)
     longer = ExtracellularGrid(0, 0, 0, 1.01, 1, 1, dx=0.5)
     assert longer.shape == (3, 2, 2)
     np.testing.assert_allclose(longer.high, [1.5, 1, 1])
@@ -129,3 +130,11 @@ def test_bad_boxes_are_refused(change, words):
 def test_unknown_side_is_refused(box):
     with pytest.raises(GeometryError, match="There is no side 'top'"):
         box.boundary("top")
+
+
+def test_layers_in_series_add_their_resistances_to_both_sides():
+    rng = np.random.default_rng(1)
+    alpha, tortuosity = rng.uniform(0.1, 0.4, 10), rng.uniform(1.2, 2, 10)
+    grid = ExtracellularGrid(0, 0, 0, 10, 1, 1, 1, alpha.reshape(10, 1, 1), tortuosity.reshape(10, 1, 1))
+    ends = sum(1 / grid.boundary(side)[1].sum() for side in ("xlo", "xhi"))
+    assert ends + np.sum(1 / grid.mesh().kappa) == pytest.approx(np.sum(tortuosity**2 / alpha))
