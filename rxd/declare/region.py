@@ -67,7 +67,15 @@ class Region:
         """Sections that are cut into voxels."""
         own = frozenset(map(int, self.selection.sections))
         if isinstance(dimension, Selection):
-            return own & frozenset(map(int, dimension.sections))
+            common = own & frozenset(map(int, dimension.sections))
+            if not common or dimension.morphology is not self.selection.morphology:
+                names = ", ".join(dimension.morphology.names[i] for i in dimension.sections[:5]) or "none at all"
+                message = (
+                    f"Region '{self.name}': none of the sections that dimension= cuts into voxels ({names}) is in the region. "
+                    f"Use dimension=1, or a selection of the region's own sections."
+                )
+                raise DeclarationError(message)
+            return common
         if dimension not in (1, 3):
             message = f"Region '{self.name}': dimension is 1, 3 or the selection of sections that are 3D; got {dimension!r}."
             raise DeclarationError(message)

@@ -185,6 +185,9 @@ class Species(Quantity):
             raise DeclarationError(message)
         self.charge = _charge(charge, f"species '{name}'")
         self.atolscale = _atolscale(atolscale, f"species '{name}'")
+        if boundary is not None and not isinstance(boundary, Mapping):
+            message = f"boundary of species '{name}' is by box: boundary={{ecs: {boundary}}}; got {boundary!r}."
+            raise DeclarationError(message)
         self.boundary = {region: self._held(region, given) for region, given in (boundary or {}).items()}
 
     def _held(self, region: Any, given: Any) -> tuple[tuple[str, float], ...]:

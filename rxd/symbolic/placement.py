@@ -48,10 +48,11 @@ class Place:
             return "box"
         in_voxels = {section in region.voxel_sections for region in solid or (self.membrane,) if region is not None}
         if len(in_voxels) > 1:
-            names = ", ".join(sorted(region.name for region in solid))
+            name = solid[0].selection.morphology.names[section]
+            parts = [f"{'3D' if section in region.voxel_sections else '1D'} in {region.name}" for region in solid]
             message = (
-                f"The {self.label} mixes 1D and 3D regions ({names}) in one section. Give them the same dimension=, "
-                f"or restrict the 3D one to other sections."
+                f"The {self.label} mixes 1D and 3D in section {name} ({', '.join(sorted(parts))}). Give these regions the same "
+                f"dimension=, or restrict the 3D one to other sections."
             )
             raise DeclarationError(message)
         if not in_voxels.pop():
