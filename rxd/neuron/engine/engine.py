@@ -9,7 +9,7 @@ events are delivered by `rxd.neuron.run`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -195,12 +195,17 @@ class Engine:
 
     def _fill_constants(self) -> None:
         """Put NEURON's values per segment into the fields of ions that are constants of the model."""
-        for group, local in zip(self.groups, self.system.groups, strict=True):
-            for number, field in enumerate(local.fields):
-                if field.kind == "constant":
-                    what, ion, default = field.args
-                    name = f"e{ion}" if what == "e" else f"{ion}{what}"
-                    self._put(group, number, self.layout.gather(name, float(default))[group.segment])
+        for number, row, field in self.fields("constant"):
+            what, ion, default = field.args
+            name = f"e{ion}" if what == "e" else f"{ion}{what}"
+            self.put(number, row, self.layout.gather(name, float(default))[self.groups[number].segment])
+
+    def fields(self, kind: str) -> Iterator[tuple[int, int, Any]]:
+        """Group, row and record of the fields of a kind."""
+        for number, local in enumerate(self.system.groups):
+            for row, field in enumerate(local.fields):
+                if field.kind == kind:
+                    yield number, row, field
 
     def _hold_faces(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Positions and concentrations of the voxels at the faces of boxes with `ecs_boundary_conditions`.
@@ -229,16 +234,25 @@ class Engine:
                 )
         return held
 
-    @staticmethod
-    def _put(group: Any, number: int, values: np.ndarray) -> None:
+    def put(self, number: int, row: int, values: np.ndarray) -> None:
         """Write one field of a group, one number per node; chunks are padded with the last one."""
-        fields = group.fields
+        fields = self.groups[number].fields
         padded = np.full(fields.shape[0] * LANES, values[-1])
         padded[: len(values)] = values
         # the records of a discretization are read-only for everybody; a script that sets a parameter is the exception
         fields.setflags(write=True)
-        fields[:, number, :] = padded.reshape(-1, LANES)
+        fields[:, row, :] = padded.reshape(-1, LANES)
         fields.setflags(write=False)
+        packed = self._packed_fields()
+        if packed is not None:
+            start = sum(group.fields.size for group in self.groups[:number])
+            packed[start : start + fields.size] = fields.ravel()
+
+    def _packed_fields(self) -> np.ndarray | None:
+        """The stepper's own copy of all fields, end to end; None before there is a stepper."""
+        if not hasattr(self, "stepper"):
+            return None
+        return self.problem.equations.model[0] if self.adaptive else self.stepper._groups.fields
 
     def _flush(self) -> None:
         """Bring parameters that scripts have written into the fields."""
@@ -252,15 +266,17 @@ class Engine:
         ion = self.session.catalogue.ion_of(owner)
         short = name if ion is not None else name[: -len(owner) - 1]
         values = self.layout.gather(name, 0.0)
-        for group, local in zip(self.groups, self.system.groups, strict=True):
-            for number, field in enumerate(local.fields):
-                if ion is None:
-                    mine = field.kind == "mechanism" and field.args[1] == short and self.declared.inserted[field.args[0]][0] == owner
-                else:
-                    what = {f"e{ion.name}": "e", f"{ion.name}i": "i", f"{ion.name}o": "o"}.get(name)
-                    mine = field.kind == "constant" and field.args[:2] == (what, ion.name)
-                if mine:
-                    self._put(group, number, values[group.segment])
+        if ion is None:
+            chosen = [
+                (number, row)
+                for number, row, field in self.fields("mechanism")
+                if field.args[1] == short and self.declared.inserted[field.args[0]][0] == owner
+            ]
+        else:
+            what = {f"e{ion.name}": "e", f"{ion.name}i": "i", f"{ion.name}o": "o"}.get(name)
+            chosen = [(number, row) for number, row, field in self.fields("constant") if field.args[:2] == (what, ion.name)]
+        for number, row in chosen:
+            self.put(number, row, values[self.groups[number].segment])
 
     # ------------------------------------------------------------------------------------------------------- reading, writing
 
@@ -307,10 +323,9 @@ class Engine:
             self._put_parameter(symbol.name, self._by_segment(quantity, region, values))
 
     def _put_parameter(self, label: str, by_segment: np.ndarray) -> None:
-        for group, local in zip(self.groups, self.system.groups, strict=True):
-            for number, field in enumerate(local.fields):
-                if field.kind == "parameter" and field.args[0] == label:
-                    self._put(group, number, by_segment[group.segment])
+        for number, row, field in self.fields("parameter"):
+            if field.args[0] == label:
+                self.put(number, row, by_segment[self.groups[number].segment])
 
     def _by_segment(self, quantity: Any, region: Any, values: np.ndarray) -> np.ndarray:
         table = quantity.table(region)

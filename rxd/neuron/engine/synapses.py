@@ -78,12 +78,11 @@ class Synapses:
         number = self._number.get(id(point))
         if number is None:
             return
-        for group, local in zip(self.engine.groups, self.engine.system.groups, strict=True):
-            if number in local.points:
-                for row, field in enumerate(local.fields):
-                    if field.kind == "point" and field.args[0] == name:
-                        values = [self.engine.declared.points[p].values[name] for p in local.points]
-                        self.engine._put(group, row, np.array(values))
+        for group, row, field in self.engine.fields("point"):
+            members = self.engine.system.groups[group].points
+            if number in members and field.args[0] == name:
+                values = [self.engine.declared.points[p].values[name] for p in members]
+                self.engine.put(group, row, np.array(values))
 
     def receive(self, point: PointProcess, weight: float) -> bool:
         """Deliver an event; whether the synapse is known."""
