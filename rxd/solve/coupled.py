@@ -22,6 +22,8 @@ from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
 from rxd.solve.steady import steady_state
 from rxd.solve.tableau import Tableau, find_tableau
 
+SHORTEST_CUT = 1e-3
+"""No step is made shorter than this, in ms, to deliver an event in time."""
 ROUND_OFF = 1e-9
 """Fraction of a step below which two times are the same."""
 
@@ -148,7 +150,7 @@ class CoupledStepper:
         h = _fitted(wanted, until - state.t, self.adaptive)
         trial, rejected = self._accepted(state, h, statistics)
         cut = self._earliest_arrival(state, trial.h)
-        if cut < trial.h:
+        if cut < trial.h * (1.0 - 1e-3):
             statistics.rejected += 1
             trial, again = self._accepted(state, cut, statistics)
             rejected = rejected or again
@@ -173,10 +175,18 @@ class CoupledStepper:
             return self.dt
         memory = state.memory
         if memory["fresh"][0]:
+            self._check_round_off(state)
             estimate, before = self._first_step(state), float(memory["dt"][0])
             memory["dt"][0] = min(estimate, before) if before > 0 else estimate
             memory["fresh"][0] = 0.0
         return float(memory["dt"][0]) if self.dt is None else min(self.dt, float(memory["dt"][0]))
+
+    def _check_round_off(self, state: State) -> None:
+        """Refuse a tolerance below the round-off of the numbers that it is about."""
+        ratio = 4 * np.spacing(np.abs(state.y)) / (self.atol + self.rtol * np.abs(state.y))
+        worst = int(np.argmax(ratio))
+        if ratio[worst] > 1:
+            raise self._failure(state, SMALLEST, float(ratio[worst]), worst, "")
 
     def _first_step(self, state: State) -> float:
         weight = self.atol + self.rtol * np.abs(state.y)
@@ -308,8 +318,8 @@ class CoupledStepper:
             delays = [c.delay for c in stimuli.connections if c.source == detector]
             if delays:
                 arrival = self._fraction(state, int(detector)) * h * (1 + ROUND_OFF) + min(delays)
-                if 1e-3 < arrival < shortest * (1 - 1e-3):
-                    shortest = arrival
+                # a step cut to the crossing itself may end just before it: then the next one must not be a full one
+                shortest = min(shortest, max(arrival, SHORTEST_CUT))
         return shortest
 
 
