@@ -87,7 +87,11 @@ class Detector:
 
     def rises(self) -> bool:
         """Whether the variable is above the threshold and was not at the last call."""
-        above = self.pointer.get() > self.threshold
+        return self.rises_to(self.pointer.get())
+
+    def rises_to(self, value: float) -> bool:
+        """The same for a value of the variable that is known already."""
+        above = value > self.threshold
         risen = above and not self.above
         self.above = above
         return risen
@@ -141,6 +145,7 @@ class NetCon:
     def threshold(self, value: float) -> None:
         if isinstance(self._detector, Detector):
             self._detector.threshold = float(value)
+            self._session.run.watch_changed()
 
     @property
     def x(self) -> float:

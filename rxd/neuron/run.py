@@ -57,7 +57,7 @@ class Run:
         self._listeners: dict[int, list[weakref.ref[NetCon]]] = {}
         self._recorders: list[Recorder] = []
         self._players: list[Player] = []
-        self._advancing = False
+        self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
 
@@ -116,6 +116,7 @@ class Run:
             self._detectors.append(detector)
         if given:
             detector.threshold = threshold
+        self.watch_changed()
         detector.connections.append(weakref.ref(connection))
         return detector
 
@@ -303,16 +304,37 @@ class Run:
         """Look for sources that have risen through their thresholds."""
         from rxd.neuron.events import DELAY_OF_DETECTION
 
-        for detector in self._detectors:
-            if detector not in but and detector.rises():
-                for reference in detector.connections:
-                    connection = reference()
-                    if connection is not None:
-                        connection.spike(t + DELAY_OF_DETECTION)
+        risen = []
+        if not but:
+            watched, others = self._watches()
+            values = () if self.engine is None else self.engine.watched()
+            risen += [detector for detector, v in zip(watched, values, strict=True) if detector.rises_to(v)]
+        else:
+            others = [detector for detector in self._detectors if detector not in but]
+        risen += [detector for detector in others if detector.rises()]
+        for detector in risen:
+            for reference in detector.connections:
+                connection = reference()
+                if connection is not None:
+                    connection.spike(t + DELAY_OF_DETECTION)
         for reference in self._machines:
             machine = reference()
             for action in () if machine is None else machine.check(t):
                 self.call(action, t)
+
+    def watch_changed(self) -> None:
+        """NetCons or their thresholds have changed."""
+        self._watch = (None, [], [])
+
+    def _watches(self) -> tuple[list[Detector], list[Detector]]:
+        """The detectors whose voltages the engine looks at, and the others."""
+        if self._watch[0] is not self.engine or self.engine is None:
+            known = () if self.engine is None else self.engine.layout.index
+            watched = self._voltages(known)
+            self._watch = (self.engine, watched, [detector for detector in self._detectors if detector not in watched])
+            if self.engine is not None:
+                self.engine.watch()
+        return self._watch[1], self._watch[2]
 
     def _deliver(self, until: float) -> None:
         """Do what is due, recordings on a grid included, in the order in which it was scheduled."""
@@ -441,8 +463,29 @@ class Run:
             else:
                 if values.t >= stop - 0.5 * values.dt or values["stoprun"]:
                     return
-                self._fixed_step(engine)
+                if not self._many_steps(engine, stop):
+                    self._fixed_step(engine)
             engine = self._compiled()
+
+    def _many_steps(self, engine: Engine, stop: float) -> bool:
+        """Several fixed steps at once, as far as nothing of Python's happens between them; whether it could be done."""
+        if self._players or self._machines or any(recorder.when is None for recorder in self._recorders) or self._watches()[1]:
+            return False
+        values = self.session.globals
+        t, dt = values.t, values.dt
+        if self._detectors:
+            self._detect(t)
+        self._deliver(t + 0.5 * dt)
+        if engine.revision != self.session.revision or values.t != t or values.dt != dt:
+            return True  # an event has changed the model: begin anew
+        # the last step may end on an event, but none may be due in the first half of one
+        free = min(self.events.next_time() - 0.5 * dt, stop - 0.5 * dt)
+        most = int(min(np.ceil((free - t) / dt - 1e-9), 1e6))
+        n = engine.clear_steps(t, dt, most) if most > 1 else 1
+        for _ in range(engine.steps(t, dt, n)):
+            values["t"] += dt
+        self._deliver(values.t)
+        return True
 
     def watched(self, known: Any) -> list[tuple[SectionRecord, float, float, list[float]]]:
         """The voltages that NetCons watch: section, place, threshold, delays."""

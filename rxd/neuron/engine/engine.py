@@ -126,8 +126,8 @@ class Engine:
         order = self.states["v"].order - self.states["v"].start
         self.electrodes = Electrodes.of(session.run.points, self.layout, order)
         self.problem = replace(problem, stimuli=self.electrodes)
+        self.watch()
         if self.adaptive:
-            self._watch()
             equations = replace(self.problem.equations, stimuli=self.electrodes)
             self.problem = replace(self.problem, equations=equations)
         self.stepper = make_stepper(method, self.problem, kernels, **self._options())
@@ -165,8 +165,8 @@ class Engine:
             "rtol": max(float(tolerances["rtol"]), 1e-10),
         }
 
-    def _watch(self) -> None:
-        """Let the stepper end its steps where a voltage rises through the threshold of a NetCon."""
+    def watch(self) -> None:
+        """Let the stepper stop where a voltage rises through the threshold of a NetCon."""
         watched = self.session.run.watched(self.layout.index)
         start = self.states["v"]
         places = [self.layout.index[record.id][record.index(x)] for record, x, *_ in watched]
@@ -181,6 +181,10 @@ class Engine:
 
     def _watched(self, y: np.ndarray) -> np.ndarray:
         return np.array(y[self.electrodes.detector_position])
+
+    def watched(self) -> np.ndarray:
+        """The watched voltages now, in the order of `Run.watched`."""
+        return self._watched(self.state.y)
 
     def _start(self) -> None:
         """Let the stepper forget what it remembers of earlier steps."""
@@ -444,6 +448,28 @@ class Engine:
             if synchronise is not None:
                 synchronise(self.state)
             self._jumped = False
+
+    def clear_steps(self, t: float, dt: float, most: int) -> int:
+        """How many fixed steps from t see the clamps as they are in the first, and need nothing of Python's between them."""
+        if any(not flux.is_steady for flux in self.session.chemistry.fluxes) or self._held:
+            return 1
+        middle = t + 0.5 * dt
+        jump = self.electrodes.next_jump(middle - 1e-9)
+        return most if jump == np.inf else max(min(most, int(np.ceil((jump - middle) / dt - 1e-9))), 1)
+
+    def steps(self, t: float, dt: float, n: int) -> int:
+        """Up to n fixed steps; fewer if a watched voltage rises. Returns how many were made."""
+        self._prepare(t)
+        parts = SUBSTEPS if self.discretization.graphs else 1
+        self.stepper.dt = dt / parts
+        self.electrodes.t = t + 0.5 * dt
+        self.state.before = self.watched()
+        self.stepper.advance(self.state, t + n * dt, self.statistics)
+        self._changed()
+        done = round((self.state.t - t) / dt + 0.5 - 0.5 / parts)
+        if abs(self.state.t - (t + done * dt)) > 1e-6 * dt:  # a spike in the midst of a step that is made of several
+            self.stepper.advance(self.state, t + done * dt, self.statistics)
+        return done
 
     def step(self, t: float, dt: float) -> None:
         """One fixed step."""
