@@ -23,7 +23,9 @@ from rxd.symbolic.system import System
 
 # Files whose code ends up inside compiled modules: a change in any of them must not meet old machine code.
 SUPPORT = (
+    "declare/functions.py",
     "codegen/vmath.py",
+    "codegen/lane_calls.py",
     "codegen/printer.py",
     "codegen/text.py",
     "codegen/split_text.py",

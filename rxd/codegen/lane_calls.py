@@ -24,9 +24,7 @@ def lane_kernel_decorator() -> Any:
 
 
 @intrinsic
-def call_kernel(
-    typing_context: Any, address: Any, X: Any, P: Any, at: Any, t: Any, dt: Any, F: Any, J: Any
-) -> Any:
+def call_kernel(typing_context: Any, address: Any, X: Any, P: Any, at: Any, t: Any, dt: Any, F: Any, J: Any) -> Any:
     """Call the kernel at an address with the data of X, F, J and of P from element ``at`` on."""
     signature = types.void(types.int64, X, P, types.int64, types.float64, types.float64, F, J)
 

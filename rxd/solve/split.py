@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rxd.discretize.records import LANES
+from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.split_kernels import prepare_transport
@@ -106,8 +106,9 @@ class SplitStepper:
         stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
         detectors = (stimuli.detector_position, stimuli.detector_threshold, state.before, fraction)
         packed = (self._lanes_of_work, self._fluxes, self._cable, self._trees, self._graphs, self._groups)
-        v = (cable.start, cable.start + cable.n)
-        return int(advance(state.y, state.t, dt, steps, *v, state.memory["drift"], *clamps, *detectors, *packed))
+        step = (state.y, state.t, dt, steps, cable.start, cable.start + cable.n, state.memory["drift"])
+        arguments: tuple[Any, ...] = (*step, *clamps, *detectors, *packed)
+        return int(advance(*arguments))
 
     def _raise_at_first_failure(
         self, state: State, backup: np.ndarray, drift: np.ndarray, steps: int, dt: float, clamps: Any
@@ -159,8 +160,9 @@ class SplitStepper:
         """Currents' work arrays; which of the species they move do not diffuse."""
         discretization, size = self.problem.discretization, self.problem.size
         diffusing = np.zeros(size, dtype=bool)
-        for start, n in ((t.start, t.n) for t in (*discretization.transports[1:], *discretization.graphs)):
-            diffusing[start : start + n] = True
+        transports: list[Transport | GraphTransport] = [*discretization.transports[1:]]
+        for transport in [*transports, *discretization.graphs]:
+            diffusing[transport.start : transport.start + transport.n] = True
         value, slope, source = (np.zeros(size) for _ in range(3))
         return Fluxes(value, slope, source, np.zeros(discretization.cable.n), moving, moving[~diffusing[moving]])
 

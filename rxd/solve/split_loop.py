@@ -1,7 +1,7 @@
 """The split stepper's time loop: compiled once for all models, without Python between steps.
 
-Groups of nodes are rows of a table (`COLUMNS`) that points into shared arrays, and their equations are kernels called by address
-(`rxd.codegen.lane_calls`); a model compiles nothing but its own expressions.
+Groups of nodes are rows of a table (`COLUMNS`) that points into shared arrays, and their equations are kernels called by
+address (`rxd.codegen.lane_calls`); a model compiles nothing but its own expressions.
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ class Lanes(NamedTuple):
 
 
 class Fluxes(NamedTuple):
-    """Currents and what they carry, shaped like the state (``average`` like v); ``moving`` and ``still``: positions of species
-    that currents change, and those of them that do not diffuse."""
+    """Currents and what they carry, shaped like the state (``average`` like v).
+
+    ``moving`` and ``still``: positions of species that currents change, and those of them that do not diffuse.
+    """
 
     value: np.ndarray
     slope: np.ndarray
@@ -111,8 +113,11 @@ class Trees(NamedTuple):
 
 
 class Graphs(NamedTuple):
-    """Species in voxels end to end: ``table`` rows (start, n, moved, then offset and count of rows, rest, held; offsets of nodes and
-    indptr; offset and count of edges)."""
+    """Species in voxels end to end.
+
+    ``table`` rows: start, n, moved, then offset and count of rows, rest, held; offsets of nodes and indptr; offset and count
+    of edges.
+    """
 
     table: np.ndarray
     stiffness: np.ndarray
@@ -133,8 +138,8 @@ class Graphs(NamedTuple):
 @lane_kernel
 def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups) -> None:
     """Gates and chemistry of every group over dt around time t; gates that drive chemistry go in two halves around it."""
-    X, F, J, A, b, E = lanes
-    table, ints, fields, held_value, held_slope = groups
+    X, F, J, A, b, _ = lanes
+    table, ints, fields = groups.table, groups.ints, groups.fields
     for g in range(table.shape[0]):
         row = table[g]
         nodes, unknowns, gates, chemistry = row[NODES], row[UNKNOWNS], row[GATES], row[CHEMISTRY]
@@ -167,9 +172,9 @@ def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups) -> N
             else:
                 load(y, starts, first, width, X)
             if gates != 0:
-                call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)
+                call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)  # type: ignore[call-arg]
             if chemistry != 0:
-                call_kernel(chemistry, X, fields, at_p, t, dt, F, J)
+                call_kernel(chemistry, X, fields, at_p, t, dt, F, J)  # type: ignore[call-arg]
                 relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt)
                 if row[DRIVES]:
                     call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)
@@ -180,9 +185,19 @@ def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups) -> N
 
 
 @lane_kernel
-def currents(y: np.ndarray, drift: np.ndarray, half_dt: float, t: float, v_start: int, v_stop: int, fluxes: Fluxes, lanes: Lanes, groups: Groups) -> None:
+def currents(
+    y: np.ndarray,
+    drift: np.ndarray,
+    half_dt: float,
+    t: float,
+    v_start: int,
+    v_stop: int,
+    fluxes: Fluxes,
+    lanes: Lanes,
+    groups: Groups,
+) -> None:
     """Membrane currents and their effects, with the species they move at the predicted midpoint."""
-    X, F, J, A, b, E = lanes
+    X, J, E = lanes.X, lanes.J, lanes.E
     table, ints, fields, held_value, held_slope = groups
     value, slope = fluxes.value, fluxes.slope
     value[v_start:v_stop] = 0.0
@@ -206,19 +221,19 @@ def currents(y: np.ndarray, drift: np.ndarray, half_dt: float, t: float, v_start
             if row[SCATTERED]:
                 load_scattered(y, position, first, width, X)
                 add_drift_scattered(drift, half_dt, position, moved[1:], first, width, X)
-                call_kernel(row[ELECTRIC], X, fields, at_p, t, 0.0, E, J)
+                call_kernel(row[ELECTRIC], X, fields, at_p, t, 0.0, E, J)  # type: ignore[call-arg]
                 put_currents_scattered(E, position, moves, nodes, first, width, kept_value, kept_slope, value, slope)
             else:
                 load(y, starts, first, width, X)
                 add_drift(drift, half_dt, starts, moved[1:], first, width, X)
-                call_kernel(row[ELECTRIC], X, fields, at_p, t, 0.0, E, J)
+                call_kernel(row[ELECTRIC], X, fields, at_p, t, 0.0, E, J)  # type: ignore[call-arg]
                 put_currents(E, starts, moves, nodes, first, width, kept_value, kept_slope, value, slope)
 
 
 @lane_kernel
 def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
     """Time-averaged fluxes of the currents into species."""
-    table, ints, fields, held_value, held_slope = groups
+    table, ints, _, held_value, held_slope = groups
     source, moving = fluxes.source, fluxes.moving
     for i in range(moving.size):
         source[moving[i]] = 0.0
@@ -287,7 +302,20 @@ def graph_species(s: int, y: np.ndarray, dt: float, source: np.ndarray, drift: n
     )
     work = graphs.work
     graph_step(
-        y, dt, source, drift, start, n, moved == 1, graphs.stiffness[s], graph, work[0, :n], work[1, :n], work[2, :n], work[3, :n], graphs.counts
+        y,
+        dt,
+        source,
+        drift,
+        start,
+        n,
+        moved == 1,
+        graphs.stiffness[s],
+        graph,
+        work[0, :n],
+        work[1, :n],
+        work[2, :n],
+        work[3, :n],
+        graphs.counts,
     )
 
 
