@@ -58,14 +58,13 @@ class Quantity:
                 if region not in self.regions:
                     message = f"{what}: {region!r} is not one of its regions ({', '.join(r.name for r in self.regions)})."
                     raise DeclarationError(message)
-                self._checked_initial(value)
             missing = [region.name for region in self.regions if region not in initial]
             if missing:
                 message = (
                     f"{what}: no value for region {', '.join(missing)}. Give a value for every region, or one number for all."
                 )
                 raise DeclarationError(message)
-            return dict(initial)
+            return {region: self._checked_initial(value) for region, value in initial.items()}
         return as_number(initial, what, self.unit)
 
     def __add__(self, other: Any) -> sympy.Expr:

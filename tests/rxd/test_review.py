@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pint
 import pytest
 import sympy
 
@@ -158,6 +159,17 @@ def test_a_function_written_for_one_node_is_not_taken_for_a_constant() -> None:
     assert sim.values(a).tolist() == [0, 0, 1, 1, 0, 0]
     assert sim.values(b).tolist() == [0, 0, 1, 1, 0, 0]
     assert sim.values(c).tolist() == [3] * 6
+
+
+def test_units_are_converted_in_a_dict_of_regions_too() -> None:
+    cell = geometry.cylinder(30, 1)
+    a, b = rxd.Region(cell.all, "a"), rxd.Region(cell.all, "b")
+    concentration = pint.UnitRegistry()("3 uM")
+    c = rxd.Species([a, b], "c", initial={a: concentration, b: lambda node: 2.0})
+    assert c.initial[a] == pytest.approx(3e-3, rel=1e-12)
+    assert callable(c.initial[b])
+    with pytest.raises(rxd.UnitsError, match="initial of Species 'd'.*number"):
+        rxd.Species([a, b], "d", initial={a: "much", b: 1.0})
 
 
 # --- names and what is read under them -------------------------------------------------------------------------------
