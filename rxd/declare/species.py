@@ -54,7 +54,7 @@ class Quantity:
         if initial is None or callable(initial):
             return initial
         if isinstance(initial, Mapping):
-            for region, value in initial.items():
+            for region in initial:
                 if region not in self.regions:
                     message = f"{what}: {region!r} is not one of its regions ({', '.join(r.name for r in self.regions)})."
                     raise DeclarationError(message)

@@ -168,7 +168,7 @@ def test_units_are_converted_in_a_dict_of_regions_too() -> None:
     c = rxd.Species([a, b], "c", initial={a: concentration, b: lambda node: 2.0})
     assert c.initial[a] == pytest.approx(3e-3, rel=1e-12)
     assert callable(c.initial[b])
-    with pytest.raises(rxd.UnitsError, match="initial of Species 'd'.*number"):
+    with pytest.raises(rxd.UnitsError, match=r"initial of Species 'd'.*number"):
         rxd.Species([a, b], "d", initial={a: "much", b: 1.0})
 
 
