@@ -99,7 +99,10 @@ def make_linear_solver(solver: str, equations: Equations, petsc_options: Any = N
         raise DeclarationError(message)
     if solver == "direct":
         if not is_one_dimensional(equations):
-            message = "solver='direct' is for models of one dimension: this one has voxels or extracellular space. Take solver='petsc'."
+            message = (
+                "solver='direct' is for models of one dimension: this one has voxels or extracellular space. "
+                "Take solver='petsc'."
+            )
             raise DeclarationError(message)
         from rxd.solve.direct import DirectSolver
 
@@ -138,7 +141,7 @@ def require_petsc() -> None:
     """Raise with the install command if petsc4py is missing."""
     if importlib.util.find_spec("petsc4py") is None:
         message = (
-            f"solver='petsc' needs PETSc, the extra 'petsc', which is not installed. In a clone run `make test`, which compiles it "
-            f"once per machine; elsewhere: {INSTALL_PETSC}. Or take solver='direct' (models on segments) or solver='scipy'."
+            f"solver='petsc' needs PETSc, the extra 'petsc', which is not installed. In a clone run `make test`, which "
+            f"compiles it once per machine; elsewhere: {INSTALL_PETSC}. Or take solver='direct' (models on segments) or solver='scipy'."
         )
         raise DeclarationError(message)
