@@ -142,6 +142,7 @@ def require_petsc() -> None:
     if importlib.util.find_spec("petsc4py") is None:
         message = (
             f"solver='petsc' needs PETSc, the extra 'petsc', which is not installed. In a clone run `make test`, which "
-            f"compiles it once per machine; elsewhere: {INSTALL_PETSC}. Or take solver='direct' (models on segments) or solver='scipy'."
+            f"compiles it once per machine; elsewhere: {INSTALL_PETSC}. "
+            f"Or take solver='direct' (models on segments) or solver='scipy'."
         )
         raise DeclarationError(message)
