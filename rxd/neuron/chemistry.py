@@ -1,7 +1,7 @@
 """The rxd declarations of a session, and the values of their nodes.
 
-In: regions, species, reactions as scripts make them. Out: what the engine declares to `rxd.Model`, tables of nodes, values. The session knows
-declarations weakly: a species or reaction nobody refers to is gone, as in NEURON.
+In: regions, species, reactions as scripts make them. Out: what the engine declares to `rxd.Model`, tables of nodes, values. The
+session knows declarations weakly: a species or reaction nobody refers to is gone, as in NEURON.
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ class Chemistry:
         return None
 
     def _box_nodes(self, region: Any, record: SectionRecord) -> tuple[np.ndarray, np.ndarray]:
-        """Voxels of an extracellular box around the segments of a section, and the segments they belong to; only those inside."""
+        """Voxels of a box around the segments of a section, and those segments; only where the section is inside."""
         self.place()
         position = self.layout.segments.position[self.layout.index[record.id]] + self.layout.shift
         low = np.array([region._xlo, region._ylo, region._zlo])
@@ -296,7 +296,11 @@ class Chemistry:
 
     def save(self) -> bytes:
         """All values as bytes."""
-        arrays = {f"{quantity.number}_{region.number}": quantity.values(region) for quantity in self.quantities for region in quantity.regions}
+        arrays = {
+            f"{quantity.number}_{region.number}": quantity.values(region)
+            for quantity in self.quantities
+            for region in quantity.regions
+        }
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
         return buffer.getvalue()
@@ -314,7 +318,9 @@ class Chemistry:
                 for region in quantity.regions:
                     values = arrays.get(f"{quantity.number}_{region.number}")
                     if values is None or values.shape != quantity.values(region).shape:
-                        raise RxDException(f"restore_state: the state was saved from another model; {quantity.label} does not fit.")
+                        raise RxDException(
+                            f"restore_state: the state was saved from another model; {quantity.label} does not fit."
+                        )
                     quantity.write(region, slice(None), values)
 
     # ------------------------------------------------------------------------------------------------------------- description
@@ -338,5 +344,3 @@ def _same_nodes(old: NodeTable | None, new: NodeTable) -> bool:
     grids = old.grid is None and new.grid is None
     grids = grids or (old.grid is not None and new.grid is not None and np.array_equal(old.grid, new.grid))
     return grids and [r.id for r in old.records] == [r.id for r in new.records]
-
-

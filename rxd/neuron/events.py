@@ -298,12 +298,12 @@ def as_action(callback: Any) -> Callable[[], Any]:
         arguments = argument if isinstance(argument, tuple) else (argument,)
         return lambda: function(*arguments)
     if callable(callback):
-        return callback  # type: ignore[no-any-return]
+        return callback
     raise HocError(f"A callback is a function, (function, argument) or hoc code, not {callback!r}.")
 
 
 class FInitializeHandler:
-    """Calls something in `finitialize`: at its start (3), after v is set (0), after the initial state (1, default), at its end (2)."""
+    """Calls something in `finitialize`: at its start (3), with v set (0), the initial state (1, default), at its end (2)."""
 
     def __init__(self, *args: Any) -> None:
         kind, callback = (1, args[0]) if len(args) == 1 else (args[0], args[1]) if args else (None, None)
@@ -311,7 +311,7 @@ class FInitializeHandler:
             raise HocError(
                 "Arg out of range: FInitializeHandler takes a type (0, 1, 2 or 3; default 1) and a function or hoc code."
             )
-        self.kind = int(kind)  # type: ignore[arg-type]
+        self.kind = int(kind)
         self._action = as_action(callback)
         current_session().run.add_handler(self)
 

@@ -99,7 +99,9 @@ def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
     elif len(args) == 1 and callable(source):
         read = _scaled(source, scale)
     else:
-        raise RxDException("unsupported flux form: give a number, a function, a pointer, or a point process and a variable name")
+        raise RxDException(
+            "unsupported flux form: give a number, a function, a pointer, or a point process and a variable name"
+        )
     species, region, table, index = node.part
     species.session.chemistry.fluxes.append(Flux(weakref.ref(species), region, table, index, read, constant))
     species.session.touch()

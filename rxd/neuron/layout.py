@@ -2,9 +2,9 @@
 
 In: `SectionRecord`s. Out: `Layout`, which knows for every section of the session its segments here, in order from its 0 end.
 
-A section becomes one section of the morphology, with two exceptions. If its segments differ in cm, or (without 3-d points) in diameter,
-each segment becomes a section of its own, joined end to end, which conducts the same. If it is connected with its 1 end, its segments
-are counted backwards, since sections of a morphology start where they are joined.
+A section becomes one section of the morphology, with two exceptions. If its segments differ in cm, or (without 3-d points) in
+diameter, each segment becomes a section of its own, joined end to end, which conducts the same. If it is connected with its 1
+end, its segments are counted backwards, since sections of a morphology start where they are joined.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from geometry import Location, Morphology, Segments, Selection, segment
 
+from geometry import Location, Morphology, Segments, Selection, segment
 from rxd.neuron.errors import HocError
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ class Layout:
     counts : ndarray of int, shape (n_sections,)
         The rule the segments were cut by.
     shift : ndarray, shape (3,), um
-        What is to be added to places in the morphology to get those of the script. Not zero where sections are in voxels: NEURON's
-        voxels are counted from a corner outside the cell, ours from the origin, and the morphology is moved so that they agree.
+        What is to be added to places in the morphology to get those of the script. Not zero where sections are in voxels:
+        NEURON's voxels are counted from a corner outside the cell, ours from the origin, and the morphology is moved so that
+        they agree.
     """
 
     revision: Any
@@ -151,7 +152,9 @@ class _Draft:
         points[:, 3] = np.maximum(points[:, 3], 1e-6)
         self.shapes[record.id] = points
         parent, x = self._joint(record)
-        split = record.nseg > 1 and (np.ptp(record.store["cm"]) > 0 or (not record.has_shape and np.ptp(record.store["diam"]) > 0))
+        split = record.nseg > 1 and (
+            np.ptp(record.store["cm"]) > 0 or (not record.has_shape and np.ptp(record.store["diam"]) > 0)
+        )
         pieces = self._pieces(record, points) if split else [points]
         name = self._unique(record.name)
         self.sections[record.id] = []
@@ -227,5 +230,3 @@ class _Draft:
 def _along(points: np.ndarray, x: float) -> np.ndarray:
     arc = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     return np.array([np.interp(x * arc[-1], arc, points[:, axis]) for axis in range(3)])
-
-

@@ -107,16 +107,15 @@ def name_declared(session: Session, name: str, *_: Any) -> float:
     return 1.0 if session.hoc.function(name) is not None else 0.0
 
 
+_PLAIN: tuple[tuple[str, Callable[..., float]], ...] = (
+    ("exp", _exp), ("log", math.log), ("log10", math.log10), ("sqrt", math.sqrt), ("sin", math.sin), ("cos", math.cos),
+    ("tan", math.tan), ("tanh", math.tanh), ("sinh", math.sinh), ("cosh", math.cosh), ("atan", math.atan),
+    ("atan2", math.atan2), ("abs", abs), ("int", math.trunc), ("erf", math.erf), ("erfc", math.erfc),
+)  # fmt: skip
+
 MATH_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
-        **{
-            name: _function(name, function)
-            for name, function in {
-                "exp": _exp, "log": math.log, "log10": math.log10, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos,
-                "tan": math.tan, "tanh": math.tanh, "sinh": math.sinh, "cosh": math.cosh, "atan": math.atan, "atan2":
-                math.atan2, "abs": abs, "int": math.trunc, "erf": math.erf, "erfc": math.erfc,
-            }.items()
-        },
+        **{name: _function(name, function) for name, function in _PLAIN},
         "nernst": nernst,
         "ghk": ghk,
         "ion_register": ion_register,
@@ -124,4 +123,4 @@ MATH_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "ion_style": ion_style,
         "name_declared": name_declared,
     }
-)  # fmt: skip
+)

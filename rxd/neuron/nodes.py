@@ -1,7 +1,7 @@
 """Where the nodes of a region are, and how large.
 
-In: a region and the session's layout. Out: `NodeTable`, arrays over its nodes: section by section in the order of the trees (not of
-the list the region was given), as in NEURON, each section from its 0 end.
+In: a region and the session's layout. Out: `NodeTable`, arrays over its nodes: section by section in the order of the trees
+(not of the list the region was given), as in NEURON, each section from its 0 end.
 """
 
 from __future__ import annotations
@@ -99,7 +99,13 @@ def segment_table(region: Any, layout: Layout) -> NodeTable:
     segments = layout.segments
     sizes = shape.volumes(segments, index), shape.membrane_areas(segments, index)
     return NodeTable(
-        records, record, place, (place + 0.5) / counts[record], *sizes, segments.position[index] + layout.shift, np.ones(len(index), dtype=np.int64)
+        records,
+        record,
+        place,
+        (place + 0.5) / counts[record],
+        *sizes,
+        segments.position[index] + layout.shift,
+        np.ones(len(index), dtype=np.int64),
     )
 
 

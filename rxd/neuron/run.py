@@ -491,7 +491,7 @@ class Run:
         """The voltages that NetCons watch: section, place, threshold, delays."""
         found = []
         for detector in self._voltages(known):
-            pointer = detector.pointer
+            pointer: Any = detector.pointer
             connections = [reference() for reference in detector.connections]
             found.append((pointer.record, pointer.x, detector.threshold, [c.delay for c in connections if c is not None]))
         return found
@@ -501,7 +501,9 @@ class Run:
         return [
             detector
             for detector in self._detectors
-            if isinstance(detector.pointer, RangePointer) and detector.pointer.name == "v" and detector.pointer.record.id in known
+            if isinstance(detector.pointer, RangePointer)
+            and detector.pointer.name == "v"
+            and detector.pointer.record.id in known
         ]
 
     def _adaptive_step(self, engine: Engine, stop: float, single: bool) -> None:

@@ -29,6 +29,11 @@ def _record(session: Session, sec: Section | None) -> SectionRecord:
     return session.topology.cas() if sec is None else sec._alive
 
 
+def name_of(function: Callable[..., Any]) -> str:
+    """Name under which `h` has a function."""
+    return str(getattr(function, "__name__", ""))
+
+
 def allsec(session: Session) -> SectionList:
     """All sections, in order of creation."""
     return SectionList.of(session.topology)
@@ -204,13 +209,10 @@ _POINT_METHODS = (
     "pt3dadd", "pt3dclear", "pt3dinsert", "pt3dremove", "pt3dchange", "n3d", "x3d", "y3d", "z3d", "diam3d", "arc3d", "spine3d",
 )  # fmt: skip
 
-TREE_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {
-        function.__name__: function
-        for function in (
-            allsec, distance, area, ri, topology, psection, define_shape, cas, pop_section, push_section, delete_section,
-            disconnect, secname, sectionname, parent_connection, section_orientation, section_exists, issection, ismembrane,
-            *map(_method, _POINT_METHODS),
-        )
-    }
+_FUNCTIONS: tuple[Callable[..., Any], ...] = (
+    allsec, distance, area, ri, topology, psection, define_shape, cas, pop_section, push_section, delete_section, disconnect,
+    secname, sectionname, parent_connection, section_orientation, section_exists, issection, ismembrane,
+    *map(_method, _POINT_METHODS),
 )  # fmt: skip
+
+TREE_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType({name_of(function): function for function in _FUNCTIONS})

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from geometry.voxelize import VoxelGrid, voxelize_sections
 
+from geometry.voxelize import VoxelGrid, voxelize_sections
 from rxd.neuron.errors import RxDException
 from rxd.neuron.nodes import NodeTable
 from rxd.neuron.rxd.geometry import as_shape
@@ -36,7 +36,9 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
     voxels = voxel_grid(region, layout)
     shape = as_shape(region.geometry, layout)
     if shape.voxel_fractions is None:
-        raise RxDException(f"Region {region.label}: {shape!r} has no meaning in voxels; use inside, membrane, FractionalVolume ...")
+        raise RxDException(
+            f"Region {region.label}: {shape!r} has no meaning in voxels; use inside, membrane, FractionalVolume ..."
+        )
     wanted = set(region.session.chemistry.voxel_records(region))
     records = layout.ordered(region.living)
     flat = [number for number, record in enumerate(records) if record.id not in wanted]

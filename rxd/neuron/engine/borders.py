@@ -1,8 +1,8 @@
-"""NEURON's rule for diffusion along a cable: the cross-section at the border of two segments over the distance of their middles.
+"""NEURON's rule for diffusion along a cable: cross-sections at the borders of segments, over the distance of their middles.
 
 In: a region's shape. Out: the same shape with that rule instead of the integral of ds over the cross-section. The two agree for
-cylinders; where diameters change inside a segment the integral is the better approximation, but scripts written for NEURON expect
-NEURON's numbers. (Its cable equation uses the integral, as ours does.)
+cylinders; where diameters change inside a segment the integral is the better approximation, but scripts written for NEURON
+expect NEURON's numbers. (Its cable equation uses the integral, as ours does.)
 
 A section that starts at the 0 end of a root is tied to the middle of the root's first segment through its own first half alone.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from geometry import Segments, Shape
 from geometry.shapes import Halves
 

@@ -1,7 +1,7 @@
 """A session as an `rxd.Model`.
 
-In: sections, mechanisms, point processes and rxd declarations of a session. Out: `Declared`, the model and the maps between NEURON's
-objects and the model's.
+In: sections, mechanisms, point processes and rxd declarations of a session. Out: `Declared`, the model and the maps between
+NEURON's objects and the model's.
 
 Reactions of bare species are written out region by region, as NEURON means them: on the regions all bare species share.
 """
@@ -22,7 +22,6 @@ import rxd
 from geometry import FractionalVolume, Shell
 from geometry.shapes import Inside
 from rxd import library
-from rxd.declare.region import Extracellular as make_box
 from rxd.neuron.engine.borders import AtBorders
 from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.errors import RxDException
@@ -121,7 +120,10 @@ def declare(session: Session) -> Declared:
 def _membrane(declared: Declared) -> None:
     """Ra and cm; a section with different cm in its segments is cut into several by the layout."""
     layout = declared.layout
-    for name, values in (("Ra", _by_section(layout, lambda r: np.full(1, r.Ra))), ("cm", _by_section(layout, lambda r: r.store["cm"]))):
+    for name, values in (
+        ("Ra", _by_section(layout, lambda r: np.full(1, r.Ra))),
+        ("cm", _by_section(layout, lambda r: r.store["cm"])),
+    ):
         for value in np.unique(values):
             where = np.flatnonzero(values == value)
             declared.model.set(declared.layout.morphology[where], **{name: float(value)})
@@ -146,9 +148,9 @@ def _mechanisms(session: Session, declared: Declared) -> None:
             continue
         info = session.catalogue.density[name]
         settings = {key: _reader(declared.layout, info.full(key), default) for key, default in info.parameters.items()}
-        if name == "hh" and session.globals["usetable_hh"]:
-            make = hh_with_tables
-        declared.model.insert(make(**settings), on=declared.layout.selection(records))
+        tabulated = name == "hh" and session.globals["usetable_hh"]
+        mechanism = hh_with_tables(**settings) if tabulated else make(**settings)
+        declared.model.insert(mechanism, on=declared.layout.selection(records))
         declared.inserted.append((name, records))
     for record in declared.layout.records:
         for name in record.mechanisms:
@@ -186,8 +188,9 @@ def _regions(session: Session, declared: Declared) -> None:
             shift = declared.layout.shift
             low = np.array([region._xlo, region._ylo, region._zlo]) - shift
             high = np.array([region._xhi, region._yhi, region._zhi]) - shift
-            spread = (_shifted(value, shift) for value in (region.alpha, region.tortuosity))
-            declared.regions[region.number] = make_box(*low, *high, region._dx, *spread, name)
+            alpha, tortuosity = (_shifted(value, shift) for value in (region.alpha, region.tortuosity))
+            corners = tuple(map(float, (*low, *high)))
+            declared.regions[region.number] = _box(corners, region._dx, alpha, tortuosity, name)
             continue
         records = region.living
         if not records:
@@ -205,6 +208,11 @@ def _regions(session: Session, declared: Declared) -> None:
             dimension=dimension,
             dx=region.dx or 0.25,
         )
+
+
+def _box(corners: tuple[float, ...], dx: Any, alpha: Any, tortuosity: Any, name: str) -> Any:
+    xlo, ylo, zlo, xhi, yhi, zhi = corners
+    return rxd.Extracellular(xlo, ylo, zlo, xhi, yhi, zhi, dx, alpha, tortuosity, name)
 
 
 def _shifted(value: Any, shift: np.ndarray) -> Any:
@@ -233,7 +241,9 @@ def _quantities(session: Session, declared: Declared) -> None:
             continue
         _declare(declared, quantity, volumes)
         if areas and quantity.d:
-            raise RxDException(f"Species {quantity.label} diffuses (d={quantity.d}) on {areas[0].label}, a membrane; that is not supported.")
+            raise RxDException(
+                f"Species {quantity.label} diffuses (d={quantity.d}) on {areas[0].label}, a membrane; that is not supported."
+            )
         _declare(declared, quantity, areas, as_state=True)
 
 
@@ -249,9 +259,7 @@ def _declare(declared: Declared, quantity: Any, regions: list[Any], as_state: bo
     name = declared.unique(quantity.label)
     if name != quantity.label and quantity.kind == "Species" and any(region.nrn_region for region in regions):
         warnings.warn(f"Two species are named {quantity.label!r}; only the first is NEURON's ion of that name.", stacklevel=2)
-    initial = {
-        theirs: _values_on(declared.layout, quantity, region) for theirs, region in zip(own, regions, strict=True)
-    }
+    initial = {theirs: _values_on(declared.layout, quantity, region) for theirs, region in zip(own, regions, strict=True)}
     thing: Any
     if quantity.kind == "Parameter" and not as_state:
         thing = rxd.Parameter(own, name, initial=initial, charge=int(quantity.charge))
@@ -274,7 +282,9 @@ def _values_on(layout: Layout, quantity: Any, region: Any) -> Any:
         return 0.0  # the engine puts the values of voxels into the state
     by_segment = np.zeros(layout.segments.n)
     one = table.dimension == 1
-    index = np.array([layout.index[table.records[r].id][p] for r, p in zip(table.record[one], table.place[one], strict=True)], dtype=np.int64)
+    index = np.array(
+        [layout.index[table.records[r].id][p] for r, p in zip(table.record[one], table.place[one], strict=True)], dtype=np.int64
+    )
     by_segment[index] = values[one]
     return lambda nodes: by_segment[nodes.segment]
 
@@ -283,7 +293,7 @@ def _fluxes(session: Session, declared: Declared) -> None:
     """A parameter in mM/ms for every species and region with sources."""
     for flux in session.chemistry.living_fluxes():
         quantity, region = flux.species(), flux.region
-        if not flux.is_steady:
+        if not flux.is_steady or quantity is None:
             continue
         key = quantity.number, region.number
         if key in declared.fluxes or key not in declared.symbols:
@@ -299,7 +309,7 @@ def _is_whole(reaction: Any) -> bool:
     for symbol in reaction.symbols():
         if symbol.quantity() is None or (symbol.region is not None and symbol.region() is None):
             warnings.warn(
-                f"{type(reaction).__name__} {reaction!r} is left out: {symbol.name} has gone out of scope. Keep a reference to it.",
+                f"{reaction!r} is left out: {symbol.name} has gone out of scope. Keep a reference to it.",
                 stacklevel=2,
             )
             return False
@@ -337,7 +347,7 @@ def _translate(declared: Declared, expression: Any, region: Any) -> Any:
 def _theirs(declared: Declared, symbol: NodeSymbol, region: Any) -> Any:
     quantity = symbol.quantity()
     assert quantity is not None
-    where = region if symbol.region is None else symbol.region()
+    where: Any = region if symbol.region is None else symbol.region()
     if symbol.region is None and (where is None or not quantity.defined_on_region(where)):
         if len(quantity.regions) != 1:
             raise RxDException(f"Say on which region {quantity.label} is meant, as in {quantity.label}[region].")

@@ -1,11 +1,11 @@
 """NEURON's clamps, as currents and conductances on segments.
 
-In: IClamp, SEClamp and VClamp objects, whose parameters may change at any time. Out: what a stepper asks of its stimuli, read from the
-objects at every call.
+In: IClamp, SEClamp and VClamp objects, whose parameters may change at any time. Out: what a stepper asks of its stimuli, read
+from the objects at every call.
 
-A VClamp has an amplifier of finite gain behind a resistance. At steady state its current is `(gain amp - (gain + 2) v) / (2 rstim)` (found
-by experiment with NEURON), which is how it acts here at all times. A clamp at an end of a section sits where no charge is stored: its current divides among the segments that meet
-there in proportion to the conductances between.
+A VClamp has an amplifier of finite gain behind a resistance. At steady state its current is `(gain amp - (gain + 2) v) / (2
+rstim)` (found by experiment with NEURON), which is how it acts here at all times. A clamp at an end of a section sits where no
+charge is stored: its current divides among the segments that meet there in proportion to the conductances between.
 """
 
 from __future__ import annotations

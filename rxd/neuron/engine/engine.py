@@ -1,10 +1,10 @@
 """Engine: the compiled model of a session, one step after another.
 
-In: a session whose structure does not change (another revision gets another engine). Out: its state moved through time, read and written
-under NEURON's names.
+In: a session whose structure does not change (another revision gets another engine). Out: its state moved through time, read
+and written under NEURON's names.
 
-The stages are those of `rxd.simulation.compile_model`; only the stimuli are NEURON's own clamps, since scripts change them at any time, and
-events are delivered by `rxd.neuron.run`.
+The stages are those of `rxd.simulation.compile_model`; only the stimuli are NEURON's own clamps, since scripts change them at
+any time, and events are delivered by `rxd.neuron.run`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from cable import EventQueue
 
+from cable import EventQueue
 from rxd.codegen.kernels import compile_kernels
 from rxd.discretize.build import discretize
 from rxd.discretize.records import LANES
@@ -125,12 +125,13 @@ class Engine:
         problem = build_problem(model, self.system, self.discretization, kernels)
         order = self.states["v"].order - self.states["v"].start
         self.electrodes = Electrodes.of(session.run.points, self.layout, order)
-        self.problem = replace(problem, stimuli=self.electrodes)
+        # the clamps take the place of stimuli, with the attributes a stepper reads of these
+        self.problem = replace(problem, stimuli=self.electrodes)  # type: ignore[arg-type]
         self.watch()
         if self.adaptive:
             equations = replace(self.problem.equations, stimuli=self.electrodes)
             self.problem = replace(self.problem, equations=equations)
-        self.stepper = make_stepper(method, self.problem, kernels, **self._options())
+        self.stepper: Any = make_stepper(method, self.problem, kernels, **self._options())
         self.statistics = Statistics()
         self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
         self.version = session.run.next_version()
@@ -351,7 +352,9 @@ class Engine:
                 return None
             # the state has segments in their order in the layout, NEURON in the order of its sections; voxels come after them
             flat = np.flatnonzero(table.dimension == 1)
-            index = [self.layout.index[table.records[r].id][p] for r, p in zip(table.record[flat], table.place[flat], strict=True)]
+            index = [
+                self.layout.index[table.records[r].id][p] for r, p in zip(table.record[flat], table.place[flat], strict=True)
+            ]
             rank = np.argsort(np.argsort(np.array(index, dtype=np.int64)))
             known = np.concatenate([block.order[: len(flat)][rank], block.order[len(flat) :]])
             self.readout._place[key] = known
@@ -429,6 +432,8 @@ class Engine:
             if not flux.is_steady:
                 continue
             species, region, table, index = flux.species(), flux.region, flux.table, flux.index
+            if species is None:
+                continue
             segment = self.layout.index[table.records[table.record[index]].id][table.place[index]]
             totals[species.number, region.number][segment] += flux.read() / (table.volume[index] * molecules_per_mM_um3())
         for key, parameter in self.declared.fluxes.items():
@@ -469,6 +474,7 @@ class Engine:
         done = round((self.state.t - t) / dt + 0.5 - 0.5 / parts)
         if abs(self.state.t - (t + done * dt)) > 1e-6 * dt:  # a spike in the midst of a step that is made of several
             self.stepper.advance(self.state, t + done * dt, self.statistics)
+        self._add_varying(done * dt)
         return done
 
     def step(self, t: float, dt: float) -> None:

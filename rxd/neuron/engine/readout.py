@@ -1,6 +1,7 @@
 """NEURON's variables in the state of a compiled model.
 
-In: a name such as `v`, `m_hh`, `ina` or `gk_hh` and a section. Out: numbers per segment, read from the state or computed from it.
+In: a name such as `v`, `m_hh`, `ina` or `gk_hh` and a section. Out: numbers per segment, read from the state or computed from
+it.
 """
 
 from __future__ import annotations
@@ -59,22 +60,23 @@ class Readout:
         if owner is None:
             return None
         ion = catalogue.ion_of(owner)
-        if ion is not None:
-            if name == f"i{ion.name}":
-                return lambda record: self.ion_current(ion.name, record)
-            if name == f"e{ion.name}":
-                return lambda record: self._reversal(ion.name, ion.charge, record)
-            return None
-        info = catalogue.density[owner]
+        if ion is None:
+            return self._of_mechanism(name, owner)
+        if name == f"i{ion.name}":
+            return lambda record: self.ion_current(ion.name, record)
+        if name == f"e{ion.name}":
+            return lambda record: self._reversal(ion.name, ion.charge, record)
+        return None
+
+    def _of_mechanism(self, name: str, owner: str) -> Reader | None:
+        info = self.engine.session.catalogue.density[owner]
         short = name[: -len(owner) - 1]
         if short in info.states:
             return self._state(f"{owner}.{short}")
-        if short in info.assigned:
-            if f"{owner}.{short}" in self._labels():
-                return lambda record: self.current(f"{owner}.{short}", record)
-            formula = ASSIGNED.get(name)
-            return None if formula is None else lambda record: self._assigned(formula, record)
-        return None
+        if f"{owner}.{short}" in self._labels():
+            return lambda record: self.current(f"{owner}.{short}", record)
+        formula = ASSIGNED.get(name)
+        return None if formula is None else lambda record: self._assigned(formula, record)
 
     def _labels(self) -> set[str]:
         return {process.label for local in self.engine.system.groups for process in local.processes}

@@ -1,6 +1,7 @@
 """Synapses in the state of a compiled model.
 
-In: ExpSyn, Exp2Syn and AlphaSynapse objects and their events. Out: their conductances and currents read, events and parameters written.
+In: ExpSyn, Exp2Syn and AlphaSynapse objects and their events. Out: their conductances and currents read, events and parameters
+written.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class Synapses:
 
 
 def _peak_factor(rise: float, decay: float) -> float:
-    """Factor that makes the peak of one event equal to its weight; as in NEURON the rise time is at most 0.9999 of the decay time."""
+    """Factor that makes the peak of one event its weight; as in NEURON the rise time is below the decay time."""
     if rise / decay > 0.9999:
         rise = 0.9999 * decay
     if rise / decay < 1e-9:

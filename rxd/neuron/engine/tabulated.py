@@ -1,8 +1,8 @@
 """NEURON's hh as NEURON computes it: rates read from tables.
 
-In: nothing. Out: the mechanism of `rxd.library.hh`, but with steady states and time constants of the gates interpolated linearly between whole
-millivolts from -100 to 100 mV, as NEURON does while `h.usetable_hh` is 1. That moves a resting potential by some hundredths of a millivolt;
-with `h.usetable_hh = 0` the exact rates are used, here as there.
+In: nothing. Out: the mechanism of `rxd.library.hh`, but with steady states and time constants of the gates interpolated
+linearly between whole millivolts from -100 to 100 mV, as NEURON does while `h.usetable_hh` is 1. That moves a resting potential
+by some hundredths of a millivolt; with `h.usetable_hh = 0` the exact rates are used, here as there.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ def hh_with_tables(**parameters: Any) -> Mechanism:
     weight = clipped - below
     gates = []
     for gate in exact.gates:
-        columns = []
-        for column in _columns(gate.symbol.name):
-            columns.append((1 - weight) * column(below) + weight * column(below + 1))
-        steady, time_constant = columns
+        steady, time_constant = (
+            (1 - weight) * column(below) + weight * column(below + 1) for column in _columns(gate.symbol.name)
+        )
         gates.append(Gate(gate.symbol, (steady - gate.symbol) / time_constant, steady))
     return Mechanism(
         name=exact.name,

@@ -143,7 +143,7 @@ class Evaluator:
     # ---------------------------------------------------------------------------------------------------------- references
 
     def _reference(self, first: Tree, *parts: Tree) -> Any:
-        token = first.children[0]
+        token: Any = first.children[0]
         if token.type == "ARGUMENT":
             value = self._argument(str(token))
         elif parts and parts[0].data == "call":
@@ -236,8 +236,9 @@ class Evaluator:
     def assign(self, reference: Tree, value: Any) -> None:
         """Write to what a reference names; a new bare name becomes a variable."""
         first, *parts = reference.children
-        name = str(first.children[0])
-        if first.children[0].type == "ARGUMENT":
+        token: Any = first.children[0]
+        name = str(token)
+        if token.type == "ARGUMENT":
             target = self.frame.arguments[int(name.lstrip("$so&")) - 1]
             if not isinstance(target, Pointer):
                 raise HocError(f"{name} is not passed by reference; pass &variable or h.ref(value)")

@@ -104,7 +104,7 @@ class PlotShape:
 
     def _matplotlib(self, axes: Any, cmap: Any, settings: dict[str, Any]) -> Any:
         from matplotlib import colors
-        from mpl_toolkits.mplot3d.art3d import Line3DCollection
+        from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
         lines, values, diameters = self.lines()
         if not lines:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rxd.neuron.errors import NotSupported, RxDException
 from rxd.neuron.rxd import constants, geometry, initializer, node, nodelist, options, region, rxdmath, species
-from rxd.neuron.rxd.formula import Formula, RangeSymbol
+from rxd.neuron.rxd.formula import Formula
 from rxd.neuron.rxd.geometry import (
     DistributedBoundary,
     FixedCrossSection,
@@ -28,10 +28,11 @@ from rxd.neuron.rxd.species import Parameter, Species, State
 from rxd.neuron.session import current_session
 
 __all__ = [
-    "DistributedBoundary", "Extracellular", "FixedCrossSection", "FixedPerimeter", "FractionalVolume", "MultiCompartmentReaction",
-    "MultipleGeometry", "Parameter", "RangeVar", "Rate", "Reaction", "Region", "RxDException", "ScalableBorder", "Shell", "Species",
-    "State", "constants", "geometry", "initializer", "inside", "membrane", "node", "nodelist", "nthread", "options", "re_init", "region",
-    "restore_state", "rxdmath", "save_state", "set_solve_type", "set_solver", "species", "v",
+    "DistributedBoundary", "Extracellular", "FixedCrossSection", "FixedPerimeter", "FractionalVolume",
+    "MultiCompartmentReaction", "MultipleGeometry", "Parameter", "RangeVar", "Rate", "Reaction", "Region", "RxDException",
+    "ScalableBorder", "Shell", "Species", "State", "constants", "geometry", "initializer", "inside", "membrane", "node",
+    "nodelist", "nthread", "options", "re_init", "region", "restore_state", "rxdmath", "save_state", "set_solve_type",
+    "set_solver", "species", "v",
 ]  # fmt: skip
 
 
@@ -49,9 +50,13 @@ def RangeVar(name: str) -> Formula:
 
 
 def set_solve_type(
-    domain: Any = None, dimension: int | None = None, dx: float | None = None, nsubseg: int | None = None, method: str | None = None
+    domain: Any = None,
+    dimension: int | None = None,
+    dx: float | None = None,
+    nsubseg: int | None = None,
+    method: str | None = None,
 ) -> None:
-    """Say which sections are 3-D: `set_solve_type(dimension=3)` for all that follow, `set_solve_type(secs, dimension=3)` for some.
+    """Say which sections are 3-D: `set_solve_type(dimension=3)` for all, `set_solve_type(secs, dimension=3)` for some.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 """Arithmetic of rxd objects: species combine into formulas, formulas into reaction schemes.
 
-In: operators between species, numbers and formulas. Out: `Formula`, a SymPy expression in symbols that stand for species on regions,
-and `Scheme`, two formulas with an arrow between, from `a + b > c`, `a < b`, `a != b`.
+In: operators between species, numbers and formulas. Out: `Formula`, a SymPy expression in symbols that stand for species on
+regions, and `Scheme`, two formulas with an arrow between, from `a + b > c`, `a < b`, `a != b`.
 
-SymPy's own comparisons would not do: its `!=` compares structure. A symbol knows its species only weakly, so that a species that has
-gone out of scope is noticed when the model is compiled.
+SymPy's own comparisons would not do: its `!=` compares structure. A symbol knows its species only weakly, so that a species
+that has gone out of scope is noticed when the model is compiled.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import sympy
 from rxd.neuron.errors import RxDException
 
 if TYPE_CHECKING:
-    from rxd.neuron.rxd.region import Region
     from rxd.neuron.rxd.species import Quantity
 
 __all__ = ["Formula", "Mathable", "NodeSymbol", "RangeSymbol", "Scheme", "as_sympy"]
@@ -28,10 +27,11 @@ class NodeSymbol(sympy.Symbol):
 
     __slots__ = ("number", "quantity", "region")
     quantity: weakref.ref[Quantity]
-    region: weakref.ref[Region] | None
+    region: weakref.ref[Any] | None
     number: tuple[int, ...]
 
-    def __new__(cls, quantity: Quantity, region: Region | None) -> NodeSymbol:
+    def __new__(cls, quantity: Quantity, region: Any) -> NodeSymbol:
+        """The symbol; equal to another of the same species and region."""
         label = quantity.label if region is None else f"{quantity.label}[{region.label}]"
         # __xnew__ skips SymPy's cache, which would hand out the symbol of another model
         symbol = sympy.Symbol.__xnew__(cls, label, real=True)
@@ -50,6 +50,7 @@ class RangeSymbol(sympy.Symbol):
     __slots__ = ()
 
     def __new__(cls, name: str) -> RangeSymbol:
+        """The symbol of a variable."""
         return sympy.Symbol.__xnew__(cls, name, real=True)
 
 

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import geometry as shapes
 from geometry import DistributedBoundary, FixedCrossSection, FixedPerimeter, FractionalVolume, ScalableBorder, Shell
-
 from rxd.neuron.errors import RxDException
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
 
 __all__ = [
-    "DistributedBoundary", "FixedCrossSection", "FixedPerimeter", "FractionalVolume", "MultipleGeometry", "Plain", "RxDGeometry",
-    "ScalableBorder", "Shell", "as_shape", "inside", "membrane",
+    "DistributedBoundary", "FixedCrossSection", "FixedPerimeter", "FractionalVolume", "MultipleGeometry", "Plain",
+    "RxDGeometry", "ScalableBorder", "Shell", "as_shape", "inside", "membrane",
 ]  # fmt: skip
 
 RxDGeometry = shapes.Shape
@@ -53,7 +52,7 @@ membrane = Plain(shapes.membrane)
 
 
 class MultipleGeometry:
-    """Different geometries on different sections: `MultipleGeometry(secs=[[a, b], [c]], geos=[g1, g2])`; secs None marks the rest."""
+    """Geometries by section: `MultipleGeometry(secs=[[a, b], [c]], geos=[g1, g2])`; secs None marks the rest."""
 
     __slots__ = ("geos", "secs")
 

@@ -1,7 +1,7 @@
 """Node: one compartment of a species.
 
-In: a species, a region and the index of a node. Out: its value, size and place; sources and sinks. Node objects hold no data: they are
-made when asked for.
+In: a species, a region and the index of a node. Out: its value, size and place; sources and sinks. Node objects hold no data:
+they are made when asked for.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Node:
             if index is None:
                 index = next((i for i in range(len(table)) if table.key(i) == key), None)
             if index is None:
-                raise RxDException(f"This node of {self._species.label} is gone: its section or the number of segments has changed.")
+                raise RxDException(
+                    f"This node of {self._species.label} is gone: its section or the number of segments has changed."
+                )
             self._table, self._index = table, index
         return self._table, self._index
 
@@ -181,7 +183,11 @@ class Node:
         add_flux(self, args, units)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Node) and (other._species is self._species and other._region is self._region) and other._found()[1] == self._found()[1]
+        return (
+            isinstance(other, Node)
+            and (other._species is self._species and other._region is self._region)
+            and other._found()[1] == self._found()[1]
+        )
 
     def __hash__(self) -> int:
         return hash((id(self._species), self._region.number, self._index))
@@ -248,5 +254,3 @@ def make_node(species: Any, region: Any, table: NodeTable, index: int) -> Node:
     if table.record[index] < 0:
         return NodeExtracellular(species, region, table, index)
     return Node3D(species, region, table, index)
-
-

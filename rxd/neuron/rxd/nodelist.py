@@ -1,7 +1,7 @@
 """NodeList: many nodes at once, over arrays.
 
-In: species on regions and indices of their nodes. Out: values, sizes and places as lists; filters by section, segment, region, x,
-place or function; node objects on demand.
+In: species on regions and indices of their nodes. Out: values, sizes and places as lists; filters by section, segment, region,
+x, place or function; node objects on demand.
 """
 
 from __future__ import annotations
@@ -56,15 +56,17 @@ class NodeList:
         Parameters
         ----------
         restriction : Section, Segment, Region, float, (x, y, z), or function
-            In this section; in this segment; on this region; whose segment holds the place x of its section; whose voxel holds a
-            place; for which the function is true.
+            In this section; in this segment; on this region; whose segment holds the place x of its section; whose voxel holds
+            a place; for which the function is true.
         """
         if isinstance(restriction, Section):
             record = restriction.record
             return self._chosen(lambda species, region, table, index: _common(index, table.of_record(record), len(table)))
         if isinstance(restriction, Segment):
             record, place = restriction.sec.record, restriction.sec.record.index(restriction.x)
-            return self._chosen(lambda species, region, table, index: _common(index, table.of_segment(record, place), len(table)))
+            return self._chosen(
+                lambda species, region, table, index: _common(index, table.of_segment(record, place), len(table))
+            )
         if hasattr(restriction, "nrn_region"):
             return self._chosen(lambda species, region, table, index: index if region is restriction else index[:0])
         if isinstance(restriction, (int, float, np.number)):
@@ -113,7 +115,11 @@ class NodeList:
         return any(node == own for own in self)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, (NodeList, list)) and len(other) == len(self) and all(a == b for a, b in zip(self, other, strict=True))
+        return (
+            isinstance(other, (NodeList, list))
+            and len(other) == len(self)
+            and all(a == b for a, b in zip(self, other, strict=True))
+        )
 
     def __hash__(self) -> int:
         return id(self)
@@ -151,7 +157,7 @@ class NodeList:
 
     def copy(self) -> NodeList:
         """Another list of the same nodes."""
-        return self[:]  # type: ignore[no-any-return]
+        return self[:]
 
     # ---------------------------------------------------------------------------------------------------------------- values
 
@@ -280,7 +286,11 @@ class NodeList:
         RxDException
             If the nodes are not voxels of one species on one region.
         """
-        if len(self._parts) != 1 or self._parts[0][2].grid is None or np.any(self._parts[0][2].dimension[self._parts[0][3]] != 3):
+        if (
+            len(self._parts) != 1
+            or self._parts[0][2].grid is None
+            or np.any(self._parts[0][2].dimension[self._parts[0][3]] != 3)
+        ):
             raise RxDException("value_to_grid: the nodes must be voxels of one species on one region.")
         species, region, table, index = self._parts[0]
         places = table.grid[index]  # type: ignore[index]

@@ -1,7 +1,7 @@
 """Options of the rxd module.
 
-In: assignments. Out: nothing changes here: the options tune parts of NEURON's solver that do not exist in Axoplasm. They can be read and
-written so that scripts run.
+In: assignments. Out: nothing changes here: the options tune parts of NEURON's solver that do not exist in Axoplasm. They can be
+read and written so that scripts run.
 """
 
 from __future__ import annotations

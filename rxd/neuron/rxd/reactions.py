@@ -93,7 +93,7 @@ class _Scheme(GeneralizedReaction):
 
 
 class Reaction(_Scheme):
-    """A reaction inside each region: `Reaction(lhs, rhs, kf, kb=0, regions=None, custom_dynamics=False)`, or `Reaction(a + b > c, kf)`."""
+    """A reaction inside each region: `Reaction(lhs, rhs, kf, kb=0, regions=None, ...)`, or `Reaction(a + b > c, kf)`."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         self.regions = _regions(settings.pop("regions", None))
@@ -127,18 +127,24 @@ class MultiCompartmentReaction(_Scheme):
             raise RxDException("MultiCompartmentReaction: give membrane or border, not both")
         membrane = border if membrane is None else membrane
         if not isinstance(membrane, Region):
-            raise RxDException("MultiCompartmentReaction requires a membrane parameter: membrane=rxd.Region(..., geometry=rxd.membrane())")
+            raise RxDException(
+                "MultiCompartmentReaction requires a membrane parameter: membrane=rxd.Region(..., geometry=rxd.membrane())"
+            )
         if not membrane.is_area:
             raise RxDException("must specify a membrane not a volume for the boundary")
         self.membrane = membrane
         self.membrane_flux = bool(settings.pop("membrane_flux", False))
         if not settings.pop("scale_by_area", True):
-            raise RxDException("MultiCompartmentReaction: scale_by_area=False is not supported; write the rate per membrane area.")
+            raise RxDException(
+                "MultiCompartmentReaction: scale_by_area=False is not supported; write the rate per membrane area."
+            )
         super().__init__(args, settings, "MultiCompartmentReaction")
         for symbol in (*self.lhs, *self.rhs):
             quantity = symbol.quantity()
             if symbol.region is None and quantity is not None and len(quantity.regions) != 1:
-                raise RxDException(f"MultiCompartmentReaction: say on which region {quantity.label} is: {quantity.label}[region].")
+                raise RxDException(
+                    f"MultiCompartmentReaction: say on which region {quantity.label} is: {quantity.label}[region]."
+                )
 
     def __repr__(self) -> str:
         return (
@@ -192,7 +198,9 @@ def _sides(args: tuple[Any, ...], settings: dict[str, Any], what: str) -> tuple[
         lhs, rhs, arrow = scheme.lhs, scheme.rhs, scheme.arrow
     else:
         if len(given) < 3 and not (len(given) == 2 and "rate_f" in settings):
-            raise RxDException(f"{given[0]!r} not a recognized reaction scheme: write {what}(lhs, rhs, kf, kb) or {what}(lhs > rhs, kf).")
+            raise RxDException(
+                f"{given[0]!r} not a recognized reaction scheme: write {what}(lhs, rhs, kf, kb) or {what}(lhs > rhs, kf)."
+            )
         lhs, rhs, arrow = given.pop(0), given.pop(0), "<>"
     rates = given[:2]
     forward = rates[0] if rates else settings.pop("rate_f", None)

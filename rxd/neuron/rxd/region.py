@@ -128,9 +128,7 @@ class Region:
         return float(volumes.sum()) if index is None else float(volumes[index])
 
     def __repr__(self) -> str:
-        return (
-            f"Region(..., nrn_region={self._nrn_region!r}, geometry={self._geometry!r}, dx={self._dx!r}, name={self.name!r})"
-        )
+        return f"Region(..., nrn_region={self._nrn_region!r}, geometry={self._geometry!r}, dx={self._dx!r}, name={self.name!r})"
 
 
 def _records(secs: Any) -> list[SectionRecord]:
@@ -141,13 +139,15 @@ def _records(secs: Any) -> list[SectionRecord]:
     records = []
     for section in secs:
         if not isinstance(section, Section):
-            raise RxDException(f"Error: Region 'secs' must be a list of NEURON sections, {section!r} is not a valid NEURON section.")
+            raise RxDException(
+                f"Error: Region 'secs' must be a list of NEURON sections, {section!r} is not a valid NEURON section."
+            )
         records.append(section.record)
     return list({record.id: record for record in records}.values())
 
 
 class Extracellular:
-    """A box of extracellular space: `Extracellular(xlo, ylo, zlo, xhi, yhi, zhi, dx, volume_fraction=1, tortuosity=None, permeability=None)`.
+    """A box of extracellular space: `Extracellular(xlo, ylo, zlo, xhi, yhi, zhi, dx, volume_fraction=1, ...)`.
 
     Parameters
     ----------
@@ -183,8 +183,12 @@ class Extracellular:
             raise RxDException(f"Extracellular: dx is one or three positive numbers, not {dx!r}.")
         self._dx = steps
         self._xlo, self._ylo, self._zlo = float(xlo), float(ylo), float(zlo)
-        self.shape = tuple(int(np.ceil((high - low) / step)) for low, high, step in zip((xlo, ylo, zlo), (xhi, yhi, zhi), steps, strict=True))
-        self._xhi, self._yhi, self._zhi = (low + n * step for low, n, step in zip((xlo, ylo, zlo), self.shape, steps, strict=True))
+        self.shape = tuple(
+            int(np.ceil((high - low) / step)) for low, high, step in zip((xlo, ylo, zlo), (xhi, yhi, zhi), steps, strict=True)
+        )
+        self._xhi, self._yhi, self._zhi = (
+            low + n * step for low, n, step in zip((xlo, ylo, zlo), self.shape, steps, strict=True)
+        )
         self._nx, self._ny, self._nz = self.shape
         self.alpha = volume_fraction
         self.tortuosity = self._tortuosity(tortuosity, permeability)
@@ -226,5 +230,7 @@ class Extracellular:
         return box * float(fraction.sum() if index is None else fraction[index])
 
     def __repr__(self) -> str:
-        corners = f"xlo={self._xlo:g}, ylo={self._ylo:g}, zlo={self._zlo:g}, xhi={self._xhi:g}, yhi={self._yhi:g}, zhi={self._zhi:g}"
+        corners = (
+            f"xlo={self._xlo:g}, ylo={self._ylo:g}, zlo={self._zlo:g}, xhi={self._xhi:g}, yhi={self._yhi:g}, zhi={self._zhi:g}"
+        )
         return f"Extracellular({corners}, tortuosity={self.tortuosity!r}, volume_fraction={self.alpha!r})"

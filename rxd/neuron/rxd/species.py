@@ -1,7 +1,7 @@
 """Species, State and Parameter under NEURON's names.
 
-In: regions, names, initial values, as scripts give them. Out: declarations, and node values in arrays, one per region in the order of the
-regions; the compiled model's state is brought into them when somebody looks.
+In: regions, names, initial values, as scripts give them. Out: declarations, and node values in arrays, one per region in the
+order of the regions; the compiled model's state is brought into them when somebody looks.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Quantity(Mathable):
     """
 
     __slots__ = (
-        "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_regions", "_values", "ecs_boundary_conditions",
-        "node_d", "number", "represents", "session", "settled", "version",
+        "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_regions", "_values",
+        "ecs_boundary_conditions", "node_d", "number", "represents", "session", "settled", "version",
     )  # fmt: skip
     kind = "Species"
 
@@ -200,7 +200,8 @@ class Quantity(Mathable):
 
     def indices(self, r: AnyRegion | None = None) -> list[int]:
         """Positions of its nodes (on a region) in `nodes`."""
-        found, start = [], 0
+        found: list[int] = []
+        start = 0
         for region in self._regions:
             n = len(self.table(region))
             if r is None or region is r:
@@ -213,9 +214,8 @@ class Quantity(Mathable):
         self.session.chemistry.take_from_segments(self)
 
     def __repr__(self) -> str:
-        return (
-            f"{self.kind}(regions={list(self._regions)!r}, d={self._d!r}, name={self._name!r}, charge={self._charge!r}, initial={self._initial!r})"
-        )
+        settings = f"d={self._d!r}, name={self._name!r}, charge={self._charge!r}, initial={self._initial!r}"
+        return f"{self.kind}(regions={list(self._regions)!r}, {settings})"
 
     def __str__(self) -> str:
         return repr(self) if self._name is None else str(self._name)
@@ -266,7 +266,9 @@ class Parameter(Quantity):
         self._initial = value
 
     def __repr__(self) -> str:
-        return f"Parameter(regions={list(self._regions)!r}, name={self._name!r}, charge={self._charge!r}, value={self._initial!r})"
+        return (
+            f"Parameter(regions={list(self._regions)!r}, name={self._name!r}, charge={self._charge!r}, value={self._initial!r})"
+        )
 
 
 class SpeciesOnRegion(Mathable):
@@ -289,7 +291,9 @@ class SpeciesOnRegion(Mathable):
         """
         species = self._species()
         if species is None:
-            raise RxDException(f"The species of this object on {self._region.label} is gone: keep a reference to it, ca = rxd.Species(...).")
+            raise RxDException(
+                f"The species of this object on {self._region.label} is gone: keep a reference to it, ca = rxd.Species(...)."
+            )
         return species
 
     @property

@@ -1,0 +1,132 @@
+"""hoc code: what scripts pass to h("...")."""
+
+from __future__ import annotations
+
+import pytest
+
+from rxd.neuron import HocError, Session, h
+from rxd.neuron.hoc.parser import parse
+
+
+@pytest.fixture(autouse=True)
+def session():
+    with Session() as session:
+        yield session
+
+
+def test_sections():
+    assert h("create soma, dend[3]")
+    assert h("access soma")
+    assert h.cas().name() == "soma"
+    assert h("soma { L=30 diam=3 insert hh gnabar_hh=0.2 }")
+    assert (h.soma.L, h.soma.gnabar_hh) == (30, 0.2)
+    assert h("connect dend[0](0), soma(1)")
+    assert h("soma connect dend[1](0), 0.5")
+    assert h.dend[1].parentseg() == h.soma(0.5)
+    assert h("for i=0,2 dend[i].nseg=i*2+1")
+    assert [sec.nseg for sec in h.dend] == [1, 3, 5]
+    assert h("forall { Ra = 123 }")
+    assert {sec.Ra for sec in h.allsec()} == {123}
+    assert h("soma.gnabar_hh(0.1) = 0.4")
+    assert h.soma(0.1).gnabar_hh == 0.4
+    assert h('forsec "dend" nseg = 7')
+    assert [sec.nseg for sec in h.allsec()] == [1, 7, 7, 7]
+    assert h("soma insert pas")
+    assert h.soma.has_membrane("pas")
+    assert h("soma for (x, 0) { v(x) = -60 }")
+    assert h.soma.v == -60
+
+
+def test_variables_and_functions():
+    assert h("x = 3\ny = x^2 + 2*x - -1")
+    assert (h.x, h.y) == (3, 16)
+    assert h("func twice() { return $1*2 }\nproc set() { dt = $1 }")
+    assert h.twice(4) == 8
+    h.set(0.125)
+    assert h.dt == 0.125
+    assert h('strdef name\nname = "hello"')
+    assert h.name == "hello"
+    assert h("double a[3]\na[1] = 5")
+    assert list(h.a) == [0, 5, 0]
+    h.x = 7
+    assert h("z = x % 4")
+    assert h.z == 3
+
+
+def test_control(capsys):
+    code = """
+    n = 0
+    for (i = 0; i < 10; i += 1) {
+        if (i == 2) continue
+        if (i > 4) break
+        n += i
+    }
+    while (n < 20) { n = n + 5 }
+    if (n > 100 || !(n == 23)) { print "no" } else {
+        print "n is ", n
+    }
+    """
+    assert h(code)
+    assert capsys.readouterr().out == "n is 23 \n"
+
+
+def test_objects():
+    assert h("objref vec\nvec = new Vector(3)\nvec.x[1] = 4")
+    assert list(h.vec) == [0, 4, 0]
+    assert h("create soma\nobjref stim\nsoma stim = new IClamp(0.5)\nstim.amp = 2")
+    assert h.stim.amp == 2
+    assert h.stim.get_segment().sec == h.soma
+
+
+def test_templates():
+    code = """
+    begintemplate Cell
+    public soma, init, size
+    create soma
+    proc init() { soma.L = $1 }
+    func size() { return soma.L * 2 }
+    endtemplate Cell
+    """
+    assert h(code)
+    first, second = h.Cell(20), h.Cell(30)
+    assert (first.soma.L, second.soma.L) == (20, 30)
+    assert first.size() == 40
+    assert first.soma.name() == "Cell[0].soma"
+    assert second.soma.cell() is second
+
+
+def test_points_of_a_section():
+    assert h("create a\naccess a\npt3dclear()\npt3dadd(0,0,0,1)\npt3dadd(10,0,0,3)")
+    assert (h.a.n3d(), h.a.L, h.a.diam) == (2, 10, 2)
+
+
+def test_printf(capsys):
+    assert h('printf("%g %d|", 1.5, 3)')
+    assert capsys.readouterr().out == "1.5 3|"
+
+
+def test_errors_are_told_and_answered_with_false(capsys):
+    assert not h("syntax error here (")
+    assert not h("nothing_of_the_kind()")
+    told = capsys.readouterr().err
+    assert "syntax error" in told
+    assert "nothing_of_the_kind" in told
+
+
+def test_syntax_errors_name_the_line():
+    with pytest.raises(HocError, match="line 2"):
+        parse("x = 3\ny = = 4\n")
+
+
+def test_comments_and_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.hoc").write_text("// a comment\nq = 5 /* another\none */\nw = 2\n")
+    assert h.load_file("model.hoc") == 1
+    assert (h.q, h.w) == (5, 2)
+    h.q = 9
+    assert h.load_file("model.hoc") == 1  # once only
+    assert h.q == 9
+    h.load_file(1, "model.hoc")
+    assert h.q == 5
+    assert h.load_file("stdrun.hoc") == 1
+    assert h.load_file("no such file.hoc") == 0

@@ -1,0 +1,217 @@
+"""rxd objects before any run: operators, errors, nodes and their filters."""
+
+from __future__ import annotations
+
+import gc
+import math
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h, rxd
+from rxd.neuron.rxd.formula import Formula, Scheme
+
+
+@pytest.fixture(autouse=True)
+def session():
+    with Session() as session:
+        yield session
+
+
+@pytest.fixture
+def cell():
+    a, b = h.Section(name="a"), h.Section(name="b")
+    a.nseg, b.nseg = 3, 2
+    b.connect(a(1))
+    return a, b
+
+
+def test_operators(cell):
+    cyt = rxd.Region(cell, name="cyt")
+    a, b, c = (rxd.Species(cyt, name=name) for name in "abc")
+    assert isinstance(2 * a + b, Formula)
+    assert isinstance(a + b > c, Scheme)
+    assert isinstance(2 * a + b != c, Scheme)
+    assert isinstance(a != b, Scheme)
+    same = a
+    assert a == same
+    assert not (a == b)  # noqa: SIM201 - two different operators of a species
+    assert a in [b, a]
+    x = 3.0
+    value = (1 - a) ** 2 / (1 + b) - abs(-c)
+    numbers = {a.expression: x, b.expression: 1, c.expression: 2}
+    assert float(value.expression.subs(numbers)) == pytest.approx((1 - x) ** 2 / 2 - 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "x"),
+    [("acos", 0.3), ("asin", 0.3), ("atan", 0.3), ("asinh", 0.3), ("acosh", 1.5), ("cosh", 0.3), ("sinh", 0.3), ("tanh", 0.3),
+     ("erf", 0.3), ("erfc", 0.3), ("exp", 0.3), ("expm1", 0.3), ("fabs", -0.3), ("floor", 2.3), ("ceil", 2.3), ("trunc", -2.3),
+     ("log", 0.3), ("log10", 0.3), ("log1p", 0.3), ("sqrt", 0.3), ("degrees", 0.3), ("radians", 30), ("gamma", 2.5),
+     ("lgamma", 2.5), ("factorial", 3)],
+)  # fmt: skip
+def test_functions(name, x, cell):
+    a = rxd.Species(rxd.Region(cell, name="cyt"), name="a")
+    formula = getattr(rxd.rxdmath, name)(a)
+    assert float(formula.expression.subs({a.expression: x}).evalf()) == pytest.approx(getattr(math, name)(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "y"), [("pow", 2, 3), ("atan2", 1, -2), ("hypot", 3, 4), ("fmod", -7, 3), ("copysign", 3, -1)]
+)
+def test_functions_of_two(name, x, y, cell):
+    cyt = rxd.Region(cell, name="cyt")
+    a, b = rxd.Species(cyt, name="a"), rxd.Species(cyt, name="b")
+    formula = getattr(rxd.rxdmath, name)(a, b)
+    assert float(formula.expression.subs({a.expression: x, b.expression: y}).evalf()) == pytest.approx(
+        getattr(math, name)(x, y)
+    )
+
+
+def test_reactions(cell):
+    cyt, er = rxd.Region(cell, name="cyt"), rxd.Region(cell, name="er")
+    a, b = rxd.Species([cyt, er], name="a"), rxd.Species([cyt, er], name="b")
+    one_way = rxd.Reaction(a + 2 * b > b, 1)
+    assert (one_way.f_rate, one_way.b_rate) == (1, None)
+    assert rxd.Reaction(a < b, 1).lhs == {b.expression: 1}
+    assert rxd.Reaction(a, b, 1, 2).b_rate == 2
+    assert rxd.Reaction(a != b, 1, 2, regions=cyt).regions == [cyt]
+    assert rxd.Reaction(a, b, a * b, mass_action=False).custom_dynamics
+    assert repr(rxd.Rate(a, 1)) == "Rate(a, 1, membrane_flux=False)"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda a, b, cyt: rxd.Reaction(a * b, b, 1), "lhs"),
+        (lambda a, b, cyt: rxd.Reaction(a, 0, 1), "rhs"),
+        (lambda a, b, cyt: rxd.Reaction(0.5 * a, b, 1), "lhs"),
+        (lambda a, b, cyt: rxd.Reaction(a, b), "scheme"),
+        (lambda a, b, cyt: rxd.Reaction(a > b, 1, 2), "one-way"),
+        (lambda a, b, cyt: rxd.Reaction(a, b, 1, custom_dynamics=True, mass_action=True), "mass-action"),
+        (lambda a, b, cyt: rxd.Rate(5, a), "species or state"),
+        (lambda a, b, cyt: rxd.Rate(rxd.Parameter(cyt, name="p", value=1), 1), "Parameter"),
+        (lambda a, b, cyt: rxd.MultiCompartmentReaction(a[cyt], b[cyt], 1), "membrane"),
+        (lambda a, b, cyt: rxd.MultiCompartmentReaction(a[cyt], b[cyt], 1, membrane=cyt), "membrane not a volume"),
+        (lambda a, b, cyt: a[rxd.Region([], name="r")], "not defined on region"),
+        (lambda a, b, cyt: rxd.Parameter(cyt, name="p", value=1, initial=2), "both"),
+        (lambda a, b, cyt: rxd.Region(None), "must be a list"),
+        (lambda a, b, cyt: rxd.Region([], nrn_region="x"), "nrn_region"),
+        (lambda a, b, cyt: rxd.Region([], geometry=5), "geometry"),
+        (lambda a, b, cyt: rxd.Region([], dx=-1), "dx"),
+        (lambda a, b, cyt: rxd.Species(None), "regions"),
+        (lambda a, b, cyt: rxd.set_solve_type(dimension=2), "1 or 3"),
+        (lambda a, b, cyt: rxd.Extracellular(0, 0, 0, 1, 1, 1, dx=1, tortuosity=1, permeability=1), "not both"),
+        (lambda a, b, cyt: a.nodes("x"), "unrecognized node condition"),
+        (lambda a, b, cyt: setattr(a.nodes, "value", [1, 2]), "same length"),
+        (lambda a, b, cyt: a.nodes._ref_value, "not unique"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:No sections")
+def test_mistakes(wrong, message, cell):
+    cyt = rxd.Region(cell, name="cyt")
+    a, b = rxd.Species(cyt, name="a"), rxd.Species(cyt, name="b")
+    with pytest.raises(rxd.RxDException, match=message):
+        wrong(a, b, cyt)
+
+
+def test_an_ion_has_one_charge(cell):
+    cyt = rxd.Region(cell, name="cyt", nrn_region="i")
+    kept = rxd.Species(cyt, name="ca", charge=2)
+    with pytest.raises(RuntimeError, match="already defined with charge 2"):
+        rxd.Species(cyt, name="ca", charge=1)
+    assert kept.charge == 2
+
+
+def test_nodes(cell):
+    a, b = cell
+    cyt, er = rxd.Region(cell, name="cyt", nrn_region="i"), rxd.Region([b], name="er", geometry=rxd.FractionalVolume(0.2))
+    ca = rxd.Species([cyt, er], name="ca", charge=2, initial=lambda node: node.x + (node.region is er))
+    assert len(ca.nodes) == 7
+    assert ca[cyt].nodes.value == pytest.approx([1 / 6, 0.5, 5 / 6, 0.25, 0.75])
+    assert ca.nodes(er).value == [1.25, 1.75]
+    assert ca.nodes(b)(cyt).value == [0.25, 0.75]
+    assert ca.nodes(b(0.9)).value == [0.75, 1.75]
+    assert ca.nodes(0.5).segment == [a(0.5), b(0.5), b(0.5)]
+    assert [node.x for node in ca.nodes(lambda node: node.x > 0.8)] == [pytest.approx(5 / 6)]
+    assert ca.nodes[-1].value == 1.75
+    assert ca.nodes[1:3].value == [0.5, pytest.approx(5 / 6)]
+    assert [seg.cai for seg in a] == pytest.approx([1 / 6, 0.5, 5 / 6])
+    node = ca.nodes(a(0.5))[0]
+    assert isinstance(node, rxd.node.Node1D)
+    assert node == ca.nodes[1]
+    assert (node.sec, node.region, node.species) == (a, cyt, ca)
+    assert node.volume == pytest.approx(a(0.5).volume())
+    assert ca[er].nodes[0].volume == pytest.approx(0.2 * b(0.25).volume())
+    assert node.satisfies(a)
+    assert not node.satisfies(b)
+
+
+def test_values_are_written_through(cell):
+    _, b = cell
+    cyt = rxd.Region(cell, name="cyt")
+    x = rxd.Species(cyt, name="x", initial=0)
+    x.nodes(b).value = [1, 2]
+    x.nodes[0].concentration = 5
+    assert x.nodes.value == [5, 0, 0, 1, 2]
+    pointer = x.nodes(b(0.9))._ref_concentration
+    pointer[0] = 9
+    assert (pointer[0], x.nodes[4].value) == (9, 9)
+
+
+def test_nodes_survive_other_edits_and_notice_their_own(cell):
+    a, b = cell
+    cyt = rxd.Region(cell, name="cyt")
+    x = rxd.Species(cyt, name="x", initial=lambda node: node.x)
+    node = x.nodes(b(0.9))[0]
+    a.nseg = 5
+    assert node.value == 0.75
+    b.nseg = 1
+    with pytest.raises(rxd.RxDException, match="gone"):
+        node.value  # noqa: B018
+
+
+def test_order_of_nodes_is_that_of_the_trees():
+    trunk, left, right, twig, axon = (h.Section(name=name) for name in ("trunk", "left", "right", "twig", "axon"))
+    left.connect(trunk(1))
+    right.connect(trunk(1))
+    twig.connect(left(0.6))
+    axon.connect(trunk(0))
+    x = rxd.Species(rxd.Region([left, axon, twig, right, trunk], name="c"), name="x")
+    assert [str(node.sec) for node in x.nodes] == ["trunk", "axon", "right", "left", "twig"]
+
+
+def test_regions_do_not_keep_sections_nor_sessions_species(session, cell):
+    sec = h.Section(name="lone")
+    region = rxd.Region([*cell, sec], name="cyt")
+    del sec
+    gc.collect()
+    assert [str(section) for section in region.secs] == ["a", "b"]
+    x = rxd.Species(region, name="x")
+    assert session.chemistry.quantities == [x]
+    del x
+    gc.collect()
+    assert session.chemistry.quantities == []
+
+
+def test_extracellular():
+    ecs = rxd.Extracellular(0, 0, 0, 10, 10, 6, dx=(5, 5, 2), volume_fraction=0.2)
+    k = rxd.Species(ecs, name="k", charge=1, initial=lambda node: node.x3d)
+    assert k[ecs].states3d.shape == (2, 2, 3)
+    assert k[ecs].states3d[1, 0, 0] == 7.5
+    assert k[ecs].node_by_location(9, 1, 5).value == 7.5
+    assert k[ecs].node_by_ijk(0, 1, 2).y3d == 7.5
+    assert k.nodes[0].volume == pytest.approx(0.2 * 50)
+    k[ecs].states3d[0] = 1
+    assert np.array(k.nodes.value).sum() == pytest.approx(6 * 1 + 6 * 7.5)
+    with pytest.raises(rxd.RxDException, match="outside the box"):
+        k[ecs].node_by_location(11, 0, 0)
+
+
+def test_species_and_sections_know_each_other(cell):
+    a, _ = cell
+    cyt = rxd.Region([a], name="cyt")
+    x = rxd.Species(cyt, name="x")
+    found = a.psection()
+    assert found["regions"] == {cyt}
+    assert found["species"] == {x}

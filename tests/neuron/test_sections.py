@@ -1,0 +1,294 @@
+"""Sections follow NEURON's rules for sizes, segments and trees; the numbers were observed in NEURON 9.0.2."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h
+
+
+@pytest.fixture(autouse=True)
+def session():
+    with Session() as session:
+        yield session
+
+
+def tapered():
+    sec = h.Section(name="s")
+    for point in ((0, 0, 0, 4), (10, 0, 0, 3.2), (13, 0, 1, 2.9), (30, 4, 1, 1.8)):
+        sec.pt3dadd(*point)
+    return sec
+
+
+def test_defaults():
+    sec = h.Section(name="a")
+    assert (sec.L, sec.diam, sec.nseg, sec.Ra, sec.cm) == (100, 500, 1, 35.4, 1)
+    assert sec(0.5).area() == pytest.approx(157079.63267948964, rel=1e-12)
+    assert sec(0.5).ri() == pytest.approx(9.014535976724952e-05, rel=1e-12)
+    assert sec(0).ri() == 1e30
+    assert sec(0).area() == 0
+
+
+def test_points_give_sizes():
+    sec = tapered()
+    observed = [
+        30.626526856741357,
+        2.8304199742244567,
+        272.5203247738367,
+        202.46106830751202,
+        0.6266509907587463,
+        1.3870405022952381,
+    ]
+    found = [sec.L, sec.diam, sec(0.5).area(), sec(0.5).volume(), sec(0.5).ri(), sec(1).ri()]
+    assert found == pytest.approx(observed, rel=2e-7)  # NEURON keeps points in single precision
+
+
+def test_three_segments_of_points():
+    sec = tapered()
+    sec.nseg = 3
+    assert [seg.diam for seg in sec] == pytest.approx([3.5916145720553803, 2.7781392216511596, 2.12150612896683], rel=2e-7)
+    assert [seg.ri() for seg in sec] == pytest.approx([0.16014239629585414, 0.46650859446289217, 0.7845598633608657], rel=2e-7)
+
+
+def test_setting_length_scales_points():
+    sec = tapered()
+    sec.L = 60
+    assert pytest.approx(60) == sec.L
+    assert sec.x3d(1) == pytest.approx(19.59086036682129, rel=2e-7)
+    assert sec.diam3d(1) == 3.2
+
+
+def test_setting_diameter_changes_the_points_of_the_segment():
+    sec = tapered()
+    sec.L, sec.diam = 60, 5
+    assert [sec.diam3d(i) for i in range(4)] == [5, 5, 5, 5]
+    sec.nseg = 3
+    sec(0.5).diam = 2
+    assert [sec.diam3d(i) for i in range(4)] == [5, 5, 2, 5]
+    assert [seg.diam for seg in sec] == pytest.approx([4.997973476522159, 2.848175936832405, 4.123165086800547], rel=2e-7)
+
+
+def test_clearing_points_keeps_sizes():
+    sec = tapered()
+    length, diam = sec.L, sec.diam
+    sec.pt3dclear()
+    assert sec.n3d() == 0
+    assert (sec.L, sec.diam) == (length, diam)
+
+
+def test_first_point_is_the_connected_end():
+    parent, sec = h.Section(name="p"), h.Section(name="d")
+    sec.connect(parent(0.5), 1)
+    sec.nseg = 3
+    sec.pt3dadd(0, 0, 0, 1)
+    sec.pt3dadd(0, 9, 0, 3)
+    assert [seg.diam for seg in sec] == pytest.approx([8 / 3, 2, 4 / 3])
+    observed = [0.08451127478179642, 0.25353382434538924, 0.5070676486907785, 0.5070676486907785]
+    assert [seg.ri() for seg in sec.allseg()][:4] == pytest.approx(observed, rel=1e-7)
+
+
+def test_more_segments_take_the_values_of_the_old_ones():
+    sec = h.Section(name="a")
+    sec.nseg = 3
+    for seg, cm in zip(sec, (1, 2, 3), strict=True):
+        seg.cm = cm
+    sec.nseg = 9
+    assert [seg.cm for seg in sec] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    sec.nseg = 1
+    assert sec.cm == 2
+
+
+def test_children_are_ordered_by_place_then_newest_first():
+    names = "abcdef"
+    a, b, c, d, e, f = (h.Section(name=name) for name in names)
+    a.nseg = 3
+    b.connect(a(1))
+    c.connect(a(0.3))
+    d.connect(a(1))
+    e.connect(a(0))
+    f.connect(a(0.7))
+    assert [str(child) for child in a.children()] == ["e", "c", "f", "d", "b"]
+    assert [str(sec) for sec in d.wholetree()] == ["a", "e", "c", "f", "d", "b"]
+
+
+def test_true_parent_skips_starts():
+    a, b, c = (h.Section(name=name) for name in "abc")
+    c.connect(b(0))
+    assert c.trueparentseg() is None
+    b.connect(a(1))
+    assert c.parentseg().sec == b
+    assert c.trueparentseg() == a(1)
+
+
+def test_no_loops():
+    a, b = h.Section(name="a"), h.Section(name="b")
+    b.connect(a)
+    with pytest.raises(RuntimeError, match="loop"):
+        a.connect(b)
+
+
+def test_reconnecting_warns():
+    a, b, c = (h.Section(name=name) for name in "abc")
+    c.connect(a)
+    with pytest.warns(UserWarning, match="previously been connected"):
+        c.connect(b)
+    assert c.parentseg() == b(1)
+
+
+def test_distance():
+    a, b, lone = (h.Section(name=name) for name in ("a", "b", "lone"))
+    b.connect(a(1))
+    with pytest.raises(RuntimeError, match="origin"):
+        h.distance(b(0.5))
+    h.distance(0, a(0.5))
+    assert [h.distance(b(1)), h.distance(b(0.3)), h.distance(a(0))] == [150, 100, 50]
+    assert h.distance(a(0.5), b(0.5)) == 100
+    assert h.distance(a(0.5), lone(0.5)) == 1e20
+
+
+def test_a_section_lives_as_long_as_its_last_reference():
+    a, b = h.Section(name="a"), h.Section(name="b")
+    b.connect(a)
+    segment = b(0.5)
+    del b
+    assert [str(sec) for sec in h.allsec()] == ["a", "b"]
+    del segment
+    gc.collect()
+    assert [str(sec) for sec in h.allsec()] == ["a"]
+    assert a.children() == []
+
+
+def test_deleted_sections_say_so():
+    a = h.Section(name="a")
+    h.delete_section(sec=a)
+    assert str(a) == "<deleted section>"
+    with pytest.raises(ReferenceError, match="deleted section"):
+        a.L  # noqa: B018
+
+
+def test_range_variables():
+    sec = h.Section(name="a")
+    with pytest.raises(AttributeError, match="insert"):
+        sec.gnabar_hh  # noqa: B018
+    assert sec.insert("hh").insert("pas") is sec
+    assert [mechanism.name() for mechanism in sec(0.5)] == ["na_ion", "k_ion", "hh", "pas"]
+    sec.nseg = 2
+    sec(0.1).hh.gnabar = 0.5
+    assert (sec(0.1).gnabar_hh, sec(0.9).hh.gnabar) == (0.5, 0.12)
+    sec.gnabar_hh = 0.2
+    assert sec(0.9).gnabar_hh == 0.2
+    assert (sec.ena, sec.ek, sec.nai, sec.ko) == (50, -77, 10, 2.5)
+    sec.uninsert("hh")
+    assert not sec.has_membrane("hh")
+    assert sec.has_membrane("na_ion")
+    with pytest.raises(ValueError, match="nope"):
+        sec.insert("nope")
+    with pytest.raises(AttributeError):
+        sec.nope = 3
+
+
+@pytest.mark.parametrize(("name", "value"), [("L", 0), ("Ra", -1), ("nseg", 0), ("nseg", 2.5), ("diam", 0), ("cm", "x")])
+def test_wrong_values_are_refused(name, value):
+    sec = h.Section(name="a")
+    with pytest.raises(ValueError, match=name):
+        setattr(sec, name, value)
+
+
+def test_psection():
+    sec = h.Section(name="a")
+    sec.insert("pas")
+    clamp = h.IClamp(sec(0.5))
+    found = sec.psection()
+    assert found["density_mechs"] == {"pas": {"g": [0.001], "e": [-70.0], "i": [0.0]}}
+    assert found["morphology"]["L"] == 100
+    assert found["point_processes"] == {"IClamp": {clamp}}
+    assert (found["name"], found["nseg"], found["cm"]) == ("a", 1, [1.0])
+
+
+def test_segments_are_equal_within_a_segment():
+    sec = h.Section(name="a")
+    assert sec(0.3) == sec(0.7)
+    assert sec(0) != sec(0.5)
+    assert hash(sec(0.3)) == hash(sec(0.7))
+    assert sec(0.2) in sec
+    assert repr(sec(0.25)) == "a(0.25)"
+    with pytest.raises(ValueError, match="0 <= x <= 1"):
+        sec(1.1)
+
+
+def test_section_lists_and_references():
+    a, b = h.Section(name="a"), h.Section(name="b")
+    b.connect(a)
+    chosen = h.SectionList([b])
+    chosen.wholetree(sec=b)
+    assert [str(sec) for sec in chosen] == ["b", "a", "b"]
+    assert chosen.unique() == 1
+    assert chosen.contains(a)
+    reference = h.SectionRef(sec=b)
+    assert reference.parent == a
+    assert reference.root == a
+    with pytest.raises(RuntimeError, match="no parent"):
+        h.SectionRef(sec=a).parent  # noqa: B018
+
+
+def test_cells_name_their_sections():
+    class Cell:
+        def __str__(self):
+            return "cell7"
+
+    cell = Cell()
+    sec = h.Section(name="soma", cell=cell)
+    assert sec.name() == "cell7.soma"
+    assert sec.cell() is cell
+
+
+def test_define_shape_draws_straight_lines():
+    a, b, c = (h.Section(name=name) for name in "abc")
+    b.connect(a)
+    c.connect(a(0.5), 1)
+    h.define_shape()
+    assert [a.x3d(i) for i in range(3)] == [0, 50, 100]
+    assert [b.x3d(i) for i in range(3)] == [100, 150, 200]
+    assert [(c.x3d(i), c.y3d(i)) for i in range(3)] == [(50, 0), (50, 50), (50, 100)]
+
+
+def test_unknown_names_are_refused_with_a_reason():
+    with pytest.raises(AttributeError, match=r"h\.Shape is not supported"):
+        h.Shape  # noqa: B018
+    with pytest.raises(AttributeError, match="no such name"):
+        h.nothing_of_the_kind  # noqa: B018
+    with pytest.raises(LookupError, match="not a defined hoc variable"):
+        h.nothing_of_the_kind = 3
+
+
+def test_two_sessions_do_not_meet():
+    a = h.Section(name="a")
+    with Session():
+        assert list(h.allsec()) == []
+        h.dt = 0.5
+        inner = h.Section(name="inner")
+        assert [str(sec) for sec in h.allsec()] == ["inner"]
+        del inner
+    assert list(h.allsec()) == [a]
+    assert h.dt == 0.025
+
+
+def test_pushing_accesses():
+    a, b = h.Section(name="a"), h.Section(name="b")
+    assert h.cas() == a
+    b.push()
+    assert h.cas() == b
+    h.pop_section()
+    assert h.cas() == a
+
+
+def test_nothing_warns_without_need():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        a, b = h.Section(name="a"), h.Section(name="b")
+        b.connect(a)
+        assert np.isfinite(b(0.5).ri())
