@@ -1,0 +1,1 @@
+"""The same models for Arbor: every module has `build(**size) -> Built`."""

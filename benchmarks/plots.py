@@ -1,0 +1,78 @@
+"""Figures: cost against size, and error against time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.costs import cost
+from benchmarks.measure import Curve, Row
+
+COLOURS = {"axoplasm": "#1764ab", "neuron": "#c8501e", "compat": "#5aa9dc", "arbor": "#3c8d4f"}
+NAMES = {"axoplasm": "Axoplasm", "neuron": "NEURON", "compat": "Axoplasm, NEURON script", "arbor": "Arbor"}
+
+
+def plot_costs(rows: Sequence[Row], path: Path) -> None:
+    """Time of a unit against the size, a panel for every curve."""
+    kinds = list(dict.fromkeys(row.job.curve for row in rows if row.job.curve))
+    if not kinds:
+        return
+    figure, axes = _panels(len(kinds))
+    for panel, kind in zip(axes, kinds, strict=True):
+        chosen = [row for row in rows if row.job.curve == kind]
+        for name in NAMES:
+            found = [(_size(row), c) for row in chosen if (c := cost(row.samples.get(name))) is not None]
+            found.sort(key=lambda pair: pair[0])
+            if found:
+                x, y = [s for s, _ in found], np.array([c.median for _, c in found])
+                spread = [y - [c.low for _, c in found], [c.high for _, c in found] - y]
+                panel.errorbar(x, y, spread, marker="o", ms=4, capsize=2, color=COLOURS[name], label=NAMES[name])
+        unit = next((s.unit for row in chosen for s in row.samples.values() if s.unit), "unit")
+        panel.set(
+            xscale="log", yscale="log", title=kind, xlabel="species" if kind == "chain" else "nodes", ylabel=f"ns per {unit}"
+        )
+        panel.legend(fontsize=7)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+
+
+def plot_precision(curves: Sequence[Curve], path: Path) -> None:
+    """Error against seconds of processor, a panel for every model."""
+    if not curves:
+        return
+    figure, axes = _panels(len(curves))
+    for panel, curve in zip(axes, curves, strict=True):
+        for method, points in curve.points.items():
+            style = "--" if method.startswith("NEURON") else "-"
+            panel.plot(
+                [p.error for p in points],
+                [1e3 * np.median(p.cpu or [np.nan]) for p in points],
+                style,
+                marker="o",
+                ms=4,
+                label=method,
+            )
+        panel.set(
+            xscale="log",
+            yscale="log",
+            title=curve.precision.title,
+            xlabel="relative error at the end",
+            ylabel="ms of processor",
+        )
+        panel.legend(fontsize=7)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
+
+
+def _size(row: Row) -> float:
+    return float(row.job.size.get("n_species") or next(s.facts["nodes"] for s in row.samples.values() if "nodes" in s.facts))
+
+
+def _panels(n: int) -> tuple[Any, list[Any]]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * n, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(1, n, squeeze=False)[0])

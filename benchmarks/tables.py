@@ -1,0 +1,148 @@
+"""The report as text: one table for the terminal, and the same columns as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.costs import Cost, cost, difference, met, ratio
+from benchmarks.measure import Curve, Row, time_at
+
+HEAD = (
+    "work", "size", "unit", "ours ns", "NEURON ns", "ratio", "cpu ratio", "target", "compat ns", "check",
+    "MB", "NEURON MB", "setup cold s", "warm s", "NEURON s",
+)  # fmt: skip
+
+
+def cells(row: Row) -> list[str]:
+    """A line of the main table."""
+    ours, theirs, compat = (row.samples.get(name) for name in ("axoplasm", "neuron", "compat"))
+    found, same, reached = ratio(row), difference(row), met(row)
+    target = "" if row.job.target is None else f">= {row.job.target:g}" + {None: "", True: " met", False: " missed"}[reached]
+    return [
+        row.job.title, size_text(row), (ours or theirs).unit if ours or theirs else "", number(cost(ours)), _of(theirs, number),
+        f"{found[0]:.1f}" if found else "-", f"{found[1]:.1f}" if found else "-", target, _of(compat, number),
+        "-" if same is None else f"{same:.1e}",
+        _of(ours, lambda c: "", "peak_mb"), _of(theirs, lambda c: "", "peak_mb"),
+        f"{ours.cold_s:.2f}" if ours and ours.cold_s is not None else "-",
+        f"{ours.setup_s:.2f}" if ours else "-", f"{theirs.setup_s:.2f}" if theirs and not theirs.failure else "-",
+    ]  # fmt: skip
+
+
+def _of(sample, form, attribute: str = "") -> str:  # noqa: ANN001
+    if sample is None:
+        return "-"
+    if sample.failure:
+        return "failed"
+    return f"{getattr(sample, attribute):.0f}" if attribute else form(cost(sample))
+
+
+def number(found: Cost | None) -> str:
+    """Median with the range in brackets; a star if it is noisy."""
+    if found is None:
+        return "-"
+    return f"{short(found.median)} ({short(found.low)}..{short(found.high)}){'*' if found.noisy else ''}"
+
+
+def short(value: float) -> str:
+    """Three digits."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}" if value < 1e5 else f"{value:.2e}"
+
+
+def size_text(row: Row) -> str:
+    """Number of nodes, where the model says it."""
+    nodes = next((s.facts["nodes"] for s in row.samples.values() if "nodes" in s.facts), None)
+    return "" if nodes is None else f"{nodes}"
+
+
+def grid(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width for the terminal."""
+    widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True)).rstrip() for line in (head, *lines)
+    )
+
+
+def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def main_lines(rows: Sequence[Row]) -> list[list[str]]:
+    """Lines of the main table."""
+    return [cells(row) for row in rows if row.job.variants is None]
+
+
+def arbor_lines(rows: Sequence[Row]) -> list[list[str]]:
+    """Lines of jobs that Arbor ran."""
+    lines = []
+    for row in rows:
+        found = ratio(row, "arbor")
+        if found:
+            arbor, ours = cost(row.samples["arbor"]), cost(row.samples["axoplasm"])
+            lines.append([row.job.title, size_text(row), number(ours), number(arbor), f"{found[0]:.2f}", f"{found[1]:.2f}"])
+    return lines
+
+
+def step_lines(rows: Sequence[Row]) -> list[list[str]]:
+    """Split against coupled steps: microseconds of processor a step, and ratios to `split` and to `direct`."""
+    lines = []
+    for row in rows:
+        if row.job.variants is None:
+            continue
+        costs = {name: cost(sample) for name, sample in row.samples.items()}
+        nodes = int(size_text(row) or 0)
+        for name, found in costs.items():
+            sample = row.samples[name]
+            if found is None:
+                lines.append([row.job.title, str(nodes), name, f"failed: {sample.failure}", "", "", "", ""])
+                continue
+            against = [found.cpu / c.cpu if (c := costs.get(base)) else float("nan") for base in ("split", "direct")]
+            cold = "-" if sample.cold_s is None else f"{sample.cold_s:.1f}"
+            micro = 1e-3 * nodes
+            times = (
+                f"{found.median * micro:.0f} ({found.low * micro:.0f}..{found.high * micro:.0f}){'*' if found.noisy else ''}"
+            )
+            lines.append(
+                [row.job.title, str(nodes), name, times, *(f"{a:.2f}" for a in against), cold, f"{sample.setup_s:.1f}"]
+            )
+    return lines
+
+
+STEP_HEAD = ("work", "segments", "method", "us a step", "cpu / split", "cpu / direct", "setup cold s", "warm s")
+ARBOR_HEAD = ("work", "segments", "ours ns", "Arbor ns", "ratio", "cpu ratio")
+PRECISION_HEAD = ("work", "method", "setting", "error", "ms", "cpu ms")
+
+
+def precision_lines(curves: Sequence[Curve]) -> list[list[str]]:
+    """All points of work against precision."""
+    return [
+        [
+            curve.precision.title, method, f"{p.setting:g}", f"{p.error:.1e}",
+            f"{1e3 * np.median(p.seconds):.3g} ({1e3 * min(p.seconds):.3g}..{1e3 * max(p.seconds):.3g})", f"{1e3 * np.median(p.cpu):.3g}",
+        ]
+        for curve in curves
+        for method, points in curve.points.items()
+        for p in points
+        if p.seconds
+    ]  # fmt: skip
+
+
+def verdict(curve: Curve) -> str:
+    """The best of NEURON's against the best of ours at the error that was asked for."""
+    error, wanted = curve.precision.target
+    times = {method: time_at(points, error) for method, points in curve.points.items()}
+    theirs = {m: t for m, t in times.items() if m.startswith("NEURON") and np.isfinite(t)}
+    ours = {m: t for m, t in times.items() if not m.startswith("NEURON") and np.isfinite(t)}
+    if not theirs or not ours:
+        missing = "NEURON" if not theirs else "Axoplasm"
+        return f"{curve.precision.title}: no method of {missing} was run that reaches an error of {error:g}."
+    a, b = min(theirs, key=theirs.__getitem__), min(ours, key=ours.__getitem__)
+    found = theirs[a] / ours[b]
+    return (
+        f"{curve.precision.title}: for an error of {error:g}, {b} takes {1e3 * ours[b]:.3g} ms and {a} {1e3 * theirs[a]:.3g} ms "
+        f"(processor time): {found:.1f} times faster; wanted {wanted:g}: {'met' if found >= wanted else 'missed'}. "
+        f"The references of the two simulators differ by {curve.between:.1e}."
+    )
