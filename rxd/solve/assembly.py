@@ -118,6 +118,9 @@ class Exchange:
     first, second, conductance : ndarray
         The other edges.
     inverse_capacity : ndarray, shape (size,)
+    held : ndarray of int
+        Positions that exchange with a reservoir, at the sides of a box.
+    held_rate, held_value : ndarray, 1/ms and mM
     """
 
     ranges: np.ndarray
@@ -126,11 +129,15 @@ class Exchange:
     second: np.ndarray
     conductance: np.ndarray
     inverse_capacity: np.ndarray
+    held: np.ndarray
+    held_rate: np.ndarray
+    held_value: np.ndarray
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """In the order of the kernel's arguments."""
-        return self.ranges, self.link, self.first, self.second, self.conductance, self.inverse_capacity
+        edges = (self.first, self.second, self.conductance)
+        return self.ranges, self.link, *edges, self.inverse_capacity, self.held, self.held_rate, self.held_value
 
 
 def build_exchange(edges: Edges, discretization: Discretization) -> Exchange:
@@ -142,13 +149,23 @@ def build_exchange(edges: Edges, discretization: Discretization) -> Exchange:
     ranges = [(t.start, t.start + t.n) for t in discretization.transports]
     ranges += [(g.start, g.start + g.n) for g in discretization.graphs]
     first, second, conductance = (np.ascontiguousarray(a[~near]) for a in (edges.first, edges.second, edges.conductance))
-    return Exchange(np.array(ranges, dtype=np.int64), link, first, second, conductance, edges.inverse_capacity)
+    held, rate, value = held_positions(discretization)
+    where = np.array(ranges, dtype=np.int64)
+    return Exchange(where, link, first, second, conductance, edges.inverse_capacity, held, rate, value)
+
+
+def held_positions(discretization: Discretization) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions that exchange with a reservoir, the rate (1/ms) of that exchange and the reservoir's concentration (mM)."""
+    graphs = discretization.graphs
+    held = np.concatenate([np.zeros(0, dtype=np.int64), *(graph.start + graph.held for graph in graphs)])
+    conductance = np.concatenate([np.zeros(0), *(graph.held_conductance for graph in graphs)])
+    return held, conductance / discretization.capacity[held], np.concatenate([np.zeros(0), *(g.held_value for g in graphs)])
 
 
 @lane_kernel
 def add_exchange(y: np.ndarray, f: np.ndarray, exchange: tuple[np.ndarray, ...]) -> None:
     """Add what flows along every edge to ``f``: one flow, taken and given."""
-    ranges, link, first, second, conductance, inverse_capacity = exchange
+    ranges, link, first, second, conductance, inverse_capacity, held, held_rate, held_value = exchange
     for r in range(ranges.shape[0]):
         start, stop = ranges[r, 0], ranges[r, 1]
         here, rate, scale, g = y[start:stop], f[start:stop], inverse_capacity[start:stop], link[start : stop + 1]
@@ -163,6 +180,8 @@ def add_exchange(y: np.ndarray, f: np.ndarray, exchange: tuple[np.ndarray, ...])
         flow = conductance[k] * (y[b] - y[a])
         f[a] += flow * inverse_capacity[a]
         f[b] -= flow * inverse_capacity[b]
+    for k in range(held.size):
+        f[held[k]] += held_rate[k] * (held_value[k] - y[held[k]])
 
 
 @lane_kernel
@@ -194,6 +213,8 @@ def build_assembly(discretization: Discretization, patterns: Sequence[Sequence[t
         rate = edges.conductance * edges.inverse_capacity[here]
         np.add.at(exchange, np.searchsorted(keys, here * size + there), rate)
         np.subtract.at(exchange, diagonal[here], rate)
+    held, rate, _ = held_positions(discretization)
+    exchange[diagonal[held]] -= rate
     indptr = np.searchsorted(keys, np.arange(size + 1) * size).astype(np.int32)
     arrays = {
         "indptr": indptr,

@@ -154,3 +154,14 @@ def test_nodes_are_found_by_place_and_by_index() -> None:
     assert over_time.dims == ("time", "x", "y", "z")
     assert np.array_equal(over_time.isel(time=0), field)
     assert np.array_equal(over_time.isel(x=2, y=0, z=4), result[k[ecs]].isel(node=voxel))
+
+
+def test_coupled_steps_hold_the_same_sides() -> None:
+    model = rxd.Model(geometry.cylinder(10, 1), segments=1)
+    ecs = rxd.Extracellular(*LOW, *(LOW + SIZE), dx=1.0)
+    k = rxd.Species(ecs, "k", d=D, initial=1.0, boundary={ecs: {"ylo": 3.0, "yhi": 1.0}})
+    model.add(k)
+    sim = model.compile("coupled", solver="scipy")
+    sim.run(1000.0)
+    profile = sim.grid(k[ecs]).mean(["x", "z"])
+    np.testing.assert_allclose(profile, 3 - 2 * (np.arange(6) + 0.5) / 6, rtol=1e-4)
