@@ -43,7 +43,7 @@ class DirectSolver:
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> None:
         """Solve with the factors at hand; a singular block shows as values that are not finite."""
-        solve(rhs, out, self.arrays)
+        solve(rhs, rhs, False, out, self.arrays)
         self.statistics.solves += 1
 
     def describe(self) -> str:
@@ -60,7 +60,7 @@ class DirectSolver:
 
 def solver_arrays(plan: DirectPlan) -> Arrays:
     """Plan and work arrays in the order the kernels unpack them."""
-    nodes = (plan.table, plan.program, plan.place, plan.capacity, plan.clamp_place)
+    nodes = (plan.table, plan.program, plan.block_place, plan.side_place, plan.capacity, plan.clamp_place)
     tree = (plan.waves, plan.lanes, plan.blank, plan.coupling, (0,) * plan.block)
     work = tuple(np.zeros(size) for size in (*plan.sizes, len(plan.blank), len(plan.coupling), 2 * plan.block**2 * WIDTH))
     return nodes, tree, work

@@ -26,7 +26,9 @@ from rxd.solve.vectors import (
     inverted,
     make_block_product,
     make_change,
+    make_gather,
     make_product,
+    make_scatter,
     make_transfer,
     negated,
     replaced,
@@ -48,6 +50,12 @@ subtract_product = make_product(LANES, subtracted)
 set_product = make_product(LANES, replaced)
 subtract_lanes = make_transfer(LANES, subtracted)
 invert_lanes = make_change(LANES, inverted)
+copy_lanes = make_transfer(LANES, replaced)
+add_to_lanes = make_transfer(LANES, added)
+
+put_lanes = make_scatter(LANES, add=False)
+add_lanes = make_scatter(LANES, add=True)
+take_lanes = make_gather(LANES)
 
 wave_subtract_product = make_product(WIDTH, subtracted)
 wave_add_product = make_product(WIDTH, added)
@@ -157,20 +165,16 @@ def prepare_nodes(
         factor = program[row[15] : row[16]]
         schur = program[row[21] : row[22]]
         for first in range(0, nodes, LANES):
-            width = min(LANES, nodes - first)
             at = row[6] + first * nnz
             assemble_shifted(A, at, nnz, local, row[7] + first * pattern, entry, shifted, shift)
             factorise(A, at, factor)
-            c = row[8] + first * exchanged
-            p = row[9] + 2 * first
+            c, p = row[8] + first * exchanged, row[9] + first
             for e in range(0, schur.size, 3):
                 a, scale, offset = at + schur[e] * LANES, c + schur[e + 1] * LANES, schur[e + 2]
                 if points:
-                    for lane in range(width):
-                        S[place[p + 2 * lane] + offset] += capacity[scale + lane] * A[a + lane]
+                    add_lanes(S, place, p, offset, A, a, capacity, scale)
                 else:
-                    for lane in range(width):
-                        S[place[p + 2 * lane] + offset] = capacity[scale + lane] * A[a + lane]
+                    put_lanes(S, place, p, offset, A, a, capacity, scale)
 
 
 @lane_kernel
@@ -237,6 +241,8 @@ def _eliminate_blocks(
 @lane_kernel
 def forward_nodes(
     rhs: np.ndarray,
+    more: np.ndarray,
+    two: bool,
     table: np.ndarray,
     program: np.ndarray,
     place: np.ndarray,
@@ -245,7 +251,7 @@ def forward_nodes(
     B: np.ndarray,
     R: np.ndarray,
 ) -> None:
-    """Right-hand side through the elimination of local unknowns: B keeps it in lanes, R takes what the tree needs."""
+    """``rhs``, with ``two`` plus ``more``, through the elimination of local unknowns: B keeps it in lanes, R takes what the tree needs."""
     for g in range(table.shape[0]):
         row = table[g]
         nodes, unknowns, nnz, exchanged, points = row[0], row[1], row[2], row[4], row[5]
@@ -253,29 +259,27 @@ def forward_nodes(
         rows = program[row[23] : row[24]]
         starts = program[row[25] : row[26]]
         for first in range(0, nodes, LANES):
-            width = min(LANES, nodes - first)
-            at = row[10] + first * unknowns
-            b = B[at : at + unknowns * LANES]
+            width, b = min(LANES, nodes - first), row[10] + first * unknowns
             for u in range(unknowns):
+                at, to = starts[u] + first, b + u * LANES
                 if points and u == 0:
-                    for lane in range(LANES):
-                        b[lane] = 0.0
+                    B[to : to + LANES] = 0.0
                 elif width == LANES:
-                    for lane in range(LANES):
-                        b[u * LANES + lane] = rhs[starts[u] + first + lane]
+                    copy_lanes(B, to, rhs, at)
+                    if two:
+                        add_to_lanes(B, to, more, at)
                 else:
                     for lane in range(LANES):
-                        b[u * LANES + lane] = rhs[starts[u] + first + min(lane, width - 1)]
-            eliminate_forward(A, row[6] + first * nnz, B, at, lower)
-            c, p = row[8] + first * exchanged, row[9] + 2 * first + 1
+                        k = at + min(lane, width - 1)
+                        B[to + lane] = rhs[k] + more[k] if two else rhs[k]
+            eliminate_forward(A, row[6] + first * nnz, B, b, lower)
+            c, p = row[8] + first * exchanged, row[9] + first
             for i in range(0, rows.size, 2):
-                u, scale, offset = rows[i] * LANES, c + i // 2 * LANES, rows[i + 1] * WIDTH
+                u, scale, offset = b + rows[i] * LANES, c + i // 2 * LANES, rows[i + 1] * WIDTH
                 if points:
-                    for lane in range(width):
-                        R[place[p + 2 * lane] + offset] += capacity[scale + lane] * b[u + lane]
+                    add_lanes(R, place, p, offset, B, u, capacity, scale)
                 else:
-                    for lane in range(width):
-                        R[place[p + 2 * lane] + offset] = capacity[scale + lane] * b[u + lane]
+                    put_lanes(R, place, p, offset, B, u, capacity, scale)
 
 
 @lane_kernel
@@ -291,22 +295,16 @@ def backward_nodes(
         starts = program[row[25] : row[26]]
         diagonal = program[row[27] : row[28]]
         for first in range(0, nodes, LANES):
-            width = min(LANES, nodes - first)
-            at = row[10] + first * unknowns
-            b = B[at : at + unknowns * LANES]
-            p = row[9] + 2 * first + 1
+            width, b = min(LANES, nodes - first), row[10] + first * unknowns
             for i in range(0, rows.size, 2):
-                u, offset = rows[i] * LANES, rows[i + 1] * WIDTH
-                for lane in range(width):
-                    b[u + lane] = R[place[p + 2 * lane] + offset]
-            substitute_backward(A, row[6] + first * nnz, B, at, upper, diagonal)
+                take_lanes(R, place, row[9] + first, rows[i + 1] * WIDTH, B, b + rows[i] * LANES)
+            substitute_backward(A, row[6] + first * nnz, B, b, upper, diagonal)
             for u in range(1 if points else 0, unknowns):
                 if width == LANES:
-                    for lane in range(LANES):
-                        out[starts[u] + first + lane] = b[u * LANES + lane]
+                    copy_lanes(out, starts[u] + first, B, b + u * LANES)
                 else:
                     for lane in range(width):
-                        out[starts[u] + first + lane] = b[u * LANES + lane]
+                        out[starts[u] + first + lane] = B[b + u * LANES + lane]
 
 
 @lane_kernel
@@ -376,7 +374,7 @@ def _bring_down(
 @lane_kernel
 def prepare(local: np.ndarray, shift: float, clamp_conductance: np.ndarray, arrays: Arrays) -> None:
     """Factorise ``shift I - J`` of the Jacobian in lanes and the conductance of clamps."""
-    (table, program, place, capacity, clamp_place), (waves, lanes, blank, coupling, size), (A, _, S, _, T) = arrays
+    (table, program, place, _, capacity, clamp_place), (waves, lanes, blank, coupling, size), (A, _, S, _, T) = arrays
     S[:] = blank
     prepare_nodes(local, shift, table, program, place, capacity, A, S)
     add_clamps(S, clamp_place, clamp_conductance)
@@ -384,10 +382,10 @@ def prepare(local: np.ndarray, shift: float, clamp_conductance: np.ndarray, arra
 
 
 @lane_kernel
-def solve(rhs: np.ndarray, out: np.ndarray, arrays: Arrays) -> None:
-    """Solve for one right-hand side."""
-    (table, program, place, capacity, _), (waves, lanes, _, coupling, size), (A, B, S, R, T) = arrays
-    R[:] = 0.0
-    forward_nodes(rhs, table, program, place, capacity, A, B, R)
+def solve(rhs: np.ndarray, more: np.ndarray, two: bool, out: np.ndarray, arrays: Arrays) -> None:
+    """Solve for the right-hand side ``rhs``, with ``two`` for ``rhs + more``."""
+    (table, program, _, place, capacity, _), (waves, lanes, _, coupling, size), (A, B, S, R, T) = arrays
+    R[:] = 0.0  # what branch points and absent unknowns start from
+    forward_nodes(rhs, more, two, table, program, place, capacity, A, B, R)
     solve_tree(S, coupling, R, T, waves, lanes, size)
     backward_nodes(out, table, program, place, A, B, R)

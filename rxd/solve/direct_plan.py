@@ -30,8 +30,8 @@ class DirectPlan:
     table : ndarray of int, shape (n_groups, 29)
         Sizes, offsets and the bounds of nine lists, see `_groups` and `direct_kernels`.
     program : ndarray of int
-    place : ndarray of int
-        Per node of a group: place of its block and of its right-hand side.
+    block_place, side_place : ndarray of int
+        Per node of a group, in lanes: place of its block and of its right-hand side; lanes without a node point behind everything.
     capacity : ndarray
         In lanes, per exchanged unknown.
     waves : ndarray of int, shape (n_waves, 4)
@@ -51,7 +51,8 @@ class DirectPlan:
     block: int
     table: np.ndarray
     program: np.ndarray
-    place: np.ndarray
+    block_place: np.ndarray
+    side_place: np.ndarray
     capacity: np.ndarray
     waves: np.ndarray
     lanes: np.ndarray
@@ -147,28 +148,30 @@ def build_plan(equations: Equations) -> DirectPlan:
         blank[place_of[missing, 0] + i * (m + 1) * WIDTH] = 1.0
     _fill_idle_lanes(blank, waves, m)
     tape = Tape()
-    table, place, capacity, sizes = _groups(equations, tree, place_of, tape)
+    table, places, capacity, sizes = _groups(equations, tree, place_of, tape)
     clamp_place = np.ascontiguousarray(place_of[: cable.n, 0])
-    return DirectPlan(m, table, tape.array(), place, capacity, waves, lanes, clamp_place, blank, coupling, sizes)
+    block_place, side_place = (np.ascontiguousarray(places[:, k]) for k in range(2))
+    return DirectPlan(m, table, tape.array(), block_place, side_place, capacity, waves, lanes, clamp_place, blank, coupling, sizes)
 
 
 def _layout(tree: BlockTree) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int]]:
     """Waves, lanes, the places of blocks and right-hand sides by node; sizes of both with room for the roots' parents."""
     m, full = len(tree.holds), tree.full
-    place = np.zeros((len(tree.parent) + 1, 2), dtype=np.int64)  # the last one stands for the parent of the roots
+    # the last one stands for the parent of the roots, the one before for lanes without a node
+    place = np.zeros((len(tree.parent) + 2, 2), dtype=np.int64)
     waves, s, r = [], 0, 0
     for wave in tree.waves:
         rows = m if full[wave[0]] else 1
         waves.append((int(rows > 1), len(wave), s, r))
         place[wave, 0], place[wave, 1] = s + np.arange(len(wave)), r + np.arange(len(wave))
         s, r = s + rows * rows * WIDTH, r + rows * WIDTH
-    place[-1] = s, r
+    place[-2], place[-1] = (s + WIDTH, r + WIDTH), (s, r)
     lanes = np.zeros((len(waves), WIDTH, 3), dtype=np.int64)
     for number, wave in enumerate(tree.waves):
         up = tree.parent[wave]
         lanes[number, : len(wave), :2] = place[up]
         lanes[number, : len(wave), 2] = np.where(up >= 0, full[up], False)
-    return np.array(waves, dtype=np.int64).reshape(-1, 4), lanes, place, (s + WIDTH, r + WIDTH)
+    return np.array(waves, dtype=np.int64).reshape(-1, 4), lanes, place, (s + (m * m + 1) * WIDTH, r + (m + 1) * WIDTH)
 
 
 def _fill_idle_lanes(blank: np.ndarray, waves: np.ndarray, m: int) -> None:
@@ -226,10 +229,11 @@ def _groups(
         sizes = (group.n, program.n, program.nnz, len(kernels.pattern), len(rows), int(not group.contiguous))
         offsets = (a, int(equations.assembly.base[g]), c, p, b)
         table.append((*sizes, *offsets, *(bound for values in lists for bound in tape.add(values))))
-        places.append(place_of[number[group.segment]].ravel())
+        idle = np.full(chunks * LANES - group.n, len(place_of) - 2)
+        places.append(place_of[np.concatenate([number[group.segment], idle])])
         capacities.append(_in_lanes(discretization.capacity[group.position[order]], chunks))
         a, b = a + chunks * program.nnz * LANES, b + chunks * program.n * LANES
-        c, p = c + len(capacities[-1]), p + 2 * group.n
+        c, p = c + len(capacities[-1]), p + len(places[-1])
     return np.array(table, dtype=np.int64), np.concatenate(places), np.concatenate(capacities), (a, b)
 
 

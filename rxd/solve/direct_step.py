@@ -9,7 +9,7 @@ import numpy as np
 from rxd.solve.assembly import add_electrodes, add_exchange
 from rxd.solve.direct_kernels import prepare, solve
 from rxd.solve.lane_lu import lane_kernel
-from rxd.solve.stages import add_vector, sum_stages, worst_error
+from rxd.solve.stages import sum_stages, worst_error
 
 
 @lane_kernel
@@ -49,10 +49,9 @@ def attempt(
             function(point, t + alpha[i] * h, f, work, fields, table, places)
             add_exchange(point, f, exchange)
             add_electrodes(point, f, start, current, conductance, exchange[5])
-            add_vector(rest, f)
+            solve(rest, f, True, U[i], solver)
         else:
-            add_vector(rest, f0)
-        solve(rest, U[i], solver)
+            solve(rest, f0, True, U[i], solver)
     last = U[alpha.size - 1]
     for k in range(y.size):
         new[k] = point[k] + last[k]

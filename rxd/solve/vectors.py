@@ -118,6 +118,55 @@ def make_block_product(lanes: int, add: bool) -> Any:
     return operation
 
 
+def make_scatter(lanes: int, add: bool) -> Any:
+    """``op(out, place, p, offset, a, i, c, k)``: lane l of ``a * c`` (from i and k) goes to ``out[place[p + l] + offset]``.
+
+    With ``add`` it is added there, one lane after the other: places may repeat.
+    """
+
+    @intrinsic
+    def operation(typing_context: Any, out: Any, place: Any, p: Any, offset: Any, a: Any, i: Any, c: Any, k: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            one, two = (_load(context, builder, sig.args[n], args[n], args[n + 1], lanes) for n in (4, 6))
+            values = builder.fmul(one, two, flags=CONTRACT)
+            for lane, address in enumerate(_addresses(context, builder, sig, args, lanes)):
+                value = builder.extract_element(values, ir.Constant(ir.IntType(32), lane))
+                builder.store(builder.fadd(builder.load(address), value, flags=CONTRACT) if add else value, address)
+            return context.get_dummy_value()
+
+        return types.void(out, place, types.intp, types.intp, a, types.intp, c, types.intp), generate
+
+    return operation
+
+
+def make_gather(lanes: int) -> Any:
+    """``op(source, place, p, offset, a, i)``: lane l of a, from i on, becomes ``source[place[p + l] + offset]``."""
+
+    @intrinsic
+    def operation(typing_context: Any, source: Any, place: Any, p: Any, offset: Any, a: Any, i: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            vector: Any = ir.Constant(ir.VectorType(ir.DoubleType(), lanes), ir.Undefined)
+            for lane, address in enumerate(_addresses(context, builder, sig, args, lanes)):
+                vector = builder.insert_element(vector, builder.load(address), ir.Constant(ir.IntType(32), lane))
+            _store(context, builder, sig.args[4], args[4], args[5], lanes, vector)
+            return context.get_dummy_value()
+
+        return types.void(source, place, types.intp, types.intp, a, types.intp), generate
+
+    return operation
+
+
+def _addresses(context: Any, builder: Any, sig: Any, args: Any, lanes: int) -> list[Any]:
+    """Addresses of ``args[0][args[1][args[2] + l] + args[3]]``."""
+    data = builder.gep(context.make_array(sig.args[0])(context, builder, args[0]).data, [args[3]])
+    first = builder.gep(context.make_array(sig.args[1])(context, builder, args[1]).data, [args[2]])
+    found = []
+    for lane in range(lanes):
+        index = builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), lane)]))
+        found.append(builder.gep(data, [index]))
+    return found
+
+
 def added(builder: Any, old: Any, new: Any) -> Any:
     """Old plus new."""
     return builder.fadd(old, new, flags=CONTRACT)
