@@ -51,7 +51,7 @@ class Settings:
         Longest segment on the way of the wave and on its side branches; elsewhere the d_lambda rule decides.
     """
 
-    duration: float = 1500 * ms
+    duration: float = 1300 * ms
     dt: float | None = None
     every: float = 0.5 * ms
     gna: float = 0.3

@@ -163,8 +163,8 @@ def traces(neuron: CalciumNeuron, result: Results) -> Figure:
     place = neuron.parts.half_way
     figure, axes = plt.subplots(3, 1, figsize=(7.2, 4.8), sharex=True, layout="constrained", height_ratios=(1.2, 1, 1))
     plotting.voltage_traces(result, [neuron.parts.soma_place, place], axes[0])
-    _concentrations(axes[1], result, [("cytosol", neuron.ca_cyt(place)), ("IP3", neuron.ip3(place))])
-    _concentrations(axes[2], result, [("store", neuron.ca_er(place))])
+    _concentrations(axes[1], result, [("calcium, cytosol", neuron.ca_cyt(place)), ("IP3", neuron.ip3(place))])
+    _concentrations(axes[2], result, [("calcium, store", neuron.ca_er(place))])
     gate = axes[2].twinx()
     gate.plot(result.t, plotting.at_place(result, neuron.gate.name, place), color="0.55", linewidth=0.9)
     gate.set(ylabel="gate of IP3 receptor", ylim=(0, 1))
@@ -179,5 +179,5 @@ def _concentrations(ax: Axes, result: Results, things: list[tuple[str, Any]]) ->
     for name, probe in things:
         ax.plot(result.t, 1e3 * plotting.at_place(result, probe.label, probe.location), linewidth=0.9, label=name)
     ax.set(ylabel="µM", ylim=(0, None))
-    ax.spines["top"].set_visible(False)
+    ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, loc="upper right", ncols=len(things))
