@@ -26,7 +26,7 @@ from rxd.declare.species import Parameter, Species, State
 from rxd.declare.stimuli import PointProcess
 from rxd.declare.symbols import Probe, celsius, concentration, reversal, t, v
 from rxd.discretize.nodes import Nodes
-from rxd.errors import ConvergenceError, DeclarationError, DiscretizationError, KernelError, RxdError, UnitsError
+from rxd.errors import ConvergenceError, DeclarationError, DiscretizationError, KernelError, RxdError, RxdWarning, UnitsError
 from rxd.model import Model
 from rxd.results import Results
 from rxd.simulation import Simulation, compile_model
@@ -60,6 +60,7 @@ __all__ = [
     "Region",
     "Results",
     "RxdError",
+    "RxdWarning",
     "SEClamp",
     "ScalableBorder",
     "Shell",

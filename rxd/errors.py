@@ -23,6 +23,10 @@ class KernelError(RxdError, RuntimeError):
     """Generated code could not be written or compiled; the message holds the source line."""
 
 
+class RxdWarning(UserWarning):
+    """A model that runs and may not be what was meant; the message names the thing and the remedy."""
+
+
 class ConvergenceError(RxdError, ArithmeticError):
     """A step failed; says when, why, and which unknown at which place was worst.
 

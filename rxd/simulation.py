@@ -209,7 +209,9 @@ class Simulation:
             )
             raise DeclarationError(message)
         if every is None:
-            every = max((until - self.t) / 1000, getattr(self.stepper, "dt", 0.0) or 0.0) or 1.0
+            every, step = (until - self.t) / 1000, getattr(self.stepper, "dt", None)
+            # Samples that do not fall on steps would cut them: a fixed step takes whole numbers of itself.
+            every = (step * max(1, math.ceil(every / step - 1e-9)) if step else every) or 1.0
         every = as_number(every, "every", "ms")
         if every <= 0:
             message = f"every is the interval between samples in ms and must be positive; got {every:g}."

@@ -77,6 +77,29 @@ def system_key(system: System, purpose: str) -> str:
     return digest.hexdigest()[:24]
 
 
+def discard_stale_code() -> None:
+    """Delete machine code of our own loops if any file of kernels has changed since it was compiled.
+
+    numba compares only the file of the function it compiled, not those of the functions that went into it; after an update or an
+    edit it would run old code. A digest beside the code says what it was compiled from.
+    """
+    package = Path(__file__).resolve().parent.parent
+    folders = [package / "solve", package / "codegen", package.parent / "cable", package.parent / "geometry"]
+    sources = [file for folder in folders for file in sorted(folder.glob("*.py"))]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
+    mark = package / "solve" / "__pycache__" / "kernels.digest"
+    try:
+        if mark.exists() and mark.read_text() == digest:
+            return
+        for folder in folders:
+            for compiled in (folder / "__pycache__").glob("*.nb[ic]"):
+                compiled.unlink(missing_ok=True)
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_text(digest)
+    except OSError:
+        return  # an installation that cannot be written: numba keeps its code elsewhere, under the files' own times
+
+
 def load_module(system: System, purpose: str, write: Callable[[System], str]) -> tuple[ModuleType, str]:
     """The generated module of a system and its source; written only if the cache does not hold it.
 
@@ -85,6 +108,7 @@ def load_module(system: System, purpose: str, write: Callable[[System], str]) ->
     KernelError
         If the source does not load (its text is in the message).
     """
+    discard_stale_code()
     key = system_key(system, purpose)
     path = cache_folder() / key / f"axoplasm_{purpose}_{key}.py"
     if not path.exists():

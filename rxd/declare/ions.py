@@ -60,4 +60,6 @@ def make_ion(name: str, known: Ion | None, **settings: float | None) -> Ion:
         ion = Ion(name, int(given.pop("charge")), given.pop("inside", 1.0), given.pop("outside", 1.0))
     elif "charge" in given:
         given["charge"] = int(given["charge"])
+    if given.keys() & {"inside", "outside"}:
+        given.setdefault("e", None)  # type: ignore[arg-type]  # concentrations were given: Nernst, not the usual constant
     return replace(ion, **given)  # type: ignore[arg-type]

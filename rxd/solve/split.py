@@ -7,12 +7,13 @@ species they move at their predicted midpoint, and act on both sides of the memb
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from rxd.discretize.records import LANES, GraphTransport, Transport
-from rxd.errors import ConvergenceError, DeclarationError
+from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.split_kernels import prepare_transport
 from rxd.solve.split_loop import Fluxes, Lanes, advance
@@ -92,6 +93,7 @@ class SplitStepper:
         failed = check_finite(self.problem, state.y)
         if failed is not None:
             self._raise_at_first_failure(state, backup, drift, steps, dt, clamps)
+        self._warn_if_negative(state, backup)
         state.memory["junctions"] = np.concatenate(self._junctions)
         statistics.steps += done
         statistics.solves += 2 * done * (1 + len(self._trees.table))
@@ -109,6 +111,22 @@ class SplitStepper:
         step = (state.y, state.t, dt, steps, cable.start, cable.start + cable.n, state.memory["drift"])
         arguments: tuple[Any, ...] = (*step, *clamps, *detectors, *packed)
         return int(advance(*arguments))
+
+    def _warn_if_negative(self, state: State, before: np.ndarray) -> None:
+        """Currents act explicitly on the species they move: say so when a fast pump drives one below zero."""
+        moving = self._fluxes.moving
+        if not moving.size or state.y[moving].min() >= 0.0:
+            return
+        change = np.abs(state.y[moving] - before[moving])
+        below = np.flatnonzero((state.y[moving] < -1e-6 * np.abs(before[moving]).max()) & (change > 0))
+        if not below.size:
+            return
+        label, segment = self.problem.discretization.layout.locate(int(moving[below[0]]))
+        message = (
+            f"{label} fell below zero at {self.problem.discretization.place(segment)} by t = {state.t + self.dt:.6g} ms: a current "
+            f"that carries it is too fast for the split method at dt = {self.dt:g} ms. Take a smaller dt, or method='coupled'."
+        )
+        warnings.warn(message, RxdWarning, stacklevel=2)
 
     def _raise_at_first_failure(
         self, state: State, backup: np.ndarray, drift: np.ndarray, steps: int, dt: float, clamps: Any

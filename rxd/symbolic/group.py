@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
 from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter, Species
 from rxd.declare.symbols import IonSymbol, NodeSymbol, celsius
-from rxd.errors import DeclarationError
+from rxd.errors import DeclarationError, RxdWarning
 from rxd.symbolic.placement import Place
 from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, Space
 from rxd.symbolic.tables import Tables
@@ -230,6 +231,7 @@ def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
         share = draft.field("membrane_share", "share") if draft.space == "surface" else sympy.Integer(1)
         effects = [(VOLTAGE, -per_capacitance * share)]
         if current.ion is not None:
+            _warn_without_charge(draft, mechanism, current)
             charge = draft.tables.ion(current.ion, mechanism.ions.items()).charge
             for side, sign in (("i", -1), ("o", 1)):
                 symbol = draft.ion_symbol(current.ion, side)
@@ -243,6 +245,19 @@ def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
         )
 
 
+def _warn_without_charge(draft: Draft, mechanism: Mechanism, current: Current) -> None:
+    """A species that has the ion's name and side but no charge stays untouched: say so."""
+    section = draft.sections[0]
+    for symbol, where in draft.tables.presence.items():
+        side = symbol.region.side if symbol.region is not None else None
+        if symbol.owner.name == current.ion and side and not getattr(symbol.owner, "charge", 0) and section in where:
+            message = (
+                f"Current '{mechanism.name}.{current.name}' carries '{current.ion}', but species {symbol.name} has charge 0 and is left "
+                f"alone by it. Give the species its charge=, or another name if it is not the ion."
+            )
+            warnings.warn(message, RxdWarning, stacklevel=2)
+
+
 def build_point_group(
     tables: Tables, name: str, prefix: str, mechanism: PointMechanism, points: tuple[int, ...]
 ) -> LocalSystem:
@@ -254,10 +269,26 @@ def build_point_group(
     renames = _rename(draft, mechanism, prefix, lambda p: draft.field(f"{p}_{prefix}", "point", p))
     per_capacitance = draft.field("per_capacitance", "membrane")
     for current in mechanism.currents:
+        _refuse_point_ion(tables, mechanism, current, points)
         effects = ((VOLTAGE, -per_capacitance),)
         density = _translated(draft, current.density, renames, mechanism)
         draft.processes.append(ElectricProcess(f"{prefix}.{current.name}", density, effects, "nA", current.ion))
     return draft.finish(name, points)
+
+
+def _refuse_point_ion(tables: Tables, mechanism: PointMechanism, current: Current, points: tuple[int, ...]) -> None:
+    """A point current of an ion whose concentration is a species at the place would have to change it, which it cannot yet."""
+    for point in points if current.ion else ():
+        section = int(tables.model.point_processes[point].location.section.index)
+        for symbol, where in (*tables.presence.items(), *tables.voxel_presence.items()):
+            if symbol.owner.name == current.ion and getattr(symbol.owner, "charge", 0) and section in where:
+                place = tables.model.morphology.names[section]
+                message = (
+                    f"Point mechanism '{mechanism.name}': its current '{current.name}' carries '{current.ion}', which is the species "
+                    f"{symbol.name} in {place}, but point currents do not change concentrations. Declare the current without ion=, "
+                    f"and the influx as a rxd.MultiCompartmentReaction, or use a density mechanism."
+                )
+                raise DeclarationError(message)
 
 
 def _rename(draft: Draft, mechanism: Mechanism | PointMechanism, prefix: str, make_field: Any) -> dict[str, sympy.Expr]:

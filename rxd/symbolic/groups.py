@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rxd.declare.mechanism import PointMechanism
 from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter
 from rxd.symbolic.group import build_group, build_point_group, is_surface_current
@@ -89,11 +90,17 @@ def _box_groups(tables: Tables, places: list[Place]) -> list[LocalSystem]:
     return groups
 
 
+def _equations_of(mechanism: PointMechanism) -> Signature:
+    """What two point mechanisms must share to be the same equations with other numbers."""
+    shared = (mechanism.name, mechanism.gates, mechanism.currents, tuple(mechanism.parameters))
+    return (*shared, tuple(mechanism.ions.items()), tuple(mechanism.on_event.items()))
+
+
 def _point_groups(tables: Tables) -> list[LocalSystem]:
     """Point processes of one mechanism form one group, wherever they sit; names differ from those of density mechanisms."""
-    kinds: dict[int, list[int]] = {}
+    kinds: dict[Any, list[int]] = {}
     for index, process in enumerate(tables.model.point_processes):
-        kinds.setdefault(id(process.mechanism), []).append(index)
+        kinds.setdefault(_equations_of(process.mechanism), []).append(index)
     names = {mechanism.name for mechanism, _ in tables.inserted}
     groups = []
     for number, members in enumerate(kinds.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -136,7 +137,8 @@ def test_a_species_without_charge_is_not_the_ion() -> None:
     model = rxd.Model(CELL)
     model.add(rxd.Species(rxd.Region(CELL.all, "cyt", side="i"), "na"))
     model.insert(library.hh(), on=CELL.all)
-    (group,) = build_system(model).groups
+    with pytest.warns(rxd.RxdWarning, match="charge 0"):
+        (group,) = build_system(model).groups
     assert all(dict(process.effects).keys() == {"v"} for process in group.processes)
 
 
@@ -145,7 +147,7 @@ def test_a_species_without_charge_is_not_the_ion() -> None:
     [
         ({}, 50.0),  # the mechanism's
         ({"e": 45.0}, 45.0),
-        ({"inside": 20.0, "outside": 200.0, "e": None}, 50.0),
+        ({"inside": 20.0, "outside": 200.0}, thermal_voltage(6.3) * math.log(10)),
     ],
 )
 def test_reversal_potentials_without_species_are_constants(settings: dict, expected: float) -> None:
@@ -228,6 +230,15 @@ def test_temperature_is_put_in_as_a_number() -> None:
     assert rates[1] == pytest.approx(3 * rates[0], rel=1e-12)
 
 
+def test_temperature_in_a_rate_of_ones_own() -> None:
+    cyt = rxd.Region(CELL.all, "cyt")
+    a = rxd.Species(cyt, "a")
+    model = rxd.Model(CELL, celsius=31.0)
+    model.add(rxd.Rate(a, -a * 2 ** ((rxd.celsius - 21) / 10)))
+    (group,) = build_system(model).groups
+    assert float(dict(group.rates)["a[cyt]"].subs(group.symbol_of("a[cyt]"), 1.5)) == pytest.approx(-3.0)
+
+
 def test_point_processes_of_one_mechanism_form_one_group() -> None:
     fast, slow = library.exp_syn(tau=1.0), library.exp_syn(tau=9.0)
     model = rxd.Model(CELL)
@@ -235,9 +246,9 @@ def test_point_processes_of_one_mechanism_form_one_group() -> None:
         model.add(rxd.PointProcess(mechanism, CELL[name](0.5)))
     system = build_system(model)
     points = [group for group in system.groups if group.points]
-    assert [group.points for group in points] == [(0, 1), (2,)]
-    assert [group.unknowns for group in points] == [("v", "exp_syn.g"), ("v", "exp_syn_1.g")]
-    assert system.unknown("exp_syn.g").points == (0, 1)
+    assert [group.points for group in points] == [(0, 1, 2)]
+    assert [group.unknowns for group in points] == [("v", "exp_syn.g")]
+    assert system.unknown("exp_syn.g").points == (0, 1, 2)
     assert system.unknown("exp_syn.g").unit == "uS"
 
 
