@@ -80,8 +80,8 @@ def system_key(system: System, purpose: str) -> str:
 def discard_stale_code() -> None:
     """Delete machine code of our own loops if any file of kernels has changed since it was compiled.
 
-    numba compares only the file of the function it compiled, not those of the functions that went into it; after an update or an
-    edit it would run old code. A digest beside the code says what it was compiled from.
+    numba compares only the file of the function it compiled, not those of the functions that went into it; after an update or
+    an edit it would run old code. A digest beside the code says what it was compiled from.
     """
     package = Path(__file__).resolve().parent.parent
     folders = [package / "solve", package / "codegen", package.parent / "cable", package.parent / "geometry"]

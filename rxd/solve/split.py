@@ -123,8 +123,9 @@ class SplitStepper:
             return
         label, segment = self.problem.discretization.layout.locate(int(moving[below[0]]))
         message = (
-            f"{label} fell below zero at {self.problem.discretization.place(segment)} by t = {state.t + self.dt:.6g} ms: a current "
-            f"that carries it is too fast for the split method at dt = {self.dt:g} ms. Take a smaller dt, or method='coupled'."
+            f"{label} fell below zero at {self.problem.discretization.place(segment)} by t = {state.t + self.dt:.6g} ms: a "
+            f"current that carries it is too fast for the split method at dt = {self.dt:g} ms. "
+            f"Take a smaller dt, or method='coupled'."
         )
         warnings.warn(message, RxdWarning, stacklevel=2)
 

@@ -252,8 +252,8 @@ def _warn_without_charge(draft: Draft, mechanism: Mechanism, current: Current) -
         side = symbol.region.side if symbol.region is not None else None
         if symbol.owner.name == current.ion and side and not getattr(symbol.owner, "charge", 0) and section in where:
             message = (
-                f"Current '{mechanism.name}.{current.name}' carries '{current.ion}', but species {symbol.name} has charge 0 and is left "
-                f"alone by it. Give the species its charge=, or another name if it is not the ion."
+                f"Current '{mechanism.name}.{current.name}' carries '{current.ion}', but species {symbol.name} has charge 0 "
+                f"and is left alone by it. Give the species its charge=, or another name if it is not the ion."
             )
             warnings.warn(message, RxdWarning, stacklevel=2)
 
@@ -281,12 +281,12 @@ def _refuse_point_ion(tables: Tables, mechanism: PointMechanism, current: Curren
     for point in points if current.ion else ():
         section = int(tables.model.point_processes[point].location.section.index)
         for symbol, where in (*tables.presence.items(), *tables.voxel_presence.items()):
-            if symbol.owner.name == current.ion and getattr(symbol.owner, "charge", 0) and section in where:
+            if symbol.owner.name == current.ion and bool(getattr(symbol.owner, "charge", 0)) and section in where:
                 place = tables.model.morphology.names[section]
                 message = (
-                    f"Point mechanism '{mechanism.name}': its current '{current.name}' carries '{current.ion}', which is the species "
-                    f"{symbol.name} in {place}, but point currents do not change concentrations. Declare the current without ion=, "
-                    f"and the influx as a rxd.MultiCompartmentReaction, or use a density mechanism."
+                    f"Point mechanism '{mechanism.name}': its current '{current.name}' carries '{current.ion}', which is the "
+                    f"species {symbol.name} in {place}, but point currents do not change concentrations. Declare the current "
+                    f"without ion=, and the influx as a rxd.MultiCompartmentReaction, or use a density mechanism."
                 )
                 raise DeclarationError(message)
 
