@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures, prints one table, writes JSON and figures, and with ``--write-docs`` the page of the documentation."""
+"""`python -m benchmarks`: measure, print a table, write JSON and figures, and with ``--write-docs`` `docs/performance.md`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--no-compat", action="store_true", help="leave out the compatibility layer")
     made.add_argument("--no-precision", action="store_true", help="leave out error against time")
     made.add_argument("--no-scripts", action="store_true", help="leave out the unchanged NEURON scripts")
-    made.add_argument("--output", default="bench-output", help="folder for JSON and figures")
+    made.add_argument("--output", default="build/benchmarks", help="folder for JSON and figures")
     made.add_argument("--write-docs", action="store_true", help="write docs/performance.md and its figures")
     made.add_argument("--docs", help="another folder than docs/ for that")
     made.add_argument("--from-json", metavar="FILE", help="measure nothing, report what a run has written")

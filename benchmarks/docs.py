@@ -1,4 +1,4 @@
-"""Writes `docs/performance.md` from a report. Every number in it comes from the report; the sentences around are chosen by it."""
+"""Writes `docs/performance.md` from a report: every number in it comes from there, and the sentences are chosen by it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from benchmarks.tables import (
 
 INTRODUCTION = """# How fast it is
 
-Written by `make bench` (`python -m benchmarks --write-docs`) from its own measurements: do not edit it, run it. Every model runs in a
-process of its own, one thread; the simulators take turns, run by run, so that other work on the machine meets all of them alike.
-A cell is the median (least..largest) over the runs, in ns per unit of work; a star marks a number whose runs differ by more than 30 %
-of it. `cpu ratio` compares the time of the processor instead of the clock's and is the one that targets are judged by. `check` is the
-relative difference of a figure of the answer, between first-order NEURON and second-order Axoplasm at the same step.
-`compat` is the model's NEURON script run by `python -m rxd.neuron`. `MB` is the peak of the whole process, interpreter included (an
-empty process with `rxd` imported has some 220 MB, most of it the compiler). `setup` is from the first line of the model to the end of
-the first step, imports excluded; cold: with an empty kernel cache."""
+Written by `make bench` (`python -m benchmarks --write-docs`) from its own measurements: do not edit it, run it. Every model
+runs in a process of its own, on one thread; the simulators take turns, run by run, so that other work on the machine meets all
+of them alike. A cell is the median (least..largest) over the runs, in ns per unit of work; a star marks a number whose runs
+differ by more than 30 % of it. `cpu ratio` compares the time of the processor instead of the clock's; it is what targets
+are judged by. `check` is the relative difference of a figure of the answer, between first-order NEURON and
+second-order Axoplasm at the same step. `compat` is the model's NEURON script run by `python -m rxd.neuron`. `MB` is the
+peak of the whole process, interpreter and compiler included. `setup` is from the first line of the model to the end of the
+first step, imports excluded; cold: with an empty kernel cache."""
 
 
 def write_docs(report: Report, folder: Path) -> Path:
@@ -80,8 +80,8 @@ def machine_text(report: Report) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     notes = "".join(f"\n- {note}" for note in report.notes)
     return (
-        f"Machine: {m.cpu}, {m.cores} cores, {m.system}, Python {m.python}. {report.date}, {report.seconds / 60:.1f} minutes. Load "
-        f"average {m.load[0]:.2f} before, {min(loads):.2f} to {max(loads):.2f} during, {m.load[1]:.2f} after. {busy}\n\n"
+        f"Machine: {m.cpu}, {m.cores} cores, {m.system}, Python {m.python}. {report.date}, {report.seconds / 60:.1f} minutes. "
+        f"Load average {m.load[0]:.2f} before, {min(loads):.2f} to {max(loads):.2f} during, {m.load[1]:.2f} after. {busy}\n\n"
         f"Versions: {versions}. One core multiplies matrices at {m.flops / 1e9:.1f} Gflop/s and does `a += s b` at "
         f"(working set: GB/s) {rates}." + ("\n" + notes if notes else "")
     )
@@ -98,7 +98,7 @@ def ratios_text(rows: Iterable[Row]) -> str:
     big = by_name.get("cascade_200")
     if big and "axoplasm" in big.samples and big.samples["axoplasm"].cold_s is not None:
         lines.append(
-            f"200 species: {big.samples['axoplasm'].cold_s:.1f} s from nothing to the first step; wanted: compiled in less than 20 s."
+            f"200 species: {big.samples['axoplasm'].cold_s:.1f} s from nothing to the first step, wanted: compiled in 20 s."
         )
     if "cascade_40" in by_name and by_name["cascade_40"].samples["axoplasm"].cold_s is not None:
         lines.append(f"40 species: {by_name['cascade_40'].samples['axoplasm'].cold_s:.1f} s, wanted less than 12 s.")
@@ -106,9 +106,10 @@ def ratios_text(rows: Iterable[Row]) -> str:
     if start and "axoplasm" in start.samples and "neuron" in start.samples:
         ours, theirs = start.samples["axoplasm"], start.samples["neuron"]
         lines.append(
-            f"Initialising the cell the first time: kernels cached {ours.setup_s:.2f} s, nothing cached {ours.cold_s or 0:.2f} s, NEURON "
-            f"{theirs.setup_s:.2f} s (wanted: 3 times faster, and no slower). From the start of the process to the first step with "
-            f"cached kernels {ours.ready_s:.2f} s, wanted less than 1.5 s; NEURON {theirs.ready_s:.2f} s."
+            f"Initialising the cell the first time: kernels cached {ours.setup_s:.2f} s, nothing cached "
+            f"{ours.cold_s or 0:.2f} s, NEURON {theirs.setup_s:.2f} s (wanted: 3 times faster, and no slower). "
+            f"From the start of the process to the first step with cached kernels {ours.ready_s:.2f} s, wanted less than "
+            f"1.5 s; NEURON {theirs.ready_s:.2f} s."
         )
     return "\n".join(f"- {line}" for line in lines)
 
@@ -120,9 +121,10 @@ def steps_text(rows: Iterable[Row]) -> str:
             c = {name: found.cpu for name, s in row.samples.items() if (found := cost(s))}
             if {"split", "direct", "petsc", "scipy"} <= set(c):
                 return (
-                    f"Six stages of a Rosenbrock method of order 4 stand against two half steps and one whole one of order 2. Embedded solver / split: "
-                    f"{c['direct'] / c['split']:.1f}, wanted at most 3. PETSc / embedded: {c['petsc'] / c['direct']:.1f}, wanted at most 3. "
-                    f"SciPy / PETSc: {c['scipy'] / c['petsc']:.1f}, wanted more than 1."
+                    "Six stages of a Rosenbrock method of order 4 stand against two half steps and one whole one of order 2. "
+                    f"Embedded solver / split: {c['direct'] / c['split']:.1f}, wanted at most 3. PETSc / embedded: "
+                    f"{c['petsc'] / c['direct']:.1f}, wanted at most 3. SciPy / PETSc: {c['scipy'] / c['petsc']:.1f}, "
+                    "wanted more than 1."
                 )
     return ""
 
@@ -176,10 +178,11 @@ def roofline_text(report: Report) -> str:
         "times the bound",
     )
     text = (
-        "The least that any program of this method must do for a unit: every unknown read and written once by chemistry and once by "
-        "transport, every field and coefficient read once, every rate and its derivative evaluated once. A second-order step does more: "
-        "chemistry twice, two stages a linear part, several sweeps in 3D. So a factor of 1 is out of reach, and one of 10 "
-        "names what is worth a profile. Bytes are divided by the bandwidth of a working set of that size, flops by the rate of a matrix product."
+        "The least that any program of this method must do for a unit: every unknown read and written once by chemistry and "
+        "once by transport, every field and coefficient read once, every rate and its derivative evaluated once. A step of "
+        "second order does more: chemistry twice, two stages a linear part, several sweeps in 3D. So a factor of 1 is "
+        "out of reach, and one of 10 names what is worth a profile. Bytes are divided by the bandwidth of a working set of that size, "
+        "flops by the rate of a matrix product."
     )
     return text + "\n\n" + markdown(head, lines)
 

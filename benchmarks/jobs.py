@@ -53,7 +53,9 @@ class Precision:
     Attributes
     ----------
     methods : mapping
-        Name to (simulator, arguments of `build`, settings). The first setting of a simulator's tightest method is its reference.
+        Name to (simulator, arguments of `build`, settings).
+    references : mapping
+        Simulator to (method, setting) of the run that its others are compared with.
     target : (float, float)
         Error at which the best of NEURON's is compared with the best of ours, and the ratio wanted.
     """

@@ -1,4 +1,4 @@
-"""What is known about targets that are missed: the limit and what was tried, by job. Printed only where a target is missed."""
+"""What is known about targets that are missed: the limit and what was tried, by job; printed where a target is missed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ LIMITS: Mapping[str, str] = MappingProxyType(
         "arbor": "Arbor's step is of first order and evaluates currents and gates once.",
         "threads": "Two threads were not measured: neither stepper runs on more than one.",
         "unmeasured": (
-            "Not measured here: growth of memory over 10^6 steps, initialisation of 1,000 cells, the selection of 10,000 nodes, and the "
-            "chain as an NMODL KINETIC block."
+            "Not measured here: growth of memory over 10^6 steps, initialisation of 1,000 cells, the selection of 10,000 "
+            "nodes, and the chain as an NMODL KINETIC block."
         ),
     }
 )

@@ -23,13 +23,13 @@ def plot_costs(rows: Sequence[Row], path: Path) -> None:
     figure, axes = _panels(len(kinds))
     for panel, kind in zip(axes, kinds, strict=True):
         chosen = [row for row in rows if row.job.curve == kind]
-        for name in NAMES:
+        for name, label in NAMES.items():
             found = [(_size(row), c) for row in chosen if (c := cost(row.samples.get(name))) is not None]
             found.sort(key=lambda pair: pair[0])
             if found:
                 x, y = [s for s, _ in found], np.array([c.median for _, c in found])
                 spread = [y - [c.low for _, c in found], [c.high for _, c in found] - y]
-                panel.errorbar(x, y, spread, marker="o", ms=4, capsize=2, color=COLOURS[name], label=NAMES[name])
+                panel.errorbar(x, y, spread, marker="o", ms=4, capsize=2, color=COLOURS[name], label=label)
         unit = next((s.unit for row in chosen for s in row.samples.values() if s.unit), "unit")
         panel.set(
             xscale="log", yscale="log", title=kind, xlabel="species" if kind == "chain" else "nodes", ylabel=f"ns per {unit}"

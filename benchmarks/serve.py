@@ -2,8 +2,8 @@
 
     python benchmarks/serve.py axoplasm|neuron|arbor MODEL '{"size": 1}'
 
-In: lines "run", "check", "values", "set NUMBER" on the standard input. Out: one JSON object a line. A process per simulator and model lets the parent
-alternate between simulators without building anything twice, and gives each its own peak of memory.
+In: lines "run", "check", "values", "set NUMBER" on the standard input. Out: one JSON object a line. A process per simulator and
+model lets the parent alternate between simulators without building anything twice, and gives each its own peak of memory.
 """
 
 from __future__ import annotations

@@ -121,7 +121,8 @@ def precision_lines(curves: Sequence[Curve]) -> list[list[str]]:
     return [
         [
             curve.precision.title, method, f"{p.setting:g}", f"{p.error:.1e}",
-            f"{1e3 * np.median(p.seconds):.3g} ({1e3 * min(p.seconds):.3g}..{1e3 * max(p.seconds):.3g})", f"{1e3 * np.median(p.cpu):.3g}",
+            f"{1e3 * np.median(p.seconds):.3g} ({1e3 * min(p.seconds):.3g}..{1e3 * max(p.seconds):.3g})",
+            f"{1e3 * np.median(p.cpu):.3g}",
         ]
         for curve in curves
         for method, points in curve.points.items()
@@ -142,7 +143,7 @@ def verdict(curve: Curve) -> str:
     a, b = min(theirs, key=theirs.__getitem__), min(ours, key=ours.__getitem__)
     found = theirs[a] / ours[b]
     return (
-        f"{curve.precision.title}: for an error of {error:g}, {b} takes {1e3 * ours[b]:.3g} ms and {a} {1e3 * theirs[a]:.3g} ms "
-        f"(processor time): {found:.1f} times faster; wanted {wanted:g}: {'met' if found >= wanted else 'missed'}. "
+        f"{curve.precision.title}: for an error of {error:g}, {b} takes {1e3 * ours[b]:.3g} ms and {a} {1e3 * theirs[a]:.3g} "
+        f"ms (processor time): {found:.1f} times faster; wanted {wanted:g}: {'met' if found >= wanted else 'missed'}. "
         f"The references of the two simulators differ by {curve.between:.1e}."
     )

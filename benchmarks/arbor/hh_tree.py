@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import arbor as A
-from arbor import units as U
+import arbor
+from arbor import units
 
 from benchmarks.built import Built
 
@@ -15,55 +15,63 @@ LENGTH = 100.0
 
 def tree(depth: int) -> Any:
     """A segment tree of cylinders of 2 um, siblings leaving at right angles."""
-    segments = A.segment_tree()
+    segments = arbor.segment_tree()
 
     def grow(parent: int, begin: tuple[float, float], level: int, turn: int) -> int:
         end = (begin[0] + LENGTH * (turn == 0), begin[1] + LENGTH * turn)
-        me = segments.append(parent, A.mpoint(*begin, 0, 1), A.mpoint(*end, 0, 1), tag=1)
+        me = segments.append(parent, arbor.mpoint(*begin, 0, 1), arbor.mpoint(*end, 0, 1), tag=1)
         if level:
             grow(me, end, level - 1, 0)
             grow(me, end, level - 1, 1)
         return int(me)
 
-    grow(A.mnpos, (0.0, 0.0), depth, 0)
+    grow(arbor.mnpos, (0.0, 0.0), depth, 0)
     return segments
 
 
 def build(depth: int = 7, nseg: int = 11, tstop: float = 20.0) -> Built:
-    decor = A.decor().set_property(Vm=-65 * U.mV, cm=0.01 * U.F / U.m2, rL=100 * U.Ohm * U.cm, tempK=279.45 * U.Kelvin)
-    decor.set_ion("na", rev_pot=50 * U.mV).set_ion("k", rev_pot=-77 * U.mV)
-    decor.paint("(all)", A.density("hh"))
-    decor.place("(location 0 0.5)", A.i_clamp(1 * U.ms, 100 * U.ms, current=5 * U.nA))
-    decor.place("(terminal)", A.threshold_detector(0 * U.mV), "tip")
+    capacitance, resistivity = 0.01 * units.F / units.m2, 100 * units.Ohm * units.cm
+    decor = arbor.decor()
+    decor.set_property(Vm=-65 * units.mV, cm=capacitance, rL=resistivity, tempK=279.45 * units.Kelvin)
+    decor.set_ion("na", rev_pot=50 * units.mV).set_ion("k", rev_pot=-77 * units.mV)
+    decor.paint("(all)", arbor.density("hh"))
+    decor.place("(location 0 0.5)", arbor.i_clamp(1 * units.ms, 100 * units.ms, current=5 * units.nA))
     # one control volume a segment of NEURON's: a branch without a fork is one cylinder here
-    policy = A.cv_policy_max_extent(LENGTH / nseg * 1.0001 * U.um)
-    cell = A.cable_cell(A.morphology(tree(depth)), decor, A.label_dict(), policy)
+    policy = arbor.cv_policy_max_extent(LENGTH / nseg * 1.0001 * units.um)
+    cell = arbor.cable_cell(arbor.morphology(tree(depth)), decor, arbor.label_dict(), policy)
 
-    class Recipe(A.recipe):
+    class Recipe(arbor.recipe):
         """One cell."""
 
         def num_cells(self) -> int:
             return 1
 
         def cell_kind(self, _gid: int) -> Any:
-            return A.cell_kind.cable
+            return arbor.cell_kind.cable
 
         def cell_description(self, _gid: int) -> Any:
             return cell
 
-        def global_properties(self, _kind: Any) -> Any:
-            return A.neuron_cable_properties()
+        def probes(self, _gid: int) -> list[Any]:
+            return [arbor.cable_probe_membrane_voltage(f"(location {depth} 1)", "tip")]
 
-    sim = A.simulation(Recipe(), A.context(threads=1))
-    sim.record(A.spike_recording.all)
-    sim.run(DT * U.ms, DT * U.ms)
+        def global_properties(self, _kind: Any) -> Any:
+            return arbor.neuron_cable_properties()
+
+    sim = arbor.simulation(Recipe(), arbor.context(threads=1))
+    sim.run(DT * units.ms, DT * units.ms)
     nodes = (2 ** (depth + 1) - 1) * nseg
 
     def run() -> None:
-        sim.run(tstop * U.ms, DT * U.ms)
+        sim.run(tstop * units.ms, DT * units.ms)
 
     def check() -> float:
-        spikes = sim.spikes()
-        return float(spikes[0][1]) if len(spikes) else -1.0
+        sim.reset()
+        handle = sim.sample(0, "tip", arbor.regular_schedule(DT * units.ms))
+        run()
+        t, v = sim.samples(handle)[0][0].T
+        sim.remove_sampler(handle)
+        above = v >= 0.0
+        return float(t[above.argmax()]) if above.any() else -1.0
 
     return Built(run, check, nodes * round(tstop / DT), "segment and step", sim.reset, {"nodes": nodes})

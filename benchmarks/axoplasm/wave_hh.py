@@ -38,9 +38,12 @@ def build(nseg: int = 201, tstop: float = 50.0, spikes: int = 1, method: str = "
         sim = chosen[0]
         return [*sim.values(rxd.v), *sim.values(ca[cyt])]
 
+    def reset() -> None:
+        chosen[0].reset()
+
     choose(0.025 if method == "split" else 1e-4)
     chosen[0].run(0.1)
     return Built(
         lambda: chosen[0].run(tstop), lambda: float(np.mean(chosen[0].values(ca[cyt]))), 1.0, "run",
-        lambda: chosen[0].reset(), {"nodes": nseg}, values, choose,
+        reset, {"nodes": nseg}, values, choose,
     )  # fmt: skip
