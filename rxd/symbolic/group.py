@@ -246,11 +246,13 @@ def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
 
 
 def _warn_without_charge(draft: Draft, mechanism: Mechanism, current: Current) -> None:
-    """A species that has the ion's name and side but no charge stays untouched: say so."""
+    """A species that has the ion's name and side but no charge stays untouched: say so (a rate constant k is no potassium)."""
     section = draft.sections[0]
     for symbol, where in draft.tables.presence.items():
         side = symbol.region.side if symbol.region is not None else None
-        if symbol.owner.name == current.ion and side and not getattr(symbol.owner, "charge", 0) and section in where:
+        if not isinstance(symbol.owner, Species) or symbol.owner.charge or not side or section not in where:
+            continue
+        if symbol.owner.name == current.ion:
             message = (
                 f"Current '{mechanism.name}.{current.name}' carries '{current.ion}', but species {symbol.name} has charge 0 "
                 f"and is left alone by it. Give the species its charge=, or another name if it is not the ion."
