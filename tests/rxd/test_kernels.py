@@ -88,9 +88,7 @@ T = 1.7
 
 
 @nb.njit(error_model="numpy")
-def call(
-    address: int, X: np.ndarray, P: np.ndarray, at: int, t: float, dt: float, F: np.ndarray, J: np.ndarray
-) -> None:
+def call(address: int, X: np.ndarray, P: np.ndarray, at: int, t: float, dt: float, F: np.ndarray, J: np.ndarray) -> None:
     call_kernel(address, X, P, at, t, dt, F, J)
 
 
@@ -106,7 +104,9 @@ def chunks(group: Group, y: np.ndarray) -> Iterator[tuple[slice, int, np.ndarray
         )
 
 
-def run_lanes(sim: rxd.Simulation, number: int, kernel: str, y: np.ndarray, sizes: tuple[int, ...], dt: float = 0.0) -> list[np.ndarray]:
+def run_lanes(
+    sim: rxd.Simulation, number: int, kernel: str, y: np.ndarray, sizes: tuple[int, ...], dt: float = 0.0
+) -> list[np.ndarray]:
     """Outputs (n_rows, n_nodes) of a generated kernel of one group, called as the compiled time loop calls it."""
     group = sim.discretization.groups[number]
     address = getattr(sim.kernels.module, f"{kernel}_{group.name}").address

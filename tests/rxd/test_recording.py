@@ -153,3 +153,14 @@ def test_a_progress_bar_runs_to_the_end(plain: Callable, capsys: pytest.CaptureF
     assert len(result.t) == 11
     assert "100%" in (text := capsys.readouterr().err)
     assert "10/10 ms" in text
+
+
+def test_a_current_at_a_place() -> None:
+    cell = geometry.examples.y_branch()
+    model = rxd.Model(cell, segments=2)
+    model.insert(library.pas(g=1e-4, e=0.0), on=cell["left"])
+    sim = model.compile("split")
+    result = sim.run(0, record=[rxd.Probe("pas.i", cell["left"](0.2))])
+    assert result.values[0].tolist() == [[1e-4 * -65]]
+    with pytest.raises(rxd.DeclarationError, match=r"'pas.i' does not exist at right\(0.2\)"):
+        sim.run(1, record=[rxd.Probe("pas.i", cell["right"](0.2))])
