@@ -40,7 +40,7 @@ Cell = Annotated[
 @app.command()
 def demo(
     morphology: Cell = None,
-    method: Annotated[str, typer.Option(help="Time stepper: split or coupled.")] = "split",
+    method: Annotated[str, typer.Option(help="Time stepper: coupled or split.")] = "coupled",
     dt: Annotated[float | None, typer.Option(help="Time step in ms; default 0.05, or by the error (coupled).")] = None,
     until: Annotated[float | None, typer.Option(help="Length of the run in ms.")] = None,
     output: Annotated[Path, typer.Option(help="Folder for figures and results, made if missing.")] = Path("demo-output"),

@@ -55,7 +55,7 @@ def one_line(result: Result) -> str:
 
 def test_demo_writes_figures_and_results_and_says_what_was_solved(cell: Path, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "output"
-    result = call("demo", cell, "--until", 30, "--dt", 0.1, "--output", folder)
+    result = call("demo", cell, "--until", 30, "--dt", 0.1, "--method", "split", "--output", folder)
     assert result.exit_code == 0, result.stderr
     for name in FIGURES:
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -69,8 +69,8 @@ def test_demo_writes_figures_and_results_and_says_what_was_solved(cell: Path, tm
         assert stage in result.stderr  # the progress bars
 
 
-def test_demo_takes_the_coupled_method(cell: Path, tmp_path: Path) -> None:
-    result = call("demo", cell, "--until", 5, "--method", "coupled", "--output", tmp_path)
+def test_demo_takes_the_coupled_method_by_default(cell: Path, tmp_path: Path) -> None:
+    result = call("demo", cell, "--until", 5, "--output", tmp_path)
     assert result.exit_code == 0, result.stderr
     assert "coupled" in result.stdout
     assert "no calcium wave" in result.stdout
@@ -78,7 +78,7 @@ def test_demo_takes_the_coupled_method(cell: Path, tmp_path: Path) -> None:
 
 def test_demo_says_what_stands_for_an_apical_dendrite(cell: Path, tmp_path: Path) -> None:
     cell.write_text(SWC.replace(" 4 ", " 3 "))
-    result = call("demo", cell, "--until", 1, "--dt", 0.1, "--output", tmp_path)
+    result = call("demo", cell, "--until", 1, "--dt", 0.1, "--method", "split", "--output", tmp_path)
     assert "no apical dendrite in this morphology: the longest path" in result.stdout
 
 
