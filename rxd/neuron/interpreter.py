@@ -134,6 +134,8 @@ class Interpreter:
             return getattr(session.topology.cas().section, name)
         if name == "cvode":
             return classes()["CVode"]()
+        if name == "graphList":
+            return session.graph_lists
         if name in {"v", "diam", "cm"} or session.catalogue.owner(name) is not None:
             message = f"Cannot access {name} directly; it is a range variable and may be accessed via a section or segment."
             raise TypeError(message)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from geometry import FixedPerimeter, ScalableBorder
 
 from rxd.neuron.rxd.geometry import as_shape
 
@@ -97,7 +98,7 @@ def segment_table(region: Any, layout: Layout) -> NodeTable:
     record = np.repeat(np.arange(len(records)), counts)
     place = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
     segments = layout.segments
-    sizes = shape.volumes(segments, index), shape.membrane_areas(segments, index)
+    sizes = _shown_sizes(shape, shape.volumes(segments, index), shape.membrane_areas(segments, index))
     return NodeTable(
         records,
         record,
@@ -107,6 +108,13 @@ def segment_table(region: Any, layout: Layout) -> NodeTable:
         segments.position[index] + layout.shift,
         np.ones(len(index), dtype=np.int64),
     )
+
+
+def _shown_sizes(shape: Any, volume: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Volume and area as NEURON's nodes give them: for a membrane, `volume` is its area."""
+    if not shape.is_area:
+        return volume, area
+    return area, area if isinstance(shape, (FixedPerimeter, ScalableBorder)) and shape.on_cell_surface else np.zeros(len(area))
 
 
 def box_table(region: Any) -> NodeTable:

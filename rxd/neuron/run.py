@@ -443,7 +443,7 @@ class Run:
         if self._players:
             self._play(middle)
         engine.step(t, dt)
-        t = values["t"] = t + dt
+        t = values["t"] = middle + 0.5 * dt  # as NEURON adds it up
         if self._players:
             self._play(t)
         for recorder in self._recorders:
@@ -483,7 +483,7 @@ class Run:
         most = int(min(np.ceil((free - t) / dt - 1e-9), 1e6))
         n = engine.clear_steps(t, dt, most) if most > 1 else 1
         for _ in range(engine.steps(t, dt, n)):
-            values["t"] += dt
+            values["t"] = (values.t + 0.5 * dt) + 0.5 * dt  # as NEURON adds it up
         self._deliver(values.t)
         return True
 

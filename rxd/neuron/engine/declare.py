@@ -240,10 +240,7 @@ def _quantities(session: Session, declared: Declared) -> None:
             _declare(declared, quantity, regions)
             continue
         _declare(declared, quantity, volumes)
-        if areas and quantity.d:
-            raise RxDException(
-                f"Species {quantity.label} diffuses (d={quantity.d}) on {areas[0].label}, a membrane; that is not supported."
-            )
+        # on a membrane a species only holds a number for reactions to read: nothing diffuses along it
         _declare(declared, quantity, areas, as_state=True)
 
 

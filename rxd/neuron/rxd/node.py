@@ -216,10 +216,10 @@ class NodeExtracellular(Node):
 
         Raises
         ------
-        RxDException
-            Always.
+        AttributeError
+            Always, as in NEURON, where scripts ask `hasattr(node, "sec")`.
         """
-        raise RxDException("An extracellular node is in no section.")
+        raise AttributeError("An extracellular node is in no section: sec")
 
     @property
     def segment(self) -> Any:

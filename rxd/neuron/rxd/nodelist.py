@@ -322,7 +322,11 @@ def _holds_x(table: NodeTable, index: np.ndarray, x: float) -> np.ndarray:
 def _holds_place(region: Any, table: NodeTable, index: np.ndarray, place: Any) -> np.ndarray:
     if table.grid is None:
         raise RxDException("a place (x, y, z) selects voxels; these nodes are segments.")
-    dx = getattr(region, "_dx", None) or 0.25
-    half = 0.5 * np.broadcast_to(np.asarray(dx, dtype=float), (3,))
-    distance = np.abs(table.position[index] - np.asarray(place, dtype=float))
-    return np.flatnonzero((table.dimension[index] == 3) & np.all(distance <= half * (1 + 1e-12), axis=1))
+    voxels = table.dimension[index] == 3
+    if not voxels.any():
+        return np.flatnonzero(voxels)
+    dx = np.broadcast_to(np.asarray(getattr(region, "_dx", None) or 0.25, dtype=float), (3,))
+    one = index[np.flatnonzero(voxels)[0]]
+    corner = table.position[one] - (table.grid[one] + 0.5) * dx
+    wanted = np.floor((np.asarray(place, dtype=float) - corner) / dx + 1e-9)
+    return np.flatnonzero(voxels & np.all(table.grid[index] == wanted, axis=1))
