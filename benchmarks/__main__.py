@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import jobs, machine, measure, scripts
@@ -94,13 +95,14 @@ def run(options: argparse.Namespace, output: Path) -> Report:
     caches = Path(tempfile.mkdtemp(prefix="axoplasm-caches-"))
     plan = measure.Plan(options.repeat, began + 60 * options.minutes)
     rows, curves, notes = [], [], missing(simulators)
+    here = machine.describe(load, options.scale == "quick")
     for note in notes:
         print(note)
     chosen = [job for job in jobs.jobs(options.scale) if not options.names or job.name in options.names]
     for job in chosen:
         rows.append(measure.measure(job, simulators, plan, caches))
         print(f"{time.monotonic() - began:6.0f} s  {job.name}", *_failures(rows[-1]), flush=True)
-        so_far = Report(date, 0.0, machine.describe(load, quick=True), {}, (), tuple(rows), (), ())
+        so_far = Report(date, 0.0, here, {}, (), tuple(rows), (), ())
         write_json(so_far, output / "benchmarks.part.json")
     for precision in jobs.precisions(options.scale) if not options.no_precision else ():
         if not options.names or precision.name in options.names:
@@ -113,7 +115,7 @@ def run(options: argparse.Namespace, output: Path) -> Report:
     found = scripts.run_scripts(options.scale, simulators, plan) if asked and time.monotonic() < plan.deadline else []
     (output / "benchmarks.part.json").unlink(missing_ok=True)
     return Report(
-        date, time.monotonic() - began, machine.describe(load, options.scale == "quick"), versions(simulators), tuple(notes),
+        date, time.monotonic() - began, replace(here, load=(load, os.getloadavg()[0])), versions(simulators), tuple(notes),
         tuple(rows), tuple(curves), tuple(found),
     )  # fmt: skip
 

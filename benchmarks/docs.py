@@ -36,6 +36,13 @@ peak of the whole process, interpreter and compiler included. `setup` is from th
 first step, imports excluded; cold: with an empty kernel cache."""
 
 
+LEAST = """The least that any program of this method must do for a unit: every unknown read and written once by chemistry and
+once by transport, every field and coefficient read once, every rate and its derivative evaluated once. A step of second order
+does more: chemistry twice, two stages a linear part, several sweeps in 3D. So a factor of 1 is out of reach, and one of 10
+names what is worth a profile. Bytes are divided by the bandwidth of a working set of that size, flops by the rate of a matrix
+product."""
+
+
 def write_docs(report: Report, folder: Path) -> Path:
     """The page and its two figures."""
     path = folder / "performance.md"
@@ -132,7 +139,7 @@ def steps_text(rows: Iterable[Row]) -> str:
 def script_text(report: Report) -> str:
     """NEURON and the compatibility layer on the same files."""
     if not report.scripts:
-        return "Left out: the scripts are not on this machine."
+        return "Left out: not asked for, no time left, or not on this machine."
     lines = []
     for row in report.scripts:
         line = [row.name, " ".join(row.arguments)]
@@ -177,14 +184,7 @@ def roofline_text(report: Report) -> str:
         "bound",
         "times the bound",
     )
-    text = (
-        "The least that any program of this method must do for a unit: every unknown read and written once by chemistry and "
-        "once by transport, every field and coefficient read once, every rate and its derivative evaluated once. A step of "
-        "second order does more: chemistry twice, two stages a linear part, several sweeps in 3D. So a factor of 1 is "
-        "out of reach, and one of 10 names what is worth a profile. Bytes are divided by the bandwidth of a working set of that size, "
-        "flops by the rate of a matrix product."
-    )
-    return text + "\n\n" + markdown(head, lines)
+    return f"{LEAST}\n\n{markdown(head, lines)}"
 
 
 def missed_text(report: Report) -> str:

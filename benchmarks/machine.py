@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numba
 import numpy as np
+
+from benchmarks.files import ROOT
+from benchmarks.process import ONE_THREAD
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,22 @@ def cpu_name() -> str:
 
 
 def describe(before: float, quick: bool = False) -> Machine:
-    """This machine; `before` is the load when all began."""
+    """This machine; `before` is the load when all began. Measured in a process of its own, where libraries have one thread."""
+    command = [sys.executable, "-m", "benchmarks.machine", *(["quick"] if quick else [])]
+    environment = os.environ | dict.fromkeys(ONE_THREAD, "1")
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    measured = json.loads(done.stdout)
+    rates = tuple((size, rate) for size, rate in measured["bandwidth"])
+    system, python, load = platform.platform(terse=True), platform.python_version(), (before, os.getloadavg()[0])
+    return Machine(cpu_name(), system, python, os.cpu_count() or 1, load, rates, measured["flops"])
+
+
+def main(quick: bool) -> None:
+    """Measure this process's core and print JSON."""
     sizes = (16e3, 256e3) if quick else (16e3, 128e3, 1e6, 8e6, 64e6, 256e6)
-    rates = tuple((size, bandwidth(size, 0.01 if quick else 0.1)) for size in sizes)
-    return Machine(
-        cpu_name(), platform.platform(terse=True), platform.python_version(), os.cpu_count() or 1,
-        (before, os.getloadavg()[0]), rates, flops(128 if quick else 768),
-    )  # fmt: skip
+    rates = [(size, bandwidth(size, 0.01 if quick else 0.1)) for size in sizes]
+    print(json.dumps({"bandwidth": rates, "flops": flops(128 if quick else 768)}))
+
+
+if __name__ == "__main__":
+    main("quick" in sys.argv[1:])

@@ -19,14 +19,10 @@ from benchmarks.measure import Plan
 from benchmarks.process import ONE_THREAD, Simulators
 
 FULL = (
-    ("hh_tree", ("7", "11", "20")),
-    ("spike_ring", ("64", "100")),
     ("cascade", ("20", "101", "100")),
-    ("cawave", ("201", "1000")),
     ("cvode_cawave", ("201", "300")),
     ("calcium_cell", ("5",)),
     ("d3", ("400", "50", "1", "1")),
-    ("ecs", ("40", "50", "1")),
     ("init", ("1", "20")),
 )
 QUICK = (("hh_tree", ("2", "3", "1")),)
