@@ -252,6 +252,21 @@ def test_point_processes_of_one_mechanism_form_one_group() -> None:
     assert system.unknown("exp_syn.g").unit == "uS"
 
 
+def test_other_equations_under_one_name_get_a_name_of_their_own() -> None:
+    """A synapse called like a channel, and two synapses of one name with different equations."""
+    g, tau = symbols("g tau")
+    leaky = rxd.PointMechanism("exp_syn", {"tau": 1.0}, (rxd.Gate(g, -(g**2) / tau, 0),), on_event={"g": symbols("weight")})
+    model = rxd.Model(CELL)
+    model.insert(library.pas(name="exp_syn"), on=CELL.all)
+    for mechanism in (library.exp_syn(), leaky):
+        model.add(rxd.PointProcess(mechanism, CELL["left"](0.5)))
+    system = build_system(model)
+    labels = [label for group in system.groups for label in group.unknowns if label != "v"]
+    labels += [process.label for group in system.groups for process in group.processes]
+    assert len(set(labels)) == len(labels) == 4
+    assert "exp_syn.i" in labels  # the channel's
+
+
 def test_names_in_code_never_collide() -> None:
     """Labels that become the same word, or a word that kernels use, get numbers."""
     a, a_b = rxd.Region(CELL.all, "b_c"), rxd.Region(CELL.all, "c", shape=rxd.FractionalVolume(0.5))
