@@ -97,7 +97,8 @@ class CoupledStepper:
         self._f0, self._new, self._sample = np.zeros(size), np.zeros(size), np.zeros(size)
         self._work = (np.zeros(size), np.zeros(size), np.zeros(size))
         self._attempt = self._compiled_attempt if self.solver.name == "direct" else self._stage_by_stage
-        self._arrays = self.tableau.arrays
+        gamma, a, c, alpha, drift, fresh = self.tableau.arrays
+        self._arrays = (gamma, a, c, alpha, drift if self.equations.timed else np.zeros_like(drift), fresh)
 
     def start(self, state: State) -> None:
         """Begin at a state; the first step is estimated anew."""
@@ -132,8 +133,8 @@ class CoupledStepper:
         if self.adaptive and self.dt is not None:
             control += f", at most {self.dt:g} ms"
         return (
-            f"coupled: Rosenbrock method {table.name} of order {table.order}({table.embedded_order}) on the whole system with its "
-            f"exact Jacobian, {control}. Linear solver: {self.solver.describe()}"
+            f"coupled: Rosenbrock method {table.name} of order {table.order}({table.embedded_order}) on the whole system with "
+            f"its exact Jacobian, {control}. Linear solver: {self.solver.describe()}"
         )
 
     def close(self) -> None:
@@ -218,7 +219,8 @@ class CoupledStepper:
             return np.inf, refusal.position or 0, f"{Reason.SINGULAR.value} {refusal}"
         statistics.solves += self.tableau.stages
         statistics.iterations += self.solver.statistics.iterations - before
-        return error, worst, "" if np.isfinite(self._stages[0].sum()) else Reason.SINGULAR.value
+        solved = np.isfinite(error) or np.isfinite(self._stages[0]).all()
+        return error, worst, "" if solved else Reason.SINGULAR.value
 
     def _compiled_attempt(self, t: float, y: np.ndarray, h: float) -> tuple[float, int]:
         """All stages in one compiled call."""
@@ -286,6 +288,8 @@ class CoupledStepper:
     def _crossings(self, state: State, h: float) -> tuple[tuple[int, float], ...]:
         """Spikes of the step just made, in order of time; the detectors' memory moves on."""
         stimuli = self.problem.stimuli
+        if not stimuli.detector_position.size:
+            return ()
         now = self._new[stimuli.detector_position]
         fired = np.flatnonzero((state.before < stimuli.detector_threshold) & (now >= stimuli.detector_threshold))
         spikes = [(int(d), state.t + h * self._fraction(state, int(d))) for d in fired]

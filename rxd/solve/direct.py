@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rxd.solve.direct_kernels import WIDTH, Arrays, prepare, solve
+from rxd.solve.direct_kernels import Arrays, prepare, solve
 from rxd.solve.direct_plan import DirectPlan, build_plan
 from rxd.solve.equations import Equations, Linearisation
 from rxd.solve.linear import SolverStatistics
@@ -62,5 +62,6 @@ def solver_arrays(plan: DirectPlan) -> Arrays:
     """Plan and work arrays in the order the kernels unpack them."""
     nodes = (plan.table, plan.program, plan.block_place, plan.side_place, plan.capacity, plan.clamp_place)
     tree = (plan.waves, plan.lanes, plan.blank, plan.coupling, (0,) * plan.block)
-    work = tuple(np.zeros(size) for size in (*plan.sizes, len(plan.blank), len(plan.coupling), 2 * plan.block**2 * WIDTH))
+    factors, sides, scratch = plan.sizes
+    work = tuple(np.zeros(size) for size in (factors, sides, len(plan.blank), len(plan.coupling), scratch))
     return nodes, tree, work

@@ -153,10 +153,11 @@ def prepare_nodes(
     program: np.ndarray,
     place: np.ndarray,
     capacity: np.ndarray,
+    work: np.ndarray,
     A: np.ndarray,
     S: np.ndarray,
 ) -> None:
-    """Eliminate the local unknowns of every node; what is left goes to the blocks S of the tree."""
+    """Eliminate the local unknowns of every node: A keeps their factors, what is left goes to the blocks S of the tree."""
     for g in range(table.shape[0]):
         row = table[g]
         nodes, nnz, pattern, exchanged, points = row[0], row[2], row[3], row[4], row[5]
@@ -164,17 +165,20 @@ def prepare_nodes(
         shifted = program[row[13] : row[14]]
         factor = program[row[15] : row[16]]
         schur = program[row[21] : row[22]]
+        kept = program[row[29] : row[30]]
         for first in range(0, nodes, LANES):
-            at = row[6] + first * nnz
-            assemble_shifted(A, at, nnz, local, row[7] + first * pattern, entry, shifted, shift)
-            factorise(A, at, factor)
+            assemble_shifted(work, 0, nnz, local, row[7] + first * pattern, entry, shifted, shift)
+            factorise(work, 0, factor)
+            at = row[6] + first * kept.size
+            for e in range(kept.size):
+                copy_lanes(A, at + e * LANES, work, kept[e] * LANES)
             c, p = row[8] + first * exchanged, row[9] + first
             for e in range(0, schur.size, 3):
-                a, scale, offset = at + schur[e] * LANES, c + schur[e + 1] * LANES, schur[e + 2]
+                a, scale, offset = schur[e] * LANES, c + schur[e + 1] * LANES, schur[e + 2]
                 if points:
-                    add_lanes(S, place, p, offset, A, a, capacity, scale)
+                    add_lanes(S, place, p, offset, work, a, capacity, scale)
                 else:
-                    put_lanes(S, place, p, offset, A, a, capacity, scale)
+                    put_lanes(S, place, p, offset, work, a, capacity, scale)
 
 
 @lane_kernel
@@ -251,10 +255,10 @@ def forward_nodes(
     B: np.ndarray,
     R: np.ndarray,
 ) -> None:
-    """``rhs``, with ``two`` plus ``more``, through the elimination of local unknowns: B keeps it in lanes, R takes what the tree needs."""
+    """``rhs``, with ``two`` plus ``more``, without the local unknowns: B keeps it in lanes, R takes what the tree needs."""
     for g in range(table.shape[0]):
         row = table[g]
-        nodes, unknowns, nnz, exchanged, points = row[0], row[1], row[2], row[4], row[5]
+        nodes, unknowns, kept, exchanged, points = row[0], row[1], row[30] - row[29], row[4], row[5]
         lower = program[row[17] : row[18]]
         rows = program[row[23] : row[24]]
         starts = program[row[25] : row[26]]
@@ -272,7 +276,7 @@ def forward_nodes(
                     for lane in range(LANES):
                         k = at + min(lane, width - 1)
                         B[to + lane] = rhs[k] + more[k] if two else rhs[k]
-            eliminate_forward(A, row[6] + first * nnz, B, b, lower)
+            eliminate_forward(A, row[6] + first * kept, B, b, lower)
             c, p = row[8] + first * exchanged, row[9] + first
             for i in range(0, rows.size, 2):
                 u, scale, offset = b + rows[i] * LANES, c + i // 2 * LANES, rows[i + 1] * WIDTH
@@ -289,7 +293,7 @@ def backward_nodes(
     """Solution from the tree's unknowns and the lanes that `forward_nodes` left."""
     for g in range(table.shape[0]):
         row = table[g]
-        nodes, unknowns, nnz, points = row[0], row[1], row[2], row[5]
+        nodes, unknowns, kept, points = row[0], row[1], row[30] - row[29], row[5]
         upper = program[row[19] : row[20]]
         rows = program[row[23] : row[24]]
         starts = program[row[25] : row[26]]
@@ -298,7 +302,7 @@ def backward_nodes(
             width, b = min(LANES, nodes - first), row[10] + first * unknowns
             for i in range(0, rows.size, 2):
                 take_lanes(R, place, row[9] + first, rows[i + 1] * WIDTH, B, b + rows[i] * LANES)
-            substitute_backward(A, row[6] + first * nnz, B, b, upper, diagonal)
+            substitute_backward(A, row[6] + first * kept, B, b, upper, diagonal)
             for u in range(1 if points else 0, unknowns):
                 if width == LANES:
                     copy_lanes(out, starts[u] + first, B, b + u * LANES)
@@ -376,7 +380,7 @@ def prepare(local: np.ndarray, shift: float, clamp_conductance: np.ndarray, arra
     """Factorise ``shift I - J`` of the Jacobian in lanes and the conductance of clamps."""
     (table, program, place, _, capacity, clamp_place), (waves, lanes, blank, coupling, size), (A, _, S, _, T) = arrays
     S[:] = blank
-    prepare_nodes(local, shift, table, program, place, capacity, A, S)
+    prepare_nodes(local, shift, table, program, place, capacity, T, A, S)
     add_clamps(S, clamp_place, clamp_conductance)
     eliminate_tree(S, coupling, T, waves, lanes, size)
 

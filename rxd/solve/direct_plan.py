@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -27,11 +26,12 @@ class DirectPlan:
     ----------
     block : int
         Number m of exchanged unknowns.
-    table : ndarray of int, shape (n_groups, 29)
-        Sizes, offsets and the bounds of nine lists, see `_groups` and `direct_kernels`.
+    table : ndarray of int, shape (n_groups, 31)
+        Sizes, offsets and the bounds of ten lists, see `_groups` and `direct_kernels`.
     program : ndarray of int
     block_place, side_place : ndarray of int
-        Per node of a group, in lanes: place of its block and of its right-hand side; lanes without a node point behind everything.
+        Per node of a group, in lanes: place of its block and of its right-hand side; lanes without a node point behind
+        everything.
     capacity : ndarray
         In lanes, per exchanged unknown.
     waves : ndarray of int, shape (n_waves, 4)
@@ -45,7 +45,7 @@ class DirectPlan:
     coupling : ndarray
         To the elimination parent, shaped like the right-hand side of the tree.
     sizes : tuple of int
-        Of the work arrays A and B.
+        Of the work arrays A, B and T.
     """
 
     block: int
@@ -59,7 +59,7 @@ class DirectPlan:
     clamp_place: np.ndarray
     blank: np.ndarray
     coupling: np.ndarray
-    sizes: tuple[int, int]
+    sizes: tuple[int, int, int]
 
 
 class Tape:
@@ -83,11 +83,16 @@ class Tape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalProgram:
-    """The part of a `LaneProgram` that eliminates local unknowns, and the entries that remain for the tree."""
+    """The part of a `LaneProgram` that eliminates local unknowns, and the entries that remain for the tree.
+
+    ``kept`` are the entries of which substitutions need the factors; ``lower``, ``upper`` and ``diagonal`` count in these.
+    """
 
     factor: list[int]
     lower: list[int]
     upper: list[int]
+    diagonal: list[int]
+    kept: list[int]
     remaining: dict[tuple[int, int], int]
 
 
@@ -99,10 +104,17 @@ def local_program(program: LaneProgram, exchanged: Sequence[int]) -> LocalProgra
     for rows in (lower, upper):
         for k, pairs in rows:
             remaining |= {(k, j): entry for entry, j in pairs if k in last and j in last}
+    below = [(k, [(e, j) for e, j in pairs if j not in last]) for k, pairs in lower]
+    above = [(k, pairs) for k, pairs in upper if k not in last]
+    pivots = [int(program.diagonal[k]) for k, _ in above]
+    kept = sorted({*pivots, *(entry for _, pairs in (*below, *above) for entry, _ in pairs)})
+    number = {entry: i for i, entry in enumerate(kept)}
     return LocalProgram(
         factor=_first_pivots(program.factor, program.n - len(last)),
-        lower=_flat((k, [(e, j) for e, j in pairs if j not in last]) for k, pairs in lower),
-        upper=_flat((k, pairs) for k, pairs in upper if k not in last),
+        lower=_flat(below, number),
+        upper=_flat(above, number),
+        diagonal=[number.get(int(entry), 0) for entry in program.diagonal],
+        kept=kept,
         remaining=remaining,
     )
 
@@ -118,8 +130,9 @@ def _rows(steps: np.ndarray) -> list[tuple[int, list[tuple[int, int]]]]:
     return rows
 
 
-def _flat(rows: Any) -> list[int]:
-    return [value for k, pairs in rows for value in (k, len(pairs), *(number for pair in pairs for number in pair))]
+def _flat(rows: list[tuple[int, list[tuple[int, int]]]], number: dict[int, int]) -> list[int]:
+    """Steps as kernels read them; those that do nothing are left out where no pivot follows."""
+    return [value for k, pairs in rows for value in (k, len(pairs), *(x for e, j in pairs for x in (number[e], j)))]
 
 
 def _first_pivots(factor: np.ndarray, count: int) -> list[int]:
@@ -151,7 +164,9 @@ def build_plan(equations: Equations) -> DirectPlan:
     table, places, capacity, sizes = _groups(equations, tree, place_of, tape)
     clamp_place = np.ascontiguousarray(place_of[: cable.n, 0])
     block_place, side_place = (np.ascontiguousarray(places[:, k]) for k in range(2))
-    return DirectPlan(m, table, tape.array(), block_place, side_place, capacity, waves, lanes, clamp_place, blank, coupling, sizes)
+    return DirectPlan(
+        m, table, tape.array(), block_place, side_place, capacity, waves, lanes, clamp_place, blank, coupling, sizes
+    )
 
 
 def _layout(tree: BlockTree) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int]]:
@@ -194,14 +209,14 @@ def _exchanged_rows(equations: Equations, g: int) -> dict[int, int]:
 
 def _groups(
     equations: Equations, tree: BlockTree, place_of: np.ndarray, tape: Tape
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int]]:
-    """Table of groups, places of their nodes, capacities in lanes; sizes of the work arrays A and B."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int, int]]:
+    """Table of groups, places of their nodes, capacities in lanes; sizes of the work arrays A, B and T."""
     discretization, m = equations.discretization, len(tree.holds)
     cable, layout = discretization.cable, discretization.layout
     number = np.empty(discretization.segments.n, dtype=np.int64)
     number[layout[cable.label].segment] = np.arange(cable.n)
     table, places, capacities = [], [], []
-    a = b = c = p = 0
+    a = b = c = p = most = 0
     for g, group in enumerate(discretization.groups):
         kernels, rows = equations.kernels.groups[g], _exchanged_rows(equations, g)
         program, chunks = kernels.program, group.fields.shape[0]
@@ -224,17 +239,24 @@ def _groups(
             [value for triple in remaining for value in triple],
             [value for i, row in rows.items() for value in (row, i)],
             group.position[:, 0],
-            program.diagonal,
+            local.diagonal,
+            local.kept,
         )
         sizes = (group.n, program.n, program.nnz, len(kernels.pattern), len(rows), int(not group.contiguous))
         offsets = (a, int(equations.assembly.base[g]), c, p, b)
+        most = max(most, program.nnz)
         table.append((*sizes, *offsets, *(bound for values in lists for bound in tape.add(values))))
         idle = np.full(chunks * LANES - group.n, len(place_of) - 2)
         places.append(place_of[np.concatenate([number[group.segment], idle])])
         capacities.append(_in_lanes(discretization.capacity[group.position[order]], chunks))
-        a, b = a + chunks * program.nnz * LANES, b + chunks * program.n * LANES
+        a, b = a + chunks * len(local.kept) * LANES, b + chunks * program.n * LANES
         c, p = c + len(capacities[-1]), p + len(places[-1])
-    return np.array(table, dtype=np.int64), np.concatenate(places), np.concatenate(capacities), (a, b)
+    return (
+        np.array(table, dtype=np.int64),
+        np.concatenate(places),
+        np.concatenate(capacities),
+        (a, b, max(2 * m * m * WIDTH, most * LANES)),
+    )
 
 
 def _in_lanes(values: np.ndarray, chunks: int) -> np.ndarray:

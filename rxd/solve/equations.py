@@ -63,6 +63,11 @@ class Equations:
     work: np.ndarray
 
     @property
+    def timed(self) -> bool:
+        """Whether time occurs in some rate."""
+        return any(len(group.timed) for group in self.kernels.groups)
+
+    @property
     def size(self) -> int:
         """Number of unknowns."""
         return self.assembly.size

@@ -44,7 +44,11 @@ def sum_stages(
         here, slope, there, more = y[first:last], drift[first:last], point[first:last], rest[first:last]
         for k in range(there.size):
             there[k] = here[k]
-            more[k] = weight * slope[k]
+        if weight == 0.0:
+            more[:] = 0.0
+        else:
+            for k in range(there.size):
+                more[k] = weight * slope[k]
         for j in range(count):
             _add_both(there, more, U[j, first:last], a[j], c[j])
 

@@ -1,4 +1,4 @@
-"""What the coupled stepper does between and at the ends of its steps: samples, events, jumps, spikes, steady states, failures."""
+"""What the coupled stepper does between and at the ends of its steps: samples, events, spikes, steady states, failures."""
 
 from __future__ import annotations
 

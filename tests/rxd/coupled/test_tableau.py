@@ -1,4 +1,4 @@
-"""The coefficients of the Rosenbrock methods: order conditions, stability, and the order seen on an equation with known solution."""
+"""The coefficients of the Rosenbrock methods: order conditions, stability, and the order seen on a known solution."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_l_stable(table: Tableau) -> None:
 
 
 def test_dense_output_meets_the_ends_and_has_its_order(table: Tableau) -> None:
-    a, gamma, b, _ = table.classical()
+    a, gamma, _, _ = table.classical()
     beta, one = a + gamma, np.ones(table.stages)
     alpha, sums = a @ one, beta @ one
     np.testing.assert_allclose(table.dense_weights(1.0), table.m)
