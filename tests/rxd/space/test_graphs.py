@@ -14,6 +14,7 @@ import geometry
 import rxd
 from rxd.discretize.build import discretize
 from rxd.discretize.records import Discretization, GraphTransport
+from rxd.solve.assembly import build_assembly
 from rxd.solve.graph_kernels import FASTEST, limited_exchange
 from rxd.symbolic.build import build_system
 
@@ -153,3 +154,16 @@ def test_sides_meet_in_the_voxels_of_edges(graphs: dict[str, GraphTransport]) ->
         at = int(np.flatnonzero(graph.held == number[i, j, k])[0])
         assert graph.held_conductance[at] == pytest.approx(conductance)
         assert graph.held_value[at] == pytest.approx(value)
+
+
+def test_held_sides_are_in_the_matrix_of_coupled_steps() -> None:
+    """Rows of exchange sum to nothing but what leaves through a side."""
+    ecs = rxd.Extracellular(0, 0, 0, 6, 5, 4, dx=1, tortuosity=1.6)
+    made = laid_out(rod((1, 0, 0)), rxd.Species(ecs, "k", d=2.0, boundary={ecs: {"xlo": 1.0, "zhi": 3.0}}))
+    assembly = build_assembly(made, [()] * len(made.groups))
+    leaving = assembly.matrix(assembly.exchange) @ np.ones(assembly.size)
+    graph = made.graphs[0]
+    expected = np.zeros(assembly.size)
+    expected[graph.start + graph.held] = -graph.held_conductance / graph.capacity[graph.held]
+    np.testing.assert_allclose(leaving, expected, atol=1e-9)
+    assert np.count_nonzero(expected) == 5 * 4 + 6 * 5 - 5
