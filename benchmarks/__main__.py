@@ -19,13 +19,14 @@ from benchmarks.plots import plot_costs, plot_precision
 from benchmarks.process import Simulators, find_simulators
 from benchmarks.report import Report, read_json, write_json
 from benchmarks.tables import (
-    ARBOR_HEAD,
     HEAD,
+    OTHERS,
     PRECISION_HEAD,
     STEP_HEAD,
-    arbor_lines,
     grid,
     main_lines,
+    other_head,
+    other_lines,
     precision_lines,
     step_lines,
     verdict,
@@ -169,7 +170,8 @@ def print_tables(report: Report) -> None:
     print(f"\n{m.cpu}, {m.cores} cores, load {m.load[0]:.2f} before, {m.load[1]:.2f} after; {report.seconds / 60:.1f} minutes")
     print("times in ns per unit: median (least..largest), * = noisy\n")
     print(grid(HEAD, main_lines(report.rows)))
-    for head, lines in ((ARBOR_HEAD, arbor_lines(report.rows)), (STEP_HEAD, step_lines(report.rows))):
+    others = [(other_head(other), other_lines(report.rows, other)) for other in OTHERS]
+    for head, lines in (*others, (STEP_HEAD, step_lines(report.rows))):
         if lines:
             print("\n" + grid(head, lines))
     if report.curves:

@@ -11,13 +11,13 @@ from benchmarks.limits import LIMITS
 from benchmarks.measure import Row
 from benchmarks.report import Report
 from benchmarks.tables import (
-    ARBOR_HEAD,
     HEAD,
     PRECISION_HEAD,
     STEP_HEAD,
-    arbor_lines,
     main_lines,
     markdown,
+    other_head,
+    other_lines,
     precision_lines,
     short,
     step_lines,
@@ -36,6 +36,10 @@ peak of the whole process, interpreter and compiler included. `setup` is from th
 first step, imports excluded; cold: with an empty kernel cache."""
 
 
+TITLES = {
+    "arbor": "## Against Arbor",
+    "nmodl": "## Against the chain as an NMODL KINETIC block\n\nNothing diffuses in it, which favours it; wanted: at least 6.",
+}
 LEAST = """The least that any program of this method must do for a unit: every unknown read and written once by chemistry and
 once by transport, every field and coefficient read once, every rate and its derivative evaluated once. A step of second order
 does more: chemistry twice, two stages a linear part, several sweeps in 3D. So a factor of 1 is out of reach, and one of 10
@@ -48,9 +52,10 @@ def write_docs(report: Report, folder: Path) -> Path:
     path = folder / "performance.md"
     parts = [INTRODUCTION, machine_text(report), "## Work", work_tables(report.rows), ratios_text(report.rows)]
     parts += ["![Cost against size](figures/performance.png)"]
-    lines = arbor_lines(report.rows)
-    if lines:
-        parts += ["## Against Arbor", markdown(ARBOR_HEAD, lines)]
+    for other, title in TITLES.items():
+        lines = other_lines(report.rows, other)
+        if lines:
+            parts += [title, markdown(other_head(other), lines)]
     parts += ["## Scripts written for NEURON, unchanged", script_text(report)]
     parts += ["## Coupled against split steps", markdown(STEP_HEAD, step_lines(report.rows)), steps_text(report.rows)]
     if report.curves:

@@ -75,7 +75,7 @@ def jobs(scale: str) -> tuple[Job, ...]:
 
 
 def _full() -> tuple[Job, ...]:
-    arbor, two = (*BOTH, "arbor"), ("axoplasm", "neuron")
+    arbor, nmodl, two = (*BOTH, "arbor"), (*BOTH, "nmodl"), ("axoplasm", "neuron")
     tree, chain, wave, d3 = "HH tree", "chain", "wave", "3D diffusion"
     return (
         Job("hh_tree", "HH on a branched tree", "hh_tree", {"depth": 7, "nseg": 11, "tstop": 20}, arbor, 4, tree),
@@ -101,9 +101,9 @@ def _full() -> tuple[Job, ...]:
         ),
         Job("spike_ring", "Spike ring network", "spike_ring", {"cells": 64, "tstop": 100}, BOTH, 3),
         Job("cascade_5", "Chain of 5 species", "cascade", {"n_species": 5, "steps": 400}, two, None, chain),
-        Job("cascade_10", "Chain of 10 species", "cascade", {"n_species": 10, "steps": 200}, BOTH, 25, chain),
-        Job("cascade_20", "Chain of 20 species", "cascade", {"n_species": 20, "steps": 60}, BOTH, 50, chain),
-        Job("cascade_40", "Chain of 40 species", "cascade", {"n_species": 40, "steps": 20}, BOTH, 100, chain),
+        Job("cascade_10", "Chain of 10 species", "cascade", {"n_species": 10, "steps": 200}, nmodl, 25, chain),
+        Job("cascade_20", "Chain of 20 species", "cascade", {"n_species": 20, "steps": 60}, nmodl, 50, chain),
+        Job("cascade_40", "Chain of 40 species", "cascade", {"n_species": 40, "steps": 20}, nmodl, 100, chain),
         Job("cascade_200", "Chain of 200 species", "cascade", {"n_species": 200, "steps": 50}, ("axoplasm",), None, chain),
         Job("cawave", "ER calcium wave", "cawave", {"nseg": 501, "steps": 400}, BOTH, 12, wave),
         Job("cawave_small", "ER calcium wave, short", "cawave", {"nseg": 101, "steps": 1000}, two, None, wave, False),

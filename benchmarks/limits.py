@@ -10,8 +10,7 @@ LIMITS: Mapping[str, str] = MappingProxyType(
         "arbor": "Arbor's step is of first order and evaluates currents and gates once.",
         "threads": "Two threads were not measured: neither stepper runs on more than one.",
         "unmeasured": (
-            "Not measured here: growth of memory over 10^6 steps, initialisation of 1,000 cells, the selection of 10,000 "
-            "nodes, and the chain as an NMODL KINETIC block."
+            "Not measured here: growth of memory over 10^6 steps, initialisation of 1,000 cells, the selection of 10,000 nodes."
         ),
     }
 )

@@ -11,8 +11,14 @@ import numpy as np
 from benchmarks.costs import cost
 from benchmarks.measure import Curve, Row
 
-COLOURS = {"axoplasm": "#1764ab", "neuron": "#c8501e", "compat": "#5aa9dc", "arbor": "#3c8d4f"}
-NAMES = {"axoplasm": "Axoplasm", "neuron": "NEURON", "compat": "Axoplasm, NEURON script", "arbor": "Arbor"}
+COLOURS = {"axoplasm": "#1764ab", "neuron": "#c8501e", "compat": "#5aa9dc", "arbor": "#3c8d4f", "nmodl": "#e0a030"}
+NAMES = {
+    "axoplasm": "Axoplasm",
+    "neuron": "NEURON",
+    "compat": "Axoplasm, script",
+    "arbor": "Arbor",
+    "nmodl": "NEURON, NMODL",
+}
 
 
 def plot_costs(rows: Sequence[Row], path: Path) -> None:

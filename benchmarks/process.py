@@ -67,6 +67,8 @@ def find_simulators(neuron: str | None, compat: bool, timeout: float) -> Simulat
         with tempfile.TemporaryDirectory() as elsewhere:
             if subprocess.run(asked, cwd=elsewhere, check=False, capture_output=True).returncode == 0:
                 commands[name] = [python]
+    if "neuron" in commands:
+        commands["nmodl"] = [python]  # the same, with the model's reactions in NEURON's own language
     return Simulators(commands, timeout)
 
 
@@ -76,7 +78,8 @@ class Served:
     def __init__(self, simulators: Simulators, simulator: str, model: str, size: Mapping[str, Any], cache: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="axoplasm-bench-"))  # NEURON writes into the working folder
         self.errors = (self.folder / "stderr").open("w+")
-        folder = "neuron" if simulator == "compat" else simulator
+        folder = "neuron" if simulator in ("compat", "nmodl") else simulator
+        model = f"{model}_nmodl" if simulator == "nmodl" else model
         serve = Path(__file__).with_name("serve.py")
         command = [*simulators.commands[simulator], str(serve), folder, model, json.dumps(dict(size))]
         environment = os.environ | dict.fromkeys(ONE_THREAD, "1") | {"AXOPLASM_CACHE": str(cache)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
@@ -75,14 +77,14 @@ def main_lines(rows: Sequence[Row]) -> list[list[str]]:
     return [cells(row) for row in rows if row.job.variants is None]
 
 
-def arbor_lines(rows: Sequence[Row]) -> list[list[str]]:
-    """Lines of jobs that Arbor ran."""
+def other_lines(rows: Sequence[Row], other: str) -> list[list[str]]:
+    """Lines of jobs that a third simulator ran: "arbor" or "nmodl"."""
     lines = []
     for row in rows:
-        found = ratio(row, "arbor")
+        found = ratio(row, other)
         if found:
-            arbor, ours = cost(row.samples["arbor"]), cost(row.samples["axoplasm"])
-            lines.append([row.job.title, size_text(row), number(ours), number(arbor), f"{found[0]:.2f}", f"{found[1]:.2f}"])
+            theirs, ours = cost(row.samples[other]), cost(row.samples["axoplasm"])
+            lines.append([row.job.title, size_text(row), number(ours), number(theirs), f"{found[0]:.2f}", f"{found[1]:.2f}"])
     return lines
 
 
@@ -112,7 +114,14 @@ def step_lines(rows: Sequence[Row]) -> list[list[str]]:
 
 
 STEP_HEAD = ("work", "segments", "method", "us a step", "cpu / split", "cpu / direct", "setup cold s", "warm s")
-ARBOR_HEAD = ("work", "segments", "ours ns", "Arbor ns", "ratio", "cpu ratio")
+OTHERS: Final = MappingProxyType({"arbor": "Arbor", "nmodl": "NMODL"})
+
+
+def other_head(other: str) -> tuple[str, ...]:
+    """Heads of `other_lines`."""
+    return ("work", "nodes", "ours ns", f"{OTHERS[other]} ns", "ratio", "cpu ratio")
+
+
 PRECISION_HEAD = ("work", "method", "setting", "error", "ms", "cpu ms")
 
 

@@ -75,8 +75,9 @@ def test_every_job_has_a_model_for_each_of_its_simulators() -> None:
     for job in jobs.jobs("full"):
         columns = ("axoplasm",) if job.variants else job.columns
         for column in columns:
-            folder = "neuron" if column == "compat" else column
-            assert (root / folder / f"{job.model}.py").exists(), (job.name, column)
+            folder = "neuron" if column in ("compat", "nmodl") else column
+            model = f"{job.model}_nmodl" if column == "nmodl" else job.model
+            assert (root / folder / f"{model}.py").exists(), (job.name, column)
     names = [job.name for job in jobs.jobs("full")]
     assert len(set(names)) == len(names)
     assert set(QUICK) <= set(names)
