@@ -482,7 +482,10 @@ class Run:
         free = min(self.events.next_time() - 0.5 * dt, stop - 0.5 * dt)
         most = int(min(np.ceil((free - t) / dt - 1e-9), 1e6))
         n = engine.clear_steps(t, dt, most) if most > 1 else 1
-        for _ in range(engine.steps(t, dt, n)):
+        done, risen = engine.steps(t, dt, n)
+        for number in risen:
+            self._watches()[0][number].above = False  # it was below on the way: the next look finds it risen
+        for _ in range(done):
             values["t"] = (values.t + 0.5 * dt) + 0.5 * dt  # as NEURON adds it up
         self._deliver(values.t)
         return True

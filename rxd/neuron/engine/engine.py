@@ -462,20 +462,20 @@ class Engine:
         jump = self.electrodes.next_jump(middle - 1e-9)
         return most if jump == np.inf else max(min(most, int(np.ceil((jump - middle) / dt - 1e-9))), 1)
 
-    def steps(self, t: float, dt: float, n: int) -> int:
-        """Up to n fixed steps; fewer if a watched voltage rises. Returns how many were made."""
+    def steps(self, t: float, dt: float, n: int) -> tuple[int, list[int]]:
+        """Up to n fixed steps; fewer if a watched voltage rises. Returns how many were made, and whose voltages rose."""
         self._prepare(t)
         parts = SUBSTEPS if self.discretization.graphs else 1
         self.stepper.dt = dt / parts
         self.electrodes.t = t + 0.5 * dt
         self.state.before = self.watched()
-        self.stepper.advance(self.state, t + n * dt, self.statistics)
+        outcome = self.stepper.advance(self.state, t + n * dt, self.statistics)
         self._changed()
         done = round((self.state.t - t) / dt + 0.5 - 0.5 / parts)
         if abs(self.state.t - (t + done * dt)) > 1e-6 * dt:  # a spike in the midst of a step that is made of several
             self.stepper.advance(self.state, t + done * dt, self.statistics)
         self._add_varying(done * dt)
-        return done
+        return done, [number for number, _ in outcome.spikes]
 
     def step(self, t: float, dt: float) -> None:
         """One fixed step."""
