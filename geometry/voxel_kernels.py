@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from geometry.frustum import FRUSTUM, LENGTH, LUNE, RADIUS, SLACK, SLOPE, Array, distance_to
+from geometry.frustum import AXIS, FRUSTUM, LENGTH, LUNE, RADIUS, SLACK, SLOPE, Array, distance_to
 from geometry.voxel_forms import (
     FLAT,
     FORM,
@@ -205,6 +205,37 @@ def _neighbours(block: int, cell: int, beside: Array, status: Array, wanted: Arr
         low_face[d] = 1.0 if state == FULL else 0.0
 
 
+@njit(cache=True, error_model="numpy")
+def _is_tube(table: Array, kind: Array, near: Array, count: int, thin: float) -> bool:
+    """Whether all that reaches into a voxel is much thinner than the voxel, and starts with a frustum."""
+    for i in range(count):
+        if _reach(table[near[i, 0]], kind[near[i, 0]]) >= thin:
+            return False
+    return bool(kind[near[0, 0]] == FRUSTUM)
+
+
+@njit(cache=True, error_model="numpy")
+def _find_span(table: Array, kind: Array, near: Array, count: int, a: int, low: Array, dx: Array, span: Array) -> None:
+    """Range along axis `a` in which thin primitives may be inside a voxel: where their axes come close to it."""
+    least, most = dx[a], 0.0
+    for i in range(count):
+        row, reach = table[near[i, 0]], _reach(table[near[i, 0]], kind[near[i, 0]])
+        s0, s1 = 0.0, row[LENGTH] if kind[near[i, 0]] == FRUSTUM else 0.0
+        if near[i, 0] != near[i, 1]:
+            # frusta that continue each other: the line they share
+            s0, s1 = -1e9, 1e9
+        for d in range(3):
+            rate, at = row[AXIS + d], low[d] - row[d]
+            if abs(rate) > 1e-9 and s1 > s0:
+                t0, t1 = (at - reach) / rate, (at + dx[d] + reach) / rate
+                s0, s1 = max(s0, min(t0, t1)), min(s1, max(t0, t1))
+        first, last = row[a] + s0 * row[AXIS + a] - low[a], row[a] + s1 * row[AXIS + a] - low[a]
+        least, most = min(least, min(first, last) - reach), max(most, max(first, last) + reach)
+    span[0], span[1] = max(least, 0.0), min(most, dx[a])
+    if span[0] >= span[1]:
+        span[0], span[1] = 0.0, dx[a]
+
+
 @njit(cache=True, parallel=True, error_model="numpy")
 def measure(
     table: Array, kind: Array, open_end: Array, origin: Array, dx: Array, corner: Array, first: Array, prims: Array, beside:
@@ -213,7 +244,8 @@ def measure(
     """Measure every cut voxel: fraction inside of its three lower faces and of its volume, samples of its surface.
 
     A face is measured by the voxel above it alone, and only if the voxel below is cut too, so both sides agree to the last bit.
-    For a smooth voxel `sums` holds the sum of squares of curvatures, no vector, and 1 if all its surface is an open end.
+    For a smooth voxel `sums` holds the sum of squares of curvatures, no vector, and 1 if all its surface is an open end;
+    for thin tubes, which lines miss, no first area, and the surface `2 V / R` as the second.
     """
     chunk, most, thick = 64, 1, max(dx[0], dx[1], dx[2])
     for block in range(len(corner)):
@@ -225,6 +257,7 @@ def measure(
         order, start, stop = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
         cuts, hits = np.empty((7, CUTS + 2)), np.empty((6, MOST_HITS))
         corner_at, centre, x, normal, trial = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+        span = np.empty(2)
         for v in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(blocks))):
             block, cell = blocks[v], cells[v]
             corner_at[0] = origin[0] + (corner[block, 0] + cell // 64) * dx[0]
@@ -241,6 +274,7 @@ def measure(
                 low_face[v, :] = -count
                 continue
             _neighbours(block, cell, beside, status, wanted, low_face[v])
+            tube = False
             kind_of_cut = nature(form[0], planes[0], dx) if count == 1 else ROUGH
             if kind_of_cut == SMOOTH and _reach(table[near[0, 0]], kind[near[0, 0]]) < thick:
                 kind_of_cut = ROUGH
@@ -248,9 +282,12 @@ def measure(
                 end[v] = surface_samples(
                     form, planes, open_end, near, count, 5, x, dx, lines, low, high, order, start, stop, trial, hits, sums[v]
                 )  # fmt: skip
-                if sums[v, 0] > 0:
-                    for d in range(3):
-                        normal[d] = sums[v, 1 + d] + sums[v, 6 + d]
+                tube = _is_tube(table, kind, near, count, 0.3 * thick)
+                if tube or trial[0] + trial[1] + trial[2] == 0:
+                    # what few lines meet is thin: slices across its axis see it, and its surface follows from its volume
+                    trial[:] = 1 - table[near[0, 0], AXIS : AXIS + 3] ** 2
+                for d in range(3):
+                    normal[d] = sqrt(max(trial[d], 0.0))
             else:
                 if kind_of_cut >= FLAT:
                     side = kind_of_cut - FLAT
@@ -259,11 +296,20 @@ def measure(
                     sums[v, 4] = end[v] >= 0
                 sums[v, 0] = curvature(form[0], dx, normal)
             order_axes(normal, dx, axes)
+            span[0], span[1] = 0.0, dx[axes[0]]
+            if tube:
+                _find_span(table, kind, near, count, axes[0], corner_at, dx, span)
             volume[v] = measure_voxel(
-                form, planes, count, kind_of_cut == ROUGH, axes, wanted, x, dx, lines, low, high, order, start, stop, cuts,
-                pieces, low_face[v],
+                form, planes, count, kind_of_cut == ROUGH, axes, span, wanted, x, dx, lines, low, high, order, start, stop,
+                cuts, pieces, low_face[v],
             )  # fmt: skip
-            if count > 1 and sums[v, 0] > 0 and sums[v, 5] == 0:
+            if tube:
+                row = table[near[0, 0]]
+                s = min(max(np.dot(centre - row[:3], row[AXIS : AXIS + 3]), 0.0), row[LENGTH])
+                surface = 2 * volume[v] * dx[0] * dx[1] * dx[2] / max(row[RADIUS] + row[SLOPE] * s, 1e-12)
+                sums[v, 4], sums[v, 9] = min(sums[v, 4] + sums[v, 9], surface), 0.0
+                sums[v, 0], sums[v, 5] = 0.0, surface
+            elif count > 1 and sums[v, 0] > 0 and sums[v, 5] == 0:
                 complete_fold(
                     form, planes, open_end, near, count, wanted, pieces, x, lines, low, high, order, start, stop, trial, hits,
                     sums[v],
@@ -318,7 +364,9 @@ def gather_faces(
             face[v, 2 * d + 1] = low_face[number[other, at], d] if state == CUT else (1.0 if state == FULL else 0.0)
             vector[v, d] = (face[v, 2 * d] - face[v, 2 * d + 1]) * dx[(d + 1) % 3] * dx[(d + 2) % 3]
             total += vector[v, d] ** 2
-        if sums[v, 1] == 0 and sums[v, 2] == 0 and sums[v, 3] == 0:
+        if sums[v, 0] == 0 and sums[v, 5] > 0:
+            area[v], end_area[v] = sums[v, 5], sums[v, 4]
+        elif sums[v, 1] == 0 and sums[v, 2] == 0 and sums[v, 3] == 0:
             # smooth: normals vary by the curvature times the width of the patch, with variance width^2 / 12 along each axis
             total = sqrt(total)
             area[v] = total * (1 + min(sums[v, 0] * total / 24, 0.5))

@@ -197,23 +197,26 @@ def _place_lines(
 
 
 @njit(cache=True, error_model="numpy", forceinline=True)
-def _plane(p: int, axes: Array, fine: bool, dx: Array, x: Array) -> tuple[int, int, float]:
+def _plane(p: int, axes: Array, span: Array, fine: bool, dx: Array, x: Array) -> tuple[int, int, float]:
     """Set `x` on plane `p` (lower faces 0..2, then slices); returns the axes of breaks and of lines, and the slice's weight."""
     d, at, weight = p, 0.0, 1.0
     if p >= 3:
         d = axes[0]
         at, weight = GAUSS_4[p - 3] if fine else GAUSS_3[p - 3]
-    x[d] = at * dx[d]
+        at, weight = span[0] + at * (span[1] - span[0]), weight * (span[1] - span[0]) / dx[d]
+    x[d] = at
     return (axes[0] if axes[0] != d else axes[1]), (axes[2] if axes[2] != d else axes[1]), weight
 
 
 @njit(cache=True, error_model="numpy")
-def _lines_on_edges(axes: Array, wanted: Array, fine: bool, n_planes: int, x: Array, dx: Array, lines: Array) -> int:
+def _lines_on_edges(
+    axes: Array, span: Array, wanted: Array, fine: bool, n_planes: int, x: Array, dx: Array, lines: Array
+) -> int:
     """Two opposite edges of every plane to be measured; returns the number of lines."""
     n = 0
     for p in range(n_planes):
         if wanted[p]:
-            b, c, _ = _plane(p, axes, fine, dx, x)
+            b, c, _ = _plane(p, axes, span, fine, dx, x)
             x[b] = 0.0
             for side in range(2):
                 x[c] = side * dx[c]
@@ -224,13 +227,22 @@ def _lines_on_edges(axes: Array, wanted: Array, fine: bool, n_planes: int, x: Ar
 
 @njit(cache=True, error_model="numpy")
 def _lines_between(
-    axes: Array, wanted: Array, fine: bool, n_planes: int, x: Array, dx: Array, cuts: Array, pieces: Array, lines: Array
+    axes: Array,
+    span: Array,
+    wanted: Array,
+    fine: bool,
+    n_planes: int,
+    x: Array,
+    dx: Array,
+    cuts: Array,
+    pieces: Array,
+    lines: Array,
 ) -> int:
     """Lines across every plane to be measured, between its cuts; `pieces` becomes their number in each. Returns that of all."""
     n = 0
     for p in range(n_planes):
         if wanted[p]:
-            b, c, weight = _plane(p, axes, fine, dx, x)
+            b, c, weight = _plane(p, axes, span, fine, dx, x)
             x[c] = 0.0
             begin = n
             if fine:
@@ -248,6 +260,7 @@ def measure_voxel(
     count: int,
     fine: bool,
     axes: Array,
+    span: Array,
     wanted: Array,
     x: Array,
     dx: Array,
@@ -264,16 +277,16 @@ def measure_voxel(
     """Fraction of the volume inside a union of primitives; writes the fraction of each wanted lower face to `low_face`.
 
     Lines run along the axis with most of the normal (the last of `axes`), breaks along the next, slices along the first.
-    Entries 0..2 of `wanted` choose faces, all others are true.
+    Entries 0..2 of `wanted` choose faces, all others are true. Nothing lies outside `span` along the first axis.
     """
     n_planes = 7 if fine else 6
-    n = _lines_on_edges(axes, wanted, fine, n_planes, x, dx, lines)
+    n = _lines_on_edges(axes, span, wanted, fine, n_planes, x, dx, lines)
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
     n = 0
     for p in range(n_planes):
         if wanted[p]:
-            b, c, _ = _plane(p, axes, fine, dx, x)
+            b, c, _ = _plane(p, axes, span, fine, dx, x)
             pieces[p] = _cut(low, high, count, n, dx[b], order, first, last, cuts[p])
             n += 2
             if fine:
@@ -281,7 +294,7 @@ def measure_voxel(
                     pieces[p] = _cut_outline(form, i, b, c, x, dx, cuts[p], pieces[p])
             cuts[p, pieces[p]] = dx[b]
     # from here on the lines between the cuts take over the tables
-    n = _lines_between(axes, wanted, fine, n_planes, x, dx, cuts, pieces, lines)
+    n = _lines_between(axes, span, wanted, fine, n_planes, x, dx, cuts, pieces, lines)
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
     n, volume = 0, 0.0
@@ -357,7 +370,8 @@ def surface_samples(
     no direction is singular. Hits form two groups: those within 25 degrees of the one closest to the mean, and the others (the
     other side of an edge). At the rim of a single primitive, where the normals are known, they are the flat end and the rest,
     and a group too small to be hit is given its normal. `sums` gets, for each group, area, vector area (3) and the area on
-    open ends. Returns the number of the open end seen last, or -1.
+    open ends; `normal` the mean squares of the components of the normal, which order the axes also for a thin tube, whose
+    normals sum to nothing. Returns the number of the open end seen last, or -1.
     """
     n = 0
     for d in range(3):
@@ -389,6 +403,10 @@ def surface_samples(
             sums[group + 1 + d] += hits[3, k] * hits[d, k]
     if rim:
         end = _complete_rim(form, planes, open_end, near, x, dx, normal, sums)
+    normal[:] = 0.0
+    for k in range(found):
+        for d in range(3):
+            normal[d] += hits[3, k] * hits[d, k] * hits[d, k]
     return end
 
 

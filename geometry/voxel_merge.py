@@ -89,7 +89,7 @@ def decide(
                     continue
                 if _way_round(beside, status, number, blocks[v], cells[v], best, face, volume, sliver, v):
                     fate[v] = JUST_NOW + best
-                elif volume[v] > NOTHING:
+                elif volume[v] > NOTHING or (volume[v] > 0 and widest > SHUT):
                     fate[v] = JUST_NOW + KEEP
         for v in range(len(blocks)):
             if fate[v] >= JUST_NOW + KEEP:
