@@ -44,7 +44,7 @@ LEAST = """The least that any program of this method must do for a unit: every u
 once by transport, every field and coefficient read once, every rate and its derivative evaluated once. A step of second order
 does more: chemistry twice, two stages a linear part, several sweeps in 3D. So a factor of 1 is out of reach, and one of 10
 names what is worth a profile. Bytes are divided by the bandwidth of a working set of that size, flops by the rate of a matrix
-product."""
+product. `sweeps`: how often a step goes through the voxels of all species to diffuse them."""
 
 
 def write_docs(report: Report, folder: Path) -> Path:
@@ -176,6 +176,7 @@ def roofline_text(report: Report) -> str:
             [
                 row.job.title, f"{found.bytes:.0f}", f"{found.flops:.0f}", f"{sample.facts['working_set'] / 1e3:.0f}",
                 short(found.by_bytes), short(found.by_flops), short(measured.cpu), bound, f"{found.factor:.1f}",
+                f"{sample.facts['sweeps']:.0f}" if sample.facts.get("sweeps") else "-",
             ]
         )  # fmt: skip
     head = (
@@ -188,6 +189,7 @@ def roofline_text(report: Report) -> str:
         "measured cpu ns",
         "bound",
         "times the bound",
+        "sweeps",
     )
     return f"{LEAST}\n\n{markdown(head, lines)}"
 

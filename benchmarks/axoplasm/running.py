@@ -18,13 +18,14 @@ def stepped(
     sim: rxd.Simulation, until: float, dt: float, nodes: int, check: Callable[[], float], unit: str = "segment and step"
 ) -> Built:
     """A simulation that runs to a time with fixed steps; builds everything a first step needs."""
-    sim.run(dt)
+    done = sim.run(dt).statistics
 
     def run() -> None:
         sim.run(until)
 
     steps = round(until / dt)
-    return Built(run, check, nodes * steps, unit, sim.reset, {"nodes": nodes, "steps": steps, **work(sim, nodes)})
+    facts = {"nodes": nodes, "steps": steps, "sweeps": done.iterations / max(done.steps, 1), **work(sim, nodes)}
+    return Built(run, check, nodes * steps, unit, sim.reset, facts)
 
 
 def work(sim: rxd.Simulation, nodes: int) -> dict[str, float]:
