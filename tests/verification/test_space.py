@@ -17,6 +17,7 @@ import geometry
 import rxd
 from cable.constants import MOLECULES_PER_MM_UM3
 
+LEVEL = 2.0  # mM, to which modes are added: concentrations stay positive
 BALL_ROOT = 2.0815759778  # first zero of the derivative of the spherical Bessel function j1
 
 
@@ -37,8 +38,8 @@ class Solid:
         return float(self.volume @ self.u)
 
     def mode(self, shape: np.ndarray) -> float:
-        """Amplitude of a mode in the present state."""
-        return float((self.volume * shape) @ self.u / ((self.volume * shape) @ shape))
+        """Amplitude of a mode on top of `LEVEL`."""
+        return float((self.volume * shape) @ (self.u - LEVEL) / ((self.volume * shape) @ shape))
 
     def per_segment(self) -> np.ndarray:
         """Mean concentration in every segment."""
@@ -105,7 +106,7 @@ def ball_error(dx: float, shift: tuple[float, float, float]) -> float:
         r = np.maximum(np.linalg.norm(away, axis=1), 1e-12)
         return spherical_jn(1, BALL_ROOT * r) * (away @ tilt) / r
 
-    made = solid(ball(1.0, tuple(middle)), dx, 0.01, shape)
+    made = solid(ball(1.0, tuple(middle)), dx, 0.01, lambda nodes: LEVEL + shape(nodes))
     return decay_rate(made, shape(made.position), 0.2) / BALL_ROOT**2 - 1
 
 
@@ -116,7 +117,7 @@ def rod_error(dx: float, direction: Any, start: Any = (0.1, 0.2, 0.05)) -> float
     def shape(nodes: Any) -> np.ndarray:
         return np.cos(np.pi * ((getattr(nodes, "position", nodes) - np.array(start)) @ axis) / length)
 
-    made = solid(rod(length, 2.0, direction, start), dx, 0.05, shape)
+    made = solid(rod(length, 2.0, direction, start), dx, 0.05, lambda nodes: LEVEL + shape(nodes))
     return decay_rate(made, shape(made.position), 1.0) / (math.pi / length) ** 2 - 1
 
 
