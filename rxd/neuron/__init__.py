@@ -25,7 +25,7 @@ def __getattr__(name: str) -> Any:
 
     if name.startswith("__"):
         raise AttributeError(name)
-    if name in {"rxd", "gui", "units", "expect_hocerr", "hclass", "psection"}:
+    if name in {"rxd", "gui", "units", "expect_hocerr", "nrn", "hoc"}:
         return importlib.import_module(f"rxd.neuron.{name}")
     if name == "crxd":
         return importlib.import_module("rxd.neuron.rxd")

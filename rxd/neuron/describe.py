@@ -79,16 +79,14 @@ def topology_text(session: Session) -> str:
     return "\n" + "\n".join(lines) + "\n\n"
 
 
-def _draw(record: SectionRecord, indent: int, lines: list[str]) -> None:
-    dashes = "-" * record.nseg
+def _draw(record: SectionRecord, column: int, lines: list[str]) -> None:
+    """A section from a column on; what hangs on it begins one column behind its node."""
     ends = f"({record.end}-{1 - record.end})"
-    if record.parent is None:
-        lines.append(f"|{dashes}|       {record.name}{ends}")
-    else:
-        lines.append(" " * indent + f"`{dashes}|       {record.name}{ends}")
+    root = record.parent is None
+    picture = f"|{'-' * record.nseg}|" if root else f"`{'-' * (record.nseg - 1)}|"
+    lines.append(f"{' ' * column}{picture}       {record.name}{ends}")
     for child in sorted(record.children, key=lambda child: -child.parent_x):
-        place = min(record.node(child.parent_x) + 1, record.nseg + 1)
-        _draw(child, indent + max(place, 1), lines)
+        _draw(child, column + record.node(child.parent_x) + 1 + root, lines)
 
 
 def mechanism_text(record: SectionRecord) -> str:

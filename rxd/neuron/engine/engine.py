@@ -18,6 +18,7 @@ import numpy as np
 
 from cable import EventQueue
 from rxd.codegen.kernels import compile_kernels
+from rxd.codegen.oracle import fields_of, make_numpy
 from rxd.discretize.build import discretize
 from rxd.discretize.records import LANES
 from rxd.neuron.engine.declare import declare
@@ -140,6 +141,7 @@ class Engine:
         self._fetched: dict[tuple[str, int], int] = {}
         self._stale: set[str] = set()
         self._jumped = False
+        self._rest: list[tuple[int, list[int], Any]] | None = None
         self._load()
         self._start()
 
@@ -417,9 +419,26 @@ class Engine:
         self._changed()
 
     def _gates(self) -> None:
-        from rxd.codegen.oracle import initial_gates
+        """Gates at rest for the present voltage."""
+        y = self.state.y
+        for number, rows, evaluate in self._resting():
+            group = self.groups[number]
+            for row, values in zip(rows, evaluate(y[group.position], fields_of(group), 0.0), strict=True):
+                y[group.position[row]] = values
 
-        self.state.y[:] = initial_gates(self.system, self.discretization, self.state.y)
+    def _resting(self) -> list[tuple[int, list[int], Any]]:
+        """Functions that give the gates of each group; made once."""
+        if self._rest is None:
+            self._rest = [
+                (
+                    number,
+                    [local.unknowns.index(label) for label, _ in local.initials],
+                    make_numpy(local, [expression for _, expression in local.initials]),
+                )
+                for number, local in enumerate(self.system.groups)
+                if local.initials
+            ]
+        return self._rest
 
     def _fluxes(self) -> None:
         """Read the sources on nodes into their parameters, mM/ms."""

@@ -1,7 +1,7 @@
 """NEURON's hh as NEURON computes it: rates read from tables.
 
 In: nothing. Out: the mechanism of `rxd.library.hh`, but with steady states and time constants of the gates interpolated
-linearly between whole millivolts from -100 to 100 mV, as NEURON does while `h.usetable_hh` is 1. That moves a resting potential
+linearly between whole millivolts, as NEURON does while `h.usetable_hh` is 1. That moves a resting potential
 by some hundredths of a millivolt; with `h.usetable_hh = 0` the exact rates are used, here as there.
 """
 
@@ -14,8 +14,6 @@ import sympy
 from rxd import Gate, Mechanism, celsius, library, v, vtrap
 
 __all__ = ["hh_with_tables"]
-
-LOWEST, HIGHEST = -100, 100  # of NEURON's tables, mV
 
 
 class floor(sympy.Function):  # noqa: N801 - the name under which generated code knows it
@@ -31,9 +29,8 @@ class floor(sympy.Function):  # noqa: N801 - the name under which generated code
 def hh_with_tables(**parameters: Any) -> Mechanism:
     """Hodgkin-Huxley channels with tabulated rates; arguments as for `rxd.library.hh`."""
     exact = library.hh(**parameters)
-    clipped = sympy.Max(sympy.Min(v, HIGHEST), LOWEST)
-    below = floor(clipped)
-    weight = clipped - below
+    below = floor(v)
+    weight = v - below
     gates = []
     for gate in exact.gates:
         steady, time_constant = (
