@@ -14,9 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import jobs, machine, measure, scripts
+from benchmarks.costs import ratio
 from benchmarks.docs import default_folder, write_docs
+from benchmarks.files import ROOT
 from benchmarks.plots import plot_costs, plot_precision
-from benchmarks.process import Simulators, find_simulators
+from benchmarks.process import ONE_THREAD, Simulators, find_simulators
 from benchmarks.report import Report, read_json, write_json
 from benchmarks.tables import (
     HEAD,
@@ -69,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--no-compat", action="store_true", help="leave out the compatibility layer")
     made.add_argument("--no-precision", action="store_true", help="leave out error against time")
     made.add_argument("--no-scripts", action="store_true", help="leave out the unchanged NEURON scripts")
+    made.add_argument("--no-profiles", action="store_true", help="leave out where the time of the slowest goes")
     made.add_argument("--output", default="build/benchmarks", help="folder for JSON and figures")
     made.add_argument("--write-docs", action="store_true", help="write docs/performance.md and its figures")
     made.add_argument("--docs", help="another folder than docs/ for that")
@@ -103,7 +106,7 @@ def run(options: argparse.Namespace, output: Path) -> Report:
     for job in chosen:
         rows.append(measure.measure(job, simulators, plan, caches))
         print(f"{time.monotonic() - began:6.0f} s  {job.name}", *_failures(rows[-1]), flush=True)
-        so_far = Report(date, 0.0, here, {}, (), tuple(rows), (), ())
+        so_far = Report(date, 0.0, here, {}, (), tuple(rows), (), (), {})
         write_json(so_far, output / "benchmarks.part.json")
     for precision in jobs.precisions(options.scale) if not options.no_precision else ():
         if not options.names or precision.name in options.names:
@@ -112,13 +115,28 @@ def run(options: argparse.Namespace, output: Path) -> Report:
     asked = not options.no_scripts and (not options.names or "scripts" in options.names)
     if asked and time.monotonic() > plan.deadline:
         notes.append("The unchanged NEURON scripts were left out for want of time.")
+    profiles = {} if options.no_profiles else profile_slowest(rows, caches)
     shutil.rmtree(caches)
     found = scripts.run_scripts(options.scale, simulators, plan) if asked and time.monotonic() < plan.deadline else []
     (output / "benchmarks.part.json").unlink(missing_ok=True)
     return Report(
         date, time.monotonic() - began, replace(here, load=(load, os.getloadavg()[0])), versions(simulators), tuple(notes),
-        tuple(rows), tuple(curves), tuple(found),
+        tuple(rows), tuple(curves), tuple(found), profiles,
     )  # fmt: skip
+
+
+def profile_slowest(rows: list[measure.Row], caches: Path) -> dict[str, str]:
+    """Where the time of the three jobs that are farthest from their targets goes, where `perf` is installed."""
+    if shutil.which("perf") is None:
+        return {}
+    known = [(found[1] / row.job.target, row.job) for row in rows if row.job.target and (found := ratio(row))]
+    profiles = {}
+    for _, job in sorted(known, key=lambda pair: pair[0])[:3]:
+        environment = os.environ | dict.fromkeys(ONE_THREAD, "1") | {"AXOPLASM_CACHE": str(caches / job.model)}
+        command = [sys.executable, "-m", "benchmarks.profile", job.name]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        profiles[job.title] = done.stdout if done.returncode == 0 else f"failed: {done.stderr.strip().splitlines()[-1]}"
+    return profiles
 
 
 def _failures(row: measure.Row) -> list[str]:

@@ -63,6 +63,9 @@ def write_docs(report: Report, folder: Path) -> Path:
         parts += [markdown(PRECISION_HEAD, precision_lines(report.curves))]
         parts += [f"Failed: {m}: {why}" for curve in report.curves for m, why in curve.failures.items()]
     parts += ["## Roofline", roofline_text(report), "## Targets that were missed", missed_text(report)]
+    if report.profiles:
+        parts += ["## Where the time of the slowest goes", "By `python -m benchmarks.profile`, samples of the processor:"]
+        parts += [f"{title}:\n\n```text\n{text.rstrip()}\n```" for title, text in report.profiles.items()]
     path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     return path
 

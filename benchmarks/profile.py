@@ -1,13 +1,13 @@
 """`python -m benchmarks.profile JOB`: where the time of a job goes, by sampling the processor (Linux, `perf`).
 
-In: the name of a job. Out: shares of the samples: kernels of the model's equations by group and part, the time loop around them
-(linear solves, cable, diffusion, moving numbers between memory and lanes), libraries, and Python.
+In: the name of a job. Out: shares of the samples, by compiled function (what was inlined counts for its caller) and by library.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,18 +19,29 @@ from typing import Any
 
 from benchmarks.jobs import jobs
 
-LARGEST = 1 << 17
-"""Bytes beyond the start of a kernel that may still be it."""
+LARGEST = 1 << 16
+"""Bytes beyond the start of a function that may still be it."""
 
 
-def kernel_addresses(sim: Any) -> list[tuple[int, str]]:
-    """Where the compiled kernels of a simulation's equations begin, sorted."""
-    from rxd.solve import split_loop
+def compiled_functions() -> list[tuple[int, str]]:
+    """Address and name of every function that numba has compiled or loaded in this process, sorted."""
+    from numba.core.registry import cpu_target
 
-    groups = sim.stepper._groups
-    parts = {"gates": split_loop.GATES, "chemistry": split_loop.CHEMISTRY, "currents": split_loop.ELECTRIC}
-    named = zip(sim.discretization.groups, groups.table, strict=True)
-    return sorted((int(line[column]), f"{part} of {group.name}") for group, line in named for part, column in parts.items())
+    engine = cpu_target.target_context.codegen()._engine
+    found = ((engine._ee.get_function_address(name), plain_name(name)) for name in engine._defined_symbols)
+    return sorted((address, name) for address, name in found if address and name)
+
+
+def plain_name(symbol: str) -> str:
+    """``_ZN3rxd5solve7lane_lu5solveB3v37...`` is ``rxd.solve.lane_lu.solve``; empty if it is no function."""
+    if not symbol.startswith("_ZN") or symbol.startswith("_ZN08NumbaEnv"):
+        return ""
+    rest, parts = symbol[3:], []
+    while number := re.match(r"\d+", rest):
+        begin, length = number.end(), int(number.group())
+        parts.append(rest[begin : begin + length])
+        rest = rest[begin + length :]
+    return ".".join(parts)
 
 
 def sample_addresses(run: Any, seconds: float) -> list[tuple[int, str]]:
@@ -51,15 +62,13 @@ def sample_addresses(run: Any, seconds: float) -> list[tuple[int, str]]:
 
 
 def shares(samples: list[tuple[int, str]], kernels: list[tuple[int, str]]) -> Counter[str]:
-    """Number of samples by what they hit."""
+    """Number of samples by function or library."""
     starts = [address for address, _ in kernels]
     found: Counter[str] = Counter()
     for address, library in samples:
         at = bisect_right(starts, address) - 1
         if at >= 0 and address - starts[at] < LARGEST:
             found[kernels[at][1]] += 1
-        elif "anon" in library or "unknown" in library or "memfd" in library or not library:
-            found["time loop: linear solves, cable, diffusion"] += 1
         else:
             found[Path(library).name] += 1
     return found
@@ -68,16 +77,6 @@ def shares(samples: list[tuple[int, str]], kernels: list[tuple[int, str]]) -> Co
 def main() -> None:
     """Profile one job."""
     job = next(job for job in jobs("full") if job.name == sys.argv[1])
-    from rxd import model as declared
-
-    made: list[Any] = []
-    compile_model = declared.Model.compile
-
-    def remember(model: Any, *arguments: Any, **options: Any) -> Any:
-        made.append(compile_model(model, *arguments, **options))
-        return made[-1]
-
-    declared.Model.compile = remember  # type: ignore[method-assign]
     built = importlib.import_module(f"benchmarks.axoplasm.{job.model}").build(**job.size)
 
     def once() -> None:
@@ -85,7 +84,7 @@ def main() -> None:
         built.run()
 
     once()
-    found = shares(sample_addresses(once, 3.0), kernel_addresses(made[-1]) if made else [])
+    found = shares(sample_addresses(once, 3.0), compiled_functions())
     total = sum(found.values())
     for name, count in found.most_common(12):
         print(f"{100 * count / total:5.1f} %  {name}")

@@ -32,6 +32,8 @@ class Report:
         Of the simulators and of what ours is built on.
     notes : tuple of str
         What was left out and why.
+    profiles : dict
+        Where the time of some jobs goes, as text, by the job's title.
     """
 
     date: str
@@ -42,6 +44,7 @@ class Report:
     rows: tuple[Row, ...]
     curves: tuple[Curve, ...]
     scripts: tuple[ScriptRow, ...]
+    profiles: dict[str, str]
 
 
 def write_json(report: Report, path: Path) -> None:
@@ -68,5 +71,5 @@ def read_json(path: Path) -> Report:
         for curve in data["curves"]
     )
     scripts = tuple(ScriptRow(**script) for script in data["scripts"])
-    given = {name: data[name] for name in ("date", "seconds", "versions")}
+    given = {name: data[name] for name in ("date", "seconds", "versions", "profiles")}
     return Report(machine=Machine(**machine), notes=tuple(data["notes"]), rows=rows, curves=curves, scripts=scripts, **given)

@@ -40,7 +40,7 @@ def report(rows: tuple[Row, ...]) -> Report:
     points = {"split": [Point(0.1, 1e-5, [1.0], [1.0])], "NEURON, CVODE": [Point(1e-3, 1e-5, [8.0], [8.0])]}
     curves = (Curve(precision, points, 1e-9, {"coupled, petsc": "PETSc is missing"}),)
     scripts = (ScriptRow("d3", ("1",), {"neuron": [{"per_step_us": 2.0, "setup_s": 1.0, "check": 1.0}]}, {"compat": "why"}),)
-    return Report("2026-01-01", 60.0, MACHINE, {"NEURON": "9"}, ("a note",), rows, curves, scripts)
+    return Report("2026-01-01", 60.0, MACHINE, {"NEURON": "9"}, ("a note",), rows, curves, scripts, {"A tree": "99 % waiting"})
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -160,7 +160,14 @@ def test_report_survives_json_and_becomes_the_page(tmp_path: Path) -> None:
     write_json(again, tmp_path / "b.json")
     assert (tmp_path / "a.json").read_text() == (tmp_path / "b.json").read_text()
     page = write_docs(again, tmp_path).read_text()
-    for words in ("a processor", "a note", "**A tree**: 2.0", "PETSc is missing", "| d3 | 1 | 2 (2..2) | why |"):
+    for words in (
+        "a processor",
+        "a note",
+        "99 % waiting",
+        "**A tree**: 2.0",
+        "PETSc is missing",
+        "| d3 | 1 | 2 (2..2) | why |",
+    ):
         assert words in page
 
 
