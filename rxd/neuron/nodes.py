@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from geometry import FixedPerimeter, ScalableBorder
 
+from geometry import FixedPerimeter, ScalableBorder
 from rxd.neuron.rxd.geometry import as_shape
 
 if TYPE_CHECKING:

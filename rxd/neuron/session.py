@@ -99,7 +99,7 @@ class Session:
         """The lists of graphs that NEURON's run control draws to; nothing draws here."""
         from rxd.neuron.lists import List
 
-        return self._part("graph_lists", lambda session: [List() for _ in range(4)])  # type: ignore[arg-type,no-any-return]
+        return self._part("graph_lists", lambda session: [List() for _ in range(4)])  # type: ignore[arg-type]
 
     def _part(self, name: str, kind: type[Any]) -> Any:
         """A part of the session, made at its first use, since few scripts use them all."""

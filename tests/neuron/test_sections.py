@@ -292,3 +292,12 @@ def test_nothing_warns_without_need():
         a, b = h.Section(name="a"), h.Section(name="b")
         b.connect(a)
         assert np.isfinite(b(0.5).ri())
+
+
+def test_topology_is_drawn_like_neurons(capsys):
+    a, b, c = (h.Section(name=name) for name in "abc")
+    a.nseg, b.nseg = 3, 2
+    b.connect(a(1))
+    c.connect(b(0.3), 1)
+    h.topology()
+    assert capsys.readouterr().out == "\n|---|       a(0-1)\n     `-|       b(0-1)\n      `|       c(1-0)\n\n"

@@ -1,3 +1,4 @@
+# ruff: noqa: N999  (the name of NEURON)
 """`neuron.rxd.multiCompartmentReaction`: where NEURON keeps `MultiCompartmentReaction`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: N999  (the name of NEURON)
 """`neuron.rxd.rxdException`: where NEURON keeps `RxDException`."""
 
 from __future__ import annotations

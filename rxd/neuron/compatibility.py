@@ -1,0 +1,155 @@
+"""docs/neuron-compatibility.md, made from the layer itself.
+
+In: the tables of names. Out: Markdown: what there is, what is refused and why, where results differ from NEURON's and why.
+`python -m rxd.neuron.compatibility > docs/neuron-compatibility.md` writes it; a test compares.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rxd.neuron.classes import CLASSES
+from rxd.neuron.globals import CONSTANTS, Globals
+from rxd.neuron.interpreter import FUNCTIONS
+from rxd.neuron.mechanisms import DENSITY, POINTS
+from rxd.neuron.missing import MISSING
+from rxd.neuron.run_functions import nothing
+
+__all__ = ["text"]
+
+HEADER = """\
+# NEURON scripts on Axoplasm
+
+`python -m rxd.neuron SCRIPT [ARGS...]` runs a script written for NEURON's Python interface, unchanged: in that process, and
+only there, `neuron` and its submodules are Axoplasm's. In a notebook the one line to change is `from rxd.neuron import h, n,
+rxd`. The names and facts below were observed in NEURON 9.0.2. This page is made by `python -m rxd.neuron.compatibility`.
+
+A name that is not here raises `NotSupported` (an AttributeError) that says what to use instead; nothing is ever answered with
+None.
+
+## How it works
+
+A `Session` holds sections, mechanisms, point processes, recordings and rxd declarations: the only default model of the
+project, and replaceable (`with Session():`). Edits count a revision up; `finitialize()`, or the next step, compiles what has
+changed. A section, species or reaction lives as long as somebody refers to it, as in NEURON.
+
+Fixed steps follow NEURON's order of events: thresholds and events up to the middle of a step, played Vectors, the step,
+recordings, events up to its end. The step itself is of second order, so that trajectories lie within NEURON's own error of
+the step, not on top of it. Variable steps are taken by Axoplasm's coupled solver with the tolerances of `CVode`; steps
+differ, results agree within the tolerance. `Random` gives the same distributions from streams of its own.
+"""
+
+DIFFERENCES = """\
+## Where results differ, and why
+
+Where NEURON itself is wrong we give the right answer.
+
+* **A rate changed on the way** (`reaction.f_rate = 1.5` after `finitialize`). NEURON 9.0.2 adds the new rate to the old one
+  and counts every other reaction of the model once more, until the next `finitialize`: two species that decay with 0.1 and
+  0.02 per ms decay with 0.3 and 0.04 after the first rate is set to 0.2. Here the new rate replaces the old one.
+* **Reactions on regions with different sections.** If one region has more sections than another, and some reaction or rate is
+  on both, NEURON applies the rates of the larger region twice in the sections they share. Here once.
+* **Voxel volumes.** Volumes and areas of voxels are exact here. NEURON loses volume at the rim of a cylinder whose diameter
+  is a whole number of voxels (ratio 0.83 to 0.97), its areas are low by some percent, and it fills a cone between sections of
+  different diameter. Voxels lie where NEURON's lie (counted from two voxels and twice the largest radius outside the cell).
+* **Joints of 1-D and 3-D sections** conduct as `docs/space.md` says; NEURON's conduct more. Refining both, the answers
+  approach each other.
+* **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
+* **Runs that stop early under CVode.** `continuerun(T)` ends at T.
+* **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers.
+* **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
+
+Where NEURON makes choices, we make the same:
+
+* hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is exact,
+  and faster.
+* Species diffuse along a cable through the cross-section at the border of two segments; voltage follows the exact integral.
+* A section on the 0 end of a root is tied to the root's first segment through its own half alone, for species.
+* `ecs_boundary_conditions` hold the outermost voxels themselves.
+* Sources added with `include_flux` that vary are read at the end of a step.
+* VClamp is the amplifier at its steady state, with NEURON's finite gain, at all times.
+* Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.
+
+Warned about, where NEURON is silent: a reaction left out since one of its species has gone out of scope, a variable given to
+`include_flux` without units, two species that would be the same ion, a section that is connected again.
+"""
+
+
+def text() -> str:
+    """The page."""
+    parts = [HEADER, "## Names of `h`", ""]
+    idle = sorted(name for name, function in FUNCTIONS.items() if function is nothing)
+    working = sorted(name for name, function in FUNCTIONS.items() if function is not nothing)
+    parts += ["Functions:", "", _row(working), "", "Accepted without effect (NEURON's windows and caches):", "", _row(idle), ""]
+    parts += ["Variables and constants:", "", _row([*sorted(Globals().values), *CONSTANTS]), ""]
+    parts += [
+        'hoc code in `h("...")` and in files: `create access connect insert uninsert objref strdef double proc func obfunc'
+    ]
+    parts += [
+        "begintemplate public if else for forall forsec while break continue return print printf sprint load_file xopen new`",
+        "",
+    ]
+    parts += [
+        "Mechanisms: " + ", ".join(f"`{name}`" for name in DENSITY) + "; ions: any, `na`, `k`, `ca` with NEURON's values.",
+        "",
+    ]
+    parts += ["## Classes", "", "| class | variables and methods |", "|---|---|"]
+    parts += [f"| `{name}` | {_row(_members(name, kind))} |" for name, kind in sorted(CLASSES.items())]
+    parts += ["", "## rxd", "", *_rxd_lines(), ""]
+    parts += ["## Refused", "", "| name | why, and what to use |", "|---|---|"]
+    parts += [f"| `h.{name}` | {reason} |" for name, reason in sorted(MISSING.items())]
+    parts += ["", DIFFERENCES]
+    return "\n".join(parts)
+
+
+def _row(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _members(name: str, kind: type[Any]) -> list[str]:
+    variables = [*POINTS[name].parameters, *POINTS[name].assigned, *POINTS[name].arrays] if name in POINTS else []
+    return [*variables, *_public(kind)]
+
+
+def _public(kind: type[Any]) -> list[str]:
+    hidden = {"kind", "info", "values", "arrays", "record", "initialize", "receive", "fire", "later", "horizon", "at", "move"}
+    hidden |= {"schedule", "push", "extend", "deliver", "spike", "check"} if kind.__name__ in {"Vector", "NetCon"} else set()
+    own = [member for member, _ in inspect.getmembers(kind) if not member.startswith("_")]
+    return [member for member in own if member not in hidden or kind.__name__ in {"Section", "SectionList", "Random"}]
+
+
+def _rxd_lines() -> list[str]:
+    from rxd.neuron import rxd
+    from rxd.neuron.rxd.node import Node
+    from rxd.neuron.rxd.nodelist import NodeList
+    from rxd.neuron.rxd.species import Species, SpeciesOnExtracellular, SpeciesOnRegion
+
+    lines = ["Names of the module: " + _row(rxd.__all__), "", "`rxdmath`: " + _row(rxd.rxdmath.__all__), ""]
+    lines += ["| object | attributes and methods |", "|---|---|"]
+    kinds = (rxd.Region, rxd.Extracellular, Species, SpeciesOnRegion, SpeciesOnExtracellular, Node, NodeList, rxd.Reaction)
+    hidden = {
+        "records",
+        "living",
+        "label",
+        "number",
+        "session",
+        "settled",
+        "version",
+        "table",
+        "values",
+        "write",
+        "touched",
+        "part",
+    }
+    hidden |= {"expression", "node_d", "kind", "of", "array", "parts", "symbols", "kf", "kb", "is_area"}
+    for kind in kinds:
+        names = [member for member, _ in inspect.getmembers(kind) if not member.startswith("_") and member not in hidden]
+        lines.append(f"| `{kind.__name__}` | {_row(names)} |")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
