@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 # Import names that differ from the name under which the package is installed; llvmlite is a part of numba.
-DISTRIBUTIONS = {"llvmlite": "numba"}
+DISTRIBUTIONS = {"mpl_toolkits": "matplotlib", "llvmlite": "numba"}
 
 
 def load_tool(name: str) -> ModuleType:

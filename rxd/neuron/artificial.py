@@ -6,6 +6,7 @@ In: events with a weight. Out: spikes to the NetCons that listen.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -160,13 +161,13 @@ class _Integrator(Artificial):
         super().initialize()
         object.__setattr__(self, "last", self.session.globals.t)
 
+    @abstractmethod
     def at(self, after: float) -> float:
         """The membrane state `after` ms from the last event."""
-        raise NotImplementedError
 
+    @abstractmethod
     def move(self, t: float) -> None:
         """Bring the state to a time."""
-        raise NotImplementedError
 
     def schedule(self) -> None:
         """Fire when the state reaches 1, if it does."""

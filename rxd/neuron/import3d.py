@@ -6,6 +6,7 @@ In: a file, read by `geometry.load`. Out: sections in a session, as attributes o
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -38,8 +39,9 @@ class _Reader:
             raise HocError(str(error)) from error
         return 1.0
 
+    @abstractmethod
     def _load(self, path: str) -> Morphology:
-        raise NotImplementedError
+        """Read the file."""
 
     def instantiate(self, cell: Any = None) -> float:
         """Make the sections, as `Import3d_GUI(reader).instantiate(cell)` does."""

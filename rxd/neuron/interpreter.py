@@ -7,7 +7,6 @@ session, so that one `h` serves all sessions. Unknown names raise `NotSupported`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -26,7 +25,6 @@ __all__ = ["Function", "Interpreter", "set_global"]
 FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType({**MATH_FUNCTIONS, **TREE_FUNCTIONS, **RUN_FUNCTIONS})
 
 
-@lru_cache(maxsize=1)
 def classes() -> Mapping[str, type[Any]]:
     """NEURON's classes by name; loaded at the first use, since they import one another's parts."""
     from rxd.neuron.classes import CLASSES

@@ -6,7 +6,6 @@ In: hoc code. Out: a lark tree, or `HocSyntaxError` with the line.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from importlib.resources import files
 
 from lark import Lark, Tree
@@ -14,15 +13,15 @@ from lark.exceptions import UnexpectedInput
 
 from rxd.neuron.errors import HocError
 
-__all__ = ["HocSyntaxError", "parse"]
+__all__ = ["HocSyntaxError", "make_parser", "parse"]
 
 
 class HocSyntaxError(HocError):
     """Text that is no hoc code, or hoc this layer does not know."""
 
 
-@lru_cache(maxsize=1)
-def _parser() -> Lark:
+def make_parser() -> Lark:
+    """A parser of the grammar beside this file; whoever parses often keeps it."""
     grammar = files("rxd.neuron.hoc").joinpath("grammar.lark").read_text(encoding="utf-8")
     return Lark(grammar, parser="lalr", maybe_placeholders=True, propagate_positions=True)
 
@@ -31,7 +30,7 @@ def _parser() -> Lark:
 _JOINED = re.compile(r"\s*\n\s*(?=else\b)|(?<=\belse)\s*\n\s*|(?<=[,(])\s*\n\s*|\n\s*(?=\))")
 
 
-def parse(code: str, name: str = "hoc code") -> Tree:
+def parse(code: str, name: str = "hoc code", parser: Lark | None = None) -> Tree:
     """The syntax tree of hoc code.
 
     Raises
@@ -40,7 +39,7 @@ def parse(code: str, name: str = "hoc code") -> Tree:
         With the line and what stands there.
     """
     try:
-        return _parser().parse(_JOINED.sub(" ", code) + "\n")
+        return (parser or make_parser()).parse(_JOINED.sub(" ", code) + "\n")
     except UnexpectedInput as error:
         context = error.get_context(code + "\n").rstrip()
         raise HocSyntaxError(f"syntax error in {name}, line {error.line}:\n{context}") from None

@@ -85,6 +85,7 @@ class HocState:
         self.procedures: dict[str, Procedure] = {}
         self.templates: dict[str, Template] = {}
         self.loaded: set[str] = set()
+        self.parser: Any = None
 
     def look_up(self, name: str) -> tuple[bool, Any]:
         """Whether hoc code has defined a name, and what it is."""
@@ -122,9 +123,10 @@ class HocState:
             For a syntax error or an error on the way.
         """
         from rxd.neuron.hoc.execute import Executor
-        from rxd.neuron.hoc.parser import parse
+        from rxd.neuron.hoc.parser import make_parser, parse
 
-        Executor(self.session).run(parse(code, name))
+        self.parser = self.parser or make_parser()
+        Executor(self.session).run(parse(code, name, self.parser))
 
     def execute(self, code: str) -> bool:
         """Run code; errors are printed, as NEURON does with `h("...")`, and the result tells whether it went well."""

@@ -10,6 +10,7 @@ that has gone out of scope is noticed when the model is compiled.
 from __future__ import annotations
 
 import weakref
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -78,9 +79,9 @@ class Mathable:
     __slots__ = ()
 
     @property
+    @abstractmethod
     def expression(self) -> sympy.Expr:
         """The SymPy expression."""
-        raise NotImplementedError
 
     def _sympy_(self) -> sympy.Expr:
         return self.expression
