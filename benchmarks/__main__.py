@@ -18,7 +18,7 @@ from benchmarks.costs import ratio
 from benchmarks.docs import default_folder, write_docs
 from benchmarks.files import ROOT
 from benchmarks.plots import plot_costs, plot_precision
-from benchmarks.process import ONE_THREAD, Simulators, find_simulators
+from benchmarks.process import ONE_THREAD, Served, Simulators, find_simulators
 from benchmarks.report import Report, read_json, write_json
 from benchmarks.tables import (
     HEAD,
@@ -115,6 +115,8 @@ def run(options: argparse.Namespace, output: Path) -> Report:
     asked = not options.no_scripts and (not options.names or "scripts" in options.names)
     if asked and time.monotonic() > plan.deadline:
         notes.append("The unchanged NEURON scripts were left out for want of time.")
+    if options.scale == "full" and not options.names:
+        notes.append(first_ever(simulators))
     profiles = {} if options.no_profiles else profile_slowest(rows, caches)
     shutil.rmtree(caches)
     found = scripts.run_scripts(options.scale, simulators, plan) if asked and time.monotonic() < plan.deadline else []
@@ -123,6 +125,21 @@ def run(options: argparse.Namespace, output: Path) -> Report:
         date, time.monotonic() - began, replace(here, load=(load, os.getloadavg()[0])), versions(simulators), tuple(notes),
         tuple(rows), tuple(curves), tuple(found), profiles,
     )  # fmt: skip
+
+
+def first_ever(simulators: Simulators) -> str:
+    """A sentence on the first model of its kind on a machine, when what all models share is compiled too."""
+    models = {
+        "split, on a tree": ("hh_tree", {"depth": 1}),
+        "split, in voxels": ("d3", {"dx_nm": 500}),
+        "coupled": ("wave_hh", {"nseg": 11, "tstop": 1}),
+    }
+    found = []
+    for title, (model, size) in models.items():
+        with tempfile.TemporaryDirectory() as empty:
+            with Served(simulators, "axoplasm", model, size, Path(empty), NUMBA_CACHE_DIR=empty) as process:
+                found.append(f"{title}: {process.sample.setup_s:.0f} s")
+    return f"The first model of its kind on a machine waits for what all models share, once: {', '.join(found)}."
 
 
 def profile_slowest(rows: list[measure.Row], caches: Path) -> dict[str, str]:

@@ -73,16 +73,18 @@ def find_simulators(neuron: str | None, compat: bool, timeout: float) -> Simulat
 
 
 class Served:
-    """A process that serves one built model; use it in a ``with`` statement."""
+    """A process that serves one built model; use it in a ``with`` statement. `more` goes into its environment."""
 
-    def __init__(self, simulators: Simulators, simulator: str, model: str, size: Mapping[str, Any], cache: Path) -> None:
+    def __init__(
+        self, simulators: Simulators, simulator: str, model: str, size: Mapping[str, Any], cache: Path, **more: str
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="axoplasm-bench-"))  # NEURON writes into the working folder
         self.errors = (self.folder / "stderr").open("w+")
         folder = "neuron" if simulator in ("compat", "nmodl") else simulator
         model = f"{model}_nmodl" if simulator == "nmodl" else model
         serve = Path(__file__).with_name("serve.py")
         command = [*simulators.commands[simulator], str(serve), folder, model, json.dumps(dict(size))]
-        environment = os.environ | dict.fromkeys(ONE_THREAD, "1") | {"AXOPLASM_CACHE": str(cache)}
+        environment = os.environ | dict.fromkeys(ONE_THREAD, "1") | {"AXOPLASM_CACHE": str(cache)} | more
         if simulator in ("axoplasm", "compat"):
             environment["PYTHONPATH"] = str(ROOT)
         self.deadline = time.monotonic() + simulators.timeout
