@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,9 +137,10 @@ def first_ever(simulators: Simulators) -> str:
     }
     found = []
     for title, (model, size) in models.items():
-        with tempfile.TemporaryDirectory() as empty:
-            with Served(simulators, "axoplasm", model, size, Path(empty), NUMBA_CACHE_DIR=empty) as process:
-                found.append(f"{title}: {process.sample.setup_s:.0f} s")
+        with ExitStack() as stack:
+            empty = stack.enter_context(tempfile.TemporaryDirectory())
+            served = Served(simulators, "axoplasm", model, size, Path(empty), NUMBA_CACHE_DIR=empty)
+            found.append(f"{title}: {stack.enter_context(served).sample.setup_s:.0f} s")
     return f"The first model of its kind on a machine waits for what all models share, once: {', '.join(found)}."
 
 
