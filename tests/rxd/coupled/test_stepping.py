@@ -10,6 +10,7 @@ import geometry
 import rxd
 from rxd import library
 from rxd.errors import ConvergenceError, DeclarationError
+from rxd.solve.coupled import CoupledStepper
 from rxd.solve.problem import Reason
 
 
@@ -102,6 +103,25 @@ def test_events_arrive_when_they_are_due() -> None:
     assert results.statistics.events == 4
 
 
+def test_the_step_is_estimated_anew_after_every_jump(monkeypatch) -> None:
+    times: list[float] = []
+    restart = CoupledStepper.restart
+
+    def noted(self: CoupledStepper, state) -> None:
+        times.append(state.t)
+        restart(self, state)
+
+    monkeypatch.setattr(CoupledStepper, "restart", noted)
+    cell = geometry.cylinder(50, 5)
+    model = rxd.Model(cell, segments=1)
+    model.insert(library.pas(), on=cell.all)
+    synapse = rxd.PointProcess(library.exp_syn(tau=2.0, e=0.0), cell.all(0.5))
+    model.add(rxd.NetCon(rxd.SpikeSource(times=[1.0, 3.7]), synapse, weight=1e-3, delay=0.25))
+    model.add(rxd.IClamp(cell.all(0.5), amp=0.1, delay=2.0, dur=3.0))
+    model.compile().run(8)
+    assert times == pytest.approx([0.0, 1.25, 2.0, 3.95, 5.0])
+
+
 def spiking(delay: float = 0.3) -> rxd.Model:
     """A spike at one end excites a synapse at the other."""
     cell = geometry.cylinder(200, 2)
@@ -157,6 +177,12 @@ def test_steady_state_keeps_what_is_conserved() -> None:
     np.testing.assert_allclose(
         model.compile(solver="scipy", initialise="steady").state.y[-8:], [0.1] * 4 + [0.4] * 4, rtol=1e-9
     )
+
+
+def test_slow_processes_reach_their_steady_state_too() -> None:
+    """A time constant of 100 s, which no run would wait for."""
+    simulation = rule(lambda c: 1e-5 * (2 - c)).compile()
+    np.testing.assert_allclose(simulation.steady_state()[-2:], 2.0, rtol=1e-6)
 
 
 def test_no_steady_state_is_an_error() -> None:
