@@ -302,6 +302,9 @@ def test_tubes_thinner_than_a_voxel_keep_volume_area_and_connection(diameter):
         grid = voxelize(solid, 0.6)
         check_invariants(grid)
         assert grid.components().max() == 0
+        ends = np.linspace(solid.frusta[0, :4], solid.frusta[0, 4:], 40)
+        pieces = voxelize(Solid(np.concatenate([ends[:-1], ends[1:]], axis=1)), 0.6)
+        assert pieces.volume.sum() == pytest.approx(grid.volume.sum(), rel=0.03)
         # nor does merging what is small cut the tube where it passes through the corner of a voxel
         assert voxelize(solid, 0.6, sliver=0.01).components().max() == 0
         assert grid.volume.sum() == pytest.approx(frustum_volume(solid.frusta)[0], rel=0.03)
