@@ -219,7 +219,7 @@ def graph_step(
     if moved:
         for k in range(n):
             start_rate[k] += source[start + k]
-    stages = 1 + int(math.ceil(math.sqrt(1.0 + 1.54 * dt * stiffness)))
+    stages = 1 + math.ceil(math.sqrt(1.0 + 1.54 * dt * stiffness))
     w0 = 1.0 + (2.0 / 13.0) / (stages * stages)
     root = math.sqrt(w0 * w0 - 1.0)
     angle = stages * math.log(w0 + root)
