@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from geometry import examples
 from geometry.errors import FormatError, GeometryError
+from geometry.frustum import Solid, signed_distance, solid_of
+from geometry.grid import ExtracellularGrid
 from geometry.io import load
 from geometry.mesh import GridBlock, Mesh, TreeBlock, check_mesh
 from geometry.morphology import Morphology, cylinder
@@ -27,10 +29,12 @@ from geometry.shapes import (
     membrane,
 )
 from geometry.tree import region_mesh
+from geometry.voxelize import VoxelGrid, VoxelWarning, voxel_mesh, voxelize_sections
 
 __all__ = [
     "DLambda",
     "DistributedBoundary",
+    "ExtracellularGrid",
     "FixedCrossSection",
     "FixedPerimeter",
     "FormatError",
@@ -49,7 +53,10 @@ __all__ = [
     "Selection",
     "Shape",
     "Shell",
+    "Solid",
     "TreeBlock",
+    "VoxelGrid",
+    "VoxelWarning",
     "check_mesh",
     "cylinder",
     "d_lambda",
@@ -61,4 +68,8 @@ __all__ = [
     "region_mesh",
     "section_indices",
     "segment",
+    "signed_distance",
+    "solid_of",
+    "voxel_mesh",
+    "voxelize_sections",
 ]
