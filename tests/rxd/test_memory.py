@@ -30,5 +30,5 @@ def test_memory_stays_flat_over_many_steps(options: dict) -> None:
     sim.run(50)
     before = resident()
     results = sim.run(550)
-    assert results.statistics.steps == 20000
+    assert results.statistics.steps >= 20000
     assert resident() - before < 1_000_000
