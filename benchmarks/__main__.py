@@ -20,7 +20,7 @@ from benchmarks.docs import default_folder, write_docs
 from benchmarks.files import ROOT
 from benchmarks.plots import plot_costs, plot_precision
 from benchmarks.process import ONE_THREAD, Served, Simulators, find_simulators
-from benchmarks.report import Report, read_json, write_json
+from benchmarks.report import Report, read_json, updated, write_json
 from benchmarks.tables import (
     HEAD,
     OTHERS,
@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         report = read_json(Path(options.from_json))
     else:
         report = run(options, output)
+        if options.update:
+            report = updated(read_json(Path(options.update)), report)
         write_json(report, output / "benchmarks.json")
     print_tables(report)
     plot_costs(report.rows, output / "cost.png")
@@ -77,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--write-docs", action="store_true", help="write docs/performance.md and its figures")
     made.add_argument("--docs", help="another folder than docs/ for that")
     made.add_argument("--from-json", metavar="FILE", help="measure nothing, report what a run has written")
+    made.add_argument("--update", metavar="FILE", help="put what is measured now into a report that a run has written")
     made.add_argument("--list", action=_List, nargs=0, help="names of the jobs")
     return made
 

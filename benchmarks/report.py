@@ -47,6 +47,21 @@ class Report:
     profiles: dict[str, str]
 
 
+def updated(old: Report, new: Report) -> Report:
+    """An older report with the rows and curves that a newer run has measured again; the newer run's machine is noted."""
+    rows, curves = {row.job.name: row for row in new.rows}, {curve.precision.name: curve for curve in new.curves}
+    load = f"{new.machine.load[0]:.2f} before, {new.machine.load[1]:.2f} after"
+    note = f"Measured again on {new.date} (load {load}): {', '.join([*rows, *curves])}."
+    return dataclasses.replace(
+        old,
+        rows=tuple(rows.get(row.job.name, row) for row in old.rows),
+        curves=tuple(curves.get(curve.precision.name, curve) for curve in old.curves),
+        scripts=new.scripts or old.scripts,
+        profiles=old.profiles | new.profiles,
+        notes=(*old.notes, note),
+    )
+
+
 def write_json(report: Report, path: Path) -> None:
     """All of it as one JSON file."""
     path.write_text(json.dumps(dataclasses.asdict(report), indent=1, default=dict) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from benchmarks.docs import write_docs
 from benchmarks.machine import Machine
 from benchmarks.measure import Curve, Plan, Point, Row, measure, relative_error, time_at
 from benchmarks.process import BenchError, Sample, Served, Simulators, find_simulators
-from benchmarks.report import Report, read_json, write_json
+from benchmarks.report import Report, read_json, updated, write_json
 from benchmarks.scripts import ScriptRow
 from benchmarks.tables import HEAD, grid, main_lines, verdict
 
@@ -169,6 +169,14 @@ def test_report_survives_json_and_becomes_the_page(tmp_path: Path) -> None:
         "| d3 | 1 | 2 (2..2) | why |",
     ):
         assert words in page
+
+
+def test_report_takes_over_what_is_measured_again() -> None:
+    old, new = report((row([1.0], [2.0]),)), report((row([1.0], [3.0]),))
+    both = updated(old, new)
+    assert both.rows == new.rows
+    assert len(both.curves) == 1
+    assert "hh_tree" in both.notes[-1]
 
 
 def test_command_reports_what_a_run_has_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

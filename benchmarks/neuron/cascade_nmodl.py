@@ -16,11 +16,16 @@ from benchmarks.built import Built
 from benchmarks.neuron.running import stepped
 
 
+def state(i: int) -> str:
+    """Name of a species; NMODL appends a 0 for the initial value of each, so that s1 and s10 would meet."""
+    return f"s{i}_"
+
+
 def mechanism(n_species: int) -> str:
     """NMODL text of the chain."""
-    names = [f"s{i}" for i in range(n_species)]
-    starts = [f"  s{i} = {0.1 + 0.01 * i!r}" + (" + s_x" if i < 3 else "") for i in range(n_species)]
-    reactions = [f"  ~ s{i} + s{i + 1} <-> s{i + 2} (0.1, 0.05)" for i in range(n_species - 2)]
+    names = [state(i) for i in range(n_species)]
+    starts = [f"  {state(i)} = {0.1 + 0.01 * i!r}" + (" + s_x" if i < 3 else "") for i in range(n_species)]
+    reactions = [f"  ~ {state(i)} + {state(i + 1)} <-> {state(i + 2)} (0.1, 0.05)" for i in range(n_species - 2)]
     return "\n".join(
         [
             "NEURON { SUFFIX chain RANGE s_x }",
@@ -45,6 +50,6 @@ def build(n_species: int = 20, nseg: int = 501, steps: int = 100) -> Built:
         seg.chain.s_x = 0.2 * seg.x
 
     def check() -> float:
-        return sum(getattr(cable(0.5).chain, f"s{i}") for i in range(n_species))
+        return sum(getattr(cable(0.5).chain, state(i)) for i in range(n_species))
 
     return stepped(cable, steps * 0.025, nseg, check, "node and step")
