@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         plot_costs(report.rows, folder / "figures" / "performance.png")
         plot_precision(report.curves, folder / "figures" / "precision.png")
+        write_json(report, folder / "performance.json")
         print(f"\nwrote {write_docs(report, folder)}")
     return 0
 

@@ -19,8 +19,10 @@ from typing import Any
 
 from benchmarks.jobs import jobs
 
-LARGEST = 1 << 16
+LARGEST = 1 << 15
 """Bytes beyond the start of a function that may still be it."""
+SMALL = 1 << 10
+"""The same for the wrappers through which Python calls."""
 
 
 def compiled_functions() -> list[tuple[int, str]]:
@@ -67,8 +69,10 @@ def shares(samples: list[tuple[int, str]], kernels: list[tuple[int, str]]) -> Co
     found: Counter[str] = Counter()
     for address, library in samples:
         at = bisect_right(starts, address) - 1
-        if at >= 0 and address - starts[at] < LARGEST:
+        if at >= 0 and address - starts[at] < (SMALL if kernels[at][1].startswith("cpython.") else LARGEST):
             found[kernels[at][1]] += 1
+        elif library.endswith(".map"):
+            found["other compiled code"] += 1
         else:
             found[Path(library).name] += 1
     return found
