@@ -26,8 +26,8 @@ VOXELS = (
 
 LIMITS: Mapping[str, str] = MappingProxyType(
     {
-        "arbor": "Arbor's step is of first order, has one linear stage where ours has two, and evaluates no derivatives.",
-        "nmodl": "That block is one linear stage of first order without diffusion, with its elimination written out in C.",
+        "arbor": "Arbor's step is of first order, with one linear stage where ours has two.",
+        "nmodl": "That block is one linear stage of first order, and nothing diffuses.",
         "threads": "Two threads were not measured: neither stepper runs on more than one.",
         "unmeasured": (
             "Not measured here: growth of memory over 10^6 steps, initialisation of 1,000 cells, the selection of 10,000 nodes."
