@@ -204,10 +204,18 @@ class Chemistry:
             if quantity.settled.get(region.number) is table:
                 continue
             old = quantity.settled.get(region.number)
+            if old is not None:
+                self.session.run.refresh_species(quantity, region)
             values = quantity._values.get(region.number)
             quantity.settled[region.number] = table
-            if values is None or not _same_nodes(old, table):
+            if old is None or values is None:
                 quantity._values[region.number] = self._initial(quantity, region, table)
+            elif not _same_nodes(old, table):
+                kept = _carried(old, table, values)
+                new = np.isnan(kept)
+                if new.any():
+                    kept[new] = self._initial(quantity, region, table)[new]
+                quantity._values[region.number] = kept
 
     def _initial(self, quantity: Any, region: Any, table: NodeTable) -> np.ndarray:
         from rxd.neuron.rxd.node import make_node
@@ -238,7 +246,7 @@ class Chemistry:
         if name[-1:] not in {"i", "o"}:
             return None
         for quantity in self.quantities:
-            if quantity.kind == "Species" and quantity.name == name[:-1]:
+            if quantity.name == name[:-1]:
                 for region in quantity.regions:
                     if region.nrn_region == name[-1] and (record in region.records or hasattr(region, "shape")):
                         return quantity, region
@@ -272,27 +280,48 @@ class Chemistry:
                 record.store[name][places] = values[nodes]
                 return True
             nodes = table.of_record(record)
-            volume = table.volume[nodes] if table.dimension[nodes].max(initial=1) == 3 else np.ones(len(nodes))
-            total = np.bincount(table.place[nodes], weights=volume, minlength=record.nseg)
-            sums = np.bincount(table.place[nodes], weights=volume * values[nodes], minlength=record.nseg)
+            weight = self._weights(table, nodes)
+            total = np.bincount(table.place[nodes], weights=weight, minlength=record.nseg)
+            sums = np.bincount(table.place[nodes], weights=weight * values[nodes], minlength=record.nseg)
             record.store[name][:] = np.divide(sums, total, out=record.store[name].copy(), where=total > 0)
         return True
 
+    def _weights(self, table: NodeTable, nodes: np.ndarray) -> np.ndarray:
+        """How voxels count for the concentration of their segment: by volume at the start, then those at the surface alone."""
+        if table.dimension[nodes].max(initial=1) < 3:
+            return np.ones(len(nodes))
+        at_surface = table.at_surface[nodes]
+        if self.session.globals.t == 0 or not at_surface.any():
+            return np.asarray(table.volume[nodes])
+        return at_surface.astype(float)
+
     def take_from_segments(self, quantity: Any) -> None:
         """Set the nodes of a species to the concentrations of NEURON's segments (`seg.cai`)."""
-        if quantity.kind != "Species" or quantity.name is None:
+        if quantity.name is None:
             return
-        for region in quantity.regions:
-            side = region.nrn_region
-            if side is None or not region.records:
-                continue
-            table, values = self.table(region), quantity.values(region).copy()
-            for record in table.records:
-                found = record.values(f"{quantity.name}{side}")
-                nodes = table.of_record(record)
-                if found is not None:
-                    values[nodes] = found[table.place[nodes]]
+        # all is read before anything is written: writing makes segments follow their nodes again
+        found = [(region, self._from_segments(quantity, region)) for region in quantity.regions if region.nrn_region]
+        for region, values in found:
             quantity.write(region, slice(None), values)
+
+    def _from_segments(self, quantity: Any, region: Any) -> np.ndarray:
+        """What the nodes of a region are by their segments; where several segments share a voxel of a box, the last counts."""
+        name = f"{quantity.name}{region.nrn_region}"
+        values: np.ndarray = quantity.values(region).copy()
+        if hasattr(region, "shape"):
+            for record in self.session.topology:
+                found = record.values(name)
+                if found is not None:
+                    nodes, places = self._box_nodes(region, record)
+                    values[nodes] = found[places]
+            return values
+        table = self.table(region)
+        for record in table.records:
+            found = record.values(name)
+            nodes = table.of_record(record)
+            if found is not None:
+                values[nodes] = found[table.place[nodes]]
+        return values
 
     def save(self) -> bytes:
         """All values as bytes."""
@@ -334,6 +363,23 @@ class Chemistry:
     def species_of(self, record: SectionRecord) -> set[Any]:
         """The species in a section."""
         return {quantity for quantity in self.quantities if any(record in region.records for region in quantity.regions)}
+
+
+def _carried(old: NodeTable, new: NodeTable, values: np.ndarray) -> np.ndarray:
+    """Values on nodes that have changed: of the node that was at the same place of the section, or voxel; NaN for none."""
+    if len(old) == len(new) and np.array_equal(old.dimension, new.dimension) and np.allclose(old.position, new.position):
+        return values.copy()
+    carried = np.full(len(new), np.nan)
+    for record in new.records:
+        before, now = old.of_record(record), new.of_record(record)
+        before, now = before[old.dimension[before] == 1], now[new.dimension[now] == 1]
+        if len(before) and len(now):
+            place = np.minimum((new.x[now] * len(before) * (1 + 4e-16)).astype(int), len(before) - 1)
+            carried[now] = values[before[np.argsort(old.place[before])][place]]
+    voxels = {tuple(np.round(old.position[i], 6)): values[i] for i in np.flatnonzero(old.dimension == 3)}
+    for i in np.flatnonzero(new.dimension == 3):
+        carried[i] = voxels.get(tuple(np.round(new.position[i], 6)), np.nan)
+    return carried
 
 
 def _same_nodes(old: NodeTable | None, new: NodeTable) -> bool:

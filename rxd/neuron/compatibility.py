@@ -55,8 +55,6 @@ Where NEURON itself is wrong we give the right answer.
 * **Voxel volumes.** Volumes and areas of voxels are exact here. NEURON loses volume at the rim of a cylinder whose diameter
   is a whole number of voxels (ratio 0.83 to 0.97), its areas are low by some percent, and it fills a cone between sections of
   different diameter. Voxels lie where NEURON's lie (counted from two voxels and twice the largest radius outside the cell).
-* **Joints of 1-D and 3-D sections** conduct as `docs/space.md` says; NEURON's conduct more. Refining both, the answers
-  approach each other.
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers.
@@ -66,10 +64,16 @@ Where NEURON makes choices, we make the same:
 
 * hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is exact,
   and faster.
+* Where a section in voxels meets one that is not, half a segment and half a voxel conduct in series, shared among the voxels
+  at the end; `docs/space.md` has the better rule of Axoplasm itself.
+* `seg.cai` of a section in voxels is the mean over the voxels at the surface (at time 0: over the volume); a voxel that
+  several segments share counts as of the first.
 * Species diffuse along a cable through the cross-section at the border of two segments; voltage follows the exact integral.
 * A section on the 0 end of a root is tied to the root's first segment through its own half alone, for species.
 * `ecs_boundary_conditions` hold the outermost voxels themselves.
 * Sources added with `include_flux` that vary are read at the end of a step.
+* Coefficients that differ (`node.d`): between two segments the mean counts, between two voxels that of the higher one.
+* A formula given to `include_flux` is a rate in mM/ms, whatever the units.
 * VClamp is the amplifier at its steady state, with NEURON's finite gain, at all times.
 * Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.
 

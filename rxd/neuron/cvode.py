@@ -68,6 +68,21 @@ class CVode:
             scales[str(name)] = float(scale)
         return scales.get(str(name), 1.0)
 
+    def states(self, into: Vector) -> float:
+        """Write the variables the solver integrates into a Vector: voltages, then everything else, in an order of our own."""
+        into.from_python(self._run.states())
+        return float(len(into))
+
+    def extra_scatter_gather(self, direction: int, action: Any) -> float:
+        """Call something whenever the variables have been brought up to date (0), or are about to be read (1): at each step."""
+        self._run.watchers.append((int(direction), action))
+        return 0.0
+
+    def extra_scatter_gather_remove(self, action: Any) -> float:
+        """Call it no more."""
+        self._run.watchers = [pair for pair in self._run.watchers if pair[1] is not action]
+        return 0.0
+
     def event(self, t: float, action: Any = None, *_: Any) -> float:
         """Call something at a time; without anything to call, only end a step there."""
         self._run.callback(float(t), (lambda: None) if action is None else action)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rxd.neuron.errors import RxDException
 from rxd.neuron.pointers import AttributePointer, Pointer
 from rxd.neuron.rxd.constants import NA_modern
-from rxd.neuron.rxd.formula import Formula
+from rxd.neuron.rxd.formula import Formula, Mathable
 from rxd.neuron.rxd.node import make_node
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
     elif len(args) == 1 and isinstance(source, Formula) and source.expression.is_number:
         number = float(source.expression) * scale
         read, constant = (lambda: number), True
+    elif len(args) == 1 and isinstance(source, Mathable):
+        _add_formula(node, source)
+        return
     elif len(args) == 1 and isinstance(source, (int, float)) and not isinstance(source, bool):
         number = float(source) * scale
         read, constant = (lambda: number), True
@@ -105,6 +108,17 @@ def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
     species, region, table, index = node.part
     species.session.chemistry.fluxes.append(Flux(weakref.ref(species), region, table, index, read, constant))
     species.session.touch()
+
+
+def _add_formula(node: Node, formula: Mathable) -> None:
+    """A formula is a rate in mM/ms at the one node, whatever the units: as in NEURON."""
+    from rxd.neuron.rxd.reactions import Rate
+    from rxd.neuron.rxd.species import Parameter
+
+    species, region, *_ = node.part
+    place = (node.x3d, node.y3d, node.z3d)
+    here = Parameter(region, initial=lambda other: 1.0 if (other.x3d, other.y3d, other.z3d) == place else 0.0)
+    species.sources.append((here, Rate(species[region], here[region] * formula)))
 
 
 def _scaled(read: Callable[[], Any], scale: float) -> Callable[[], float]:

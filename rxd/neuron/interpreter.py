@@ -12,11 +12,11 @@ from typing import Any
 
 from rxd.neuron.errors import NotSupported
 from rxd.neuron.globals import CONSTANTS
+from rxd.neuron.inserted import DensityMechanism
 from rxd.neuron.math_functions import MATH_FUNCTIONS
 from rxd.neuron.missing import why_missing
 from rxd.neuron.pointers import GlobalPointer, Ref
 from rxd.neuron.run_functions import RUN_FUNCTIONS
-from rxd.neuron.sections import DensityMechanism
 from rxd.neuron.session import Session, current_session
 from rxd.neuron.tree_functions import TREE_FUNCTIONS
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geometry import Location, Morphology, Segments, Selection, segment
-from rxd.neuron.errors import HocError
 
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
@@ -99,16 +98,11 @@ def build_layout(session: Session, revision: Any, voxels: frozenset[int] = froze
         Numbers of the sections that some region has in voxels.
     dx : float, um
         Edge of the voxels.
-
-    Raises
-    ------
-    HocError
-        If there are none.
     """
     records = [record for root in session.topology.roots() for record in root.by_level()]
-    if not records:
-        raise HocError("There are no sections. Create one with h.Section(name=...).")
     draft = _Draft()
+    if not records:
+        draft.stand_in()
     for number, record in enumerate(records):
         draft.add(record, number)
     shift = _corner([draft.shapes[number] for number in draft.shapes if number in voxels], dx)
@@ -166,6 +160,14 @@ class _Draft:
             self.names.append(name if len(pieces) == 1 else f"{name}:{i}")
             self.counts.append(1 if split else record.nseg)
             parent, x = len(self.points) - 1, 1.0
+
+    def stand_in(self) -> None:
+        """A section nobody sees: a model of extracellular space or of artificial cells alone needs one."""
+        self.points.append(np.array([[0.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]]))
+        self.parent.append(-1)
+        self.parent_x.append(0.0)
+        self.names.append("nothing")
+        self.counts.append(1)
 
     def _unique(self, name: str) -> str:
         unique, number = name, 2

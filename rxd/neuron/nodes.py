@@ -68,6 +68,22 @@ class NodeTable:
         order = np.argsort(self.record, kind="stable")
         return order, np.searchsorted(self.record[order], np.arange(len(self.records) + 1))
 
+    @cached_property
+    def at_surface(self) -> np.ndarray:
+        """Whether a voxel has membrane or lacks a neighbour, shape (n,); segments always are at the surface."""
+        surface = (self.area > 0) | (self.dimension == 1)
+        voxels = np.flatnonzero(self.dimension == 3)
+        if self.grid is None or not len(voxels):
+            return surface
+        grid = self.grid[voxels] - self.grid[voxels].min(axis=0) + 1
+        stride = np.cumprod(np.append(1, grid.max(axis=0) + 2))[:3]  # the box around may be far larger than the cell: no array
+        keys = grid @ stride
+        inner = np.ones(len(voxels), dtype=bool)
+        for step in (*stride, *-stride):
+            inner &= np.isin(keys + step, keys)
+        surface[voxels] |= ~inner
+        return surface
+
     def of_record(self, record: SectionRecord) -> np.ndarray:
         """The nodes in a section."""
         number = self.number_of.get(record.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from rxd.neuron.sections import Mechanism, Section, Segment
+from rxd.neuron.inserted import Mechanism, RangeVar
+from rxd.neuron.sections import Section, Segment
 
-__all__ = ["Mechanism", "Section", "Segment"]
+__all__ = ["Mechanism", "RangeVar", "Section", "Segment"]

@@ -73,7 +73,7 @@ class RangePointer(Pointer):
 
     def get(self) -> float:
         """The value in the segment."""
-        from rxd.neuron.sections import read_range
+        from rxd.neuron.ranges import read_range
 
         if not self.record.alive:
             raise deleted_section()
@@ -81,7 +81,7 @@ class RangePointer(Pointer):
 
     def set(self, value: float) -> None:
         """Write the value."""
-        from rxd.neuron.sections import write_range
+        from rxd.neuron.ranges import write_range
 
         if not self.record.alive:
             raise deleted_section()

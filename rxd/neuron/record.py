@@ -66,7 +66,7 @@ class SectionRecord:
     children : list of SectionRecord
         In the order of connection.
     mechanisms : list of str
-        Inserted mechanisms, ions included.
+        Inserted mechanisms, ions included, in order of insertion; ions come after the first mechanism that uses them.
     """
 
     __slots__ = (
@@ -268,6 +268,7 @@ class SectionRecord:
             return
         catalogue = self.session.catalogue
         ion = catalogue.ion_of(mechanism)
+        used: list[str] = []
         if ion is not None:
             numbers = self.session.globals
             initial = ion.variables
@@ -275,12 +276,16 @@ class SectionRecord:
             initial[f"{ion.name}o"] = numbers[f"{ion.name}o0_{ion.name}_ion"]
         else:
             info = catalogue.density[mechanism]
-            for name in info.ions:
-                self.insert(catalogue.ion(name).mechanism)
+            used = [catalogue.ion(name).mechanism for name in info.ions]
             initial = {info.full(name): value for name, value in info.variables.items()}
         for name, value in initial.items():
             self.store[name] = np.full(self._nseg, value)
         self.mechanisms.append(mechanism)
+        for name in used:
+            if name in self.mechanisms:  # NEURON counts it as the newest
+                self.mechanisms.remove(name)
+                self.mechanisms.append(name)
+            self.insert(name)
         self.session.touch()
 
     def settle_ions(self) -> list[str]:

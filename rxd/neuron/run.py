@@ -40,6 +40,8 @@ class Run:
     ----------
     engine : Engine or None
         The compiled model; None before the first `finitialize`.
+    watchers : list of (int, function)
+        What `CVode.extra_scatter_gather` wants called at every step.
     """
 
     def __init__(self, session: Session) -> None:
@@ -57,6 +59,7 @@ class Run:
         self._listeners: dict[int, list[weakref.ref[NetCon]]] = {}
         self._recorders: list[Recorder] = []
         self._players: list[Player] = []
+        self.watchers: list[tuple[int, Callable[[], Any]]] = []
         self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
@@ -377,8 +380,6 @@ class Run:
 
     def finitialize(self, v: float | None = None) -> float:
         """Set the initial state: time 0, voltage, gates, concentrations, events, recordings."""
-        if not len(self.session.topology) and not self.session.chemistry.has_species:
-            raise HocError("finitialize: there is no section. Create one with h.Section(name=...).")
         values = self.session.globals
         values["t"] = 0.0
         self.events.clear()
@@ -443,6 +444,7 @@ class Run:
         if self._players:
             self._play(middle)
         engine.step(t, dt)
+        self._tell(0)  # the clock still at the start of the step, as in NEURON
         t = values["t"] = middle + 0.5 * dt  # as NEURON adds it up
         if self._players:
             self._play(t)
@@ -451,15 +453,25 @@ class Run:
                 recorder.take()
         self._deliver(t)
 
+    def _tell(self, *directions: int) -> None:
+        for direction in directions:
+            for wanted, action in list(self.watchers):
+                if wanted == direction:
+                    action()
+
+    def states(self) -> np.ndarray:
+        """The variables the solver integrates, in an order of our own."""
+        return self._compiled().y.copy()
+
     def advance_until(self, stop: float, exactly: bool = False) -> None:
         """Run to a time; fixed steps end at the step nearest to it."""
         engine = self._compiled()
         values = self.session.globals
         while True:
             if self.adaptive:
-                if values.t >= stop:
+                if values.t >= stop or values["stoprun"]:
                     return
-                self._adaptive_step(engine, stop, single=False)
+                self._adaptive_step(engine, stop, single=bool(self.watchers))
             else:
                 if values.t >= stop - 0.5 * values.dt or values["stoprun"]:
                     return
@@ -469,7 +481,9 @@ class Run:
 
     def _many_steps(self, engine: Engine, stop: float) -> bool:
         """Several fixed steps at once, as far as nothing of Python's happens between them; whether it could be done."""
-        if self._players or self._machines or any(recorder.when is None for recorder in self._recorders) or self._watches()[1]:
+        if self._players or self._machines or self.watchers or self._watches()[1]:
+            return False
+        if any(recorder.when is None for recorder in self._recorders):
             return False
         values = self.session.globals
         t, dt = values.t, values.dt
@@ -519,6 +533,7 @@ class Run:
         self._play(t)
         spikes = engine.advance(t, target, _Samples(self), single)
         values["t"] = engine.t
+        self._tell(1, 0)
         self._play(engine.t)
         watched = self._voltages(engine.layout.index)
         for number, when in spikes:

@@ -14,69 +14,17 @@ import numpy as np
 
 from rxd.neuron import describe
 from rxd.neuron.errors import HocError, deleted_section
+from rxd.neuron.inserted import DensityMechanism, Mechanism
 from rxd.neuron.pointers import RangePointer
+from rxd.neuron.ranges import as_value, read_range, read_range_of_section, write_range
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["DensityMechanism", "Mechanism", "Section", "Segment", "read_range", "write_range"]
+__all__ = ["Section", "Segment"]
 
 _OWN = frozenset({"L", "Ra", "nseg", "rallbranch"})
-
-
-def read_range(record: SectionRecord, name: str, x: float) -> float:
-    """The value of a range variable at a place.
-
-    Raises
-    ------
-    AttributeError
-        If the section has no such variable.
-    """
-    values = record.values(name)
-    if values is None:
-        raise _no_variable(record, name, x)
-    if name == "v" and not 0 < x < 1:
-        return record.session.run.end_voltage(record, x)
-    return float(values[record.index(x)])
-
-
-def write_range(record: SectionRecord, name: str, x: float | None, value: float) -> None:
-    """Set a range variable at a place, or (`x` None) in the whole section.
-
-    Raises
-    ------
-    AttributeError, ValueError
-        If the section has no such variable, or the value is no number.
-    """
-    number = _number(value, name)
-    where: slice | int = slice(None) if x is None else record.index(x)
-    if name == "diam":
-        record.set_diam(number, where)
-        return
-    values = record.values(name)
-    if values is None:
-        raise _no_variable(record, name, x)
-    if name == "v" and x is not None and not 0 < x < 1:
-        return  # an end has no capacitance: its voltage follows from the segments next to it
-    values[where] = number
-    record.session.run.changed(name, record)
-
-
-def _no_variable(record: SectionRecord, name: str, x: float | None) -> AttributeError:
-    owner = record.session.catalogue.owner(name)
-    kind = "Section" if x is None else "Segment"
-    if owner is None:
-        return AttributeError(f"'nrn.{kind}' object has no attribute '{name}'")
-    place = f"{record.name}({0.5 if x is None else x:g})"
-    return AttributeError(f"{name}, the mechanism does not exist at {place}. Insert it: section.insert('{owner}').")
-
-
-def _number(value: Any, name: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"bad value: {name} is a number, not {value!r}") from None
 
 
 class Section:
@@ -141,7 +89,7 @@ class Section:
 
     @nseg.setter
     def nseg(self, value: float) -> None:
-        number = _number(value, "nseg")
+        number = as_value(value, "nseg")
         if number != int(number) or not 1 <= number <= 32767:
             raise ValueError("nseg must be an integer in range 1 to 32767")
         if self._alive.nseg != int(number):
@@ -150,7 +98,7 @@ class Section:
 
     @staticmethod
     def _positive(name: str, value: Any) -> float:
-        number = _number(value, name)
+        number = as_value(value, name)
         if not number > 0:
             raise ValueError(f"{name} must be > 0.")
         return number
@@ -184,7 +132,9 @@ class Section:
         yield from self
         yield Segment(self, 1.0)
 
-    def __contains__(self, segment: object) -> bool:
+    def __contains__(self, place: object) -> bool:
+        """Whether a segment, or a node of rxd, is in the section."""
+        segment = place if isinstance(place, Segment) else getattr(place, "segment", None)
         return isinstance(segment, Segment) and segment.sec == self
 
     # ----------------------------------------------------------------------------------------------------------- mechanisms
@@ -404,14 +354,6 @@ class Section:
         return self.record.name if self.record.alive else "<deleted section>"
 
 
-def read_range_of_section(record: SectionRecord, name: str) -> float:
-    """A range variable in the middle of a section."""
-    values = record.values(name)
-    if values is None:
-        raise _no_variable(record, name, None)
-    return float(values[record.index(0.5)])
-
-
 class Segment:
     """A place on a section, which stands for the segment it lies in."""
 
@@ -455,7 +397,7 @@ class Segment:
         return self._record.session.run.points_at(self._record, self.x)
 
     def __iter__(self) -> Iterator[Mechanism]:
-        return (Mechanism(self, name) for name in self._record.mechanisms)
+        return (Mechanism(self, name) for name in reversed(self._record.mechanisms))  # the newest first, as in NEURON
 
     def __contains__(self, mechanism: object) -> bool:
         return str(mechanism) in self._record.mechanisms
@@ -493,67 +435,3 @@ class Segment:
 
     def __repr__(self) -> str:
         return f"{self.sec}({self.x:g})"
-
-
-class Mechanism:
-    """A mechanism in one segment: `seg.hh`; its variables are attributes."""
-
-    __slots__ = ("_name", "_segment")
-    _name: str
-    _segment: Segment
-
-    def __init__(self, segment: Segment, name: str) -> None:
-        object.__setattr__(self, "_segment", segment)
-        object.__setattr__(self, "_name", name)
-
-    def name(self) -> str:
-        """Name of the mechanism."""
-        return self._name
-
-    def segment(self) -> Segment:
-        """The segment."""
-        return self._segment
-
-    def is_ion(self) -> bool:
-        """Whether it is an ion."""
-        return self._segment.sec.record.session.catalogue.ion_of(self._name) is not None
-
-    def _full(self, name: str) -> str:
-        variables = self._segment.sec.record.session.catalogue.variables(self._name)
-        if name not in variables:
-            raise AttributeError(f"'nrn.Mechanism' object has no attribute '{name}'; {self._name} has: {', '.join(variables)}")
-        return variables[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._segment.sec.record.session.catalogue.variables(self._name).values())
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if name.startswith("_ref_"):
-            return RangePointer(self._segment.sec._alive, self._full(name[5:]), self._segment.x)
-        return read_range(self._segment.sec._alive, self._full(name), self._segment.x)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        write_range(self._segment.sec._alive, self._full(name), self._segment.x, value)
-
-    def __repr__(self) -> str:
-        return self._name
-
-
-class DensityMechanism:
-    """A mechanism as a thing of its own: `h.hh`, to insert."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def insert(self, sections: Any) -> Any:
-        """Insert it in a section or in several."""
-        for section in [sections] if isinstance(sections, Section) else sections:
-            section.insert(self)
-        return sections
-
-    def __repr__(self) -> str:
-        return f"neuron.DensityMechanism('{self.name}')"

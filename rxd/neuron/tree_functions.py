@@ -39,9 +39,21 @@ def allsec(session: Session) -> SectionList:
     return SectionList.of(session.topology)
 
 
-def distance(session: Session, *args: Any, sec: Section | None = None) -> float:
-    """`distance(0, seg)` sets the origin; `distance(seg)` is the path length to it; `distance(a, b)` between two places."""
+def _place(thing: Any) -> Any:
+    """The segment of a node of rxd, or of a list of one node; anything else as it is."""
+    if isinstance(thing, (int, float, Segment)):
+        return thing
+    one = thing[0] if hasattr(thing, "__len__") and len(thing) == 1 else thing
+    return getattr(one, "segment", thing)
+
+
+def distance(session: Session, *given: Any, sec: Section | None = None) -> float:
+    """`distance(0, seg)` sets the origin; `distance(seg)` is the path length to it; `distance(a, b)` between two places.
+
+    Nodes of rxd stand for their segments.
+    """
     topology = session.topology
+    args = [_place(thing) for thing in given]
     if len(args) == 2 and all(isinstance(arg, Segment) for arg in args):
         return topology.distance(*((arg.sec._alive, arg.x) for arg in args))
     if not args:

@@ -108,9 +108,16 @@ class Vector(Arithmetic, Analysis):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(index, slice):
-            self._a[index] = _numbers(value) if isinstance(value, Iterable) else float(value)
+            self._set_slice(index, value)
         else:
             self._a[self._checked(index)] = float(value)
+
+    def _set_slice(self, index: slice, value: Any) -> None:
+        wanted = len(range(*index.indices(self._n)))
+        numbers = _numbers(value) if isinstance(value, Iterable) else np.full(wanted, float(value))
+        if len(numbers) != wanted:
+            raise IndexError(f"{self._name}: {len(numbers)} values for {wanted} elements")
+        self._a[index] = numbers
 
     def _checked(self, index: Any) -> int:
         i = int(index)
@@ -124,6 +131,11 @@ class Vector(Arithmetic, Analysis):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self._a if dtype is None else self._a.astype(dtype)
         return array.copy() if copy or copy is None else array
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        # the elements themselves, not their address: an array made of it keeps them alive
+        return {**self._a.__array_interface__, "data": self._a}
 
     def __bool__(self) -> bool:
         return self._n > 0

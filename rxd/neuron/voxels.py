@@ -12,10 +12,11 @@ import numpy as np
 from geometry.voxelize import VoxelGrid, voxelize_sections
 from rxd.neuron.errors import RxDException
 from rxd.neuron.nodes import NodeTable
-from rxd.neuron.rxd.geometry import as_shape
+from rxd.neuron.rxd.geometry import voxel_shape
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
+    from rxd.neuron.record import SectionRecord
 
 __all__ = ["voxel_grid", "voxel_table"]
 
@@ -34,12 +35,12 @@ def voxel_grid(region: Any, layout: Layout) -> VoxelGrid:
 def voxel_table(region: Any, layout: Layout) -> NodeTable:
     """Segments and voxels of a region."""
     voxels = voxel_grid(region, layout)
-    shape = as_shape(region.geometry, layout)
+    wanted = set(region.session.chemistry.voxel_records(region))
+    shape = voxel_shape(region.geometry, layout, wanted)
     if shape.voxel_fractions is None:
         raise RxDException(
             f"Region {region.label}: {shape!r} has no meaning in voxels; use inside, membrane, FractionalVolume ..."
         )
-    wanted = set(region.session.chemistry.voxel_records(region))
     records = layout.ordered(region.living)
     flat = [number for number, record in enumerate(records) if record.id not in wanted]
     one = layout.segments_of([records[number] for number in flat])
@@ -56,6 +57,7 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
     if shape.is_area:
         volume, area = np.zeros(len(voxel)), inner * voxels.volume[voxel] + area
     middles = voxels.origin + (voxels.ijk[voxel] + 0.5) * voxels.dx
+    place[len(one) :] = _first_touched(records, record[len(one) :], place[len(one) :], middles + layout.shift, voxels.dx)
     grid = np.concatenate([np.full((len(one), 3), -1), voxels.ijk[voxel] - voxels.ijk.min(axis=0)])
     return NodeTable(
         records,
@@ -68,6 +70,39 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
         np.concatenate([np.ones(len(one), dtype=np.int64), np.full(len(voxel), 3)]),
         grid,
     )
+
+
+def _first_touched(
+    records: tuple[Any, ...], record: np.ndarray, place: np.ndarray, middle: np.ndarray, dx: np.ndarray
+) -> np.ndarray:
+    """Segments of voxels as NEURON counts them: of those a voxel touches, the one nearest to the 0 end of its section."""
+    first = place.copy()
+    corners = np.array(list(np.ndindex(2, 2, 2))) - 0.5
+    for number in np.unique(record):
+        borders, along, radius = _borders(records[number])
+        here = np.flatnonzero(record == number)
+        while here.size:
+            here = here[first[here] > 0]
+            border = first[here]
+            away = (middle[here] - borders[border])[:, None, :] + corners * dx
+            beyond = np.einsum("ijk,ik->ij", away, along[border])
+            aside = np.einsum("ijk,ijk->ij", away, away) - beyond**2
+            inside = (beyond < 1e-9) & (aside <= (radius[border] ** 2)[:, None])
+            here = here[inside.any(axis=1)]
+            first[here] -= 1
+    return first
+
+
+def _borders(record: SectionRecord) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where each segment of a section begins, the direction to its 1 end there, and the radius."""
+    arc, points = record.arc, record.points[:, :3]
+    x = np.arange(record.nseg) / record.nseg
+    at = (x if record.end == 0 else 1 - x) * arc[-1]
+    long = np.flatnonzero(np.diff(arc) > 0)
+    piece = long[np.clip(np.searchsorted(arc[long], at, side="right") - 1, 0, len(long) - 1)]
+    along = (points[piece + 1] - points[piece]) / (arc[piece + 1] - arc[piece])[:, None]
+    begins = np.stack([np.interp(at, arc, points[:, axis]) for axis in range(3)], axis=1)
+    return begins, along if record.end == 0 else -along, 0.5 * np.interp(at, arc, record.points[:, 3])
 
 
 def _places(records: tuple[Any, ...], layout: Layout) -> tuple[np.ndarray, np.ndarray]:

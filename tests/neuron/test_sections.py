@@ -175,7 +175,7 @@ def test_range_variables():
     with pytest.raises(AttributeError, match="insert"):
         sec.gnabar_hh  # noqa: B018
     assert sec.insert("hh").insert("pas") is sec
-    assert [mechanism.name() for mechanism in sec(0.5)] == ["na_ion", "k_ion", "hh", "pas"]
+    assert [mechanism.name() for mechanism in sec(0.5)] == ["pas", "k_ion", "na_ion", "hh"]
     sec.nseg = 2
     sec(0.1).hh.gnabar = 0.5
     assert (sec(0.1).gnabar_hh, sec(0.9).hh.gnabar) == (0.5, 0.12)

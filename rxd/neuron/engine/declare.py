@@ -27,7 +27,7 @@ from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.errors import RxDException
 from rxd.neuron.layout import Layout
 from rxd.neuron.rxd.formula import NodeSymbol, RangeSymbol
-from rxd.neuron.rxd.geometry import as_shape
+from rxd.neuron.rxd.geometry import voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
 from rxd.neuron.rxd.region import Extracellular
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
 __all__ = ["Declared", "declare"]
+
+Part = tuple[Any, Any, Any]
+"""A species, state or parameter of the session, a region of the session, and the region of the model."""
 
 DENSITY: Mapping[str, Callable[..., Any]] = MappingProxyType({"hh": library.hh, "pas": library.pas})
 SYNAPSES: Mapping[str, Callable[..., Any]] = MappingProxyType(
@@ -60,8 +63,9 @@ class Declared:
         Synapses, in the order of the model.
     fluxes : dict
         Parameter of the model that holds the sources on a species and a region, by their numbers.
-    rates : dict
-        Parameters that hold numbers of reactions a script changes on the way: (number of the reaction, "f" or "b").
+    shadows, shadow_symbols : dict
+        Regions of the model, and species on them, that stand for Parameters which are concentrations of ions: currents read
+        them, and nothing changes them.
     """
 
     model: Any
@@ -71,6 +75,8 @@ class Declared:
     inserted: list[tuple[str, list[Any]]] = field(default_factory=list)
     points: list[PointProcess] = field(default_factory=list)
     fluxes: dict[tuple[int, int], Any] = field(default_factory=dict)
+    shadows: dict[tuple[int, int], Any] = field(default_factory=dict)
+    shadow_symbols: dict[tuple[int, int], Any] = field(default_factory=dict)
     regions: dict[int, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
 
@@ -131,7 +137,7 @@ def _membrane(declared: Declared) -> None:
 
 def _by_section(layout: Layout, read: Callable[[Any], np.ndarray]) -> np.ndarray:
     """A number for each section of the morphology."""
-    values = np.empty(layout.morphology.n_sections)
+    values = np.ones(layout.morphology.n_sections)
     for record in layout.records:
         own, here = layout.sections[record.id], read(record)
         if len(own) == len(here):
@@ -183,31 +189,35 @@ def _regions(session: Session, declared: Declared) -> None:
     for reaction in session.chemistry.of(MultiCompartmentReaction):
         used[id(reaction.membrane)] = reaction.membrane
     for region in used.values():
-        name = declared.unique(region.label)
-        if isinstance(region, Extracellular):
-            shift = declared.layout.shift
-            low = np.array([region._xlo, region._ylo, region._zlo]) - shift
-            high = np.array([region._xhi, region._yhi, region._zhi]) - shift
-            alpha, tortuosity = (_shifted(value, shift) for value in (region.alpha, region.tortuosity))
-            corners = tuple(map(float, (*low, *high)))
-            declared.regions[region.number] = _box(corners, region._dx, alpha, tortuosity, name)
-            continue
-        records = region.living
-        if not records:
-            continue
-        voxels = set(session.chemistry.voxel_records(region))
-        dimension: Any = 1
-        if voxels:
-            chosen = [record for record in records if record.id in voxels]
-            dimension = 3 if len(chosen) == len(records) else declared.layout.selection(chosen)
-        declared.regions[region.number] = rxd.Region(
-            declared.layout.selection(records),
-            name=name,
-            side=region.nrn_region,
-            shape=_conducting(as_shape(region.geometry, declared.layout)),
-            dimension=dimension,
-            dx=region.dx or 0.25,
-        )
+        made = _region(session, declared, region, declared.unique(region.label))
+        if made is not None:
+            declared.regions[region.number] = made
+
+
+def _region(session: Session, declared: Declared, region: Any, name: str) -> Any:
+    """A region of the model; None for one without sections."""
+    if isinstance(region, Extracellular):
+        shift = declared.layout.shift
+        low = np.array([region._xlo, region._ylo, region._zlo]) - shift
+        high = np.array([region._xhi, region._yhi, region._zhi]) - shift
+        alpha, tortuosity = (_shifted(value, shift) for value in (region.alpha, region.tortuosity))
+        return _box(tuple(map(float, (*low, *high))), region._dx, alpha, tortuosity, name)
+    records = region.living
+    if not records:
+        return None
+    voxels = set(session.chemistry.voxel_records(region))
+    dimension: Any = 1
+    if voxels:
+        chosen = [record for record in records if record.id in voxels]
+        dimension = 3 if len(chosen) == len(records) else declared.layout.selection(chosen)
+    return rxd.Region(
+        declared.layout.selection(records),
+        name=name,
+        side=region.nrn_region,
+        shape=_conducting(voxel_shape(region.geometry, declared.layout, voxels)),
+        dimension=dimension,
+        dx=region.dx or 0.25,
+    )
 
 
 def _box(corners: tuple[float, ...], dx: Any, alpha: Any, tortuosity: Any, name: str) -> Any:
@@ -226,50 +236,94 @@ def _conducting(shape: Any) -> Any:
 
 
 def _quantities(session: Session, declared: Declared) -> None:
+    ions: dict[str, list[Part]] = {}
+    rest: list[tuple[str, list[Part]]] = []
+    names = [quantity.name for quantity in session.chemistry.quantities]
     for quantity in session.chemistry.quantities:
-        regions = [region for region in quantity.regions if region.number in declared.regions]
-        volumes = [region for region in regions if not region.is_area]
-        areas = [region for region in regions if region.is_area]
+        present = [region for region in quantity.regions if region.number in declared.regions]
+        own = [(quantity, region, declared.regions[region.number]) for region in present]
+        volumes = [part for part in own if not part[1].is_area]
         if quantity.kind == "Parameter":
             # kernels read parameters of segments from fields; those of voxels are states that nothing changes, easier to write
-            flat = [region for region in regions if not _has_voxels(session, region)]
-            _declare(declared, quantity, flat)
-            _declare(declared, quantity, [region for region in regions if region not in flat], as_state=True)
-            continue
-        if quantity.kind == "State":
-            _declare(declared, quantity, regions)
-            continue
-        _declare(declared, quantity, volumes)
-        # on a membrane a species only holds a number for reactions to read: nothing diffuses along it
-        _declare(declared, quantity, areas, as_state=True)
+            rest.append(("Parameter", [part for part in own if not _has_voxels(session, part[1])]))
+            rest.append(("State", [part for part in own if _has_voxels(session, part[1])]))
+            for _, region, _ in volumes:
+                if _is_ion(quantity, region) and (_has_voxels(session, region) or names.count(quantity.name) > 1):
+                    shadow = _region(session, declared, region, declared.unique(f"{region.label}_{quantity.label}"))
+                    declared.shadows[quantity.number, region.number] = shadow
+                    ions.setdefault(quantity.label, []).append((quantity, region, shadow))
+        elif quantity.kind == "State":
+            rest.append(("State", own))
+        else:
+            # on a membrane a species only holds a number for reactions to read: nothing diffuses along it
+            rest.append(("State", [part for part in own if part[1].is_area]))
+            if any(_is_ion(quantity, region) for _, region, _ in volumes):
+                ions.setdefault(quantity.label, []).extend(volumes)
+            else:
+                rest.append(("Species", volumes))
+    for parts in ions.values():
+        _declare_ion(declared, parts)
+    for kind, parts in rest:
+        _declare(declared, parts, kind)
+
+
+def _declare_ion(declared: Declared, parts: list[Part]) -> None:
+    """Inside and outside of an ion may be species of their own: for the equations they are one."""
+    together: list[Part] = []
+    others: list[Part] = []
+    for part in parts:
+        taken = any(part[1] is region and part[0] is not quantity for quantity, region, _ in together)
+        (others if taken else together).append(part)
+    _declare(declared, together, "Species")
+    for quantity in dict.fromkeys(quantity for quantity, *_ in others):
+        warnings.warn(
+            f"Two species are named {quantity.label!r} on one region; only the first is NEURON's ion of that name.",
+            stacklevel=2,
+        )
+        _declare(declared, [part for part in others if part[0] is quantity], "Species")
+
+
+def _is_ion(quantity: Any, region: Any) -> bool:
+    return bool(quantity.name and quantity.charge and region.nrn_region)
 
 
 def _has_voxels(session: Session, region: Any) -> bool:
     return isinstance(region, Extracellular) or bool(session.chemistry.voxel_records(region))
 
 
-def _declare(declared: Declared, quantity: Any, regions: list[Any], as_state: bool = False) -> None:
-    """One species, state or parameter of the model."""
-    if not regions:
+def _declare(declared: Declared, parts: list[Part], kind: str) -> None:
+    """One species, state or parameter of the model, for one or several of the session's."""
+    if not parts:
         return
-    own = [declared.regions[region.number] for region in regions]
-    name = declared.unique(quantity.label)
-    if name != quantity.label and quantity.kind == "Species" and any(region.nrn_region for region in regions):
-        warnings.warn(f"Two species are named {quantity.label!r}; only the first is NEURON's ion of that name.", stacklevel=2)
-    initial = {theirs: _values_on(declared.layout, quantity, region) for theirs, region in zip(own, regions, strict=True)}
+    first = parts[0][0]
+    own = [theirs for *_, theirs in parts]
+    name = declared.unique(first.label)
+    initial = {theirs: _values_on(declared.layout, quantity, region) for quantity, region, theirs in parts}
     thing: Any
-    if quantity.kind == "Parameter" and not as_state:
-        thing = rxd.Parameter(own, name, initial=initial, charge=int(quantity.charge))
-    elif quantity.kind == "State" or as_state:
-        thing = rxd.State(own, name, initial=initial, atolscale=float(quantity._atolscale))
+    if kind == "Parameter":
+        thing = rxd.Parameter(own, name, initial=initial, charge=int(first.charge))
+    elif kind == "State":
+        thing = rxd.State(own, name, initial=initial, atolscale=float(first._atolscale))
     else:
-        thing = rxd.Species(
-            own, name, d=quantity.d, charge=int(quantity.charge), initial=initial, atolscale=float(quantity._atolscale)
-        )
+        d = {theirs: _diffusion(quantity, region) for quantity, region, theirs in parts}
+        charge = next((int(quantity.charge) for quantity, *_ in parts if quantity.charge), 0)
+        thing = rxd.Species(own, name, d=d, charge=charge, initial=initial, atolscale=float(first._atolscale))
     declared.model.add(thing)
-    for theirs, region in zip(own, regions, strict=True):
-        declared.symbols[quantity.number, region.number] = thing[theirs]
-        declared.owners[quantity.number, region.number] = thing
+    for quantity, region, theirs in parts:
+        key = quantity.number, region.number
+        if declared.shadows.get(key) is theirs:
+            declared.shadow_symbols[key] = thing[theirs]
+        else:
+            declared.symbols[key] = thing[theirs]
+            declared.owners[key] = thing
+
+
+def _diffusion(quantity: Any, region: Any) -> Any:
+    """The coefficient of a species; 1 where it differs from node to node, since `spread` scales the exchange then."""
+    local = quantity.local_d(region)
+    if isinstance(region, Extracellular) and region.shape == (1, 1, 1):
+        return 0.0
+    return quantity.d if local is None else float(np.any(local > 0))
 
 
 def _values_on(layout: Layout, quantity: Any, region: Any) -> Any:
@@ -355,6 +409,15 @@ def _theirs(declared: Declared, symbol: NodeSymbol, region: Any) -> Any:
     return found
 
 
+def _is_there(declared: Declared, symbols: Iterable[NodeSymbol], region: Any) -> bool:
+    """Whether all species of a reaction are somewhere: nothing happens on a region without sections."""
+    for symbol in symbols:
+        where = region if symbol.region is None else symbol.region()
+        if where is not None and where.number not in declared.regions:
+            return False
+    return True
+
+
 def _side(declared: Declared, side: dict[NodeSymbol, int], region: Any) -> Any:
     total = sympy.Integer(0)
     for symbol, number in side.items():
@@ -367,41 +430,57 @@ def _reaction(declared: Declared, reaction: Reaction) -> None:
     bare = [symbol for symbol in symbols if symbol.region is None]
     regions = _candidates(symbols, reaction.regions) if bare else [None]
     for region in regions:
-        declared.model.add(
-            rxd.Reaction(
-                _side(declared, reaction.lhs, region),
-                _side(declared, reaction.rhs, region),
-                _translate(declared, reaction.kf, region),
-                _translate(declared, reaction.kb, region),
-                custom_dynamics=reaction.custom_dynamics,
-            )
-        )
+        if not _is_there(declared, symbols, region):
+            continue
+        lhs, rhs, kf, kb, custom = _kinetics(declared, reaction, region)
+        if lhs != 0 or rhs != 0:
+            kf, kb = (_translate(declared, k, region) for k in (kf, kb))
+            declared.model.add(rxd.Reaction(lhs, rhs, kf, kb, custom_dynamics=custom))
+
+
+def _kinetics(declared: Declared, reaction: Any, region: Any) -> tuple[Any, Any, Any, Any, bool]:
+    """Sides and rates of a reaction; Parameters, which nothing changes, stand in the rates only."""
+    sides = [reaction.lhs, reaction.rhs]
+    rates = [reaction.kf, reaction.kb]
+    custom = reaction.custom_dynamics
+    if any(symbol.quantity().kind == "Parameter" for side in sides for symbol in side):
+        if not custom:
+            rates = [k * sympy.prod(x**n for x, n in side.items()) for k, side in zip(rates, sides, strict=True)]
+            rates, custom = [rates[0] - rates[1], sympy.Integer(0)], True
+        sides = [{x: n for x, n in side.items() if x.quantity().kind != "Parameter"} for side in sides]
+    lhs, rhs = (_side(declared, side, region) for side in sides)
+    return lhs, rhs, *rates, custom
 
 
 def _rate(declared: Declared, rate: Rate) -> None:
     symbols = rate.symbols()
     unknown = rate.unknown
+    if unknown.quantity().kind == "Parameter":  # type: ignore[union-attr]
+        return
     if unknown.region is not None:
         regions = [unknown.region()]
     else:
         regions = _candidates(symbols, rate.regions) or _candidates([unknown], rate.regions)
     for region in regions:
+        if not _is_there(declared, symbols, region):
+            continue
         theirs = _theirs(declared, unknown, region)
         declared.model.add(rxd.Rate(theirs, _translate(declared, rate.rate, region)))
 
 
 def _transmembrane(declared: Declared, reaction: MultiCompartmentReaction) -> None:
     membrane = declared.regions.get(reaction.membrane.number)
-    if membrane is None:
+    if membrane is None or not _is_there(declared, reaction.symbols(), reaction.membrane):
         return
+    lhs, rhs, kf, kb, custom = _kinetics(declared, reaction, None)
     declared.model.add(
         rxd.MultiCompartmentReaction(
-            _side(declared, reaction.lhs, None),
-            _side(declared, reaction.rhs, None),
-            _translate(declared, reaction.kf, reaction.membrane),
-            _translate(declared, reaction.kb, reaction.membrane),
+            lhs,
+            rhs,
+            _translate(declared, kf, reaction.membrane),
+            _translate(declared, kb, reaction.membrane),
             membrane=membrane,
-            custom_dynamics=reaction.custom_dynamics,
+            custom_dynamics=custom,
             membrane_flux=reaction.membrane_flux,
         )
     )

@@ -23,7 +23,10 @@ from rxd.discretize.build import discretize
 from rxd.discretize.records import LANES
 from rxd.neuron.engine.declare import declare
 from rxd.neuron.engine.electrodes import Electrodes
+from rxd.neuron.engine.held import hold
+from rxd.neuron.engine.joints import joined_as_in_neuron
 from rxd.neuron.engine.readout import Readout
+from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
 from rxd.solve.problem import State, Statistics
@@ -38,30 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 SUBSTEPS = 3
-
-
-def face_nodes(shape: tuple[int, int, int]) -> np.ndarray:
-    """Voxels at the faces of a box, z fastest."""
-    inner = np.zeros(shape, dtype=bool)
-    inner[1:-1, 1:-1, 1:-1] = True
-    return np.flatnonzero(~inner.ravel())
-
-
-def boundary_values(quantity: Any, region: Any, nodes: np.ndarray) -> np.ndarray:
-    """Concentrations held at some voxels: a number, or a function of a node."""
-    given = quantity.ecs_boundary_conditions
-    if not callable(given):
-        return np.full(len(nodes), float(given))
-    every = quantity[region].nodes
-    return np.array([float(given(every[int(i)])) for i in nodes])
-
-
-def _enlarged(capacity: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Capacities with some of them beyond all others."""
-    larger = capacity.copy()
-    larger[where] *= 1e12
-    larger.setflags(write=False)
-    return larger
 
 
 class Samples(Protocol):
@@ -120,8 +99,11 @@ class Engine:
         self.discretization = discretize(self.system, model.morphology, model.segments, model.settings)
         self.groups = self.discretization.groups
         self.states = self.discretization.layout
+        self._places: dict[str, np.ndarray] = {}
         self._fill_constants()
-        self._held = self._hold_faces()
+        self.discretization = joined_as_in_neuron(self.system, self.discretization)
+        self.discretization = spread(session, self.declared, self.discretization, self._species_positions)
+        self.discretization, self._held = hold(session, self.declared, self.discretization, self._species_positions)
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
         problem = build_problem(model, self.system, self.discretization, kernels)
         order = self.states["v"].order - self.states["v"].start
@@ -206,6 +188,10 @@ class Engine:
             what, ion, default = field.args
             name = f"e{ion}" if what == "e" else f"{ion}{what}"
             self.put(number, row, self.layout.gather(name, float(default))[self.groups[number].segment])
+        unchanged = {region.name for region in self.declared.shadows.values()}
+        for number, row, field in self.fields("current"):
+            if field.args[0] in unchanged:
+                self.put(number, row, np.zeros(self.groups[number].n))
 
     def fields(self, kind: str) -> Iterator[tuple[int, int, Any]]:
         """Group, row and record of the fields of a kind."""
@@ -213,33 +199,6 @@ class Engine:
             for row, field in enumerate(local.fields):
                 if field.kind == kind:
                     yield number, row, field
-
-    def _hold_faces(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Positions and concentrations of the voxels at the faces of boxes with `ecs_boundary_conditions`.
-
-        NEURON holds the voxels themselves. Here they get a capacity next to which all that flows is nothing.
-        """
-        held = []
-        for quantity in self.session.chemistry.quantities:
-            for region in quantity.regions if quantity.ecs_boundary_conditions is not None else ():
-                symbol = self.declared.symbols.get((quantity.number, region.number))
-                if symbol is None or not hasattr(region, "shape"):
-                    continue
-                self.session.chemistry.settle(quantity)
-                nodes = face_nodes(region.shape)
-                positions = self.states[symbol.name].order[nodes]
-                held.append((positions, boundary_values(quantity, region, nodes)))
-                self.discretization = replace(
-                    self.discretization,
-                    capacity=_enlarged(self.discretization.capacity, positions),
-                    graphs=tuple(
-                        replace(graph, capacity=_enlarged(graph.capacity, positions - graph.start))
-                        if graph.label == symbol.name
-                        else graph
-                        for graph in self.discretization.graphs
-                    ),
-                )
-        return held
 
     def put(self, number: int, row: int, values: np.ndarray) -> None:
         """Write one field of a group, one number per node; chunks are padded with the last one."""
@@ -313,12 +272,13 @@ class Engine:
     def fetch_species(self, quantity: Any, region: Any) -> None:
         """Bring the values of a species on a region up to date."""
         positions = self._species_positions(quantity, region)
-        if positions is not None:
+        if positions is not None and len(positions) == len(quantity._values[region.number]):
             quantity._values[region.number][:] = self.y[positions]
 
     def note_species(self, quantity: Any, region: Any) -> None:
         """A script has written values of a species on a region."""
         values = quantity._values[region.number]
+        self._cast_shadows(quantity, region)
         positions = self._species_positions(quantity, region)
         if positions is not None:
             self.y[positions] = values
@@ -342,15 +302,17 @@ class Engine:
 
     def _species_positions(self, quantity: Any, region: Any) -> np.ndarray | None:
         """Places in the state of the nodes of a species on a region, in NEURON's order; None if the state does not hold it."""
-        key = f"{quantity.number}:{region.number}"
-        known = self.readout._place.get(key)
+        return self._positions_of(self.declared.symbols, quantity, region)
+
+    def _positions_of(self, symbols: Any, quantity: Any, region: Any) -> np.ndarray | None:
+        symbol = symbols.get((quantity.number, region.number))
+        block = None if symbol is None else self.states.blocks.get(symbol.name)
+        if symbol is None or block is None:
+            return None
+        known = self._places.get(symbol.name)
         if known is None:
-            symbol = self.declared.symbols.get((quantity.number, region.number))
-            block = None if symbol is None else self.states.blocks.get(symbol.name)
-            if block is None or quantity.settled.get(region.number) is None:
-                return None
-            table = quantity.settled[region.number]
-            if len(block) != len(table):
+            table = quantity.settled.get(region.number)
+            if table is None or len(block) != len(table):
                 return None
             # the state has segments in their order in the layout, NEURON in the order of its sections; voxels come after them
             flat = np.flatnonzero(table.dimension == 1)
@@ -359,8 +321,14 @@ class Engine:
             ]
             rank = np.argsort(np.argsort(np.array(index, dtype=np.int64)))
             known = np.concatenate([block.order[: len(flat)][rank], block.order[len(flat) :]])
-            self.readout._place[key] = known
+            self._places[symbol.name] = known
         return known
+
+    def _cast_shadows(self, quantity: Any, region: Any) -> None:
+        """Bring a Parameter that is an ion's concentration to where currents read it."""
+        positions = self._positions_of(self.declared.shadow_symbols, quantity, region)
+        if positions is not None:
+            self.y[positions] = quantity._values[region.number]
 
     def fetch_all(self) -> None:
         """Bring everything up to date, before the structure changes."""
@@ -392,6 +360,7 @@ class Engine:
                 positions = self._species_positions(quantity, region)
                 if positions is not None:
                     self.y[positions] = quantity._values[region.number]
+                self._cast_shadows(quantity, region)
         self.synapses.load()
 
     # ----------------------------------------------------------------------------------------------------------------- moving
@@ -409,6 +378,7 @@ class Engine:
                 positions = self._species_positions(quantity, region)
                 if positions is not None:
                     self.y[positions] = quantity._values[region.number]
+                    self._cast_shadows(quantity, region)
                 else:
                     self.note_species(quantity, region)
         self._gates()

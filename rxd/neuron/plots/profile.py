@@ -5,8 +5,9 @@ In: a range variable, an rxd species or a function, and two places. Out: its val
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from rxd.neuron.section_lists import SectionList, chosen_section
 from rxd.neuron.sections import Section, Segment
 from rxd.neuron.session import current_session
 from rxd.neuron.vector import Vector
+
+if TYPE_CHECKING:
+    from rxd.neuron.record import SectionRecord
 
 __all__ = ["RangeVarPlot"]
 
@@ -32,19 +36,30 @@ class RangeVarPlot:
 
     def __init__(self, what: Any, begin: Segment | None = None, end: Segment | None = None) -> None:
         self._session = current_session()
-        self._what = what
-        self._begin, self._end = begin, end
+        # neither a species nor a section lives for the sake of a plot
+        self._species = weakref.ref(what) if hasattr(what, "nodes") else None
+        self._variable = None if hasattr(what, "nodes") else what
+        self._begin, self._end = _as_place(begin), _as_place(end)
+        self._known: list[PathNode] = []
         self._origin = 0.0
         self._color = 1
+        if self._begin is not None and self._end is not None:
+            self._nodes()
+            if self._species is not None:
+                self.data()  # initial values are asked for now, as in NEURON
+
+    @property
+    def _what(self) -> Any:
+        return self._variable if self._species is None else self._species()
 
     def begin(self, place: Segment | float, sec: Section | None = None) -> float:
         """Where the path begins."""
-        self._begin = place if isinstance(place, Segment) else chosen_section(sec)(place)
+        self._begin = _as_place(place if isinstance(place, Segment) else chosen_section(sec)(place))
         return 1.0
 
     def end(self, place: Segment | float, sec: Section | None = None) -> float:
         """Where the path ends."""
-        self._end = place if isinstance(place, Segment) else chosen_section(sec)(place)
+        self._end = _as_place(place if isinstance(place, Segment) else chosen_section(sec)(place))
         return 1.0
 
     def origin(self, x: float) -> float:
@@ -60,9 +75,12 @@ class RangeVarPlot:
     def _nodes(self) -> list[PathNode]:
         if self._begin is None or self._end is None:
             raise HocError("RangeVarPlot needs two places: RangeVarPlot('v', soma(0.5), dend(1)).")
-        nodes = path_between((self._begin.sec._alive, self._begin.x), (self._end.sec._alive, self._end.x))
+        if not (self._begin[0].alive and self._end[0].alive):
+            return self._known
+        nodes = path_between(self._begin, self._end)
         # joints have a voltage of their own; all other variables belong to segments
-        return nodes if self._what == "v" or self._is_function else [node for node in nodes if not node.joint]
+        self._known = nodes if self._what == "v" or self._is_function else [node for node in nodes if not node.joint]
+        return self._known
 
     @property
     def _is_function(self) -> bool:
@@ -86,8 +104,10 @@ class RangeVarPlot:
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
         """Distances (um) and values."""
-        read = self._reader()
-        pairs = [(node.distance + self._origin, read(node)) for node in self._nodes()]
+        nodes, read = self._nodes(), self._reader()
+        if self._what is None or any(not node.record.alive for node in nodes):
+            return np.array([node.distance + self._origin for node in nodes]), np.zeros(len(nodes))
+        pairs = [(node.distance + self._origin, read(node)) for node in nodes]
         known = [(distance, value) for distance, value in pairs if value is not None]
         return np.array([distance for distance, _ in known]), np.array([value for _, value in known], dtype=float)
 
@@ -145,6 +165,10 @@ class RangeVarPlot:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'hoc.RangeVarPlot' object has no attribute '{name}'")
+
+
+def _as_place(segment: Segment | None) -> tuple[SectionRecord, float] | None:
+    return None if segment is None else (segment.sec._alive, segment.x)
 
 
 def _of_species(species: Any, node: PathNode) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rxd.neuron.errors import HocError
+from rxd.neuron.errors import HocError, RxDException
 from rxd.neuron.record import SectionRecord
 from rxd.neuron.sections import Segment
 from rxd.neuron.session import current_session
@@ -90,6 +90,10 @@ class PlotShape:
 
     def plot(self, target: Any, *args: Any, cmap: Any = None, **kwargs: Any) -> Any:
         """Draw with matplotlib (give `matplotlib.pyplot`, a figure or 3-d axes) or plotly (give the module `plotly`)."""
+        if not isinstance(self._what, str) and len(getattr(self._what, "regions", ())) > 1:
+            raise RxDException(
+                f"Please specify region for the species. {self._what} is on several: ps.variable(species[region])."
+            )
         name = getattr(target, "__name__", "")
         if name.split(".")[0] == "plotly":
             return self._plotly()

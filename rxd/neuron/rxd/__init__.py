@@ -83,7 +83,7 @@ def nthread(n: int | None = None) -> int:
 def re_init() -> None:
     """Take the concentrations of NEURON's segments (`seg.cai`) into the nodes of all species."""
     chemistry = current_session().chemistry
-    for quantity in chemistry.of(Species):
+    for quantity in chemistry.quantities:
         chemistry.take_from_segments(quantity)
 
 

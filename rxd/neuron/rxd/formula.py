@@ -68,9 +68,12 @@ def as_sympy(thing: Any) -> sympy.Expr:
     if isinstance(thing, bool) or thing is None or isinstance(thing, (str, bytes)):
         raise RxDException(f"{thing!r} is no number and no expression of species.")
     try:
-        return sympy.sympify(thing)
+        expression = sympy.sympify(thing)
     except (sympy.SympifyError, TypeError, ValueError):
-        raise RxDException(f"{thing!r} is no number and no expression of species.") from None
+        expression = None
+    if not isinstance(expression, sympy.Expr) or expression.has(sympy.I):
+        raise RxDException(f"{thing!r} is no number and no expression of species.")
+    return expression
 
 
 class Mathable:

@@ -5,8 +5,11 @@ In: NEURON's arguments. Out: the shapes of `geometry`, which may be called like 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import geometry as shapes
 from geometry import DistributedBoundary, FixedCrossSection, FixedPerimeter, FractionalVolume, ScalableBorder, Shell
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DistributedBoundary", "FixedCrossSection", "FixedPerimeter", "FractionalVolume", "MultipleGeometry", "Plain",
-    "RxDGeometry", "ScalableBorder", "Shell", "as_shape", "inside", "membrane",
+    "RxDGeometry", "ScalableBorder", "Shell", "as_shape", "inside", "membrane", "voxel_shape",
 ]  # fmt: skip
 
 RxDGeometry = shapes.Shape
@@ -74,9 +77,73 @@ class MultipleGeometry:
         places = [None if secs is None else layout.selection(_records(secs)) for secs in self.secs]
         return shapes.MultipleGeometry(places, geos)
 
+    def on_voxels(self, layout: Layout, records: Collection[int]) -> shapes.Shape:
+        """The shape, with a meaning in voxels: what all sections in voxels have.
+
+        Raises
+        ------
+        RxDException
+            If they differ.
+        """
+        whole = self.shape(layout)
+        found = set()
+        for number in records:
+            named = [secs is not None and any(r.id == number for r in _records(secs)) for secs in self.secs]
+            at = named.index(True) if any(named) else self.secs.index(None) if None in self.secs else -1
+            if at >= 0:
+                found.add(as_shape(self.geos[at], layout).voxel_fractions)
+        if len(found) != 1 or None in found:
+            raise RxDException(
+                "MultipleGeometry in 3-D: all sections in voxels need one geometry, and one that has a meaning in voxels: "
+                "inside, membrane, FractionalVolume, DistributedBoundary."
+            )
+        return OnVoxels(whole, found.pop())
+
 
 def _records(secs: Any) -> list[Any]:
     return [section.record for section in (secs if hasattr(secs, "__iter__") and not hasattr(secs, "record") else [secs])]
+
+
+@dataclass(frozen=True, slots=True)
+class OnVoxels(shapes.Shape):
+    """A shape with a meaning in voxels."""
+
+    shape: shapes.Shape
+    fractions: tuple[float, float, float] | None
+
+    @property
+    def voxel_fractions(self) -> tuple[float, float, float] | None:
+        """Factors of volume, membrane and faces."""
+        return self.fractions
+
+    @property
+    def is_area(self) -> bool:
+        """As the shape."""
+        return self.shape.is_area
+
+    @property
+    def on_cell_surface(self) -> bool:
+        """As the shape."""
+        return self.shape.on_cell_surface
+
+    def volumes(self, segments: shapes.Segments, index: np.ndarray) -> np.ndarray:
+        """As the shape."""
+        return self.shape.volumes(segments, index)
+
+    def membrane_areas(self, segments: shapes.Segments, index: np.ndarray) -> np.ndarray:
+        """As the shape."""
+        return self.shape.membrane_areas(segments, index)
+
+    def half_rho(self, segments: shapes.Segments, index: np.ndarray) -> Any:
+        """As the shape."""
+        return self.shape.half_rho(segments, index)
+
+
+def voxel_shape(thing: Any, layout: Layout, records: Collection[int]) -> shapes.Shape:
+    """The shape of a region some of whose sections (their numbers) are in voxels."""
+    if isinstance(thing, MultipleGeometry) and records:
+        return thing.on_voxels(layout, records)
+    return as_shape(thing, layout)
 
 
 def as_shape(thing: Any, layout: Layout | None) -> shapes.Shape:

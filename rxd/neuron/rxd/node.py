@@ -128,17 +128,19 @@ class Node:
         return float(self._table.position[self._index, 2])
 
     @property
-    def d(self) -> float:
-        """Diffusion coefficient, um2/ms."""
+    def d(self) -> Any:
+        """Diffusion coefficient, um2/ms: one, or three along x, y, z."""
         _, index = self._found()
+        local = self._species.local_d(self._region) if callable(self._species.d) else None
         own = self._species.node_d.get(self._region.number, {}).get(index)
-        d = self._species.d if own is None else own
+        d = (self._species.d if local is None else local[index]) if own is None else own
         return float(d) if not hasattr(d, "__len__") else d
 
     @d.setter
-    def d(self, value: float) -> None:
+    def d(self, value: Any) -> None:
         _, index = self._found()
-        self._species.node_d.setdefault(self._region.number, {})[index] = float(value)
+        d = tuple(map(float, value)) if hasattr(value, "__len__") else float(value)
+        self._species.node_d.setdefault(self._region.number, {})[index] = d
         self._species.session.touch()
 
     @property
@@ -210,6 +212,8 @@ class NodeExtracellular(Node):
 
     __slots__ = ()
 
+    # scripts ask `hasattr(node, "sec")` and `hasattr(node, "x")` to tell the inside from the outside
+
     @property
     def sec(self) -> Section:
         """No section.
@@ -217,14 +221,42 @@ class NodeExtracellular(Node):
         Raises
         ------
         AttributeError
-            Always, as in NEURON, where scripts ask `hasattr(node, "sec")`.
+            Always, as in NEURON.
         """
         raise AttributeError("An extracellular node is in no section: sec")
 
     @property
-    def segment(self) -> Any:
-        """None: it is in no segment."""
-        return None
+    def segment(self) -> Segment:
+        """No segment.
+
+        Raises
+        ------
+        AttributeError
+            Always, as in NEURON.
+        """
+        raise AttributeError("An extracellular node is in no segment: segment")
+
+    @property
+    def x(self) -> float:
+        """No place on a section.
+
+        Raises
+        ------
+        AttributeError
+            Always, as in NEURON.
+        """
+        raise AttributeError("An extracellular node is on no section: x")
+
+    @property
+    def surface_area(self) -> float:
+        """No membrane.
+
+        Raises
+        ------
+        AttributeError
+            Always, as in NEURON.
+        """
+        raise AttributeError("An extracellular node has no membrane: surface_area")
 
 
 class NodePointer(Pointer):

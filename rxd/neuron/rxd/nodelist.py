@@ -132,7 +132,7 @@ class NodeList:
 
     def append(self, node: Node) -> None:
         """Add a node."""
-        part = node.part
+        part = _part(node)
         if self._parts and self._parts[-1][0] is part[0] and self._parts[-1][1] is part[1] and self._parts[-1][2] is part[2]:
             species, region, table, index = self._parts[-1]
             self._parts[-1] = (species, region, table, np.append(index, part[3]))
@@ -144,8 +144,47 @@ class NodeList:
         if isinstance(nodes, NodeList):
             self._parts.extend(nodes._parts)
         else:
-            for node in nodes:
+            for node in list(nodes):
                 self.append(node)
+
+    def insert(self, position: int, node: Node) -> None:
+        """Insert a node."""
+        _part(node)
+        self._replace([*self[:position], node, *self[position:]])
+
+    def remove(self, node: Node) -> None:
+        """Remove a node."""
+        nodes = list(self)
+        nodes.remove(node)
+        self._replace(nodes)
+
+    def pop(self, position: int = -1) -> Node:
+        """Remove and return a node."""
+        nodes = list(self)
+        taken = nodes.pop(position)
+        self._replace(nodes)
+        return taken
+
+    def reverse(self) -> None:
+        """Turn the order around."""
+        self._replace(list(self)[::-1])
+
+    def clear(self) -> None:
+        """Remove all nodes."""
+        self._parts = []
+
+    def __setitem__(self, position: Any, node: Any) -> None:
+        nodes = list(self)
+        nodes[position] = node
+        self._replace(nodes)
+
+    def __delitem__(self, position: Any) -> None:
+        nodes = list(self)
+        del nodes[position]
+        self._replace(nodes)
+
+    def _replace(self, nodes: Iterable[Node]) -> None:
+        self._parts = NodeList(nodes)._parts
 
     def index(self, node: Node) -> int:
         """Position of a node."""
@@ -301,6 +340,21 @@ class NodeList:
 
     def __repr__(self) -> str:
         return repr(list(self))
+
+
+def _part(node: Any) -> tuple[Any, Any, NodeTable, int]:
+    """What a node is part of.
+
+    Raises
+    ------
+    TypeError
+        If it is no node.
+    """
+    from rxd.neuron.rxd.node import Node
+
+    if not isinstance(node, Node):
+        raise TypeError(f"A NodeList holds nodes only, not {node!r}.")
+    return node.part
 
 
 def _common(index: np.ndarray, wanted: np.ndarray, n: int) -> np.ndarray:

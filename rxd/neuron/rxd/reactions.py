@@ -5,6 +5,7 @@ In: schemes and rates as scripts write them. Out: declarations the session's che
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import sympy
@@ -167,7 +168,10 @@ class Rate(GeneralizedReaction):
         self._shown = str(species)
         quantity = self.unknown.quantity()
         if quantity is not None and quantity.kind == "Parameter":
-            raise RxDException(f"Rate: {quantity.label} is a Parameter, which nothing changes; make it a State or Species.")
+            warnings.warn(
+                f"{self!r} has no effect: {quantity.label} is a Parameter, which nothing changes; make it a State or Species.",
+                stacklevel=2,
+            )
         super().__init__()
 
     @property

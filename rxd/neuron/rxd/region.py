@@ -127,6 +127,10 @@ class Region:
         volumes = region_sizes(self)[0]
         return float(volumes.sum()) if index is None else float(volumes[index])
 
+    def __contains__(self, node: object) -> bool:
+        """Whether a node is on the region."""
+        return getattr(node, "region", None) is self
+
     def __repr__(self) -> str:
         return f"Region(..., nrn_region={self._nrn_region!r}, geometry={self._geometry!r}, dx={self._dx!r}, name={self.name!r})"
 
@@ -228,6 +232,10 @@ class Extracellular:
             raise RxDException("Extracellular.volume: the volume fraction is a function; see node.volume.")
         fraction = np.broadcast_to(np.asarray(self.alpha, dtype=float), self.shape).ravel()
         return box * float(fraction.sum() if index is None else fraction[index])
+
+    def __contains__(self, node: object) -> bool:
+        """Whether a node is in the box."""
+        return getattr(node, "region", None) is self
 
     def __repr__(self) -> str:
         corners = (

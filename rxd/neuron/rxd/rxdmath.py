@@ -53,6 +53,14 @@ __all__ = [
 ]  # fmt: skip
 
 
+_Arithmeticed = Formula
+
+
+def _ensure_arithmeticed(thing: Any) -> Formula:
+    """A formula from a number, a species or a formula, under the name it has in NEURON."""
+    return Formula(as_sympy(thing))
+
+
 class Vm(Formula):
     """The membrane potential in mV."""
 

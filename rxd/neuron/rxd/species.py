@@ -6,6 +6,7 @@ order of the regions; the compiled model's state is brought into them when someb
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ class Quantity(Mathable):
 
     __slots__ = (
         "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_regions", "_values",
-        "ecs_boundary_conditions", "node_d", "number", "represents", "session", "settled", "version",
+        "ecs_boundary_conditions", "node_d", "number", "represents", "session", "settled", "sources", "version",
     )  # fmt: skip
     kind = "Species"
 
@@ -73,7 +74,8 @@ class Quantity(Mathable):
         self.node_d: dict[int, dict[int, float]] = {}
         self.settled: dict[int, Any] = {}
         self.version = 0
-        if name is not None and self.kind == "Species":
+        self.sources: list[Any] = []  # formulas given to `include_flux` live as long as the species
+        if name is not None:
             self._register_ion()
         self.number = self.session.chemistry.add(self)
 
@@ -121,6 +123,23 @@ class Quantity(Mathable):
         self.node_d.clear()
         self.session.touch()
 
+    def local_d(self, region: AnyRegion) -> np.ndarray | None:
+        """Diffusion coefficients along x, y, z of every node, shape (n, 3); None where they are the same everywhere."""
+        own = self.node_d.get(region.number)
+        if not callable(self._d) and not own:
+            return None
+        table = self.table(region)
+        values = np.empty((len(table), 3))
+        if callable(self._d):
+            from rxd.neuron.rxd.node import make_node
+
+            values[:] = [_along_axes(self._d, make_node(self, region, table, i)) for i in range(len(table))]
+        else:
+            values[:] = self._d
+        for index, value in (own or {}).items():
+            values[index] = value
+        return values
+
     @property
     def initial(self) -> Any:
         """Initial value: a number, a function of a node, or None."""
@@ -153,7 +172,7 @@ class Quantity(Mathable):
     def __getitem__(self, region: AnyRegion) -> SpeciesOnRegion:
         if not self.defined_on_region(region):
             here = ", ".join(own.label for own in self._regions)
-            raise RxDException(f"{self.kind} {self.label} is not defined on region {region!r}. It is on: {here}.")
+            raise RxDException(f"{self!r} is not on {region!r}. It is on: {here}.")
         if region.number not in self._on:
             kind = SpeciesOnExtracellular if isinstance(region, Extracellular) else SpeciesOnRegion
             self._on[region.number] = kind(self, region)
@@ -228,14 +247,14 @@ class Species(Quantity):
     kind = "Species"
 
 
-class State(Quantity):
+class State(Species):
     """A number per node that Rates change: a gate, an open probability."""
 
     __slots__ = ()
     kind = "State"
 
 
-class Parameter(Quantity):
+class Parameter(Species):
     """A number per node that nothing changes by itself: `Parameter(regions, name=..., value=...)`.
 
     Parameters
@@ -396,6 +415,15 @@ class SpeciesOnExtracellular(SpeciesOnRegion):
         region: Any = self._region
         low = np.array([region._xlo, region._ylo, region._zlo])
         return float(values[tuple(np.floor((np.array([x, y, z]) - low) / region._dx).astype(int))])
+
+
+def _along_axes(d: Any, node: Any) -> Any:
+    """What a function says is the diffusion coefficient at a node: along each axis, if it takes one."""
+    try:
+        parameters = len(inspect.signature(d).parameters)
+    except (TypeError, ValueError):
+        parameters = 1
+    return [float(d(node, axis)) for axis in range(3)] if parameters > 1 else float(d(node))
 
 
 def _as_regions(regions: Any, kind: str) -> tuple[AnyRegion, ...]:

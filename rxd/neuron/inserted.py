@@ -1,0 +1,122 @@
+"""Mechanisms as scripts see them: `seg.hh`, its variables, and `h.hh` to insert.
+
+In: attribute access. Out: values of range variables, read and written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.pointers import RangePointer
+from rxd.neuron.ranges import read_range, write_range
+
+if TYPE_CHECKING:
+    from rxd.neuron.sections import Segment
+
+__all__ = ["DensityMechanism", "Mechanism", "RangeVar"]
+
+
+class Mechanism:
+    """A mechanism in one segment: `seg.hh`; its variables are attributes."""
+
+    __slots__ = ("_name", "_segment")
+    _name: str
+    _segment: Segment
+
+    def __init__(self, segment: Segment, name: str) -> None:
+        object.__setattr__(self, "_segment", segment)
+        object.__setattr__(self, "_name", name)
+
+    def name(self) -> str:
+        """Name of the mechanism."""
+        return self._name
+
+    def segment(self) -> Segment:
+        """The segment."""
+        return self._segment
+
+    def is_ion(self) -> bool:
+        """Whether it is an ion."""
+        return self._segment.sec.record.session.catalogue.ion_of(self._name) is not None
+
+    def _full(self, name: str) -> str:
+        variables = self._segment.sec.record.session.catalogue.variables(self._name)
+        if name not in variables:
+            raise AttributeError(f"'nrn.Mechanism' object has no attribute '{name}'; {self._name} has: {', '.join(variables)}")
+        return variables[name]
+
+    def _variables(self) -> dict[str, str]:
+        return self._segment.sec.record.session.catalogue.variables(self._name)
+
+    def __iter__(self) -> Iterator[RangeVar]:
+        return (RangeVar(self, name, short) for short, name in self._variables().items())
+
+    def __dir__(self) -> list[str]:
+        return [*self._variables(), "is_ion", "name", "segment"]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name.startswith("_ref_"):
+            return RangePointer(self._segment.sec._alive, self._full(name[5:]), self._segment.x)
+        return read_range(self._segment.sec._alive, self._full(name), self._segment.x)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        write_range(self._segment.sec._alive, self._full(name), self._segment.x, value)
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+class RangeVar:
+    """A variable of a mechanism in one segment: `var[0]` is its value."""
+
+    __slots__ = ("_mechanism", "_name", "_short")
+
+    def __init__(self, mechanism: Mechanism, name: str, short: str) -> None:
+        self._mechanism, self._name, self._short = mechanism, name, short
+
+    def name(self) -> str:
+        """Its name as a range variable of a section."""
+        return self._name
+
+    def mech(self) -> Mechanism:
+        """The mechanism."""
+        return self._mechanism
+
+    def __getitem__(self, index: int) -> float:
+        self._check(index)
+        return float(getattr(self._mechanism, self._short))
+
+    def __setitem__(self, index: int, value: float) -> None:
+        self._check(index)
+        setattr(self._mechanism, self._short, value)
+
+    def __len__(self) -> int:
+        return 1
+
+    def _check(self, index: int) -> None:
+        if index not in {0, -1}:
+            raise IndexError(f"{self._name} has one element")
+
+    def __repr__(self) -> str:
+        return f"<{self._name} at {self._mechanism.segment()}>"
+
+
+class DensityMechanism:
+    """A mechanism as a thing of its own: `h.hh`, to insert."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def insert(self, sections: Any) -> Any:
+        """Insert it in a section or in several."""
+        for section in [sections] if hasattr(sections, "insert") else sections:
+            section.insert(self)
+        return sections
+
+    def __repr__(self) -> str:
+        return f"neuron.DensityMechanism('{self.name}')"

@@ -1,0 +1,83 @@
+"""Range variables: values along sections.
+
+In: a section, the name of a variable, a place. Out: its value there, or the new value written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["as_value", "no_variable", "read_range", "read_range_of_section", "write_range"]
+
+
+def read_range(record: SectionRecord, name: str, x: float) -> float:
+    """The value of a range variable at a place.
+
+    Raises
+    ------
+    AttributeError
+        If the section has no such variable.
+    """
+    values = record.values(name)
+    if values is None:
+        raise no_variable(record, name, x)
+    if name == "v" and not 0 < x < 1:
+        return record.session.run.end_voltage(record, x)
+    return float(values[record.index(x)])
+
+
+def write_range(record: SectionRecord, name: str, x: float | None, value: float) -> None:
+    """Set a range variable at a place, or (`x` None) in the whole section.
+
+    Raises
+    ------
+    AttributeError, ValueError
+        If the section has no such variable, or the value is no number.
+    """
+    number = as_value(value, name)
+    where: slice | int = slice(None) if x is None else record.index(x)
+    if name == "diam":
+        record.set_diam(number, where)
+        return
+    values = record.values(name)
+    if values is None:
+        raise no_variable(record, name, x)
+    if name == "v" and x is not None and not 0 < x < 1:
+        return  # an end has no capacitance: its voltage follows from the segments next to it
+    values[where] = number
+    record.session.run.changed(name, record)
+
+
+def no_variable(record: SectionRecord, name: str, x: float | None) -> AttributeError:
+    """The error for a range variable a section does not have."""
+    owner = record.session.catalogue.owner(name)
+    kind = "Section" if x is None else "Segment"
+    if owner is None:
+        return AttributeError(f"'nrn.{kind}' object has no attribute '{name}'")
+    place = f"{record.name}({0.5 if x is None else x:g})"
+    return AttributeError(f"{name}, the mechanism does not exist at {place}. Insert it: section.insert('{owner}').")
+
+
+def as_value(value: Any, name: str) -> float:
+    """A number somebody assigns.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"bad value: {name} is a number, not {value!r}") from None
+
+
+def read_range_of_section(record: SectionRecord, name: str) -> float:
+    """A range variable in the middle of a section."""
+    values = record.values(name)
+    if values is None:
+        raise no_variable(record, name, None)
+    return float(values[record.index(0.5)])
