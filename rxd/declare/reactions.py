@@ -13,7 +13,47 @@ from rxd.declare.symbols import NodeSymbol, as_expression
 from rxd.errors import DeclarationError
 
 
-class Reaction:
+class Conversion:
+    """What reactions inside a region and across a membrane share: two sides, two constants of mass action or custom rates."""
+
+    __slots__ = ("custom_dynamics", "kb", "kf", "lhs", "rhs")
+    kind = "reaction"
+
+    def __init__(self, lhs: Any, rhs: Any) -> None:
+        self.lhs = stoichiometry(lhs, f"lhs of the {self.kind}")
+        self.rhs = stoichiometry(rhs, f"rhs of the {self.kind}")
+        if not self.lhs and not self.rhs:
+            message = f"A {self.kind} needs at least one species on one side; both sides are empty."
+            raise DeclarationError(message)
+
+    def set_rates(self, kf: Any, kb: Any, custom_dynamics: bool, mass_action: bool | None) -> None:
+        """Take the two constants or rates; a missing `kb` is zero."""
+        self.kf = as_expression(kf, f"kf of {self.label}")
+        self.kb = sympy.Integer(0) if kb is None else as_expression(kb, f"kb of {self.label}")
+        self.custom_dynamics = _dynamics(custom_dynamics, mass_action, self.label)
+
+    @property
+    def label(self) -> str:
+        """What error messages and recordings call it: ``membrane reaction ca[cyt] <-> ca[er]``."""
+        return f"{self.kind} {side_text(self.lhs)} <-> {side_text(self.rhs)}"
+
+    def rate(self) -> sympy.Expr:
+        """Net rate, ``kf prod(lhs) - kb prod(rhs)`` or custom ``kf - kb``: mM/ms, through membranes molecules/um2/ms."""
+        if self.custom_dynamics:
+            return self.kf - self.kb
+        forward = sympy.Mul(self.kf, *(symbol**count for symbol, count in self.lhs.items()))
+        backward = sympy.Mul(self.kb, *(symbol**count for symbol, count in self.rhs.items()))
+        return forward - backward
+
+    def net(self) -> dict[NodeSymbol, int]:
+        """Net stoichiometric number of each species per forward reaction; a catalyst, the same on both sides, is left out."""
+        net = {symbol: -number for symbol, number in self.lhs.items()}
+        for symbol, number in self.rhs.items():
+            net[symbol] = net.get(symbol, 0) + number
+        return {symbol: number for symbol, number in net.items() if number}
+
+
+class Reaction(Conversion):
     """Change of species by a reaction inside each region: ``lhs <-> rhs``.
 
     The rate is in mM/ms: mass action ``kf * product(lhs) - kb * product(rhs)``, or ``kf - kb`` as given if `custom_dynamics`.
@@ -30,7 +70,7 @@ class Reaction:
         Take `kf` and `kb` as rates, not as constants of mass action.
     """
 
-    __slots__ = ("custom_dynamics", "kb", "kf", "lhs", "regions", "rhs")
+    __slots__ = ("regions",)
 
     def __init__(
         self,
@@ -42,34 +82,15 @@ class Reaction:
         custom_dynamics: bool = False,
         mass_action: bool | None = None,
     ) -> None:
-        self.lhs = stoichiometry(lhs, "lhs of the reaction")
-        self.rhs = stoichiometry(rhs, "rhs of the reaction")
-        if not self.lhs and not self.rhs:
-            message = "A reaction needs at least one species on one side; both sides are empty."
-            raise DeclarationError(message)
-        self.kf = as_expression(kf, f"kf of {self.label}")
-        self.kb = sympy.Integer(0) if kb is None else as_expression(kb, f"kb of {self.label}")
+        super().__init__(lhs, rhs)
+        self.set_rates(kf, kb, custom_dynamics, mass_action)
         self.regions = as_region_tuple(regions, self.label)
-        self.custom_dynamics = _dynamics(custom_dynamics, mass_action, self.label)
-
-    @property
-    def label(self) -> str:
-        """What error messages call it: ``reaction ca + buf <-> cabuf``."""
-        return f"reaction {side_text(self.lhs)} <-> {side_text(self.rhs)}"
-
-    def rate(self) -> sympy.Expr:
-        """Net forward rate in mM/ms as a SymPy expression."""
-        return net_rate(self)
-
-    def net(self) -> dict[NodeSymbol, int]:
-        """Net stoichiometric number of each species per forward reaction."""
-        return net_stoichiometry(self.lhs, self.rhs)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({side_text(self.lhs)} <-> {side_text(self.rhs)}, kf={self.kf}, kb={self.kb})"
 
 
-class MultiCompartmentReaction:
+class MultiCompartmentReaction(Conversion):
     """A reaction across a membrane: ``ca[er] <-> ca[cyt]`` at a rate per membrane area.
 
     The rate is in molecules/um2/ms of the membrane region's area. With `membrane_flux` the charge that crosses is a current
@@ -88,7 +109,8 @@ class MultiCompartmentReaction:
         Count the charge as membrane current.
     """
 
-    __slots__ = ("custom_dynamics", "kb", "kf", "lhs", "membrane", "membrane_flux", "rhs")
+    __slots__ = ("membrane", "membrane_flux")
+    kind = "membrane reaction"
 
     def __init__(
         self,
@@ -101,17 +123,12 @@ class MultiCompartmentReaction:
         membrane_flux: bool = False,
         mass_action: bool | None = None,
     ) -> None:
-        self.lhs = stoichiometry(lhs, "lhs of the membrane reaction")
-        self.rhs = stoichiometry(rhs, "rhs of the membrane reaction")
-        if not self.lhs and not self.rhs:
-            message = "A membrane reaction needs at least one species on one side; both sides are empty."
-            raise DeclarationError(message)
+        super().__init__(lhs, rhs)
         for symbol in (*self.lhs, *self.rhs):
             if symbol.region is None and len(symbol.owner.regions) != 1:
                 message = f"{self.label}: say on which region: {symbol.owner.name}[region]."
                 raise DeclarationError(message)
-        self.kf = as_expression(kf, f"kf of {self.label}")
-        self.kb = sympy.Integer(0) if kb is None else as_expression(kb, f"kb of {self.label}")
+        self.set_rates(kf, kb, custom_dynamics, mass_action)
         if not isinstance(membrane, Region):
             message = (
                 f"{self.label} needs membrane=, a rxd.Region with shape rxd.membrane or rxd.DistributedBoundary(...); "
@@ -125,7 +142,6 @@ class MultiCompartmentReaction:
             )
             raise DeclarationError(message)
         self.membrane = membrane
-        self.custom_dynamics = _dynamics(custom_dynamics, mass_action, self.label)
         self.membrane_flux = bool(membrane_flux)
         if self.membrane_flux and self.charge_out() == 0:
             charges = ", ".join(f"{s.owner.name}: {getattr(s.owner, 'charge', 0)}" for s in (*self.lhs, *self.rhs))
@@ -134,19 +150,6 @@ class MultiCompartmentReaction:
                 f"Give the species its charge (Species(..., charge=2)) or leave out membrane_flux."
             )
             raise DeclarationError(message)
-
-    @property
-    def label(self) -> str:
-        """What error messages and recordings call it: ``membrane reaction ca[cyt] <-> ca[er]``."""
-        return f"membrane reaction {side_text(self.lhs)} <-> {side_text(self.rhs)}"
-
-    def rate(self) -> sympy.Expr:
-        """Net forward rate in molecules/um2/ms as a SymPy expression."""
-        return net_rate(self)
-
-    def net(self) -> dict[NodeSymbol, int]:
-        """Net stoichiometric number of each species per forward reaction."""
-        return net_stoichiometry(self.lhs, self.rhs)
 
     def charge_out(self) -> int:
         """Elementary charges that leave the inside per forward reaction."""
@@ -226,23 +229,6 @@ def stoichiometry(side: Any, what: str) -> dict[NodeSymbol, int]:
             raise DeclarationError(message)
         numbers[symbol] = int(coefficient)
     return numbers
-
-
-def net_stoichiometry(lhs: dict[NodeSymbol, int], rhs: dict[NodeSymbol, int]) -> dict[NodeSymbol, int]:
-    """Right-hand numbers minus left-hand numbers; a catalyst, the same on both sides, is left out."""
-    net = {symbol: -number for symbol, number in lhs.items()}
-    for symbol, number in rhs.items():
-        net[symbol] = net.get(symbol, 0) + number
-    return {symbol: number for symbol, number in net.items() if number}
-
-
-def net_rate(reaction: Reaction | MultiCompartmentReaction) -> sympy.Expr:
-    """Mass action ``kf prod(lhs) - kb prod(rhs)``, or ``kf - kb`` with custom dynamics."""
-    if reaction.custom_dynamics:
-        return reaction.kf - reaction.kb
-    forward = sympy.Mul(reaction.kf, *(symbol**count for symbol, count in reaction.lhs.items()))
-    backward = sympy.Mul(reaction.kb, *(symbol**count for symbol, count in reaction.rhs.items()))
-    return forward - backward
 
 
 def region_of(symbol: NodeSymbol) -> Region:
