@@ -1,7 +1,8 @@
 """Voxels and their fields as VTK files, which ParaView, VisIt and pyvista read.
 
 In: a `VoxelGrid` or an `ExtracellularGrid`, and numbers per voxel. Out: a file, whole or not at all. Voxels of a cell become an
-unstructured grid (`.vtu`), a box becomes an image (`.vti`), segments of a cell become lines with a radius (`.vtp`).
+unstructured grid (`.vtu`) or an image of the box around them (`.vti`), a box becomes an image, segments of a cell become lines
+with a radius (`.vtp`).
 
 The format is VTK's XML with arrays in base64 behind their length in bytes ("binary", UInt64 headers), see
 https://docs.vtk.org/en/latest/vtk_file_formats/vtkxml_file_format.html.
@@ -21,9 +22,9 @@ import numpy as np
 from geometry.errors import GeometryError
 from geometry.grid import ExtracellularGrid
 from geometry.segments import Segments
-from geometry.voxelize import VoxelGrid
+from geometry.voxelize import MOST_IN_MASK, VoxelGrid
 
-__all__ = ["write_box", "write_segments", "write_voxels"]
+__all__ = ["write_box", "write_image", "write_segments", "write_voxels"]
 
 Fields = Mapping[str, Any]
 
@@ -78,6 +79,40 @@ def write_voxels(path: str | Path, voxels: VoxelGrid, fields: Fields | None = No
     return _write(target, "UnstructuredGrid", body)
 
 
+def write_image(path: str | Path, voxels: VoxelGrid, fields: Fields | None = None) -> Path:
+    """Write the voxels of a cell as an image of the box around them, which viewers draw by volume rendering and as levels.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in `.vti`.
+    voxels : VoxelGrid
+    fields : mapping of name to array, shape (n,) or (n, 3), optional
+        Numbers per voxel. Outside the cell they are NaN (whole numbers: -1), and `fraction`, always written, is 0.
+
+    Raises
+    ------
+    GeometryError
+        If the name of the file does not end in `.vti`, a field has another length, or the box is too large to be filled.
+    """
+    target = _checked(path, ".vti")
+    size = int(np.prod(voxels.shape))
+    if size > MOST_IN_MASK:
+        raise GeometryError(
+            f"The box around the voxels has {size:.2g} voxels, nearly all empty: write cells, to a file that ends in .vtu."
+        )
+    at = (voxels.ijk - voxels.lowest).astype(np.int64).T
+    place = np.ravel_multi_index(tuple(at[::-1]), tuple(voxels.shape[::-1]))  # VTK counts x fastest
+    filled = {}
+    for name, values in _fields(
+        {"fraction": voxels.fraction, "owner": voxels.owner, **(fields or {})}, voxels.n, "voxels"
+    ).items():
+        empty = 0 if name == "fraction" or values.dtype == np.uint8 else -1 if values.dtype.kind == "i" else np.nan
+        filled[name] = np.full((size, *values.shape[1:]), empty, dtype=values.dtype)
+        filled[name][place] = values
+    return _write_image(target, voxels.shape, voxels.origin + voxels.lowest * voxels.dx, voxels.dx, filled)
+
+
 def write_box(path: str | Path, box: ExtracellularGrid, fields: Fields | None = None) -> Path:
     """Write a box as an image: one number per voxel.
 
@@ -99,11 +134,16 @@ def write_box(path: str | Path, box: ExtracellularGrid, fields: Fields | None = 
     flat = {name: np.asarray(values).ravel() if np.shape(values) == box.shape else values for name, values in given.items()}
     # VTK counts x fastest, we count z fastest.
     turned = {name: values.reshape(box.shape).ravel(order="F") for name, values in _fields(flat, box.n, "voxels").items()}
-    extent = " ".join(f"0 {n}" for n in box.shape)
-    low, edges = (" ".join(repr(float(number)) for number in three) for three in (box.low, box.spacing))
+    return _write_image(target, box.shape, box.low, box.spacing, turned)
+
+
+def _write_image(target: Path, shape: Any, low: Any, spacing: Any, fields: Mapping[str, np.ndarray]) -> Path:
+    """An image with the given numbers of voxels; fields are flat, x fastest."""
+    extent = " ".join(f"0 {n}" for n in shape)
+    start, edges = (" ".join(repr(float(number)) for number in three) for three in (low, spacing))
     body = (
-        f'<ImageData WholeExtent="{extent}" Origin="{low}" Spacing="{edges}">\n<Piece Extent="{extent}">\n'
-        f"<CellData>\n{_arrays(turned)}</CellData>\n</Piece></ImageData>\n"
+        f'<ImageData WholeExtent="{extent}" Origin="{start}" Spacing="{edges}">\n<Piece Extent="{extent}">\n'
+        f"<CellData>\n{_arrays(fields)}</CellData>\n</Piece></ImageData>\n"
     )
     return _write(target, "ImageData", body)
 

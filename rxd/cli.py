@@ -1,4 +1,4 @@
-"""The command ``axoplasm``: ``demo``, ``info`` and ``run``.
+"""The command ``axoplasm``: ``demo``, ``info``, ``voxelize`` and ``run``.
 
 In: what was typed. Out: text, files, and an exit code: 0, 1 for what went wrong, 2 for a command that makes no sense.
 """
@@ -88,6 +88,43 @@ def info(
         print(cell.summary())
         print(f"  ends       {tips}; the farthest is that of {farthest.name}, {far:.1f} um along the cables")
         print(f"  segments   {counts.sum()} under d_lambda({d_lambda:g}), at most {counts.max()} in a section")
+
+
+@app.command()
+def voxelize(
+    morphology: Annotated[Path, typer.Argument(help="SWC or Neurolucida ASC file.")],
+    dx: Annotated[str, typer.Option(help="Edge of the voxels in um: 0.25, or one for each axis: 0.25,0.25,0.5.")] = "0.25",
+    sections: Annotated[
+        list[str] | None,
+        typer.Option(help="What to cut, again for more: soma, axon, basal, apical, dendrites, dend, dend[3]. Default: all."),
+    ] = None,
+    picture: Annotated[Path, typer.Option(help="Picture to write: three views of the voxels.")] = Path("voxels.png"),
+    output: Annotated[Path | None, typer.Option(help="Voxels to write: .vtu or .vti (ParaView), .npz (NumPy).")] = None,
+    debug: Debug = False,
+) -> None:
+    """Cut a cell into voxels; print counts, volume, membrane, closure, time and memory; write a picture.
+
+    Sections thinner than a voxel are named in a warning. The remedy is a smaller --dx, or --sections, which leaves them out.
+    """
+    with one_line_errors(debug):
+        import geometry
+        from rxd import voxel_report
+
+        edges = voxel_report.parse_edges(dx)
+        if output is not None and output.suffix not in voxel_report.ENDINGS:
+            message = f"--output ends in {', '.join(voxel_report.ENDINGS)}; got '{output.name}'."
+            raise geometry.GeometryError(message)
+        cell = geometry.load(morphology)
+        with ticking("voxelize"):
+            found = voxel_report.report(cell, edges, sections or ())
+        print(f"cell     {_facts(cell)}")
+        print("\n".join(found.lines()))
+        for note in (*found.grid.notes, voxel_report.thin_remedy(found)):
+            if note:
+                print(f"warning: {note}", file=sys.stderr)
+        _save_figure(voxel_report.picture(found), picture)
+        files = [str(picture)] if output is None else [str(picture), str(voxel_report.write(output, found))]
+        _print_block("wrote", [", ".join(files)])
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -197,6 +234,15 @@ def _reported(neuron: CalciumNeuron, result: Results, output: Path) -> tuple[flo
         files.append(str(result.save(output / "results.nc")))
         bar.update()
     return time.perf_counter() - started, str(found).splitlines(), files
+
+
+def _save_figure(figure: Any, path: Path) -> None:
+    """Write a figure to a file without a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    FigureCanvasAgg(figure)
+    figure.savefig(path, dpi=200)
 
 
 def _facts(cell: Morphology) -> str:

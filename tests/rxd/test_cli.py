@@ -98,11 +98,11 @@ def segments(result: Result) -> int:
 def test_help_lists_the_commands() -> None:
     result = call("--help")
     assert result.exit_code == 0
-    for command in ("demo", "info", "run"):
+    for command in ("demo", "info", "voxelize", "run"):
         assert command in result.stdout
 
 
-@pytest.mark.parametrize("command", ["demo", "info"])
+@pytest.mark.parametrize("command", ["demo", "info", "voxelize"])
 def test_missing_file_is_one_line(command: str, tmp_path: Path) -> None:
     result = call(command, tmp_path / "absent.swc")
     assert result.exit_code == 1
