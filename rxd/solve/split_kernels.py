@@ -1,30 +1,23 @@
 """Compiled parts of the split step that do not depend on the model's equations.
 
-Every part linearises once and solves the linear problem ``M u' = r + J (u - u0)`` with the two-stage, L-stable, stiffly
-accurate SDIRK of order two, gamma = 1 - 1/sqrt(2) (R. Alexander 1977, doi:10.1137/0714068). With ``s = gamma dt`` and
-``w_j = s k_j``:
+Every part linearises once and solves the linear problem ``M u' = r + J (u - u0)`` with a singly diagonally implicit
+Runge-Kutta method, whose numbers are data (`rxd.solve.schemes`). With ``s = gamma dt`` and ``w_j = s k_j``:
 
     (M / s - J) w_1 = r
-    (M / s - J) w_2 = (2 gamma - 1) / gamma r + (1 - gamma) / gamma (M / s) w_1
-    u += (1 - gamma) / gamma w_1 + w_2,      time average of u - u0:  2 (1 - gamma) w_1 + gamma w_2
+    (M / s - J) w_2 = fresh r + carried (M / s) w_1            (not for methods of one stage)
+    u += first w_1 + w_2,      effective u - u0 of the currents:  mean_1 w_1 + mean_2 w_2
 
-Both stages share one matrix, the right-hand side is evaluated once, and linear invariants of M and J are kept to round-off.
+All stages share one matrix, the right-hand side is evaluated once, and linear invariants of M and J are kept to round-off.
 """
 
 from __future__ import annotations
-
-import math
-from typing import Final
 
 import numpy as np
 
 from cable.hines import factor, factor_and_solve, resolve
 from rxd.discretize.records import LANES
 from rxd.solve.lane_lu import assemble, factorise, lane_kernel, solve
-
-GAMMA: Final = 1.0 - 1.0 / math.sqrt(2.0)
-FRESH: Final = (2.0 * GAMMA - 1.0) / GAMMA
-CARRIED: Final = (1.0 - GAMMA) / GAMMA
+from rxd.solve.schemes import Stages
 
 
 @lane_kernel
@@ -41,9 +34,10 @@ def relax(
     lower: np.ndarray,
     upper: np.ndarray,
     dt: float,
+    stages: Stages,
 ) -> None:
     """Advance the active rows of X by dt with rates F and Jacobian J (mass matrix 1)."""
-    step = GAMMA * dt
+    step = stages.gamma * dt
     assemble(A, J, entry, diagonal, step)
     factorise(A, factors)
     size = active.size * LANES
@@ -53,9 +47,11 @@ def relax(
     for r in range(active.size):
         x, row = active[r] * LANES, r * LANES
         for lane in range(LANES):
-            first = b[row + lane]
-            X[x + lane] += CARRIED * first
-            b[row + lane] = FRESH * step * F[row + lane] + CARRIED * first
+            w = b[row + lane]
+            X[x + lane] += stages.first * w
+            b[row + lane] = stages.fresh * step * F[row + lane] + stages.carried * w
+    if stages.number < 2:
+        return
     solve(A, b, lower, upper, diagonal)
     for r in range(active.size):
         x, row = active[r] * LANES, r * LANES
@@ -164,14 +160,15 @@ def cable_step(
     b: np.ndarray,
     diagonal: np.ndarray,
     average: np.ndarray,
+    stages: Stages,
 ) -> None:
     """Advance v by dt with linearised currents.
 
     ``value``, ``slope`` are dv/dt (mV/ms) of currents and its derivative; ``injected`` and ``clamp_current`` nA,
-    ``clamp_conductance`` uS by segment in storage order. ``u`` holds v of segments and junctions; ``average`` receives the time
-    average of v - v0.
+    ``clamp_conductance`` uS by segment in storage order. ``u`` holds v of segments and junctions; ``average`` receives the
+    v - v0 that currents are taken to have seen.
     """
-    per_step = 1.0 / (GAMMA * dt)
+    per_step = 1.0 / (stages.gamma * dt)
     for k in range(n):
         u[k] = y[start + k]
         g = clamp_conductance[k]
@@ -184,26 +181,33 @@ def cable_step(
     for k in range(u.size):
         b[k] = r[k]
     factor_and_solve(node, up, coupling, diagonal, b)
+    if stages.number < 2:
+        for k in range(u.size):
+            u[k] += stages.first * b[k]
+        for k in range(n):
+            y[start + k] = u[k]
+            average[k] = stages.mean_1 * b[k]
+        return
     for k in range(u.size):
         w = b[k]
-        u[k] += CARRIED * w
-        b[k] = FRESH * r[k] + (CARRIED * per_step) * capacity[k] * w
+        u[k] += stages.first * w
+        b[k] = stages.fresh * r[k] + (stages.carried * per_step) * capacity[k] * w
         r[k] = w
     resolve(node, up, coupling, diagonal, b)
     for k in range(u.size):
         u[k] += b[k]
     for k in range(n):
         y[start + k] = u[k]
-        average[k] = 2.0 * (1.0 - GAMMA) * r[k] + GAMMA * b[k]
+        average[k] = stages.mean_1 * r[k] + stages.mean_2 * b[k]
 
 
 @lane_kernel
 def prepare_transport(
-    dt: float, capacity: np.ndarray, node: np.ndarray, up: np.ndarray, coupling: np.ndarray, diagonal: np.ndarray
+    step: float, capacity: np.ndarray, node: np.ndarray, up: np.ndarray, coupling: np.ndarray, diagonal: np.ndarray
 ) -> None:
-    """Factorise ``M / (gamma dt) + G`` of one species: once per dt."""
+    """Factorise ``M / step + G`` of one species, step = gamma dt: once per dt."""
     for k in range(capacity.size):
-        diagonal[k] = capacity[k] / (GAMMA * dt)
+        diagonal[k] = capacity[k] / step
     factor(node, up, coupling, diagonal)
 
 
@@ -226,9 +230,10 @@ def transport_step(
     u: np.ndarray,
     r: np.ndarray,
     b: np.ndarray,
+    stages: Stages,
 ) -> None:
     """Advance one diffusing species by dt with a constant source (mM/ms) from currents; ``diagonal`` is factorised."""
-    per_step = 1.0 / (GAMMA * dt)
+    per_step = 1.0 / (stages.gamma * dt)
     for k in range(n):
         u[k] = y[start + k]
         r[k] = capacity[k] * source[start + k] if moved else 0.0
@@ -240,11 +245,12 @@ def transport_step(
     resolve(node, up, coupling, diagonal, b)
     for k in range(u.size):
         w = b[k]
-        u[k] += CARRIED * w
-        b[k] = FRESH * r[k] + (CARRIED * per_step) * capacity[k] * w
-    resolve(node, up, coupling, diagonal, b)
-    for k in range(u.size):
-        u[k] += b[k]
+        u[k] += stages.first * w
+        b[k] = stages.fresh * r[k] + (stages.carried * per_step) * capacity[k] * w
+    if stages.number > 1:
+        resolve(node, up, coupling, diagonal, b)
+        for k in range(u.size):
+            u[k] += b[k]
     if moved:
         for k in range(n):
             drift[start + k] = (u[k] - y[start + k]) / dt

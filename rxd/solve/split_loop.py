@@ -14,6 +14,7 @@ from rxd.codegen.lane_calls import call_kernel
 from rxd.discretize.records import LANES
 from rxd.solve.graph_kernels import Graph, graph_step
 from rxd.solve.lane_lu import add_drift, add_drift_scattered, lane_kernel, load, load_scattered, store, store_scattered
+from rxd.solve.schemes import Scheme, Stages
 from rxd.solve.split_kernels import (
     cable_step,
     collect_sources,
@@ -136,8 +137,8 @@ class Graphs(NamedTuple):
 
 
 @lane_kernel
-def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups) -> None:
-    """Gates and chemistry of every group over dt around time t; gates that drive chemistry go in two halves around it."""
+def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halved: bool, stages: Stages) -> None:
+    """Gates and chemistry of every group over dt around t; ``halved``: gates that drive chemistry go in halves around it."""
     X, F, J, A, b, _ = lanes
     table, ints, fields = groups.table, groups.ints, groups.fields
     for g in range(table.shape[0]):
@@ -163,7 +164,8 @@ def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups) -> N
         lower = ints[at : at + row[LOWER]]
         at += row[LOWER]
         upper = ints[at : at + row[UPPER]]
-        gate_dt = 0.5 * dt if row[DRIVES] else dt
+        around = halved and row[DRIVES] != 0
+        gate_dt = 0.5 * dt if around else dt
         for first in range(0, nodes, LANES):
             width = min(LANES, nodes - first)
             at_p = row[AT_P] + first * row[FIELDS]
@@ -175,8 +177,8 @@ def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups) -> N
                 call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)  # type: ignore[call-arg]
             if chemistry != 0:
                 call_kernel(chemistry, X, fields, at_p, t, dt, F, J)  # type: ignore[call-arg]
-                relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt)
-                if row[DRIVES]:
+                relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt, stages)
+                if around and gates != 0:
                     call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)
             if row[SCATTERED]:
                 store_scattered(y, position, touched, first, width, X)
@@ -252,7 +254,9 @@ def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
 
 
 @lane_kernel
-def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees: Trees, graphs: Graphs) -> None:
+def transport(
+    y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees: Trees, graphs: Graphs, stages: Stages
+) -> None:
     """Diffusion of every species with the currents' fluxes; species that do not diffuse just take the flux."""
     source, still = fluxes.source, fluxes.still
     for i in range(still.size):
@@ -279,6 +283,7 @@ def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees
             trees.u[at:end],
             trees.r[:total],
             trees.b[:total],
+            stages,
         )
     for s in range(graphs.table.shape[0]):
         graph_species(s, y, dt, source, drift, graphs)
@@ -341,13 +346,23 @@ def advance(
     trees: Trees,
     graphs: Graphs,
     groups: Groups,
+    scheme: Scheme,
 ) -> int:
-    """Strang steps local/2, (cable, diffusion), local/2, neighbouring halves merged; stops after a step with a spike."""
-    local(y, t + 0.25 * dt, 0.5 * dt, lanes, groups)
+    """Steps of dt; stops after one with a spike.
+
+    A step is (cable, diffusion), local, one after the other; ``scheme.halved``: local/2, (cable, diffusion), local/2, where
+    neighbouring halves are merged.
+    """
+    halved = scheme.halved
+    # of a half step at the ends of the run the middle lies a quarter of a step inside; whole steps are seen at their end
+    last, inside = (0.5 * dt, 0.25 * dt) if halved else (dt, 0.0)
+    ahead = 0.5 * dt if halved else 0.0
+    if halved:
+        local(y, t + inside, last, lanes, groups, halved, scheme.local)
     done = 0
     for s in range(steps):
         now = t + s * dt
-        currents(y, drift, 0.5 * dt, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups)
+        currents(y, drift, ahead, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups)
         cable_step(
             y,
             v_start,
@@ -369,13 +384,14 @@ def advance(
             cable.b,
             cable.diagonal,
             fluxes.average,
+            scheme.cable,
         )
         sources(v_start, fluxes, groups)
-        transport(y, dt, drift, fluxes, trees, graphs)
+        transport(y, dt, drift, fluxes, trees, graphs, scheme.local)
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         if spikes > 0 or s == steps - 1:
-            local(y, now + 0.75 * dt, 0.5 * dt, lanes, groups)
+            local(y, now + dt - inside, last, lanes, groups, halved, scheme.local)
             break
-        local(y, now + dt, dt, lanes, groups)
+        local(y, now + dt, dt, lanes, groups, halved, scheme.local)
     return done
