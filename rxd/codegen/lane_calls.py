@@ -1,7 +1,8 @@
-"""Calling generated kernels by address from loops that are compiled once for all models.
+"""Calling kernels by address: from loops that are compiled once for all models, and between the parts of such a loop.
 
 Every generated kernel has one signature, ``void (X, P, t, dt, F, J)`` on rows of lanes, so the time loops need not be compiled
-anew for each model: they take the addresses as numbers.
+anew for each model: they take the addresses as numbers. The parts of a loop are called so, too, because numba compiles what it
+can see: a part that a model does not need is then never compiled, and the others are not optimised once more inside the loop.
 """
 
 from __future__ import annotations
@@ -41,3 +42,28 @@ def call_kernel(typing_context: Any, address: Any, X: Any, P: Any, at: Any, t: A
         return context.get_dummy_value()
 
     return signature, generate
+
+
+def part_address(part: Any, *arguments: Any) -> int:
+    """Address of a compiled part of a loop for arguments of the types of these; compiles it, or takes it from numba's cache."""
+    signature = tuple(nb.typeof(argument) for argument in arguments)
+    part.compile(signature)
+    made = part.overloads[signature]
+    return int(made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name))
+
+
+def _call_part(typing_context: Any, address: Any, arguments: Any) -> Any:
+    """Call the part at an address, which `part_address` gave for arguments of the types in this tuple."""
+    signature = types.void(types.int64, arguments)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        values = [context.get_value_type(kind) for kind in sig.args[1]]
+        function_type = ir.FunctionType(context.get_value_type(types.none), values)
+        function = builder.inttoptr(args[0], function_type.as_pointer())
+        builder.call(function, cgutils.unpack_tuple(builder, args[1]))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+call_part: Any = intrinsic(_call_part)

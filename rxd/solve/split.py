@@ -19,8 +19,8 @@ from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.schemes import SCHEMES, Scheme
 from rxd.solve.split_kernels import prepare_transport
-from rxd.solve.split_loop import Fluxes, Lanes, advance
-from rxd.solve.split_pack import junction_values, pack_cable, pack_graphs, pack_groups, pack_trees
+from rxd.solve.split_loop import Fluxes, Lanes, Parts, advance
+from rxd.solve.split_pack import compile_parts, junction_values, pack_cable, pack_graphs, pack_groups, pack_trees
 
 TOLERANCE = 1e-9
 """Fraction of a step below which two times are the same."""
@@ -68,6 +68,7 @@ class SplitStepper:
         self._graphs = pack_graphs(problem.discretization.graphs, moving)
         self._junctions = self._junction_views()
         self._prepared = 0.0
+        self._parts: Parts | None = None
 
     def start(self, state: State) -> None:
         """Fresh drift and branch points in balance; the detectors' memory is the driver's."""
@@ -127,8 +128,11 @@ class SplitStepper:
         stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
         detectors = (stimuli.detector_position, stimuli.detector_threshold, state.before, fraction)
         packed = (self._lanes_of_work, self._fluxes, self._cable, self._trees, self._graphs, self._groups, self.scheme)
+        if self._parts is None:
+            work = (self._lanes_of_work, self._fluxes, self._trees, self._graphs, self._groups)
+            self._parts = compile_parts(state.memory["drift"], *work, self.scheme)
         step = (state.y, state.t, dt, steps, cable.start, cable.start + cable.n, state.memory["drift"])
-        arguments: tuple[Any, ...] = (*step, *clamps, *detectors, *packed)
+        arguments: tuple[Any, ...] = (*step, *clamps, *detectors, *packed, self._parts)
         return int(advance(*arguments))
 
     def _warn_if_negative(self, state: State, before: np.ndarray) -> None:

@@ -1,7 +1,9 @@
 """The split stepper's time loop: compiled once for all models, without Python between steps.
 
 Groups of nodes are rows of a table (`COLUMNS`) that points into shared arrays, and their equations are kernels called by
-address (`rxd.codegen.lane_calls`); a model compiles nothing but its own expressions.
+address (`rxd.codegen.lane_calls`); a model compiles nothing but its own expressions. The parts of a step are called by address
+as well (`Parts`): numba would compile the code for voxels for a model that has none, and optimise every part once more inside
+the loop, which took as long as all the rest.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from rxd.codegen.lane_calls import call_kernel
+from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
 from rxd.solve.graph_kernels import Graph, graph_step
 from rxd.solve.lane_lu import add_drift, add_drift_scattered, lane_kernel, load, load_scattered, store, store_scattered
@@ -136,6 +138,16 @@ class Graphs(NamedTuple):
     counts: np.ndarray
 
 
+class Parts(NamedTuple):
+    """Addresses of the compiled parts of a step, 0 for what a model does not need."""
+
+    local: int
+    currents: int
+    sources: int
+    transport: int
+    voxels: int
+
+
 @lane_kernel
 def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halved: bool, stages: Stages) -> None:
     """Gates and chemistry of every group over dt around t; ``halved``: gates that drive chemistry go in halves around it."""
@@ -254,10 +266,8 @@ def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
 
 
 @lane_kernel
-def transport(
-    y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees: Trees, graphs: Graphs, stages: Stages
-) -> None:
-    """Diffusion of every species with the currents' fluxes; species that do not diffuse just take the flux."""
+def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees: Trees, stages: Stages) -> None:
+    """Diffusion of species on segments with the currents' fluxes; species that do not diffuse just take the flux."""
     source, still = fluxes.source, fluxes.still
     for i in range(still.size):
         y[still[i]] += dt * source[still[i]]
@@ -285,6 +295,11 @@ def transport(
             trees.b[:total],
             stages,
         )
+
+
+@lane_kernel
+def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
+    """Diffusion of species in voxels."""
     for s in range(graphs.table.shape[0]):
         graph_species(s, y, dt, source, drift, graphs)
 
@@ -347,6 +362,7 @@ def advance(
     graphs: Graphs,
     groups: Groups,
     scheme: Scheme,
+    parts: Parts,
 ) -> int:
     """Steps of dt; stops after one with a spike.
 
@@ -357,12 +373,13 @@ def advance(
     # of a half step at the ends of the run the middle lies a quarter of a step inside; whole steps are seen at their end
     last, inside = (0.5 * dt, 0.25 * dt) if halved else (dt, 0.0)
     ahead = 0.5 * dt if halved else 0.0
-    if halved:
-        local(y, t + inside, last, lanes, groups, halved, scheme.local)
+    if halved and parts.local != 0:
+        call_part(parts.local, (y, t + inside, last, lanes, groups, halved, scheme.local))
     done = 0
     for s in range(steps):
         now = t + s * dt
-        currents(y, drift, ahead, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups)
+        if parts.currents != 0:
+            call_part(parts.currents, (y, drift, ahead, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups))
         cable_step(
             y,
             v_start,
@@ -386,12 +403,18 @@ def advance(
             fluxes.average,
             scheme.cable,
         )
-        sources(v_start, fluxes, groups)
-        transport(y, dt, drift, fluxes, trees, graphs, scheme.local)
+        if parts.sources != 0:
+            call_part(parts.sources, (v_start, fluxes, groups))
+        if parts.transport != 0:
+            call_part(parts.transport, (y, dt, drift, fluxes, trees, scheme.local))
+        if parts.voxels != 0:
+            call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs))
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
-        if spikes > 0 or s == steps - 1:
-            local(y, now + dt - inside, last, lanes, groups, halved, scheme.local)
+        ends = spikes > 0 or s == steps - 1
+        when, span = (now + dt - inside, last) if ends else (now + dt, dt)
+        if parts.local != 0:
+            call_part(parts.local, (y, when, span, lanes, groups, halved, scheme.local))
+        if ends:
             break
-        local(y, now + dt, dt, lanes, groups, halved, scheme.local)
     return done

@@ -9,10 +9,12 @@ import numpy as np
 from scipy.sparse import csc_array
 from scipy.sparse.linalg import spsolve
 
+from rxd.codegen.lane_calls import part_address
 from rxd.discretize.records import GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
 from rxd.solve.graph_kernels import make_graph
-from rxd.solve.split_loop import Cable, Graphs, Groups, Trees
+from rxd.solve.schemes import Scheme
+from rxd.solve.split_loop import Cable, Fluxes, Graphs, Groups, Lanes, Parts, Trees
 
 
 def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
@@ -112,6 +114,22 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
         held_rate=join([graph.held_rate for graph in graphs], float),
         held_value=join([graph.held_value for graph in graphs], float),
         counts=np.zeros(1, dtype=np.int64),
+    )
+
+
+def compile_parts(
+    y: np.ndarray, lanes: Lanes, fluxes: Fluxes, trees: Trees, graphs: Graphs, groups: Groups, scheme: Scheme
+) -> Parts:
+    """Compile (or take from the cache) the parts of a step that a model needs; ``y`` is any vector like the state."""
+    table = groups.table
+    reacts, conducts = np.any(table[:, [loop.GATES, loop.CHEMISTRY]]), np.any(table[:, loop.ELECTRIC])
+    spreads = len(trees.table) or fluxes.still.size
+    return Parts(
+        local=part_address(loop.local, y, 0.0, 0.0, lanes, groups, scheme.halved, scheme.local) if reacts else 0,
+        currents=part_address(loop.currents, y, y, 0.0, 0.0, 0, 0, fluxes, lanes, groups) if conducts else 0,
+        sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
+        transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
+        voxels=part_address(loop.voxels, y, 0.0, y, y, graphs) if len(graphs.table) else 0,
     )
 
 
