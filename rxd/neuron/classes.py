@@ -10,29 +10,40 @@ from types import MappingProxyType
 from typing import Any
 
 from rxd.neuron.artificial import ARTIFICIAL_CLASSES
+from rxd.neuron.counters import APCount
 from rxd.neuron.cvode import CVode
 from rxd.neuron.events import FInitializeHandler, NetCon, StateTransitionEvent
+from rxd.neuron.files import File
+from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.import3d import IMPORT3D_CLASSES
 from rxd.neuron.lists import List
+from rxd.neuron.matrix import Matrix
 from rxd.neuron.parallel import ParallelContext
 from rxd.neuron.plots import PLOT_CLASSES
+from rxd.neuron.pointer_classes import HocPointer, PtrVector
 from rxd.neuron.points import POINT_CLASSES
 from rxd.neuron.random import Random
 from rxd.neuron.savestate import SaveState
 from rxd.neuron.section_lists import SectionList, SectionRef
 from rxd.neuron.sections import Section
 from rxd.neuron.standard import MechanismStandard, MechanismType
+from rxd.neuron.texts import String, StringFunctions
 from rxd.neuron.vector import Vector
+from rxd.neuron.windows import WINDOW_CLASSES
 
 __all__ = ["CLASSES"]
 
 CLASSES: Mapping[str, type[Any]] = MappingProxyType(
     {
-        kind.__name__: kind
-        for kind in (
-            *ARTIFICIAL_CLASSES, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, CVode, FInitializeHandler, List,
-            MechanismStandard, MechanismType, NetCon, ParallelContext, Random, SaveState, Section, SectionList, SectionRef,
-            StateTransitionEvent, Vector,
-        )
+        **{
+            kind.__name__: kind
+            for kind in (
+                *ARTIFICIAL_CLASSES, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES, APCount, CVode,
+                FInitializeHandler, File, List, Matrix, MechanismStandard, MechanismType, NetCon, ParallelContext, PtrVector,
+                Random, SaveState, Section, SectionList, SectionRef, StateTransitionEvent, String, StringFunctions, Vector,
+            )
+        },
+        "Pointer": HocPointer,
+        "PythonObject": PythonHandle,
     }
 )  # fmt: skip

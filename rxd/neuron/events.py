@@ -129,6 +129,8 @@ class NetCon:
         self.delay = float(delay)
         self.weight = _Weights([float(weight)])
         self._active = True
+        self._numbers: Vector | None = None
+        self._label = 0.0
         self._record: Vector | Callable[[], Any] | None = None
         self._target = session.run.weak(target)
         self._source: Any = source if isinstance(source, Pointer) else session.run.weak(source)
@@ -212,9 +214,14 @@ class NetCon:
         self._target = self._session.run.weak(target)
         return 0.0
 
-    def record(self, into: Any = None, *_: Any) -> Any:
-        """Record the spike times of the source in a Vector, or call a function at every spike; without argument, stop."""
+    def record(self, into: Any = None, numbers: Any = None, number: float | None = None) -> Any:
+        """Record the spike times of the source in a Vector, or call a function at every spike; without argument, stop.
+
+        With a second Vector, that takes a number for every spike: the one given, or the number of this NetCon.
+        """
         self._record = into
+        self._numbers = numbers
+        self._label = float(self._number if number is None else number)
         return 0.0
 
     def get_recordvec(self) -> Any:
@@ -235,6 +242,8 @@ class NetCon:
                 self._session.run.call(as_action(self._record), t)
             else:
                 self._record.push(t)
+                if self._numbers is not None:
+                    self._numbers.push(self._label)
         if self._active and self.syn() is not None:
             self._session.run.at(t + self.delay, self.deliver)
 

@@ -53,6 +53,10 @@ _INITIAL = MappingProxyType(
         "eventcount": 0.0,
         "eventslow": 1.0,
         "usetable_hh": 1.0,
+        "running_": 0.0,
+        "global_ra": 35.4,
+        "n_graph_lists": 4.0,
+        "movie_timer": 0.0,
     }
 )
 

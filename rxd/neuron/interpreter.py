@@ -12,6 +12,7 @@ from typing import Any
 
 from rxd.neuron.errors import NotSupported
 from rxd.neuron.globals import CONSTANTS
+from rxd.neuron.hoc_functions import HOC_FUNCTIONS
 from rxd.neuron.inserted import DensityMechanism
 from rxd.neuron.math_functions import MATH_FUNCTIONS
 from rxd.neuron.missing import why_missing
@@ -22,7 +23,9 @@ from rxd.neuron.tree_functions import TREE_FUNCTIONS
 
 __all__ = ["Function", "Interpreter", "set_global"]
 
-FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType({**MATH_FUNCTIONS, **TREE_FUNCTIONS, **RUN_FUNCTIONS})
+FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {**MATH_FUNCTIONS, **TREE_FUNCTIONS, **RUN_FUNCTIONS, **HOC_FUNCTIONS}
+)
 
 
 def classes() -> Mapping[str, type[Any]]:
@@ -107,6 +110,8 @@ class Interpreter:
         if name in session.globals:
             value = session.globals[name]
             return int(value) if name in {"secondorder", "stoprun", "diam_changed"} else value
+        if name in session.hoc.procedures:
+            return session.hoc.function(name)
         if name in FUNCTIONS:
             return Function(name, FUNCTIONS[name])
         for table in (CONSTANTS, classes()):

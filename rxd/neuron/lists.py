@@ -15,14 +15,16 @@ __all__ = ["List"]
 
 
 class List:
-    """A list of objects; `List("IClamp")` has all point processes of that class."""
+    """A list of objects; `List("IClamp")` has all point processes of that class, or all objects of that hoc template."""
 
     def __init__(self, kind: str | None = None) -> None:
         session = current_session()
         self._number = session.number("List")
         self._items: list[Any] = []
         if kind is not None:
-            self._items = [point for point in session.run.points if point.kind == kind]
+            template = session.hoc.templates.get(kind)
+            points = [point for point in session.run.points if point.kind == kind]
+            self._items = points if template is None else template.living()
 
     def append(self, thing: Any) -> float:
         """Add an object at the end; returns how many there are."""
@@ -69,6 +71,18 @@ class List:
         if not 0 <= int(index) < len(self._items):
             raise HocError(f"Arg out of range: {self} has {len(self._items)} objects; there is no object {int(index)}")
         return int(index)
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def same(self, other: Any) -> bool:
+        """Whether it is the same object."""
+        return self is other
+
+    def browser(self, *_: Any) -> float:
+        """NEURON's window on a list; nothing opens here."""
+        return 0.0
 
     def __getitem__(self, index: int) -> Any:
         return self._items[index]

@@ -104,7 +104,7 @@ def name_declared(session: Session, name: str, *_: Any) -> float:
         return 3.0
     if name in session.hoc.objects:
         return 2.0
-    return 1.0 if session.hoc.function(name) is not None else 0.0
+    return float(name in session.hoc.procedures or name in session.hoc.templates)
 
 
 _PLAIN: tuple[tuple[str, Callable[..., float]], ...] = (

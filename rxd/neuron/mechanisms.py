@@ -155,6 +155,9 @@ POINTS: Mapping[str, PointInfo] = MappingProxyType(
                 units={"tau1": "ms", "tau2": "ms", "e": "mV", "i": "nA", "g": "uS", "A": "uS", "B": "uS"},
             ),
             PointInfo(
+                "APCount", {"thresh": -20.0}, {"n": 0.0, "time": 0.0, "firing": 0.0}, units={"thresh": "mV", "time": "ms"}
+            ),
+            PointInfo(
                 "NetStim",
                 {"interval": 10.0, "number": 10.0, "start": 50.0, "noise": 0.0},
                 artificial=True,

@@ -8,6 +8,7 @@ address: it survives recompilation, and pointing to something deleted raises an 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError, deleted_section
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
 
-__all__ = ["AttributePointer", "GlobalPointer", "ItemPointer", "Pointer", "RangePointer", "Ref", "as_pointer"]
+__all__ = [
+    "AttributePointer",
+    "EntryPointer",
+    "GlobalPointer",
+    "HocText",
+    "ItemPointer",
+    "Pointer",
+    "RangePointer",
+    "Ref",
+    "as_pointer",
+]
 
 
 class Pointer(ABC):
@@ -145,6 +156,47 @@ class AttributePointer(Pointer):
 
     def __repr__(self) -> str:
         return f"<pointer to {self.name} of {self.target!r}>"
+
+
+class EntryPointer(Pointer):
+    """An entry of a table or array of hoc code: a local variable, a variable of a template's object."""
+
+    __slots__ = ("key", "table")
+
+    def __init__(self, table: Any, key: Any) -> None:
+        self.table, self.key = table, key
+
+    def get(self) -> Any:
+        """The value."""
+        return self.table[self.key]
+
+    def set(self, value: Any) -> None:
+        """Replace it."""
+        self.table[self.key] = value
+
+    def __repr__(self) -> str:
+        return f"<pointer to {self.key}>"
+
+
+class HocText(str):
+    """A text that hoc code passes on: a str that also writes to the variable it came from, as `strdef` arguments do."""
+
+    __slots__ = ("write",)
+    write: Callable[[str], None]
+
+    def __new__(cls, text: str, write: Callable[[str], None]) -> HocText:
+        """A text and what writes to its variable."""
+        made = super().__new__(cls, text)
+        made.write = write
+        return made
+
+    def get(self) -> str:
+        """The text."""
+        return str(self)
+
+    def set(self, text: str) -> None:
+        """Write to the variable."""
+        self.write(str(text))
 
 
 class ItemPointer(Pointer):

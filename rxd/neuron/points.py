@@ -36,7 +36,7 @@ class PointProcess:
     """
 
     kind: ClassVar[str] = ""
-    record: SectionRecord | None
+    host: SectionRecord | None
     x: float
     values: dict[str, float]
     arrays: dict[str, Values]
@@ -48,7 +48,7 @@ class PointProcess:
         put(self, "session", session)
         put(self, "values", {**info.parameters, **info.assigned})
         put(self, "arrays", {name: Values(self, size) for name, size in info.arrays.items()})
-        put(self, "record", None)
+        put(self, "host", None)
         put(self, "x", 0.5)
         put(self, "ordinal", session.number(self.kind))
         if place is not None and not info.artificial:
@@ -70,18 +70,23 @@ class PointProcess:
             record, x = (self.session.topology.cas() if sec is None else sec._alive), float(place)
         else:
             raise HocError(f"{self.kind} is put at a segment such as soma(0.5), not at {place!r}.")
-        object.__setattr__(self, "record", record)
-        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "host", record)
+        object.__setattr__(self, "x", Segment(record.section, x).x)
         self.session.touch()
-        return 0.0
+        return self.x
 
     def has_loc(self) -> float:
         """1 if it is somewhere."""
-        return float(self.record is not None and self.record.alive)
+        return float(self.host is not None and self.host.alive)
 
     def get_segment(self) -> Segment | None:
         """Where it is."""
-        return Segment(self.record.section, self.x) if self.record is not None and self.record.alive else None
+        return Segment(self.host.section, self._centre()) if self.host is not None and self.host.alive else None
+
+    def _centre(self) -> float:
+        """The middle of the segment it is in; an end of the section if it is there."""
+        host = self.host
+        return self.x if host is None or not 0 < self.x < 1 else (host.index(self.x) + 0.5) / host.nseg
 
     def get_loc(self) -> float:
         """Where on its section it is; the section becomes the currently accessed one, until `h.pop_section()`."""
@@ -89,12 +94,12 @@ class PointProcess:
         if segment is None:
             raise HocError(f"{self} is not located in a section")
         segment.sec.push()
-        return self.x
+        return segment.x
 
     # ------------------------------------------------------------------------------------------------------------ variables
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in {"values", "arrays", "session", "record"}:
+        if name.startswith("__") or name in {"values", "arrays", "session", "host"}:
             raise AttributeError(name)
         if name.startswith("_ref_"):
             return self._pointer(name[5:])
@@ -124,6 +129,10 @@ class PointProcess:
         if name not in self.values:
             raise AttributeError(f"'hoc.{self.kind}' object has no attribute '_ref_{name}'")
         return AttributePointer(self, name)
+
+    def __dir__(self) -> list[str]:
+        own = {"get_loc", "get_segment", "has_loc", "hname", "loc", "same"}
+        return sorted({*self.values, *self.arrays, *own})
 
     def hname(self) -> str:
         """Its name."""

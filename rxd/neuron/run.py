@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.artificial import Artificial
+from rxd.neuron.counters import APCount
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import Detector, EventHeap, FInitializeHandler, StateTransitionEvent, as_action
 from rxd.neuron.pointers import Pointer, RangePointer
@@ -89,7 +90,7 @@ class Run:
 
     def points_in(self, record: SectionRecord) -> list[PointProcess]:
         """The point processes in a section."""
-        return [point for point in self.points if point.record is record]
+        return [point for point in self.points if point.host is record]
 
     def points_at(self, record: SectionRecord, x: float) -> list[PointProcess]:
         """The point processes in one segment."""
@@ -112,7 +113,7 @@ class Run:
         if source is None:
             return None
         for detector in self._detectors:
-            if isinstance(source, RangePointer) and detector.pointer == source:
+            if isinstance(source, RangePointer) and type(detector) is Detector and detector.pointer == source:
                 break
         else:
             detector = Detector(source, threshold)
@@ -122,6 +123,11 @@ class Run:
         self.watch_changed()
         detector.connections.append(weakref.ref(connection))
         return detector
+
+    def count_with(self, detector: Detector, instead_of: Detector | None) -> None:
+        """Let a counter of action potentials look at its segment, and no longer at where it was."""
+        self._detectors = [*(known for known in self._detectors if known is not instead_of), detector]
+        self.watch_changed()
 
     def record(self, vector: Vector, pointer: Pointer, when: float | Vector | None) -> None:
         """Let a Vector record; it stops recording anything else."""
@@ -396,7 +402,7 @@ class Run:
         for detector in self._detectors:
             detector.above = False
         for point in self.points:
-            if isinstance(point, Artificial):
+            if isinstance(point, (Artificial, APCount)):
                 point.initialize()
         self._handle(1)
         engine = self._compiled()

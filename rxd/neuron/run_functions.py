@@ -68,16 +68,23 @@ def setdt(session: Session) -> float:
 
 
 def stdinit(session: Session) -> float:
-    """`setdt`, then `init`."""
+    """`setdt`, then `init`, which hoc code may have defined anew."""
     setdt(session)
-    return init(session)
+    own = session.hoc.function("init")
+    return init(session) if own is None else float(own())
 
 
 def continuerun(session: Session, stop: float) -> float:
     """Run to a time."""
     session.globals["stoprun"] = 0.0
     started = time.perf_counter()
-    session.run.advance_until(float(stop))
+    own = session.hoc.function("advance")
+    if own is None:
+        session.run.advance_until(float(stop))
+    else:  # hoc code does the steps
+        values = session.globals
+        while values.t < float(stop) - 0.5 * values.dt and not values["stoprun"]:
+            own()
     session.globals["realtime"] = time.perf_counter() - started
     return 0.0
 
@@ -176,6 +183,17 @@ def nothing(session: Session, *_: Any) -> float:
     return 0.0
 
 
+# NEURON's windows, and settings of its threads and caches
+_IDLE = (
+    "addplot boolean_dialog cache_efficient celsius_panel continue_dialog doEvents doNotify fast_flush_list "
+    "fastflushPlot flushPlot flush_list getSpineArea graphmenu help hoc_notify_iv hoc_stdout initPlot ivoc_style "
+    "load_func load_proc load_template mcell_ran4 mcell_ran4_init movierunpanel newPlot newPlotI newPlotS newPlotV "
+    "newphaseplane newshapeplot nrn_feenableexcept nrn_mallinfo nrnallsectionmenu nrncontrolmenu nrnmainmenu "
+    "nrnpanel numericalmethodpanel plt print_session pwman_place realtime_reset retrieveaudit save_session "
+    "saveaudit set_v_init show_errmess_always stop_run use_mcell_ran4 variable_domain xbutton xcheckbox xfixedvalue "
+    "xlabel xmenu xpanel xpvalue xradiobutton xslider xstatebutton xvalue xvarlabel"
+)
+
 RUN_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         **{
@@ -187,14 +205,6 @@ RUN_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             )
         },
         "quit": quit_,
-        **dict.fromkeys(
-            (
-                "nrncontrolmenu", "nrnmainmenu", "nrnpanel", "doNotify", "doEvents", "newPlotV", "newPlotI", "newPlotS",
-                "newshapeplot", "hoc_stdout", "nrn_feenableexcept", "show_errmess_always", "hoc_notify_iv", "mcell_ran4_init",
-                "xpanel", "xbutton", "xvalue", "xlabel", "xmenu", "xcheckbox", "xslider", "xvarlabel", "flushPlot",
-                "fast_flush_list", "cache_efficient", "nrn_load_dll", "ivoc_style", "pwman_place", "realtime_reset", "stop_run",
-            ),
-            nothing,
-        ),
+        **dict.fromkeys(_IDLE.split(), nothing),
     }
 )  # fmt: skip

@@ -159,7 +159,7 @@ def delete_section(session: Session, sec: Section | None = None) -> float:
     """Delete a section, whoever still holds it."""
     session.run.pull()
     session.topology.delete(_record(session, sec))
-    return 0.0
+    return 1.0
 
 
 def disconnect(session: Session, sec: Section | None = None) -> float:
@@ -169,8 +169,15 @@ def disconnect(session: Session, sec: Section | None = None) -> float:
 
 
 def secname(session: Session, sec: Section | None = None) -> str:
-    """Name of a section."""
-    return _record(session, sec).name
+    """Name of a section; NEURON puts `_pysec.` before the names of sections made in Python."""
+    record = _record(session, sec)
+    made_by_hoc = any(record.section is one or record.section in _items(one) for one in session.hoc.sections.values())
+    cell = record.section.cell()
+    return record.name if made_by_hoc or hasattr(cell, "template") else f"_pysec.{record.name}"
+
+
+def _items(thing: Any) -> Any:
+    return thing if hasattr(thing, "__len__") else ()
 
 
 def sectionname(session: Session, text: Ref, sec: Section | None = None) -> float:

@@ -101,7 +101,7 @@ def test_points_of_a_section():
 
 
 def test_printf(capsys):
-    assert h('printf("%g %d|", 1.5, 3)')
+    assert h('{printf("%g %d|", 1.5, 3)}')
     assert capsys.readouterr().out == "1.5 3|"
 
 
@@ -130,3 +130,64 @@ def test_comments_and_files(tmp_path, monkeypatch):
     assert h.q == 5
     assert h.load_file("stdrun.hoc") == 1
     assert h.load_file("no such file.hoc") == 0
+
+
+def test_statements_side_by_side(capsys):
+    assert h("create axon\naxon { pt3dclear() pt3dadd(0,0,0,1) pt3dadd(10,0,0,2) insert pas g_pas = 1e-4 }")
+    assert (h.axon.L, h.axon.g_pas) == (10, 1e-4)
+    assert h("proc twice() { $&1 = 2 * $&1 }\n{z = 4 twice(&z) print z}")
+    assert capsys.readouterr().out.endswith("8 \n")
+
+
+def test_ranges_of_places():
+    assert h("create soma\nsoma { nseg = 3 insert hh gnabar_hh(0:1) = 0.1:0.4 diam(0:1) = 10:4 }")
+    assert [seg.gnabar_hh for seg in h.soma] == pytest.approx([0.15, 0.25, 0.35])
+    assert [seg.diam for seg in h.soma] == pytest.approx([9, 7, 5])
+
+
+def test_arrays_of_two_dimensions_and_range_variables_that_are_not_there(capsys):
+    assert h("double m[2][3]\nm[1][2] = 5")
+    assert (h.m[1][2], len(h.m[0])) == (5, 3)
+    assert h("create a")
+    assert not h("a gnabar_hh = 0.1")
+    assert "hh is not inserted in a" in capsys.readouterr().err
+
+
+def test_texts_are_passed_by_reference():
+    assert h('strdef s, t\nsprint(s, "%d %s", 3, "x")')
+    assert h.s == "3 x"
+    code = 'p = 0\nq = 0\nproc name() { $s1 = "new" }\nname(t)\nsscanf("3.5 7 end", "%lf %d %s", &p, &q, s)'
+    assert h(code)
+    assert (h.s, h.t, h.p, h.q) == ("end", "new", 3.5, 7)
+
+
+def test_what_a_template_assigns_is_its_own():
+    assert h("x = 3\nbegintemplate Box\npublic x, other, add, this_one\nexternal total\nproc init() { x = $1 }\n"
+             "proc add() { total = total + x }\nobfunc this_one() { return this }\nendtemplate Box\ntotal = 0")  # fmt: skip
+    boxes = [h.Box(5), h.Box(7)]
+    assert (h.x, boxes[0].x, boxes[1].x) == (3, 5, 7)
+    boxes[1].add()
+    assert h.total == 7
+    assert boxes[0].this_one() is boxes[0]
+    assert h.List("Box").count() == 2
+    del boxes
+    assert h.List("Box").count() == 0
+
+
+def test_iterators_and_methods_without_parentheses(capsys):
+    assert h("iterator case() { local i\nfor i = 2, numarg() {\n$&1 = $i\niterator_statement\n}\n}")
+    assert h("x = 0\nfor case(&x, 1, 2, 4) { if (x == 2) continue\nprint x }")
+    assert capsys.readouterr().out == "1 \n4 \n"
+    assert h("create a, b\nconnect b(0), a(1)\nobjref ref\na ref = new SectionRef()\nprint ref.nchild, ref.has_parent")
+    assert capsys.readouterr().out == "1 0 \n"
+
+
+def test_procedures_of_the_run_can_be_defined_anew():
+    assert h("create soma\nn = 0\nproc advance() { n = n + 1 fadvance() }\nproc init() { finitialize(-70) }\ntstop = 1\nrun()")
+    assert h.n == 40
+    assert h.soma(0.5).v == pytest.approx(-70)
+
+
+def test_python_seen_from_hoc():
+    assert h('objref py\npy = new PythonObject()\nnrnpython("answer = 6 * 7")\nseen = py.answer')
+    assert h.seen == 42

@@ -257,8 +257,8 @@ def test_define_shape_draws_straight_lines():
 
 
 def test_unknown_names_are_refused_with_a_reason():
-    with pytest.raises(AttributeError, match=r"h\.Shape is not supported"):
-        h.Shape  # noqa: B018
+    with pytest.raises(AttributeError, match=r"h\.KSChan is not supported"):
+        h.KSChan  # noqa: B018
     with pytest.raises(AttributeError, match="no such name"):
         h.nothing_of_the_kind  # noqa: B018
     with pytest.raises(LookupError, match="not a defined hoc variable"):

@@ -174,8 +174,8 @@ def _synapses(session: Session, declared: Declared) -> None:
     mechanisms = {kind: make() for kind, make in SYNAPSES.items()}
     for kind in SYNAPSES:
         for point in session.run.points:
-            if point.kind == kind and point.record is not None and point.record.alive:
-                place = declared.layout.location(point.record, point.x)
+            if point.kind == kind and point.host is not None and point.host.alive:
+                place = declared.layout.location(point.host, point.x)
                 settings = {name: point.values[name] for name in mechanisms[kind].parameters}
                 declared.model.add(rxd.PointProcess(mechanisms[kind], place, **settings))
                 declared.points.append(point)

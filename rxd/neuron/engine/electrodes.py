@@ -107,8 +107,8 @@ class Electrodes:
         """
         found = []
         for clamp in points:
-            if clamp.kind in CLAMPS and clamp.record is not None and clamp.record.alive:
-                places = shares(clamp.record, clamp.x)
+            if clamp.kind in CLAMPS and clamp.host is not None and clamp.host.alive:
+                places = shares(clamp.host, clamp.x)
                 nodes = np.array([storage[layout.index[record.id][index]] for record, index, _ in places], dtype=np.int64)
                 found.append(Electrode(clamp, nodes, np.array([weight for *_, weight in places])))
         return cls(found)

@@ -54,7 +54,7 @@ class Synapses:
 
     def fetch(self, point: PointProcess) -> None:
         """Bring the computed variables up to date."""
-        if id(point) not in self._number or point.record is None:
+        if id(point) not in self._number or point.host is None:
             return
         y, values = self.engine.y, point.values
         for state in STATES[point.kind]:
@@ -66,7 +66,7 @@ class Synapses:
         elif point.kind == "AlphaSynapse":
             x = max(self.engine.t - values["onset"], 0.0) / values["tau"]
             values["g"] = values["gmax"] * x * math.exp(1 - x)
-        segment = self.engine.layout.index[point.record.id][point.record.index(point.x)]
+        segment = self.engine.layout.index[point.host.id][point.host.index(point.x)]
         v = float(y[self.engine.readout.positions("v")[segment]])
         values["i"] = values["g"] * (v - values["e"])
 

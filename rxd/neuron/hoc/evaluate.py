@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
+from inspect import ismethod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lark import Token, Tree
 
 from rxd.neuron.errors import HocError
-from rxd.neuron.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
+from rxd.neuron.hoc.python_objects import PythonHandle
+from rxd.neuron.pointers import AttributePointer, EntryPointer, GlobalPointer, HocText, Pointer, RangePointer, Ref
+from rxd.neuron.points import PointProcess
 from rxd.neuron.sections import Section
 
 if TYPE_CHECKING:
@@ -30,14 +34,20 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
 )  # fmt: skip
 
 
+# what Python cannot call an attribute
+_HOC_NAMES: Mapping[str, str] = MappingProxyType({"del": "delay"})
+
+
 class Frame:
-    """Arguments and locals of a running procedure, and the template instance it belongs to."""
+    """Arguments and locals of a running procedure, the template instance it belongs to, and the body of its iterator loop."""
 
-    __slots__ = ("arguments", "instance", "locals")
+    __slots__ = ("arguments", "body", "instance", "locals", "top")
 
-    def __init__(self, arguments: tuple[Any, ...] = (), instance: Any = None) -> None:
+    def __init__(self, arguments: tuple[Any, ...] = (), instance: Any = None, top: bool = False) -> None:
         self.arguments = arguments
         self.instance = instance
+        self.top = top
+        self.body: Callable[[], None] | None = None
         self.locals: dict[str, Any] = {}
 
 
@@ -109,6 +119,14 @@ class Evaluator:
         """`&name`, `&sec.v(0.5)`, `&object.variable`."""
         first, *parts = reference.children
         name = str(first.children[0])
+        own = self.frame.instance
+        if getattr(first.children[0], "type", "") == "ARGUMENT":
+            passed = self.frame.arguments[self._argument_number(name) - 1]
+            return passed if isinstance(passed, Pointer) else Ref(passed)
+        if not parts and name in self.frame.locals:
+            return EntryPointer(self.frame.locals, name)
+        if not parts and own is not None and name in own.names:
+            return EntryPointer(own.names, name)
         if not parts and (name in self.session.globals or name in self.session.hoc.variables):
             return GlobalPointer(self.session, name)
         x = 0.5
@@ -120,8 +138,8 @@ class Evaluator:
         owner = self._reference(first, *parts[:-1])
         if parts[-1].data == "item":
             variable, index = parts[-2] if len(parts) > 1 else None, int(self.number(parts[-1].children[0]))
-            if variable is None:
-                raise HocError("a pointer to an element of an array is written &object.array[i]")
+            if variable is None or variable.data != "member":
+                return EntryPointer(self._reference(first, *parts[:-1]), index)
             return AttributePointer(self._reference(first, *parts[:-2]), str(variable.children[0]), index)
         variable = str(parts[-1].children[0])
         return RangePointer(owner.record, variable, x) if isinstance(owner, Section) else AttributePointer(owner, variable)
@@ -137,8 +155,14 @@ class Evaluator:
         return value
 
     def arguments(self, tree: Tree | None) -> list[Any]:
-        """The values of an argument list."""
-        return [] if tree is None else [self.value(child) for child in tree.children]
+        """The values of an argument list; a text or object variable comes with the means to write to it."""
+        return [] if tree is None else [self._passed(child) for child in tree.children]
+
+    def _passed(self, tree: Tree) -> Any:
+        value = self.value(tree)
+        if isinstance(tree, Tree) and tree.data == "value" and isinstance(value, str):
+            return HocText(value, lambda text: self.assign(tree.children[0], text))
+        return value
 
     # ---------------------------------------------------------------------------------------------------------- references
 
@@ -157,33 +181,48 @@ class Evaluator:
 
     def _part(self, value: Any, part: Tree, following: Tree | None) -> Any:
         if part.data == "member":
-            name = str(part.children[0])
-            if isinstance(value, Section) and not hasattr(type(value), name):
-                return (
-                    _RangeVariable(value, name) if following is not None and following.data == "call" else getattr(value, name)
-                )
-            return getattr(value, name)
+            return self._member(value, str(part.children[0]), following is not None and following.data == "call")
         if part.data == "item":
-            return (
-                value[self.number(part.children[0])]
-                if not hasattr(value, "as_numpy")
-                else value[int(self.number(part.children[0]))]
-            )
+            index = int(self.number(part.children[0]))
+            if isinstance(value, Section) and index == 0:
+                return value  # a section that is no array is the first of one
+            return value[index]
+        if part.data == "span":
+            raise HocError("a range of places such as gnabar_hh(0:1) can only be assigned to")
         return value(*self.arguments(part.children[0]))
 
+    def _member(self, value: Any, name: str, called: bool) -> Any:
+        """An attribute; hoc calls methods that take no argument without parentheses too."""
+        if isinstance(value, Section) and not hasattr(type(value), name):
+            return _RangeVariable(value, name) if called else getattr(value, name)
+        if isinstance(value, PythonHandle):
+            return value.member(name)
+        found = getattr(value, _HOC_NAMES.get(name, name) if isinstance(value, PointProcess) else name)
+        own = isinstance(found, partial) or (ismethod(found) and type(found.__self__).__module__.startswith("rxd.neuron"))
+        return found if called or not own else found()
+
     def _argument(self, token: str) -> Any:
-        number = int(token.lstrip("$so&"))
+        number = self._argument_number(token)
+        value = self.frame.arguments[number - 1]
+        return value.get() if isinstance(value, Pointer) and not token.startswith("$o") else value
+
+    def _argument_number(self, token: str) -> int:
+        """Which argument `$1`, `$s2`, `$o3`, `$&4` or `$i` names."""
+        text = token.lstrip("$so&")
+        number = int(self.frame.locals.get("i", self._name("i"))) if text == "i" else int(text)
         if not 1 <= number <= len(self.frame.arguments):
             raise HocError(f"{token} not defined: the procedure got {len(self.frame.arguments)} arguments")
-        value = self.frame.arguments[number - 1]
-        return value.get() if isinstance(value, Pointer) and not token.startswith("$&") else value
+        return number
 
     def _name(self, name: str) -> Any:
         """The value of a bare name."""
         if name in self.frame.locals:
             return self.frame.locals[name]
-        if self.frame.instance is not None and name in self.frame.instance.names:
-            return self.frame.instance.names[name]
+        if self.frame.instance is not None:
+            if name in self.frame.instance.names:
+                return self.frame.instance.names[name]
+            if name == "this":
+                return self.frame.instance
         found, value = self.session.hoc.look_up(name)
         if found:
             return value
@@ -209,10 +248,12 @@ class Evaluator:
         instance = self.frame.instance
         if name == "numarg":
             return float(len(self.frame.arguments))
-        if name in {"sprint", "printf"}:
+        if name in {"sprint", "printf", "sscanf"}:
             from rxd.neuron.hoc.printing import PRINTERS
 
             return PRINTERS[name](arguments)
+        if name in {"execute", "execute1"} and instance is not None and len(arguments) == 1:
+            arguments = [*arguments, instance]
         if instance is not None and name in instance.procedures:
             return instance.call(name, arguments)
         if name in self.frame.locals or (instance is not None and name in instance.names):
@@ -238,15 +279,25 @@ class Evaluator:
         first, *parts = reference.children
         token: Any = first.children[0]
         name = str(token)
-        if token.type == "ARGUMENT":
-            target = self.frame.arguments[int(name.lstrip("$so&")) - 1]
-            if not isinstance(target, Pointer):
-                raise HocError(f"{name} is not passed by reference; pass &variable or h.ref(value)")
-            target.set(value)
+        if token.type == "ARGUMENT" and not parts:
+            self._assign_argument(name, value)
         elif not parts:
             self._assign_name(name, value)
         else:
             self._assign_part(first, parts, value)
+
+    def _assign_argument(self, name: str, value: Any) -> None:
+        number = self._argument_number(name)
+        target = self.frame.arguments[number - 1]
+        if isinstance(target, (Pointer, HocText)):
+            target.set(value)
+            if isinstance(target, Pointer):
+                return
+            value = HocText(str(value), target.write)
+        elif name.startswith("$&"):
+            raise HocError(f"{name} is not passed by reference; pass &variable or h.ref(value)")
+        before = self.frame.arguments
+        self.frame.arguments = (*before[: number - 1], value, *before[number:])
 
     def _assign_part(self, first: Tree, parts: list[Tree], value: Any) -> None:
         last = parts[-1]
@@ -254,17 +305,21 @@ class Evaluator:
             x = float(self.arguments(last.children[0])[0])
             if len(parts) == 1:
                 setattr(self.session.topology.cas().section(x), str(first.children[0]), value)
+            elif parts[-2].data == "call":
+                raise HocError("a value can be assigned to a variable at one place only, as in soma.v(0.5) = -60")
             else:
                 setattr(self._reference(first, *parts[:-2])(x), str(parts[-2].children[0]), value)
             return
         owner = self._reference(first, *parts[:-1])
         if last.data == "member":
-            setattr(owner, str(last.children[0]), value)
+            name = str(last.children[0])
+            setattr(owner, _HOC_NAMES.get(name, name) if isinstance(owner, PointProcess) else name, value)
         else:
             owner[int(self.number(last.children[0]))] = value
 
     def _assign_name(self, name: str, value: Any) -> None:
         hoc, instance = self.session.hoc, self.frame.instance
+        own = instance is not None and name not in instance.template.external
         if name in self.frame.locals:
             self.frame.locals[name] = value
         elif instance is not None and name in instance.names:
@@ -277,8 +332,13 @@ class Evaluator:
             from rxd.neuron.interpreter import set_global
 
             set_global(self.session, name, value)
+        elif own and not self._is_range(name) and isinstance(value, (int, float)):
+            instance.names[name] = float(value)  # what a template does not declare external is its own
         elif name not in hoc.variables and self._is_range(name):
             setattr(self.session.topology.cas().section, name, value)
+        elif name not in hoc.variables and self.session.catalogue.owner(name) is not None:
+            mechanism = self.session.catalogue.owner(name)
+            raise HocError(f"{name}: the mechanism {mechanism} is not inserted in {self.session.topology.cas().name}")
         elif isinstance(value, (int, float)):
             hoc.variables[name] = float(value)
         else:

@@ -18,7 +18,11 @@ from rxd.neuron.hoc.printing import shown
 from rxd.neuron.hoc.state import HocArray, Procedure, Template
 from rxd.neuron.sections import Section
 
-__all__ = ["Executor"]
+__all__ = ["Executor", "Halt", "Return"]
+
+
+# procedures of NEURON's own library: they have no value to print
+_LIBRARY = frozenset({"advance", "continuerun", "init", "run", "setdt", "stdinit", "steprun"})
 
 
 class _Leave(Exception):  # noqa: N818 - no error, a way out
@@ -29,7 +33,7 @@ class _Again(Exception):  # noqa: N818 - no error, a way out
     """`continue`."""
 
 
-class _Give(Exception):  # noqa: N818 - no error, a way out
+class Return(Exception):  # noqa: N818 - no error, a way out
     """`return`, with a value."""
 
     def __init__(self, value: Any) -> None:
@@ -37,13 +41,35 @@ class _Give(Exception):  # noqa: N818 - no error, a way out
         self.value = value
 
 
+class Halt(Exception):  # noqa: N818 - no error, a way out
+    """`stop`."""
+
+
+def _array(name: str, sizes: list[int], initial: Callable[[], Any]) -> HocArray:
+    """An array of numbers, texts or objects, or (of more than one dimension) an array of arrays."""
+    size, *rest = sizes
+    return HocArray(name, [_array(name, rest, initial) if rest else initial() for _ in range(size)])
+
+
 class Executor(Evaluator):
     """Carries out statements."""
 
     def run(self, tree: Tree) -> None:
-        """Carry out all statements of a program."""
+        """Carry out all statements of a program; the value of an expression that stands alone is printed."""
         for statement in tree.children:
-            self.statement(statement)
+            if statement.data == "evaluate" and statement.children[0].data != "assignment":
+                self._show(statement.children[0])
+            else:
+                self.statement(statement)
+
+    def _show(self, expression: Tree) -> None:
+        """Print the value of an expression; a procedure has none."""
+        value = self.value(expression)
+        called = expression.data == "value" and len(expression.children[0].children) > 1
+        name = str(expression.children[0].children[0].children[0]) if called else ""
+        procedure = self.session.hoc.procedures.get(name)
+        if (procedure is None and name not in _LIBRARY) or (procedure is not None and procedure.kind != "proc"):
+            sys.stdout.write(f"{value}\n" if isinstance(value, str) else f"\t{shown(value)}\n")
 
     def statement(self, tree: Tree) -> None:
         """Carry out one statement."""
@@ -54,10 +80,10 @@ class Executor(Evaluator):
         inner = Executor(self.session, Frame(tuple(arguments), instance))
         try:
             inner.statement(procedure.body)
-        except _Give as given:
+        except Return as given:
             if given.value is not None:
                 return given.value
-        return 0.0
+        return None if procedure.kind == "obfunc" else 0.0
 
     def do_block(self, *statements: Tree) -> None:
         """`{ ... }`."""
@@ -75,10 +101,10 @@ class Executor(Evaluator):
 
     # ------------------------------------------------------------------------------------------------------------ declared
 
-    def _declared(self, names: Tree) -> Iterable[tuple[str, int | None]]:
+    def _declared(self, names: Tree) -> Iterable[tuple[str, list[int]]]:
         for declared in names.children:
             name, *sizes = declared.children
-            yield str(name), int(self.number(sizes[0])) if sizes else None
+            yield str(name), [int(self.number(size)) for size in sizes]
 
     def _names(self) -> dict[str, Any] | None:
         """Where declarations go: into the template instance, or (None) into the session."""
@@ -88,11 +114,11 @@ class Executor(Evaluator):
         """`create soma, dend[3]`."""
         cell = self.frame.instance
         table = self.session.hoc.sections if cell is None else cell.names
-        for name, size in self._declared(names):
-            if size is None:
-                table[name] = Section(name, cell)
+        for name, sizes in self._declared(names):
+            if sizes:
+                table[name] = HocArray(name, [Section(f"{name}[{i}]", cell) for i in range(sizes[0])])
             else:
-                table[name] = HocArray(name, [Section(f"{name}[{i}]", cell) for i in range(size)])
+                table[name] = Section(name, cell)
 
     def do_access(self, reference: Tree) -> None:
         """`access soma`."""
@@ -136,9 +162,9 @@ class Executor(Evaluator):
 
     def _declare(self, names: Tree, table: dict[str, Any], initial: Callable[[], Any]) -> None:
         own = self._names()
-        for name, size in self._declared(names):
-            if size is not None:
-                (self.session.hoc.arrays if own is None else own)[name] = HocArray(name, [initial() for _ in range(size)])
+        for name, sizes in self._declared(names):
+            if sizes:
+                (self.session.hoc.arrays if own is None else own)[name] = _array(name, sizes, initial)
             elif own is None:
                 table.setdefault(name, initial())
             else:
@@ -168,7 +194,11 @@ class Executor(Evaluator):
         """`public soma`: read when the template is defined."""
 
     def do_external(self, names: Tree) -> None:
-        """`external x`: names of the session are visible anyway."""
+        """`external x`: read when the template is defined; elsewhere it says nothing."""
+
+    def do_iterator(self, name: Token, body: Tree) -> None:
+        """`iterator name() { ... iterator_statement ... }`."""
+        self._define("iterator", name, body)
 
     def _define(self, kind: str, name: Token, body: Tree) -> None:
         procedure = Procedure(str(name), kind, body)
@@ -194,8 +224,9 @@ class Executor(Evaluator):
             raise HocError(f"begintemplate {name} ends with endtemplate {end}")
         template = Template(str(name), list(body))
         for statement in body:
-            if statement.data == "public":
-                template.public.update(public for public, _ in self._declared(statement.children[0]))
+            if statement.data in {"public", "external"}:
+                names = template.public if statement.data == "public" else template.external
+                names.update(name for name, _ in self._declared(statement.children[0]))
         self.session.hoc.templates[template.name] = template
 
     # ------------------------------------------------------------------------------------------------------------- control
@@ -230,6 +261,57 @@ class Executor(Evaluator):
             if step is not None:
                 self.value(step)
 
+    def do_for_each(self, reference: Tree, body: Tree) -> None:
+        """`for case(&x, 1, 2) ...`: an iterator runs the statement wherever it says `iterator_statement`.
+
+        Raises
+        ------
+        HocError
+            If there is no such iterator.
+        """
+        first, *parts = reference.children
+        if not parts or parts[-1].data != "call":
+            raise HocError("for takes i = first, last, or (start; condition; step), or an iterator such as case(&x, 1, 2)")
+        owner = self._reference(first, *parts[:-2]) if len(parts) > 1 else self.frame.instance
+        name = str((parts[-2] if len(parts) > 1 else first).children[0])
+        procedures = self.session.hoc.procedures if owner is None or name not in owner.procedures else owner.procedures
+        if name not in procedures:
+            raise HocError(f"{name} is not an iterator")
+        inner = Executor(self.session, Frame(tuple(self.arguments(parts[-1].children[0])), owner))
+        inner.frame.body = lambda: self.statement(body)
+        try:
+            inner.statement(procedures[name].body)
+        except (_Leave, Return) as way:
+            if isinstance(way, Return) and way.value is not None:
+                raise
+
+    def do_iterate(self) -> None:
+        """`iterator_statement`."""
+        if self.frame.body is None:
+            raise HocError("iterator_statement stands outside of an iterator")
+        try:
+            self.frame.body()
+        except _Again:
+            return
+
+    def do_if_section(self, pattern: Tree, body: Tree) -> None:
+        """`ifsec "pattern" ...`: if the accessed section matches."""
+        if re.search(str(self.value(pattern)), self.session.topology.cas().name):
+            self.statement(body)
+
+    def do_ramp(self, reference: Tree, sign: Token, first: Tree, last: Tree) -> None:
+        """`diam(0:1) = 10:2`: a variable that changes linearly between two places."""
+        *before, span = reference.children
+        if not before or span.data != "span" or sign != "=":
+            raise HocError("two values with a colon are assigned to a range of places, as in diam(0:1) = 10:2")
+        start, stop = (self.number(x) for x in span.children)
+        low, high = self.number(first), self.number(last)
+        owner = self._reference(*before[:-1]) if len(before) > 1 else self.session.topology.cas().section
+        name = str(before[-1].children[0])
+        for segment in owner:
+            if start - 1e-9 <= segment.x <= stop + 1e-9:
+                setattr(segment, name, low + (high - low) * (segment.x - start) / (stop - start))
+
     def do_count(self, name: Token, first: Tree, last: Tree, body: Tree) -> None:
         """`for i = 0, n-1 ...`."""
         i, stop = self.number(first), self.number(last)
@@ -248,7 +330,9 @@ class Executor(Evaluator):
 
     def do_for_all(self, body: Tree) -> None:
         """`forall ...`."""
-        self._over([record.section for record in self.session.topology], body)
+        own = self.frame.instance  # inside an object of a template, `forall` means its own sections
+        chosen = [record.section for record in self.session.topology]
+        self._over(chosen if own is None else [section for section in chosen if section.cell() is own], body)
 
     def do_for_sec(self, which: Tree, body: Tree) -> None:
         """`forsec list ...`, or `forsec "pattern" ...`."""
@@ -272,10 +356,11 @@ class Executor(Evaluator):
         finally:
             stack.pop()
 
-    def do_in_section(self, reference: Tree, body: Tree) -> None:
+    def do_in_section(self, *parts: Tree) -> None:
         """`soma { ... }`, `soma insert hh`."""
+        *reference, body = parts
         stack = self.session.topology.stack
-        stack.append(self._section(reference))
+        stack.append(self._section(Tree("reference", reference)))
         try:
             self.statement(body)
         finally:
@@ -283,7 +368,7 @@ class Executor(Evaluator):
 
     def do_give(self, value: Tree | None) -> None:
         """`return x`."""
-        raise _Give(None if value is None else self.value(value))
+        raise Return(None if value is None else self.value(value))
 
     def do_leave(self) -> None:
         """`break`."""
@@ -294,5 +379,5 @@ class Executor(Evaluator):
         raise _Again
 
     def do_halt(self) -> None:
-        """`stop`."""
-        raise HocError("stop")
+        """`stop`: back to the outermost level."""
+        raise Halt

@@ -5,6 +5,7 @@ In: values. Out: text on standard output, or in a string reference.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -25,7 +26,9 @@ def shown(value: Any) -> str:
 def formatted(arguments: list[Any]) -> str:
     """`printf` formatting: %d takes whole numbers from floats."""
     form, *values = arguments
-    return str(form) % tuple(values)
+    # %d takes whole numbers from floats; C's length letters (%ld, %lf) say nothing to Python
+    text = re.sub(r"%([-+ #0]*[\d*]*(?:\.[\d*]+)?)(?:l|h|L)+", r"%\1", str(form))
+    return text % tuple(int(value) if isinstance(value, float) and value.is_integer() else value for value in values)
 
 
 def printf(arguments: list[Any]) -> float:
@@ -40,7 +43,29 @@ def sprint(arguments: list[Any]) -> float:
     target, *rest = arguments
     text = formatted(rest)
     target.set(text)
-    return float(len(text))
+    return 1.0
 
 
-PRINTERS: Mapping[str, Callable[[list[Any]], float]] = MappingProxyType({"printf": printf, "sprint": sprint})
+_SCANNED = MappingProxyType({"d": r"([-+]?\d+)", "s": r"(\S+)", "c": r"(.)"})
+_REAL = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+
+
+def sscanf(arguments: list[Any]) -> float:
+    """`sscanf(text, "format", &x, text2)`: read numbers and words out of a text; returns how many were found."""
+    text, form, *targets = arguments
+    rest, found = str(text), 0
+    for piece in re.findall(r"%\*?\d*(?:l|h)*[a-zA-Z]|\s+|[^%\s]+", str(form)):
+        letter = piece[-1] if piece.startswith("%") else ""
+        pattern = _SCANNED.get(letter, _REAL) if letter else r"\s*" if piece.isspace() else re.escape(piece)
+        match = re.match(pattern if letter == "c" else r"\s*" + pattern, rest)
+        if match is None:
+            break
+        rest = rest[match.end() :]
+        if letter and "*" not in piece:
+            value = match.group(1)
+            targets[found].set(value if letter in {"s", "c"} else float(value))
+            found += 1
+    return float(found)
+
+
+PRINTERS: Mapping[str, Callable[[list[Any]], float]] = MappingProxyType({"printf": printf, "sprint": sprint, "sscanf": sscanf})

@@ -6,6 +6,7 @@ In: code as text. Out: variables, objects, sections, procedures that `h` and lat
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from rxd.neuron.errors import HocError
 if TYPE_CHECKING:
     from lark import Tree
 
+    from rxd.neuron.hoc.evaluate import Frame
+    from rxd.neuron.hoc.templates import Instance
     from rxd.neuron.sections import Section
     from rxd.neuron.session import Session
 
@@ -37,7 +40,15 @@ class Template:
     name: str
     body: list[Any]
     public: set[str] = field(default_factory=set)
+    external: set[str] = field(default_factory=set)
     made: int = 0
+    instances: list[weakref.ref[Instance]] = field(default_factory=list)
+
+    def living(self) -> list[Instance]:
+        """Its objects that somebody still holds, oldest first."""
+        found = [reference() for reference in self.instances]
+        self.instances = [weakref.ref(one) for one in found if one is not None]
+        return [one for one in found if one is not None]
 
 
 class HocArray:
@@ -114,7 +125,7 @@ class HocState:
 
         return lambda *args: Executor(self.session).call(procedure, args)
 
-    def run(self, code: str, name: str = "hoc code") -> None:
+    def run(self, code: str, name: str = "hoc code", frame: Frame | None = None) -> None:
         """Run code.
 
         Raises
@@ -122,17 +133,20 @@ class HocState:
         HocError
             For a syntax error or an error on the way.
         """
-        from rxd.neuron.hoc.execute import Executor
+        from rxd.neuron.hoc.execute import Executor, Halt, Return
         from rxd.neuron.hoc.parser import make_parser, parse
 
         self.parser = self.parser or make_parser()
-        Executor(self.session).run(parse(code, name, self.parser))
+        try:
+            Executor(self.session, frame).run(parse(code, name, self.parser))
+        except (Halt, Return):
+            return
 
     def execute(self, code: str) -> bool:
         """Run code; errors are printed, as NEURON does with `h("...")`, and the result tells whether it went well."""
         try:
             self.run(code)
-        except (HocError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (HocError, AttributeError, LookupError, TypeError, ValueError, ReferenceError, ArithmeticError) as error:
             sys.stderr.write(f"hoc: {error}\n")
             return False
         return True

@@ -1,0 +1,164 @@
+"""Functions of hoc and of NEURON's standard library that are neither mathematics nor about the tree nor about runs.
+
+In: texts, names, sections. Out: numbers and texts. Each takes the session first.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.errors import HocError
+
+if TYPE_CHECKING:
+    from rxd.neuron.sections import Section, Segment
+    from rxd.neuron.session import Session
+
+__all__ = ["HOC_FUNCTIONS", "load_compiled"]
+
+
+def lambda_f(session: Session, frequency: float, sec: Section | None = None) -> float:
+    """Length constant of a section at a frequency in Hz, um: what the rule for `nseg` of NEURON's cell builder uses."""
+    record = session.topology.cas() if sec is None else sec._alive
+    middle = record.index(0.5)
+    unit = 4e-10 * np.pi * float(frequency) * record.Ra * float(record.store["cm"][middle])  # 1/um
+    if unit == 0:
+        return 1e10
+    if len(record.points) < 2:
+        return float(np.sqrt(float(record.diam[middle]) / unit))
+    diam, steps = record.points[:, 3], np.diff(record.arc)
+    if not (diam[:-1] + diam[1:] > 0).all():
+        raise HocError(f"lambda_f: two neighbouring 3-d points of {record.name} have diameter 0.")
+    lengths = np.sum(steps / np.sqrt(0.5 * (diam[:-1] + diam[1:]))) * np.sqrt(unit)
+    return float(record.L / lengths)
+
+
+def strcmp(session: Session, first: str, second: str) -> float:
+    """0 if two texts are equal, -1 or 1 by their order."""
+    a, b = str(first), str(second)
+    return float((a > b) - (a < b))
+
+
+def execute1(session: Session, code: str, *rest: Any) -> float:
+    """Run hoc code, in an object of a template if one is given; 1 if it went well."""
+    instance = next((thing for thing in rest if hasattr(thing, "template")), None)
+    if instance is None:
+        return float(session.hoc.execute(code))
+    from rxd.neuron.hoc.evaluate import Frame
+
+    session.hoc.run(code, frame=Frame(instance=instance))
+    return 1.0
+
+
+def nrnpython(session: Session, code: str) -> float:
+    """Run Python code in the script's own module; 1 if it went well."""
+    exec(compile(code, "nrnpython", "exec"), sys.modules["__main__"].__dict__)  # noqa: S102 - what a script asks for
+    return 1.0
+
+
+def getcwd(session: Session) -> str:
+    """The current folder, with a slash at its end."""
+    return os.path.join(os.getcwd(), "")  # noqa: PTH118, PTH109 - the slash
+
+
+def chdir(session: Session, path: str) -> float:
+    """Change the current folder; 0 if it went well, -1 if not."""
+    try:
+        os.chdir(path)
+    except OSError:
+        return -1.0
+    return 0.0
+
+
+def system(session: Session, command: str, into: Any = None) -> float:
+    """Run a shell command, its output into a text reference if one is given; its exit code."""
+    done = subprocess.run(command, shell=True, text=True, stdout=None if into is None else subprocess.PIPE, check=False)
+    if into is not None:
+        into.set(done.stdout)
+    return float(done.returncode)
+
+
+def object_id(session: Session, thing: Any, *_: Any) -> float:
+    """A number that stands for an object; 0 for none."""
+    return 0.0 if thing is None else float(id(thing))
+
+
+def neuronhome(session: Session) -> str:
+    """The folder of NEURON's library, which is built in here: the folder of this package."""
+    return os.path.dirname(__file__)  # noqa: PTH120 - a text
+
+
+def nrnmpi_init(session: Session) -> float:
+    """There is one process: nothing to begin."""
+    return 0.0
+
+
+def access(session: Session, sec: Section | None = None) -> float:
+    """Make a section the currently accessed one."""
+    if sec is not None:
+        session.topology.accessed = sec._alive
+    return 1.0
+
+
+def has_parent(session: Session, sec: Section | None = None) -> float:
+    """Whether a section is connected to another."""
+    record = session.topology.cas() if sec is None else sec._alive
+    return float(record.parent is not None)
+
+
+def pt3dstyle(session: Session, *style: Any, sec: Section | None = None) -> float:
+    """Whether a logical connection point is kept apart from the first 3-d point; never here."""
+    return 0.0
+
+
+def load_compiled(session: Session, path: str) -> float:
+    """`nrn_load_dll`: compiled mod files cannot be loaded here; which mechanism is missing is told where it is inserted.
+
+    Raises
+    ------
+    HocError
+        If there is no such file.
+    """
+    if not os.path.exists(path):  # noqa: PTH110 - a text
+        raise HocError(f"nrn_load_dll: there is no file {path!r}")
+    sys.stderr.write(
+        f"{path}: compiled mod files are not loaded. A mechanism of theirs is told where it is inserted; declare it with rxd "
+        "(State, Rate, MultiCompartmentReaction) or take one of rxd.library.\n"
+    )
+    return 0.0
+
+
+def set_ra(session: Session) -> float:
+    """Set Ra of all sections to `global_ra`."""
+    for record in session.topology:
+        record.section.Ra = session.globals["global_ra"]
+    return 0.0
+
+
+def place(session: Session, x: float | Segment = 0.5, sec: Section | None = None) -> float:
+    """A number that stands for the segment at a place."""
+    record = session.topology.cas() if sec is None else sec._alive
+    at = float(getattr(x, "x", x))
+    return float(record.id * 100000 + record.index(at) + 1)
+
+
+HOC_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        **{
+            function.__name__: function
+            for function in (
+                lambda_f, strcmp, execute1, nrnpython, getcwd, chdir, system, object_id, neuronhome, nrnmpi_init, access,
+                pt3dstyle, set_ra, has_parent,
+            )
+        },
+        "nrn_load_dll": load_compiled,
+        "this_node": place,
+        "this_section": place,
+    }
+)  # fmt: skip

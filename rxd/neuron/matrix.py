@@ -1,0 +1,265 @@
+"""Matrix: NEURON's dense and sparse matrices, over NumPy.
+
+In: sizes and numbers. Out: matrices, Vectors, numbers. Sparse ones are kept as dense: they are small in scripts.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.session import current_session
+from rxd.neuron.vector import Vector
+
+__all__ = ["Matrix"]
+
+
+class Matrix:
+    """A matrix of numbers: `h.Matrix(rows, columns)`.
+
+    Parameters
+    ----------
+    rows, columns : int
+    kind : int
+        1 dense, 2 sparse; both behave alike.
+    """
+
+    def __init__(self, rows: float = 1, columns: float = 1, kind: float = 1) -> None:
+        self._a = np.zeros((int(rows), int(columns)))
+        self._kind = kind
+        self._number = current_session().number("Matrix")
+
+    def _new(self, values: np.ndarray, into: Matrix | None = None) -> Matrix:
+        made = Matrix(1, 1) if into is None else into
+        made._a = np.array(values, dtype=float)
+        return made
+
+    # ------------------------------------------------------------------------------------------------------------ elements
+
+    @property
+    def x(self) -> np.ndarray:
+        """The elements: `m.x[i][j]`; an array of shape (rows, columns) that shares memory with the matrix."""
+        return self._a
+
+    def as_numpy(self) -> np.ndarray:
+        """The elements as an array that shares memory with the matrix."""
+        return self._a
+
+    def nrow(self) -> int:
+        """Number of rows."""
+        return int(self._a.shape[0])
+
+    def ncol(self) -> int:
+        """Number of columns."""
+        return int(self._a.shape[1])
+
+    def getval(self, i: float, j: float) -> float:
+        """An element."""
+        return float(self._a[int(i), int(j)])
+
+    def setval(self, i: float, j: float, value: float) -> float:
+        """Write an element."""
+        self._a[int(i), int(j)] = float(value)
+        return float(value)
+
+    def set(self, *values: float) -> Matrix:
+        """Write all elements, row by row."""
+        self._a[...] = np.reshape(values, self._a.shape)
+        return self
+
+    def resize(self, rows: float, columns: float) -> Matrix:
+        """Change the size; new elements are 0."""
+        old = self._a
+        self._a = np.zeros((int(rows), int(columns)))
+        n, m = min(old.shape[0], int(rows)), min(old.shape[1], int(columns))
+        self._a[:n, :m] = old[:n, :m]
+        return self
+
+    def c(self) -> Matrix:
+        """A copy."""
+        return self._new(self._a)
+
+    def bcopy(self, i: float, j: float, rows: float, columns: float, *to: Any) -> Matrix:
+        """Copy a block of these elements: `bcopy(i, j, rows, columns[, to_i, to_j][, into])`."""
+        into = to[-1] if to and isinstance(to[-1], Matrix) else None
+        at = [int(x) for x in to if not isinstance(x, Matrix)] or [0, 0]
+        block = self._a[int(i) : int(i) + int(rows), int(j) : int(j) + int(columns)]
+        target = Matrix(at[0] + int(rows), at[1] + int(columns)) if into is None else into
+        target._a[at[0] : at[0] + block.shape[0], at[1] : at[1] + block.shape[1]] = block
+        return target
+
+    def getrow(self, i: float, into: Vector | None = None) -> Vector:
+        """A row."""
+        return _vector(self._a[int(i)], into)
+
+    def getcol(self, j: float, into: Vector | None = None) -> Vector:
+        """A column."""
+        return _vector(self._a[:, int(j)], into)
+
+    def getdiag(self, k: float, into: Vector | None = None) -> Vector:
+        """A diagonal (k > 0 above the main one), one element for each row; those outside are 0."""
+        k = int(k)
+        values = np.zeros(self.nrow())
+        diagonal = np.diagonal(self._a, k)
+        values[max(-k, 0) : max(-k, 0) + diagonal.size] = diagonal
+        return _vector(values, into)
+
+    def setrow(self, i: float, values: Vector | float) -> Matrix:
+        """Write a row: numbers, or one number everywhere."""
+        self._a[int(i)] = _numbers(values, self.ncol())
+        return self
+
+    def setcol(self, j: float, values: Vector | float) -> Matrix:
+        """Write a column."""
+        self._a[:, int(j)] = _numbers(values, self.nrow())
+        return self
+
+    def setdiag(self, k: float, values: Vector | float) -> Matrix:
+        """Write a diagonal; of a Vector, element i belongs to row i."""
+        k = int(k)
+        rows = np.arange(max(-k, 0), min(self.nrow(), self.ncol() - k))
+        self._a[rows, rows + k] = _numbers(values, self.nrow())[rows] if isinstance(values, Vector) else float(values)
+        return self
+
+    def zero(self) -> Matrix:
+        """Set all elements to 0."""
+        self._a[...] = 0.0
+        return self
+
+    def ident(self) -> Matrix:
+        """Make it the identity."""
+        self._a[...] = np.eye(*self._a.shape)
+        return self
+
+    def to_vector(self, into: Vector | None = None) -> Vector:
+        """The elements column by column."""
+        return _vector(self._a.ravel(order="F"), into)
+
+    def from_vector(self, values: Vector) -> Matrix:
+        """Take the elements from a Vector, column by column."""
+        self._a[...] = np.reshape(values.as_numpy(), self._a.shape, order="F")
+        return self
+
+    def sprowlen(self, i: float) -> int:
+        """How many elements of a row are not 0."""
+        return int(np.count_nonzero(self._a[int(i)]))
+
+    def spgetrowval(self, i: float, number: float, column: Any) -> float:
+        """An element of a row that is not 0, by its number; its column goes into a reference."""
+        j = int(np.flatnonzero(self._a[int(i)])[int(number)])
+        column.set(float(j))
+        return self.getval(i, j)
+
+    # ------------------------------------------------------------------------------------------------------------- algebra
+
+    def mulv(self, vector: Vector, into: Vector | None = None) -> Vector:
+        """Matrix times vector."""
+        if len(vector) != self.ncol():
+            raise HocError(f"Matrix.mulv: {self.ncol()} columns, but the Vector has {len(vector)} elements")
+        return _vector(self._a @ vector.as_numpy(), into)
+
+    def mulm(self, other: Matrix, into: Matrix | None = None) -> Matrix:
+        """Matrix times matrix."""
+        return self._new(self._a @ other._a, into)
+
+    def muls(self, factor: float, into: Matrix | None = None) -> Matrix:
+        """Multiply by a number: this matrix, or into another."""
+        return self._new(self._a * float(factor), self if into is None else into)
+
+    def add(self, other: Matrix, into: Matrix | None = None) -> Matrix:
+        """Add a matrix: to this one, or into another."""
+        return self._new(self._a + other._a, self if into is None else into)
+
+    def solv(self, right: Vector, *rest: Any) -> Vector:
+        """Solve `self x = right`."""
+        into = next((arg for arg in rest if isinstance(arg, Vector)), None)
+        return _vector(np.linalg.solve(self._a, right.as_numpy()), into)
+
+    def det(self, exponent: Any) -> float:
+        """Determinant: the returned mantissa times 10 to the number written into a reference."""
+        value = float(np.linalg.det(self._a))
+        power = 0
+        while abs(value) >= 1e12:
+            value, power = value / 10, power + 1
+        exponent.set(float(power))
+        return value
+
+    def inverse(self, into: Matrix | None = None) -> Matrix:
+        """The inverse."""
+        return self._new(np.linalg.inv(self._a), into)
+
+    def transpose(self, into: Matrix | None = None) -> Matrix:
+        """The transpose."""
+        return self._new(self._a.T, into)
+
+    def pow(self, n: float, into: Matrix | None = None) -> Matrix:
+        """A whole power."""
+        return self._new(np.linalg.matrix_power(self._a, int(n)), into)
+
+    def exp(self, into: Matrix | None = None) -> Matrix:
+        """The matrix exponential."""
+        return self._new(linalg.expm(self._a), into)
+
+    def symmeig(self, vectors: Matrix | None = None) -> Vector:
+        """Eigenvalues of a symmetric matrix, largest first; eigenvectors go into the columns of another."""
+        values, columns = np.linalg.eigh(self._a)
+        if vectors is not None:
+            vectors._a = columns[:, ::-1].copy()
+        return Vector(values[::-1].copy())
+
+    def svd(self, left: Matrix | None = None, right: Matrix | None = None) -> Vector:
+        """Singular values, largest first; `left.T diag right` is the matrix."""
+        u, values, v = np.linalg.svd(self._a)
+        if left is not None:
+            left._a = u.T.copy()
+        if right is not None:
+            right._a = v
+        return Vector(values)
+
+    # ------------------------------------------------------------------------------------------------------------ printing
+
+    def printf(self, form: str = " %-8g", end: str = "\n") -> float:
+        """Print the elements."""
+        sys.stdout.write(self._text(form, end))
+        return 0.0
+
+    def fprint(self, file: Any, form: str = " %-8g", end: str = "\n") -> float:
+        """Write the sizes and the elements to a File; `fprint(0, file)` leaves out the sizes."""
+        if not hasattr(file, "stream"):
+            file, form, head = form, " %-8g", ""
+        else:
+            head = f"{self.nrow()} {self.ncol()}\n"
+        file.stream.write((head + self._text(form, end)).encode())
+        return 0.0
+
+    def scanf(self, file: Any, rows: float | None = None, columns: float | None = None) -> float:
+        """Read from a File: the sizes come first, unless they are given."""
+        shape = (int(file.scanvar()), int(file.scanvar())) if rows is None or columns is None else (int(rows), int(columns))
+        self._a = np.array([[file.scanvar() for _ in range(shape[1])] for _ in range(shape[0])])
+        return 0.0
+
+    def _text(self, form: str, end: str) -> str:
+        return "".join("".join(form % value for value in row) + end for row in self._a.tolist())
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"Matrix[{self._number}]"
+
+
+def _vector(values: np.ndarray, into: Vector | None) -> Vector:
+    return Vector(np.array(values)) if into is None else into.from_python(np.array(values))
+
+
+def _numbers(values: Vector | float, n: int) -> np.ndarray:
+    if not isinstance(values, Vector):
+        return np.full(n, float(values))
+    if len(values) != n:
+        raise HocError(f"Matrix: {n} numbers are wanted, but the Vector has {len(values)}")
+    return values.as_numpy()

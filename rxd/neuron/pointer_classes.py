@@ -1,0 +1,126 @@
+"""Pointer and PtrVector: pointers as objects of hoc.
+
+In: `_ref_` pointers. Out: the values they point to, one by one or many at once.
+"""
+
+from __future__ import annotations
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.pointers import GlobalPointer, Pointer, Ref, as_pointer
+from rxd.neuron.session import current_session
+from rxd.neuron.vector import Vector
+
+__all__ = ["HocPointer", "PtrVector"]
+
+
+class HocPointer:
+    """`h.Pointer(soma(0.5)._ref_v)`: its `val` is the variable.
+
+    Parameters
+    ----------
+    target : pointer or str
+        A pointer, or the name of a variable of hoc.
+    """
+
+    def __init__(self, target: Pointer | str) -> None:
+        session = current_session()
+        self._number = session.number("Pointer")
+        self._pointer = GlobalPointer(session, target) if isinstance(target, str) else as_pointer(target, "Pointer")
+        self._pointer.get()  # a name that stands for nothing is told now
+
+    @property
+    def val(self) -> float:
+        """The value."""
+        return float(self._pointer.get())
+
+    @val.setter
+    def val(self, value: float) -> None:
+        self._pointer.set(float(value))
+
+    def assign(self, value: float) -> float:
+        """Write the value, with the consequences an assignment in hoc has."""
+        self.val = value
+        return self.val
+
+    def s(self) -> str:
+        """What it points to, as text."""
+        return repr(self._pointer)
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"Pointer[{self._number}]"
+
+
+class PtrVector:
+    """Pointers by number: values are gathered from where they point into a Vector, or scattered from one.
+
+    Parameters
+    ----------
+    size : int
+    """
+
+    def __init__(self, size: float) -> None:
+        if size < 1:
+            raise HocError(f"A PtrVector has a size of at least 1, not {size}.")
+        self._number = current_session().number("PtrVector")
+        self._pointers: list[Pointer] = [Ref(0.0) for _ in range(int(size))]
+        self._label = ""
+
+    def size(self) -> int:
+        """How many pointers there are."""
+        return len(self._pointers)
+
+    def resize(self, size: float) -> float:
+        """Change how many there are."""
+        n = int(size)
+        self._pointers = [*self._pointers[:n], *(Ref(0.0) for _ in range(n - len(self._pointers)))]
+        return 0.0
+
+    def pset(self, index: float, target: Pointer) -> float:
+        """Let a pointer point to something."""
+        self._pointers[int(index)] = as_pointer(target, "PtrVector.pset")
+        return float(target.get())
+
+    def getval(self, index: float) -> float:
+        """The value a pointer points to."""
+        return float(self._pointers[int(index)].get())
+
+    def setval(self, index: float, value: float) -> float:
+        """Write to where a pointer points."""
+        self._pointers[int(index)].set(float(value))
+        return 0.0
+
+    def gather(self, into: Vector) -> float:
+        """Copy all values into a Vector of the same size."""
+        self._check(into)
+        into.as_numpy()[:] = [pointer.get() for pointer in self._pointers]
+        return 0.0
+
+    def scatter(self, values: Vector) -> float:
+        """Copy the elements of a Vector to where the pointers point."""
+        self._check(values)
+        for pointer, value in zip(self._pointers, values, strict=True):
+            pointer.set(value)
+        return 0.0
+
+    def _check(self, vector: Vector) -> None:
+        if len(vector) != len(self._pointers):
+            raise HocError(
+                f"{self} has {len(self._pointers)} pointers, the Vector {len(vector)} elements: sizes must be equal."
+            )
+
+    def label(self, text: str | None = None) -> str:
+        """Its label; with an argument, set it."""
+        if text is not None:
+            self._label = text
+        return self._label
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"PtrVector[{self._number}]"

@@ -1,0 +1,98 @@
+"""String and StringFunctions: texts as objects, and what hoc does with texts.
+
+In: texts. Out: numbers, and texts written into references.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rxd.neuron.artificial import Artificial
+from rxd.neuron.pointers import EntryPointer
+from rxd.neuron.points import PointProcess
+from rxd.neuron.session import current_session
+
+__all__ = ["String", "StringFunctions"]
+
+
+class String:
+    """A text with a name: `h.String("abc").s`."""
+
+    def __init__(self, text: str = "") -> None:
+        self.s = str(text)
+        self._number = current_session().number("String")
+
+    @property
+    def _ref_s(self) -> EntryPointer:
+        return EntryPointer(self.__dict__, "s")
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"String[{self._number}]"
+
+
+class StringFunctions:
+    """What hoc does with texts; results go into a reference (`h.ref("")`, or a strdef in hoc)."""
+
+    def len(self, text: str) -> int:
+        """Number of characters."""
+        return len(_plain(text))
+
+    def substr(self, text: str, part: str) -> int:
+        """Where a part begins, -1 if it does not occur."""
+        return _plain(text).find(_plain(part))
+
+    def head(self, text: str, pattern: str, into: Any) -> float:
+        """Write what comes before the first match of a regular expression; returns where that begins, -1 if there is none."""
+        match = re.search(_plain(pattern), _plain(text))
+        into.set("" if match is None else _plain(text)[: match.start()])
+        return -1.0 if match is None else float(match.start())
+
+    def tail(self, text: str, pattern: str, into: Any) -> float:
+        """Write what follows the first match of a regular expression; returns where that begins, -1 if there is none."""
+        match = re.search(_plain(pattern), _plain(text))
+        into.set("" if match is None else _plain(text)[match.end() :])
+        return -1.0 if match is None else float(match.end())
+
+    def left(self, text: Any, n: float) -> float:
+        """Keep the first n characters."""
+        text.set(_plain(text)[: int(n)])
+        return 1.0
+
+    def right(self, text: Any, n: float) -> float:
+        """Remove the first n characters."""
+        text.set(_plain(text)[int(n) :])
+        return 1.0
+
+    def ltrim(self, text: Any, into: Any, characters: str = " \r\n\t\f\v") -> float:
+        """Write the text without blanks in front."""
+        into.set(_plain(text).lstrip(characters))
+        return 0.0
+
+    def rtrim(self, text: Any, into: Any, characters: str = " \r\n\t\f\v") -> float:
+        """Write the text without blanks behind."""
+        into.set(_plain(text).rstrip(characters))
+        return 0.0
+
+    def is_name(self, name: str) -> bool:
+        """Whether hoc knows this name."""
+        from rxd.neuron import h
+
+        return hasattr(h, _plain(name))
+
+    def is_point_process(self, thing: object) -> float:
+        """Whether an object is a point process or an artificial cell."""
+        return float(isinstance(thing, PointProcess))
+
+    def is_artificial(self, thing: object) -> float:
+        """Whether an object is an artificial cell."""
+        return float(isinstance(thing, Artificial))
+
+
+def _plain(text: Any) -> str:
+    """A text, or the one a reference holds."""
+    return str(text.get()) if hasattr(text, "get") else str(text)

@@ -1,0 +1,137 @@
+"""Classes of hoc that scripts use beside the model: matrices, files, texts, pointers, counters, windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rxd.neuron import HocError, Session, h
+
+
+@pytest.fixture(autouse=True)
+def session():
+    with Session() as session:
+        yield session
+
+
+def test_matrix():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(3, 3)), rng.normal(size=3)
+    m = h.Matrix(3, 3).set(*a.ravel())
+    assert [m.nrow(), m.ncol(), m.getval(1, 2), m.x[1][2]] == [3, 3, a[1, 2], a[1, 2]]
+    np.testing.assert_allclose(m.mulv(h.Vector(b)), a @ b)
+    np.testing.assert_allclose(a @ np.array(m.solv(h.Vector(b))), b)
+    np.testing.assert_allclose(m.mulm(m.inverse()).as_numpy(), np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(m.to_vector(), a.T.ravel())
+    assert m.c().from_vector(m.to_vector()).getrow(1).to_python() == list(a[1])
+    assert m.getdiag(1).to_python() == [a[0, 1], a[1, 2], 0]
+    assert m.getdiag(-2).to_python() == [0, 0, a[2, 0]]
+    symmetric = h.Matrix(2, 2).set(2, 1, 1, 2)
+    vectors = h.Matrix(2, 2)
+    np.testing.assert_allclose(symmetric.symmeig(vectors), [3, 1])
+    np.testing.assert_allclose(symmetric.as_numpy() @ vectors.as_numpy(), vectors.as_numpy() * [3, 1])
+    m.muls(2)
+    np.testing.assert_allclose(m.as_numpy(), 2 * a)
+    with pytest.raises(HocError, match="3 columns"):
+        m.mulv(h.Vector(2))
+
+
+def test_files(tmp_path):
+    file = h.File(str(tmp_path / "data.txt"))
+    assert file.wopen() == 1
+    assert file.printf("%d %s %g\nline two\n", 3, "abc", 2.5) == 19
+    file.close()
+    word, line = h.ref(""), h.ref("")
+    assert file.ropen() == 1
+    assert file.scanvar() == 3
+    assert (file.scanstr(word), word[0]) == (3, "abc")
+    assert file.scanvar() == 2.5
+    assert (file.gets(line), line[0]) == (9, "line two\n")
+    assert file.eof() == 1
+    assert file.gets(line) == -1
+    file.close()
+    assert h.File().ropen(str(tmp_path / "none.txt")) == 0
+    with pytest.raises(HocError, match="not open"):
+        file.scanvar()
+
+
+def test_texts():
+    functions, text = h.StringFunctions(), h.ref("")
+    assert (functions.len("hello"), functions.substr("hello", "l"), functions.substr("a", "z")) == (5, 2, -1)
+    assert (functions.head("hello world", "o w", text), text[0]) == (4, "hell")
+    assert (functions.tail("hello world", "o w", text), text[0]) == (7, "orld")
+    text[0] = "  hi "
+    functions.ltrim(text, text)
+    functions.rtrim(text, text)
+    assert text[0] == "hi"
+    assert h.String("abc").s == "abc"
+
+
+def test_pointers_as_objects():
+    soma = h.Section(name="soma")
+    pointer = h.Pointer(soma(0.5)._ref_v)
+    pointer.val = -50
+    assert soma(0.5).v == -50
+    many, number, values = h.PtrVector(2), h.ref(3), h.Vector(2)
+    many.pset(0, soma(0.5)._ref_v)
+    many.pset(1, number)
+    many.gather(values)
+    assert list(values) == [-50, 3]
+    many.scatter(h.Vector([1, 2]))
+    assert (soma(0.5).v, number[0]) == (1, 2)
+    with pytest.raises(HocError, match="sizes must be equal"):
+        many.gather(h.Vector(3))
+
+
+def test_a_counter_of_action_potentials_agrees_with_a_netcon():
+    soma = h.Section(name="soma")
+    soma.L = soma.diam = 20
+    soma.insert("hh")
+    clamp = h.IClamp(soma(0.5))
+    clamp.delay, clamp.dur, clamp.amp = 1, 30, 0.5
+    connection, times = h.NetCon(soma(0.5)._ref_v, None, sec=soma), h.Vector()
+    connection.threshold = 0
+    connection.record(times)
+    counter, counted = h.APCount(soma(0.5)), h.Vector()
+    counter.thresh = 0
+    counter.record(counted)
+    high = h.APCount(soma(0.5))
+    high.thresh = 1000
+    h.finitialize(-65)
+    h.continuerun(30)
+    assert (counter.n, high.n) == (len(times), 0)
+    assert counter.n >= 2
+    np.testing.assert_allclose(counted, times, atol=1e-9)
+    assert counter.time == counted[len(times) - 1]
+    h.finitialize(-65)
+    assert (counter.n, len(counted)) == (0, 0)
+
+
+def test_length_constant():
+    sec = h.Section(name="sec")
+    sec.L, sec.diam = 300, 2
+    assert h.lambda_f(50, sec=sec) == pytest.approx(1e5 * np.sqrt(2 / (4 * np.pi * 50 * sec.Ra * sec.cm)))
+    for x, diam in ((0, 1), (100, 3), (150, 1)):
+        sec.pt3dadd(x, 0, 0, diam)
+    assert h.lambda_f(100, sec=sec) == pytest.approx(670.514902685144)  # NEURON 9.0.2
+
+
+def test_windows_are_accepted():
+    box = h.VBox()
+    box.intercept(1)
+    assert box.map("title") == 0
+    shape = h.Shape()
+    shape.show(0)
+    with pytest.raises(AttributeError, match="no attribute"):
+        shape.nothing_of_the_kind()
+
+
+def test_recording_who_spikes():
+    source, times, who = h.NetStim(), h.Vector(), h.Vector()
+    source.number, source.start, source.interval = 2, 1, 3
+    connection = h.NetCon(source, None)
+    connection.record(times, who, 7)
+    h.Section(name="a")
+    h.finitialize(-65)
+    h.continuerun(10)
+    assert (list(times), list(who)) == ([1, 4], [7, 7])
