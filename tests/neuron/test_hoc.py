@@ -154,11 +154,11 @@ def test_arrays_of_two_dimensions_and_range_variables_that_are_not_there(capsys)
 
 
 def test_texts_are_passed_by_reference():
-    assert h('strdef s, t\nsprint(s, "%d %s", 3, "x")')
+    assert h('strdef s, other\nsprint(s, "%d %s", 3, "x")')
     assert h.s == "3 x"
-    code = 'p = 0\nq = 0\nproc name() { $s1 = "new" }\nname(t)\nsscanf("3.5 7 end", "%lf %d %s", &p, &q, s)'
+    code = 'p = 0\nq = 0\nproc name() { $s1 = "new" }\nname(other)\nsscanf("3.5 7 end", "%lf %d %s", &p, &q, s)'
     assert h(code)
-    assert (h.s, h.t, h.p, h.q) == ("end", "new", 3.5, 7)
+    assert (h.s, h.other, h.p, h.q) == ("end", "new", 3.5, 7)
 
 
 def test_what_a_template_assigns_is_its_own():
