@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import RxDException
+from rxd.neuron.in_force import InForce
 from rxd.neuron.layout import Layout, build_layout
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Chemistry:
         self._dimensions: dict[int, tuple[int, float | None]] = {}
         self._default_dimension = 1
         self.grid: Any = None
+        self.in_force = InForce(self)
         self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
 
     def add(self, thing: Any) -> int:

@@ -47,11 +47,9 @@ DIFFERENCES = """\
 
 Where NEURON itself is wrong we give the right answer.
 
-* **A rate changed on the way** (`reaction.f_rate = 1.5` after `finitialize`). NEURON 9.0.2 adds the new rate to the old one
-  and counts every other reaction of the model once more, until the next `finitialize`: two species that decay with 0.1 and
-  0.02 per ms decay with 0.3 and 0.04 after the first rate is set to 0.2. Here the new rate replaces the old one.
-* **Reactions on regions with different sections.** If one region has more sections than another, and some reaction or rate is
-  on both, NEURON applies the rates of the larger region twice in the sections they share. Here once.
+* **Reactions across a membrane on regions with different sections.** If some sections have all the regions of others and
+  more, NEURON counts a MultiCompartmentReaction on the regions they share twice in them, with areas and volumes of other
+  sections. Here once, with their own, and a warning says so.
 * **Voxel volumes.** Volumes and areas of voxels are exact here. NEURON loses volume at the rim of a cylinder whose diameter
   is a whole number of voxels (ratio 0.83 to 0.97), its areas are low by some percent, and it fills a cone between sections of
   different diameter. Voxels lie where NEURON's lie (counted from two voxels and twice the largest radius outside the cell).
@@ -59,6 +57,19 @@ Where NEURON itself is wrong we give the right answer.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers.
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
+
+NEURON 9.0.2 is wrong in two more ways, which scripts live with and whose rule is simple. There the default is NEURON's number,
+with a warning that names the reaction; `python -m rxd.neuron --correct SCRIPT`, or `with Session(correct=True):`, applies every
+reaction once, at the rate it has:
+
+* **A rate changed on the way** (`reaction.f_rate = 1.5` after `finitialize`, of a `Reaction`). NEURON compiles all reactions
+  once more and adds them to those in force, until the next `finitialize`, new species or change of nseg: two species that
+  decay with 0.1 and 0.02 per ms decay with 0.3 and 0.04 after the first rate is set to 0.2. A reaction made after
+  `finitialize`, and the new rate of a MultiCompartmentReaction, count from the next time on that NEURON compiles. A Parameter
+  as the rate, changed through its nodes, does what is meant.
+* **Reactions and rates on regions with different sections.** For every set of regions some section has, NEURON compiles the
+  reactions for all sections with at least these regions. With `x` on a region of soma and dendrite, and anything on a region of
+  the dendrite alone, a rate of `x` counts once in the soma and twice in the dendrite.
 
 Where NEURON makes choices, we make the same:
 

@@ -30,6 +30,7 @@ UNITS: Mapping[str, float] = MappingProxyType(
         "mol/ms": NA_modern,
         "mol/s": 1e-3 * NA_modern,
         "mmol/ms": 1e-3 * NA_modern,
+        "millimol/ms": 1e-3 * NA_modern,
         "fmol/ms": 1e-15 * NA_modern,
         "mmol/s": 1e-6 * NA_modern,
     }
@@ -118,7 +119,9 @@ def _add_formula(node: Node, formula: Mathable) -> None:
     species, region, *_ = node.part
     place = (node.x3d, node.y3d, node.z3d)
     here = Parameter(region, initial=lambda other: 1.0 if (other.x3d, other.y3d, other.z3d) == place else 0.0)
-    species.sources.append((here, Rate(species[region], here[region] * formula)))
+    rate = Rate(species[region], here[region] * formula)
+    rate.is_source = True
+    species.sources.append((here, rate))
 
 
 def _scaled(read: Callable[[], Any], scale: float) -> Callable[[], float]:

@@ -16,6 +16,8 @@ import types
 from collections.abc import Sequence
 from pathlib import Path
 
+from rxd.neuron.session import current_session
+
 __all__ = ["NeuronFinder", "install", "run_script"]
 
 TARGET = "rxd.neuron"
@@ -59,7 +61,7 @@ def install() -> None:
         sys.meta_path.insert(0, NeuronFinder())
 
 
-def run_script(path: str, arguments: Sequence[str] = ()) -> None:
+def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) -> None:
     """Run a Python script as `python path arguments` would, with `neuron` resolved to this package.
 
     Parameters
@@ -68,6 +70,8 @@ def run_script(path: str, arguments: Sequence[str] = ()) -> None:
         The script.
     arguments : sequence of str
         Its `sys.argv[1:]`.
+    correct : bool
+        Whether rates of reactions count as they are written where NEURON 9 does otherwise (`rxd.neuron.in_force`).
 
     Raises
     ------
@@ -77,6 +81,7 @@ def run_script(path: str, arguments: Sequence[str] = ()) -> None:
     with io.open_code(str(Path(path).absolute())) as file:
         source = file.read()
     install()
+    current_session().correct = correct
     main = types.ModuleType("__main__")
     main.__dict__.update(
         __file__=path, __builtins__=builtins, __spec__=None, __loader__=None, __package__=None, __cached__=None

@@ -394,6 +394,7 @@ class Run:
         if v is not None:
             for record in self.session.topology:
                 record.store["v"][:] = float(v)
+        self.session.chemistry.in_force.begin()
         self._compiled()
         self._play(0.0)
         self._handle(0)

@@ -34,6 +34,11 @@ class Session:
     >>> with Session():
     ...     soma = h.Section(name="soma")
 
+    Parameters
+    ----------
+    correct : bool
+        Apply the rates of reactions as they are written where NEURON does not; see `rxd.neuron.in_force`.
+
     Attributes
     ----------
     globals : Globals
@@ -46,7 +51,8 @@ class Session:
         Grows with every edit that changes sections, their sizes or connections.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, correct: bool = False) -> None:
+        self.correct = correct
         self.globals = Globals()
         self.revision = 0
         self.shape_revision = 0

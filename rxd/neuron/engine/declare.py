@@ -23,6 +23,7 @@ from geometry import FractionalVolume, Shell
 from geometry.shapes import Inside
 from rxd import library
 from rxd.neuron.engine.borders import AtBorders
+from rxd.neuron.engine.counts import times_counted, warn_of_wrong_crossing
 from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.errors import RxDException
 from rxd.neuron.layout import Layout
@@ -63,6 +64,8 @@ class Declared:
         Synapses, in the order of the model.
     fluxes : dict
         Parameter of the model that holds the sources on a species and a region, by their numbers.
+    counts : dict
+        How often NEURON counts reactions on a region, by its number: 1 or a parameter of the model.
     shadows, shadow_symbols : dict
         Regions of the model, and species on them, that stand for Parameters which are concentrations of ions: currents read
         them, and nothing changes them.
@@ -78,6 +81,7 @@ class Declared:
     shadows: dict[tuple[int, int], Any] = field(default_factory=dict)
     shadow_symbols: dict[tuple[int, int], Any] = field(default_factory=dict)
     regions: dict[int, Any] = field(default_factory=dict)
+    counts: dict[int, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
 
     def unique(self, text: str) -> str:
@@ -112,6 +116,7 @@ def declare(session: Session) -> Declared:
     _regions(session, declared)
     _quantities(session, declared)
     _fluxes(session, declared)
+    session.chemistry.in_force.settle()
     for kind, place in ((Reaction, _reaction), (Rate, _rate), (MultiCompartmentReaction, _transmembrane)):
         for reaction in session.chemistry.of(kind):
             if _is_whole(reaction):
@@ -434,14 +439,16 @@ def _reaction(declared: Declared, reaction: Reaction) -> None:
             continue
         lhs, rhs, kf, kb, custom = _kinetics(declared, reaction, region)
         if lhs != 0 or rhs != 0:
-            kf, kb = (_translate(declared, k, region) for k in (kf, kb))
+            named = [symbol.region() for symbol in symbols if symbol.region is not None]
+            count = times_counted(declared, reaction, region if bare else named[0])
+            kf, kb = (_translate(declared, k, region) * count for k in (kf, kb))
             declared.model.add(rxd.Reaction(lhs, rhs, kf, kb, custom_dynamics=custom))
 
 
 def _kinetics(declared: Declared, reaction: Any, region: Any) -> tuple[Any, Any, Any, Any, bool]:
     """Sides and rates of a reaction; Parameters, which nothing changes, stand in the rates only."""
     sides = [reaction.lhs, reaction.rhs]
-    rates = [reaction.kf, reaction.kb]
+    rates = list(reaction.session.chemistry.in_force.rates(reaction))
     custom = reaction.custom_dynamics
     if any(symbol.quantity().kind == "Parameter" for side in sides for symbol in side):
         if not custom:
@@ -465,13 +472,15 @@ def _rate(declared: Declared, rate: Rate) -> None:
         if not _is_there(declared, symbols, region):
             continue
         theirs = _theirs(declared, unknown, region)
-        declared.model.add(rxd.Rate(theirs, _translate(declared, rate.rate, region)))
+        value, _ = rate.session.chemistry.in_force.rates(rate)
+        declared.model.add(rxd.Rate(theirs, _translate(declared, value, region) * times_counted(declared, rate, region)))
 
 
 def _transmembrane(declared: Declared, reaction: MultiCompartmentReaction) -> None:
     membrane = declared.regions.get(reaction.membrane.number)
     if membrane is None or not _is_there(declared, reaction.symbols(), reaction.membrane):
         return
+    warn_of_wrong_crossing(reaction)
     lhs, rhs, kf, kb, custom = _kinetics(declared, reaction, None)
     declared.model.add(
         rxd.MultiCompartmentReaction(

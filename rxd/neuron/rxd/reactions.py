@@ -65,7 +65,7 @@ class _Scheme(GeneralizedReaction):
     def f_rate(self, value: Any) -> None:
         self._kf = as_sympy(value)
         self._f_rate = value
-        self.session.touch()
+        self._rate_set()
 
     @property
     def b_rate(self) -> Any:
@@ -76,6 +76,9 @@ class _Scheme(GeneralizedReaction):
     def b_rate(self, value: Any) -> None:
         self._kb = as_sympy(0 if value is None else value)
         self._b_rate = value
+        self._rate_set()
+
+    def _rate_set(self) -> None:
         self.session.touch()
 
     @property
@@ -99,6 +102,10 @@ class Reaction(_Scheme):
     def __init__(self, *args: Any, **settings: Any) -> None:
         self.regions = _regions(settings.pop("regions", None))
         super().__init__(args, settings, "Reaction")
+
+    def _rate_set(self) -> None:
+        super()._rate_set()
+        self.session.chemistry.in_force.add(self)
 
     def __repr__(self) -> str:
         regions = f", regions={[region.name for region in self.regions]!r}" if self.regions else ""
@@ -156,6 +163,8 @@ class MultiCompartmentReaction(_Scheme):
 
 class Rate(GeneralizedReaction):
     """A term of the time derivative of a species or state: `Rate(species, rate, regions=None)`."""
+
+    is_source = False  # made by `include_flux` of a formula, which NEURON does not compile
 
     def __init__(self, species: Any, rate: Any, regions: Any = None, membrane_flux: bool = False) -> None:
         if not isinstance(species, Mathable) or not isinstance(species.expression, NodeSymbol):
