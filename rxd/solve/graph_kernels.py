@@ -10,7 +10,6 @@ import math
 from typing import Final, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from rxd.discretize.records import GraphTransport
 from rxd.solve.lane_lu import lane_kernel
@@ -77,6 +76,8 @@ def _spectral_bound(graph: GraphTransport, row: np.ndarray, conductance: np.ndar
 
     The vector of ones gives Gershgorin's. Power iterations sharpen it by a factor of two where single nodes are fast.
     """
+    from scipy.sparse import csr_array  # here: a model without voxels does not wait for SciPy
+
     leaving = np.bincount(row, weights=conductance, minlength=graph.n)
     leaving[graph.held] += graph.held_conductance
     own = leaving / graph.capacity
