@@ -41,9 +41,7 @@ class Selection:
     sections: IntArray
 
     def __post_init__(self) -> None:
-        sections = np.array(self.sections, dtype=np.int64)
-        if sections.ndim != 1 or np.any(sections[1:] <= sections[:-1]):
-            sections = np.unique(sections)
+        sections = np.unique(np.asarray(self.sections, dtype=np.int64))
         n = self.morphology.n_sections
         if sections.size and (sections[0] < 0 or sections[-1] >= n):
             wrong = sections[0] if sections[0] < 0 else sections[-1]
@@ -125,7 +123,7 @@ class Selection:
         return Selection(self.morphology, np.array([s.index for s in self if condition(s)], dtype=np.int64))
 
     def __repr__(self) -> str:
-        shown = ", ".join(self.morphology.names[i] for i in self.sections[:4]) + (", ..." if len(self) > 4 else "")
+        shown = ", ".join(self.names[:4]) + (", ..." if len(self) > 4 else "")
         return f"<Selection: {len(self)} of {self.morphology.n_sections} sections{': ' + shown if shown else ''}>"
 
 
@@ -150,8 +148,7 @@ def section_indices(morphology: Morphology, what: SectionsLike) -> IntArray:
         For a section of another morphology, a name nobody has, an index out of range.
     """
     if isinstance(what, Selection):
-        if what.morphology is not morphology:
-            _check_same(morphology, what.morphology, repr(what))
+        _check_same(morphology, what.morphology, repr(what))
         return what.sections
     if isinstance(what, Section):
         _check_same(morphology, what.morphology, what.name)
@@ -162,8 +159,6 @@ def section_indices(morphology: Morphology, what: SectionsLike) -> IntArray:
         return Selection(morphology, np.array([what], dtype=np.int64)).sections
     if isinstance(what, np.ndarray) and np.issubdtype(what.dtype, np.integer):
         return Selection(morphology, what.ravel()).sections
-    if isinstance(what, (list, tuple)) and what and all(type(item) is int for item in what):
-        return Selection(morphology, np.array(what, dtype=np.int64)).sections  # as below, for a hundred thousand at once
     if isinstance(what, Iterable):
         parts = [section_indices(morphology, item) for item in what]
         return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)

@@ -6,6 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import coo_array, csc_array, diags_array
+from scipy.sparse.linalg import spsolve
+from scipy.spatial import cKDTree
 
 from geometry import Segments
 from geometry.grid import SIDES
@@ -67,8 +70,6 @@ def _box_transport(unknown: Any, region: RegionNodes, block: Block) -> GraphTran
 def _assemble(
     label: str, start: int, capacity: np.ndarray, junctions: int, edges: np.ndarray, conductance: np.ndarray
 ) -> GraphTransport:
-    from scipy.sparse import coo_array  # here: a model without voxels does not wait for SciPy
-
     n = len(capacity)
     total = n + junctions
     both = (np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]]))
@@ -89,9 +90,6 @@ def _assemble(
 
 def _without_junctions(rows: Any, n: int) -> Any:
     """Star-mesh transform of all nodes from n on, where nothing accumulates: conductances among the others only."""
-    from scipy.sparse import csc_array, diags_array
-    from scipy.sparse.linalg import spsolve
-
     leaving = np.asarray(rows.sum(axis=1)).ravel()
     inner = (diags_array(leaving[n:]) - rows[n:, n:]).tocsc()
     arms = rows[n:, :n].tocsc()
@@ -131,8 +129,6 @@ def _joins(
     The junction lies a little (``outside``) inside the segment, so that every voxel at the end of the voxels is behind it: each
     then exchanges through its own part of the cross-section, and a linear profile passes without a jump in any direction.
     """
-    from scipy.spatial import cKDTree
-
     ends = _meeting_ends(region, segments)
     middles = voxels.position[region.voxel]
     # Slivers would be bottlenecks: their parts of the cross-section go to the voxel behind them.

@@ -14,15 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from rxd.discretize.records import LANES, Discretization, GraphTransport, Group, Transport
 from rxd.solve.lane_lu import lane_kernel
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +96,6 @@ class Assembly:
 
     def matrix(self, data: np.ndarray) -> sparse.csr_array:
         """The values as a SciPy matrix that shares them."""
-        from scipy import sparse
-
         return sparse.csr_array((data, self.indices, self.indptr), shape=(self.size, self.size))
 
 

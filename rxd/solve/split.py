@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numba
 import numpy as np
 
 from rxd.discretize.records import LANES, GraphTransport, Transport
@@ -40,6 +41,8 @@ class SplitStepper:
         2 (Strang splitting; the linear parts by two-stage SDIRK) or 1 (Lie splitting and backward Euler, in NEURON's order of
         operations). Order 1 takes about two thirds of the time per step, and damps more; take it to compare with first-order
         simulators step by step, or for a quick look: for a given accuracy order 2 is much cheaper.
+    threads : int
+        Threads for species in voxels, at most as many as the machine has cores. Results do not depend on it.
 
     Attributes
     ----------
@@ -49,19 +52,23 @@ class SplitStepper:
 
     name = "split"
 
-    def __init__(self, problem: Problem, kernels: Any, dt: float, order: int = 2) -> None:
+    def __init__(self, problem: Problem, kernels: Any, dt: float, order: int = 2, threads: int = 1) -> None:
         if order not in SCHEMES:
             raise DeclarationError(f"order is 1 or 2 for the split method; got {order!r}.")
         self.scheme: Scheme = SCHEMES[order]
         if dt is None or not dt > 0:
             message = f"dt must be positive, in ms; got {dt!r}. The split method has fixed steps: give one, such as dt=0.025."
             raise DeclarationError(message)
+        if not isinstance(threads, int) or threads < 1:
+            message = f"threads is a number of threads, 1 or more; got {threads!r}."
+            raise DeclarationError(message)
         self.problem = problem
         self.kernels = kernels
         self.dt = float(dt)
+        self.threads = threads
         self._groups = pack_groups(problem.discretization.groups, kernels.groups)
         self._lanes_of_work = self._lanes()
-        moving = self._moved_positions()
+        moving = np.array(sorted(self._moved_positions()), dtype=np.int64)
         self._fluxes = self._flux_arrays(moving)
         self._cable = pack_cable(problem.discretization.cable, problem.initial)
         self._trees = pack_trees(problem.discretization.transports[1:], problem.initial, moving)
@@ -101,7 +108,7 @@ class SplitStepper:
             )
         return (
             f"split: Strang splitting of second order, dt = {self.dt:g} ms, time loop compiled; "
-            f"linear parts by two-stage SDIRK (L-stable)."
+            f"linear parts by two-stage SDIRK (L-stable){', ' + str(self.threads) + ' threads' if self.threads > 1 else ''}."
         )
 
     def _steps(self, state: State, steps: int, dt: float, clamps: Any, statistics: Statistics) -> tuple[tuple[int, float], ...]:
@@ -127,13 +134,22 @@ class SplitStepper:
     def _run(self, state: State, steps: int, dt: float, clamps: Any, fraction: np.ndarray) -> int:
         stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
         detectors = (stimuli.detector_position, stimuli.detector_threshold, state.before, fraction)
-        packed = (self._lanes_of_work, self._fluxes, self._cable, self._trees, self._graphs, self._groups, self.scheme)
+        threads = min(self.threads, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+        graphs = self._graphs._replace(threads=threads)
+        packed = (self._lanes_of_work, self._fluxes, self._cable, self._trees, graphs, self._groups, self.scheme)
         if self._parts is None:
-            work = (self._lanes_of_work, self._fluxes, self._trees, self._graphs, self._groups)
+            work = (self._lanes_of_work, self._fluxes, self._trees, graphs, self._groups)
             self._parts = compile_parts(state.memory["drift"], *work, self.scheme)
         step = (state.y, state.t, dt, steps, cable.start, cable.start + cable.n, state.memory["drift"])
         arguments: tuple[Any, ...] = (*step, *clamps, *detectors, *packed, self._parts)
-        return int(advance(*arguments))
+        if threads == 1:
+            return int(advance(*arguments))
+        before = numba.get_num_threads()
+        numba.set_num_threads(threads)
+        try:
+            return int(advance(*arguments))
+        finally:
+            numba.set_num_threads(before)
 
     def _warn_if_negative(self, state: State, before: np.ndarray) -> None:
         """Currents act explicitly on the species they move: say so when a fast pump drives one below zero."""
@@ -191,10 +207,13 @@ class SplitStepper:
         sizes = (unknowns, active, entries, entries, active, 2 * moved)
         return Lanes(*(np.zeros(size * LANES) for size in sizes))
 
-    def _moved_positions(self) -> np.ndarray:
-        """Positions of y that currents change, v excluded, sorted."""
-        both = zip(self.problem.discretization.groups, self.kernels.groups, strict=True)
-        return np.unique(np.concatenate([group.position[kernels.moved[1:]].ravel() for group, kernels in both]))
+    def _moved_positions(self) -> set[int]:
+        """Positions of y that currents change, v excluded."""
+        positions: set[int] = set()
+        for group, kernels in zip(self.problem.discretization.groups, self.kernels.groups, strict=True):
+            for row in kernels.moved[1:]:
+                positions.update(group.position[row].tolist())
+        return positions
 
     def _flux_arrays(self, moving: np.ndarray) -> Fluxes:
         """Currents' work arrays; which of the species they move do not diffuse."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
-from rxd.solve.graph_kernels import Graph, graph_step
+from rxd.solve.graph_kernels import Graphs, diffuse
 from rxd.solve.lane_lu import add_drift, add_drift_scattered, lane_kernel, load, load_scattered, store, store_scattered
 from rxd.solve.schemes import Scheme, Stages
 from rxd.solve.split_kernels import (
@@ -113,29 +113,6 @@ class Trees(NamedTuple):
     u: np.ndarray
     r: np.ndarray
     b: np.ndarray
-
-
-class Graphs(NamedTuple):
-    """Species in voxels end to end.
-
-    ``table`` rows: start, n, moved, then offset and count of rows, rest, held; offsets of nodes and indptr; offset and count
-    of edges.
-    """
-
-    table: np.ndarray
-    stiffness: np.ndarray
-    uniform: np.ndarray
-    rows: np.ndarray
-    rest: np.ndarray
-    inverse: np.ndarray
-    indptr: np.ndarray
-    indices: np.ndarray
-    conductance: np.ndarray
-    work: np.ndarray
-    held: np.ndarray
-    held_rate: np.ndarray
-    held_value: np.ndarray
-    counts: np.ndarray
 
 
 class Parts(NamedTuple):
@@ -300,43 +277,7 @@ def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees
 @lane_kernel
 def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
     """Diffusion of species in voxels."""
-    for s in range(graphs.table.shape[0]):
-        graph_species(s, y, dt, source, drift, graphs)
-
-
-@lane_kernel
-def graph_species(s: int, y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, graphs: Graphs) -> None:
-    """One species in voxels: its part of the shared arrays, then `graph_step`."""
-    start, n, moved, at_rows, rows, at_rest, rest, at_held, held, at_node, at_ptr, at_edge, edges = graphs.table[s]
-    graph = Graph(
-        graphs.rows[at_rows : at_rows + rows],
-        graphs.uniform[s],
-        graphs.rest[at_rest : at_rest + rest],
-        graphs.inverse[at_node : at_node + n],
-        graphs.indptr[at_ptr : at_ptr + n + 1],
-        graphs.indices[at_edge : at_edge + edges],
-        graphs.conductance[at_edge : at_edge + edges],
-        graphs.held[at_held : at_held + held],
-        graphs.held_rate[at_held : at_held + held],
-        graphs.held_value[at_held : at_held + held],
-    )
-    work = graphs.work
-    graph_step(
-        y,
-        dt,
-        source,
-        drift,
-        start,
-        n,
-        moved == 1,
-        graphs.stiffness[s],
-        graph,
-        work[0, :n],
-        work[1, :n],
-        work[2, :n],
-        work[3, :n],
-        graphs.counts,
-    )
+    diffuse(y, dt, source, drift, graphs)
 
 
 @lane_kernel

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
+import numba
 import numpy as np
+from scipy.sparse import csc_array
+from scipy.sparse.linalg import spsolve
 
-from cable.hines import factor_and_solve
 from rxd.codegen.lane_calls import part_address
 from rxd.discretize.records import GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
-from rxd.solve.graph_kernels import make_graph
+from rxd.solve.graph_kernels import Graph, Graphs
+from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
-from rxd.solve.split_loop import Cable, Fluxes, Graphs, Groups, Lanes, Parts, Trees
-
-HELD: Final = 1e30
-"""Capacity of what holds its value, over the largest conductance."""
+from rxd.solve.split_loop import Cable, Fluxes, Groups, Lanes, Parts, Trees
 
 
 def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
@@ -88,35 +88,68 @@ def pack_trees(species: Sequence[Transport], initial: np.ndarray, moving: np.nda
 
 
 def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs:
-    """Species in voxels, end to end."""
-    made = [make_graph(transport) for transport in species]
-    graphs, table = [graph for graph, _ in made], []
-    at = dict.fromkeys(("rows", "rest", "held", "inverse", "indptr", "indices"), 0)
-    for transport, graph in zip(species, graphs, strict=True):
-        row = [transport.start, transport.n, int(_any_between(moving, transport))]
-        for name in ("rows", "rest", "held"):
-            row += [at[name], len(getattr(graph, name))]
-        row += [at["inverse"], at["indptr"], at["indices"], len(graph.indices)]
-        table.append(row)
-        for name in at:
-            at[name] += len(getattr(graph, name))
-    largest = max((t.n for t in species), default=0)
+    """Species in voxels; those that differ in how fast they diffuse alone share a graph."""
+    if species:
+        numba.get_num_threads()  # starts what the kernels for threads refer to: they cannot be loaded from a cache before
+    first: list[GraphTransport] = []
+    table, scale = [], []
+    for transport in species:
+        ratios = [_times_as_fast(transport, other) for other in first]
+        known = next((g for g, ratio in enumerate(ratios) if ratio is not None), len(first))
+        if known == len(first):
+            first.append(transport)
+        scale.append(ratios[known] if known < len(ratios) else 1.0)
+        table.append((transport.start, transport.n, int(_any_between(moving, transport)), known))
+    made = [plan_graph(transport) for transport in first]
+    graphs = [graph for graph, _ in made]
+    parts = ("blocks", "rows", "rest", "held", "more", "sliver", "reach", "carrier")
+    sizes = [[len(getattr(graph, part)) for part in parts] for graph in graphs]
+    counts = np.array(sizes, dtype=np.int64).reshape(-1, len(parts))
+    offsets = np.cumsum(counts, axis=0) - counts
     return Graphs(
-        table=np.array(table, dtype=np.int64).reshape(len(table), 13),
-        stiffness=np.array([stiffness for _, stiffness in made], dtype=float),
-        uniform=np.array([graph.uniform for graph in graphs], dtype=float).reshape(len(graphs), 3),
-        rows=np.concatenate([np.zeros((0, 6), dtype=np.int64), *(graph.rows for graph in graphs)]),
-        rest=join([graph.rest for graph in graphs], np.int64),
-        inverse=join([graph.inverse for graph in graphs], float),
-        indptr=join([graph.indptr for graph in graphs], np.int64),
-        indices=join([graph.indices for graph in graphs], np.int32),
-        conductance=join([graph.conductance for graph in graphs], float),
-        work=np.zeros((4, largest)),
-        held=join([graph.held for graph in graphs], np.int64),
-        held_rate=join([graph.held_rate for graph in graphs], float),
-        held_value=join([graph.held_value for graph in graphs], float),
+        species=np.array(table, dtype=np.int64).reshape(len(table), 4),
+        scale=np.array(scale, dtype=float),
+        radius=np.array([radius for _, radius in made], dtype=float),
+        table=np.stack([offsets, counts], axis=2).reshape(len(graphs), 2 * len(parts)),
+        graph=_end_to_end(graphs),
+        work=np.zeros((3, max((t.n for t in species), default=0))),
+        flow=np.zeros(max((len(graph.rest) for graph in graphs), default=0)),
         counts=np.zeros(1, dtype=np.int64),
+        threads=1,
     )
+
+
+def _times_as_fast(transport: GraphTransport, other: GraphTransport) -> float | None:
+    """How many times as fast as another a species exchanges at every edge, or None if there is no such number."""
+    same = (transport.n, len(transport.indices), len(transport.held)) == (other.n, len(other.indices), len(other.held))
+    if not same or not transport.conductance.size:
+        return None
+    ratio = float(transport.conductance[0] / other.conductance[0])
+    names = ("indptr", "indices", "capacity", "cut", "held", "held_value")
+    pairs = [(getattr(transport, name), getattr(other, name)) for name in names]
+    rates = np.array_equal(transport.held, other.held) and np.allclose(
+        np.append(transport.conductance, transport.held_conductance),
+        ratio * np.append(other.conductance, other.held_conductance),
+        rtol=1e-14,
+        atol=0,
+    )
+    return ratio if rates and all(a is b or np.array_equal(a, b) for a, b in pairs) else None
+
+
+def _end_to_end(graphs: Sequence[Graph]) -> Graph:
+    """The arrays of all graphs, one after the other."""
+    kinds = dict.fromkeys(("blocks", "rows"), np.int64) | dict.fromkeys(
+        ("rest", "near", "held", "more", "more_node", "sliver", "reach", "carrier"), np.uint32
+    )
+    widths = {"blocks": (0, 5), "rows": (0, 6), "near": (0, 6), "rate": (0, 6), "uniform": (0, 3)}
+    joined = {}
+    for name in Graph._fields:
+        arrays = [getattr(graph, name) for graph in graphs]
+        arrays = [array[None] for array in arrays] if name == "uniform" else arrays
+        empty = np.zeros(widths.get(name, (0,)), dtype=kinds.get(name, float))
+        together = arrays[0] if len(arrays) == 1 else np.concatenate([empty, *arrays])
+        joined[name] = np.ascontiguousarray(together, dtype=empty.dtype)
+    return Graph(**joined)
 
 
 def compile_parts(
@@ -131,7 +164,7 @@ def compile_parts(
         currents=part_address(loop.currents, y, y, 0.0, 0.0, 0, 0, fluxes, lanes, groups) if conducts else 0,
         sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
-        voxels=part_address(loop.voxels, y, 0.0, y, y, graphs) if len(graphs.table) else 0,
+        voxels=part_address(loop.voxels, y, 0.0, y, y, graphs) if len(graphs.species) else 0,
     )
 
 
@@ -147,12 +180,18 @@ def _any_between(moving: np.ndarray, transport: Transport | GraphTransport) -> b
 
 def junction_values(transport: Transport, values: np.ndarray) -> np.ndarray:
     """Values at branch points at which nothing accumulates: weighted means of the neighbours, shape (n_junctions,)."""
-    n, size = transport.n, len(transport.parent)
-    if size == n:
+    n, size = transport.n, len(transport.parent) - transport.n
+    if not size:
         return np.zeros(0)
-    # The tree's own elimination, with segments that hold their values: so large a capacity leaves nothing else in round-off.
-    plan, diagonal, x = transport.plan, np.zeros(size), np.zeros(size)
-    diagonal[:n] = HELD * transport.conductance.max()
-    x[:n] = diagonal[:n] * values
-    factor_and_solve(plan.node, plan.parent, plan.coupling(transport.conductance), diagonal, x)
-    return x[n:].copy()
+    child = np.flatnonzero(transport.parent >= 0)
+    parent, g = transport.parent[child], transport.conductance[child]
+    one, other, g = np.concatenate([child, parent]), np.concatenate([parent, child]), np.concatenate([g, g])
+    one, other, g = one[one >= n] - n, other[one >= n], g[one >= n]
+    known = other < n
+    right = np.bincount(one[known], g[known] * values[other[known]], minlength=size)
+    leaving = np.bincount(one, g, minlength=size)
+    if known.all():
+        return right / leaving
+    rows = np.concatenate([np.arange(size), one[~known]])
+    columns = np.concatenate([np.arange(size), other[~known] - n])
+    return spsolve(csc_array((np.concatenate([leaving, -g[~known]]), (rows, columns)), shape=(size, size)), right)

@@ -164,14 +164,14 @@ def test_front_in_a_tilted_cylinder_has_its_exact_speed(direction: tuple[float, 
 def test_ball_with_a_reaction_at_its_membrane_settles_at_the_hyperbolic_sine() -> None:
     radius, decay, influx = 1.0, 4.0, 0.5
     reach = 1 / math.sqrt(decay)
-    made = solid(ball(radius, (0.03, 0.02, 0.01)), 0.125, 0.01, 0.0, decay=decay, influx=influx)
+    made = solid(ball(radius, (0.03, 0.02, 0.01)), 0.125, 0.0025, 0.0, decay=decay, influx=influx)
     made.sim.run(4.0)
     # c = 2 C1 sinh(r / L) / r with D c'(R) = influx
     slope = math.cosh(radius / reach) / (reach * radius) - math.sinh(radius / reach) / radius**2
     c1 = influx / slope / 2
     r = np.maximum(np.linalg.norm(made.position - (0.03, 0.02, 0.01), axis=1), 1e-9)
-    inside = r < radius
-    np.testing.assert_allclose(made.u[inside], (2 * c1 * np.sinh(r / reach) / r)[inside], rtol=0.01)
+    assert made.volume.min() < 0.06 * 0.125**3  # and so in slivers, which take much flux for what they hold
+    np.testing.assert_allclose(made.u, 2 * c1 * np.sinh(r / reach) / r, rtol=0.01)
     # what comes in is what decays
     assert decay * made.mass == pytest.approx(influx * 4 * math.pi * radius**2, rel=0.01)
 

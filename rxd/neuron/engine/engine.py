@@ -456,6 +456,7 @@ class Engine:
         self._prepare(t)
         parts = SUBSTEPS if self.discretization.graphs else 1
         self.stepper.dt = dt / parts
+        self.stepper.threads = self.session.chemistry.threads
         self.electrodes.t = t + 0.5 * dt
         self.state.before = self.watched()
         outcome = self.stepper.advance(self.state, t + n * dt, self.statistics)
@@ -471,6 +472,7 @@ class Engine:
         self._prepare(t)
         # explicit diffusion in voxels has a larger error than NEURON's implicit one: shorter steps make up for it
         self.stepper.dt = dt / SUBSTEPS if self.discretization.graphs else dt
+        self.stepper.threads = self.session.chemistry.threads
         self.electrodes.t = t + 0.5 * dt
         self.stepper.advance(self.state, t + dt, self.statistics)
         self._changed()

@@ -1,0 +1,154 @@
+"""Steps of diffusion in voxels: against the matrix exponential, at rest, on several threads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from scipy.linalg import expm
+from scipy.sparse import csr_array, diags_array
+from scipy.sparse.linalg import spsolve
+
+import geometry
+import rxd
+from rxd.discretize.build import discretize
+from rxd.discretize.records import GraphTransport
+from rxd.solve.graph_kernels import MANY, carry_all, count_stages, diffuse, exchange, stretch
+from rxd.solve.graph_plan import FASTEST, plan_graph
+from rxd.solve.split_pack import pack_graphs
+from rxd.symbolic.build import build_system
+
+
+def laid_out(cell: geometry.Morphology, *species: rxd.Species) -> tuple[GraphTransport, ...]:
+    model = rxd.Model(cell, segments=3)
+    model.add(*species)
+    return discretize(build_system(model), cell, model.segments, model.settings).graphs
+
+
+def tilted(length: float = 4.0, diam: float = 1.3) -> geometry.Morphology:
+    end = length * np.array([1, 0.4, 0.3]) / np.linalg.norm([1, 0.4, 0.3])
+    return geometry.Morphology.from_sections([geometry.SectionSpec("rod", np.array([[0, 0, 0, diam], [*end, diam]]))])
+
+
+@pytest.fixture(scope="module")
+def small() -> GraphTransport:
+    """A rod in few voxels, most of them cut."""
+    cell = tilted()
+    return laid_out(cell, rxd.Species(rxd.Region(cell.all, "cyt", dimension=3, dx=0.35), "u", d=2.0))[0]
+
+
+@pytest.fixture(scope="module")
+def large() -> tuple[GraphTransport, ...]:
+    """Two species in more voxels than one thread is given."""
+    cell = tilted(6.0, 3.0)
+    cyt = rxd.Region(cell.all, "cyt", dimension=3, dx=0.13)
+    made = laid_out(cell, rxd.Species(cyt, "u", d=2.0), rxd.Species(cyt, "w", d=0.5))
+    assert made[0].n > MANY
+    return made
+
+
+def laplacian(graph: GraphTransport) -> Any:
+    exchange = csr_array((graph.conductance, graph.indices, graph.indptr), shape=(graph.n, graph.n))
+    return diags_array(exchange.sum(axis=1)) - exchange
+
+
+def after(
+    graphs: tuple[GraphTransport, ...], y: np.ndarray, source: np.ndarray, dt: float, steps: int, threads: int = 1
+) -> Any:
+    """State and drift after steps with a constant source, which moves every node; and the mean number of stages."""
+    y, drift = y.copy(), np.zeros_like(y)
+    packed = pack_graphs(graphs, np.arange(len(y)) if source.any() else np.zeros(0, dtype=np.int64))._replace(threads=threads)
+    for _ in range(steps):
+        diffuse(y, dt, source, drift, packed)
+    return y, drift, packed.counts[0] / steps
+
+
+def shifted(graphs: tuple[GraphTransport, ...]) -> tuple[GraphTransport, ...]:
+    """The same, with the first species at position 0."""
+    first = graphs[0].start
+    return tuple(replace(graph, start=graph.start - first) for graph in graphs)
+
+
+def test_steps_with_a_source_converge_with_the_second_order(small: GraphTransport) -> None:
+    """Against the exponential of the same rates, slivers included; the largest step counted takes what a whole voxel does."""
+    graph = shifted((small,))[0]
+    made = plan_graph(graph)[0]
+    rates, flow = np.empty((graph.n, graph.n)), np.zeros(len(made.rest))
+    for unit, column in zip(np.eye(graph.n), rates, strict=True):
+        exchange(made, unit, column, flow)
+        carry_all(made, column, flow)
+    until = 16 / graph.whole_rate
+    # without the fastest modes, which show how stages damp and not how they follow
+    calm = expm(0.3 * until * rates.T) @ np.random.default_rng(1).random(graph.n)
+    source = np.where(np.arange(graph.n) % 3 == 0, graph.whole_rate, 0.0)
+    pushed = source.copy()
+    carry_all(made, pushed, flow)
+    whole = np.zeros((graph.n + 1, graph.n + 1))
+    whole[:-1, :-1], whole[:-1, -1] = rates.T, pushed
+    exact = (expm(until * whole) @ np.append(calm, 1.0))[:-1]
+    counts = (16, 32, 64, 128)
+    errors = [float(np.abs(after((graph,), calm, source, until / n, n)[0] - exact).max()) for n in counts]
+    assert np.log2(errors[0] / errors[-1]) / 3 > 1.8, errors
+    assert errors[-1] < 1e-4 * np.ptp(exact)
+
+
+def test_what_enters_slivers_ends_where_the_graph_says(small: GraphTransport) -> None:
+    """Steady state of sources and sinks: that of the graph itself, though slivers move with their neighbours."""
+    graph = shifted((small,))[0]
+    own = laplacian(graph).diagonal() / graph.capacity
+    assert own.max() > 10 * FASTEST * graph.whole_rate
+    amount = np.zeros(graph.n)
+    amount[np.argsort(-own)[:5]] = 0.01  # into the fastest slivers
+    amount -= graph.capacity * amount.sum() / graph.capacity.sum()
+    y = after((graph,), np.full(graph.n, 5.0), amount / graph.capacity, 0.05, 2000)[0]
+    exact = np.append(spsolve(laplacian(graph)[1:, 1:].tocsc(), amount[1:])[::-1], 0.0)[::-1]
+    exact += 5.0 - graph.capacity @ exact / graph.capacity.sum()
+    np.testing.assert_allclose(y, exact, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dt", [1e-4, 0.01, 0.3, 20.0])
+def test_any_step_is_stable_and_keeps_the_mass(small: GraphTransport, dt: float) -> None:
+    graph = shifted((small,))[0]
+    y = np.random.default_rng(2).random(graph.n)
+    done, _, stages = after((graph,), y, np.zeros(graph.n), dt, 300)
+    assert graph.capacity @ done == pytest.approx(graph.capacity @ y, rel=1e-13)
+    assert done.min() > y.min() - 1e-3
+    assert done.max() < y.max() + 1e-3
+    assert graph.capacity @ (done - done.mean()) ** 2 < graph.capacity @ (y - y.mean()) ** 2
+    radius = plan_graph(graph)[1]
+    assert stages == count_stages(dt * radius)
+    w0, w1 = stretch(int(stages))
+    assert dt * radius <= 2 * w0 / w1
+    if stages > 2:
+        w0, w1 = stretch(int(stages) - 1)
+        assert dt * radius > 2 * w0 / w1
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_threads_do_not_change_a_bit(large: tuple[GraphTransport, ...], moved: bool) -> None:
+    graphs = shifted(large)
+    size = sum(graph.n for graph in graphs)
+    rng = np.random.default_rng(3)
+    y, source = rng.random(size), rng.random(size) if moved else np.zeros(size)
+    one = after(graphs, y, source, 0.01, 3)
+    for threads in (2, 3):
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        more = after(graphs, y, source, 0.01, 3, threads)
+        numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+        assert np.array_equal(one[0], more[0])
+        assert np.array_equal(one[1], more[1])
+
+
+def test_species_that_differ_in_speed_alone_share_a_graph(large: tuple[GraphTransport, ...]) -> None:
+    graphs = shifted(large)
+    packed = pack_graphs(graphs, np.zeros(0, dtype=np.int64))
+    assert list(packed.species[:, 3]) == [0, 0]
+    np.testing.assert_allclose(packed.scale, [1.0, 0.25], rtol=1e-14)
+    assert len(packed.radius) == 1
+    y = np.tile(np.random.default_rng(4).random(graphs[0].n), 2)
+    done, *_ = after(graphs, y, np.zeros_like(y), 0.004, 1)
+    alone, *_ = after(shifted(graphs[1:]), y[: graphs[1].n], np.zeros(graphs[1].n), 0.004, 1)
+    np.testing.assert_allclose(done[graphs[0].n :], alone, rtol=1e-12)
