@@ -92,13 +92,18 @@ def _draw(record: SectionRecord, column: int, lines: list[str]) -> None:
 def mechanism_text(record: SectionRecord) -> str:
     """The text `h.psection()` prints."""
     lines = [f"{record.name} {{ nseg={record.nseg}  L={record.L:g}  Ra={record.Ra:g}"]
-    if record.parent is not None:
+    if record.parent is None:
+        lines.append(f"\t/*location 0 attached to cell {record.session.topology.roots().index(record)}*/")
+    else:
         lines.append(f"\t{record.parent.name} connect {record.name} ({record.end}), {record.parent_x:g}")
     lines.append("\t/* First segment only */")
     lines.append(f"\tinsert capacitance {{ cm={record.store['cm'][0]:g}}}")
     lines.append(f"\tinsert morphology {{ diam={record.diam[0]:g}}}")
     for name in record.mechanisms:
-        variables = record.session.catalogue.variables(name)
+        catalogue = record.session.catalogue
+        ion = catalogue.ion_of(name)
+        chosen = catalogue.density[name].parameters if ion is None else [f"e{ion.name}"]
+        variables = {short: full for short, full in catalogue.variables(name).items() if short in chosen}
         settings = " ".join(f"{full}={record.store[full][0]:g}" for full in variables.values())
         lines.append(f"\tinsert {name} {{ {settings}}}")
     return "\n".join(lines) + "\n}\n"

@@ -162,6 +162,10 @@ class NetCon:
         """The artificial cell that is the source, or None."""
         return None if isinstance(self._source, Pointer) else self._source()
 
+    def origin(self) -> Any:
+        """What it listens to: a pointer, an artificial cell, or None."""
+        return self._source if isinstance(self._source, Pointer) else self._source()
+
     def preseg(self) -> Segment | None:
         """The segment of the watched variable."""
         return self._source.record.section(self._source.x) if isinstance(self._source, RangePointer) else None
@@ -232,6 +236,13 @@ class NetCon:
         """Deliver an event at a time, whatever the source does."""
         self._session.run.at(float(t), self.deliver)
         return 0.0
+
+    def begin(self) -> None:
+        """Start recordings from empty; called by `finitialize`."""
+        for recording in (self._record, self._numbers):
+            resize = getattr(recording, "resize", None)
+            if resize is not None:
+                resize(0)
 
     def spike(self, t: float) -> None:
         """The source fires."""

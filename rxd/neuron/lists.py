@@ -55,9 +55,9 @@ class List:
         """Index of an object, -1 if it is not in the list."""
         return float(next((i for i, item in enumerate(self._items) if item is thing), -1))
 
-    def count(self) -> float:
+    def count(self) -> int:
         """Number of objects."""
-        return float(len(self._items))
+        return len(self._items)
 
     def object(self, index: float) -> Any:
         """An object by its index."""

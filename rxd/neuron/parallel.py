@@ -1,47 +1,83 @@
-"""ParallelContext: one process, so that scripts written for many run here.
+"""ParallelContext of one process, so that scripts written for several run here.
 
-In: calls as from one of n processes. Out: the answers of the only one.
+In: cells with numbers (gids), values to exchange, jobs. Out: connections by number, exchanges of one with itself, results.
 """
 
 from __future__ import annotations
 
 import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from rxd.neuron.errors import NotSupported
+from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.events import NetCon
 from rxd.neuron.session import current_session
+from rxd.neuron.vector import Vector
 
-__all__ = ["ParallelContext"]
+__all__ = ["Exchange", "ParallelContext"]
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """What all ParallelContexts of a session share: cells by number, what records them, the bulletin board.
+
+    Attributes
+    ----------
+    cells : dict of int to NetCon
+        A connection from each cell's source to nothing, for the threshold and for recording.
+    given : dict of int to NetCon (weak)
+        What the script called `pc.cell` with.
+    announced : set of int
+        Numbers said to be on this process.
+    """
+
+    cells: dict[int, NetCon] = field(default_factory=dict)
+    given: dict[int, Callable[[], Any]] = field(default_factory=dict)
+    announced: set[int] = field(default_factory=set)
+    records: list[tuple[int, Vector, Vector]] = field(default_factory=list)
+    jobs: list[tuple[int, Any, tuple[Any, ...]]] = field(default_factory=list)
+    board: dict[Any, list[tuple[Any, ...]]] = field(default_factory=dict)
+    packed: list[Any] = field(default_factory=list)
+    finished: Any = None
+    job: int = 0
+    submitted: int = 0
 
 
 class ParallelContext:
-    """The only process of a run."""
+    """One process that does everything."""
 
     def __init__(self, *_: Any) -> None:
         self._session = current_session()
-        self._cells: dict[int, NetCon] = {}
-        self._spikes: list[tuple[int, Any, Any]] = []
+        self._number = self._session.number("ParallelContext")
+
+    @property
+    def _shared(self) -> Exchange:
+        return self._session.exchange
+
+    # ----------------------------------------------------------------------------------------------------------- processes
 
     def id(self, *_: Any) -> int:
         """Number of this process."""
         return 0
 
+    id_world = id_bbs = id
+
     def nhost(self) -> int:
         """Number of processes."""
         return 1
 
-    def barrier(self) -> float:
-        """Nobody to wait for."""
+    nhost_world = nhost_bbs = nhost
+
+    def _nothing(self, *_: Any) -> float:
+        """Has no effect, or is 0, with one process."""
         return 0.0
 
-    def done(self) -> float:
-        """Nobody to end."""
-        return 0.0
-
-    def runworker(self) -> float:
-        """The only process is the master."""
-        return 0.0
+    barrier = done = runworker = timeout = subworlds = master_works_on_jobs = context = broadcast = multisplit = _nothing
+    spike_compress = partition = thread_stat = thread_busywait = optimize_node_order = wait_time = _nothing
+    integ_time = send_time = event_time = vtransfer_time = step_wait = mech_time = prcellstate = mpiabort_on_error = _nothing
+    print_memory_stats = max_histogram = nworker = _nothing
 
     def nthread(self, *_: Any) -> float:
         """Number of threads."""
@@ -51,53 +87,104 @@ class ParallelContext:
         """Wall clock, s."""
         return time.perf_counter()
 
-    def set_gid2node(self, gid: int, _: int) -> float:
+    def step_time(self) -> float:
+        """Seconds the last run took."""
+        return self._session.globals["realtime"]
+
+    def t(self, *_: Any) -> float:
+        """Time, ms."""
+        return self._session.globals.t
+
+    def dt(self, *_: Any) -> float:
+        """Time step, ms."""
+        return self._session.globals.dt
+
+    # --------------------------------------------------------------------------------------------------------------- cells
+
+    def set_gid2node(self, gid: int, _: int = 0) -> float:
         """Take a cell; all are here."""
-        self._cells.pop(int(gid), None)
+        self._shared.announced.add(int(gid))
         return 0.0
 
     def gid_exists(self, gid: int) -> float:
-        """Whether a cell is here: 3 if it is."""
-        return 3.0 if int(gid) in self._cells else 0.0
+        """Whether a cell is here: 3 if it is and has a source of spikes, 1 if its number alone is known, 0 if not."""
+        number = int(gid)
+        return 3.0 if number in self._shared.cells else float(number in self._shared.announced)
 
     def cell(self, gid: int, source: NetCon, *_: Any) -> float:
-        """Give a cell's source of spikes its number."""
-        self._cells[int(gid)] = source
-        for wanted, times, gids in self._spikes:
-            if wanted in {int(gid), -1}:
-                self._record(int(gid), times, gids)
+        """Give a cell's source of spikes its number.
+
+        Raises
+        ------
+        HocError
+            If `set_gid2node` has not been called for the number.
+        """
+        number = int(gid)
+        if number not in self._shared.announced:
+            raise HocError(f"gid={number} has not been set on this process; call pc.set_gid2node({number}, pc.id()) first.")
+        self._shared.given[number] = weakref.ref(source)
+        self._shared.cells[number] = NetCon(source.origin(), None, threshold=source.threshold)
+        for wanted, times, gids in self._shared.records:
+            if wanted in {number, -1}:
+                self._record(number, times, gids)
         return 0.0
+
+    def outputcell(self, gid: int) -> float:
+        """Spikes go to other processes: there are none."""
+        return 0.0
+
+    def gid_clear(self, *_: Any) -> float:
+        """Forget all cells."""
+        shared = self._shared
+        for table in (shared.cells, shared.given, shared.announced, shared.records):
+            table.clear()
+        return 0.0
+
+    def _known(self, gid: int) -> NetCon:
+        if int(gid) not in self._shared.cells:
+            raise HocError(f"gid {int(gid)} has no source of spikes: call pc.set_gid2node and pc.cell first.")
+        return self._shared.cells[int(gid)]
+
+    def gid2obj(self, gid: int) -> Any:
+        """The cell of a number: the object its sections belong to, or an artificial cell."""
+        source = self._known(gid)
+        segment = source.preseg()
+        return source.pre() if segment is None else segment.sec.cell()
+
+    def gid2cell(self, gid: int) -> Any:
+        """The cell of a number."""
+        return self.gid2obj(gid)
 
     def threshold(self, gid: int, value: float | None = None) -> float:
         """Threshold of a cell; with an argument, set it."""
+        source = self._known(gid)
         if value is not None:
-            self._cells[int(gid)].threshold = float(value)
-        return self._cells[int(gid)].threshold
+            source.threshold = float(value)
+        return source.threshold
 
-    def gid_connect(self, gid: int, target: Any) -> NetCon:
-        """A NetCon from a cell to a target."""
-        source = self._cells[int(gid)]
-        pointer = source._source
-        return NetCon(pointer if hasattr(pointer, "get") else pointer(), target, threshold=source.threshold)
+    def gid_connect(self, gid: int, target: Any, *_: Any) -> NetCon:
+        """A NetCon from a cell to a target; a number that no process has gives one that never fires."""
+        source = self._shared.cells.get(int(gid))
+        if source is None:
+            return NetCon(None, target)
+        return NetCon(source.origin(), target, threshold=source.threshold)
 
-    def spike_record(self, gid: Any, times: Any, gids: Any) -> float:
+    def spike_record(self, gid: Any, times: Vector, gids: Vector) -> float:
         """Record spikes of a cell, of some, or of all (-1)."""
         for wanted in gid if hasattr(gid, "__iter__") else [gid]:
-            self._spikes.append((int(wanted), times, gids))
-            for known in list(self._cells):
+            self._shared.records.append((int(wanted), times, gids))
+            for known in list(self._shared.cells):
                 if int(wanted) in {known, -1}:
                     self._record(known, times, gids)
         return 0.0
 
-    def _record(self, gid: int, times: Any, gids: Any) -> None:
-        def note() -> None:
-            times.push(self._session.globals.t)
-            gids.push(float(gid))
+    def _record(self, gid: int, times: Vector, gids: Vector) -> None:
+        self._shared.cells[gid].record(times, gids, gid)
 
-        self._cells[gid].record(note)
+    # ----------------------------------------------------------------------------------------------------------------- runs
 
     def set_maxstep(self, limit: float = 10.0) -> float:
-        """The largest step between exchanges; nothing is exchanged here."""
+        """The largest step between exchanges: nothing is exchanged here, so that it is the limit given."""
         return float(limit)
 
     def psolve(self, stop: float) -> float:
@@ -105,17 +192,20 @@ class ParallelContext:
         self._session.run.advance_until(float(stop))
         return 0.0
 
-    def timeout(self, *_: Any) -> float:
-        """Has no effect here."""
-        return 0.0
+    # ------------------------------------------------------------------------------------------------------------- exchange
 
     def allreduce(self, value: Any, *_: Any) -> Any:
-        """The reduction over one process."""
-        return value
+        """The reduction over one process: the value; of a Vector, which stays as it is, 0."""
+        return 0.0 if isinstance(value, Vector) else float(value)
 
     def py_allreduce(self, value: Any, *_: Any) -> Any:
         """The reduction over one process."""
         return value
+
+    def allgather(self, value: float, into: Vector) -> float:
+        """The numbers of all processes, in a Vector."""
+        into.from_python([float(value)])
+        return 0.0
 
     def py_allgather(self, value: Any) -> list[Any]:
         """The values of all processes."""
@@ -125,7 +215,11 @@ class ParallelContext:
         """The values of all processes."""
         return [value]
 
-    def py_alltoall(self, values: list[Any]) -> list[Any]:
+    def py_scatter(self, values: list[Any], *_: Any) -> Any:
+        """The share of this process in a list with one item for each."""
+        return values[0]
+
+    def py_alltoall(self, values: list[Any], *_: Any) -> list[Any]:
         """What all processes send to this one."""
         return list(values)
 
@@ -133,5 +227,107 @@ class ParallelContext:
         """The value of the sender."""
         return value
 
+    # ------------------------------------------------------------------------------------------------------- bulletin board
+
+    def submit(self, *job: Any) -> int:
+        """Put a job on the board: `submit([userid], function, arguments...)`; its number is returned."""
+        shared = self._shared
+        shared.submitted += 1
+        own = len(job) > 1 and isinstance(job[0], (int, float)) and (callable(job[1]) or isinstance(job[1], str))
+        number = int(job[0]) if own else shared.submitted
+        action, *arguments = job[1:] if own else job
+        shared.jobs.append((number, action, tuple(arguments)))
+        return number
+
+    def working(self) -> int:
+        """Do a job that waits; its number, or 0 when none is left."""
+        shared = self._shared
+        if not shared.jobs:
+            return 0
+        shared.job, action, arguments = shared.jobs.pop(0)
+        if isinstance(action, str):
+            action = self._session.hoc.function(action) or (lambda code=action: self._session.hoc.execute(code))
+        shared.finished = action(*arguments)
+        return shared.job
+
+    def userid(self) -> int:
+        """The number of the job just done."""
+        return self._shared.job
+
+    def pyret(self) -> Any:
+        """What the job just done has returned."""
+        return self._shared.finished
+
+    def retval(self) -> float:
+        """The number the job just done has returned."""
+        return float(self._shared.finished or 0.0)
+
+    def post(self, key: Any, *values: Any) -> float:
+        """Put values on the board, or those packed before."""
+        shared = self._shared
+        shared.board.setdefault(key, []).append(tuple(values) or tuple(shared.packed))
+        shared.packed = []
+        return 0.0
+
+    def pack(self, *values: Any) -> float:
+        """Gather values for `post`."""
+        self._shared.packed.extend(values)
+        return 0.0
+
+    def look(self, key: Any) -> float:
+        """Whether something is on the board; it can be unpacked, and stays."""
+        waiting = self._shared.board.get(key)
+        if not waiting:
+            return 0.0
+        self._shared.packed = list(waiting[0])
+        return 1.0
+
+    def look_take(self, key: Any) -> float:
+        """As `look`, and take it off."""
+        found = self.look(key)
+        if found:
+            self._shared.board[key].pop(0)
+        return found
+
+    def take(self, key: Any, *_: Any) -> float:
+        """Take something off the board, to unpack.
+
+        Raises
+        ------
+        HocError
+            If it is not there: nobody else could still put it there.
+        """
+        if not self.look_take(key):
+            raise HocError(f"pc.take: {key!r} is not on the board, and no other process could post it.")
+        return 1.0
+
+    def upkpyobj(self) -> Any:
+        """The next packed value."""
+        return self._shared.packed.pop(0)
+
+    def upkscalar(self) -> float:
+        """The next packed number."""
+        return float(self._shared.packed.pop(0))
+
+    def upkstr(self, into: Any) -> str:
+        """Write the next packed text into a reference."""
+        text = str(self._shared.packed.pop(0))
+        into.set(text)
+        return text
+
+    def upkvec(self, into: Vector | None = None) -> Vector:
+        """The next packed Vector."""
+        values = self._shared.packed.pop(0)
+        return Vector(values) if into is None else into.from_python(values)
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         raise NotSupported(f"ParallelContext.{name} is not supported; scripts run in one process here.")
+
+    def __repr__(self) -> str:
+        return f"ParallelContext[{self._number}]"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Player", "Recorder"]
 
+_ROUND_OFF = 1e-9  # ms, by which a time summed up step by step may fall short
+
 
 @dataclass(slots=True)
 class Recorder:
@@ -82,7 +84,7 @@ class Player:
     vector : Vector
         Values; `when` holds their times, or their distance in ms.
     continuous : bool
-        Interpolate between the values; else the last one holds.
+        Interpolate between the values, and go on beyond the last along the last two; else the last one holds.
     """
 
     vector: Vector
@@ -100,11 +102,17 @@ class Player:
     def value(self, t: float) -> float | None:
         """The value at a time; None before the first."""
         times, values = self.times, np.asarray(self.vector)
-        if not times.size or (t < times[0] and not self.continuous):
+        if not times.size or (t + _ROUND_OFF < times[0] and not self.continuous):
             return None
         if self.continuous:
+            if t > times[-1] and times.size > 1 and times[-1] > times[-2]:  # NEURON goes on along the last two points
+                return float(values[-1] + (t - times[-1]) * (values[-1] - values[-2]) / (times[-1] - times[-2]))
             return float(np.interp(t, times, values))
-        return float(values[np.searchsorted(times, t, side="right") - 1])
+        return float(values[np.searchsorted(times, t + _ROUND_OFF, side="right") - 1])
+
+    def rises(self, start: float, stop: float) -> bool:
+        """Whether the value changes between two times with no jump in between."""
+        return self.continuous and self.value(start) != self.value(stop)
 
     def play(self, t: float) -> None:
         """Write the value at a time."""

@@ -19,19 +19,21 @@ import numpy as np
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.counters import APCount
 from rxd.neuron.errors import HocError
-from rxd.neuron.events import Detector, EventHeap, FInitializeHandler, StateTransitionEvent, as_action
+from rxd.neuron.events import Detector, EventHeap, FInitializeHandler, NetCon, StateTransitionEvent, as_action
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.recording import Player, Recorder
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
-    from rxd.neuron.events import NetCon
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
     from rxd.neuron.vector import Vector
 
 __all__ = ["Run"]
+
+
+RAMP = 0.05  # ms, how long a Vector played with interpolation is held during variable steps
 
 
 class Run:
@@ -53,6 +55,7 @@ class Run:
         self.adaptive = False
         self.scales: dict[str, float] = {}
         self._versions = 0
+        self._pulled = -1
         self._points: dict[int, weakref.ref[PointProcess]] = {}
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
         self._machines: list[weakref.ref[StateTransitionEvent]] = []
@@ -184,8 +187,9 @@ class Run:
 
     def pull(self) -> None:
         """Bring everything up to date, before an edit of the structure."""
-        if self.engine is not None:
+        if self.engine is not None and self._pulled != self.engine.version:
             self.engine.fetch_all()
+            self._pulled = self.engine.version
 
     def end_voltage(self, record: SectionRecord, x: float) -> float:
         """Voltage at an end of a section, where no charge is stored: what the segments that meet there make of it."""
@@ -402,6 +406,11 @@ class Run:
         engine.initialize()
         for detector in self._detectors:
             detector.above = False
+        listening = [reference for detector in self._detectors for reference in detector.connections]
+        for reference in (*listening, *(one for listeners in self._listeners.values() for one in listeners)):
+            connection = reference()
+            if isinstance(connection, NetCon):
+                connection.begin()
         for point in self.points:
             if isinstance(point, (Artificial, APCount)):
                 point.initialize()
@@ -537,7 +546,10 @@ class Run:
         self._deliver(t)
         jumps = min((player.next_jump(t) for player in self._players), default=np.inf)
         target = min(stop, self.events.next_time(), jumps, engine.next_jump(t))
-        self._play(t)
+        ramps = any(player.rises(t, min(target, t + RAMP)) for player in self._players)
+        if ramps:  # the course is a staircase of short steps, each at the height of its middle
+            target = min(target, t + RAMP)
+        self._play(0.5 * (t + target) if ramps else t)
         spikes = engine.advance(t, target, _Samples(self), single)
         values["t"] = engine.t
         self._tell(1, 0)

@@ -120,6 +120,7 @@ class SectionRef:
 
     def __init__(self, sec: Section | None = None) -> None:
         self._record = chosen_section(sec).record
+        self._number = current_session().number("SectionRef")
 
     @property
     def sec(self) -> Section:
@@ -176,6 +177,9 @@ class SectionRef:
     def exists(self) -> bool:
         """Whether the section is still there."""
         return self._record.alive
+
+    def __repr__(self) -> str:
+        return f"SectionRef[{self._number}]"
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'hoc.SectionRef' object has no attribute '{name}'")

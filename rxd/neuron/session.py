@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rxd.neuron.chemistry import Chemistry
     from rxd.neuron.hoc.state import HocState
     from rxd.neuron.mechanisms import Catalogue
+    from rxd.neuron.parallel import Exchange
     from rxd.neuron.run import Run
 
 __all__ = ["Session", "current_session"]
@@ -99,6 +100,13 @@ class Session:
         from rxd.neuron.run import Run
 
         return self._part("run", Run)
+
+    @property
+    def exchange(self) -> Exchange:
+        """What the ParallelContexts share."""
+        from rxd.neuron.parallel import Exchange
+
+        return self._part("exchange", lambda session: Exchange())  # type: ignore[arg-type]
 
     @property
     def graph_lists(self) -> list[Any]:

@@ -18,6 +18,7 @@ from rxd.neuron.pointers import ItemPointer, Pointer, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector_analysis import Analysis
 from rxd.neuron.vector_arithmetic import Arithmetic
+from rxd.neuron.vector_signals import Signals
 
 if TYPE_CHECKING:
     from rxd.neuron.run import Run
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Vector"]
 
 
-class Vector(Arithmetic, Analysis):
+class Vector(Arithmetic, Analysis, Signals):
     """A growable array of floats.
 
     Parameters
@@ -223,9 +224,8 @@ class Vector(Arithmetic, Analysis):
         if isinstance(places[0], Vector):
             chosen = values[places[0]._a.astype(int)]
             target = places[-1]._a.astype(int)
-            if self._n <= target.max(initial=-1):
-                self.resize(int(target.max()) + 1)
-            self._a[target] = chosen
+            room = target < self._n  # elements there are none of are left out, as in NEURON
+            self._a[target[room]] = chosen[room]
             return self
         numbers = [int(place) for place in places]
         if len(numbers) == 2:  # part of the source, from the start
@@ -291,13 +291,19 @@ class Vector(Arithmetic, Analysis):
         return self is other
 
     def printf(self, *args: Any) -> int:
-        """Print the elements: `printf([format], [first, last])`."""
+        """Print the elements, or write them to a File: `printf([file], [format], [first, last])`."""
+        file = args[0] if args and hasattr(args[0], "stream") else None
+        args = args if file is None else args[1:]
         form = args[0] if args and isinstance(args[0], str) else None
         numbers = args[1:] if form is not None else args
         start, stop = self._span(*numbers) if numbers else (0, self._n)
         texts = [f"{value:g}\t" if form is None else form % value for value in self._a[start:stop].tolist()]
         lines = ["".join(texts[i : i + 5]) for i in range(0, len(texts), 5)] if form is None else ["".join(texts)]
-        sys.stdout.write("\n".join(lines) + ("\n" if form is None else ""))
+        text = "\n".join(lines) + ("\n" if form is None else "")
+        if file is None:
+            sys.stdout.write(text)
+        else:
+            file.stream.write(text.encode())
         return stop - start
 
     # --------------------------------------------------------------------------------------------------- record and play

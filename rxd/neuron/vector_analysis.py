@@ -130,9 +130,10 @@ class Analysis:
         """A new Vector of the elements at some indices."""
         return self._new(self._a[indices._a.astype(int)])
 
-    def index(self, source: Vector, indices: Vector) -> Vector:
-        """Take the elements of a source at some indices."""
-        return self._write(source._a[indices._a.astype(int)])
+    def index(self, source: Vector, indices: Vector | None = None) -> Vector:
+        """Take the elements of a source (or its own) at some indices."""
+        values, chosen = (self._a, source) if indices is None else (source._a, indices)
+        return self._write(values[chosen._a.astype(int)])
 
     def sortindex(self, into: Vector | None = None) -> Vector:
         """Indices that sort the elements."""
@@ -189,10 +190,11 @@ class Analysis:
         return self._write(np.bincount(where[(where >= 0) & (where < n)], minlength=n).astype(float))
 
     def sumgauss(self, low: float, high: float, dx: float, variance: float, weights: Vector | None = None) -> Vector:
-        """A new Vector: sum of Gaussians centred at the elements, on a grid from `low` to `high`."""
+        """A new Vector: sum of Gaussians at the elements, each moved down to the next place of a grid from `low` to `high`."""
         grid = low + dx * np.arange(int((high - low) / dx))
+        centres = low + dx * np.floor((self._a - low) / dx)
         w = np.ones(self._n) if weights is None else weights._a
-        shape = np.exp(-((grid[:, None] - self._a) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+        shape = np.exp(-((grid[:, None] - centres) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
         return self._new(shape @ w)
 
     def spikebin(self, source: Vector, threshold: float) -> Vector:

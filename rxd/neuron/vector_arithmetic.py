@@ -134,9 +134,10 @@ class Arithmetic:
         """Apply a function by its name, such as "sin", or a function defined in hoc."""
         return self._apply(np.asarray(_elementwise(function)(self._a), dtype=float))
 
-    def reduce(self, function: str, base: float = 0.0) -> float:
-        """Sum of a function of the elements, added to `base`."""
-        return float(base + np.sum(_elementwise(function)(self._a)))
+    def reduce(self, function: str, base: float = 0.0, *span: float) -> float:
+        """Sum of a function of the elements (or of those from first to last), added to `base`."""
+        start, stop = self._span(*span) if span else (0, self._n)  # type: ignore[attr-defined]
+        return float(base + np.sum(_elementwise(function)(self._a[start:stop])))
 
     def sort(self) -> Vector:
         """Sort in increasing order."""

@@ -135,3 +135,107 @@ def test_recording_who_spikes():
     h.finitialize(-65)
     h.continuerun(10)
     assert (list(times), list(who)) == ([1, 4], [7, 7])
+
+
+class _Cell:
+    """A cell with a synapse, as ring networks have."""
+
+    def __init__(self, gid: int) -> None:
+        self.gid = gid
+        self.soma = h.Section(name="soma", cell=self)
+        self.dend = h.Section(name="dend", cell=self)
+        self.dend.connect(self.soma(1))
+        self.soma.L = self.soma.diam = 12.6
+        self.dend.L, self.dend.diam = 200, 1
+        self.soma.insert("hh")
+        self.dend.insert("pas")
+        self.syn = h.ExpSyn(self.dend(0.5))
+        self.syn.tau = 2
+        self.source = h.NetCon(self.soma(0.5)._ref_v, None, sec=self.soma)
+        self.times = h.Vector()
+        self.source.record(self.times)
+
+
+def test_a_ring_by_numbers_that_is_run_again_after_sections_are_divided_anew():
+    contexts = h.ParallelContext(), h.ParallelContext()
+    cells = [_Cell(gid) for gid in range(3)]
+    for cell in cells:
+        contexts[0].set_gid2node(cell.gid, 0)
+        contexts[0].cell(cell.gid, cell.source)
+    connections = [contexts[1].gid_connect((cell.gid - 1) % 3, cell.syn) for cell in cells]
+    for connection in connections:
+        connection.weight[0], connection.delay = 0.01, 5
+    start = h.NetStim()
+    start.number, start.start = 1, 1
+    first = h.NetCon(start, cells[0].syn)
+    first.weight[0] = 0.04
+    times, gids = h.Vector(), h.Vector()
+    contexts[1].spike_record(-1, times, gids)
+    assert contexts[1].gid2cell(2) is cells[2]
+    assert [contexts[1].gid_exists(gid) for gid in (0, 7)] == [3, 0]
+    for nseg in (1, 3):
+        for cell in cells:
+            cell.dend.nseg = nseg
+        h.finitialize(-65)
+        contexts[0].psolve(20)
+        assert [int(gid) for gid in gids] == [0, 1, 2]
+        assert [list(cell.times) for cell in cells] == [[t] for t in times]
+    with pytest.raises(HocError, match="set_gid2node"):
+        contexts[0].cell(9, cells[0].source)
+
+
+def test_jobs_on_the_bulletin_board():
+    context = h.ParallelContext()
+    numbers = {context.submit(lambda x: x * x, x): x for x in range(4)}
+    found = {}
+    while number := context.working():
+        found[number] = context.pyret()
+    assert {numbers[number]: value for number, value in found.items()} == {x: x * x for x in range(4)}
+    context.post("key", 3.5, "text")
+    assert context.look("other") == 0
+    context.take("key")
+    assert (context.upkscalar(), context.upkpyobj()) == (3.5, "text")
+
+
+def test_a_vector_played_with_interpolation_goes_on_along_its_last_points():
+    soma = h.Section(name="soma")
+    clamp = h.IClamp(soma(0.5))
+    clamp.dur = 100
+    seen = h.Vector().record(clamp._ref_amp, 1)
+    course, times = h.Vector([1, 2, 5]), h.Vector([2, 4, 6])
+    course.play(clamp._ref_amp, times, True)
+    h.finitialize(-65)
+    h.continuerun(9.5)
+    np.testing.assert_allclose(seen, [1, 1, 1, 1.5, 2, 3.5, 5, 6.5, 8, 9.5], atol=1e-9)
+    h.cvode_active(1)
+    h.finitialize(-65)
+    h.continuerun(9.5)
+    np.testing.assert_allclose(seen, [1, 1, 1, 1.5, 2, 3.5, 5, 6.5, 8, 9.5], atol=0.05)
+
+
+def test_signals(tmp_path):
+    x = np.arange(1.0, 9)
+    source, response = h.Vector(x), h.Vector([1, 2, 3])
+    folded = h.Vector().convlv(source, response)
+    np.testing.assert_allclose(folded, x + 2 * np.roll(x, 1) + 3 * np.roll(x, -1))
+    np.testing.assert_allclose(h.Vector().correl(source, h.Vector([0, 1, 0])), np.roll(x, -1), atol=1e-12)
+    mean = h.Vector()
+    assert mean.trigavg(h.Vector(100).indgen(), h.Vector([20, 40, 99]), 3, 3) == 2
+    np.testing.assert_allclose(mean, 30 + np.arange(-3, 3))
+    bells = h.Vector([0.1, 0.77, -1.3]).sumgauss(-2, 0, 0.5, 0.01)
+    np.testing.assert_allclose(bells, [1.4867e-5, 3.98942, 1.4867e-5, 1.4867e-5], rtol=1e-4)
+    file, back = h.File(str(tmp_path / "v")), h.Vector()
+    file.wopen()
+    source.vwrite(file)
+    file.close()
+    file.ropen()
+    back.vread(file)
+    file.close()
+    assert list(back) == list(x)
+    file.wopen()
+    source.printf(file)
+    file.close()
+    file.ropen()
+    assert back.scantil(file, 4) == 3
+    assert back.scanf(file) == 4
+    assert list(back) == [5, 6, 7, 8]

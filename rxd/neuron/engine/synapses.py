@@ -66,7 +66,10 @@ class Synapses:
         elif point.kind == "AlphaSynapse":
             x = max(self.engine.t - values["onset"], 0.0) / values["tau"]
             values["g"] = values["gmax"] * x * math.exp(1 - x)
-        segment = self.engine.layout.index[point.host.id][point.host.index(point.x)]
+        segments = self.engine.layout.index.get(point.host.id, ())
+        if len(segments) != point.host.nseg:
+            return  # the section has been divided anew since
+        segment = segments[point.host.index(point.x)]
         v = float(y[self.engine.readout.positions("v")[segment]])
         values["i"] = values["g"] * (v - values["e"])
 

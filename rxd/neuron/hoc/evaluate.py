@@ -17,6 +17,7 @@ from lark import Token, Tree
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.python_objects import PythonHandle
+from rxd.neuron.hoc.state import HocArray
 from rxd.neuron.pointers import AttributePointer, EntryPointer, GlobalPointer, HocText, Pointer, RangePointer, Ref
 from rxd.neuron.points import PointProcess
 from rxd.neuron.sections import Section
@@ -135,7 +136,7 @@ class Evaluator:
             parts = parts[:-1]
         if not parts:
             return RangePointer(self.session.topology.cas(), name, x)
-        owner = self._reference(first, *parts[:-1])
+        owner = self._owner(first, *parts[:-1])
         if parts[-1].data == "item":
             variable, index = parts[-2] if len(parts) > 1 else None, int(self.number(parts[-1].children[0]))
             if variable is None or variable.data != "member":
@@ -179,7 +180,14 @@ class Evaluator:
             value = self._part(value, part, parts[position + 1] if position + 1 < len(parts) else None)
         return value
 
+    def _owner(self, first: Tree, *parts: Tree) -> Any:
+        """What has a member: the name of an array of sections alone is its first."""
+        found = self._reference(first, *parts)
+        return found[0] if isinstance(found, HocArray) and isinstance(found[0], Section) else found
+
     def _part(self, value: Any, part: Tree, following: Tree | None) -> Any:
+        if isinstance(value, HocArray) and part.data != "item" and isinstance(value[0], Section):
+            value = value[0]  # the name of an array of sections alone is its first
         if part.data == "member":
             return self._member(value, str(part.children[0]), following is not None and following.data == "call")
         if part.data == "item":
@@ -308,9 +316,9 @@ class Evaluator:
             elif parts[-2].data == "call":
                 raise HocError("a value can be assigned to a variable at one place only, as in soma.v(0.5) = -60")
             else:
-                setattr(self._reference(first, *parts[:-2])(x), str(parts[-2].children[0]), value)
+                setattr(self._owner(first, *parts[:-2])(x), str(parts[-2].children[0]), value)
             return
-        owner = self._reference(first, *parts[:-1])
+        owner = (self._owner if last.data == "member" else self._reference)(first, *parts[:-1])
         if last.data == "member":
             name = str(last.children[0])
             setattr(owner, _HOC_NAMES.get(name, name) if isinstance(owner, PointProcess) else name, value)

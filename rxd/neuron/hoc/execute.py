@@ -148,6 +148,8 @@ class Executor(Evaluator):
             raise HocError("connect takes places such as soma(1)")
         (x,) = self.arguments(last.children[0])
         section = self._reference(*before)
+        if isinstance(section, HocArray):
+            section = section[0]
         if not isinstance(section, Section):
             raise HocError(f"{section!r} is not a section")
         return section, float(x)
@@ -307,6 +309,8 @@ class Executor(Evaluator):
         start, stop = (self.number(x) for x in span.children)
         low, high = self.number(first), self.number(last)
         owner = self._reference(*before[:-1]) if len(before) > 1 else self.session.topology.cas().section
+        if isinstance(owner, HocArray):
+            owner = owner[0]
         name = str(before[-1].children[0])
         for segment in owner:
             if start - 1e-9 <= segment.x <= stop + 1e-9:

@@ -1,0 +1,143 @@
+"""What `Vector` does with signals and files: convolution, correlation, filters, averages around events, reading and writing.
+
+In: the elements, other Vectors, Files. Out: Vectors changed in place, numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.errors import HocError
+
+if TYPE_CHECKING:
+    from rxd.neuron.vector import Vector
+
+__all__ = ["Signals"]
+
+
+class Signals:
+    """Methods of `Vector` for signals, and those that read and write files."""
+
+    _a: np.ndarray
+    _n: int
+
+    def _set(self, values: np.ndarray) -> Vector:
+        self._a = np.asarray(values, dtype=float)
+        return self  # type: ignore[return-value]
+
+    # -------------------------------------------------------------------------------------------------------------- signals
+
+    def convlv(self, source: Vector, response: Vector, sign: int = 1) -> Vector:
+        """Cyclic convolution of a source with a response whose second half stands for negative delays; sign -1 undoes it.
+
+        The length is the next power of two above that of the source, as in NEURON.
+
+        Raises
+        ------
+        HocError
+            If the convolution cannot be undone, since the response lacks a frequency.
+        """
+        n = _power_of_two(max(source._n, response._n))
+        kernel = np.zeros(n)
+        later = (response._n + 1) // 2 if response._n % 2 else response._n // 2
+        before = response._n // 2 if response._n % 2 else response._n // 2 - 1
+        kernel[:later] = response._a[:later]
+        if before > 0:
+            kernel[n - before :] = response._a[response._n - before :]
+        spectra = np.fft.rfft(_padded(source._a, n)), np.fft.rfft(kernel)
+        if int(sign) < 0 and np.abs(spectra[1]).min() < 1e-12 * np.abs(spectra[1]).max():
+            raise HocError("convlv: the response has no part at some frequency, so that the convolution cannot be undone.")
+        product = spectra[0] * spectra[1] if int(sign) >= 0 else spectra[0] / spectra[1]
+        return self._set(np.fft.irfft(product, n))
+
+    def correl(self, source: Vector, other: Vector | None = None) -> Vector:
+        """Cyclic correlation of two Vectors, or of one with itself; the second half stands for negative delays."""
+        second = source if other is None else other
+        n = _power_of_two(max(source._n, second._n))
+        first = np.fft.rfft(_padded(source._a, n))
+        return self._set(np.fft.irfft(first * np.conj(np.fft.rfft(_padded(second._a, n))), n))
+
+    def trigavg(self, data: Vector, events: Vector, before: float, after: float) -> int:
+        """Average of the data around events, given as indices: from `before` elements before to `after` after (not included).
+
+        Events too close to an end are left out; returns how many counted.
+        """
+        pre, post = int(before), int(after)
+        places = events._a.astype(int)
+        places = places[(places - pre >= 0) & (places + post < data._n)]
+        windows = np.array([data._a[place - pre : place + post] for place in places])
+        self._set(windows.mean(axis=0) if len(places) else np.zeros(pre + post))
+        return len(places)
+
+    def from_double(self, n: float, pointer: Any) -> Vector:
+        """The n numbers that begin where a pointer points, which is into a Vector."""
+        source, start = pointer.target, int(pointer.index)
+        return self._set(np.array([source[i] for i in range(start, start + int(n))]))
+
+    # ---------------------------------------------------------------------------------------------------------------- files
+
+    def vwrite(self, file: Any, *_: Any) -> float:
+        """Write the elements to a File, in binary, with their number before them."""
+        file.stream.write(np.array([self._n, 4], dtype=np.int32).tobytes() + self._a.tobytes())
+        return 1.0
+
+    def vread(self, file: Any) -> float:
+        """Read what `vwrite` has written; 0 at the end of the file."""
+        head = file.stream.read(8)
+        if len(head) < 8:
+            return 0.0
+        n, kind = np.frombuffer(head, dtype=np.int32)
+        number: Any = {1: np.int8, 2: np.int16, 3: np.float32, 4: np.float64, 5: np.int32}.get(int(kind), np.float64)
+        self._set(np.frombuffer(file.stream.read(int(n) * np.dtype(number).itemsize), dtype=number))
+        return 1.0
+
+    def fwrite(self, file: Any, *span: float) -> float:
+        """Write the elements, or those from first to last, in binary, without their number."""
+        first, last = (int(span[0]), int(span[1]) + 1) if len(span) == 2 else (0, self._n)
+        file.stream.write(self._a[first:last].tobytes())
+        return float(last - first)
+
+    def fread(self, file: Any, n: float | None = None, kind: float = 4) -> float:
+        """Read n numbers, or as many as there are elements, written in binary; returns how many were found."""
+        number: Any = {1: np.int8, 2: np.int16, 3: np.float32, 4: np.float64, 5: np.int32}[int(kind)]
+        wanted = self._n if n is None else int(n)
+        self._set(np.frombuffer(file.stream.read(wanted * np.dtype(number).itemsize), dtype=number))
+        return float(self._n)
+
+    def scanf(self, file: Any, *form: float) -> float:
+        """Read numbers from a text File: all, n (`scanf(file, n)`), or one column of several (`scanf(file, which, of)`)."""
+        n = int(form[0]) if len(form) in {1, 3} else None
+        column, columns = (int(x) for x in form[-2:]) if len(form) > 1 else (1, 1)
+        values: list[float] = []
+        while n is None or len(values) < n:
+            row = _row(file, columns)
+            if row is None:
+                break
+            values.append(row[column - 1])
+        self._set(np.array(values))
+        return float(len(values))
+
+    def scantil(self, file: Any, sentinel: float, column: float = 1, columns: float = 1) -> float:
+        """Read numbers from a text File until one equals a sentinel."""
+        values: list[float] = []
+        while (row := _row(file, int(columns))) is not None and row[int(column) - 1] != float(sentinel):
+            values.append(row[int(column) - 1])
+        self._set(np.array(values))
+        return float(len(values))
+
+
+def _row(file: Any, columns: int) -> list[float] | None:
+    try:
+        return [file.scanvar() for _ in range(columns)]
+    except HocError:
+        return None
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << max(n - 1, 1).bit_length()
+
+
+def _padded(values: np.ndarray, n: int) -> np.ndarray:
+    return np.concatenate([values, np.zeros(n - values.size)])
