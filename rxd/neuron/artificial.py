@@ -13,6 +13,8 @@ from typing import Any
 
 from scipy.optimize import brentq
 
+from rxd.neuron.errors import HocError
+from rxd.neuron.philox import Stream
 from rxd.neuron.points import PointProcess
 from rxd.neuron.random import Random
 
@@ -55,6 +57,7 @@ class NetStim(Artificial):
         object.__setattr__(self, "pending", 0)
         object.__setattr__(self, "fired", 0)
         object.__setattr__(self, "on", False)
+        self._random.place = 0
         if self.number > 0 and self.start >= 0:
             object.__setattr__(self, "on", True)
             first = self.start + self._gap() - self.interval * (1 - self.noise)
@@ -64,31 +67,38 @@ class NetStim(Artificial):
         if self.noise == 0:
             return float(self.interval)
         noise = min(max(self.noise, 0.0), 1.0)
-        return float(self.interval * ((1 - noise) + noise * self._exponential()))
+        return float(self.interval * ((1 - noise) - noise * math.log(self._random.one())))
 
-    def _exponential(self) -> float:
-        source = self.__dict__.get("random")
-        if source is None:
-            source = Random()
-            source.Random123(self.ordinal, 0, 0)
-            source.negexp(1.0)
-            object.__setattr__(self, "random", source)
-        return float(source.repick())
+    @property
+    def _random(self) -> Stream:
+        """The stream of its intervals: the one chosen, or one of its own by its number."""
+        chosen = self.__dict__.get("stream")
+        if chosen is None:
+            chosen = Stream(1, 0, self.ordinal + 1, int(self.session.globals["random_index"]))
+            object.__setattr__(self, "stream", chosen)
+        return chosen
 
-    def noiseFromRandom(self, random: Random) -> None:
-        """Take intervals from a Random set to `negexp(1)`."""
-        object.__setattr__(self, "random", random)
+    def noiseFromRandom(self, random: Random) -> float:
+        """Take intervals from the stream of a Random, from its beginning at every initialisation.
 
-    def noiseFromRandom123(self, *ids: int) -> None:
+        Raises
+        ------
+        HocError
+            If the Random is not of the kind Random123.
+        """
+        if random.stream_ids is None:
+            raise HocError("NetStim.noiseFromRandom takes a Random of the kind Random123.")
+        return self.noiseFromRandom123(*random.stream_ids)
+
+    def noiseFromRandom123(self, first: float = 0, second: float = 0, third: float = 0) -> float:
         """Take intervals from a stream of its own, given by up to three numbers."""
-        source = Random()
-        source.Random123(*ids)
-        source.negexp(1.0)
-        object.__setattr__(self, "random", source)
+        made = Stream(int(first), int(second), int(third), int(self.session.globals["random_index"]))
+        object.__setattr__(self, "stream", made)
+        return 1.0
 
-    def seed(self, number: int) -> None:
-        """Seed the default stream."""
-        self.noiseFromRandom123(int(number))
+    def seed(self, number: float) -> float:
+        """Has no effect, as in NEURON: the stream begins anew at every initialisation."""
+        return 0.0
 
     def _begin(self, t: float) -> None:
         # NEURON sends itself another event at the same time: what else is due then comes before the spike

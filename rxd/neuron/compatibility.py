@@ -39,7 +39,8 @@ changed. A section, species or reaction lives as long as somebody refers to it, 
 Fixed steps follow NEURON's order of events: thresholds and events up to the middle of a step, played Vectors, the step,
 recordings, events up to its end. The step itself is of second order, so that trajectories lie within NEURON's own error of
 the step, not on top of it. Variable steps are taken by Axoplasm's coupled solver with the tolerances of `CVode`; steps
-differ, results agree within the tolerance. `Random` gives the same distributions from streams of its own.
+differ, results agree within the tolerance. `Random` (of the kind Random123, and
+`Random(seed)`) and the noise of NetStim give NEURON's own numbers; `MCellRan4` has streams of its own.
 """
 
 DIFFERENCES = """\
@@ -130,7 +131,23 @@ def _members(name: str, kind: type[Any]) -> list[str]:
 
 
 def _public(kind: type[Any]) -> list[str]:
-    hidden = {"kind", "info", "values", "arrays", "record", "initialize", "receive", "fire", "later", "horizon", "at", "move"}
+    hidden = {
+        "kind",
+        "info",
+        "values",
+        "arrays",
+        "record",
+        "initialize",
+        "begin",
+        "stream_ids",
+        "host",
+        "receive",
+        "fire",
+        "later",
+        "horizon",
+        "at",
+        "move",
+    }
     hidden |= {"schedule", "push", "extend", "deliver", "spike", "check"} if kind.__name__ in {"Vector", "NetCon"} else set()
     own = [member for member, _ in inspect.getmembers(kind) if not member.startswith("_")]
     return [member for member in own if member not in hidden or kind.__name__ in {"Section", "SectionList", "Random"}]

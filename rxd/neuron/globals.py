@@ -57,6 +57,7 @@ _INITIAL = MappingProxyType(
         "global_ra": 35.4,
         "n_graph_lists": 4.0,
         "movie_timer": 0.0,
+        "random_index": 0.0,
     }
 )
 

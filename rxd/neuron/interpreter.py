@@ -137,6 +137,8 @@ class Interpreter:
             return getattr(session.topology.cas().section, name)
         if name == "cvode":
             return classes()["CVode"]()
+        if name == "numericalmethodpanel":
+            return classes()["NumericalMethodPanel"]()
         if name == "graphList":
             return session.graph_lists
         if name in {"v", "diam", "cm"} or session.catalogue.owner(name) is not None:

@@ -62,7 +62,11 @@ class ParallelContext:
         """Number of this process."""
         return 0
 
-    id_world = id_bbs = id
+    def id_world(self) -> int:
+        """Number of this process among all."""
+        return 0
+
+    id_bbs = id_world
 
     def nhost(self) -> int:
         """Number of processes."""

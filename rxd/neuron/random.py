@@ -1,20 +1,25 @@
 """Random: NEURON's random numbers.
 
-In: a distribution and a stream. Out: numbers. The distributions are NEURON's; the streams are not: `Random123(a, b, c)` and
-`MCellRan4` select a reproducible Philox stream by their numbers, but its values differ from NEURON's.
+In: a distribution and a stream. Out: numbers: those of NEURON for `Random123` and for a plain `Random(seed)`; `MCellRan4` names
+a stream too, with other numbers than NEURON's.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.philox import Stream
 from rxd.neuron.pointers import Pointer
+from rxd.neuron.session import current_session
 
 __all__ = ["Random"]
+
+_PLAIN = 55  # second number of the stream NEURON takes for Random(seed)
 
 
 class Random:
@@ -26,28 +31,33 @@ class Random:
     """
 
     def __init__(self, seed: float = 0, *_: float) -> None:
-        self._ids: tuple[int, ...] = (int(seed),)
-        self._sequence = 0
-        self._pick: Callable[[int], np.ndarray] = self._uniform(0.0, 1.0)
+        self._session = current_session()
+        self._stream = Stream(int(seed), _PLAIN, 0)
+        self.stream_ids: tuple[int, int, int] | None = (int(seed), _PLAIN, 0)
+        self._many: Callable[[int], np.ndarray] | None = None
+        self._spare: float | None = None
+        self._pick: Callable[[], float] = self._stream.one
         self._played: list[Pointer] = []
-        self._reset()
+        self._number = self._session.number("Random")
 
-    def _reset(self) -> None:
-        self._generator = np.random.Generator(
-            np.random.Philox(np.random.SeedSequence([abs(i) for i in (*self._ids, self._sequence)]))
-        )
+    def _open(self, first: float, second: float, third: float) -> float:
+        self.stream_ids = (int(first), int(second), int(third))
+        self._stream = Stream(*self.stream_ids, int(self._session.globals["random_index"]))
+        self._spare = None
+        return 1.0
 
-    def _set(self, pick: Callable[[int], np.ndarray]) -> float:
-        self._pick = pick
+    def _set(self, pick: Callable[[], float], many: Callable[[int], np.ndarray] | None = None) -> float:
+        self._pick, self._many = pick, many
+        self._spare = None
         return self.repick()
 
     def draw(self, n: int) -> np.ndarray:
         """`n` numbers of the current distribution."""
-        return np.asarray(self._pick(n), dtype=float)
+        return np.array([self._pick() for _ in range(n)], dtype=float) if self._many is None else self._many(n)
 
     def repick(self) -> float:
         """The next number; it is also written where the Random is played to."""
-        value = float(self.draw(1)[0])
+        value = float(self._pick())
         for pointer in self._played:
             pointer.set(value)
         return value
@@ -61,95 +71,131 @@ class Random:
 
     def Random123(self, first: float = 0, second: float = 0, third: float = 0) -> float:
         """Select the stream with these numbers."""
-        self._ids, self._sequence = (123, int(first), int(second), int(third)), 0
-        self._reset()
-        return 0.0
+        return self._open(first, second, third)
 
-    def Random123_globalindex(self, index: float = 0) -> float:
-        """Has no effect here: streams are told apart by their own three numbers."""
-        return float(index)
+    def Random123_globalindex(self, index: float | None = None) -> float:
+        """A number that all streams share, which counts for those selected from now on; without an argument, what it is."""
+        if index is not None:
+            self._session.globals["random_index"] = float(index)
+        return self._session.globals["random_index"]
 
     def MCellRan4(self, first: float = 0, second: float = 0) -> float:
         """Select the stream with these numbers."""
-        self._ids, self._sequence = (4, int(first), int(second)), 0
-        self._reset()
+        self._open(first, second, 4)
+        self.stream_ids = None
         return float(first)
 
     def ACG(self, seed: float = 0, *_: float) -> float:
-        """Select the stream with this seed."""
-        self._ids, self._sequence = (1, int(seed)), 0
-        self._reset()
-        return 0.0
+        """Select the stream with this seed; NEURON has only this kind now."""
+        return self._open(seed, _PLAIN, 0)
 
     MLCG = ACG
     Isaac64 = ACG
 
-    def seq(self, number: float | None = None) -> float:
-        """Restart the stream at a number; without one, the number it was started at."""
-        if number is not None:
-            self._sequence = int(number)
-            self._reset()
-        return float(self._sequence)
+    def seq(self, place: float | None = None) -> float:
+        """How many numbers of the stream have been used; with an argument, go to that place."""
+        if place is not None:
+            self._stream.place = int(place)
+            self._spare = None
+        return float(self._stream.place)
 
     # -------------------------------------------------------------------------------------------------------- distributions
 
-    def _uniform(self, low: float, high: float) -> Callable[[int], np.ndarray]:
-        return lambda n: self._generator.uniform(low, high, n)
-
     def uniform(self, low: float, high: float) -> float:
         """Uniform between two numbers."""
-        return self._set(self._uniform(float(low), float(high)))
+        start, width = float(low), float(high) - float(low)
+        return self._set(lambda: start + width * self._stream.one(), lambda n: start + width * self._stream.take(n))
 
     def discunif(self, low: float, high: float) -> float:
         """Whole numbers from `low` to `high`, both included."""
-        return self._set(lambda n: self._generator.integers(int(low), int(high), n, endpoint=True))
+        start, n = int(low), int(high) - int(low) + 1
+        return self._set(lambda: float(start + math.floor(n * self._stream.one())))
+
+    def _bell(self) -> float:
+        """A number of the standard normal distribution: the polar method, which makes two at once."""
+        if self._spare is not None:
+            value, self._spare = self._spare, None
+            return value
+        while True:
+            x, y = 2.0 * self._stream.one() - 1.0, 2.0 * self._stream.one() - 1.0
+            w = x * x + y * y
+            if 0.0 < w <= 1.0:
+                scale = math.sqrt(-2.0 * math.log(w) / w)
+                self._spare = y * scale
+                return x * scale
 
     def normal(self, mean: float, variance: float) -> float:
         """Normal, given mean and variance."""
-        return self._set(lambda n: self._generator.normal(mean, np.sqrt(variance), n))
+        width = math.sqrt(variance)
+        return self._set(lambda: self._bell() * width + mean)
 
     def lognormal(self, mean: float, variance: float) -> float:
         """Log-normal with this mean and variance."""
-        s2 = np.log(1 + variance / mean**2)
-        return self._set(lambda n: self._generator.lognormal(np.log(mean) - s2 / 2, np.sqrt(s2), n))
+        spread = math.log((variance + mean**2) / mean**2)
+        middle, width = math.log(mean**2 / math.sqrt(variance + mean**2)), math.sqrt(spread)
+        return self._set(lambda: math.exp(self._bell() * width + middle))
 
     def negexp(self, mean: float) -> float:
         """Exponential."""
-        return self._set(lambda n: self._generator.exponential(mean, n))
+        return self._set(lambda: -mean * math.log(self._stream.one()), lambda n: -mean * np.log(self._stream.take(n)))
 
     def poisson(self, mean: float) -> float:
         """Poisson."""
-        return self._set(lambda n: self._generator.poisson(mean, n))
+        bound = math.exp(-mean)
+
+        def pick() -> float:
+            count, product = 0, 1.0
+            while product >= bound:
+                product *= self._stream.one()
+                count += 1
+            return float(count - 1)
+
+        return self._set(pick)
 
     def binomial(self, trials: float, p: float) -> float:
         """Binomial."""
-        return self._set(lambda n: self._generator.binomial(int(trials), p, n))
+        n = int(trials)
+        return self._set(lambda: float(sum(self._stream.one() < p for _ in range(n))))
 
     def geometric(self, p: float) -> float:
-        """Number of trials before the first success, counted from 1."""
-        return self._set(lambda n: self._generator.geometric(p, n))
+        """How many numbers are drawn until one is not below p."""
+
+        def pick() -> float:
+            count = 1
+            while self._stream.one() < p:
+                count += 1
+            return float(count)
+
+        return self._set(pick)
 
     def hypergeo(self, mean: float, variance: float) -> float:
         """Hyperexponential with this mean and variance: a mixture of two exponentials."""
         if variance < mean**2:
             raise HocError(f"hypergeo needs a variance of at least the square of the mean; got {mean}, {variance}")
         z = variance / mean**2
-        p = 0.5 * (1 - np.sqrt((z - 1) / (z + 1)))
+        p = 0.5 * (1 - math.sqrt((z - 1) / (z + 1)))
 
-        def pick(n: int) -> np.ndarray:
-            share = np.where(self._generator.random(n) > p, 1 - p, p)
-            return self._generator.exponential(mean / (2 * share))
+        def pick() -> float:
+            share = 1 - p if self._stream.one() > p else p
+            return -mean * math.log(self._stream.one()) / (2 * share)
 
         return self._set(pick)
 
     def erlang(self, mean: float, variance: float) -> float:
         """Erlang with this mean and variance."""
-        shape = max(round(mean**2 / variance), 1)
-        return self._set(lambda n: self._generator.gamma(shape, mean / shape, n))
+        shape = max(int(mean**2 / variance + 0.5), 1)
+        return self._set(lambda: -math.log(math.prod(self._stream.one() for _ in range(shape))) * mean / shape)
 
     def weibull(self, alpha: float, beta: float) -> float:
         """Weibull: exponent `alpha`, `beta` to that exponent in the exponential."""
-        return self._set(lambda n: beta ** (1 / alpha) * self._generator.weibull(alpha, n))
+        return self._set(lambda: (-beta * math.log(1.0 - self._stream.one())) ** (1.0 / alpha))
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"Random[{self._number}]"
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'hoc.Random' object has no attribute '{name}'")

@@ -189,7 +189,7 @@ _IDLE = (
     "fastflushPlot flushPlot flush_list getSpineArea graphmenu help hoc_notify_iv hoc_stdout initPlot ivoc_style "
     "load_func load_proc load_template mcell_ran4 mcell_ran4_init movierunpanel newPlot newPlotI newPlotS newPlotV "
     "newphaseplane newshapeplot nrn_feenableexcept nrn_mallinfo nrnallsectionmenu nrncontrolmenu nrnmainmenu "
-    "nrnpanel numericalmethodpanel plt print_session pwman_place realtime_reset retrieveaudit save_session "
+    "nrnpanel plt print_session pwman_place realtime_reset retrieveaudit save_session "
     "saveaudit set_v_init show_errmess_always stop_run use_mcell_ran4 variable_domain xbutton xcheckbox xfixedvalue "
     "xlabel xmenu xpanel xpvalue xradiobutton xslider xstatebutton xvalue xvarlabel"
 )

@@ -48,6 +48,7 @@ _METHODS: tuple[tuple[str, str], ...] = (
     ("VBox", _BOX), ("HBox", _BOX), ("Deck", _BOX), ("Shape", _SHAPE), ("PPShape", _SHAPE), ("TextEditor", "map text readonly"),
     ("ValueFieldEditor", "default"), ("Glyph", "path m l c close s cls f erase circle gif"), ("SymChooser", "run text"),
     ("PWManager", "count is_mapped map hide name jwindow close save group iconify deiconify snap"), ("MovieRunButton", "map"),
+    ("NumericalMethodPanel", "map"),
 )  # fmt: skip
 
 WINDOW_CLASSES = tuple(type(name, (Window,), {"methods": frozenset(methods.split())}) for name, methods in _METHODS)

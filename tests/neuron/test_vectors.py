@@ -174,3 +174,49 @@ def test_random_streams_repeat():
     second.Random123(1, 2, 4)
     second.negexp(1)
     assert list(h.Vector(5).setrand(first)) != list(h.Vector(5).setrand(second))
+
+
+def test_random_numbers_are_those_of_neuron():
+    # printed by NEURON 9.0.2
+    known = {
+        "uniform": ((0, 1), [0.5070558778226711, 0.44623076299991676, 0.33150863872573044]),
+        "normal": ((0, 1), [0.05635461693835818, -0.6198460020549879, -1.942350356701117]),
+        "negexp": ((2,), [1.3582681375918668, 1.6138381098818118, 2.208202820382594]),
+        "poisson": ((3,), [2, 4, 5]),
+        "discunif": ((1, 10), [6, 5, 4]),
+        "lognormal": ((2, 3), [1.5769565431224404, 0.9508948043802876, 0.3535664216097296]),
+        "binomial": ((10, 0.3), [1, 3, 3]),
+        "weibull": ((2, 3), [1.4567355152559593, 1.3315485932432107, 1.09917942813066]),
+        "erlang": ((5, 3), [2.8322779450308357, 2.6885014812284633, 6.3485389810051505]),
+        "geometric": ((0.3,), [1, 1, 1]),
+        "hypergeo": ((5, 30), [4.2416127019987275, 9.073627085068397, 11.539251672190815]),
+    }
+    for name, (arguments, numbers) in known.items():
+        random = h.Random()
+        random.Random123(1, 2, 0)
+        getattr(random, name)(*arguments)
+        np.testing.assert_allclose([random.repick() for _ in range(3)], numbers, rtol=1e-12, err_msg=name)
+    assert h.Random(1).uniform(0, 1) == pytest.approx(0.025035319844019757, rel=1e-12)
+    random = h.Random()
+    random.Random123(4, 5, 6)
+    random.uniform(0, 1)
+    one_by_one = [random.repick() for _ in range(300)]
+    random.seq(1)
+    assert list(h.Vector(300).setrand(random)) == one_by_one
+    assert random.seq() == 301
+
+
+def test_noisy_spikes_are_those_of_neuron():
+    section, stimuli = h.Section(), [h.NetStim(), h.NetStim()]
+    times = [h.Vector(), h.Vector()]
+    connections = [h.NetCon(stimulus, None) for stimulus in stimuli]
+    for stimulus, connection, found in zip(stimuli, connections, times, strict=True):
+        stimulus.noise, stimulus.start = 1, 1
+        connection.record(found)
+    stimuli[1].noiseFromRandom123(1, 2, 3)
+    for _ in range(2):  # the streams begin anew at every initialisation
+        h.finitialize()
+        h.continuerun(20)
+        np.testing.assert_allclose(times[0], [8.42548410828236, 18.687848365455338], rtol=1e-12)
+        np.testing.assert_allclose(times[1], [1.1932360674585516, 15.929075955876932], rtol=1e-12)
+    assert section.nseg == 1
