@@ -30,7 +30,7 @@ class GroupKernels:
     pattern : tuple of (int, int)
         Row and column of each value of the Jacobian.
     addresses : tuple of int
-        Of the compiled gates, chemistry and currents; 0 where a group has none ("split").
+        Of the compiled gates, chemistry, currents and solution of the chemistry; 0 where a group has none ("split").
     drives : bool
         Chemistry reads gates ("split").
     timed : ndarray of int
@@ -46,7 +46,7 @@ class GroupKernels:
     pattern: tuple[tuple[int, int], ...] = ()
     timed: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     rows: int = 0
-    addresses: tuple[int, int, int] = (0, 0, 0)
+    addresses: tuple[int, ...] = (0, 0, 0, 0)
     drives: bool = False
 
 
@@ -80,14 +80,14 @@ def _group(module: ModuleType, name: str) -> GroupKernels:
     active, gates, moved = (
         np.array(getattr(module, f"{what}_{name}"), dtype=np.int64) for what in ("ACTIVE", "GATES", "MOVED")
     )
-    kernels = (getattr(module, f"{what}_{name}", None) for what in ("gates", "chemistry", "electric"))
-    gate_address, chemistry, electric = (0 if kernel is None else int(kernel.address) for kernel in kernels)
+    kernels = (getattr(module, f"{what}_{name}", None) for what in ("gates", "chemistry", "electric", "relax"))
+    addresses = tuple(0 if kernel is None else int(kernel.address) for kernel in kernels)
     return GroupKernels(
         active,
         gates,
         moved,
         make_program(len(active), getattr(module, f"PATTERN_{name}")),
-        addresses=(gate_address, chemistry, electric),
+        addresses=addresses,
         drives=bool(getattr(module, f"DRIVES_{name}")),
     )
 

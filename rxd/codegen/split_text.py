@@ -5,6 +5,7 @@ The time loop around them is the same for all models (`rxd.solve.split_loop`).
 
 from __future__ import annotations
 
+from rxd.codegen.lane_relax import LARGEST, WIDTH, products
 from rxd.codegen.text import Terms, chemistry_terms, chemistry_text, electric_rows, electric_text, gates_text
 from rxd.discretize.records import LANES
 from rxd.symbolic.system import LocalSystem, System
@@ -17,9 +18,21 @@ X: unknowns, P: fields, F: rates or currents, J: Jacobian values; `l` counts {la
 import math
 
 from rxd.codegen.lane_calls import lane_kernel_decorator
+from rxd.codegen.lane_relax import make_relax
 from rxd.codegen.vmath import bernoulli_ratio, bernoulli_slope, vexp, vlog, vpow, vtanh
 
 kernel = lane_kernel_decorator()
+'''
+
+RELAX = '''
+relax_lanes_{name} = make_relax(ACTIVE_{name}, PATTERN_{name}, {lanes})
+
+
+@kernel
+def relax_{name}(X, P, t, dt, F, J):
+    """Advance X by the linearly implicit step of the chemistry; P holds the step of a stage, its weight, what is carried."""
+    for l in range(0, {lanes}, {width}):
+        relax_lanes_{name}(X, F, J, l, P[0], P[1], P[2])
 '''
 
 
@@ -34,6 +47,8 @@ def split_module(system: System) -> str:
             texts.append(gates_text(group))
         if terms.rows:
             texts.append(chemistry_text(group, terms))
+            if products(len(terms.rows), terms.pattern) <= LARGEST:
+                texts.append(RELAX.format(name=group.name, lanes=LANES, width=WIDTH))
         if rows:
             texts.append(electric_text(group))
     return "\n\n\n".join(text.strip("\n") for text in texts) + "\n"

@@ -10,46 +10,50 @@ import numba as nb
 import numpy as np
 
 from rxd.discretize.records import LANES
+from rxd.solve.lane_operations import lean_kernel, make_operation, moved_row
+from rxd.solve.vectors import inverted, make_change, make_product, make_transfer, replaced, subtracted
 
 lane_kernel = nb.njit(cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 
 
-@lane_kernel
+subtract_product = make_product(LANES, subtracted)
+set_product = make_product(LANES, replaced)
+invert_lanes = make_change(LANES, inverted)
+copy_lanes = make_transfer(LANES, replaced)
+add_multiple = make_operation(LANES, moved_row)
+
+
+@lean_kernel
 def assemble(A: np.ndarray, J: np.ndarray, entry: np.ndarray, diagonal: np.ndarray, scale: float) -> None:
     """``A = I - scale * J``."""
     A[:] = 0.0
+    arrays = (A, J)
     for e in range(entry.size):
-        a, j = entry[e] * LANES, e * LANES
-        for lane in range(LANES):
-            A[a + lane] -= scale * J[j + lane]
+        add_multiple(arrays, (entry[e] * LANES, e * LANES), (-scale,))
     for u in range(diagonal.size):
         a = diagonal[u] * LANES
         for lane in range(LANES):
             A[a + lane] += 1.0
 
 
-@lane_kernel
+@lean_kernel
 def factorise(A: np.ndarray, program: np.ndarray) -> None:
     """LU in place; diagonal entries end up as reciprocals, entries below as multipliers."""
     i = 0
     while i < program.size:
         kk, rows = program[i] * LANES, program[i + 1]
         i += 2
-        for lane in range(LANES):
-            A[kk + lane] = 1.0 / A[kk + lane]
+        invert_lanes(A, kk)
         for _ in range(rows):
             ik, columns = program[i] * LANES, program[i + 1]
             i += 2
-            for lane in range(LANES):
-                A[ik + lane] *= A[kk + lane]
+            set_product(A, ik, A, ik, A, kk)
             for _ in range(columns):
-                ij, kj = program[i] * LANES, program[i + 1] * LANES
+                subtract_product(A, program[i] * LANES, A, ik, A, program[i + 1] * LANES)
                 i += 2
-                for lane in range(LANES):
-                    A[ij + lane] -= A[ik + lane] * A[kj + lane]
 
 
-@lane_kernel
+@lean_kernel
 def solve(A: np.ndarray, b: np.ndarray, lower: np.ndarray, upper: np.ndarray, diagonal: np.ndarray) -> None:
     """Overwrite b with the solution."""
     i = 0
@@ -57,32 +61,26 @@ def solve(A: np.ndarray, b: np.ndarray, lower: np.ndarray, upper: np.ndarray, di
         u, count = lower[i] * LANES, lower[i + 1]
         i += 2
         for _ in range(count):
-            a, w = lower[i] * LANES, lower[i + 1] * LANES
+            subtract_product(b, u, A, lower[i] * LANES, b, lower[i + 1] * LANES)
             i += 2
-            for lane in range(LANES):
-                b[u + lane] -= A[a + lane] * b[w + lane]
     i = 0
     while i < upper.size:
         k = upper[i]
         u, d, count = k * LANES, diagonal[k] * LANES, upper[i + 1]
         i += 2
         for _ in range(count):
-            a, w = upper[i] * LANES, upper[i + 1] * LANES
+            subtract_product(b, u, A, upper[i] * LANES, b, upper[i + 1] * LANES)
             i += 2
-            for lane in range(LANES):
-                b[u + lane] -= A[a + lane] * b[w + lane]
-        for lane in range(LANES):
-            b[u + lane] *= A[d + lane]
+        set_product(b, u, b, u, A, d)
 
 
-@lane_kernel
+@lean_kernel
 def load(y: np.ndarray, starts: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Rows of consecutive nodes into lanes; missing lanes repeat the last node."""
     for u in range(starts.size):
         at, row = starts[u] + first, u * LANES
         if width == LANES:
-            for lane in range(LANES):
-                X[row + lane] = y[at + lane]
+            copy_lanes(X, row, y, at)
         else:
             for lane in range(width):
                 X[row + lane] = y[at + lane]
@@ -90,7 +88,7 @@ def load(y: np.ndarray, starts: np.ndarray, first: int, width: int, X: np.ndarra
                 X[row + lane] = y[at + width - 1]
 
 
-@lane_kernel
+@lean_kernel
 def load_scattered(y: np.ndarray, position: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Rows of nodes anywhere in the state into lanes."""
     for u in range(position.shape[0]):
@@ -99,18 +97,21 @@ def load_scattered(y: np.ndarray, position: np.ndarray, first: int, width: int, 
             X[row + lane] = y[position[u, first + (lane if lane < width else width - 1)]]
 
 
-@lane_kernel
+@lean_kernel
 def add_drift(
     drift: np.ndarray, half_dt: float, starts: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray
 ) -> None:
     """Move some rows to their predicted midpoint: ``X += drift * dt / 2``."""
     for r in range(rows.size):
         at, row = starts[rows[r]] + first, rows[r] * LANES
-        for lane in range(width):
-            X[row + lane] += half_dt * drift[at + lane]
+        if width == LANES:
+            add_multiple((X, drift), (row, at), (half_dt,))
+        else:
+            for lane in range(width):
+                X[row + lane] += half_dt * drift[at + lane]
 
 
-@lane_kernel
+@lean_kernel
 def add_drift_scattered(
     drift: np.ndarray, half_dt: float, position: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray
 ) -> None:
@@ -121,16 +122,19 @@ def add_drift_scattered(
             X[row + lane] += half_dt * drift[position[rows[r], first + lane]]
 
 
-@lane_kernel
+@lean_kernel
 def store(y: np.ndarray, starts: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Some rows of lanes back into the state."""
     for r in range(rows.size):
         at, row = starts[rows[r]] + first, rows[r] * LANES
-        for lane in range(width):
-            y[at + lane] = X[row + lane]
+        if width == LANES:
+            copy_lanes(y, at, X, row)
+        else:
+            for lane in range(width):
+                y[at + lane] = X[row + lane]
 
 
-@lane_kernel
+@lean_kernel
 def store_scattered(y: np.ndarray, position: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Some rows of lanes back to their own places in the state (each node its own)."""
     for r in range(rows.size):

@@ -18,10 +18,19 @@ import numpy as np
 from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
-from rxd.solve.schemes import SCHEMES, Scheme
-from rxd.solve.split_kernels import prepare_transport
+from rxd.solve.schemes import SCHEMES, Scheme, Stages
 from rxd.solve.split_loop import Fluxes, Lanes, Parts, advance
-from rxd.solve.split_pack import compile_parts, junction_values, pack_cable, pack_graphs, pack_groups, pack_trees
+from rxd.solve.split_pack import (
+    aligned,
+    bundles,
+    compile_parts,
+    junction_values,
+    pack_cable,
+    pack_graphs,
+    pack_groups,
+    pack_trees,
+)
+from rxd.solve.tree_lanes import WIDTH, prepare_trees
 
 TOLERANCE = 1e-9
 """Fraction of a step below which two times are the same."""
@@ -74,7 +83,7 @@ class SplitStepper:
         self._trees = pack_trees(problem.discretization.transports[1:], problem.initial, moving)
         self._graphs = pack_graphs(problem.discretization.graphs, moving)
         self._junctions = self._junction_views()
-        self._prepared = 0.0
+        self._prepared: tuple[float, Stages] | None = None
         self._parts: Parts | None = None
 
     def start(self, state: State) -> None:
@@ -123,7 +132,8 @@ class SplitStepper:
         self._warn_if_negative(state, backup)
         state.memory["junctions"] = np.concatenate(self._junctions)
         statistics.steps += done
-        statistics.solves += done * (self.scheme.cable.number + self.scheme.local.number * len(self._trees.table))
+        species = len(self.problem.discretization.transports) - 1
+        statistics.solves += done * (self.scheme.cable.number + self.scheme.local.number * species)
         statistics.iterations += int(self._graphs.counts[0])
         self._graphs.counts[:] = 0
         began = state.t + (done - 1) * dt
@@ -187,15 +197,9 @@ class SplitStepper:
 
     def _prepare(self, dt: float) -> None:
         """Factorise the diffusion matrices when dt changes."""
-        step = self.scheme.local.gamma * dt
-        if step == self._prepared:
-            return
-        trees = self._trees
-        for _, _, total, at, _ in trees.table:
-            part = slice(at, at + total)
-            arrays = (trees.capacity, trees.node, trees.up, trees.coupling, trees.diagonal)
-            prepare_transport(step, *(array[part] for array in arrays))
-        self._prepared = step
+        if (dt, self.scheme.local) != self._prepared:
+            prepare_trees(dt, self._trees, self.scheme.local)
+            self._prepared = (dt, self.scheme.local)
 
     def _lanes(self) -> Lanes:
         """Work rows of one chunk, wide enough for every group."""
@@ -205,7 +209,8 @@ class SplitStepper:
         entries = max(1, *(k.program.nnz for k in kernels))
         moved = max(1, *(len(k.moved) for k in kernels))
         sizes = (unknowns, active, entries, entries, active, 2 * moved)
-        return Lanes(*(np.zeros(size * LANES) for size in sizes))
+        numbers = 3
+        return Lanes(*(aligned(np.zeros(size)) for size in (*(size * LANES for size in sizes), numbers)))
 
     def _moved_positions(self) -> set[int]:
         """Positions of y that currents change, v excluded."""
@@ -228,8 +233,11 @@ class SplitStepper:
     def _junction_views(self) -> list[np.ndarray]:
         """Where the kernels keep the branch points of the cable and of every species in trees."""
         cable, *species = self.problem.discretization.transports
-        places = [(row[3] + transport.n, row[3] + row[2]) for transport, row in zip(species, self._trees.table, strict=True)]
-        return [self._cable.u[cable.n :], *(self._trees.u[begin:end] for begin, end in places)]
+        views = [self._cable.u[cable.n :]]
+        rows, places = self._trees.u.reshape(-1, WIDTH), {}
+        for (_, n, total, _, at), numbers in zip(self._trees.table, bundles(species), strict=True):
+            places.update({number: rows[at + n : at + total, lane] for lane, number in enumerate(numbers)})
+        return views + [places[number] for number in range(len(species))]
 
     def _balanced_junctions(self, y: np.ndarray) -> np.ndarray:
         """Values of all branch points at which nothing accumulates."""

@@ -7,20 +7,62 @@ Runge-Kutta method, whose numbers are data (`rxd.solve.schemes`). With ``s = gam
     (M / s - J) w_2 = fresh r + carried (M / s) w_1            (not for methods of one stage)
     u += first w_1 + w_2,      effective u - u0 of the currents:  mean_1 w_1 + mean_2 w_2
 
+Of w_2 the part ``fresh w_1`` is known from the first stage. So the second one solves for the rest, ``w = w_2 - fresh w_1``,
+and needs r no more:
+
+    (M / s - J) w = carried (M / s) w_1
+    u += (first + fresh) w_1 + w,      effective u - u0:  (mean_1 + mean_2 fresh) w_1 + mean_2 w
+
 All stages share one matrix, the right-hand side is evaluated once, and linear invariants of M and J are kept to round-off.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from cable.hines import factor, factor_and_solve, resolve
+from cable.hines import eliminate_and_solve, resolve_prepared
 from rxd.discretize.records import LANES
-from rxd.solve.lane_lu import assemble, factorise, lane_kernel, solve
+from rxd.solve.lane_lu import add_multiple, assemble, copy_lanes, factorise, solve
+from rxd.solve.lane_operations import lean_kernel, make_operation, minus, plus, scaled_row, times
 from rxd.solve.schemes import Stages
 
 
-@lane_kernel
+class Cable(NamedTuple):
+    """The cable: by node ``capacity``, v in ``u``, work arrays ``r``, ``b``, ``diagonal``; the rest by elimination position."""
+
+    capacity: np.ndarray
+    node: np.ndarray
+    up: np.ndarray
+    coupling: np.ndarray
+    u: np.ndarray
+    r: np.ndarray
+    b: np.ndarray
+    diagonal: np.ndarray
+    factor: np.ndarray
+
+
+def _cable_begun(builder: Any, rows: list[Any], numbers: list[Any]) -> list[Any]:
+    v, value, slope, capacity, injected, current, conductance = rows[3:]
+    right = plus(builder, plus(builder, times(builder, capacity, value), injected), current)
+    own = times(builder, capacity, minus(builder, numbers[0], slope))
+    return [v, minus(builder, right, times(builder, conductance, v)), plus(builder, own, conductance)]
+
+
+def _cable_ended(builder: Any, rows: list[Any], numbers: list[Any]) -> list[Any]:
+    u, _, _, w, rest = rows
+    weight, mean, mean_of_rest = numbers
+    fresh = plus(builder, u, plus(builder, times(builder, weight, w), rest))
+    return [fresh, fresh, plus(builder, times(builder, mean, w), times(builder, mean_of_rest, rest))]
+
+
+set_multiple = make_operation(LANES, scaled_row)
+begin_cable = make_operation(LANES, _cable_begun)
+end_cable = make_operation(LANES, _cable_ended)
+
+
+@lean_kernel
 def relax(
     X: np.ndarray,
     F: np.ndarray,
@@ -37,29 +79,42 @@ def relax(
     stages: Stages,
 ) -> None:
     """Advance the active rows of X by dt with rates F and Jacobian J (mass matrix 1)."""
-    step = stages.gamma * dt
+    step, weight = stages.gamma * dt, stages.first + stages.fresh
     assemble(A, J, entry, diagonal, step)
     factorise(A, factors)
-    size = active.size * LANES
-    for i in range(size):
-        b[i] = step * F[i]
+    scaled, result = (b, F), (X, b)
+    for row in range(0, active.size * LANES, LANES):
+        set_multiple(scaled, (row, row), (step,))
     solve(A, b, lower, upper, diagonal)
+    again = (b, b)
     for r in range(active.size):
-        x, row = active[r] * LANES, r * LANES
-        for lane in range(LANES):
-            w = b[row + lane]
-            X[x + lane] += stages.first * w
-            b[row + lane] = stages.fresh * step * F[row + lane] + stages.carried * w
+        row = r * LANES
+        add_multiple(result, (active[r] * LANES, row), (weight,))
+        set_multiple(again, (row, row), (stages.carried,))
     if stages.number < 2:
         return
     solve(A, b, lower, upper, diagonal)
     for r in range(active.size):
-        x, row = active[r] * LANES, r * LANES
-        for lane in range(LANES):
-            X[x + lane] += b[row + lane]
+        add_multiple(result, (active[r] * LANES, r * LANES), (1.0,))
 
 
-@lane_kernel
+@lean_kernel
+def keep_currents(
+    E: np.ndarray, rows: int, nodes: int, first: int, width: int, held_value: np.ndarray, held_slope: np.ndarray
+) -> None:
+    """Keep what currents do to species, rows 1 and on of a group's electric kernel, until the change of v is known."""
+    for r in range(1, rows):
+        at, e = r * nodes + first, 2 * r * LANES
+        if width == LANES:
+            copy_lanes(held_value, at, E, e)
+            copy_lanes(held_slope, at, E, e + LANES)
+        else:
+            for lane in range(width):
+                held_value[at + lane] = E[e + lane]
+                held_slope[at + lane] = E[e + LANES + lane]
+
+
+@lean_kernel
 def put_currents(
     E: np.ndarray,
     starts: np.ndarray,
@@ -72,19 +127,19 @@ def put_currents(
     value: np.ndarray,
     slope: np.ndarray,
 ) -> None:
-    """Keep the lanes of a group's electric kernel and give v what belongs to it: nodes side by side, segments side by side."""
-    for r in range(rows):
-        at, e = r * nodes + first, 2 * r * LANES
-        for lane in range(width):
-            held_value[at + lane] = E[e + lane]
-            held_slope[at + lane] = E[e + LANES + lane]
+    """What a group's electric kernel found, to v and to `keep_currents`: nodes side by side, segments side by side."""
+    keep_currents(E, rows, nodes, first, width, held_value, held_slope)
     at = starts[0] + first
+    if width == LANES:
+        add_multiple((value, E), (at, 0), (1.0,))
+        add_multiple((slope, E), (at, LANES), (1.0,))
+        return
     for lane in range(width):
         value[at + lane] += E[lane]
         slope[at + lane] += E[LANES + lane]
 
 
-@lane_kernel
+@lean_kernel
 def put_currents_scattered(
     E: np.ndarray,
     position: np.ndarray,
@@ -98,18 +153,14 @@ def put_currents_scattered(
     slope: np.ndarray,
 ) -> None:
     """As `put_currents`, for nodes whose segments are anywhere or shared."""
-    for r in range(rows):
-        at, e = r * nodes + first, 2 * r * LANES
-        for lane in range(width):
-            held_value[at + lane] = E[e + lane]
-            held_slope[at + lane] = E[e + LANES + lane]
+    keep_currents(E, rows, nodes, first, width, held_value, held_slope)
     for lane in range(width):
         at = position[0, first + lane]
         value[at] += E[lane]
         slope[at] += E[LANES + lane]
 
 
-@lane_kernel
+@lean_kernel
 def collect_sources(
     held_value: np.ndarray,
     held_slope: np.ndarray,
@@ -127,18 +178,7 @@ def collect_sources(
             source[position[rows[r], k]] += change
 
 
-@lane_kernel
-def flows(u: np.ndarray, parent: np.ndarray, conductance: np.ndarray, r: np.ndarray) -> None:
-    """Add to r what flows into each node; what one node loses another gains, to round-off."""
-    for k in range(parent.size):
-        p = parent[k]
-        if p >= 0:
-            flow = conductance[k] * (u[p] - u[k])
-            r[k] += flow
-            r[p] -= flow
-
-
-@lane_kernel
+@lean_kernel
 def cable_step(
     y: np.ndarray,
     start: int,
@@ -149,27 +189,24 @@ def cable_step(
     injected: np.ndarray,
     clamp_conductance: np.ndarray,
     clamp_current: np.ndarray,
-    capacity: np.ndarray,
-    parent: np.ndarray,
-    conductance: np.ndarray,
-    node: np.ndarray,
-    up: np.ndarray,
-    coupling: np.ndarray,
-    u: np.ndarray,
-    r: np.ndarray,
-    b: np.ndarray,
-    diagonal: np.ndarray,
+    cable: Cable,
     average: np.ndarray,
     stages: Stages,
 ) -> None:
     """Advance v by dt with linearised currents.
 
     ``value``, ``slope`` are dv/dt (mV/ms) of currents and its derivative; ``injected`` and ``clamp_current`` nA,
-    ``clamp_conductance`` uS by segment in storage order. ``u`` holds v of segments and junctions; ``average`` receives the
-    v - v0 that currents are taken to have seen.
+    ``clamp_conductance`` uS by segment in storage order. ``cable.u`` holds v of segments and junctions; ``average`` receives
+    the v - v0 that currents are taken to have seen.
     """
+    capacity, node, up, coupling, u, r, b, diagonal, factor = cable
     per_step = 1.0 / (stages.gamma * dt)
-    for k in range(n):
+    whole = n - n % LANES
+    inputs = (u, r, diagonal, y, value, slope, capacity, injected, clamp_current, clamp_conductance)
+    for k in range(0, whole, LANES):
+        at = start + k
+        begin_cable(inputs, (k, k, k, at, at, at, k, k, k, k), (per_step,))
+    for k in range(whole, n):
         u[k] = y[start + k]
         g = clamp_conductance[k]
         r[k] = capacity[k] * value[start + k] + injected[k] + clamp_current[k] - g * u[k]
@@ -177,88 +214,39 @@ def cable_step(
     for k in range(n, u.size):
         r[k] = 0.0
         diagonal[k] = 0.0
-    flows(u, parent, conductance, r)
-    for k in range(u.size):
-        b[k] = r[k]
-    factor_and_solve(node, up, coupling, diagonal, b)
-    if stages.number < 2:
-        for k in range(u.size):
-            u[k] += stages.first * b[k]
-        for k in range(n):
-            y[start + k] = u[k]
-            average[k] = stages.mean_1 * b[k]
+    if at_rest(u, r):
+        average[:] = 0.0
         return
-    for k in range(u.size):
-        w = b[k]
-        u[k] += stages.first * w
-        b[k] = stages.fresh * r[k] + (stages.carried * per_step) * capacity[k] * w
-        r[k] = w
-    resolve(node, up, coupling, diagonal, b)
-    for k in range(u.size):
-        u[k] += b[k]
-    for k in range(n):
-        y[start + k] = u[k]
-        average[k] = stages.mean_1 * r[k] + stages.mean_2 * b[k]
-
-
-@lane_kernel
-def prepare_transport(
-    step: float, capacity: np.ndarray, node: np.ndarray, up: np.ndarray, coupling: np.ndarray, diagonal: np.ndarray
-) -> None:
-    """Factorise ``M / step + G`` of one species, step = gamma dt: once per dt."""
-    for k in range(capacity.size):
-        diagonal[k] = capacity[k] / step
-    factor(node, up, coupling, diagonal)
-
-
-@lane_kernel
-def transport_step(
-    y: np.ndarray,
-    start: int,
-    n: int,
-    dt: float,
-    source: np.ndarray,
-    moved: bool,
-    drift: np.ndarray,
-    capacity: np.ndarray,
-    parent: np.ndarray,
-    conductance: np.ndarray,
-    node: np.ndarray,
-    up: np.ndarray,
-    coupling: np.ndarray,
-    diagonal: np.ndarray,
-    u: np.ndarray,
-    r: np.ndarray,
-    b: np.ndarray,
-    stages: Stages,
-) -> None:
-    """Advance one diffusing species by dt with a constant source (mM/ms) from currents; ``diagonal`` is factorised."""
-    per_step = 1.0 / (stages.gamma * dt)
-    for k in range(n):
-        u[k] = y[start + k]
-        r[k] = capacity[k] * source[start + k] if moved else 0.0
-    for k in range(n, u.size):
-        r[k] = 0.0
-    flows(u, parent, conductance, r)
-    for k in range(u.size):
-        b[k] = r[k]
-    resolve(node, up, coupling, diagonal, b)
-    for k in range(u.size):
-        w = b[k]
-        u[k] += stages.first * w
-        b[k] = stages.fresh * r[k] + (stages.carried * per_step) * capacity[k] * w
+    eliminate_and_solve(node, up, coupling, u, diagonal, factor, r)
+    weight, mean = stages.first, stages.mean_1
     if stages.number > 1:
-        resolve(node, up, coupling, diagonal, b)
+        weight += stages.fresh
+        mean += stages.mean_2 * stages.fresh
         for k in range(u.size):
-            u[k] += b[k]
-    if moved:
-        for k in range(n):
-            drift[start + k] = (u[k] - y[start + k]) / dt
-    for k in range(n):
+            b[k] = (stages.carried * per_step) * capacity[k] * r[k]
+        resolve_prepared(node, up, diagonal, factor, b)
+    else:
+        b[:] = 0.0
+    outputs = (u, y, average, r, b)
+    for k in range(0, whole, LANES):
+        end_cable(outputs, (k, start + k, k, k, k), (weight, mean, stages.mean_2))
+    for k in range(whole, u.size):
+        u[k] += weight * r[k] + b[k]
+    for k in range(whole, n):
         y[start + k] = u[k]
+        average[k] = mean * r[k] + stages.mean_2 * b[k]
 
 
-@lane_kernel
+@lean_kernel
+def at_rest(u: np.ndarray, r: np.ndarray) -> bool:
+    """Whether nothing flows: the same v everywhere and no net current anywhere, exactly."""
+    k = 0
+    while k < u.size and r[k] == 0.0 and u[k] == u[0]:
+        k += 1
+    return k == u.size
+
+
+@lean_kernel
 def crossings(y: np.ndarray, position: np.ndarray, threshold: np.ndarray, before: np.ndarray, fraction: np.ndarray) -> int:
     """Count of rising threshold crossings in the last step; their linear position in it goes to ``fraction``, else -1."""
     count = 0

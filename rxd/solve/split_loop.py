@@ -15,17 +15,19 @@ import numpy as np
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
 from rxd.solve.graph_kernels import Graphs, diffuse
-from rxd.solve.lane_lu import add_drift, add_drift_scattered, lane_kernel, load, load_scattered, store, store_scattered
+from rxd.solve.lane_lu import add_drift, add_drift_scattered, load, load_scattered, store, store_scattered
+from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.schemes import Scheme, Stages
 from rxd.solve.split_kernels import (
+    Cable,
     cable_step,
     collect_sources,
     crossings,
     put_currents,
     put_currents_scattered,
     relax,
-    transport_step,
 )
+from rxd.solve.tree_lanes import Trees, diffuse_bundle
 
 # Columns of the table of groups. Sizes first, then where the group's part begins in the shared arrays, then kernel addresses.
 NODES: Final = 0
@@ -46,7 +48,8 @@ AT_HELD: Final = 14
 GATES: Final = 15
 CHEMISTRY: Final = 16
 ELECTRIC: Final = 17
-COLUMNS: Final = 18
+RELAX: Final = 18
+COLUMNS: Final = 19
 
 
 class Groups(NamedTuple):
@@ -60,7 +63,7 @@ class Groups(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """Work rows of one chunk: unknowns, rates, Jacobian, matrix, right-hand side, currents."""
+    """Work rows of one chunk: unknowns, rates, Jacobian, matrix, right-hand side, currents; numbers of the stages."""
 
     X: np.ndarray
     F: np.ndarray
@@ -68,6 +71,7 @@ class Lanes(NamedTuple):
     A: np.ndarray
     b: np.ndarray
     E: np.ndarray
+    numbers: np.ndarray
 
 
 class Fluxes(NamedTuple):
@@ -84,35 +88,6 @@ class Fluxes(NamedTuple):
     still: np.ndarray
 
 
-class Cable(NamedTuple):
-    """The cable in the order of `cable_step`'s arguments, from capacity to work arrays."""
-
-    capacity: np.ndarray
-    parent: np.ndarray
-    conductance: np.ndarray
-    node: np.ndarray
-    up: np.ndarray
-    coupling: np.ndarray
-    u: np.ndarray
-    r: np.ndarray
-    b: np.ndarray
-    diagonal: np.ndarray
-
-
-class Trees(NamedTuple):
-    """Species on segments: ``table`` rows (start, n, total, offset, moved), their trees end to end."""
-
-    table: np.ndarray
-    node: np.ndarray
-    up: np.ndarray
-    coupling: np.ndarray
-    diagonal: np.ndarray
-    parent: np.ndarray
-    conductance: np.ndarray
-    capacity: np.ndarray
-    u: np.ndarray
-    r: np.ndarray
-    b: np.ndarray
 
 
 class Parts(NamedTuple):
@@ -125,10 +100,11 @@ class Parts(NamedTuple):
     voxels: int
 
 
-@lane_kernel
+@lean_kernel
 def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halved: bool, stages: Stages) -> None:
     """Gates and chemistry of every group over dt around t; ``halved``: gates that drive chemistry go in halves around it."""
-    X, F, J, A, b, _ = lanes
+    X, F, J, A, b, _, numbers = lanes
+    numbers[0], numbers[1], numbers[2] = stages.gamma * dt, stages.first + stages.fresh, stages.carried
     table, ints, fields = groups.table, groups.ints, groups.fields
     for g in range(table.shape[0]):
         row = table[g]
@@ -166,7 +142,10 @@ def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halv
                 call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)  # type: ignore[call-arg]
             if chemistry != 0:
                 call_kernel(chemistry, X, fields, at_p, t, dt, F, J)  # type: ignore[call-arg]
-                relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt, stages)
+                if row[RELAX] != 0:
+                    call_kernel(row[RELAX], X, numbers, 0, t, dt, F, J)
+                else:
+                    relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt, stages)
                 if around and gates != 0:
                     call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)
             if row[SCATTERED]:
@@ -175,7 +154,7 @@ def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halv
                 store(y, starts, touched, first, width, X)
 
 
-@lane_kernel
+@lean_kernel
 def currents(
     y: np.ndarray,
     drift: np.ndarray,
@@ -221,7 +200,7 @@ def currents(
                 put_currents(E, starts, moves, nodes, first, width, kept_value, kept_slope, value, slope)
 
 
-@lane_kernel
+@lean_kernel
 def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
     """Time-averaged fluxes of the currents into species."""
     table, ints, _, held_value, held_slope = groups
@@ -242,7 +221,7 @@ def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
         collect_sources(kept_value, kept_slope, fluxes.average, position, moved, nodes, v_start, source)
 
 
-@lane_kernel
+@lean_kernel
 def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees: Trees, stages: Stages) -> None:
     """Diffusion of species on segments with the currents' fluxes; species that do not diffuse just take the flux."""
     source, still = fluxes.source, fluxes.still
@@ -250,37 +229,16 @@ def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees
         y[still[i]] += dt * source[still[i]]
         drift[still[i]] = source[still[i]]
     for s in range(trees.table.shape[0]):
-        start, n, total, at, moved = trees.table[s]
-        end = at + total
-        transport_step(
-            y,
-            start,
-            n,
-            dt,
-            source,
-            moved == 1,
-            drift,
-            trees.capacity[at:end],
-            trees.parent[at:end],
-            trees.conductance[at:end],
-            trees.node[at:end],
-            trees.up[at:end],
-            trees.coupling[at:end],
-            trees.diagonal[at:end],
-            trees.u[at:end],
-            trees.r[:total],
-            trees.b[:total],
-            stages,
-        )
+        diffuse_bundle(s, y, dt, source, drift, trees, stages)
 
 
-@lane_kernel
+@lean_kernel
 def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
     """Diffusion of species in voxels."""
     diffuse(y, dt, source, drift, graphs)
 
 
-@lane_kernel
+@lean_kernel
 def advance(
     y: np.ndarray,
     t: float,
@@ -331,16 +289,7 @@ def advance(
             injected,
             clamp_conductance,
             clamp_current,
-            cable.capacity,
-            cable.parent,
-            cable.conductance,
-            cable.node,
-            cable.up,
-            cable.coupling,
-            cable.u,
-            cable.r,
-            cable.b,
-            cable.diagonal,
+            cable,
             fluxes.average,
             scheme.cable,
         )

@@ -16,7 +16,12 @@ from rxd.solve import split_loop as loop
 from rxd.solve.graph_kernels import Graph, Graphs
 from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
-from rxd.solve.split_loop import Cable, Fluxes, Groups, Lanes, Parts, Trees
+from rxd.solve.split_kernels import Cable
+from rxd.solve.split_loop import Fluxes, Groups, Lanes, Parts
+from rxd.solve.tree_lanes import WIDTH, Trees
+
+LINE = 8
+"""Doubles in a cache line."""
 
 
 def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
@@ -41,13 +46,24 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
         row[loop.ENTRIES], row[loop.FACTOR] = len(program.entry), len(program.factor)
         row[loop.LOWER], row[loop.UPPER] = len(program.lower), len(program.upper)
         row[loop.AT_INTS], row[loop.AT_P], row[loop.AT_HELD] = at_ints, at_fields, at_held
-        row[loop.GATES], row[loop.CHEMISTRY], row[loop.ELECTRIC] = compiled.addresses
+        row[loop.GATES], row[loop.CHEMISTRY], row[loop.ELECTRIC], row[loop.RELAX] = compiled.addresses
         ints += parts
         fields.append(group.fields.ravel())
         at_ints += sum(len(part) for part in parts)
         at_fields += group.fields.size
         at_held += len(compiled.moved) * group.n
-    return Groups(table, join(ints, np.int64), join([*fields, np.zeros(1)], float), np.zeros(at_held), np.zeros(at_held))
+    return Groups(
+        table, join(ints, np.int64), aligned(join([*fields, np.zeros(1)], float)), np.zeros(at_held), np.zeros(at_held)
+    )
+
+
+def aligned(values: np.ndarray) -> np.ndarray:
+    """A copy that begins at a cache line, so that vectors do not lie across two of them."""
+    values = np.ravel(values)
+    room = np.zeros(values.size + LINE)
+    first = -(room.ctypes.data // room.itemsize) % LINE
+    room[first : first + values.size] = values
+    return room[first : first + values.size]
 
 
 def pack_cable(cable: Transport, initial: np.ndarray) -> Cable:
@@ -55,36 +71,62 @@ def pack_cable(cable: Transport, initial: np.ndarray) -> Cable:
     u = np.zeros(len(cable.parent))
     u[: cable.n] = initial[cable.start : cable.start + cable.n]
     u[cable.n :] = junction_values(cable, u[: cable.n])
-    plan, spare = cable.plan, (np.zeros(len(cable.parent)) for _ in range(3))
-    coupling = plan.coupling(cable.conductance)
-    return Cable(cable.capacity, cable.parent, cable.conductance, plan.node, plan.parent, coupling, u, *spare)
+    plan, spare = cable.plan, (aligned(np.zeros(len(cable.parent))) for _ in range(4))
+    return Cable(aligned(cable.capacity), plan.node, plan.parent, aligned(plan.coupling(cable.conductance)), aligned(u), *spare)
+
+
+def bundles(species: Sequence[Transport]) -> list[list[int]]:
+    """Species that diffuse on the same tree, up to `WIDTH` at a time, by their numbers."""
+    same: dict[tuple[int, bytes, bytes], list[int]] = {}
+    for number, transport in enumerate(species):
+        plan = transport.plan
+        same.setdefault((transport.n, plan.node.tobytes(), plan.parent.tobytes()), []).append(number)
+    return [numbers[i : i + WIDTH] for numbers in same.values() for i in range(0, len(numbers), WIDTH)]
 
 
 def pack_trees(species: Sequence[Transport], initial: np.ndarray, moving: np.ndarray) -> Trees:
-    """Species on segments, end to end."""
-    table, at = [], 0
-    for transport in species:
-        table.append((transport.start, transport.n, len(transport.parent), at, int(_any_between(moving, transport))))
-        at += len(transport.parent)
-    values = []
-    for transport in species:
-        own = initial[transport.start : transport.start + transport.n]
-        values.append(np.concatenate([own, junction_values(transport, own)]))
-    largest = max((len(t.parent) for t in species), default=0)
-    coupling = join([t.plan.coupling(t.conductance) for t in species], float)
+    """Species on segments, bundle by bundle; branch points in balance."""
+    table, starts, moved, nodes, parents, at = [], [], [], [], [], 0
+    rows: dict[str, list[np.ndarray]] = {"capacity": [], "g": [], "u": []}
+    for numbers in bundles(species):
+        first = species[numbers[0]]
+        total = len(first.parent)
+        table.append((len(numbers), first.n, total, at, at))
+        at += total
+        nodes.append(first.plan.node)
+        parents.append(first.plan.parent)
+        lanes = [species[number] for number in numbers]
+        # An idle lane repeats the places of the first one, with no exchange and nothing on the right-hand side.
+        starts += [t.start for t in lanes] + [first.start] * (WIDTH - len(lanes))
+        moved += [int(_any_between(moving, t)) for t in lanes] + [0] * (WIDTH - len(lanes))
+        own = [initial[t.start : t.start + t.n] for t in lanes]
+        values = [np.concatenate([v, junction_values(t, v)]) for t, v in zip(lanes, own, strict=True)]
+        rows["capacity"].append(in_lanes([t.capacity for t in lanes], 1.0))
+        rows["g"].append(in_lanes([t.plan.coupling(t.conductance) for t in lanes], 0.0))
+        rows["u"].append(in_lanes(values, 0.0))
+    largest = max((row[2] for row in table), default=0) * WIDTH
+    packed = {name: aligned(join(parts, float)) for name, parts in rows.items()}
     return Trees(
         table=np.array(table, dtype=np.int64).reshape(len(table), 5),
-        node=join([t.plan.node for t in species], np.uint32),
-        up=join([t.plan.parent for t in species], np.uint32),
-        coupling=coupling,
-        diagonal=np.zeros_like(coupling),
-        parent=join([t.parent for t in species], np.int64),
-        conductance=join([t.conductance for t in species], float),
-        capacity=join([t.capacity for t in species], float),
-        u=join(values, float),
-        r=np.zeros(largest),
-        b=np.zeros(largest),
+        starts=np.array(starts, dtype=np.int64),
+        moved=np.array(moved, dtype=np.int64),
+        node=join(nodes, np.uint32),
+        parent=join(parents, np.uint32),
+        inverse=aligned(np.zeros(at * WIDTH)),
+        factor=aligned(np.zeros(at * WIDTH)),
+        carried=aligned(np.zeros(at * WIDTH)),
+        r=aligned(np.zeros(largest)),
+        b=aligned(np.zeros(largest)),
+        **packed,
     )
+
+
+def in_lanes(values: Sequence[np.ndarray], idle: float) -> np.ndarray:
+    """Arrays as lanes of rows, flat; what idle lanes hold."""
+    lanes = np.full((len(values[0]), WIDTH), idle)
+    for lane, own in enumerate(values):
+        lanes[:, lane] = own
+    return lanes.ravel()
 
 
 def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs:
