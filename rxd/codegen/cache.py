@@ -25,6 +25,7 @@ from rxd.symbolic.system import System
 SUPPORT = (
     "declare/functions.py",
     "codegen/vmath.py",
+    "codegen/exponentials.py",
     "codegen/lane_calls.py",
     "codegen/lane_relax.py",
     "codegen/sparse.py",

@@ -25,6 +25,18 @@ def lane_kernel_decorator() -> Any:
 
 
 @intrinsic
+def whole_vectors(typing_context: Any) -> Any:
+    """Have the function around it compiled for the widest vectors there are: LLVM takes half of AVX-512 unless told."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        # llvmlite lets only names through that it knows; this one is LLVM's.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
 def call_kernel(typing_context: Any, address: Any, X: Any, P: Any, at: Any, t: Any, dt: Any, F: Any, J: Any) -> Any:
     """Call the kernel at an address with the data of X, F, J and of P from element ``at`` on."""
     signature = types.void(types.int64, X, P, types.int64, types.float64, types.float64, F, J)

@@ -11,7 +11,7 @@ from sympy.printing.printer import Printer
 
 from rxd.errors import KernelError
 
-VECTOR_FUNCTIONS = frozenset({"exp", "log", "tanh", "bernoulli_ratio", "bernoulli_slope"})
+VECTOR_FUNCTIONS = frozenset({"exp", "log", "tanh", "bernoulli_ratio", "bernoulli_ratio_of", "bernoulli_slope"})
 SCALAR_FUNCTIONS = frozenset({"sin", "cos", "tan", "sinh", "cosh", "asin", "acos", "atan", "erf", "floor"})
 NAMES: Final = MappingProxyType({"exp": "vexp", "log": "vlog", "tanh": "vtanh"})
 

@@ -17,9 +17,10 @@ X: unknowns, P: fields, F: rates or currents, J: Jacobian values; `l` counts {la
 
 import math
 
-from rxd.codegen.lane_calls import lane_kernel_decorator
+from rxd.codegen.lane_calls import lane_kernel_decorator, whole_vectors
 from rxd.codegen.lane_relax import make_relax
-from rxd.codegen.vmath import bernoulli_ratio, bernoulli_slope, vexp, vlog, vpow, vtanh
+from rxd.codegen.vmath import bernoulli_ratio, bernoulli_ratio_of, bernoulli_slope, exponential_ratio
+from rxd.codegen.vmath import exponential_ratio_near_0, vexp, vlog, vpow, vtanh
 
 kernel = lane_kernel_decorator()
 '''

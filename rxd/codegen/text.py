@@ -11,8 +11,9 @@ from typing import Final
 
 import sympy
 
-from rxd.codegen.printer import assignments
-from rxd.declare.functions import bernoulli_ratio
+from rxd.codegen.exponentials import share_exponentials
+from rxd.codegen.printer import LanePrinter, assignments
+from rxd.codegen.vmath import NEAR_0
 from rxd.discretize.records import LANES
 from rxd.symbolic.system import VOLTAGE, LocalSystem
 
@@ -54,11 +55,17 @@ def lane_function(
     targets: Sequence[str],
     expressions: Sequence[sympy.Expr],
     doc: str,
-    prelude: Iterable[str] = (),
+    shared: Sequence[tuple[sympy.Symbol, sympy.Expr]] = (),
+    before: Sequence[str] = (),
 ) -> str:
-    """A kernel that loads what its expressions need, and assigns them to ``targets``."""
-    used = set().union(*(expression.free_symbols for expression in expressions)) if expressions else set()
-    lines = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', f"    for l in range({LANES}):"]
+    """A kernel that loads what its expressions need, and assigns them to ``targets``; they may contain ``shared`` symbols.
+
+    ``before``: lines before the loop.
+    """
+    used = set().union(*(expression.free_symbols for expression in (*expressions, *(value for _, value in shared))))
+    lines = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', "    whole_vectors()"]
+    lines += [f"    {line}" for line in before]
+    lines.append(f"    for l in range({LANES}):")
     body = []
     for row, symbol in enumerate(group.symbols):
         if symbol in used:
@@ -66,14 +73,15 @@ def lane_function(
     for row, field in enumerate(group.fields):
         if field.symbol in used:
             body.append(f"{field.name} = P[{row * LANES} + l]")
-    taken = (
-        {symbol.name for symbol in group.symbols}
-        | {field.name for field in group.fields}
-        | {"t", "dt", "l", "X", "P", "F", "J"}
-    )
-    body += list(prelude)
-    body += assignments(targets, expressions, taken)
+    body += [f"{symbol.name} = {LanePrinter().doprint(value)}" for symbol, value in shared]
+    body += assignments(targets, expressions, _names(group) | {symbol.name for symbol, _ in shared} | set(targets))
     return "\n".join(lines + [f"        {line}" for line in body or ["pass"]])
+
+
+def _names(group: LocalSystem) -> set[str]:
+    """Names that stand for something in a kernel of a group."""
+    own = {symbol.name for symbol in group.symbols} | {field.name for field in group.fields}
+    return own | {"t", "dt", "l", "X", "P", "F", "J"}
 
 
 def chemistry_terms(group: LocalSystem) -> Terms:
@@ -93,22 +101,29 @@ def electric_rows(group: LocalSystem) -> tuple[str, ...]:
 
 
 def gates_text(group: LocalSystem) -> str:
-    """Exact exponential step of the affine gates with v frozen."""
-    targets, expressions = [], []
+    """Exact exponential step of the affine gates with v frozen: ``x += r (exp(z) - 1) / z``, r and z in rows of J between.
+
+    Where z is small in all lanes, as it is unless dt is as long as a gate's time constant, a polynomial does.
+    """
+    targets, expressions, small, large = [], [], [], []
     dt = sympy.Symbol("dt", real=True)
-    for gate in group.gates:
+    for i, gate in enumerate(group.gates):
         x = group.symbol_of(gate.label)
-        target = f"X[{group.unknowns.index(gate.label) * LANES} + l]"
-        targets.append(target)
         # The same as x_inf + (x - x_inf) exp(-dt decay), also where decay is zero and x_inf = source / decay is not there.
-        expressions.append(x + dt * (gate.source - gate.decay * x) / bernoulli_ratio(-dt * gate.decay))
-    return lane_function(
-        f"gates_{group.name}",
-        group,
-        targets,
-        expressions,
-        "Advance gates by dt: x_inf + (x - x_inf) exp(-dt / tau).",
-    )
+        targets += [f"J[{2 * i * LANES} + l]", f"z{i}"]
+        expressions += [dt * (gate.source - gate.decay * x), -dt * gate.decay]
+        row = f"X[{group.unknowns.index(gate.label) * LANES} + l] += J[{2 * i * LANES} + l] *"
+        small.append(f"{row} exponential_ratio_near_0(J[{(2 * i + 1) * LANES} + l])")
+        large.append(f"{row} exponential_ratio(J[{(2 * i + 1) * LANES} + l])")
+    taken = _names(group) | {target for target in targets if target.startswith("z")} | {"large"}
+    shared, expressions = share_exponentials(expressions, sorted(taken))
+    doc = "Advance gates by dt: x_inf + (x - x_inf) exp(-dt / tau)."
+    head = lane_function(f"gates_{group.name}", group, targets, expressions, doc, shared, ("large = 0",))
+    body = [f"        J[{(2 * i + 1) * LANES} + l] = z{i}" for i in range(len(group.gates))]
+    body += [f"        large += 1 if abs(z{i}) > {NEAR_0} else 0" for i in range(len(group.gates))]
+    tail = ["    if large == 0:", f"        for l in range({LANES}):", *(f"            {line}" for line in small)]
+    tail += ["    else:", f"        for l in range({LANES}):", *(f"            {line}" for line in large)]
+    return "\n".join([head, *body, *tail])
 
 
 def chemistry_text(group: LocalSystem, terms: Terms) -> str:

@@ -26,6 +26,8 @@ LN2_LOW: Final = 1.90821492927058770002e-10
 # Adding and subtracting 1.5 * 2^52 rounds to the nearest integer and leaves it in the low bits.
 MAGIC: Final = 6755399441055744.0
 MAGIC_BITS: Final = int(np.float64(MAGIC).view(np.int64))
+NEAR_0: Final = 0.3
+"""Up to here a polynomial of degree 11 is ``(exp(z) - 1) / z`` to round-off."""
 SQRT_HALF_BITS: Final = int(np.float64(0.7071067811865476).view(np.int64))
 
 
@@ -128,13 +130,42 @@ def vtanh(x: float) -> float:
 
 
 @inline_kernel
-def bernoulli_ratio(z: float) -> float:
-    """``z / (exp(z) - 1)``."""
-    safe = z if abs(z) > 0.1 else 1.0
-    far = safe / (vexp(safe) - 1.0)
+def bernoulli_ratio_of(z: float, e: float) -> float:
+    """``z / (e - 1)`` with ``e = exp(z)``."""
+    far = z / (e - 1.0)
     q = z * z
     near = 1.0 - 0.5 * z + q * (1.0 / 12.0 + q * (-1.0 / 720.0 + q * (1.0 / 30240.0 - q * (1.0 / 1209600.0))))
     return far if abs(z) > 0.1 else near
+
+
+@inline_kernel
+def bernoulli_ratio(z: float) -> float:
+    """``z / (exp(z) - 1)``."""
+    return bernoulli_ratio_of(z, vexp(z))
+
+
+@inline_kernel
+def exponential_ratio_near_0(z: float) -> float:
+    """``(exp(z) - 1) / z`` for ``|z| <= NEAR_0``."""
+    p = 1.0 / 479001600.0
+    p = p * z + 1.0 / 39916800.0
+    p = p * z + 1.0 / 3628800.0
+    p = p * z + 1.0 / 362880.0
+    p = p * z + 1.0 / 40320.0
+    p = p * z + 1.0 / 5040.0
+    p = p * z + 1.0 / 720.0
+    p = p * z + 1.0 / 120.0
+    p = p * z + 1.0 / 24.0
+    p = p * z + 1.0 / 6.0
+    p = p * z + 0.5
+    return p * z + 1.0
+
+
+@inline_kernel
+def exponential_ratio(z: float) -> float:
+    """``(exp(z) - 1) / z``."""
+    far = (vexp(z) - 1.0) / z
+    return far if abs(z) > NEAR_0 else exponential_ratio_near_0(z)
 
 
 @inline_kernel

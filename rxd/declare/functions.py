@@ -57,6 +57,12 @@ class bernoulli_slope(sympy.Function):  # noqa: N801
         return self.func(self.args[0]._evalf(prec))
 
 
+class bernoulli_ratio_of(sympy.Function):  # noqa: N801
+    """``z / (e - 1)`` with ``e = exp(z)`` given, with its limit 1 at z = 0: for kernels only."""
+
+    nargs = 2
+
+
 def vtrap(x: Any, y: Any) -> sympy.Expr:
     """``x / (exp(x / y) - 1)``, smooth through x = 0, as in the Hodgkin-Huxley rates."""
     x = as_expression(x, "x of vtrap")

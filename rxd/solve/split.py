@@ -206,7 +206,7 @@ class SplitStepper:
         groups, kernels = self.problem.discretization.groups, self.kernels.groups
         unknowns = max(group.position.shape[0] for group in groups)
         active = max(1, *(len(k.active) for k in kernels))
-        entries = max(1, *(k.program.nnz for k in kernels))
+        entries = max(1, *(max(k.program.nnz, 2 * len(k.gates)) for k in kernels))  # gates keep two rows each there
         moved = max(1, *(len(k.moved) for k in kernels))
         sizes = (unknowns, active, entries, entries, active, 2 * moved)
         numbers = 3

@@ -205,7 +205,8 @@ def test_gates_take_the_exact_exponential_step(compiled: rxd.Simulation, state: 
         address = getattr(compiled.kernels.module, f"gates_{local.name}").address
         found = np.empty((len(local.unknowns), group.n))
         for where, at, lanes in chunks(group, state):
-            call(address, lanes, np.ascontiguousarray(group.fields).ravel(), at, T, dt, lanes, lanes)
+            work = np.zeros(2 * len(kernels.gates) * LANES)
+            call(address, lanes, np.ascontiguousarray(group.fields).ravel(), at, T, dt, lanes, work)
             found[:, where] = lanes.reshape(-1, LANES)[:, : where.stop - where.start]
         x = state[group.position]
         for gate, row in zip(local.gates, kernels.gates, strict=True):
