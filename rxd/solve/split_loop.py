@@ -88,8 +88,6 @@ class Fluxes(NamedTuple):
     still: np.ndarray
 
 
-
-
 class Parts(NamedTuple):
     """Addresses of the compiled parts of a step, 0 for what a model does not need."""
 
