@@ -196,8 +196,8 @@ def test_currents_and_their_slopes_equal_the_oracle(compiled: rxd.Simulation, st
             assert_equal(found[2 * row + 1], oracle(compiled, number, [sympy.diff(total, v)], state)[0])
 
 
-def test_gates_take_the_exact_exponential_step(compiled: rxd.Simulation, state: np.ndarray) -> None:
-    dt = 0.37
+@pytest.mark.parametrize("dt", [0.001, 0.37], ids=["by a polynomial", "by an exponential"])
+def test_gates_take_the_exact_exponential_step(compiled: rxd.Simulation, state: np.ndarray, dt: float) -> None:
     for number, local in groups(compiled):
         group, kernels = compiled.discretization.groups[number], compiled.kernels.groups[number]
         if not len(kernels.gates):

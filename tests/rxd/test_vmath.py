@@ -79,14 +79,21 @@ def test_tanh() -> None:
             vmath.bernoulli_slope,
             lambda z: (mpmath.expm1(z) - z * mpmath.exp(z)) / mpmath.expm1(z) ** 2 if z else mpmath.mpf(-0.5),
         ),
+        (vmath.exponential_ratio, lambda z: mpmath.expm1(z) / z if z else mpmath.mpf(1)),
     ],
-    ids=["ratio", "slope"],
+    ids=["ratio", "slope", "exponential"],
 )
-def test_bernoulli_functions_are_smooth_through_zero(function: Callable, exact: Callable) -> None:
-    borders = [s * b * (1 + d) for b in (0.1, 0.4) for s in (-1, 1) for d in (-1e-12, 0.0, 1e-12)]
+def test_ratios_are_smooth_through_zero(function: Callable, exact: Callable) -> None:
+    borders = [s * b * (1 + d) for b in (0.1, 0.3, 0.4) for s in (-1, 1) for d in (-1e-12, 0.0, 1e-12)]
     x = np.concatenate(
         [RNG(0).uniform(-60, 60, 300), RNG(1).uniform(-0.6, 0.6, 600), 1e-6 * RNG(2).normal(size=50), borders, [0.0]]
     )
     np.testing.assert_allclose(over(function)(x), exactly(exact, x), rtol=3e-14, atol=1e-300)
     far = over(function)(np.array([-700.0, 700.0]))
     np.testing.assert_allclose(far, exactly(exact, np.array([-700.0, 700.0])), rtol=1e-13, atol=1e-300)
+
+
+def test_the_polynomial_of_gates_is_exact_where_it_is_used() -> None:
+    x = np.concatenate([RNG(0).uniform(-vmath.NEAR_0, vmath.NEAR_0, 2000), [-vmath.NEAR_0, 0.0, vmath.NEAR_0]])
+    exact = exactly(lambda z: mpmath.expm1(z) / z if z else mpmath.mpf(1), x)
+    np.testing.assert_allclose(over(vmath.exponential_ratio_near_0)(x), exact, rtol=5e-16)
