@@ -25,8 +25,12 @@ def __getattr__(name: str) -> Any:
 
     if name.startswith("__"):
         raise AttributeError(name)
-    if name in {"rxd", "gui", "units", "expect_hocerr", "nrn", "hoc"}:
+    if name in {"rxd", "crxd"}:
+        from rxd.neuron.internals import guard_modules
+
+        module = importlib.import_module("rxd.neuron.rxd")
+        guard_modules()
+        return module
+    if name in {"gui", "units", "expect_hocerr", "nrn", "hoc"}:
         return importlib.import_module(f"rxd.neuron.{name}")
-    if name == "crxd":
-        return importlib.import_module("rxd.neuron.rxd")
     raise NotSupported(f"neuron.{name} is not supported; there are: h, n, rxd, crxd, gui, units.")

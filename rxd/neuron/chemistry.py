@@ -7,6 +7,7 @@ session knows declarations weakly: a species or reaction nobody refers to is gon
 from __future__ import annotations
 
 import io
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ class Chemistry:
         self._dimensions: dict[int, tuple[int, float | None]] = {}
         self._default_dimension = 1
         self.grid: Any = None
+        self._registered: tuple[int, int] | None = None
         self.in_force = InForce(self)
         self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
 
@@ -66,6 +68,12 @@ class Chemistry:
         self._things[number] = weakref.ref(thing, gone)
         self.session.touch()
         return number
+
+    def remove(self, thing: Any) -> None:
+        """Forget a declaration that is still referred to."""
+        self._things.pop(thing.number, None)
+        self._tables.pop(thing.number, None)
+        self.session.touch()
 
     def of(self, kind: type[Any] | tuple[type[Any], ...]) -> list[Any]:
         """All living declarations of a kind."""
@@ -105,11 +113,25 @@ class Chemistry:
         """Give sections 3-d points where places in space matter, as NEURON does when its rxd structures are made."""
         from rxd.neuron.rxd.region import Extracellular
 
+        self._register_outside()
         if (self.of(Extracellular) or self.any_3d) and any(not record.has_shape for record in self.session.topology):
             from rxd.neuron.tree_functions import define_shape
 
             self.session.run.pull()
             define_shape(self.session)
+
+    def _register_outside(self) -> None:
+        """Insert the ion of every named species in a box into all sections, in the box or not, as NEURON does."""
+        key = self._made, self.session.shape_revision
+        if self._registered == key:
+            return
+        self._registered = key
+        for quantity in self.quantities:
+            if quantity.name is not None and any(hasattr(region, "shape") for region in quantity.regions):
+                mechanism = self.session.catalogue.ion(quantity.name, int(quantity.charge)).mechanism
+                for record in self.session.topology:
+                    record.insert(mechanism)
+                    record.ion_styles.setdefault(mechanism, 119)
 
     @property
     def layout(self) -> Layout:
@@ -121,25 +143,46 @@ class Chemistry:
         return self._layout
 
     def _voxels(self) -> tuple[frozenset[int], float]:
-        """Numbers of the sections that some region has in voxels, and the edge of those.
+        """Numbers of the sections that some region has in voxels, and the edge of those: the finest that is wanted.
 
         Raises
         ------
         RxDException
-            If regions want different edges.
+            If regions that share sections, or whose sections are joined, want different edges.
         """
         from rxd.neuron.rxd.region import Region
 
         wanted: set[int] = set()
-        edges: set[float] = set()
+        edges: dict[int, float] = {}
         for region in self.of(Region):
-            found = self.voxel_records(region)
-            if found:
-                wanted.update(found)
-                edges.add(float(region.dx or 0.25))
-        if len(edges) > 1:
-            raise RxDException(f"All 3-D regions share one grid, but their dx differ: {sorted(edges)}. Give them the same dx.")
-        return frozenset(wanted), min(edges, default=0.25)
+            edge = float(region.dx or 0.25)
+            for number in self.voxel_records(region):
+                wanted.add(number)
+                if edges.setdefault(number, edge) != edge:
+                    raise RxDException(f"Regions that share sections need the same dx, not {edges[number]:g} and {edge:g}.")
+        if len(set(edges.values())) > 1:
+            self._check_apart(edges)
+        return frozenset(wanted), min(edges.values(), default=0.25)
+
+    def _check_apart(self, edges: dict[int, float]) -> None:
+        """Sections in voxels of different size must not be joined; all get the finer ones."""
+        for record in self.session.topology:
+            parent = record.parent
+            if (
+                parent is not None
+                and edges.get(record.id, 0) != edges.get(parent.id, 0)
+                and {record.id, parent.id} <= set(edges)
+            ):
+                raise RxDException(
+                    f"{record.name} and {parent.name} are joined and need the same dx, not {edges[record.id]:g} and "
+                    f"{edges[parent.id]:g}."
+                )
+        given = ", ".join(f"{dx:g}" for dx in sorted(set(edges.values())))
+        warnings.warn(
+            f"Regions in 3-D want different dx ({given} um); all are cut into the finest, {min(edges.values()):g} um: their "
+            "voxels are not NEURON's, their concentrations agree within its error.",
+            stacklevel=2,
+        )
 
     def table(self, region: Any) -> NodeTable:
         """The nodes of a region."""
@@ -147,6 +190,7 @@ class Chemistry:
         from rxd.neuron.rxd.region import Extracellular
 
         if isinstance(region, Extracellular):
+            self._register_outside()
             key: Any = "box"
         else:
             self.place()
@@ -173,6 +217,7 @@ class Chemistry:
             if dimension is not None:
                 self._default_dimension = dimension
                 self._dimensions.clear()
+                self.session.touch(shape=True)
             return
         from rxd.neuron.sections import Section
 

@@ -16,6 +16,7 @@ import types
 from collections.abc import Sequence
 from pathlib import Path
 
+from rxd.neuron.internals import guard_modules
 from rxd.neuron.session import current_session
 
 __all__ = ["NeuronFinder", "install", "run_script"]
@@ -42,6 +43,8 @@ class NeuronFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(f"{spec.name} is not supported by Axoplasm's NEURON layer", name=spec.name) from error
         self._spec = module.__spec__
+        if real.startswith(f"{TARGET}.rxd"):
+            guard_modules()
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:

@@ -221,7 +221,7 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
         side=region.nrn_region,
         shape=_conducting(voxel_shape(region.geometry, declared.layout, voxels)),
         dimension=dimension,
-        dx=region.dx or 0.25,
+        dx=float(declared.layout.revision[2]),
     )
 
 

@@ -5,9 +5,11 @@ In: declarations by scripts. Out: what the session's engine compiles.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from rxd.neuron.errors import NotSupported, RxDException
+from rxd.neuron.internals import guard_modules
 from rxd.neuron.rxd import constants, geometry, initializer, node, nodelist, options, region, rxdmath, species
 from rxd.neuron.rxd.formula import Formula
 from rxd.neuron.rxd.geometry import (
@@ -116,4 +118,8 @@ def set_solver(solver: Any = None) -> None:
 
 
 def __getattr__(name: str) -> Any:
+    if name in {"generalizedReaction", "multiCompartmentReaction", "rate", "reaction", "rxd", "rxdException", "section1d"}:
+        module = importlib.import_module(f"{__name__}.{name}")
+        guard_modules()
+        return module
     raise NotSupported(f"rxd.{name} is not supported by Axoplasm's NEURON layer; there are: {', '.join(__all__)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import RxDException
+from rxd.neuron.internals import module_name
 from rxd.neuron.pointers import Pointer
 from rxd.neuron.sections import Section, Segment
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rxd.neuron.nodes import NodeTable
 
 __all__ = ["Node", "Node1D", "Node3D", "NodeExtracellular", "NodePointer", "make_node"]
+
+INTERNALS = frozenset(("_diffs", "_states", "_surface_area", "_volumes"))
 
 
 class Node:
@@ -201,13 +204,38 @@ class Node1D(Node):
     __slots__ = ()
 
 
-class Node3D(Node):
+class _Voxel(Node):
+    """A place in a grid."""
+
+    __slots__ = ()
+
+    def _place(self, axis: int) -> int:
+        table, index = self._found()
+        if hasattr(self._region, "shape"):
+            return int(table.grid[index, axis])  # type: ignore[index]
+        layout = self._species.session.chemistry.layout
+        return int((table.position[index, axis] - layout.shift[axis]) / float(layout.revision[2]) + 1e-6)
+
+    @property
+    def _i(self) -> int:
+        return self._place(0)
+
+    @property
+    def _j(self) -> int:
+        return self._place(1)
+
+    @property
+    def _k(self) -> int:
+        return self._place(2)
+
+
+class Node3D(_Voxel):
     """A voxel in a cell."""
 
     __slots__ = ()
 
 
-class NodeExtracellular(Node):
+class NodeExtracellular(_Voxel):
     """A voxel outside the cells."""
 
     __slots__ = ()
@@ -286,3 +314,7 @@ def make_node(species: Any, region: Any, table: NodeTable, index: int) -> Node:
     if table.record[index] < 0:
         return NodeExtracellular(species, region, table, index)
     return Node3D(species, region, table, index)
+
+
+def __getattr__(name: str) -> Any:
+    return module_name(name)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import RxDException
+from rxd.neuron.internals import module_name, region_name
 from rxd.neuron.rxd.geometry import as_shape
 from rxd.neuron.section_lists import SectionList
 from rxd.neuron.sections import Section
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
 __all__ = ["Extracellular", "Region"]
+
+INTERNALS = frozenset(("_all_regions", "_c_region_lookup", "_region_count"))
 
 
 class Region:
@@ -130,6 +133,9 @@ class Region:
     def __contains__(self, node: object) -> bool:
         """Whether a node is on the region."""
         return getattr(node, "region", None) is self
+
+    def __getattr__(self, name: str) -> Any:
+        return region_name(self, name)
 
     def __repr__(self) -> str:
         return f"Region(..., nrn_region={self._nrn_region!r}, geometry={self._geometry!r}, dx={self._dx!r}, name={self.name!r})"
@@ -242,3 +248,7 @@ class Extracellular:
             f"xlo={self._xlo:g}, ylo={self._ylo:g}, zlo={self._zlo:g}, xhi={self._xhi:g}, yhi={self._yhi:g}, zhi={self._zhi:g}"
         )
         return f"Extracellular({corners}, tortuosity={self.tortuosity!r}, volume_fraction={self.alpha!r})"
+
+
+def __getattr__(name: str) -> Any:
+    return module_name(name)

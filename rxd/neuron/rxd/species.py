@@ -15,6 +15,7 @@ import numpy as np
 import sympy
 
 from rxd.neuron.errors import RxDException
+from rxd.neuron.internals import instances, module_name
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol
 from rxd.neuron.rxd.nodelist import NodeList
 from rxd.neuron.rxd.region import Extracellular, Region
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Parameter", "Quantity", "Species", "SpeciesOnExtracellular", "SpeciesOnRegion", "State"]
 
 AnyRegion = Region | Extracellular
+INTERNALS = frozenset(("_all_species", "_has_1d", "_has_3d", "_species_counts"))
 
 
 class Quantity(Mathable):
@@ -177,6 +179,17 @@ class Quantity(Mathable):
             kind = SpeciesOnExtracellular if isinstance(region, Extracellular) else SpeciesOnRegion
             self._on[region.number] = kind(self, region)
         return self._on[region.number]
+
+    def __getattr__(self, name: str) -> Any:
+        # no finalizer, which Python would look for in the class; scripts call it by name to take a species out of the model
+        if name == "__del__":
+            return self._leave
+        if name in {"_intracellular_instances", "_extracellular_instances"}:
+            return instances(self, name)
+        raise AttributeError(f"'{self.kind}' object has no attribute '{name}'")
+
+    def _leave(self) -> None:
+        self.session.chemistry.remove(self)
 
     def __iter__(self) -> Any:
         raise TypeError(f"{self.kind} {self.label} is not a sequence; index it with a region: {self.label}[region].")
@@ -401,17 +414,17 @@ class SpeciesOnExtracellular(SpeciesOnRegion):
 
     def node_by_ijk(self, i: int, j: int, k: int) -> Any:
         """The node of a voxel."""
-        shape = self._region.shape  # type: ignore[union-attr]
+        shape = self._region.shape
         if not all(0 <= index < size for index, size in zip((i, j, k), shape, strict=True)):
             raise RxDException(f"Voxel ({i}, {j}, {k}) is outside the box, which has {shape[0]} x {shape[1]} x {shape[2]}.")
         return self.nodes[int(np.ravel_multi_index((i, j, k), shape))]
 
     def alpha_by_location(self, x: float, y: float, z: float) -> float:
         """Volume fraction at a place."""
-        alpha = self._region.alpha  # type: ignore[union-attr]
+        alpha = self._region.alpha
         if callable(alpha):
             return float(alpha(x, y, z))
-        values = np.broadcast_to(np.asarray(alpha, dtype=float), self._region.shape)  # type: ignore[union-attr]
+        values = np.broadcast_to(np.asarray(alpha, dtype=float), self._region.shape)
         region: Any = self._region
         low = np.array([region._xlo, region._ylo, region._zlo])
         return float(values[tuple(np.floor((np.array([x, y, z]) - low) / region._dx).astype(int))])
@@ -436,3 +449,7 @@ def _as_regions(regions: Any, kind: str) -> tuple[AnyRegion, ...]:
         if not isinstance(region, (Region, Extracellular)):
             raise RxDException(f"{kind}: {region!r} is not a Region. Make one: rxd.Region(sections, name=...).")
     return tuple(dict.fromkeys(found))
+
+
+def __getattr__(name: str) -> Any:
+    return module_name(name)

@@ -1,0 +1,143 @@
+"""Names NEURON keeps for itself, which its tests and some scripts use all the same.
+
+In: an object and such a name. Out: what NEURON has there, computed from the session each time somebody looks.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.neuron.session import current_session
+
+if TYPE_CHECKING:
+    from rxd.neuron.nodes import NodeTable
+
+__all__ = ["Guarded", "Instance", "guard_modules", "instances", "module_name", "region_name"]
+
+NAMES = frozenset("_all_species _all_regions _all_reactions _has_1d _has_3d _states _volumes _surface_area".split())
+
+
+class Guarded(types.ModuleType):
+    """A module that lets scripts assign to NEURON's internals without effect: what is there follows from the session."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in getattr(self, "INTERNALS", ()):
+            super().__setattr__(name, value)
+
+
+def guard_modules() -> None:
+    """Guard the modules of rxd that are loaded."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("rxd.neuron.rxd.") and hasattr(module, "INTERNALS"):
+            module.__class__ = Guarded
+
+
+def module_name(name: str) -> Any:
+    """A list or array NEURON keeps in a module.
+
+    Raises
+    ------
+    AttributeError
+        For other names.
+    """
+    if name not in NAMES:
+        raise AttributeError(f"module has no attribute {name!r}")
+    from rxd.neuron.rxd.reactions import GeneralizedReaction
+    from rxd.neuron.rxd.region import Extracellular, Region
+    from rxd.neuron.rxd.species import Quantity
+
+    chemistry = current_session().chemistry
+    kinds = {"_all_species": Quantity, "_all_regions": (Region, Extracellular), "_all_reactions": GeneralizedReaction}
+    if name in kinds:
+        return [weakref.ref(thing) for thing in chemistry.of(kinds[name])]  # type: ignore[arg-type]
+    if name in {"_has_1d", "_has_3d"}:
+        regions = chemistry.of(Region)
+        return any(chemistry.voxel_records(r) if name == "_has_3d" else _flat(chemistry, r) for r in regions)
+    return _flat_nodes(chemistry, {"_volumes": "volume", "_surface_area": "area"}.get(name))
+
+
+def _flat(chemistry: Any, region: Any) -> list[Any]:
+    return [record for record in region.living if not chemistry.is_3d(record, region)]
+
+
+def _flat_nodes(chemistry: Any, size: str | None) -> np.ndarray:
+    """Values or sizes of all nodes that are segments, species by species."""
+    found = []
+    for quantity in chemistry.quantities:
+        for region in quantity.regions:
+            table = chemistry.table(region)
+            values = quantity.values(region) if size is None else getattr(table, size)
+            found.append(values[table.dimension == 1])
+    return np.concatenate(found) if found else np.zeros(0)
+
+
+class Instance:
+    """A species in the voxels of a region; `states` are its concentrations there."""
+
+    __slots__ = ("_region", "_species")
+
+    def __init__(self, species: Any, region: Any) -> None:
+        self._species, self._region = species, region
+
+    @property
+    def states(self) -> np.ndarray:
+        """Concentrations of the voxels: of a box as an array (nx, ny, nz)."""
+        values = self._species.values(self._region)
+        if hasattr(self._region, "shape"):
+            return np.asarray(values.reshape(self._region.shape))
+        return np.asarray(values[self._species.table(self._region).dimension == 3])
+
+    @property
+    def _grid_id(self) -> int:
+        return int(self._species.number)
+
+
+def instances(species: Any, name: str) -> dict[Any, Instance]:
+    """The `_intracellular_instances` or `_extracellular_instances` of a species."""
+    outside = name == "_extracellular_instances"
+    regions = [region for region in species.regions if hasattr(region, "shape") == outside]
+    return {r: Instance(species, r) for r in regions if outside or species.session.chemistry.voxel_records(r)}
+
+
+def region_name(region: Any, name: str) -> Any:
+    """What NEURON keeps of the voxels of a region.
+
+    Raises
+    ------
+    AttributeError
+        For other names, and for a region without voxels.
+    """
+    chemistry = region.session.chemistry
+    if name in {"_secs1d", "_secs3d"}:
+        return [record.section for record in region.living if chemistry.is_3d(record, region) == (name == "_secs3d")]
+    known = {"_xs", "_ys", "_zs", "_points", "_vol", "_sa", "_nodes_by_seg", "_surface_nodes_by_seg", "_mesh_grid"}
+    if name not in known or not chemistry.voxel_records(region):
+        raise AttributeError(f"'Region' object has no attribute '{name}'")
+    table = chemistry.table(region)
+    voxels = np.flatnonzero(table.dimension == 3)
+    if name in {"_vol", "_sa"}:
+        return (table.volume if name == "_vol" else table.area)[voxels]
+    if name in {"_nodes_by_seg", "_surface_nodes_by_seg"}:
+        return _by_segment(table, voxels, name == "_surface_nodes_by_seg")
+    corner, dx = chemistry.layout.shift, float(chemistry.layout.revision[2])
+    if name == "_mesh_grid":
+        return {"dx": dx, "dy": dx, "dz": dx, "xlo": corner[0], "ylo": corner[1], "zlo": corner[2]}
+    places = np.floor((table.position[voxels] - corner) / dx + 1e-6).astype(int)
+    if name == "_points":
+        return [tuple(place) for place in places.tolist()]
+    return tuple(places[:, "xyz".index(name[1])].tolist())
+
+
+def _by_segment(table: NodeTable, voxels: np.ndarray, at_surface: bool) -> dict[int, list[int]]:
+    """Voxels (counted from the first) of every segment, by number of the segment."""
+    offset = np.cumsum([0, *(record.nseg for record in table.records)])
+    found: dict[int, list[int]] = {}
+    for number, voxel in enumerate(voxels.tolist()):
+        if not at_surface or table.area[voxel] > 0:
+            found.setdefault(int(offset[table.record[voxel]] + table.place[voxel]), []).append(number)
+    return found
