@@ -22,7 +22,7 @@ from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
 from geometry.shapes import Shape, inside
 
-__all__ = ["region_mesh"]
+__all__ = ["region_mesh", "start_points"]
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -121,7 +121,7 @@ def _within_sections(n: int, first: IntArray, left: FloatArray, right: FloatArra
     return _Links(child, parent, right[parent] + left[child], half_length[parent] + half_length[child])
 
 
-def _start_points(morphology: Morphology) -> IntArray:
+def start_points(morphology: Morphology) -> IntArray:
     """The point each section starts from: `s` is the end of section s, `n + s` the start of root s, -1 a place in between.
 
     A section that starts at the start (0) of another shares the starting point of that one, wherever it is.
@@ -157,7 +157,7 @@ def _joined_ends(
     segments: Segments, chosen: IntArray, first: IntArray, last: IntArray, left: FloatArray, right: FloatArray, half: FloatArray
 ) -> tuple[_Ends, _Links]:
     """Ends of the chosen sections at points, and the ties of those that start in the middle of a segment."""
-    start = _start_points(segments.morphology)[chosen]
+    start = start_points(segments.morphology)[chosen]
     tied = _tied_segments(segments)[chosen]
     node = np.full(segments.n, -1)
     node[segments.of(chosen)] = np.arange(len(left))
