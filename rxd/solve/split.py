@@ -77,7 +77,7 @@ class SplitStepper:
         self.threads = threads
         self._groups = pack_groups(problem.discretization.groups, kernels.groups)
         self._lanes_of_work = self._lanes()
-        moving = np.array(sorted(self._moved_positions()), dtype=np.int64)
+        moving = self._moved_positions()
         self._fluxes = self._flux_arrays(moving)
         self._cable = pack_cable(problem.discretization.cable, problem.initial)
         self._trees = pack_trees(problem.discretization.transports[1:], problem.initial, moving)
@@ -212,13 +212,10 @@ class SplitStepper:
         numbers = 3
         return Lanes(*(aligned(np.zeros(size)) for size in (*(size * LANES for size in sizes), numbers)))
 
-    def _moved_positions(self) -> set[int]:
-        """Positions of y that currents change, v excluded."""
-        positions: set[int] = set()
-        for group, kernels in zip(self.problem.discretization.groups, self.kernels.groups, strict=True):
-            for row in kernels.moved[1:]:
-                positions.update(group.position[row].tolist())
-        return positions
+    def _moved_positions(self) -> np.ndarray:
+        """Positions of y that currents change, v excluded, sorted."""
+        both = zip(self.problem.discretization.groups, self.kernels.groups, strict=True)
+        return np.unique(np.concatenate([group.position[kernels.moved[1:]].ravel() for group, kernels in both]))
 
     def _flux_arrays(self, moving: np.ndarray) -> Fluxes:
         """Currents' work arrays; which of the species they move do not diffuse."""

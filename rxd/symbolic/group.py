@@ -316,9 +316,28 @@ def _translated(draft: Draft, value: Any, renames: dict[str, sympy.Expr], mechan
 
 def is_surface_current(tables: Tables, current: Current, sections: tuple[int, ...]) -> bool:
     """True if a current reads or carries an ion whose species is in voxels in these sections."""
+    return any(_is_voxel_ion(tables, name, sections) for name in _ions_of(current))
+
+
+def surface_sections(tables: Tables, mechanism: Mechanism) -> frozenset[int]:
+    """Sections in which some current of a mechanism reads or carries an ion whose species is in voxels."""
+    names = {name for current in mechanism.currents for name in _ions_of(current)}
+    found = [
+        where
+        for symbol, where in tables.voxel_presence.items()
+        if symbol.owner.name in names
+        and getattr(symbol.owner, "charge", 0) != 0
+        and symbol.region is not None
+        and symbol.region.side is not None
+        and not isinstance(symbol.region, Extracellular)
+    ]
+    return frozenset().union(*found)
+
+
+def _ions_of(current: Current) -> set[str]:
+    """Ions that a current reads or carries."""
     names = {symbol.ion for symbol in sympy.sympify(current.density).free_symbols if isinstance(symbol, IonSymbol)}
-    names |= {current.ion} if current.ion else set()
-    return any(_is_voxel_ion(tables, name, sections) for name in names)
+    return names | {current.ion} if current.ion else names
 
 
 def _is_voxel_ion(tables: Tables, ion: str, sections: tuple[int, ...]) -> bool:

@@ -5,77 +5,77 @@ In: the tables of a model and the places of its reactions. Out: the `LocalSystem
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from rxd.declare.mechanism import PointMechanism
 from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter
-from rxd.symbolic.group import build_group, build_point_group, is_surface_current
+from rxd.symbolic.group import build_group, build_point_group, surface_sections
 from rxd.symbolic.placement import Place
 from rxd.symbolic.system import LocalSystem, Space
 from rxd.symbolic.tables import Tables
 
 Signature = tuple[Any, ...]
+Members = dict[Any, frozenset[int]]
+"""Quantities, numbers of reactions or of insertions, and the sections where each is."""
 
 
 def build_groups(tables: Tables, places: list[Place]) -> tuple[LocalSystem, ...]:
     """All groups: segments first (they cover every section), then voxels, membrane voxels, boxes and point processes."""
-    spaces = {(i, section): place.space(section) for i, place in enumerate(places) for section in place.sections}
+    spaces = [place.by_space() for place in places]
 
-    def acting(space: Space, section: int) -> tuple[int, ...]:
-        return tuple(i for i in range(len(places)) if spaces.get((i, section)) == space)
+    def acting(space: Space) -> Members:
+        return {i: found[space] for i, found in enumerate(spaces) if space in found}
 
-    def on_segments(section: int) -> Signature:
-        present = tuple(
-            s for s, where in tables.presence.items() if section in where and not isinstance(s.region, Extracellular)
-        )
-        inserted = tuple(i for i, (_, where) in enumerate(tables.inserted) if section in where)
-        return present, acting("segments", section), inserted
-
-    def in_voxels(section: int) -> Signature:
-        return _voxel_symbols(tables, section, surface=False), acting("voxels", section), ()
-
-    def at_surface(section: int) -> Signature:
-        inserted = tuple(
-            i
-            for i, (mechanism, where) in enumerate(tables.inserted)
-            if section in where and any(is_surface_current(tables, current, (section,)) for current in mechanism.currents)
-        )
-        return _voxel_symbols(tables, section, surface=True), acting("surface", section), inserted
-
-    groups = _by_signature(tables, places, "segments", "group", on_segments)
-    groups += _by_signature(tables, places, "voxels", "voxels", in_voxels)
-    groups += _by_signature(tables, places, "surface", "surface", at_surface)
+    flat = {s: where for s, where in tables.presence.items() if not isinstance(s.region, Extracellular)}
+    inserted = {i: where for i, (_, where) in enumerate(tables.inserted)}
+    voxels, surface = (_voxel_symbols(tables, on_membrane) for on_membrane in (False, True))
+    at_surface = {i: where & surface_sections(tables, tables.inserted[i][0]) for i, where in inserted.items()}
+    groups = _by_signature(tables, places, "segments", "group", (flat, acting("segments"), inserted))
+    groups += _by_signature(tables, places, "voxels", "voxels", (voxels, acting("voxels"), {}))
+    groups += _by_signature(tables, places, "surface", "surface", (surface, acting("surface"), at_surface))
     return (*groups, *_box_groups(tables, places), *_point_groups(tables))
 
 
-def _voxel_symbols(tables: Tables, section: int, surface: bool) -> tuple[Any, ...]:
-    """Species and states in voxels of a section: those of the whole volume, or those of the plasma membrane."""
-    return tuple(
-        symbol
+def _voxel_symbols(tables: Tables, surface: bool) -> Members:
+    """Species and states in voxels: those of the whole volume, or those of the plasma membrane."""
+    return {
+        symbol: where
         for symbol, where in tables.voxel_presence.items()
-        if section in where
-        and not isinstance(symbol.owner, Parameter)
+        if not isinstance(symbol.owner, Parameter)
         and not isinstance(symbol.region, Extracellular)
         and symbol.region is not None
         and symbol.region.on_cell_surface == surface
-    )
+    }
 
 
 def _by_signature(
-    tables: Tables, places: list[Place], space: Space, prefix: str, signature: Callable[[int], Signature]
+    tables: Tables, places: list[Place], space: Space, prefix: str, kinds: tuple[Members, Members, Members]
 ) -> list[LocalSystem]:
-    """Sections with equal signatures, in order of their first section; voxel groups leave out sections where nothing is."""
-    found: dict[Signature, list[int]] = {}
-    for section in range(len(tables.model.morphology.names)):
-        key = signature(section)
-        if space == "segments" or any(key):
-            found.setdefault(key, []).append(section)
-    return [
-        build_group(tables, f"{prefix}{number}", space, tuple(sections), present, [places[i] for i in acting], inserted)
-        for number, ((present, acting, inserted), sections) in enumerate(found.items())
-    ]
+    """Sections where the same things are, in order of their first section; voxel groups leave out sections where nothing is."""
+    here = np.zeros((len(tables.model.morphology.names), sum(map(len, kinds))), dtype=bool)
+    for column, where in enumerate(where for members in kinds for where in members.values()):
+        here[np.fromiter(where, dtype=np.int64, count=len(where)), column] = True
+    groups: list[LocalSystem] = []
+    for sections in _equal_rows(here):
+        row = iter(here[sections[0]])
+        present, acting, inserted = (tuple(key for key in members if next(row)) for members in kinds)
+        if space == "segments" or present or acting or inserted:
+            name, own = f"{prefix}{len(groups)}", tuple(sections.tolist())
+            groups.append(build_group(tables, name, space, own, present, [places[i] for i in acting], inserted))
+    return groups
+
+
+def _equal_rows(table: np.ndarray) -> list[np.ndarray]:
+    """Numbers of the rows that are equal, in order of the first of each."""
+    packed = np.packbits(table, axis=1)
+    if not packed.shape[1]:
+        return [np.arange(len(table))]
+    _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    found = np.split(np.argsort(which.ravel(), kind="stable"), np.cumsum(np.bincount(which.ravel()))[:-1])
+    return [found[i] for i in np.argsort(first)]
 
 
 def _box_groups(tables: Tables, places: list[Place]) -> list[LocalSystem]:

@@ -35,19 +35,22 @@ class Place:
         """Extracellular regions it touches."""
         return tuple(region for region in self.regions if isinstance(region, Extracellular))
 
-    def space(self, section: int) -> Space:
-        """Where it acts in a section.
+    def by_space(self) -> dict[Space, frozenset[int]]:
+        """The sections in which it acts on segments, in voxels, at membrane voxels; in none of them if it acts in a box.
 
         Raises
         ------
         DeclarationError
-            If it mixes regions per segment and regions in voxels there.
+            If it mixes regions per segment and regions in voxels in a section.
         """
         solid = [region for region in self.regions if not isinstance(region, Extracellular)]
         if not solid and self.membrane is None:
-            return "box"
-        in_voxels = {section in region.voxel_sections for region in solid or (self.membrane,) if region is not None}
-        if len(in_voxels) > 1:
+            return {}
+        voxels = [region.voxel_sections for region in solid or (self.membrane,) if region is not None]
+        some = self.sections.intersection(frozenset().union(*voxels))
+        mixed = some - frozenset.intersection(*voxels)
+        if mixed:
+            section = min(mixed)
             name = solid[0].selection.morphology.names[section]
             parts = [f"{'3D' if section in region.voxel_sections else '1D'} in {region.name}" for region in solid]
             message = (
@@ -55,10 +58,9 @@ class Place:
                 f"dimension=, or restrict the 3D one to other sections."
             )
             raise DeclarationError(message)
-        if not in_voxels.pop():
-            return "segments"
         crosses = self.membrane is not None and (self.membrane.on_cell_surface or bool(self.boxes) or self.charge_out != 0)
-        return "surface" if crosses or any(region.on_cell_surface for region in solid) else "voxels"
+        at_surface = crosses or any(region.on_cell_surface for region in solid)
+        return {"segments": self.sections - some, "surface" if at_surface else "voxels": some}
 
 
 def place_reaction(reaction: Reaction) -> list[Place]:

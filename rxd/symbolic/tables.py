@@ -33,6 +33,7 @@ class Tables:
     values: dict[Any, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     numbers: dict[Any, Any] = field(default_factory=dict)
+    shared: dict[Region, tuple[frozenset[int], tuple[int, ...]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Model) -> Tables:
@@ -43,17 +44,16 @@ class Tables:
             for region in quantity.regions:
                 tables._enter_quantity(quantity, region)
         for mechanism, where in model.inserted:
-            tables._enter_mechanism(mechanism, frozenset(map(int, where.sections)))
+            tables._enter_mechanism(mechanism, frozenset(where.sections.tolist()))
         return tables
 
     def _enter_quantity(self, quantity: Quantity, region: Region) -> None:
         """Where a quantity is on one of its regions, and its unknown or, for a parameter, its value."""
         symbol = quantity[region]
         is_box = isinstance(region, Extracellular)
-        everywhere = frozenset(range(len(self.model.morphology.names)))
-        own = everywhere if is_box else frozenset(map(int, region.selection.sections)) - region.voxel_sections
+        own, numbers = self._sections_of(region)
         self.presence[symbol] = own
-        self.voxel_presence[symbol] = everywhere if is_box else region.voxel_sections
+        self.voxel_presence[symbol] = own if is_box else region.voxel_sections
         initial = quantity.initial[region] if isinstance(quantity.initial, dict) else quantity.initial
         if isinstance(quantity, Parameter):
             self.values["parameter", symbol.name] = (initial, region.name)
@@ -65,12 +65,22 @@ class Tables:
             region=region.name,
             initial=self.usual_concentration(quantity, region.side) if initial is None else initial,
             box=is_box,
-            sections=() if is_box else tuple(sorted(own)),
+            sections=() if is_box else numbers,
             voxel_sections=tuple(sorted(region.voxel_sections)),
             surface=region.on_cell_surface,
             atolscale=quantity.atolscale,
             **(_of_species(quantity, region) if isinstance(quantity, Species) else {}),
         )
+
+    def _sections_of(self, region: Region) -> tuple[frozenset[int], tuple[int, ...]]:
+        """Sections with segments of a region, all for a box; quantities of one region share them (a set of 1e5 takes 10 MB)."""
+        if region not in self.shared:
+            if isinstance(region, Extracellular):
+                own = frozenset(range(len(self.model.morphology.names)))
+            else:
+                own = frozenset(region.selection.sections.tolist()) - region.voxel_sections
+            self.shared[region] = own, tuple(sorted(own))
+        return self.shared[region]
 
     def _enter_mechanism(self, mechanism: Mechanism, where: frozenset[int]) -> None:
         """Gates of an inserted mechanism, which several placements of it share, and the numbers of this placement."""
