@@ -41,7 +41,9 @@ class Selection:
     sections: IntArray
 
     def __post_init__(self) -> None:
-        sections = np.unique(np.asarray(self.sections, dtype=np.int64))
+        sections = np.array(self.sections, dtype=np.int64)
+        if sections.ndim != 1 or np.any(sections[1:] <= sections[:-1]):
+            sections = np.unique(sections)
         n = self.morphology.n_sections
         if sections.size and (sections[0] < 0 or sections[-1] >= n):
             wrong = sections[0] if sections[0] < 0 else sections[-1]
@@ -123,7 +125,7 @@ class Selection:
         return Selection(self.morphology, np.array([s.index for s in self if condition(s)], dtype=np.int64))
 
     def __repr__(self) -> str:
-        shown = ", ".join(self.names[:4]) + (", ..." if len(self) > 4 else "")
+        shown = ", ".join(self.morphology.names[i] for i in self.sections[:4]) + (", ..." if len(self) > 4 else "")
         return f"<Selection: {len(self)} of {self.morphology.n_sections} sections{': ' + shown if shown else ''}>"
 
 
@@ -148,7 +150,8 @@ def section_indices(morphology: Morphology, what: SectionsLike) -> IntArray:
         For a section of another morphology, a name nobody has, an index out of range.
     """
     if isinstance(what, Selection):
-        _check_same(morphology, what.morphology, repr(what))
+        if what.morphology is not morphology:
+            _check_same(morphology, what.morphology, repr(what))
         return what.sections
     if isinstance(what, Section):
         _check_same(morphology, what.morphology, what.name)

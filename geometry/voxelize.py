@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from geometry.errors import GeometryError
 from geometry.frustum import Array, Solid, pack, solid_of
@@ -149,6 +147,9 @@ class VoxelGrid:
 
     def components(self) -> IntArray:
         """Number of the connected piece each voxel belongs to, shape (n,); 0 is the one with the largest volume."""
+        from scipy.sparse import coo_array  # here: who has no voxels does not wait for SciPy
+        from scipy.sparse.csgraph import connected_components
+
         edges, _ = self.edges()
         graph = coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(self.n, self.n))
         _, piece = connected_components(graph, directed=False)

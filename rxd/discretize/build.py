@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -173,6 +174,7 @@ def _transports(
     cable = build_operator(segments, membrane["Ra"], membrane["cm"], cable_mesh.tree)
     capacity[layout[VOLTAGE].order] = cable.capacitance
     transports = [_transport(VOLTAGE, layout, cable_mesh, cable.capacitance, cable.conductance)]
+    trees: dict[str, Transport] = {}
     graphs = []
     for unknown in system.unknowns:
         if unknown.kind != "species":
@@ -181,9 +183,11 @@ def _transports(
         capacity[block.order] = _volumes(unknown.label, region, segments)
         if unknown.diffusion > 0 and not unknown.box and not unknown.voxel_sections:
             assert region.tree is not None
-            transports.append(
-                _transport(unknown.label, layout, region.tree, region.tree.volume, unknown.diffusion * region.tree.tree.kappa)
-            )
+            if region.name not in trees:
+                trees[region.name] = _transport(unknown.label, layout, region.tree, region.tree.volume, region.tree.tree.kappa)
+            first = trees[region.name]  # species of one region share all but their diffusion
+            conductance = _frozen(unknown.diffusion * first.conductance)
+            transports.append(replace(first, label=unknown.label, start=block.start, conductance=conductance))
         elif unknown.diffusion > 0:
             graphs.append(graph_transport(unknown, region, block, segments, voxels))
     return capacity, tuple(transports), tuple(graphs)

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array, csc_array, diags_array
-from scipy.sparse.linalg import spsolve
 
 from geometry import Segments
 from geometry.grid import SIDES
@@ -65,6 +63,8 @@ def _box_transport(unknown: Any, region: RegionNodes, block: Block) -> GraphTran
 def _assemble(
     label: str, start: int, capacity: np.ndarray, junctions: int, edges: np.ndarray, conductance: np.ndarray
 ) -> GraphTransport:
+    from scipy.sparse import coo_array  # here: a model without voxels does not wait for SciPy
+
     n = len(capacity)
     total = n + junctions
     both = (np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]]))
@@ -85,6 +85,9 @@ def _assemble(
 
 def _without_junctions(rows: Any, n: int) -> Any:
     """Star-mesh transform of all nodes from n on, where nothing accumulates: conductances among the others only."""
+    from scipy.sparse import csc_array, diags_array
+    from scipy.sparse.linalg import spsolve
+
     leaving = np.asarray(rows.sum(axis=1)).ravel()
     # a junction of the tree that a join replaced is tied to nothing
     inner = (diags_array(np.where(leaving[n:] > 0, leaving[n:], 1.0)) - rows[n:, n:]).tocsc()

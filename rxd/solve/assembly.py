@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from rxd.discretize.records import LANES, Discretization, GraphTransport, Group, Transport
 from rxd.solve.lane_lu import lane_kernel
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +98,8 @@ class Assembly:
 
     def matrix(self, data: np.ndarray) -> sparse.csr_array:
         """The values as a SciPy matrix that shares them."""
+        from scipy import sparse
+
         return sparse.csr_array((data, self.indices, self.indptr), shape=(self.size, self.size))
 
 

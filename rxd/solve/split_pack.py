@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numba
 import numpy as np
-from scipy.sparse import csc_array
-from scipy.sparse.linalg import spsolve
 
+from cable.hines import factor_and_solve
 from rxd.codegen.lane_calls import part_address
 from rxd.discretize.records import GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
@@ -22,6 +21,9 @@ from rxd.solve.tree_lanes import WIDTH, Trees
 
 LINE = 8
 """Doubles in a cache line."""
+
+HELD: Final = 1e30
+"""Capacity of what holds its value, over the largest conductance."""
 
 
 def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
@@ -222,18 +224,12 @@ def _any_between(moving: np.ndarray, transport: Transport | GraphTransport) -> b
 
 def junction_values(transport: Transport, values: np.ndarray) -> np.ndarray:
     """Values at branch points at which nothing accumulates: weighted means of the neighbours, shape (n_junctions,)."""
-    n, size = transport.n, len(transport.parent) - transport.n
-    if not size:
+    n, size = transport.n, len(transport.parent)
+    if size == n:
         return np.zeros(0)
-    child = np.flatnonzero(transport.parent >= 0)
-    parent, g = transport.parent[child], transport.conductance[child]
-    one, other, g = np.concatenate([child, parent]), np.concatenate([parent, child]), np.concatenate([g, g])
-    one, other, g = one[one >= n] - n, other[one >= n], g[one >= n]
-    known = other < n
-    right = np.bincount(one[known], g[known] * values[other[known]], minlength=size)
-    leaving = np.bincount(one, g, minlength=size)
-    if known.all():
-        return right / leaving
-    rows = np.concatenate([np.arange(size), one[~known]])
-    columns = np.concatenate([np.arange(size), other[~known] - n])
-    return spsolve(csc_array((np.concatenate([leaving, -g[~known]]), (rows, columns)), shape=(size, size)), right)
+    # The tree's own elimination, with segments that hold their values: so large a capacity leaves nothing else in round-off.
+    plan, diagonal, x = transport.plan, np.zeros(size), np.zeros(size)
+    diagonal[:n] = HELD * transport.conductance.max()
+    x[:n] = diagonal[:n] * values
+    factor_and_solve(plan.node, plan.parent, plan.coupling(transport.conductance), diagonal, x)
+    return x[n:].copy()
