@@ -51,9 +51,9 @@ Where NEURON itself is wrong we give the right answer.
 * **Reactions across a membrane on regions with different sections.** If some sections have all the regions of others and
   more, NEURON counts a MultiCompartmentReaction on the regions they share twice in them, with areas and volumes of other
   sections. Here once, with their own, and a warning says so.
-* **Voxel volumes.** Volumes and areas of voxels are exact here. NEURON loses volume at the rim of a cylinder whose diameter
-  is a whole number of voxels (ratio 0.83 to 0.97), its areas are low by some percent, and it fills a cone between sections of
-  different diameter. Voxels lie where NEURON's lie (counted from two voxels and twice the largest radius outside the cell).
+* **Voxel volumes.** Volumes of voxels are exact here. NEURON loses volume at the rim of a cylinder whose diameter is a whole
+  number of voxels (ratio 0.83 to 0.97), and it fills a cone between sections of different diameter. Voxels
+  lie where NEURON's lie (counted from two voxels and twice the largest radius outside the cell).
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers.
@@ -82,6 +82,8 @@ Where NEURON makes choices, we make the same:
   several segments share counts as of the first.
 * Species diffuse along a cable through the cross-section at the border of two segments; voltage follows the exact integral.
 * A section on the 0 end of a root is tied to the root's first segment through its own half alone, for species.
+* `node.surface_area` of a voxel is that of a triangulated surface, some percent less than the membrane's; what crosses the
+  membrane follows the exact area, so that nothing is lost on the way.
 * `ecs_boundary_conditions` hold the outermost voxels themselves.
 * Sources added with `include_flux` that vary are read at the end of a step.
 * Coefficients that differ (`node.d`): between two segments the mean counts, between two voxels that of the higher one.

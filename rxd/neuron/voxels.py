@@ -13,6 +13,7 @@ from geometry.voxelize import VoxelGrid, voxelize_sections
 from rxd.neuron.errors import RxDException
 from rxd.neuron.nodes import NodeTable
 from rxd.neuron.rxd.geometry import voxel_shape
+from rxd.neuron.surface import triangulated_areas
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -56,6 +57,8 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
     volume, area = inner * voxels.volume[voxel], surface * voxels.membrane_area[voxel]
     if shape.is_area:
         volume, area = np.zeros(len(voxel)), inner * voxels.volume[voxel] + area
+    elif surface:
+        area = surface * triangulated_areas(layout, sorted(set(layout.revision[1])), voxels, voxel)
     middles = voxels.origin + (voxels.ijk[voxel] + 0.5) * voxels.dx
     place[len(one) :] = _first_touched(records, record[len(one) :], place[len(one) :], middles + layout.shift, voxels.dx)
     grid = np.concatenate([np.full((len(one), 3), -1), voxels.ijk[voxel] - voxels.ijk.min(axis=0)])

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT.parent / "shared" / "neuron-scripts"
 
 # References that hold what no other simulator can give; docs/neuron-compatibility.md says what and why.
-OTHERWISE = ("12_", "22_")
+OTHERWISE = ("22_",)
 
 NAMES = sorted(path.stem for path in (SCRIPTS / "accept").glob("*.py") if not path.name.startswith(OTHERWISE))
 

@@ -1,0 +1,81 @@
+"""Areas of voxels as NEURON reports them, and what else scripts see of regions in 3-D."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h, rxd
+from rxd.neuron.surface import CORNERS, _fan, _loops
+
+
+@pytest.fixture(autouse=True)
+def session():
+    with Session() as session:
+        yield session
+
+
+@pytest.mark.parametrize("pattern", range(1, 255))
+def test_every_cut_edge_is_in_one_closed_loop(pattern):
+    inside = [bool(pattern >> corner & 1) for corner in range(8)]
+    edges = {
+        (a, b)
+        for a in range(8)
+        for b in range(a + 1, 8)
+        if np.abs(np.subtract(CORNERS[a], CORNERS[b])).sum() == 1 and inside[a] != inside[b]
+    }
+    loops = _loops(inside)
+    assert sorted(cut for loop in loops for cut in loop) == sorted(edges)
+    assert min(len(loop) for loop in loops) >= 3
+    for loop in loops:
+        for one, other in zip(loop, [*loop[1:], loop[0]], strict=True):
+            ends = np.array([CORNERS[corner] for corner in (*one, *other)])
+            assert np.any(np.all(ends == ends[0], axis=0))  # neighbours share a face
+
+
+@pytest.mark.parametrize(
+    ("normal", "offset", "area"),
+    [
+        ((1, 0, 0), 0.3, 1.0),
+        ((1, 1, 0), 0.5, np.sqrt(0.5)),
+        ((1, 1, 1), 0.5, np.sqrt(3) / 8),
+        ((1, 1, 1), 1.5, 3 * np.sqrt(3) / 4),
+    ],
+)
+def test_area_of_a_plane_through_a_voxel_is_exact(normal, offset, area):
+    at = (np.array(CORNERS) @ np.array(normal) - offset)[None, :]
+    found = sum(_fan(at, loop, np.ones(3))[0] for loop in _loops(list(at[0] <= 0)))
+    assert found == pytest.approx(area, rel=1e-12)
+
+
+def areas(dx, diam=2.1, length=4.3):
+    sec = h.Section(name="s")
+    sec.L, sec.diam = length, diam
+    rxd.set_solve_type(dimension=3)
+    x = rxd.Species(rxd.Region(sec, dx=dx), name="x")
+    return np.array(x.nodes.surface_area), np.array(x.nodes.volume), sec
+
+
+def test_the_triangulated_area_comes_near_that_of_the_membrane_from_below():
+    exact = np.pi * 2.1 * 4.3 + np.pi * 2.1**2 / 2
+    lacking = []
+    for dx in (0.3, 0.15):
+        with Session():
+            area, volume, _ = areas(dx)
+            lacking.append(1 - area.sum() / exact)
+            assert np.all(area[volume < 0.999 * dx**3] >= 0)
+            assert np.all(area[volume >= 0.999 * dx**3] <= 3.5 * dx**2)
+    assert 0 < lacking[1] < 0.6 * lacking[0] < 0.04
+
+
+def test_inner_voxels_have_no_area():
+    sec = h.Section(name="s")
+    sec.L, sec.diam = 3, 3
+    rxd.set_solve_type(dimension=3)
+    region = rxd.Region(sec, dx=0.25)
+    x = rxd.Species(region, name="x")
+    middle = sec.x3d(0) + 1.5 if sec.n3d() else 1.5
+    depth = [max(abs(node.x3d - middle), np.hypot(node.y3d, node.z3d)) for node in x.nodes]
+    area = np.array(x.nodes.surface_area)
+    assert np.all(area[np.array(depth) < 1.0] == 0)
+    assert np.all(area[np.array(depth) > 1.4] > 0)
