@@ -23,110 +23,104 @@ FORM = 18
 SMOOTH, ROUGH, FLAT = 0, 1, 2  # FLAT + 1: the second plane
 
 
-@njit(cache=True, error_model="numpy")
-def localise(row: Array, kind: int, low: Array, dx: Array, form: Array, planes: Array) -> bool:
-    """Write the local form of a primitive for the voxel with lowest corner `low`; false if a plane cuts all of it off."""
-    u, v, w = low[0] - row[0], low[1] - row[1], low[2] - row[2]
-    s = u * row[3] + v * row[4] + w * row[5]
+@njit(cache=True, error_model="numpy", forceinline=True)
+def localise(table: Array, p: int, kind: int, low: Array, dx: Array, form: Array, planes: Array, m: int) -> bool:
+    """Write row `m` of the local forms: primitive `p` and the voxel with lowest corner `low`; false if a plane cuts all off."""
+    ax, ay, az, slack = table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2], table[p, SLACK]
+    u, v, w = low[0] - table[p, 0], low[1] - table[p, 1], low[2] - table[p, 2]
+    s = u * ax + v * ay + w * az
+    form[m, 10], form[m, 11], form[m, 12], form[m, 13] = ax, ay, az, s + slack
     if kind == FRUSTUM:
         # with the part across the axis: no cancellation far along a thin frustum
-        slope, radius = row[SLOPE], row[RADIUS] + row[SLOPE] * s
+        slope, radius = table[p, SLOPE], table[p, RADIUS] + table[p, SLOPE] * s
         tilt = 1 + slope * slope
-        u, v, w = u - s * row[3], v - s * row[4], w - s * row[5]
-        form[0], form[1], form[2] = 1 - tilt * row[3] * row[3], 1 - tilt * row[4] * row[4], 1 - tilt * row[5] * row[5]
-        form[3], form[4], form[5] = -tilt * row[3] * row[4], -tilt * row[3] * row[5], -tilt * row[4] * row[5]
-        form[6], form[7], form[8] = u - slope * radius * row[3], v - slope * radius * row[4], w - slope * radius * row[5]
-        form[9] = u * u + v * v + w * w - radius * radius
-        other = row[LENGTH] - s + row[SLACK]
-        for d in range(3):
-            form[14 + d] = -row[AXIS + d]
+        u, v, w = u - s * ax, v - s * ay, w - s * az
+        form[m, 0], form[m, 1], form[m, 2] = 1 - tilt * ax * ax, 1 - tilt * ay * ay, 1 - tilt * az * az
+        form[m, 3], form[m, 4], form[m, 5] = -tilt * ax * ay, -tilt * ax * az, -tilt * ay * az
+        form[m, 6], form[m, 7], form[m, 8] = u - slope * radius * ax, v - slope * radius * ay, w - slope * radius * az
+        form[m, 9] = u * u + v * v + w * w - radius * radius
+        form[m, 14], form[m, 15], form[m, 16], form[m, 17] = -ax, -ay, -az, table[p, LENGTH] - s + slack
     else:
-        form[0], form[1], form[2], form[3], form[4], form[5] = 1.0, 1.0, 1.0, 0.0, 0.0, 0.0
-        form[6], form[7], form[8], form[9] = u, v, w, u * u + v * v + w * w - row[RADIUS] * row[RADIUS]
-        other = u * row[SECOND] + v * row[SECOND + 1] + w * row[SECOND + 2] + row[SLACK]
-        for d in range(3):
-            form[14 + d] = row[SECOND + d]
-    form[13], form[17] = s + row[SLACK], other
-    for d in range(3):
-        form[10 + d] = row[AXIS + d]
+        bx, by, bz = table[p, SECOND], table[p, SECOND + 1], table[p, SECOND + 2]
+        form[m, 0], form[m, 1], form[m, 2], form[m, 3], form[m, 4], form[m, 5] = 1.0, 1.0, 1.0, 0.0, 0.0, 0.0
+        form[m, 6], form[m, 7], form[m, 8], form[m, 9] = u, v, w, u * u + v * v + w * w - table[p, RADIUS] ** 2
+        form[m, 14], form[m, 15], form[m, 16], form[m, 17] = bx, by, bz, u * bx + v * by + w * bz + slack
     for side in range(2):
         at = 10 + 4 * side
-        least = most = form[at + 3]
+        least = most = form[m, at + 3]
         for d in range(3):
-            reach = form[at + d] * dx[d]
+            reach = form[m, at + d] * dx[d]
             least += min(reach, 0.0)
             most += max(reach, 0.0)
         if most < 0:
             return False
-        planes[side] = least < 0
+        planes[m, side] = least < 0
     return True
 
 
-@njit(cache=True, error_model="numpy")
-def tangent(row: Array, kind: int, x: Array, normal: Array) -> float:
-    """Distance of `x` from the plane that touches a primitive on the side where it bounds `x` most tightly, and its normal.
+@njit(cache=True, error_model="numpy", forceinline=True)
+def tangent(table: Array, p: int, kind: int, x: Array, dx: Array) -> float:
+    """How far a voxel with middle `x` is in front of the plane that touches primitive `p` where it bounds `x` most tightly.
 
-    The primitive is convex and lies behind that plane: a voxel wholly in front of it is outside.
+    The primitive is convex and lies behind that plane: if the distance is positive the voxel is outside.
     """
-    u, v, w = x[0] - row[0], x[1] - row[1], x[2] - row[2]
-    s = u * row[3] + v * row[4] + w * row[5]
+    ax, ay, az = table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
+    u, v, w = x[0] - table[p, 0], x[1] - table[p, 1], x[2] - table[p, 2]
+    s = u * ax + v * ay + w * az
     if kind == FRUSTUM:
-        u, v, w = u - s * row[3], v - s * row[4], w - s * row[5]
+        u, v, w = u - s * ax, v - s * ay, w - s * az
     across = sqrt(u * u + v * v + w * w)
     scale = 1 / across if across > 0 else 0.0
-    normal[0], normal[1], normal[2] = u * scale, v * scale, w * scale
-    distance = across - row[RADIUS]
+    nx, ny, nz = u * scale, v * scale, w * scale
+    distance = across - table[p, RADIUS]
     if kind == FRUSTUM:
-        distance = (distance - row[SLOPE] * s) * row[COSINE]
-        for d in range(3):
-            normal[d] = (normal[d] - row[SLOPE] * row[AXIS + d]) * row[COSINE]
+        slope, cosine = table[p, SLOPE], table[p, COSINE]
+        distance = (distance - slope * s) * cosine
+        nx, ny, nz = (nx - slope * ax) * cosine, (ny - slope * ay) * cosine, (nz - slope * az) * cosine
     if kind in (FRUSTUM, LUNE):
         if -s > distance:
-            distance = -s
-            for d in range(3):
-                normal[d] = -row[AXIS + d]
-        # towards the second plane
+            distance, nx, ny, nz = -s, ax, ay, az
         if kind == FRUSTUM:
-            other = s - row[LENGTH]
+            other = s - table[p, LENGTH]
         else:
-            other = -(u * row[SECOND] + v * row[SECOND + 1] + w * row[SECOND + 2])
-            if row[SECOND] == 0 and row[SECOND + 1] == 0 and row[SECOND + 2] == 0:
+            bx, by, bz = table[p, SECOND], table[p, SECOND + 1], table[p, SECOND + 2]
+            other = -(u * bx + v * by + w * bz)
+            ax, ay, az = bx, by, bz
+            if bx == 0 and by == 0 and bz == 0:
                 other = -inf
         if other > distance:
-            distance = other
-            for d in range(3):
-                normal[d] = row[AXIS + d] if kind == FRUSTUM else -row[SECOND + d]
-    return distance
+            distance, nx, ny, nz = other, ax, ay, az
+    return distance - 0.5 * (abs(nx) * dx[0] + abs(ny) * dx[1] + abs(nz) * dx[2])
 
 
-@njit(cache=True, error_model="numpy")
-def curvature(form: Array, dx: Array, normal: Array) -> float:
+@njit(cache=True, error_model="numpy", forceinline=True)
+def curvature(form: Array, m: int, dx: Array, normal: Array) -> float:
     """Sum of the squares of the principal curvatures of the quadric through the middle of the voxel, 1/um2, and its normal."""
     x, y, z = 0.5 * dx[0], 0.5 * dx[1], 0.5 * dx[2]
-    u = form[0] * x + form[3] * y + form[4] * z + form[6]
-    v = form[3] * x + form[1] * y + form[5] * z + form[7]
-    w = form[4] * x + form[5] * y + form[2] * z + form[8]
+    u = form[m, 0] * x + form[m, 3] * y + form[m, 4] * z + form[m, 6]
+    v = form[m, 3] * x + form[m, 1] * y + form[m, 5] * z + form[m, 7]
+    w = form[m, 4] * x + form[m, 5] * y + form[m, 2] * z + form[m, 8]
     normal[0], normal[1], normal[2] = u, v, w
     square = u * u + v * v + w * w
     if square <= 0:
         return 0.0
     # |P Q P|^2 / |grad|^2 with P = 1 - n n: with Qn, it is (|Q|^2 - 2 |Q n|^2 + (n Q n)^2) / |grad|^2
-    whole = form[0] ** 2 + form[1] ** 2 + form[2] ** 2 + 2 * (form[3] ** 2 + form[4] ** 2 + form[5] ** 2)
-    a = form[0] * u + form[3] * v + form[4] * w
-    b = form[3] * u + form[1] * v + form[5] * w
-    c = form[4] * u + form[5] * v + form[2] * w
+    whole = form[m, 0] ** 2 + form[m, 1] ** 2 + form[m, 2] ** 2 + 2 * (form[m, 3] ** 2 + form[m, 4] ** 2 + form[m, 5] ** 2)
+    a = form[m, 0] * u + form[m, 3] * v + form[m, 4] * w
+    b = form[m, 3] * u + form[m, 1] * v + form[m, 5] * w
+    c = form[m, 4] * u + form[m, 5] * v + form[m, 2] * w
     along = (a * u + b * v + c * w) / square
     return max(whole - 2 * (a * a + b * b + c * c) / square + along * along, 0.0) / square
 
 
-@njit(cache=True, error_model="numpy")
-def flatten(form: Array, planes: Array, side: int) -> None:
+@njit(cache=True, error_model="numpy", forceinline=True)
+def flatten(form: Array, m: int, planes: Array, side: int) -> None:
     """Make the quadric of a local form the half space of one of its planes."""
-    planes[0], planes[1] = False, False
+    planes[m, 0], planes[m, 1] = False, False
     for j in range(6):
-        form[j] = 0.0
+        form[m, j] = 0.0
     for j in range(4):
-        form[6 + j] = -form[10 + 4 * side + j] * (0.5 if j < 3 else 1.0)
+        form[m, 6 + j] = -form[m, 10 + 4 * side + j] * (0.5 if j < 3 else 1.0)
 
 
 @njit(cache=True, error_model="numpy")
@@ -156,25 +150,25 @@ def join(form: Array, planes: Array, near: Array, first: int, second: int, slack
     return False
 
 
-@njit(cache=True, error_model="numpy")
-def holds(form: Array, dx: Array) -> bool:
+@njit(cache=True, error_model="numpy", forceinline=True)
+def holds(form: Array, m: int, dx: Array) -> bool:
     """Whether the quadric of a local form contains all corners of the voxel and so, being convex, the voxel (planes apart)."""
     for corner in range(8):
         x, y, z = (corner >> 2) * dx[0], (corner >> 1 & 1) * dx[1], (corner & 1) * dx[2]
-        value = x * (form[0] * x + 2 * (form[3] * y + form[4] * z + form[6]))
-        value += y * (form[1] * y + 2 * (form[5] * z + form[7])) + z * (form[2] * z + 2 * form[8]) + form[9]
+        value = x * (form[m, 0] * x + 2 * (form[m, 3] * y + form[m, 4] * z + form[m, 6]))
+        value += y * (form[m, 1] * y + 2 * (form[m, 5] * z + form[m, 7])) + z * (form[m, 2] * z + 2 * form[m, 8]) + form[m, 9]
         if value > 0:
             return False
     return True
 
 
-@njit(cache=True, error_model="numpy")
-def nature(form: Array, planes: Array, dx: Array) -> int:
+@njit(cache=True, error_model="numpy", forceinline=True)
+def nature(form: Array, m: int, planes: Array, dx: Array) -> int:
     """How a single primitive that does not fill the voxel cuts it: smoothly, with one flat end, or otherwise (rough)."""
-    if planes[0] and planes[1]:
+    if planes[m, 0] and planes[m, 1]:
         return ROUGH
-    if not (planes[0] or planes[1]):
+    if not (planes[m, 0] or planes[m, 1]):
         return SMOOTH
-    if not holds(form, dx):
+    if not holds(form, m, dx):
         return ROUGH
-    return FLAT if planes[0] else FLAT + 1
+    return FLAT if planes[m, 0] else FLAT + 1

@@ -1,4 +1,4 @@
-"""Compiled passes of the voxelisation: find blocks of voxels, classify voxels, measure cut voxels, lay out the result.
+"""Compiled passes of the voxelisation: find blocks of voxels, classify voxels, gather faces, lay out the result.
 
 In: the table of primitives of `geometry.frustum.pack` and the grid. Out: plain arrays that `geometry.voxelize` makes a
 `VoxelGrid` of. Space is visited in blocks of 8 x 8 x 8 voxels that a primitive reaches, so empty space costs nothing; threads
@@ -13,24 +13,21 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from geometry.frustum import AXIS, FRUSTUM, LENGTH, LUNE, RADIUS, SLACK, SLOPE, Array, distance_to
-from geometry.voxel_forms import (
-    FLAT,
-    FORM,
-    ROUGH,
-    SMOOTH,
-    curvature,
-    flatten,
-    holds,
-    join,
-    localise,
-    nature,
-    order_axes,
-    tangent,
-)
-from geometry.voxel_lines import CUTS, LINES, MOST_HITS, MOST_LINES, complete_fold, measure_voxel, surface_samples
+from geometry.frustum import AXIS, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
 
-__all__ = ["BLOCK", "bin_blocks", "classify", "count_rows", "fill", "gather_faces", "list_cut", "measure"]
+__all__ = [
+    "BLOCK",
+    "CUT",
+    "FULL",
+    "OUTSIDE",
+    "bin_blocks",
+    "classify",
+    "count_rows",
+    "fill",
+    "gather_faces",
+    "label_pieces",
+    "list_cut",
+]
 
 BLOCK = 8
 CELLS = BLOCK**3
@@ -38,7 +35,7 @@ OUTSIDE, FULL, CUT = 0, 1, 2
 
 
 @njit(cache=True, error_model="numpy")
-def _reach(row: Array, kind: int) -> float:
+def reach(row: Array, kind: int) -> float:
     radius = row[RADIUS]
     return max(radius, radius + row[SLOPE] * row[LENGTH]) if kind == FRUSTUM else radius
 
@@ -46,18 +43,18 @@ def _reach(row: Array, kind: int) -> float:
 @njit(cache=True, error_model="numpy")
 def _range(row: Array, kind: int, axis: int, low: float, high: float, d: int, origin: Array, size: Array) -> tuple[int, int]:
     """First and last block along `d` that the part of a primitive with coordinates low..high along `axis` can reach."""
-    reach = _reach(row, kind)
+    far = reach(row, kind)
     s0, s1 = 0.0, row[LENGTH]
     rate = row[3 + axis]
     if kind == FRUSTUM and abs(rate) > 1e-9:
-        t0, t1 = (low - reach - row[axis]) / rate, (high + reach - row[axis]) / rate
+        t0, t1 = (low - far - row[axis]) / rate, (high + far - row[axis]) / rate
         s0, s1 = max(s0, min(t0, t1)), min(s1, max(t0, t1))
         if s0 > s1:
             return 0, -1
     if kind != FRUSTUM:
         s0 = s1 = 0.0
     first, last = row[d] + s0 * row[3 + d], row[d] + s1 * row[3 + d]
-    lowest, highest = min(first, last) - reach, max(first, last) + reach
+    lowest, highest = min(first, last) - far, max(first, last) + far
     return floor((lowest - origin[d]) / size[d]), floor((highest - origin[d]) / size[d])
 
 
@@ -102,6 +99,43 @@ def bin_blocks(
     return n
 
 
+@njit(cache=True, error_model="numpy")
+def _distances_of_frustum(row: Array, own: int, x: Array, y: Array, z: Array, best: Array, owner: Array) -> None:
+    """Replace distances and owners of the cells of a block by those of a frustum where it is nearer.
+
+    `geometry.frustum.frustum_distance` without branches, for eight cells at a time.
+    """
+    px, py, pz, ax, ay, az = row[0], row[1], row[2], row[AXIS], row[AXIS + 1], row[AXIS + 2]
+    length, radius, slope = row[LENGTH], row[RADIUS], row[SLOPE]
+    tilt, last = 1 / (1 + slope * slope), radius + slope * length
+    for i in range(BLOCK):
+        u = x[i] - px
+        for j in range(BLOCK):
+            v = y[j] - py
+            flat, square_uv, at = u * ax + v * ay, u * u + v * v, 64 * i + 8 * j
+            for k in range(BLOCK):
+                w = z[k] - pz
+                s = flat + w * az
+                square = square_uv + w * w - s * s
+                rho = sqrt(square if square > 0 else 0.0)
+                t = (s + (rho - radius) * slope) * tilt
+                t = t if t > 0 else 0.0
+                t = min(length, t)
+                ds, dr = s - t, rho - radius - slope * t
+                lateral = sqrt(ds * ds + dr * dr)
+                start, stop = -s, s - length
+                inner = max(stop, start)
+                within = rho <= radius + slope * s
+                # inside the planes: depth or lateral distance; before or behind them: the flat end where it is closer
+                cap = (start if rho < radius else lateral) if start > stop else (stop if rho < last else lateral)
+                outer = min(lateral, cap)
+                deep = max(-lateral, inner)
+                d = (deep if within else lateral) if inner <= 0 else outer
+                nearer = d < best[at + k]
+                best[at + k] = d if nearer else best[at + k]
+                owner[at + k] = own if nearer else owner[at + k]
+
+
 @njit(cache=True, parallel=True, error_model="numpy")
 def classify(
     table: Array, kind: Array, owner: Array, origin: Array, dx: Array, corner: Array, first: Array, prims: Array, status:
@@ -113,24 +147,50 @@ def classify(
     joint only where nothing else comes near.
     """
     far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
-    for block in prange(len(corner)):
-        begin, end = first[block], first[block + 1]
-        for cell in range(CELLS):
-            x = origin[0] + (corner[block, 0] + cell // 64 + 0.5) * dx[0]
-            y = origin[1] + (corner[block, 1] + cell // 8 % 8 + 0.5) * dx[1]
-            z = origin[2] + (corner[block, 2] + cell % 8 + 0.5) * dx[2]
-            best, joint, own, joint_own = far, far, -1, -1
-            for i in range(begin, end):
+    chunk = 8
+    for part_of_work in prange((len(corner) + chunk - 1) // chunk):
+        x, y, z = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+        best, own = np.empty(CELLS), np.empty(CELLS, np.int32)
+        for block in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(corner))):
+            for i in range(BLOCK):
+                x[i] = origin[0] + (corner[block, 0] + i + 0.5) * dx[0]
+                y[i] = origin[1] + (corner[block, 1] + i + 0.5) * dx[1]
+                z[i] = origin[2] + (corner[block, 2] + i + 0.5) * dx[2]
+            for cell in range(CELLS):
+                best[cell], own[cell] = far, -1
+            joints = False
+            for i in range(first[block], first[block + 1]):
                 p = prims[i]
-                d = distance_to(table, kind, p, x, y, z)
-                if kind[p] == LUNE:
-                    if d < joint:
-                        joint, joint_own = d, owner[p]
-                elif d < best:
-                    best, own = d, owner[p]
-            nearest = min(best, joint)
-            status[block, cell] = OUTSIDE if nearest >= far else (FULL if nearest <= -far else CUT)
-            owners[block, cell] = own if own >= 0 else joint_own
+                if kind[p] == FRUSTUM:
+                    _distances_of_frustum(table[p], owner[p], x, y, z, best, own)
+                elif kind[p] == LUNE:
+                    joints = True
+                else:
+                    for cell in range(CELLS):
+                        d = distance_to(table, kind, p, x[cell // 64], y[cell // 8 % 8], z[cell % 8])
+                        if d < best[cell]:
+                            best[cell], own[cell] = d, owner[p]
+            if joints:
+                _add_joints(table, kind, owner, first[block], first[block + 1], prims, x, y, z, best, own)
+            for cell in range(CELLS):
+                status[block, cell] = OUTSIDE if best[cell] >= far else (FULL if best[cell] <= -far else CUT)
+                owners[block, cell] = own[cell]
+
+
+@njit(cache=True, error_model="numpy")
+def _add_joints(
+    table: Array, kind: Array, owner: Array, begin: int, end: int, prims: Array, x: Array, y: Array, z: Array, best: Array,
+    own: Array,
+) -> None:  # fmt: skip
+    """Let the joints of a block change the distances of its cells, and own those that nothing else comes near."""
+    for i in range(begin, end):
+        p = prims[i]
+        if kind[p] == LUNE:
+            for cell in range(CELLS):
+                d = distance_to(table, kind, p, x[cell // 64], y[cell // 8 % 8], z[cell % 8])
+                if d < best[cell]:
+                    best[cell] = d
+                    own[cell] = owner[p] if own[cell] < 0 else own[cell]
 
 
 @njit(cache=True)
@@ -159,161 +219,6 @@ def step(block: int, cell: int, face: int, beside: Array) -> tuple[int, int]:
     if face % 2 == 0:
         return (block, cell - stride) if at > 0 else (beside[block, face], cell + 7 * stride)
     return (block, cell + stride) if at < 7 else (beside[block, face], cell - 7 * stride)
-
-
-@njit(cache=True, error_model="numpy")
-def _gather(
-    table: Array, kind: Array, prims: Array, begin: int, end: int, low: Array, dx: Array, centre: Array, near: Array, form:
-    Array, planes: Array, normal: Array, trial: Array,
-) -> int:  # fmt: skip
-    """Local forms of the primitives that reach into a voxel, and the normal of the one that holds its middle deepest.
-
-    Returns their number, or -1 if one of them holds all of the voxel.
-    """
-    count, best = 0, np.inf
-    for i in range(begin, end):
-        p = prims[i]
-        slack = table[p, SLACK]
-        distance = tangent(table[p], kind[p], centre, trial)
-        half = 0.5 * (abs(trial[0]) * dx[0] + abs(trial[1]) * dx[1] + abs(trial[2]) * dx[2])
-        if distance > half + 2 * slack or not localise(table[p], kind[p], low, dx, form[count], planes[count]):
-            continue
-        if distance < best:
-            best = distance
-            normal[:] = trial
-        near[count, 0], near[count, 1] = p, p
-        fresh = True
-        if kind[p] == FRUSTUM:
-            for j in range(count):
-                if kind[near[j, 0]] == FRUSTUM and join(form, planes, near, j, count, slack):
-                    fresh = False
-                    break
-        if fresh:
-            if not (planes[count, 0] or planes[count, 1]) and holds(form[count], dx):
-                return -1
-            count += 1
-    return count
-
-
-@njit(cache=True, error_model="numpy")
-def _neighbours(block: int, cell: int, beside: Array, status: Array, wanted: Array, low_face: Array) -> None:
-    """Which of the three lower faces must be measured; those towards full voxels are open, towards empty ones closed."""
-    for d in range(3):
-        other, at = step(block, cell, 2 * d, beside)
-        state = OUTSIDE if other < 0 else status[other, at]
-        wanted[d] = state == CUT
-        low_face[d] = 1.0 if state == FULL else 0.0
-
-
-@njit(cache=True, error_model="numpy")
-def _is_tube(table: Array, kind: Array, near: Array, count: int, thin: float) -> bool:
-    """Whether all that reaches into a voxel is much thinner than the voxel, and starts with a frustum."""
-    for i in range(count):
-        if _reach(table[near[i, 0]], kind[near[i, 0]]) >= thin:
-            return False
-    return bool(kind[near[0, 0]] == FRUSTUM)
-
-
-@njit(cache=True, error_model="numpy")
-def _find_span(table: Array, kind: Array, near: Array, count: int, a: int, low: Array, dx: Array, span: Array) -> None:
-    """Range along axis `a` in which thin primitives may be inside a voxel: where their axes come close to it."""
-    least, most = dx[a], 0.0
-    for i in range(count):
-        row, reach = table[near[i, 0]], _reach(table[near[i, 0]], kind[near[i, 0]])
-        s0, s1 = 0.0, row[LENGTH] if kind[near[i, 0]] == FRUSTUM else 0.0
-        if near[i, 0] != near[i, 1]:
-            # frusta that continue each other: the line they share
-            s0, s1 = -1e9, 1e9
-        for d in range(3):
-            rate, at = row[AXIS + d], low[d] - row[d]
-            if abs(rate) > 1e-9 and s1 > s0:
-                t0, t1 = (at - reach) / rate, (at + dx[d] + reach) / rate
-                s0, s1 = max(s0, min(t0, t1)), min(s1, max(t0, t1))
-        first, last = row[a] + s0 * row[AXIS + a] - low[a], row[a] + s1 * row[AXIS + a] - low[a]
-        least, most = min(least, min(first, last) - reach), max(most, max(first, last) + reach)
-    span[0], span[1] = max(least, 0.0), min(most, dx[a])
-    if span[0] >= span[1]:
-        span[0], span[1] = 0.0, dx[a]
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def measure(
-    table: Array, kind: Array, open_end: Array, origin: Array, dx: Array, corner: Array, first: Array, prims: Array, beside:
-    Array, status: Array, blocks: Array, cells: Array, low_face: Array, volume: Array, sums: Array, end: Array,
-) -> None:  # fmt: skip
-    """Measure every cut voxel: fraction inside of its three lower faces and of its volume, samples of its surface.
-
-    A face is measured by the voxel above it alone, and only if the voxel below is cut too, so both sides agree to the last bit.
-    For a smooth voxel `sums` holds the sum of squares of curvatures, no vector, and 1 if all its surface is an open end;
-    for thin tubes, which lines miss, no first area, and the surface `2 V / R` as the second.
-    """
-    chunk, most, thick = 64, 1, max(dx[0], dx[1], dx[2])
-    for block in range(len(corner)):
-        most = max(most, first[block + 1] - first[block])
-    for part_of_work in prange((len(blocks) + chunk - 1) // chunk):
-        near, axes, pieces = np.empty((most, 2), np.int64), np.empty(3, np.int64), np.empty(7, np.int64)
-        form, planes, wanted = np.empty((most, FORM)), np.empty((most, 2), np.bool_), np.ones(7, np.bool_)
-        lines, low, high = np.empty((LINES, MOST_LINES)), np.empty((most, MOST_LINES)), np.empty((most, MOST_LINES))
-        order, start, stop = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-        cuts, hits = np.empty((7, CUTS + 2)), np.empty((6, MOST_HITS))
-        corner_at, centre, x, normal, trial = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-        span = np.empty(2)
-        for v in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(blocks))):
-            block, cell = blocks[v], cells[v]
-            corner_at[0] = origin[0] + (corner[block, 0] + cell // 64) * dx[0]
-            corner_at[1] = origin[1] + (corner[block, 1] + cell // 8 % 8) * dx[1]
-            corner_at[2] = origin[2] + (corner[block, 2] + cell % 8) * dx[2]
-            for d in range(3):
-                centre[d] = corner_at[d] + 0.5 * dx[d]
-            begin = first[block]
-            past = first[block + 1]
-            count = _gather(table, kind, prims, begin, past, corner_at, dx, centre, near, form, planes, normal, trial)
-            sums[v, :], end[v] = 0.0, -1
-            if count <= 0:
-                volume[v] = -count
-                low_face[v, :] = -count
-                continue
-            _neighbours(block, cell, beside, status, wanted, low_face[v])
-            tube = False
-            kind_of_cut = nature(form[0], planes[0], dx) if count == 1 else ROUGH
-            if kind_of_cut == SMOOTH and _reach(table[near[0, 0]], kind[near[0, 0]]) < thick:
-                kind_of_cut = ROUGH
-            if kind_of_cut == ROUGH:
-                end[v] = surface_samples(
-                    form, planes, open_end, near, count, 5, x, dx, lines, low, high, order, start, stop, trial, hits, sums[v]
-                )  # fmt: skip
-                tube = _is_tube(table, kind, near, count, 0.3 * thick)
-                if tube or trial[0] + trial[1] + trial[2] == 0:
-                    # what few lines meet is thin: slices across its axis see it, and its surface follows from its volume
-                    trial[:] = 1 - table[near[0, 0], AXIS : AXIS + 3] ** 2
-                for d in range(3):
-                    normal[d] = sqrt(max(trial[d], 0.0))
-            else:
-                if kind_of_cut >= FLAT:
-                    side = kind_of_cut - FLAT
-                    flatten(form[0], planes[0], side)
-                    end[v] = open_end[near[0, side], side]
-                    sums[v, 4] = end[v] >= 0
-                sums[v, 0] = curvature(form[0], dx, normal)
-            order_axes(normal, dx, axes)
-            span[0], span[1] = 0.0, dx[axes[0]]
-            if tube:
-                _find_span(table, kind, near, count, axes[0], corner_at, dx, span)
-            volume[v] = measure_voxel(
-                form, planes, count, kind_of_cut == ROUGH, axes, span, wanted, x, dx, lines, low, high, order, start, stop,
-                cuts, pieces, low_face[v],
-            )  # fmt: skip
-            if tube:
-                row = table[near[0, 0]]
-                s = min(max(np.dot(centre - row[:3], row[AXIS : AXIS + 3]), 0.0), row[LENGTH])
-                surface = 2 * volume[v] * dx[0] * dx[1] * dx[2] / max(row[RADIUS] + row[SLOPE] * s, 1e-12)
-                sums[v, 4], sums[v, 9] = min(sums[v, 4] + sums[v, 9], surface), 0.0
-                sums[v, 0], sums[v, 5] = 0.0, surface
-            elif count > 1 and sums[v, 0] > 0 and sums[v, 5] == 0:
-                complete_fold(
-                    form, planes, open_end, near, count, wanted, pieces, x, lines, low, high, order, start, stop, trial, hits,
-                    sums[v],
-                )  # fmt: skip
 
 
 @njit(cache=True, error_model="numpy")
@@ -348,13 +253,14 @@ def _two_areas(vector: Array, sums: Array) -> tuple[float, float]:
 @njit(cache=True, error_model="numpy")
 def gather_faces(
     beside: Array, status: Array, number: Array, blocks: Array, cells: Array, dx: Array, low_face: Array, sums: Array, face:
-    Array, vector: Array, area: Array, end_area: Array,
+    Array, area: Array, end_area: Array,
 ) -> None:  # fmt: skip
     """All six faces of the cut voxels, and their surface: the vector from closure, the area from vector and samples.
 
     The vector area is minus the sum of the faces, exact for the reconstruction; curvature and samples say by how much the
     surface is longer than its vector.
     """
+    vector = np.empty(3)
     for v in range(len(blocks)):
         total = 0.0
         for d in range(3):
@@ -362,8 +268,8 @@ def gather_faces(
             state = OUTSIDE if other < 0 else status[other, at]
             face[v, 2 * d] = low_face[v, d]
             face[v, 2 * d + 1] = low_face[number[other, at], d] if state == CUT else (1.0 if state == FULL else 0.0)
-            vector[v, d] = (face[v, 2 * d] - face[v, 2 * d + 1]) * dx[(d + 1) % 3] * dx[(d + 2) % 3]
-            total += vector[v, d] ** 2
+            vector[d] = (face[v, 2 * d] - face[v, 2 * d + 1]) * dx[(d + 1) % 3] * dx[(d + 2) % 3]
+            total += vector[d] ** 2
         if sums[v, 0] == 0 and sums[v, 5] > 0:
             area[v], end_area[v] = sums[v, 5], sums[v, 4]
         elif sums[v, 1] == 0 and sums[v, 2] == 0 and sums[v, 3] == 0:
@@ -372,7 +278,7 @@ def gather_faces(
             area[v] = total * (1 + min(sums[v, 0] * total / 24, 0.5))
             end_area[v] = area[v] * sums[v, 4]
         else:
-            area[v], end_area[v] = _two_areas(vector[v], sums[v])
+            area[v], end_area[v] = _two_areas(vector, sums[v])
 
 
 @njit(cache=True)
@@ -390,11 +296,10 @@ def count_rows(status: Array, number: Array, keep: Array, mask: Array) -> None:
 
 @njit(cache=True)
 def _bits(value: int) -> int:
-    n = 0
-    while value:
-        value &= value - 1
-        n += 1
-    return n
+    """Number of bits of a byte."""
+    value -= value >> 1 & 0x55
+    value = (value & 0x33) + (value >> 2 & 0x33)
+    return (value + (value >> 4)) & 0x0F
 
 
 @njit(cache=True)
@@ -435,31 +340,65 @@ def voxel_number(mask: Array, begin: Array, block: int, cell: int) -> int:
 @njit(cache=True, parallel=True)
 def fill(
     corner: Array, beside: Array, mask: Array, begin: Array, status: Array, number: Array, owners: Array, cut_face: Array,
-    cut_volume: Array, cut_vector: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array, volume:
-    Array, face: Array, neighbor: Array, vector: Array, area: Array, end_area: Array, end_number: Array, owner: Array,
+    cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array, volume: Array, face: Array,
+    neighbor: Array, area: Array, end_area: Array, end_number: Array, owner: Array,
 ) -> None:  # fmt: skip
-    """Write the active voxels, in C order."""
+    """Write the active voxels, in C order; `end_area` and `end_number` are zero and -1 beforehand."""
     for lane in prange(len(corner)):
         block: Any = np.int64(lane)  # the index of a prange is unsigned, and mixed with signed ones becomes a float
-        for cell in range(CELLS):
-            n = voxel_number(mask, begin, block, cell)
-            if n < 0:
-                continue
-            ijk[n, 0] = corner[block, 0] + cell // 64
-            ijk[n, 1] = corner[block, 1] + cell // 8 % 8
-            ijk[n, 2] = corner[block, 2] + cell % 8
-            owner[n] = owners[block, cell]
-            for f in range(6):
-                other, at = step(block, cell, f, beside)
-                neighbor[n, f] = voxel_number(mask, begin, other, at)
-            v = number[block, cell]
-            if status[block, cell] == FULL:
-                volume[n], area[n], end_area[n], end_number[n] = unit, 0.0, 0.0, -1
-                face[n, :] = 1.0
-                vector[n, :] = 0.0
-            else:
-                volume[n], area[n], end_area[n], end_number[n] = unit * cut_volume[v], cut_area[v], cut_end[v], end_of[v]
+        for row in range(64):
+            n = begin[block, row] - 1
+            for k in range(8 if mask[block, row] else 0):
+                if not mask[block, row] >> k & 1:
+                    continue
+                cell = 8 * row + k
+                n += 1
+                ijk[n, 0] = corner[block, 0] + cell // 64
+                ijk[n, 1] = corner[block, 1] + cell // 8 % 8
+                ijk[n, 2] = corner[block, 2] + k
+                owner[n] = owners[block, cell]
                 for f in range(6):
-                    face[n, f] = cut_face[v, f]
-                for d in range(3):
-                    vector[n, d] = cut_vector[v, d]
+                    other, at = step(block, cell, f, beside)
+                    neighbor[n, f] = voxel_number(mask, begin, other, at)
+                if status[block, cell] == FULL:
+                    volume[n], area[n] = unit, 0.0
+                    for f in range(6):
+                        face[n, f] = 1.0
+                else:
+                    v = number[block, cell]
+                    volume[n], area[n] = unit * cut_volume[v], cut_area[v]
+                    if cut_end[v] > 0:
+                        end_area[n], end_number[n] = cut_end[v], end_of[v]
+                    for f in range(6):
+                        face[n, f] = cut_face[v, f]
+
+
+@njit(cache=True)
+def label_pieces(neighbor: Array, face: Array) -> tuple[Array, int]:
+    """Number of the connected piece of each voxel, in the order of their first voxels; and how many there are.
+
+    Union by the smaller number, with paths halved: voxels are numbered along z, so most of them meet their piece at once.
+    """
+    root = np.empty(len(neighbor), np.int64)
+    for n in range(len(neighbor)):
+        root[n] = n
+        for d in range(3):
+            other = neighbor[n, 2 * d]
+            if other < 0 or face[n, 2 * d] <= 0:
+                continue
+            a, b = n, int(other)
+            while root[a] != a:
+                root[a] = root[root[a]]
+                a = root[a]
+            while root[b] != b:
+                root[b] = root[root[b]]
+                b = root[b]
+            root[max(a, b)] = min(a, b)
+    pieces = 0
+    for n in range(len(root)):
+        if root[n] == n:
+            root[n] = pieces
+            pieces += 1
+        else:
+            root[n] = root[root[n]]
+    return root, pieces

@@ -431,13 +431,14 @@ def _complete_rim(
 
 @njit(cache=True, error_model="numpy")
 def complete_fold(
-    form: Array, planes: Array, open_end: Array, near: Array, count: int, wanted: Array, pieces: Array, x: Array, lines: Array,
-    low: Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array,
+    form: Array, planes: Array, open_end: Array, near: Array, count: int, wanted: Array, pieces: Array, x: Array, dx: Array,
+    lines: Array, low: Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array,
 ) -> None:  # fmt: skip
     """If no sample met the far side of a fold, look for it along the lines that `measure_voxel` has just used.
 
     Those stand close together where the surface crosses the edges of the voxel. The second group gets its normal from them, on
-    an area that counts for nothing: what it has of the vector area is then split off.
+    an area that counts for nothing: what it has of the vector area is then split off. What not even they met is a corner of
+    another primitive: its normal is that of the point of its surface closest to the middle of the voxel.
     """
     n = 0
     for p in range(7):
@@ -450,3 +451,35 @@ def complete_fold(
             sums[5] += 1e-12
             for d in range(3):
                 sums[6 + d] += 1e-12 * hits[d, k]
+    if sums[5] == 0:
+        _complete_corner(form, count, x, dx, normal, hits, sums, size)
+
+
+@njit(cache=True, error_model="numpy")
+def _complete_corner(
+    form: Array, count: int, x: Array, dx: Array, normal: Array, hits: Array, sums: Array, size: float
+) -> None:
+    """Give the second group the normal of the surface closest to the middle of the voxel, of the primitives that turn."""
+    closest, square = FAR, 0.0
+    for i in range(count):
+        for d in range(3):
+            x[d] = 0.5 * dx[d]
+        for _ in range(2):
+            normal[0] = form[i, 0] * x[0] + form[i, 3] * x[1] + form[i, 4] * x[2] + form[i, 6]
+            normal[1] = form[i, 3] * x[0] + form[i, 1] * x[1] + form[i, 5] * x[2] + form[i, 7]
+            normal[2] = form[i, 4] * x[0] + form[i, 5] * x[1] + form[i, 2] * x[2] + form[i, 8]
+            square = normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2
+            value = x[0] * (normal[0] + form[i, 6]) + x[1] * (normal[1] + form[i, 7]) + x[2] * (normal[2] + form[i, 8])
+            step = 0.5 * (value + form[i, 9]) / max(square, 1e-300)
+            for d in range(3):
+                x[d] -= step * normal[d]
+        along = (sums[1] * normal[0] + sums[2] * normal[1] + sums[3] * normal[2]) / max(sqrt(square), 1e-300)
+        distance = (x[0] - 0.5 * dx[0]) ** 2 + (x[1] - 0.5 * dx[1]) ** 2 + (x[2] - 0.5 * dx[2]) ** 2
+        if along < ONE_SIDE * size and distance < closest:
+            closest = distance
+            for d in range(3):
+                hits[d, 0] = normal[d] / sqrt(square)
+    if closest < dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2:
+        sums[5] = 1e-12
+        for d in range(3):
+            sums[6 + d] = 1e-12 * hits[d, 0]

@@ -6,8 +6,7 @@ added to the voxels that took them. Volume and membrane area are moved, never lo
 A sliver gives itself to the neighbour behind its largest face. Its face to a third voxel lives on as a face between the two
 takers where those are neighbours in the grid (two slivers side by side in a thin layer, both given to the layer below);
 otherwise it is closed. It is given away only if there is another way round every face that may be closed, through one voxel
-and at least as wide: so a thin dendrite that passes through the corner of a voxel stays in one piece. The vector of every
-voxel touched is taken from closure again.
+and at least as wide: so a thin dendrite that passes through the corner of a voxel stays in one piece.
 """
 
 from __future__ import annotations
@@ -80,7 +79,10 @@ def decide(
     """
     for v in range(len(blocks)):
         # a tip that pokes through a face between two lines has no open face: it joins the neighbour too
-        fate[v] = KEEP if volume[v] >= sliver and face[v].max() > SHUT else UNDECIDED
+        widest = 0.0
+        for f in range(6):
+            widest = max(widest, face[v, f])
+        fate[v] = KEEP if volume[v] >= sliver and widest > SHUT else (DROP if volume[v] <= 0 and widest <= 0 else UNDECIDED)
     for _ in range(4):
         for v in range(len(blocks)):
             if fate[v] == UNDECIDED:
@@ -117,16 +119,10 @@ def _taker(
 
 
 @njit(cache=True)
-def _close(face: Array, vector: Array, dx: Array, n: int) -> None:
-    for d in range(3):
-        vector[n, d] = (face[n, 2 * d] - face[n, 2 * d + 1]) * dx[(d + 1) % 3] * dx[(d + 2) % 3]
-
-
-@njit(cache=True)
 def merge(
     beside: Array, status: Array, number: Array, blocks: Array, cells: Array, fate: Array, mask: Array, begin: Array,
-    cut_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, dx: Array, unit: float, neighbor:
-    Array, volume: Array, face: Array, vector: Array, area: Array, end_area: Array, end_number: Array,
+    cut_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, neighbor: Array,
+    volume: Array, face: Array, area: Array, end_area: Array, end_number: Array,
 ) -> float:  # fmt: skip
     """Carry out the fates on the arrays of active voxels; returns the volume dropped, in voxels."""
     lost = 0.0
@@ -143,6 +139,8 @@ def merge(
             if cut_end[v] > 0:
                 end_number[taker] = end_of[v]
         for f in range(6):
+            if cut_face[v, f] <= 0:
+                continue  # shut already, on both sides
             other, at = step(blocks[v], cells[v], f, beside)
             held, given = _taker(beside, status, number, fate, mask, begin, other, at)
             if held < 0:
@@ -150,10 +148,7 @@ def merge(
             if not given:
                 # a kept voxel now ends here; the taker itself is one of these
                 face[held, f ^ 1] = 0.0
-                _close(face, vector, dx, held)
             elif taker >= 0 and neighbor[taker, f] == held:
                 # seen from the other sliver too, which adds it to the other side
                 face[taker, f] += cut_face[v, f]
-        if taker >= 0:
-            _close(face, vector, dx, taker)
     return lost

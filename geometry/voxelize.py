@@ -23,11 +23,12 @@ from geometry.voxel_kernels import (
     count_rows,
     fill,
     gather_faces,
+    label_pieces,
     list_cut,
-    measure,
     number_rows,
 )
 from geometry.voxel_lines import SUMS
+from geometry.voxel_measure import measure
 from geometry.voxel_merge import KEEP, NOTHING, decide, merge
 
 __all__ = ["VoxelGrid", "VoxelWarning", "voxel_mesh", "voxelize", "voxelize_sections"]
@@ -65,9 +66,7 @@ class VoxelGrid:
         Number of the voxel behind each face, or -1.
     membrane_area : ndarray, shape (n,), um2
         Area of the surface in the voxel, open ends not counted.
-    surface_vector : ndarray, shape (n, 3), um2
-        Outward vector area of the whole surface in the voxel, open ends included: minus the sum of its faces.
-    owner : ndarray of int, shape (n,)
+    owner : ndarray of int32, shape (n,)
         Segment of each voxel: that of the frustum in which its middle lies deepest.
     end_voxel, end_number : ndarray of int, shape (e,)
         Voxels at open ends, and the number of the end (see `Solid.open_end`).
@@ -84,8 +83,7 @@ class VoxelGrid:
     aperture: FloatArray
     neighbor: np.ndarray[Any, np.dtype[np.int32]]
     membrane_area: FloatArray
-    surface_vector: FloatArray
-    owner: IntArray
+    owner: np.ndarray[Any, np.dtype[np.int32]]
     end_voxel: IntArray
     end_number: IntArray
     end_area: FloatArray
@@ -121,10 +119,19 @@ class VoxelGrid:
         return self.volume / np.prod(self.dx)
 
     @property
+    def surface_vector(self) -> FloatArray:
+        """Outward vector area of the whole surface in each voxel, open ends included, shape (n, 3), um2.
+
+        It is minus the sum of the vectors of the faces, so that they close to round-off.
+        """
+        return (self.aperture[:, ::2] - self.aperture[:, 1::2]) * self.face_size
+
+    @property
     def normal(self) -> FloatArray:
         """Mean outward unit normal of the surface in each voxel, shape (n, 3); zeros where there is none."""
-        size = np.linalg.norm(self.surface_vector, axis=1, keepdims=True)
-        return np.divide(self.surface_vector, size, out=np.zeros_like(self.surface_vector), where=size > 0)
+        vector = self.surface_vector
+        size = np.linalg.norm(vector, axis=1, keepdims=True)
+        return np.divide(vector, size, out=np.zeros_like(vector), where=size > 0)
 
     @property
     def lowest(self) -> IntArray:
@@ -147,15 +154,12 @@ class VoxelGrid:
 
     def components(self) -> IntArray:
         """Number of the connected piece each voxel belongs to, shape (n,); 0 is the one with the largest volume."""
-        from scipy.sparse import coo_array  # here: who has no voxels does not wait for SciPy
-        from scipy.sparse.csgraph import connected_components
-
-        edges, _ = self.edges()
-        graph = coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(self.n, self.n))
-        _, piece = connected_components(graph, directed=False)
+        piece, n = label_pieces(self.neighbor, self.aperture)
+        if n == 1:
+            return piece
         order = np.argsort(-np.bincount(piece, weights=self.volume), kind="stable")
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
+        rank = np.empty(n, dtype=np.int64)
+        rank[order] = np.arange(n)
         return rank[piece]
 
     def __repr__(self) -> str:
@@ -203,33 +207,37 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     number = np.empty(status.shape, dtype=np.int32)
     blocks, cells = list_cut(status, number)
     n = len(blocks)
-    low_face, fraction, sums, end = np.empty((n, 3)), np.empty(n), np.empty((n, SUMS)), np.empty(n, dtype=np.int64)
+    # what is known of cut voxels alone; samples are weights and normals, for which single precision is plenty
+    fraction, end, face = np.empty(n), np.empty(n, dtype=np.int32), np.empty((n, 6))
+    area, end_area, fate = np.empty(n), np.empty(n), np.empty(n, dtype=np.int8)
+    low_face, sums = np.empty((n, 3)), np.empty((n, SUMS), dtype=np.float32)
     measure(
         table, kind, open_end, start, edge, corner, first, prims, beside, status, blocks, cells, low_face, fraction, sums, end
     )  # fmt: skip
-    face, vector, area, end_area = np.empty((n, 6)), np.empty((n, 3)), np.empty(n), np.empty(n)
-    gather_faces(beside, status, number, blocks, cells, edge, low_face, sums, face, vector, area, end_area)
-    fate = np.empty(n, dtype=np.int8)
+    gather_faces(beside, status, number, blocks, cells, edge, low_face, sums, face, area, end_area)
+    del low_face, sums
     decide(beside, status, number, blocks, cells, face, fraction, max(sliver, NOTHING), fate)
     mask = np.empty((len(corner), 64), dtype=np.uint8)
     count_rows(status, number, fate == KEEP, mask)
-    begin = np.empty(mask.shape, dtype=np.int64)
+    begin = np.empty(mask.shape, dtype=np.int32)
     size, unit = number_rows(corner, mask, begin), float(np.prod(edge))
     ijk, neighbor = np.empty((size, 3), dtype=np.int32), np.empty((size, 6), dtype=np.int32)
-    volume, aperture, surface, membrane = np.empty(size), np.empty((size, 6)), np.empty((size, 3)), np.empty(size)
-    open_area, open_number, segment = np.empty(size), np.empty(size, dtype=np.int64), np.empty(size, dtype=np.int64)
+    volume, aperture, membrane, segment = np.empty(size), np.empty((size, 6)), np.empty(size), np.empty(size, dtype=np.int32)
+    open_area, open_number = np.zeros(size), np.full(size, -1, dtype=np.int32)
     fill(
-        corner, beside, mask, begin, status, number, owners, face, fraction, vector, area, end_area, end,
-        unit, ijk, volume, aperture, neighbor, surface, membrane, open_area, open_number, segment,
+        corner, beside, mask, begin, status, number, owners, face, fraction, area, end_area, end,
+        unit, ijk, volume, aperture, neighbor, membrane, open_area, open_number, segment,
     )  # fmt: skip
     merge(
         beside, status, number, blocks, cells, fate, mask, begin, face, fraction, area, end_area, end,
-        edge, unit, neighbor, volume, aperture, surface, membrane, open_area, open_number,
+        unit, neighbor, volume, aperture, membrane, open_area, open_number,
     )  # fmt: skip
     at_end = np.flatnonzero(open_area > 0)
+    if at_end.size:
+        membrane[at_end] = np.maximum(membrane[at_end] - open_area[at_end], 0.0)
     return VoxelGrid(
-        start.copy(), edge, ijk, volume, aperture, neighbor, np.maximum(membrane - open_area, 0.0), surface, segment,
-        at_end, open_number[at_end], open_area[at_end],
+        start.copy(), edge, ijk, volume, aperture, neighbor, membrane, segment,
+        at_end, open_number[at_end].astype(np.int64), open_area[at_end],
     )  # fmt: skip
 
 
@@ -329,7 +337,10 @@ def _apart_notes(segments: Segments, chosen: IntArray, grid: VoxelGrid) -> list[
     tree = np.full(m.n_sections, -1)
     for i in chosen:
         tree[i] = tree[m.parent[i]] if m.parent[i] >= 0 and tree[m.parent[i]] >= 0 else i
-    piece, section = grid.components(), segments.section[grid.owner]
+    piece = grid.components()
+    if not piece.any():
+        return []
+    section = segments.section[grid.owner]
     # pieces are numbered by volume, so the smallest number in a tree is its main piece
     main = np.full(m.n_sections, grid.n)
     np.minimum.at(main, tree[section], piece)
@@ -370,7 +381,7 @@ def voxel_mesh(grid: VoxelGrid) -> Mesh:
     return Mesh(
         volume=grid.volume,
         membrane_area=grid.membrane_area,
-        owner=grid.owner,
+        owner=grid.owner.astype(np.int64),
         position=grid.position,
         edges=edges,
         face_area=grid.aperture[edges[:, 0], 2 * axis + 1] * grid.face_size[axis],

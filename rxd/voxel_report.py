@@ -64,7 +64,7 @@ class Report:
     def lines(self) -> list[str]:
         """What to print, a line for each fact."""
         grid, n = self.grid, self.grid.n
-        cut = int(np.count_nonzero(np.any(grid.surface_vector != 0, axis=1) | (grid.membrane_area > 0)))
+        cut = int(np.count_nonzero(np.any(grid.aperture != 1, axis=1) | (grid.membrane_area > 0)))
         volume, area = float(grid.volume.sum()), float(grid.membrane_area.sum())
         held = sum(getattr(grid, name).nbytes for name in grid.__slots__ if isinstance(getattr(grid, name), np.ndarray))
         torn, leaks = closure(grid)
@@ -79,7 +79,7 @@ class Report:
                 f"open     {float(grid.end_area.sum()):.4g} um2 lead to sections left out"
                 for _ in range(grid.end_area.size > 0)
             ),
-            f"closed   to {torn:.1e} of a face in every voxel; {leaks} faces lead nowhere; {pieces} piece{'s' * (pieces > 1)}",
+            f"closed   to {torn:.1e} of the membrane; {leaks} faces lead nowhere; {pieces} piece{'s' * (pieces > 1)}",
             f"time     {self.seconds:.3g} s, {1e6 * self.seconds / n:.2f} us per voxel, after {self.compiling:.1f} s to load",
             f"memory   {held / 2**20:.1f} MB for the voxels, {held / n:.0f} bytes each",
         ]
@@ -90,18 +90,19 @@ def _percent(value: float, reference: float) -> str:
 
 
 def closure(grid: VoxelGrid) -> tuple[float, int]:
-    """How far open faces and surface of a voxel are from closing, in faces; number of open faces that lead nowhere.
+    """How far the whole surface is from closing, as a part of its area; and the number of open faces that lead nowhere.
 
-    A face whose two voxels disagree about how far it is open leads nowhere too.
+    In every voxel the surface is what closes the open faces, so the vectors of all surfaces sum to zero if both voxels at each
+    face agree about how far it is open. A face about which they do not agree leads nowhere.
     """
-    torn, leaks = 0.0, 0
+    leaks = 0
     for d in range(3):
         low, high = grid.aperture[:, 2 * d], grid.aperture[:, 2 * d + 1]
-        torn = max(torn, float(np.abs((low - high) - grid.surface_vector[:, d] / grid.face_size[d]).max()))
         beyond = grid.neighbor[:, 2 * d + 1]
         met = np.where(beyond >= 0, low[beyond], 0.0)
         leaks += int(np.count_nonzero(met != high)) + int(np.count_nonzero((grid.neighbor[:, 2 * d] < 0) & (low > 0)))
-    return torn, leaks
+    vector = grid.surface_vector
+    return float(np.linalg.norm(vector.sum(axis=0)) / np.abs(vector).sum()), leaks
 
 
 def parse_edges(text: str) -> float | np.ndarray:

@@ -175,9 +175,9 @@ def turned(specs, rng):
 def test_bends_and_branches_count_overlaps_once(made):
     specs, volume, area = made
     rms = []
-    for h in (0.4, 0.1):
+    for h, turns in ((0.4, 32), (0.1, 6)):
         rng, found = np.random.default_rng(7), []
-        for _ in range(4):
+        for _ in range(turns):
             cell = geometry.Morphology.from_sections(turned(specs, rng))
             grid = voxelize(solid_of(segment(cell, 2)), h)
             check_invariants(grid)
@@ -188,7 +188,7 @@ def test_bends_and_branches_count_overlaps_once(made):
     assert rms[1][0] < 1e-4
     assert rms[1][1] < 1e-3
     assert order[0] > 1.9
-    assert order[1] > 1.7  # 1.85 over a wider range: the fold along which cylinders meet costs a little
+    assert order[1] > 1.85  # 1.9 from 5 to 40 voxels across: voxels that hold a tip of a fold alone are of lower order
 
 
 def test_voxels_belong_to_the_segment_they_lie_in():

