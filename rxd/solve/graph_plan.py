@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.linalg import eigvalsh_tridiagonal
 
 from rxd.discretize.records import GraphTransport
 from rxd.solve.graph_kernels import Graph, carry_all, exchange
@@ -191,6 +190,8 @@ def spectral_radius(graph: Graph, transport: GraphTransport, leaving: np.ndarray
     recurrence misses `MARGIN` with a probability below 1e-9 for a million nodes (J. Kuczynski and H. Wozniakowski 1992,
     doi:10.1137/0613066). Slivers' inertia only slows exchange down, so that the circles of the plain graph hold.
     """
+    from scipy.linalg import eigvalsh_tridiagonal  # here: a model without voxels does not wait for SciPy
+
     capacity, flow = transport.capacity, np.zeros(len(graph.rest))
     own = leaving.copy()
     own[transport.held] += transport.held_conductance
