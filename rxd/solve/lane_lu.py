@@ -10,7 +10,7 @@ import numba as nb
 import numpy as np
 
 from rxd.discretize.records import LANES
-from rxd.solve.lane_operations import lean_kernel, make_operation, moved_row
+from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation, moved_row
 from rxd.solve.vectors import inverted, make_change, make_product, make_transfer, replaced, subtracted
 
 lane_kernel = nb.njit(cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
@@ -74,7 +74,7 @@ def solve(A: np.ndarray, b: np.ndarray, lower: np.ndarray, upper: np.ndarray, di
         set_product(b, u, b, u, A, d)
 
 
-@lean_kernel
+@inline_kernel
 def load(y: np.ndarray, starts: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Rows of consecutive nodes into lanes; missing lanes repeat the last node."""
     for u in range(starts.size):
@@ -88,7 +88,7 @@ def load(y: np.ndarray, starts: np.ndarray, first: int, width: int, X: np.ndarra
                 X[row + lane] = y[at + width - 1]
 
 
-@lean_kernel
+@inline_kernel
 def load_scattered(y: np.ndarray, position: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Rows of nodes anywhere in the state into lanes."""
     for u in range(position.shape[0]):
@@ -97,7 +97,7 @@ def load_scattered(y: np.ndarray, position: np.ndarray, first: int, width: int, 
             X[row + lane] = y[position[u, first + (lane if lane < width else width - 1)]]
 
 
-@lean_kernel
+@inline_kernel
 def add_drift(
     drift: np.ndarray, half_dt: float, starts: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray
 ) -> None:
@@ -111,7 +111,7 @@ def add_drift(
                 X[row + lane] += half_dt * drift[at + lane]
 
 
-@lean_kernel
+@inline_kernel
 def add_drift_scattered(
     drift: np.ndarray, half_dt: float, position: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray
 ) -> None:
@@ -122,7 +122,7 @@ def add_drift_scattered(
             X[row + lane] += half_dt * drift[position[rows[r], first + lane]]
 
 
-@lean_kernel
+@inline_kernel
 def store(y: np.ndarray, starts: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Some rows of lanes back into the state."""
     for r in range(rows.size):
@@ -134,7 +134,7 @@ def store(y: np.ndarray, starts: np.ndarray, rows: np.ndarray, first: int, width
                 y[at + lane] = X[row + lane]
 
 
-@lean_kernel
+@inline_kernel
 def store_scattered(y: np.ndarray, position: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Some rows of lanes back to their own places in the state (each node its own)."""
     for r in range(rows.size):

@@ -20,6 +20,11 @@ lean_kernel: Any = nb.njit(  # type: ignore[call-overload]
     cache=True, _nrt=False, fastmath={"contract", "nsz", "arcp"}, error_model="numpy"
 )
 
+# Passing an array to a function costs seven words on the stack: what is called for every few nodes becomes part of its caller.
+inline_kernel: Any = nb.njit(  # type: ignore[call-overload]
+    cache=True, _nrt=False, fastmath={"contract", "nsz", "arcp"}, error_model="numpy", forceinline=True
+)
+
 CONTRACT: Final = ("contract",)
 
 Body = Callable[[Any, list[Any], list[Any]], list[Any]]

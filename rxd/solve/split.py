@@ -17,9 +17,10 @@ import numpy as np
 
 from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
+from rxd.solve.kept import Kept
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.schemes import SCHEMES, Scheme, Stages
-from rxd.solve.split_loop import Fluxes, Lanes, Parts, advance
+from rxd.solve.split_loop import Fluxes, Lanes, Step, advance
 from rxd.solve.split_pack import (
     aligned,
     bundles,
@@ -84,7 +85,7 @@ class SplitStepper:
         self._graphs = pack_graphs(problem.discretization.graphs, moving)
         self._junctions = self._junction_views()
         self._prepared: tuple[float, Stages] | None = None
-        self._parts: Parts | None = None
+        self._kept: Kept | None = None
 
     def start(self, state: State) -> None:
         """Fresh drift and branch points in balance; the detectors' memory is the driver's."""
@@ -138,20 +139,25 @@ class SplitStepper:
         self._graphs.counts[:] = 0
         began = state.t + (done - 1) * dt
         state.t += done * dt
+        if not fraction.size or fraction.max() < 0.0:
+            return ()
         fired = np.flatnonzero(fraction >= 0.0)
         return tuple(sorted(((int(d), began + float(fraction[d]) * dt) for d in fired), key=lambda spike: spike[1]))
 
     def _run(self, state: State, steps: int, dt: float, clamps: Any, fraction: np.ndarray) -> int:
-        stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
-        detectors = (stimuli.detector_position, stimuli.detector_threshold, state.before, fraction)
         threads = min(self.threads, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
-        graphs = self._graphs._replace(threads=threads)
-        packed = (self._lanes_of_work, self._fluxes, self._cable, self._trees, graphs, self._groups, self.scheme)
-        if self._parts is None:
-            work = (self._lanes_of_work, self._fluxes, self._trees, graphs, self._groups)
-            self._parts = compile_parts(state.memory["drift"], *work, self.scheme)
-        step = (state.y, state.t, dt, steps, cable.start, cable.start + cable.n, state.memory["drift"])
-        arguments: tuple[Any, ...] = (*step, *clamps, *detectors, *packed, self._parts)
+        model = self._constants(threads)
+        arguments: tuple[Any, ...] = (
+            model,
+            state.y,
+            state.t,
+            dt,
+            steps,
+            state.memory["drift"],
+            *clamps,
+            state.before,
+            fraction,
+        )
         if threads == 1:
             return int(advance(*arguments))
         before = numba.get_num_threads()
@@ -160,6 +166,31 @@ class SplitStepper:
             return int(advance(*arguments))
         finally:
             numba.set_num_threads(before)
+
+    def _constants(self, threads: int) -> Kept:
+        """What the loop needs besides the state, unpacked for it once; compiles the parts of a step at first."""
+        if self._kept is None or self._kept.values.scheme is not self.scheme or self._kept.values.graphs.threads != threads:
+            stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
+            graphs = self._graphs._replace(threads=threads)
+            work = (self._lanes_of_work, self._fluxes, self._trees, graphs, self._groups)
+            parts = compile_parts(np.zeros(self.problem.size), *work, self.scheme)
+            self._kept = Kept(
+                Step(
+                    v_start=cable.start,
+                    v_stop=cable.start + cable.n,
+                    position=stimuli.detector_position,
+                    threshold=stimuli.detector_threshold,
+                    lanes=self._lanes_of_work,
+                    fluxes=self._fluxes,
+                    cable=self._cable,
+                    trees=self._trees,
+                    graphs=graphs,
+                    groups=self._groups,
+                    scheme=self.scheme,
+                    parts=parts,
+                )
+            )
+        return self._kept
 
     def _warn_if_negative(self, state: State, before: np.ndarray) -> None:
         """Currents act explicitly on the species they move: say so when a fast pump drives one below zero."""
@@ -197,7 +228,7 @@ class SplitStepper:
 
     def _prepare(self, dt: float) -> None:
         """Factorise the diffusion matrices when dt changes."""
-        if (dt, self.scheme.local) != self._prepared:
+        if self._trees.starts.size and (dt, self.scheme.local) != self._prepared:
             prepare_trees(dt, self._trees, self.scheme.local)
             self._prepared = (dt, self.scheme.local)
 

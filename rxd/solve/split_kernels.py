@@ -25,7 +25,7 @@ import numpy as np
 from cable.hines import eliminate_and_solve, resolve_prepared
 from rxd.discretize.records import LANES
 from rxd.solve.lane_lu import add_multiple, assemble, copy_lanes, factorise, solve
-from rxd.solve.lane_operations import lean_kernel, make_operation, minus, plus, scaled_row, times
+from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation, minus, plus, scaled_row, times
 from rxd.solve.schemes import Stages
 
 
@@ -98,7 +98,7 @@ def relax(
         add_multiple(result, (active[r] * LANES, r * LANES), (1.0,))
 
 
-@lean_kernel
+@inline_kernel
 def keep_currents(
     E: np.ndarray, rows: int, nodes: int, first: int, width: int, held_value: np.ndarray, held_slope: np.ndarray
 ) -> None:
@@ -114,7 +114,7 @@ def keep_currents(
                 held_slope[at + lane] = E[e + LANES + lane]
 
 
-@lean_kernel
+@inline_kernel
 def put_currents(
     E: np.ndarray,
     starts: np.ndarray,
@@ -139,7 +139,7 @@ def put_currents(
         slope[at + lane] += E[LANES + lane]
 
 
-@lean_kernel
+@inline_kernel
 def put_currents_scattered(
     E: np.ndarray,
     position: np.ndarray,
@@ -237,7 +237,7 @@ def cable_step(
         average[k] = mean * r[k] + stages.mean_2 * b[k]
 
 
-@lean_kernel
+@inline_kernel
 def at_rest(u: np.ndarray, r: np.ndarray) -> bool:
     """Whether nothing flows: the same v everywhere and no net current anywhere, exactly."""
     k = 0

@@ -15,6 +15,7 @@ import numpy as np
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
 from rxd.solve.graph_kernels import Graphs, diffuse
+from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_lu import add_drift, add_drift_scattered, load, load_scattered, store, store_scattered
 from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.schemes import Scheme, Stages
@@ -96,6 +97,23 @@ class Parts(NamedTuple):
     sources: int
     transport: int
     voxels: int
+
+
+class Step(NamedTuple):
+    """All that stays the same from step to step: where v lies, the detectors, and the arrays and addresses of the parts."""
+
+    v_start: int
+    v_stop: int
+    position: np.ndarray
+    threshold: np.ndarray
+    lanes: Lanes
+    fluxes: Fluxes
+    cable: Cable
+    trees: Trees
+    graphs: Graphs
+    groups: Groups
+    scheme: Scheme
+    parts: Parts
 
 
 @lean_kernel
@@ -238,34 +256,25 @@ def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, grap
 
 @lean_kernel
 def advance(
+    model: Kept,
     y: np.ndarray,
     t: float,
     dt: float,
     steps: int,
-    v_start: int,
-    v_stop: int,
     drift: np.ndarray,
     injected: np.ndarray,
     clamp_conductance: np.ndarray,
     clamp_current: np.ndarray,
-    position: np.ndarray,
-    threshold: np.ndarray,
     before: np.ndarray,
     fraction: np.ndarray,
-    lanes: Lanes,
-    fluxes: Fluxes,
-    cable: Cable,
-    trees: Trees,
-    graphs: Graphs,
-    groups: Groups,
-    scheme: Scheme,
-    parts: Parts,
 ) -> int:
-    """Steps of dt; stops after one with a spike.
+    """Steps of dt of a `Step`; stops after one with a spike.
 
     A step is (cable, diffusion), local, one after the other; ``scheme.halved``: local/2, (cable, diffusion), local/2, where
     neighbouring halves are merged.
     """
+    constants: Step = kept(model)  # type: ignore[call-arg]
+    v_start, v_stop, position, threshold, lanes, fluxes, cable, trees, graphs, groups, scheme, parts = constants
     halved = scheme.halved
     # of a half step at the ends of the run the middle lies a quarter of a step inside; whole steps are seen at their end
     last, inside = (0.5 * dt, 0.25 * dt) if halved else (dt, 0.0)
