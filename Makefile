@@ -23,7 +23,7 @@ help:
 	@echo "make demo    install from wheels and run the main job (MORPHOLOGY=cell.swc for your own neuron)"
 	@echo "make test    compile PETSc once per machine, install the test tools, run every test"
 	@echo "make lint    check style, format and types"
-	@echo "make bench   measure the speed, beside NEURON's where it is installed, and write docs/performance.md (12 minutes)"
+	@echo "make bench   measure the speed, beside NEURON's where it is installed, and write docs/performance.md (15 minutes)"
 	@echo "make clean   remove what the other commands made, but not the user's cache folder"
 
 demo: $(RUN)

@@ -16,22 +16,26 @@ from pathlib import Path
 
 from benchmarks import jobs, machine, measure, scripts
 from benchmarks.costs import ratio
-from benchmarks.docs import default_folder, write_docs
+from benchmarks.docs import default_folder, ratios_text, write_docs
 from benchmarks.files import ROOT
 from benchmarks.plots import plot_costs, plot_precision
 from benchmarks.process import ONE_THREAD, Served, Simulators, find_simulators
 from benchmarks.report import Report, read_json, updated, write_json
 from benchmarks.tables import (
+    CELL_HEAD,
     HEAD,
     OTHERS,
     PRECISION_HEAD,
     STEP_HEAD,
+    THREAD_HEAD,
+    cell_lines,
     grid,
     main_lines,
     other_head,
     other_lines,
     precision_lines,
     step_lines,
+    thread_lines,
     verdict,
 )
 
@@ -212,9 +216,15 @@ def print_tables(report: Report) -> None:
     print("times in ns per unit: median (least..largest), * = noisy\n")
     print(grid(HEAD, main_lines(report.rows)))
     others = [(other_head(other), other_lines(report.rows, other)) for other in OTHERS]
-    for head, lines in (*others, (STEP_HEAD, step_lines(report.rows))):
+    more = (
+        (THREAD_HEAD, thread_lines(report.rows)),
+        (CELL_HEAD, cell_lines(report.rows)),
+        (STEP_HEAD, step_lines(report.rows)),
+    )
+    for head, lines in (*others, *more):
         if lines:
             print("\n" + grid(head, lines))
+    print(ratios_text(report.rows))
     if report.curves:
         print("\n" + grid(PRECISION_HEAD, precision_lines(report.curves)))
         for curve in report.curves:

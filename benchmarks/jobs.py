@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 BOTH = ("axoplasm", "neuron", "compat")
+OURS: Mapping[str, Mapping[str, Any]] = MappingProxyType({"first": {"order": 1}, "threads": {"threads": 2}})
+"""Columns that are Axoplasm with further arguments of `build`: NEURON's own order of operations, two threads."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Job:
     size : mapping
         Arguments of `build`.
     columns : tuple of str
-        Simulators, or with `variants` names of those.
+        Simulators, names in `OURS`, or with `variants` names of those.
     target : float or None
         NEURON's time over ours, at least.
     curve : str
@@ -33,6 +36,8 @@ class Job:
         Whether the setup with an empty cache is measured; not where another job has made the same kernels.
     variants : mapping
         Column to further arguments of `build`, all for Axoplasm.
+    table : str
+        Where it is reported: "work", "steps", "cells" (setting up many), "facts" (a sentence).
     """
 
     name: str
@@ -44,6 +49,7 @@ class Job:
     curve: str = ""
     cold: bool = True
     variants: Mapping[str, Mapping[str, Any]] | None = None
+    table: str = "work"
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,10 @@ def jobs(scale: str) -> tuple[Job, ...]:
 
 
 def _full() -> tuple[Job, ...]:
-    arbor, nmodl, two = (*BOTH, "arbor"), (*BOTH, "nmodl"), ("axoplasm", "neuron")
+    two, first = ("axoplasm", "neuron"), ("axoplasm", "first", "neuron")
+    both = (*first, "compat")
+    arbor, nmodl, voxels = (*both, "arbor"), (*both, "nmodl"), ("axoplasm", "threads", "neuron")
+    ours = ("axoplasm",)
     tree, chain, wave, d3 = "HH tree", "chain", "wave", "3D diffusion"
     return (
         Job("hh_tree", "HH on a branched tree", "hh_tree", {"depth": 7, "nseg": 11, "tstop": 20}, arbor, 4, tree),
@@ -84,7 +93,7 @@ def _full() -> tuple[Job, ...]:
             "HH on a small tree",
             "hh_tree",
             {"depth": 4, "nseg": 11, "tstop": 80},
-            (*two, "arbor"),
+            (*first, "arbor"),
             None,
             tree,
             False,
@@ -94,28 +103,34 @@ def _full() -> tuple[Job, ...]:
             "HH on a large tree",
             "hh_tree",
             {"depth": 9, "nseg": 11, "tstop": 5},
-            (*two, "arbor"),
+            (*first, "arbor"),
             None,
             tree,
             False,
         ),
-        Job("spike_ring", "Spike ring network", "spike_ring", {"cells": 64, "tstop": 100}, BOTH, 3),
-        Job("cascade_5", "Chain of 5 species", "cascade", {"n_species": 5, "steps": 400}, two, None, chain),
+        Job("spike_ring", "Spike ring network", "spike_ring", {"cells": 64, "tstop": 100}, both, 3),
+        Job("cascade_5", "Chain of 5 species", "cascade", {"n_species": 5, "steps": 400}, first, None, chain),
         Job("cascade_10", "Chain of 10 species", "cascade", {"n_species": 10, "steps": 200}, nmodl, 25, chain),
         Job("cascade_20", "Chain of 20 species", "cascade", {"n_species": 20, "steps": 60}, nmodl, 50, chain),
         Job("cascade_40", "Chain of 40 species", "cascade", {"n_species": 40, "steps": 20}, nmodl, 100, chain),
         Job("cascade_200", "Chain of 200 species", "cascade", {"n_species": 200, "steps": 50}, ("axoplasm",), None, chain),
-        Job("cawave", "ER calcium wave", "cawave", {"nseg": 501, "steps": 400}, BOTH, 12, wave),
-        Job("cawave_small", "ER calcium wave, short", "cawave", {"nseg": 101, "steps": 1000}, two, None, wave, False),
-        Job("cawave_large", "ER calcium wave, long", "cawave", {"nseg": 2001, "steps": 100}, two, None, wave, False),
-        Job("calcium_cell", "Whole cell with calcium", "calcium_cell", {"tstop": 15}, BOTH, 10),
-        Job("d3", "3D diffusion", "d3", {"dx_nm": 143, "steps": 10, "buffer": 0}, two, 6, d3),
+        Job("cawave", "ER calcium wave", "cawave", {"nseg": 501, "steps": 400}, both, 12, wave),
+        Job("cawave_small", "ER calcium wave, short", "cawave", {"nseg": 101, "steps": 1000}, first, None, wave, False),
+        Job("cawave_large", "ER calcium wave, long", "cawave", {"nseg": 2001, "steps": 100}, first, None, wave, False),
+        Job("calcium_cell", "Whole cell with calcium", "calcium_cell", {"tstop": 15}, both, 10),
+        Job("d3", "3D diffusion", "d3", {"dx_nm": 143, "steps": 10, "buffer": 0}, voxels, 6, d3),
         Job("d3_small", "3D diffusion, coarse", "d3", {"dx_nm": 300, "steps": 60, "buffer": 0}, BOTH, None, d3, False),
-        Job("d3_buffer", "3D, three species, buffering", "d3", {"dx_nm": 143, "steps": 5, "buffer": 1}, two, 10),
+        Job("d3_buffer", "3D, three species, buffering", "d3", {"dx_nm": 143, "steps": 5, "buffer": 1}, voxels, 10),
         Job("voxelise", "Voxelising", "voxelise", {"dx_nm": 250}, two, 200),
-        Job("ecs", "Extracellular 60^3", "ecs", {"n": 60, "steps": 20}, BOTH, 8),
+        Job("ecs", "Extracellular 60^3", "ecs", {"n": 60, "steps": 20}, (*voxels, "compat"), 8),
         Job("init", "Initialising again", "init", {}, BOTH, 50),
-        Job("demo_step", "A step of the demo's cell", "demo_step", {"steps": 30}, tuple(STEPS), variants=STEPS),
+        Job("cells_1", "One cell", "many_cells", {"cells": 1}, two, cold=False, table="cells"),
+        Job("cells_10", "Ten cells", "many_cells", {"cells": 10}, two, cold=False, table="cells"),
+        Job("cells_100", "A hundred cells", "many_cells", {"cells": 100}, ours, cold=False, table="cells"),
+        Job("cells_1000", "A thousand cells", "many_cells", {"cells": 1000}, ours, cold=False, table="cells"),
+        Job("select", "Selecting 10,000 nodes of 100,000", "select", {"nodes": 10_000}, BOTH, cold=False, table="facts"),
+        Job("long_run", "A million steps", "long_run", {"steps": 1_000_000}, ours, cold=False, table="facts"),
+        Job("demo_step", "A step of the demo's cell", "demo_step", {"steps": 30}, tuple(STEPS), variants=STEPS, table="steps"),
         Job(
             "demo_step_coarse",
             "The same, coarse",
@@ -124,6 +139,7 @@ def _full() -> tuple[Job, ...]:
             tuple(STEPS),
             cold=False,
             variants=STEPS,
+            table="steps",
         ),
     )
 
@@ -148,6 +164,9 @@ def _quick() -> tuple[Job, ...]:
         "voxelise": {"dx_nm": 600},
         "ecs": {"n": 8, "steps": 2},
         "init": {},
+        "cells_10": {"cells": 2},
+        "select": {"nodes": 100},
+        "long_run": {"steps": 100},
         "demo_step": {"steps": 2, "coarse": 8},
     }
     full = {job.name: job for job in _full()}

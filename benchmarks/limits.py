@@ -28,10 +28,6 @@ LIMITS: Mapping[str, str] = MappingProxyType(
     {
         "arbor": "Arbor's step is of first order, with one linear stage where ours has two.",
         "nmodl": "That block is one linear stage of first order, and nothing diffuses.",
-        "threads": "Two threads were not measured: neither stepper runs on more than one.",
-        "unmeasured": (
-            "Not measured here: growth of memory over 10^6 steps, initialisation of 1,000 cells, the selection of 10,000 nodes."
-        ),
         "hh_tree": (
             "Half of the time are the exponentials of the gates, vectorised already; a quarter is the sweep along the "
             "tree, whose two stages share one factorisation. What is left is moving numbers between memory and lanes."

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.jobs import Job, Precision
+from benchmarks.jobs import OURS, Job, Precision
 from benchmarks.process import BenchError, Sample, Served, Simulators
 
 
@@ -75,7 +75,7 @@ def measure(job: Job, simulators: Simulators, plan: Plan, caches: Path) -> Row:
             if simulator not in simulators:
                 continue
             try:
-                served[column] = stack.enter_context(_built(simulators, simulator, job, size, cache))
+                served[column] = stack.enter_context(_built(simulators, simulator, job, column, size, cache))
                 samples[column] = served[column].sample
             except BenchError as error:
                 samples[column] = Sample(simulator, failure=str(error))
@@ -90,14 +90,15 @@ def measure(job: Job, simulators: Simulators, plan: Plan, caches: Path) -> Row:
 def _of(job: Job, column: str) -> tuple[str, Mapping[str, Any]]:
     """Simulator and size of a column."""
     if job.variants is None:
-        return column, job.size
+        return ("axoplasm", {**job.size, **OURS[column]}) if column in OURS else (column, job.size)
     return "axoplasm", {**job.size, **job.variants[column]}
 
 
-def _built(simulators: Simulators, simulator: str, job: Job, size: Mapping[str, Any], cache: Path) -> Served:
+def _built(simulators: Simulators, simulator: str, job: Job, column: str, size: Mapping[str, Any], cache: Path) -> Served:
     """A process with a filled cache; for Axoplasm a first one fills it, whose time is that of a cold start."""
-    if simulator != "axoplasm" or not job.cold:
-        return Served(simulators, simulator, job.model, size, cache)
+    if simulator != "axoplasm" or not job.cold or column in OURS:
+        more = {"NUMBA_NUM_THREADS": "2"} if column == "threads" else {}
+        return Served(simulators, simulator, job.model, size, cache, **more)
     with Served(simulators, simulator, job.model, size, cache) as first:
         cold = first.sample.setup_s
     warm = Served(simulators, simulator, job.model, size, cache)

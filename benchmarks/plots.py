@@ -11,10 +11,18 @@ import numpy as np
 from benchmarks.costs import cost
 from benchmarks.measure import Curve, Row
 
-COLOURS = {"axoplasm": "#1764ab", "neuron": "#c8501e", "compat": "#5aa9dc", "arbor": "#3c8d4f", "nmodl": "#e0a030"}
+COLOURS = {
+    "axoplasm": "#1764ab",
+    "first": "#7b5ea7",
+    "neuron": "#c8501e",
+    "compat": "#5aa9dc",
+    "arbor": "#3c8d4f",
+    "nmodl": "#e0a030",
+}
 NAMES = {
     "axoplasm": "Axoplasm",
     "neuron": "NEURON",
+    "first": "Axoplasm, first order",
     "compat": "Axoplasm, script",
     "arbor": "Arbor",
     "nmodl": "NEURON, NMODL",

@@ -54,7 +54,7 @@ def updated(old: Report, new: Report) -> Report:
     note = f"Measured again on {new.date} (load {load}): {', '.join([*rows, *curves])}."
     return dataclasses.replace(
         old,
-        rows=tuple(rows.get(row.job.name, row) for row in old.rows),
+        rows=tuple(({row.job.name: row for row in old.rows} | rows).values()),
         curves=tuple(curves.get(curve.precision.name, curve) for curve in old.curves),
         scripts=new.scripts or old.scripts,
         profiles=old.profiles | new.profiles,

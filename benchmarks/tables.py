@@ -12,20 +12,25 @@ from benchmarks.costs import Cost, cost, difference, met, ratio
 from benchmarks.measure import Curve, Row, time_at
 
 HEAD = (
-    "work", "size", "unit", "ours ns", "NEURON ns", "ratio", "cpu ratio", "target", "compat ns", "check",
+    "work", "size", "unit", "ours ns", "NEURON ns", "ratio", "cpu ratio", "target", "check", "first order ns", "its ratio",
+    "its check", "compat ns",
     "MB", "NEURON MB", "setup cold s", "warm s", "NEURON s",
 )  # fmt: skip
+TIMES = 13
+"""Of these columns, those about time; memory and setup follow."""
 
 
 def cells(row: Row) -> list[str]:
     """A line of the main table."""
     ours, theirs, compat = (row.samples.get(name) for name in ("axoplasm", "neuron", "compat"))
     found, same, reached = ratio(row), difference(row), met(row)
+    first, first_same = ratio(row, ours="first"), difference(row, ours="first")
     target = "" if row.job.target is None else f">= {row.job.target:g}" + {None: "", True: " met", False: " missed"}[reached]
     return [
         row.job.title, size_text(row), (ours or theirs).unit if ours or theirs else "", number(cost(ours)), _of(theirs, number),
-        f"{found[0]:.1f}" if found else "-", f"{found[1]:.1f}" if found else "-", target, _of(compat, number),
-        "-" if same is None else f"{same:.1e}",
+        f"{found[0]:.1f}" if found else "-", f"{found[1]:.1f}" if found else "-", target,
+        "-" if same is None else f"{same:.1e}", _of(row.samples.get("first"), number), f"{first[1]:.1f}" if first else "-",
+        "-" if first_same is None else f"{first_same:.1e}", _of(compat, number),
         _of(ours, lambda c: "", "peak_mb"), _of(theirs, lambda c: "", "peak_mb"),
         f"{ours.cold_s:.2f}" if ours and ours.cold_s is not None else "-",
         f"{ours.setup_s:.2f}" if ours else "-", f"{theirs.setup_s:.2f}" if theirs and not theirs.failure else "-",
@@ -74,7 +79,42 @@ def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def main_lines(rows: Sequence[Row]) -> list[list[str]]:
     """Lines of the main table."""
-    return [cells(row) for row in rows if row.job.variants is None]
+    return [cells(row) for row in rows if row.job.variants is None and row.job.table == "work"]
+
+
+def thread_lines(rows: Sequence[Row]) -> list[list[str]]:
+    """Lines of jobs that ran on two threads as well: the clock's time is what counts."""
+    lines = []
+    for row in rows:
+        one, two = cost(row.samples.get("axoplasm")), cost(row.samples.get("threads"))
+        if one and two:
+            lines.append([row.job.title, size_text(row), number(one), number(two), f"{one.median / two.median:.2f}", ">= 1.7"])
+        elif "threads" in row.samples:
+            lines.append([row.job.title, size_text(row), number(one), "failed", "-", ">= 1.7"])
+    return lines
+
+
+def cell_lines(rows: Sequence[Row]) -> list[list[str]]:
+    """Setting up many cells: seconds, milliseconds a cell, memory; bytes an unknown are those beyond the smallest model's."""
+    chosen = [row for row in rows if row.job.table == "cells"]
+    known = [s for row in chosen if (s := row.samples.get("axoplasm")) and not s.failure]
+    base = min(known, key=lambda s: s.facts["cells"], default=None)
+    lines = []
+    for row in chosen:
+        line = [row.job.title, size_text(row)]
+        for name in ("axoplasm", "neuron"):
+            sample = row.samples.get(name)
+            if sample is None or sample.failure:
+                line += ["-" if sample is None else "failed"] * 4
+                continue
+            again = cost(sample)
+            line += [f"{sample.setup_s:.2f}", short(1e3 * sample.setup_s / sample.units)]
+            line += ["-" if again is None else short(1e-6 * again.median), f"{sample.peak_mb:.0f}"]
+        ours = row.samples.get("axoplasm")
+        more = ours.facts["unknowns"] - base.facts["unknowns"] if base and ours in known else 0
+        line.append(f"{1e6 * (ours.peak_mb - base.peak_mb) / more:.0f}" if more else "-")
+        lines.append(line)
+    return lines
 
 
 def other_lines(rows: Sequence[Row], other: str) -> list[list[str]]:
@@ -113,6 +153,11 @@ def step_lines(rows: Sequence[Row]) -> list[list[str]]:
     return lines
 
 
+THREAD_HEAD = ("work", "size", "one thread ns", "two threads ns", "ratio by the clock", "wanted")
+CELL_HEAD = (
+    "model", "segments", "setup s", "ms a cell", "again, ms a cell", "MB", "NEURON setup s", "ms a cell", "again, ms a cell",
+    "MB", "bytes an unknown",
+)  # fmt: skip
 STEP_HEAD = ("work", "segments", "method", "us a step", "cpu / split", "cpu / direct", "setup cold s", "warm s")
 OTHERS: Final = MappingProxyType({"arbor": "Arbor", "nmodl": "NMODL"})
 

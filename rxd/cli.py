@@ -1,4 +1,4 @@
-"""The command ``axoplasm``: ``demo``, ``info``, ``voxelize`` and ``run``.
+"""The command ``axoplasm``: ``demo``, ``info``, ``voxelize``, ``run`` and ``bench``.
 
 In: what was typed. Out: text, files, and an exit code: 0, 1 for what went wrong, 2 for a command that makes no sense.
 """
@@ -6,6 +6,7 @@ In: what was typed. Out: text, files, and an exit code: 0, 1 for what went wrong
 from __future__ import annotations
 
 import math
+import subprocess
 import sys
 import threading
 import time
@@ -141,6 +142,24 @@ def run(
         from rxd.neuron.launcher import run_script
 
         run_script(str(script), context.args)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(context: typer.Context, debug: Debug = False) -> None:
+    """Measure the speed beside NEURON's and write docs/performance.md, as `make bench`; in a checkout of the repository.
+
+    With arguments, those of `python -m benchmarks`, exactly these are passed on: ``axoplasm bench --scale quick``.
+    """
+    with one_line_errors(debug):
+        # the repository's, which is this package's parent folder, never another package of that name
+        root = Path(__file__).resolve().parent.parent
+        if not (root / "benchmarks" / "__main__.py").exists():
+            message = (
+                "benchmarks are part of the repository, not of the installed package: clone it and run `make bench` there."
+            )
+            raise FileNotFoundError(message)
+        command = [sys.executable, "-m", "benchmarks", *(context.args or ["--write-docs"])]
+        raise typer.Exit(subprocess.run(command, cwd=root, check=False).returncode)
 
 
 @contextmanager

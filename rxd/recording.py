@@ -76,8 +76,19 @@ def resolve(things: Sequence[Any], system: System, discretization: Discretizatio
     for thing in things:
         for label, location in _labels(thing, discretization):
             traces.append(_trace(label, location, system, discretization))
-    names = [(trace.label, trace.scalar, tuple(trace.segment)) for trace in traces]
-    return tuple(trace for i, trace in enumerate(traces) if names.index(names[i]) == i)
+    once: dict[Any, Trace] = {}
+    for trace in traces:
+        once.setdefault((trace.label, trace.scalar, trace.segment.tobytes()), trace)
+    return tuple(once.values())
+
+
+def present(key: Any, system: System, discretization: Discretization, y: np.ndarray, t: float) -> np.ndarray:
+    """Values of one thing that can be recorded, in a state of shape (size,)."""
+    if isinstance(key, (str, NodeSymbol)):
+        label, location = _labels(key, discretization)[0]
+        if location is None and label in discretization.layout.blocks:  # no need to know where each node is
+            return y[discretization.layout[label].order]
+    return resolve([key], system, discretization)[0].read(y, t)
 
 
 def _labels(thing: Any, discretization: Discretization) -> list[tuple[str, Any]]:

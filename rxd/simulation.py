@@ -20,7 +20,7 @@ from rxd.discretize.build import discretize
 from rxd.discretize.records import Discretization
 from rxd.errors import ConvergenceError, DeclarationError
 from rxd.explain import explain
-from rxd.recording import Recorder, resolve
+from rxd.recording import Recorder, present, resolve
 from rxd.results import Results
 from rxd.solve.equations import build_equations
 from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, Stepper
@@ -116,8 +116,8 @@ class Simulation:
 
     def values(self, key: Any) -> np.ndarray:
         """Present values of an unknown by symbol or label, in segment order."""
-        trace = resolve([key], self.system, self.discretization)[0]
-        return trace.read(self._current().y if self._state is not None else self.problem.initial, self.t)
+        y = self._current().y if self._state is not None else self.problem.initial
+        return present(key, self.system, self.discretization, y, self.t)
 
     def grid(self, key: Any) -> xr.DataArray:
         """Present values of a species in voxels over ``x, y, z``, see `rxd.fields3d.grid`."""

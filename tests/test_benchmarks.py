@@ -75,7 +75,7 @@ def test_every_job_has_a_model_for_each_of_its_simulators() -> None:
     for job in jobs.jobs("full"):
         columns = ("axoplasm",) if job.variants else job.columns
         for column in columns:
-            folder = "neuron" if column in ("compat", "nmodl") else column
+            folder = "axoplasm" if column in jobs.OURS else "neuron" if column in ("compat", "nmodl") else column
             model = f"{job.model}_nmodl" if column == "nmodl" else job.model
             assert (root / folder / f"{model}.py").exists(), (job.name, column)
     names = [job.name for job in jobs.jobs("full")]
@@ -171,10 +171,41 @@ def test_report_survives_json_and_becomes_the_page(tmp_path: Path) -> None:
         assert words in page
 
 
+def test_report_has_the_first_order_two_threads_many_cells_and_long_runs(tmp_path: Path) -> None:
+    work = row([2.0], [8.0])
+    work.samples["first"] = sample("axoplasm", [1.0])
+    work.samples["threads"] = sample("axoplasm", [1.1])
+    cells = []
+    for number, megabytes in ((1, 200.0), (10, 209.0)):
+        job = jobs.Job(f"cells_{number}", f"{number} cells", "many_cells", {}, ("axoplasm",), table="cells")
+        facts = {"nodes": 100 * number, "unknowns": 1000 * number, "cells": number}
+        made = sample("axoplasm", [0.5], facts=facts, peak_mb=megabytes)
+        made.units, made.setup_s = number, 2.0
+        cells.append(Row(job, {"axoplasm": made}, (1.0, 1.0)))
+    select = Row(jobs.Job("select", "s", "select", {}, table="facts"), {"axoplasm": sample("axoplasm", [3e-4])}, (1.0, 1.0))
+    select.samples["axoplasm"].units = 1.0
+    select.samples["axoplasm"].facts["nodes"] = 10
+    steps = Row(jobs.Job("long_run", "l", "long_run", {}, table="facts"), {"axoplasm": sample("axoplasm", [1.0])}, (1.0, 1.0))
+    steps.samples["axoplasm"].facts["steps"] = 7
+    page = write_docs(report((work, *cells, select, steps)), tmp_path).read_text()
+    for words in (
+        "| 4.0 | 4.0 | >= 4 met | 0.0e+00 | 1.00e+06 (1.00e+06..1.00e+06) | 8.0 | 0.0e+00 |",
+        "| A tree | 10 | 2.00e+06 (2.00e+06..2.00e+06) | 1.10e+06 (1.10e+06..1.10e+06) | 1.82 | >= 1.7 |",
+        "| 10 cells | 1000 | 2.00 | 200 | 50 | 209 | - | - | - | - | 1000 |",
+        "Selecting 10 of 100 nodes and reading their concentrations: 0.3 ms here; wanted",
+        "Memory after 7 steps more: +0 kB",
+    ):
+        assert words in page
+    assert "| s |" not in page
+
+
 def test_report_takes_over_what_is_measured_again() -> None:
     old, new = report((row([1.0], [2.0]),)), report((row([1.0], [3.0]),))
     both = updated(old, new)
     assert both.rows == new.rows
+    other = jobs.Job("new", "A new job", "hh_tree", {})
+    added = updated(old, report((Row(other, {}, (1.0, 1.0)),)))
+    assert [found.job.name for found in added.rows] == ["hh_tree", "new"]
     assert len(both.curves) == 1
     assert "hh_tree" in both.notes[-1]
 

@@ -60,10 +60,10 @@ def declare(cell: geometry.Morphology, nseg_um: float) -> tuple[rxd.Model, Any]:
     return model, ca
 
 
-def build(tstop: float = 20.0, nseg_um: float = 40.0) -> Built:
+def build(tstop: float = 20.0, nseg_um: float = 40.0, order: int = 2) -> Built:
     cell = choose_cell()
     model, ca = declare(cell, nseg_um)
-    sim = model.compile("split", dt=DT)
+    sim = model.compile("split", dt=DT, order=order)
     segments = sim.discretization.segments
 
     def check() -> float:

@@ -10,7 +10,7 @@ from benchmarks.built import Built
 DT = 0.025
 
 
-def build(n_species: int = 20, nseg: int = 501, steps: int = 100) -> Built:
+def build(n_species: int = 20, nseg: int = 501, steps: int = 100, order: int = 2) -> Built:
     cell = geometry.cylinder(500, 1)
     model = rxd.Model(cell, segments=nseg)
     cyt = rxd.Region(cell.all, name="cyt", side="i")
@@ -19,7 +19,7 @@ def build(n_species: int = 20, nseg: int = 501, steps: int = 100) -> Built:
     ]  # fmt: skip
     model.add(species)
     model.add([rxd.Reaction(species[i] + species[i + 1], species[i + 2], 0.1, 0.05) for i in range(n_species - 2)])
-    sim = model.compile("split", dt=DT)
+    sim = model.compile("split", dt=DT, order=order)
     middle = cell["cable"](0.5)
 
     def check() -> float:

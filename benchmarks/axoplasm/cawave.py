@@ -40,7 +40,7 @@ def wave(nseg: int, length: float | None = None) -> tuple[rxd.Model, rxd.Region,
     return model, cyt, ca
 
 
-def build(nseg: int = 501, steps: int = 500) -> Built:
+def build(nseg: int = 501, steps: int = 500, order: int = 2) -> Built:
     model, cyt, ca = wave(nseg)
-    sim = model.compile("split", dt=DT)
+    sim = model.compile("split", dt=DT, order=order)
     return stepped(sim, steps * DT, DT, nseg, lambda: float(np.mean(sim.values(ca[cyt]))), "node and step")

@@ -25,7 +25,7 @@ def bulb() -> geometry.Morphology:
     )
 
 
-def build(dx_nm: int = 143, steps: int = 10, buffer: int = 0) -> Built:
+def build(dx_nm: int = 143, steps: int = 10, buffer: int = 0, threads: int = 1) -> Built:
     cell = bulb()
     model = rxd.Model(cell, segments={"bulb": 1, "neurite": 11})
     cyt = rxd.Region(cell.all, name="cyt", side="i", dimension=3, dx=dx_nm / 1000)
@@ -37,7 +37,7 @@ def build(dx_nm: int = 143, steps: int = 10, buffer: int = 0) -> Built:
         model.add(rxd.Reaction(ca + buf, cabuf, 100, 0.1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VoxelWarning)
-        sim = model.compile("split", dt=DT)
+        sim = model.compile("split", dt=DT, threads=threads)
     block = sim.discretization.layout["ca[cyt]"]
     volume = sim.discretization.capacity[block.order]
 

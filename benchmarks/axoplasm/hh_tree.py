@@ -28,14 +28,14 @@ def tree(depth: int) -> geometry.Morphology:
     return geometry.Morphology.from_sections(specs)
 
 
-def build(depth: int = 7, nseg: int = 11, tstop: float = 20.0) -> Built:
+def build(depth: int = 7, nseg: int = 11, tstop: float = 20.0, order: int = 2) -> Built:
     cell = tree(depth)
     model = rxd.Model(cell, segments=nseg, Ra=100, cm=1, celsius=6.3)
     model.insert(library.hh(), on=cell.all)
     model.add(rxd.IClamp(cell["s0"](0.5), delay=1, dur=100, amp=5))
     tip = rxd.Detector(cell[f"s{depth}"](1.0), threshold=0)
     model.add(tip)
-    sim = model.compile("split", dt=DT)
+    sim = model.compile("split", dt=DT, order=order)
     spikes: list[float] = []
     n = sim.discretization.segments.n
     built = stepped(sim, tstop, DT, n, lambda: spikes[0] if spikes else -1.0)

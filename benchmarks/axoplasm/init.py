@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+import geometry
 import rxd
 from benchmarks.axoplasm.calcium_cell import choose_cell
 from benchmarks.built import Built
@@ -11,8 +14,8 @@ from benchmarks.built import Built
 DT = 0.025
 
 
-def build(nseg_um: float = 20.0) -> Built:
-    cell = choose_cell()
+def declare(cell: geometry.Morphology, nseg_um: float) -> tuple[rxd.Model, Any]:
+    """The model and its calcium."""
     model = rxd.Model(cell, segments=lambda s: 1 + 2 * int(s.length / nseg_um), Ra=35.4)
     cyt = rxd.Region(cell.all, name="cyt", side="i")
     soma = cell.soma.sections
@@ -22,6 +25,12 @@ def build(nseg_um: float = 20.0) -> Built:
     b = rxd.Species(cyt, name="b", initial=0.1)
     cb = rxd.Species(cyt, name="cb", initial=0)
     model.add(rxd.Reaction(ca + b, cb, 100, 0.1), rxd.Rate(ip3, -0.01 * ip3))
+    return model, ca[cyt]
+
+
+def build(nseg_um: float = 20.0) -> Built:
+    cell = choose_cell()
+    model, ca = declare(cell, nseg_um)
     sim = model.compile("split", dt=DT)
     sim.run(DT)
     place = sim.discretization.segments.index(next(iter(cell.soma))(0.5))
@@ -31,4 +40,4 @@ def build(nseg_um: float = 20.0) -> Built:
         sim.run(0.0)
 
     n = sim.discretization.segments.n
-    return Built(run, lambda: float(sim.values(ca[cyt])[place]), 1.0, "initialisation", facts={"nodes": n})
+    return Built(run, lambda: float(sim.values(ca)[place]), 1.0, "initialisation", facts={"nodes": n})

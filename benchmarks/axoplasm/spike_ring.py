@@ -33,7 +33,7 @@ def cell_specs(i: int) -> list[SectionSpec]:
     return specs
 
 
-def build(cells: int = 64, tstop: float = 100.0) -> Built:
+def build(cells: int = 64, tstop: float = 100.0, order: int = 2) -> Built:
     forest = geometry.Morphology.from_sections([spec for i in range(cells) for spec in cell_specs(i)])
     model = rxd.Model(forest, segments=lambda section: 1 if section.kind == "soma" else 5, Ra=120, cm=1, celsius=6.3)
     model.insert(library.hh(), on=forest.soma)
@@ -44,7 +44,7 @@ def build(cells: int = 64, tstop: float = 100.0) -> Built:
         model.add(rxd.NetCon(source, synapses[(i + 1) % cells], weight=0.03, delay=1.0 + 0.1 * (i % 5)))
     for i in range(0, cells, 16):  # one starting point per 16 cells
         model.add(rxd.NetCon(rxd.SpikeSource(number=1, start=2 + 0.3 * i / 16), synapses[i], weight=0.05, delay=0.5))
-    sim = model.compile("split", dt=DT)
+    sim = model.compile("split", dt=DT, order=order)
     spikes: list[float] = []
     n = sim.discretization.segments.n
     built = stepped(sim, tstop, DT, n, lambda: float(np.mean(spikes)) if spikes else 0.0)

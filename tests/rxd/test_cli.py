@@ -98,7 +98,7 @@ def segments(result: Result) -> int:
 def test_help_lists_the_commands() -> None:
     result = call("--help")
     assert result.exit_code == 0
-    for command in ("demo", "info", "voxelize", "run"):
+    for command in ("demo", "info", "voxelize", "run", "bench"):
         assert command in result.stdout
 
 
@@ -176,3 +176,17 @@ def test_unexpected_errors_say_how_to_see_more() -> None:
     assert error_line(ZeroDivisionError("division by zero")) == (
         "ZeroDivisionError: division by zero (unexpected; --debug shows where)"
     )
+
+
+def test_bench_passes_its_arguments_on() -> None:
+    done = in_process("bench", "--list")
+    assert done.returncode == 0
+    assert "hh_tree" in done.stdout
+    assert in_process("bench", "--nonsense").returncode == 2
+
+
+def test_bench_says_that_it_needs_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rxd.cli.__file__", str(tmp_path / "rxd" / "cli.py"))
+    result = call("bench")
+    assert result.exit_code == 1
+    assert "clone it and run `make bench`" in one_line(result)

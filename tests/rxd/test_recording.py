@@ -164,3 +164,10 @@ def test_a_current_at_a_place() -> None:
     assert result.values[0].tolist() == [[1e-4 * -65]]
     with pytest.raises(rxd.DeclarationError, match=r"'pas.i' does not exist at right\(0.2\)"):
         sim.run(1, record=[rxd.Probe("pas.i", cell["right"](0.2))])
+
+
+def test_what_is_asked_for_twice_is_recorded_once_where_it_came_first(spiking: Callable) -> None:
+    made = spiking()
+    soma, label = rxd.v(next(iter(made.cell))(0.5)), "ca[cyt]"
+    result = made.compile().run(0, record=["v", soma, label, rxd.v, made.species, soma])
+    assert [(trace.label, trace.scalar) for trace in result.traces] == [("v", False), ("v", True), (label, False)]

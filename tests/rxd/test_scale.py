@@ -107,10 +107,10 @@ def test_groups_stand_in_the_order_of_their_first_sections() -> None:
     cell = copies(neuron(), 2)
     model = rxd.Model(cell, segments=1)
     size = neuron().n_sections
-    model.insert(library.pas(), on=cell.where(lambda section: section.index in (1, 2 + size)))
+    model.insert(library.pas(), on=cell.where(lambda section: section.index in (0, 2 + size)))
     groups = model.compile("split", dt=DT).system.groups
     assert [group.sections[0] for group in groups] == [0, 1]
-    assert groups[1].sections == (1, 2 + size)
+    assert groups[0].sections == (0, 2 + size)
 
 
 def test_species_of_one_region_share_their_tree() -> None:
