@@ -230,6 +230,7 @@ def test_open_ends_are_no_membrane():
 
 
 def cells():
+    """Reconstructed cells and a coarse edge that makes few voxels of each."""
     if not DATA.is_dir():
         return []
     chosen = {
@@ -238,22 +239,41 @@ def cells():
         "KC-s-4505762.CNG.swc": 0.2,
         "glia_4090.CNG.swc": 0.4,
         "c91662.CNG.swc": 0.8,
+        "111200A.asc": 1.5,
     }
+    assert set(chosen) == {path.name for path in DATA.iterdir() if path.suffix in (".swc", ".asc")}
     return [(DATA / name, dx) for name, dx in chosen.items()]
+
+
+def quietly(segments, dx, sections=None):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VoxelWarning)
+        return voxelize_sections(segments, dx, sections)
 
 
 @pytest.mark.parametrize(("path", "dx"), cells(), ids=lambda value: getattr(value, "stem", str(value)))
 def test_reconstructed_cells_do_not_leak(path, dx):
     cell = geometry.load(path)
     segments = segment(cell, geometry.max_length(40))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", VoxelWarning)
-        grid = voxelize_sections(segments, dx)
+    grid = quietly(segments, dx)
     check_invariants(grid)
     main = grid.volume[grid.components() == 0].sum()
     assert main > 0.995 * grid.volume.sum()
     # sections overlap where they meet and where they turn sharply, so the union is at most the sum
     assert 0.75 * segments.volume.sum() < grid.volume.sum() < 1.005 * segments.volume.sum()
+
+
+def test_a_soma_of_many_voxels():
+    path = DATA / "c91662.CNG.swc"
+    if not path.is_file():
+        return
+    cell = geometry.load(path)
+    segments = segment(cell, 1)
+    grid = quietly(segments, 0.2, cell.soma)
+    check_invariants(grid)
+    assert grid.n > 500_000
+    assert grid.components().max() == 0
+    assert grid.volume.sum() == pytest.approx(segments.volume[segments.of(cell.soma)].sum(), rel=1e-4)
 
 
 @pytest.mark.parametrize("path", [path for path, _ in cells()], ids=lambda path: path.stem)
