@@ -17,7 +17,7 @@ LARGEST_POWER: Final = 8
 LARGEST_OFFSET: Final = 50
 """Of ``b`` in ``exp(a v + b)``: its own exponential is a factor that must neither vanish nor overflow."""
 
-Linear = tuple[sympy.Symbol, sympy.Rational, sympy.Expr]
+Linear = tuple[sympy.Expr, sympy.Rational, sympy.Expr]
 
 
 def share_exponentials(
@@ -52,14 +52,24 @@ def share_exponentials(
 
 
 def _linear(argument: sympy.Expr) -> Linear | None:
-    """Variable, slope and offset of ``a x + b`` with numbers a and b; None if it is not that."""
-    symbols = argument.free_symbols
-    if len(symbols) != 1:
+    """Variable, slope and offset of ``a x + b`` with numbers a and b; None if it is not that.
+
+    ``floor(v)`` counts as a variable: tabulated channels are written in it, and its derivative says nothing.
+    """
+    variables = argument.atoms(sympy.floor) or argument.free_symbols
+    if len(variables) != 1:
         return None
-    (x,) = symbols
-    slope = sympy.diff(argument, x)
-    offset = argument.subs(x, 0)
-    if not (slope.is_Rational or slope.is_Float) or not offset.is_number or abs(offset) > LARGEST_OFFSET:
+    (x,) = variables
+    stand_in = sympy.Dummy(real=True)
+    line = argument.xreplace({x: stand_in})
+    slope, offset = sympy.diff(line, stand_in), line.subs(stand_in, 0)
+    if (
+        line.free_symbols != {stand_in}
+        or slope == 0
+        or not (slope.is_Rational or slope.is_Float)
+        or not offset.is_number
+        or abs(offset) > LARGEST_OFFSET
+    ):
         return None
     return x, sympy.Rational(str(slope)), offset
 

@@ -55,3 +55,13 @@ def test_values_stay_and_exponentials_get_fewer() -> None:
 )
 def test_what_has_nothing_to_share_stays(lonely: list[sympy.Expr]) -> None:
     assert share_exponentials(lonely, []) == ([], lonely)
+
+
+def test_a_table_counts_as_a_variable() -> None:
+    """Its slope is no derivative of floor: taken for zero, the search for powers would not end."""
+    step = sympy.floor(V)
+    shared, found = share_exponentials([exp(step / 10 + 1), exp(step / 20)], [])
+    v = np.linspace(-90, 40, 131) + 0.3
+    assert [e for _, e in shared] == [exp(step / 20)]
+    np.testing.assert_allclose(value(found, v, shared), value([exp(step / 10 + 1), exp(step / 20)], v, []), rtol=1e-13)
+    assert share_exponentials([exp(step / 10 + V), exp(step / 20 + V)], []) == ([], [exp(step / 10 + V), exp(step / 20 + V)])
