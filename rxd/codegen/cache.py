@@ -78,7 +78,7 @@ def system_key(system: System, purpose: str) -> str:
             digest.update(f"gate {gate.label}".encode())
         for process in group.processes:
             effects = [(label, sympy.srepr(factor)) for label, factor in process.effects]
-            digest.update(f"{process.label}={sympy.srepr(process.expression)}{effects}".encode())
+            digest.update(f"{process.label}={sympy.srepr(process.expression)}{effects}{process.explicit}".encode())
     return digest.hexdigest()[:24]
 
 

@@ -52,24 +52,17 @@ def share_exponentials(
 
 
 def _linear(argument: sympy.Expr) -> Linear | None:
-    """Variable, slope and offset of ``a x + b`` with numbers a and b; None if it is not that.
-
-    ``floor(v)`` counts as a variable: tabulated channels are written in it, and its derivative says nothing.
-    """
-    variables = argument.atoms(sympy.floor) or argument.free_symbols
-    if len(variables) != 1:
+    """Variable (or one function of it), slope and offset of ``a x + b`` with numbers a and b, a not zero; None for all else."""
+    inner = argument.atoms(sympy.Function) or argument.free_symbols
+    if len(inner) != 1:
         return None
-    (x,) = variables
-    stand_in = sympy.Dummy(real=True)
-    line = argument.xreplace({x: stand_in})
-    slope, offset = sympy.diff(line, stand_in), line.subs(stand_in, 0)
-    if (
-        line.free_symbols != {stand_in}
-        or slope == 0
-        or not (slope.is_Rational or slope.is_Float)
-        or not offset.is_number
-        or abs(offset) > LARGEST_OFFSET
-    ):
+    (x,) = inner
+    y = sympy.Dummy(real=True)
+    flat = argument.xreplace({x: y})
+    slope, offset = sympy.diff(flat, y), flat.subs(y, 0)
+    if flat.free_symbols != {y} or not (slope.is_Rational or slope.is_Float) or slope == 0:
+        return None
+    if not offset.is_number or abs(offset) > LARGEST_OFFSET:
         return None
     return x, sympy.Rational(str(slope)), offset
 

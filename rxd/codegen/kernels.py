@@ -33,6 +33,8 @@ class GroupKernels:
         Of the compiled gates, chemistry, currents and solution of the chemistry; 0 where a group has none ("split").
     drives : bool
         Chemistry reads gates ("split").
+    free : bool
+        The nodes are voxels ("split").
     timed : ndarray of int
         Rows that depend on time explicitly ("coupled").
     rows : int
@@ -48,6 +50,7 @@ class GroupKernels:
     rows: int = 0
     addresses: tuple[int, ...] = (0, 0, 0, 0)
     drives: bool = False
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,11 +75,12 @@ def compile_kernels(system: System, discretization: Discretization, purpose: str
         exchanged = {transport.label for transport in discretization.transports}
         groups = tuple(_coupled_group(module, group, exchanged) for group in system.groups)
     else:
-        groups = tuple(_group(module, group.name) for group in system.groups)
+        groups = tuple(_group(module, group) for group in system.groups)
     return Kernels(purpose, module, source, groups)
 
 
-def _group(module: ModuleType, name: str) -> GroupKernels:
+def _group(module: ModuleType, group: LocalSystem) -> GroupKernels:
+    name = group.name
     active, gates, moved = (
         np.array(getattr(module, f"{what}_{name}"), dtype=np.int64) for what in ("ACTIVE", "GATES", "MOVED")
     )
@@ -89,6 +93,7 @@ def _group(module: ModuleType, name: str) -> GroupKernels:
         make_program(len(active), getattr(module, f"PATTERN_{name}")),
         addresses=addresses,
         drives=bool(getattr(module, f"DRIVES_{name}")),
+        free=group.space in ("voxels", "box"),
     )
 
 

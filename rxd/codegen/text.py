@@ -142,7 +142,7 @@ def electric_text(group: LocalSystem) -> str:
     for number, process in enumerate(group.processes):
         value, slope = sympy.Symbol(f"i{number}", real=True), sympy.Symbol(f"g{number}", real=True)
         drivers.append((value, slope))
-        expressions += [process.expression, sympy.diff(process.expression, v)]
+        expressions += [process.expression, sympy.Integer(0) if process.explicit else sympy.diff(process.expression, v)]
         for label, factor in process.effects:
             totals[label] += factor * value
     # The same currents i0, i1 ... stand in every total: charge and moles agree to round-off.

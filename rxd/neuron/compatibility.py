@@ -37,8 +37,10 @@ project, and replaceable (`with Session():`). Edits count a revision up; `finiti
 changed. A section, species or reaction lives as long as somebody refers to it, as in NEURON.
 
 Fixed steps follow NEURON's order of events: thresholds and events up to the middle of a step, played Vectors, the step,
-recordings, events up to its end. The step itself is of second order, so that trajectories lie within NEURON's own error of
-the step, not on top of it. Variable steps are taken by Axoplasm's coupled solver with the tolerances of `CVode`; steps
+recordings, events up to its end. The step itself is NEURON's, too: the cable by backward Euler (or as `h.secondorder` says),
+then diffusion and reactions in 1D, then reactions and diffusion in voxels; ions move by the currents of the step's start, and
+that is when currents are read. Trajectories agree with NEURON's to round-off and its finite differences; diffusion in voxels,
+solved otherwise, to its own error. Variable steps are taken by Axoplasm's coupled solver with the tolerances of `CVode`; steps
 differ, results agree within the tolerance. `Random` (of the kind Random123, and
 `Random(seed)`) and the noise of NetStim give NEURON's own numbers; `MCellRan4` has streams of its own.
 """

@@ -63,6 +63,11 @@ class InForce:
             stacklevel=4,
         )
 
+    @property
+    def times(self) -> int:
+        """How often all reactions are in the list."""
+        return 1 if self._chemistry.session.correct else max(len(self._copies), 1)
+
     def rates(self, reaction: Any) -> Rates:
         """Forward and backward rate of a reaction, as many times as it is in the list."""
         now = _rates(reaction)

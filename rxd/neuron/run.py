@@ -208,8 +208,8 @@ class Run:
         return self._versions
 
     def currents(self) -> None:
-        """Bring currents up to date: they are computed when somebody looks."""
-        self._compiled()
+        """Bring currents up to date."""
+        self._compiled().update_currents()
 
     def rates_changed(self) -> None:
         """h.celsius or h.usetable_hh has been set: rates depend on it."""

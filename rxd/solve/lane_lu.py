@@ -141,3 +141,15 @@ def store_scattered(y: np.ndarray, position: np.ndarray, rows: np.ndarray, first
         row = rows[r] * LANES
         for lane in range(width):
             y[position[rows[r], first + lane]] = X[row + lane]
+
+
+@lean_kernel
+def add_changes(
+    y: np.ndarray, position: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray, pending: np.ndarray
+) -> None:
+    """What lanes have changed in rows that nodes share, added up; the state stays as all of them have seen it."""
+    for r in range(rows.size):
+        row = rows[r] * LANES
+        for lane in range(width):
+            at = position[rows[r], first + lane]
+            pending[at] += X[row + lane] - y[at]

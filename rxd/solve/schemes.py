@@ -50,11 +50,17 @@ class Scheme(NamedTuple):
         midpoint. Else one part follows the other (Lie), each with what the last one left.
     cable, local : Stages
         For the cable, and for diffusion and reactions.
+    pieces : int
+        Pieces of a step in which diffusion in voxels goes.
+    repeats : int
+        Pieces in which gates and reactions go, if not ``halved``.
     """
 
     halved: bool
     cable: Stages
     local: Stages
+    pieces: int = 1
+    repeats: int = 1
 
 
 SDIRK: Final = Stages(2, GAMMA, (1 - GAMMA) / GAMMA, (2 * GAMMA - 1) / GAMMA, (1 - GAMMA) / GAMMA, 2 * (1 - GAMMA), GAMMA)

@@ -16,7 +16,7 @@ from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
 from rxd.solve.graph_kernels import Graphs, diffuse
 from rxd.solve.kept import Kept, kept
-from rxd.solve.lane_lu import add_drift, add_drift_scattered, load, load_scattered, store, store_scattered
+from rxd.solve.lane_lu import add_changes, add_drift, add_drift_scattered, load, load_scattered, store, store_scattered
 from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.schemes import Scheme, Stages
 from rxd.solve.split_kernels import (
@@ -50,17 +50,27 @@ GATES: Final = 15
 CHEMISTRY: Final = 16
 ELECTRIC: Final = 17
 RELAX: Final = 18
-COLUMNS: Final = 19
+FREE: Final = 19
+SHARED: Final = 20
+COLUMNS: Final = 21
+
+ALL: Final = 2
+"""Groups to go through in `local`: those whose column FREE is 0 or 1, or all."""
 
 
 class Groups(NamedTuple):
-    """All groups: ``table (n_groups, COLUMNS)``, their integers and fields end to end, currents held from step to source."""
+    """All groups: ``table (n_groups, COLUMNS)``, their integers and fields end to end, currents held from step to source.
+
+    ``shared``: positions that chemistry of several nodes changes, and in ``pending``, shaped like the state, what they change.
+    """
 
     table: np.ndarray
     ints: np.ndarray
     fields: np.ndarray
     held_value: np.ndarray
     held_slope: np.ndarray
+    shared: np.ndarray
+    pending: np.ndarray
 
 
 class Lanes(NamedTuple):
@@ -90,9 +100,10 @@ class Fluxes(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Addresses of the compiled parts of a step, 0 for what a model does not need."""
+    """Addresses of the compiled parts of a step, 0 for what a model does not need; ``free``: `local` if it has voxels."""
 
     local: int
+    free: int
     currents: int
     sources: int
     transport: int
@@ -117,15 +128,15 @@ class Step(NamedTuple):
 
 
 @lean_kernel
-def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halved: bool, stages: Stages) -> None:
-    """Gates and chemistry of every group over dt around t; ``halved``: gates that drive chemistry go in halves around it."""
+def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, which: int, halved: bool, stages: Stages) -> None:
+    """Gates and chemistry of groups over dt around t; ``halved``: gates that drive chemistry go in halves around it."""
     X, F, J, A, b, _, numbers = lanes
     numbers[0], numbers[1], numbers[2] = stages.gamma * dt, stages.first + stages.fresh, stages.carried
     table, ints, fields = groups.table, groups.ints, groups.fields
     for g in range(table.shape[0]):
         row = table[g]
         nodes, unknowns, gates, chemistry = row[NODES], row[UNKNOWNS], row[GATES], row[CHEMISTRY]
-        if gates == 0 and chemistry == 0:
+        if (gates == 0 and chemistry == 0) or which == 1 - row[FREE]:
             continue
         at = row[AT_INTS]
         starts = ints[at : at + unknowns]
@@ -145,6 +156,8 @@ def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halv
         lower = ints[at : at + row[LOWER]]
         at += row[LOWER]
         upper = ints[at : at + row[UPPER]]
+        at += row[UPPER]
+        shared = ints[at : at + row[SHARED]]
         around = halved and row[DRIVES] != 0
         gate_dt = 0.5 * dt if around else dt
         for first in range(0, nodes, LANES):
@@ -164,10 +177,15 @@ def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halv
                     relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt, stages)
                 if around and gates != 0:
                     call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)
+            add_changes(y, position, shared, first, width, X, groups.pending)
             if row[SCATTERED]:
                 store_scattered(y, position, touched, first, width, X)
             else:
                 store(y, starts, touched, first, width, X)
+    for i in range(groups.shared.size):
+        k = groups.shared[i]
+        y[k] += groups.pending[k]
+        groups.pending[k] = 0.0
 
 
 @lean_kernel
@@ -184,7 +202,7 @@ def currents(
 ) -> None:
     """Membrane currents and their effects, with the species they move at the predicted midpoint."""
     X, J, E = lanes.X, lanes.J, lanes.E
-    table, ints, fields, held_value, held_slope = groups
+    table, ints, fields, held_value, held_slope, _, _ = groups
     value, slope = fluxes.value, fluxes.slope
     value[v_start:v_stop] = 0.0
     slope[v_start:v_stop] = 0.0
@@ -219,7 +237,7 @@ def currents(
 @lean_kernel
 def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
     """Time-averaged fluxes of the currents into species."""
-    table, ints, _, held_value, held_slope = groups
+    table, ints, _, held_value, held_slope, _, _ = groups
     source, moving = fluxes.source, fluxes.moving
     for i in range(moving.size):
         source[moving[i]] = 0.0
@@ -249,9 +267,10 @@ def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees
 
 
 @lean_kernel
-def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
-    """Diffusion of species in voxels."""
-    diffuse(y, dt, source, drift, graphs)
+def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, pieces: int) -> None:
+    """Diffusion of species in voxels, in some pieces of a step."""
+    for _ in range(pieces):
+        diffuse(y, dt / pieces, source, drift, graphs)
 
 
 @lean_kernel
@@ -270,17 +289,15 @@ def advance(
 ) -> int:
     """Steps of dt of a `Step`; stops after one with a spike.
 
-    A step is (cable, diffusion), local, one after the other; ``scheme.halved``: local/2, (cable, diffusion), local/2, where
-    neighbouring halves are merged.
+    ``scheme.halved``: local/2, (cable, diffusion), local/2, where neighbouring halves are merged. Else, as in NEURON: cable,
+    diffusion on segments, local on segments, local in voxels, diffusion in voxels.
     """
     constants: Step = kept(model)  # type: ignore[call-arg]
     v_start, v_stop, position, threshold, lanes, fluxes, cable, trees, graphs, groups, scheme, parts = constants
     halved = scheme.halved
-    # of a half step at the ends of the run the middle lies a quarter of a step inside; whole steps are seen at their end
-    last, inside = (0.5 * dt, 0.25 * dt) if halved else (dt, 0.0)
     ahead = 0.5 * dt if halved else 0.0
     if halved and parts.local != 0:
-        call_part(parts.local, (y, t + inside, last, lanes, groups, halved, scheme.local))
+        call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local))
     done = 0
     for s in range(steps):
         now = t + s * dt
@@ -304,14 +321,19 @@ def advance(
             call_part(parts.sources, (v_start, fluxes, groups))
         if parts.transport != 0:
             call_part(parts.transport, (y, dt, drift, fluxes, trees, scheme.local))
+        for _ in range(0 if halved else scheme.repeats):
+            if parts.local != 0:
+                call_part(parts.local, (y, now + dt, dt / scheme.repeats, lanes, groups, 0, halved, scheme.local))
+            if parts.free != 0:
+                call_part(parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local))
         if parts.voxels != 0:
-            call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs))
+            call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs, scheme.pieces))
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         ends = spikes > 0 or s == steps - 1
-        when, span = (now + dt - inside, last) if ends else (now + dt, dt)
-        if parts.local != 0:
-            call_part(parts.local, (y, when, span, lanes, groups, halved, scheme.local))
+        when, span = (now + 0.75 * dt, 0.5 * dt) if ends else (now + dt, dt)
+        if halved and parts.local != 0:
+            call_part(parts.local, (y, when, span, lanes, groups, ALL, halved, scheme.local))
         if ends:
             break
     return done

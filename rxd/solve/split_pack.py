@@ -32,16 +32,20 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
     ints: list[np.ndarray] = []
     fields: list[np.ndarray] = []
     at_ints = at_fields = at_held = 0
+    owners, positions = _owners(groups, kernels), set[int]()
     for row, group, compiled in zip(table, groups, kernels, strict=True):
         program = compiled.program
-        touched = np.unique(np.concatenate([compiled.active, compiled.gates]))
+        changed = np.unique(np.concatenate([compiled.active, compiled.gates]))
+        common = np.array([bool(np.any(owners[group.position[r]] > 1)) for r in changed], dtype=bool)
+        touched, shared = changed[~common], changed[common]
+        positions.update(group.position[shared].ravel().tolist())
         parts = [
             group.position[:, 0] if group.n else np.zeros(len(group.position)),
             group.position.ravel(),
             compiled.active,
             touched,
         ]
-        parts += [compiled.moved, program.entry, program.diagonal, program.factor, program.lower, program.upper]
+        parts += [compiled.moved, program.entry, program.diagonal, program.factor, program.lower, program.upper, shared]
         row[loop.NODES], row[loop.UNKNOWNS], row[loop.FIELDS] = group.n, len(group.position), group.fields.shape[1]
         row[loop.SCATTERED], row[loop.DRIVES] = not group.contiguous, compiled.drives
         row[loop.ACTIVE], row[loop.TOUCHED], row[loop.MOVED] = len(compiled.active), len(touched), len(compiled.moved)
@@ -49,14 +53,25 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
         row[loop.LOWER], row[loop.UPPER] = len(program.lower), len(program.upper)
         row[loop.AT_INTS], row[loop.AT_P], row[loop.AT_HELD] = at_ints, at_fields, at_held
         row[loop.GATES], row[loop.CHEMISTRY], row[loop.ELECTRIC], row[loop.RELAX] = compiled.addresses
+        row[loop.FREE], row[loop.SHARED] = compiled.free, len(shared)
         ints += parts
         fields.append(group.fields.ravel())
         at_ints += sum(len(part) for part in parts)
         at_fields += group.fields.size
         at_held += len(compiled.moved) * group.n
-    return Groups(
-        table, join(ints, np.int64), aligned(join([*fields, np.zeros(1)], float)), np.zeros(at_held), np.zeros(at_held)
-    )
+    held, everywhere = (np.zeros(at_held), np.zeros(at_held)), np.array(sorted(positions), dtype=np.int64)
+    values = aligned(join([*fields, np.zeros(1)], float))
+    return Groups(table, join(ints, np.int64), values, *held, everywhere, np.zeros(len(owners)))
+
+
+def _owners(groups: Sequence[Group], kernels: Sequence[Any]) -> np.ndarray:
+    """How many nodes change each position of the state by gates or chemistry."""
+    changed = [
+        group.position[np.unique(np.concatenate([compiled.active, compiled.gates]))].ravel()
+        for group, compiled in zip(groups, kernels, strict=True)
+    ]
+    size = 1 + max((int(group.position.max()) for group in groups if group.position.size), default=0)
+    return np.bincount(join(changed, np.int64), minlength=size)
 
 
 def aligned(values: np.ndarray) -> np.ndarray:
@@ -203,12 +218,14 @@ def compile_parts(
     table = groups.table
     reacts, conducts = np.any(table[:, [loop.GATES, loop.CHEMISTRY]]), np.any(table[:, loop.ELECTRIC])
     spreads = len(trees.table) or fluxes.still.size
+    local = part_address(loop.local, y, 0.0, 0.0, lanes, groups, 0, scheme.halved, scheme.local) if reacts else 0
     return Parts(
-        local=part_address(loop.local, y, 0.0, 0.0, lanes, groups, scheme.halved, scheme.local) if reacts else 0,
+        local=local if reacts else 0,
+        free=local if np.any(table[table[:, loop.FREE] == 1][:, [loop.GATES, loop.CHEMISTRY]]) else 0,
         currents=part_address(loop.currents, y, y, 0.0, 0.0, 0, 0, fluxes, lanes, groups) if conducts else 0,
         sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
-        voxels=part_address(loop.voxels, y, 0.0, y, y, graphs) if len(graphs.species) else 0,
+        voxels=part_address(loop.voxels, y, 0.0, y, y, graphs, scheme.pieces) if len(graphs.species) else 0,
     )
 
 

@@ -78,6 +78,8 @@ class Field:
 class ElectricProcess:
     """A membrane current with everything it changes.
 
+    ``explicit``: the split stepper does not let it follow v within a step.
+
     ``expression`` (mA/cm2, nA or molecules/um2/ms) is evaluated once; ``effects`` maps labels (``v`` and species) to the
     factor that turns it into a time derivative, so that what the membrane gains in charge the species lose in moles, to
     round-off.
@@ -88,6 +90,7 @@ class ElectricProcess:
     effects: tuple[tuple[str, sympy.Expr], ...]
     unit: str
     ion: str | None = None
+    explicit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,3 +65,18 @@ def test_a_table_counts_as_a_variable() -> None:
     assert [e for _, e in shared] == [exp(step / 20)]
     np.testing.assert_allclose(value(found, v, shared), value([exp(step / 10 + 1), exp(step / 20)], v, []), rtol=1e-13)
     assert share_exponentials([exp(step / 10 + V), exp(step / 20 + V)], []) == ([], [exp(step / 10 + V), exp(step / 20 + V)])
+
+
+def test_functions_of_a_variable_are_variables_of_their_own() -> None:
+    """Tables of rates: exponentials of floor(v) and floor(v) + 1; what is flat in v is no exponential of it."""
+
+    class step(sympy.Function):  # noqa: N801
+        nargs = 1
+
+        def fdiff(self, argindex: int = 1) -> sympy.Expr:
+            return sympy.Integer(0)
+
+    shared, found = share_exponentials([exp(-(step(V) + 65) / 20) + exp(-(step(V) + 1) / 10), exp(step(V) * W)], [])
+    assert [e for _, e in shared] == [exp(-step(V) / 20)]
+    assert found[1] == exp(step(V) * W)
+    assert not found[0].atoms(exp)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ import rxd
 from geometry import FractionalVolume, Shell
 from geometry.shapes import Inside
 from rxd import library
+from rxd.declare.mechanism import symbols
 from rxd.neuron.engine.borders import AtBorders
 from rxd.neuron.engine.counts import times_counted, warn_of_wrong_crossing
 from rxd.neuron.engine.tabulated import hh_with_tables
@@ -42,8 +43,22 @@ Part = tuple[Any, Any, Any]
 """A species, state or parameter of the session, a region of the session, and the region of the model."""
 
 DENSITY: Mapping[str, Callable[..., Any]] = MappingProxyType({"hh": library.hh, "pas": library.pas})
+ALPHA_ENDS = 10  # time constants after which NEURON's AlphaSynapse ends
+
+
+def _alpha_synapse() -> Any:
+    """The library's, until NEURON's ends."""
+    made = library.alpha_synapse()
+    onset, tau = symbols("onset tau")
+    currents = tuple(
+        replace(current, density=sympy.Piecewise((current.density, rxd.t <= onset + ALPHA_ENDS * tau), (0, True)))
+        for current in made.currents
+    )
+    return replace(made, currents=currents)
+
+
 SYNAPSES: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {"ExpSyn": library.exp_syn, "Exp2Syn": library.exp2_syn, "AlphaSynapse": library.alpha_synapse}
+    {"ExpSyn": library.exp_syn, "Exp2Syn": library.exp2_syn, "AlphaSynapse": _alpha_synapse}
 )
 
 

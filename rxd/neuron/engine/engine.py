@@ -10,6 +10,7 @@ any time, and events are delivered by `rxd.neuron.run`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,11 +26,13 @@ from rxd.neuron.engine.declare import declare
 from rxd.neuron.engine.electrodes import Electrodes
 from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.joints import joined_as_in_neuron
+from rxd.neuron.engine.order import in_neurons_order
 from rxd.neuron.engine.readout import Readout
 from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
 from rxd.solve.problem import State, Statistics
+from rxd.solve.schemes import NEURON
 from rxd.solve.steppers import make_stepper
 from rxd.symbolic.build import build_system
 
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-SUBSTEPS = 3
+PIECES = 3
 
 
 class Samples(Protocol):
@@ -92,9 +95,11 @@ class Engine:
         self.layout = session.chemistry.layout
         self.declared = declare(session)
         model = self.declared.model
-        self.system = build_system(model)
-        self.revision = session.revision
         self.adaptive = session.run.adaptive
+        self.system = build_system(model)
+        if not self.adaptive:
+            self.system = in_neurons_order(self.system)
+        self.revision = session.revision
         method = "coupled" if self.adaptive else "split"
         self.discretization = discretize(self.system, model.morphology, model.segments, model.settings)
         self.groups = self.discretization.groups
@@ -123,6 +128,7 @@ class Engine:
         self._fetched: dict[tuple[str, int], int] = {}
         self._stale: set[str] = set()
         self._jumped = False
+        self._past: State | None = None
         self._rest: list[tuple[int, list[int], Any]] | None = None
         self._load()
         self._start()
@@ -137,10 +143,32 @@ class Engine:
         """Time, ms."""
         return self.state.t
 
+    @property
+    def past(self) -> State:
+        """Where currents are seen: NEURON computes them at the beginning of a fixed step, and they stay so to its end."""
+        return self.state if self._past is None else self._past
+
+    @contextmanager
+    def looking_back(self) -> Iterator[None]:
+        """The state is that where currents are seen."""
+        now = self.state
+        self.state = self.past
+        self._changed()
+        try:
+            yield
+        finally:
+            self.state = now
+            self._changed()
+
+    def update_currents(self) -> None:
+        """Let currents be those of the present state."""
+        self._past = None
+        self._changed()
+
     def _options(self) -> dict[str, Any]:
         """Options of the stepper."""
         if not self.adaptive:
-            return {"dt": self.session.globals.dt}
+            return {"dt": self.session.globals.dt, "order": 1}
         tolerances = self.session.run.tolerances
         longest = tolerances["maxstep"]
         return {
@@ -384,6 +412,7 @@ class Engine:
         self._gates()
         self.synapses.close()
         self.state.t = 0.0
+        self._past = None
         self._start()
         self._fluxes()
         self._changed()
@@ -443,6 +472,17 @@ class Engine:
                 synchronise(self.state)
             self._jumped = False
 
+    def _follow(self, dt: float) -> None:
+        """Take the step and the method that `h.dt` and `h.secondorder` name."""
+        self.stepper.dt = dt
+        self.stepper.threads = self.session.chemistry.threads
+        # explicit diffusion in voxels has a larger error than NEURON's implicit one: shorter steps make up for it
+        # what NEURON counts more than once it solves one after the other
+        repeats = self.session.chemistry.in_force.times
+        scheme = NEURON[int(self.session.globals["secondorder"])]._replace(pieces=PIECES, repeats=repeats)
+        if scheme != self.stepper.scheme:
+            self.stepper.scheme = scheme
+
     def clear_steps(self, t: float, dt: float, most: int) -> int:
         """How many fixed steps from t see the clamps as they are in the first, and need nothing of Python's between them."""
         if any(not flux.is_steady for flux in self.session.chemistry.fluxes) or self._held:
@@ -454,27 +494,41 @@ class Engine:
     def steps(self, t: float, dt: float, n: int) -> tuple[int, list[int]]:
         """Up to n fixed steps; fewer if a watched voltage rises. Returns how many were made, and whose voltages rose."""
         self._prepare(t)
-        parts = SUBSTEPS if self.discretization.graphs else 1
-        self.stepper.dt = dt / parts
-        self.stepper.threads = self.session.chemistry.threads
+        self._follow(dt)
         self.electrodes.t = t + 0.5 * dt
         self.state.before = self.watched()
-        outcome = self.stepper.advance(self.state, t + n * dt, self.statistics)
+        spikes: tuple[tuple[int, float], ...] = ()
+        self._past = None
+        if n > 1:
+            spikes = self.stepper.advance(self.state, t + (n - 1) * dt, self.statistics).spikes
+        if not spikes:
+            self._look()
+            spikes = self.stepper.advance(self.state, t + n * dt, self.statistics).spikes
+            self._bring_forward()
         self._changed()
-        done = round((self.state.t - t) / dt + 0.5 - 0.5 / parts)
-        if abs(self.state.t - (t + done * dt)) > 1e-6 * dt:  # a spike in the midst of a step that is made of several
-            self.stepper.advance(self.state, t + done * dt, self.statistics)
+        done = round((self.state.t - t) / dt)
         self._add_varying(done * dt)
-        return done, [number for number, _ in outcome.spikes]
+        return done, [number for number, _ in spikes]
+
+    def _look(self) -> None:
+        """Keep the state in which currents are seen."""
+        state = self.state
+        self._past = State(state.t + 0.5 * self.stepper.dt, state.y.copy(), state.before, state.queue)
+
+    def _bring_forward(self) -> None:
+        """Bring currents to the middle of the step, if `h.secondorder` is 2."""
+        if self._past is not None and self.session.globals["secondorder"] == 2:
+            v = slice(self.states["v"].start, self.states["v"].stop)
+            self._past.y[v] = 0.5 * (self._past.y[v] + self.state.y[v])
 
     def step(self, t: float, dt: float) -> None:
         """One fixed step."""
         self._prepare(t)
-        # explicit diffusion in voxels has a larger error than NEURON's implicit one: shorter steps make up for it
-        self.stepper.dt = dt / SUBSTEPS if self.discretization.graphs else dt
-        self.stepper.threads = self.session.chemistry.threads
+        self._follow(dt)
         self.electrodes.t = t + 0.5 * dt
+        self._look()
         self.stepper.advance(self.state, t + dt, self.statistics)
+        self._bring_forward()
         self._changed()
         self._add_varying(dt)
 
@@ -544,4 +598,5 @@ class Engine:
     def restore(self, saved: Any) -> None:
         """Return to a state saved before."""
         self.state = saved.copy()
+        self._past = None
         self._changed()

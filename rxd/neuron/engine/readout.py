@@ -113,10 +113,11 @@ class Readout:
         chemistry = self.engine.session.chemistry
         if not charge or all(chemistry.species_at(f"{ion}{side}", record) is None for side in "io"):
             return None
-        inside, outside = record.values(f"{ion}i"), record.values(f"{ion}o")
+        with self.engine.looking_back():
+            inside, outside = (np.array(record.values(f"{ion}{side}")) for side in "io")
         volts = CONSTANTS["R"] * (self.engine.session.globals["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return 1000.0 * volts * np.log(outside / inside)  # type: ignore[operator]
+            return 1000.0 * volts * np.log(outside / inside)
 
     # -------------------------------------------------------------------------------------------------------------- currents
 
@@ -165,7 +166,8 @@ class _Current:
         """mA/cm2 at some nodes of the group."""
         group = engine.groups[self.group]
         fields = fields_of(group)[:, columns]
-        return self._evaluate(engine.y[group.position[:, columns]], fields, engine.t)[0]
+        past = engine.past
+        return self._evaluate(past.y[group.position[:, columns]], fields, past.t)[0]
 
 
 def _q10(celsius: float) -> float:

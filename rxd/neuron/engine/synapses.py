@@ -56,22 +56,29 @@ class Synapses:
         """Bring the computed variables up to date."""
         if id(point) not in self._number or point.host is None:
             return
-        y, values = self.engine.y, point.values
+        values = point.values
         for state in STATES[point.kind]:
             position = self.position(point, state)
             if position is not None:
-                values[state] = float(y[position])
-        if point.kind == "Exp2Syn":
-            values["g"] = values["B"] - values["A"]
-        elif point.kind == "AlphaSynapse":
-            x = max(self.engine.t - values["onset"], 0.0) / values["tau"]
-            values["g"] = values["gmax"] * x * math.exp(1 - x)
+                values[state] = float(self.engine.y[position])
+        past = self.engine.past  # conductances and currents are those of the step's start
+        g = self._conductance(point, past.t, past.y)
+        if point.kind != "ExpSyn":
+            values["g"] = g
         segments = self.engine.layout.index.get(point.host.id, ())
         if len(segments) != point.host.nseg:
             return  # the section has been divided anew since
         segment = segments[point.host.index(point.x)]
-        v = float(y[self.engine.readout.positions("v")[segment]])
-        values["i"] = values["g"] * (v - values["e"])
+        v = float(past.y[self.engine.readout.positions("v")[segment]])
+        values["i"] = g * (v - values["e"])
+
+    def _conductance(self, point: PointProcess, t: float, y: np.ndarray) -> float:
+        if point.kind == "AlphaSynapse":
+            x = max(t - point.values["onset"], 0.0) / point.values["tau"]
+            return float(point.values["gmax"] * x * math.exp(1 - x)) if x <= 10 else 0.0
+        places = [self.position(point, state) for state in STATES[point.kind]]
+        levels = [0.0 if place is None else float(y[place]) for place in places]
+        return levels[1] - levels[0] if point.kind == "Exp2Syn" else levels[0]
 
     def note(self, point: PointProcess, name: str) -> None:
         """A script has written a variable: a state, or a parameter."""
