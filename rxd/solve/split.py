@@ -169,8 +169,8 @@ class SplitStepper:
 
     def _constants(self, threads: int) -> Kept:
         """What the loop needs besides the state, unpacked for it once; compiles the parts of a step at first."""
-        if self._kept is None or self._kept.values.scheme is not self.scheme or self._kept.values.graphs.threads != threads:
-            stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
+        stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
+        if self._kept is None or not self._holds(self._kept.values, threads):
             graphs = self._graphs._replace(threads=threads)
             work = (self._lanes_of_work, self._fluxes, self._trees, graphs, self._groups)
             parts = compile_parts(np.zeros(self.problem.size), *work, self.scheme)
@@ -191,6 +191,12 @@ class SplitStepper:
                 )
             )
         return self._kept
+
+    def _holds(self, step: Step, threads: int) -> bool:
+        """Whether these are the constants now: scheme, threads and detectors may be set anew."""
+        same = step.scheme is self.scheme and step.graphs.threads == threads
+        stimuli = self.problem.stimuli
+        return same and step.position is stimuli.detector_position and step.threshold is stimuli.detector_threshold
 
     def _warn_if_negative(self, state: State, before: np.ndarray) -> None:
         """Currents act explicitly on the species they move: say so when a fast pump drives one below zero."""
