@@ -9,11 +9,11 @@ any time, and events are delivered by `rxd.neuron.run`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.joints import joined_as_in_neuron
 from rxd.neuron.engine.order import in_neurons_order
 from rxd.neuron.engine.readout import Readout
+from rxd.neuron.engine.sampling import Sampler, Samples
 from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
@@ -44,39 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 PIECES = 3
-
-
-class Samples(Protocol):
-    """Who wants to see the state between the ends of an advance."""
-
-    def before(self, end: float) -> Iterable[float]:
-        """Times up to the end of the step just made."""
-
-    def take(self, t: float) -> None:
-        """The state is that of this time now."""
-
-
-class Sampler:
-    """Shows the engine's state at other times than where its stepper stands."""
-
-    def __init__(self, engine: Engine, samples: Samples) -> None:
-        self.engine, self.samples = engine, samples
-
-    def before(self, end: float) -> Iterable[float]:
-        """Times wanted in the step that ends here."""
-        return self.samples.before(end)
-
-    def take(self, t: float, y: np.ndarray) -> None:
-        """Lend the engine a state."""
-        engine = self.engine
-        own = engine.state
-        engine.state = State(t, y, own.before, own.queue, own.memory)
-        engine._changed()
-        try:
-            self.samples.take(t)
-        finally:
-            engine.state = own
-            engine._changed()
 
 
 class Engine:

@@ -1,0 +1,51 @@
+"""The state at other times than where a stepper stands, for those who record during variable steps.
+
+In: who wants to see it, and when. Out: a sampler as steppers with dense output want it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from rxd.solve.problem import State
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+
+__all__ = ["Sampler", "Samples"]
+
+
+class Samples(Protocol):
+    """Who wants to see the state between the ends of an advance."""
+
+    def before(self, end: float) -> Iterable[float]:
+        """Times up to the end of the step just made."""
+
+    def take(self, t: float) -> None:
+        """The state is that of this time now."""
+
+
+class Sampler:
+    """Shows the engine's state at other times than where its stepper stands."""
+
+    def __init__(self, engine: Engine, samples: Samples) -> None:
+        self.engine, self.samples = engine, samples
+
+    def before(self, end: float) -> Iterable[float]:
+        """Times wanted in the step that ends here."""
+        return self.samples.before(end)
+
+    def take(self, t: float, y: np.ndarray) -> None:
+        """Lend the engine a state."""
+        engine = self.engine
+        own = engine.state
+        engine.state = State(t, y, own.before, own.queue, own.memory)
+        engine._changed()
+        try:
+            self.samples.take(t)
+        finally:
+            engine.state = own
+            engine._changed()
