@@ -11,8 +11,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from scipy.optimize import brentq
-
 from rxd.neuron.errors import HocError
 from rxd.neuron.philox import Stream
 from rxd.neuron.points import PointProcess
@@ -181,6 +179,8 @@ class _Integrator(Artificial):
 
     def schedule(self) -> None:
         """Fire when the state reaches 1, if it does."""
+        from scipy.optimize import brentq  # few scripts need it, and it takes long to load
+
         object.__setattr__(self, "pending", self.pending + 1)
         times = [self.horizon * (i / 200) ** 2 for i in range(201)]
         for early, late in pairwise(times):

@@ -9,7 +9,6 @@ import sys
 from typing import Any
 
 import numpy as np
-from scipy import linalg
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.session import current_session
@@ -202,6 +201,8 @@ class Matrix:
 
     def exp(self, into: Matrix | None = None) -> Matrix:
         """The matrix exponential."""
+        from scipy import linalg  # few scripts need it, and it takes long to load
+
         return self._new(linalg.expm(self._a), into)
 
     def symmeig(self, vectors: Matrix | None = None) -> Vector:
