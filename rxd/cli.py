@@ -131,14 +131,13 @@ def voxelize(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
 def run(
     context: typer.Context,
-    script: Annotated[Path, typer.Argument(help="Python script written for NEURON; what follows it are its own arguments.")],
+    script: Annotated[
+        Path, typer.Argument(help="Script for NEURON (.py, .ipynb, .hoc); what follows it are its own arguments.")
+    ],
     debug: Debug = False,
 ) -> None:
     """Run a script written for NEURON's Python interface: its `import neuron` finds Axoplasm."""
     with one_line_errors(debug, script):
-        if script.suffix == ".hoc":
-            message = f"{script} is hoc, and this runs Python. Load it from a Python script: h.load_file('{script.name}')."
-            raise typer.BadParameter(message)
         from rxd.neuron.launcher import run_script
 
         run_script(str(script), context.args)

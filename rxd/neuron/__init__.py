@@ -12,7 +12,7 @@ from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.interpreter import Interpreter
 from rxd.neuron.session import Session, current_session
 
-__all__ = ["HocError", "NotSupported", "Session", "current_session", "h", "n"]
+__all__ = ["HocBaseObject", "HocError", "NotSupported", "Session", "current_session", "h", "hclass", "n"]
 __version__ = "9.0.2"  # the NEURON whose behaviour is followed
 
 h = Interpreter("<TopLevelHocInterpreter>")
@@ -33,4 +33,8 @@ def __getattr__(name: str) -> Any:
         return module
     if name in {"gui", "units", "expect_hocerr", "nrn", "hoc"}:
         return importlib.import_module(f"rxd.neuron.{name}")
+    if name in {"config", "doc", "hclass3", "sections"}:
+        return importlib.import_module(f"rxd.neuron.{name}")
+    if name in {"hclass", "HocBaseObject", "DensityMechanism", "load_mechanisms", "nrn_dll_loaded", "psection", "version"}:
+        return getattr(importlib.import_module("rxd.neuron.hclass3"), name)
     raise NotSupported(f"neuron.{name} is not supported; there are: h, n, rxd, crxd, gui, units.")

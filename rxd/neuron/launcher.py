@@ -65,7 +65,9 @@ def install() -> None:
 
 
 def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) -> None:
-    """Run a Python script as `python path arguments` would, with `neuron` resolved to this package.
+    """Run a script as `python path arguments` would, with `neuron` resolved to this package.
+
+    A Jupyter notebook (`.ipynb`) runs cell by cell, without its `%` and `!` lines; a hoc file (`.hoc`) as `nrniv` runs it.
 
     Parameters
     ----------
@@ -83,6 +85,7 @@ def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) 
     """
     with io.open_code(str(Path(path).absolute())) as file:
         source = file.read()
+    suffix = Path(path).suffix
     install()
     current_session().correct = correct
     main = types.ModuleType("__main__")
@@ -92,4 +95,11 @@ def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) 
     sys.argv[:] = [path, *arguments]
     sys.path[0] = str(Path(path).resolve().parent)
     sys.modules["__main__"] = main
-    exec(compile(source, path, "exec"), main.__dict__)  # noqa: S102 - running the user's script is what this is for
+    if suffix == ".ipynb":
+        from rxd.neuron.notebooks import run_cells
+
+        run_cells(source, path, main.__dict__)
+    elif suffix == ".hoc":
+        current_session().hoc.run(source.decode(errors="replace"), path)
+    else:
+        exec(compile(source, path, "exec"), main.__dict__)  # noqa: S102 - running the user's script is what this is for

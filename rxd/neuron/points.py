@@ -55,6 +55,19 @@ class PointProcess:
             self.loc(place, sec=sec)
         session.run.add_point(self)
 
+    def __class_getitem__(cls, number: float) -> PointProcess:
+        """`h.IClamp[3]`: the one of that number.
+
+        Raises
+        ------
+        IndexError
+            If there is none.
+        """
+        for point in current_session().run.points:
+            if type(point) is cls and point.ordinal == int(number):
+                return point
+        raise IndexError(f"there is no {cls.kind}[{int(number)}]")
+
     @property
     def info(self) -> PointInfo:
         """Names and defaults of its variables."""

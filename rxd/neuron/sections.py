@@ -6,6 +6,7 @@ In: a script's assignments and calls. Out: changes of the `SectionRecord` behind
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import numpy as np
 from rxd.neuron import describe
 from rxd.neuron.errors import HocError, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
+from rxd.neuron.missing import about_mod_file
 from rxd.neuron.pointers import RangePointer
 from rxd.neuron.ranges import as_value, read_range, read_range_of_section, write_range
 from rxd.neuron.session import current_session
@@ -22,7 +24,7 @@ from rxd.neuron.session import current_session
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["Section", "Segment"]
+__all__ = ["ExtendedSection", "Section", "Segment"]
 
 _OWN = frozenset({"L", "Ra", "nseg", "rallbranch"})
 
@@ -153,7 +155,9 @@ class Section:
             raise HocError("The mechanism 'extracellular' is not supported; for ions outside the cell use rxd.Extracellular.")
         if not session.catalogue.knows(name):
             known = ", ".join((*session.catalogue.density, *(ion.mechanism for ion in session.catalogue.ions.values())))
-            raise ValueError(f"argument not a density mechanism name. There is no {name!r}; there are: {known}.")
+            raise ValueError(
+                f"argument not a density mechanism name. There is no {name!r}; there are: {known}.{about_mod_file(name)}"
+            )
         session.run.pull()
         self.record.insert(name)
         return self
@@ -435,3 +439,13 @@ class Segment:
 
     def __repr__(self) -> str:
         return f"{self.sec}({self.x:g})"
+
+
+class ExtendedSection(Section):
+    """NEURON's section that prints what it contains: `from neuron.sections import ExtendedSection`."""
+
+    __slots__ = ()
+
+    def psection(self) -> Any:
+        """Print all properties."""
+        sys.stdout.write(describe.mechanism_text(self._alive))

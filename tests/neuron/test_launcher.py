@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -85,3 +86,60 @@ def test_modules_that_are_missing(tmp_path, module):
     script = tmp_path / "script.py"
     script.write_text(f"import {module}\n")
     assert "ModuleNotFoundError" in run(script).stderr
+
+
+def test_tracebacks_begin_with_the_script(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("from neuron import h\n\n\ndef build():\n    h.Section(name='a').insert('cah')\n\n\nbuild()\n")
+    (tmp_path / "mod").mkdir()
+    (tmp_path / "mod" / "channels.mod").write_text("NEURON {\n    SUFFIX cah\n    USEION ca WRITE ica\n}\n")
+    told = run(script).stderr
+    assert "launcher.py" not in told
+    assert told.startswith(f'Traceback (most recent call last):\n  File "{script}", line 8')
+    assert "There is no 'cah'" in told
+    assert "channels.mod" in told
+    assert "rxd.library" in told
+
+
+def test_notebooks(tmp_path):
+    cells = [
+        {"cell_type": "markdown", "source": ["# A cell\n"]},
+        {
+            "cell_type": "code",
+            "source": ["%matplotlib inline\n", "from neuron import n\n", "soma = n.Section()\n", "soma.L"],
+        },
+        {"cell_type": "code", "source": ["!ls\n", "soma.L = 20;"]},
+        {"cell_type": "code", "source": ["%%bash\n", "exit 1"]},
+        {"cell_type": "code", "source": ["print(soma.L)\n", "soma.nothing"]},
+    ]
+    notebook = tmp_path / "cell.ipynb"
+    notebook.write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    done = run(notebook)
+    assert done.stdout.split() == ["100.0", "20.0"]
+    assert done.returncode == 1
+    assert 'cell.ipynb[cell 4]", line 2' in done.stderr
+    assert "soma.nothing" in done.stderr
+
+
+def test_hoc_files(tmp_path):
+    (tmp_path / "more.hoc").write_text("proc tell() { print $1 * 2 }\n")
+    script = tmp_path / "model.hoc"
+    script.write_text('load_file("nrngui.hoc")\n{load_file("more.hoc")}\ncreate soma\nsoma { L = 21 tell(L) }\n')
+    done = run(script)
+    assert (done.returncode, done.stdout.split()) == (0, ["1", "42"]), done.stderr
+
+
+def test_names_of_the_module(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from neuron import *\nimport neuron\nfrom neuron.sections import ExtendedSection\n"
+        "h('begintemplate A\\npublic x, p\\nproc init() { x = $1 }\\nproc p() { x += 1 }\\nendtemplate A')\n"
+        "class B(hclass(h.A)):\n    def __init__(self, x):\n        self.base = self.baseattr('p')\n"
+        "    def p(self):\n        self.base()\n        return self.x\n"
+        "class C(neuron.HocBaseObject, hoc_type=h.Vector):\n    pass\n"
+        "b = B(5)\nprint(b.x, b.p(), h.A[0] is b, C(3, 2).sum(), neuron.config.arguments['NRN_ENABLE_RX3D'])\n"
+        "del b\nprint(h.List('A').count(), len(neuron.doc.get_docstring('Vector', 'mean')) > 3)\n"
+        "ExtendedSection(name='test').psection()\n"
+    )
+    done = run(script)
+    assert done.stdout.split()[:8] == ["5.0", "6.0", "True", "6.0", "True", "0", "True", "test"], done.stderr

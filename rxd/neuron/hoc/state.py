@@ -106,9 +106,9 @@ class HocState:
         if name in self.procedures:
             return True, self.function(name)
         if name in self.templates:
-            from rxd.neuron.hoc.templates import maker
+            from rxd.neuron.hoc.templates import Maker
 
-            return True, maker(self.session, self.templates[name])
+            return True, Maker(self.session, self.templates[name])
         return False, None
 
     def names(self) -> set[str]:

@@ -6,7 +6,6 @@ In: a `Template` and arguments. Out: an object whose public names are attributes
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from rxd.neuron.hoc.state import Procedure, Template
     from rxd.neuron.session import Session
 
-__all__ = ["Instance", "maker"]
+__all__ = ["Instance", "Maker"]
 
 
 class Instance:
@@ -27,6 +26,7 @@ class Instance:
     def __init__(self, session: Session, template: Template, arguments: tuple[Any, ...]) -> None:
         put = object.__setattr__
         put(self, "session", session)
+        put(self, "__doc__", f"No docstring available for object type '{template.name}'")
         put(self, "template", template)
         put(self, "names", {})
         put(self, "procedures", {})
@@ -61,7 +61,24 @@ class Instance:
         return self.call(name, arguments)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.names[name] = value
+        if name in self.names or name in self.template.public:
+            self.names[name] = value
+        elif type(self) is Instance:
+            raise LookupError(f"'{name}' is not a public name of {self.template.name}.")
+        else:  # a class of the script's own that inherits from the template
+            object.__setattr__(self, name, value)
+
+    def baseattr(self, name: str) -> Any:
+        """What hoc code has defined under a name that a class of the script has defined anew."""
+        if name not in self.procedures:
+            return self.names[name]
+        me = weakref.ref(self)  # kept as an attribute it would keep the object alive
+
+        def call(*arguments: Any) -> Any:
+            one = me()
+            return 0.0 if one is None else one.call(name, arguments)
+
+        return call
 
     def hname(self) -> str:
         """Its name."""
@@ -75,11 +92,34 @@ class Instance:
         return str(self.text)
 
 
-def maker(session: Session, template: Template) -> Callable[..., Instance]:
-    """What `h.Name` is: call it to make an object."""
+class Maker:
+    """What `h.Name` is: call it to make an object; `h.Name[3]` is the object of that number."""
 
-    def make(*arguments: Any) -> Instance:
-        return Instance(session, template, arguments)
+    __slots__ = ("_session", "template")
 
-    make.__name__ = template.name
-    return make
+    def __init__(self, session: Session, template: Template) -> None:
+        self._session, self.template = session, template
+
+    def __call__(self, *arguments: Any) -> Instance:
+        """A new object."""
+        return Instance(self._session, self.template, arguments)
+
+    def __getitem__(self, number: float) -> Instance:
+        wanted = f"{self.template.name}[{int(number)}]"
+        for one in self.template.living():
+            if repr(one) == wanted:
+                return one
+        raise IndexError(f"there is no object {wanted}")
+
+    def __len__(self) -> int:
+        return len(self.template.living())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def hname(self) -> str:
+        """Its name."""
+        return f"{self.template.name}()"
+
+    def __repr__(self) -> str:
+        return self.hname()

@@ -24,6 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 RxDGeometry = shapes.Shape
+has_geometry3d = True
 
 
 class Plain:
