@@ -15,6 +15,7 @@ from rxd.neuron.cvode import CVode
 from rxd.neuron.events import FInitializeHandler, NetCon, StateTransitionEvent
 from rxd.neuron.files import File
 from rxd.neuron.hoc.python_objects import PythonHandle
+from rxd.neuron.impedance import Impedance
 from rxd.neuron.import3d import IMPORT3D_CLASSES
 from rxd.neuron.lists import List
 from rxd.neuron.matrix import Matrix
@@ -39,8 +40,8 @@ CLASSES: Mapping[str, type[Any]] = MappingProxyType(
             kind.__name__: kind
             for kind in (
                 *ARTIFICIAL_CLASSES, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES, APCount, CVode,
-                FInitializeHandler, File, List, Matrix, MechanismStandard, MechanismType, NetCon, ParallelContext, PtrVector,
-                Random, SaveState, Section, SectionList, SectionRef, StateTransitionEvent, String, StringFunctions, Vector,
+                FInitializeHandler, File, Impedance, List, Matrix, MechanismStandard, MechanismType, NetCon, ParallelContext,
+                PtrVector, Random, SaveState, Section, SectionList, SectionRef, StateTransitionEvent, String, StringFunctions, Vector,
             )
         },
         "Pointer": HocPointer,

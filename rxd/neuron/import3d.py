@@ -13,6 +13,7 @@ from typing import Any
 from geometry import GeometryError, Morphology
 from geometry.io import load_asc, load_swc
 from rxd.neuron.errors import HocError
+from rxd.neuron.section_lists import SectionList
 from rxd.neuron.sections import Section
 from rxd.neuron.session import current_session
 
@@ -96,10 +97,28 @@ class Import3d_GUI:  # noqa: N801 - NEURON's name
 
             session.hoc.sections.update({name: HocArray(name, members) for name, members in groups.items()})
             return 1.0
+        if hasattr(cell, "template"):
+            _into_template(cell, groups)
+            return 1.0
         for name, members in groups.items():
             setattr(cell, name, members)
         cell.all = [section for members in groups.values() for section in members]
         return 1.0
+
+
+_SUBSETS = (("somatic", "soma"), ("axonal", "axon"), ("basal", "dend"), ("apical", "apic"))
+
+
+def _into_template(cell: Any, groups: dict[str, list[Section]]) -> None:
+    """Give an object of a hoc template its sections, and append them to the section lists it has for them."""
+    from rxd.neuron.hoc.state import HocArray
+
+    cell.names.update({name: HocArray(name, members) for name, members in groups.items()})
+    own = [record.section for record in current_session().topology if record.section.cell() is cell]
+    for subset, members in (("all", own), *((subset, groups.get(name, [])) for subset, name in _SUBSETS)):
+        sections = cell.names.get(subset)
+        if isinstance(sections, SectionList):
+            sections.append(*members)
 
 
 def _make(morphology: Morphology, index: int, cell: Any) -> Section:

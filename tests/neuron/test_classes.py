@@ -239,3 +239,43 @@ def test_signals(tmp_path):
     assert back.scantil(file, 4) == 3
     assert back.scanf(file) == 4
     assert list(back) == [5, 6, 7, 8]
+
+
+def test_impedance_of_a_cable_is_that_of_theory():
+    cable = h.Section(name="cable")
+    cable.L, cable.diam, cable.nseg, cable.Ra = 500, 2, 501, 100
+    cable.insert("pas")
+    cable.g_pas = 1e-3
+    impedance = h.Impedance()
+    impedance.loc(cable(0))
+    for frequency in (0.0, 200.0):
+        impedance.compute(frequency)
+        admittance = 1e-3 + 2e-6j * np.pi * frequency  # S/cm2, of a membrane of 1 uF/cm2
+        constant = 1e4 * np.sqrt(2e-4 / (4 * 100 * admittance))  # um
+        end = 1e-6 * 100 * constant * 1e-4 / (np.pi * 1e-8) / np.tanh(500 / constant)  # megohm
+        assert impedance.input(cable(0)) == pytest.approx(abs(end), rel=1e-4)
+        assert impedance.input_phase(cable(0)) == pytest.approx(np.angle(end), abs=1e-4)
+        assert impedance.ratio(cable(1)) == pytest.approx(abs(1 / np.cosh(500 / constant)), rel=1e-4)
+        assert impedance.transfer(cable(1)) == pytest.approx(abs(end / np.cosh(500 / constant)), rel=1e-4)
+
+
+def test_impedance_across_branches_is_that_of_neuron():
+    soma, dend, side, tip = (h.Section(name=name) for name in ("soma", "dend", "side", "tip"))
+    soma.L = soma.diam = 20
+    for section, length, diam, nseg in ((dend, 400, 2, 21), (side, 200, 1, 5), (tip, 150, 1, 5)):
+        section.L, section.diam, section.nseg = length, diam, nseg
+    dend.connect(soma(1))
+    side.connect(dend(0.5))
+    tip.connect(dend(1))
+    for section in h.allsec():
+        section.insert("pas")
+    clamp = h.SEClamp(soma(0.5))
+    clamp.rs, clamp.dur1 = 20, 10
+    impedance = h.Impedance()
+    impedance.loc(soma(0.5))
+    impedance.compute(100)
+    # printed by NEURON 9.0.2
+    assert impedance.input(soma(0.5)) == pytest.approx(11.371580632295538, rel=1e-6)
+    assert impedance.transfer(side(0.5)) == pytest.approx(5.594927498805569, rel=1e-6)
+    assert impedance.transfer_phase(side(1)) == pytest.approx(-0.5530827423079578, rel=1e-6)
+    assert impedance.input(tip(1)) == pytest.approx(81.76093295927022, rel=1e-6)

@@ -169,7 +169,7 @@ class Executor(Evaluator):
                 (self.session.hoc.arrays if own is None else own)[name] = _array(name, sizes, initial)
             elif own is None:
                 table.setdefault(name, initial())
-            else:
+            elif name != "this":  # the object itself, which no declaration changes
                 own.setdefault(name, initial())
 
     def do_objref(self, names: Tree) -> None:
