@@ -41,7 +41,8 @@ CLASSES: Mapping[str, type[Any]] = MappingProxyType(
             for kind in (
                 *ARTIFICIAL_CLASSES, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES, APCount, CVode,
                 FInitializeHandler, File, Impedance, List, Matrix, MechanismStandard, MechanismType, NetCon, ParallelContext,
-                PtrVector, Random, SaveState, Section, SectionList, SectionRef, StateTransitionEvent, String, StringFunctions, Vector,
+                PtrVector, Random, SaveState, Section, SectionList, SectionRef, StateTransitionEvent, String, StringFunctions,
+                Vector,
             )
         },
         "Pointer": HocPointer,
