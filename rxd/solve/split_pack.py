@@ -183,7 +183,10 @@ def _times_as_fast(transport: GraphTransport, other: GraphTransport) -> float | 
     same = (transport.n, len(transport.indices), len(transport.held)) == (other.n, len(other.indices), len(other.held))
     if not same or not transport.conductance.size:
         return None
-    ratio = float(transport.conductance[0] / other.conductance[0])
+    fastest = int(np.argmax(other.conductance))  # along an axis without diffusion there is none to compare
+    if other.conductance[fastest] <= 0:
+        return None
+    ratio = float(transport.conductance[fastest] / other.conductance[fastest])
     names = ("indptr", "indices", "capacity", "cut", "held", "held_value")
     pairs = [(getattr(transport, name), getattr(other, name)) for name in names]
     rates = np.array_equal(transport.held, other.held) and np.allclose(

@@ -246,8 +246,10 @@ def _box(corners: tuple[float, ...], dx: Any, alpha: Any, tortuosity: Any, name:
 
 
 def _shifted(value: Any, shift: np.ndarray) -> Any:
-    """A number or function of a place, for places in the morphology."""
-    return (lambda x, y, z: value(x + shift[0], y + shift[1], z + shift[2])) if callable(value) else value
+    """A number or function of a place, for places in the morphology; scripts write functions of one place, we ask for many."""
+    if not callable(value):
+        return value
+    return np.vectorize(lambda x, y, z: float(value(x + shift[0], y + shift[1], z + shift[2])), otypes=[float])
 
 
 def _conducting(shape: Any) -> Any:

@@ -1,0 +1,56 @@
+"""Mechanisms and range variables as scripts see them in a segment."""
+
+from __future__ import annotations
+
+import pytest
+
+from rxd.neuron import Session, h, rxd
+
+
+@pytest.fixture
+def sec():
+    with Session():
+        made = h.Section(name="s")
+        made.nseg = 3
+        made.insert("hh")
+        yield made
+
+
+def test_mechanisms_of_a_segment(sec):
+    hh = sec(0.5).hh
+    assert (hh.name(), hh.is_ion(), hh.segment()) == ("hh", False, sec(0.5))
+    hh.gnabar = 0.2
+    assert [seg.hh.gnabar for seg in sec] == pytest.approx([0.12, 0.2, 0.12])
+    assert hh._ref_gnabar[0] == sec(0.5).gnabar_hh == 0.2
+    assert {"gnabar", "gkbar", "el"} <= set(dir(hh))
+    with pytest.raises(AttributeError, match="hh has: "):
+        hh.nothing  # noqa: B018
+    ions = {mechanism.name() for mechanism in sec(0.5) if mechanism.is_ion()}
+    assert ions == {"na_ion", "k_ion"}
+
+
+def test_variables_of_a_mechanism(sec):
+    found = {variable.name(): variable for variable in sec(0.5).hh}
+    g = found["gkbar_hh"]
+    g[0] = 0.5
+    assert (g[0], len(g), g.mech().name(), sec(0.5).gkbar_hh) == (0.5, 1, "hh", 0.5)
+    with pytest.raises(IndexError, match="one element"):
+        g[1]
+    h.pas.insert(sec)
+    assert sec.has_membrane("pas")
+
+
+def test_range_variables_in_a_section(sec):
+    sec.gl_hh = 1e-4
+    assert [seg.gl_hh for seg in sec] == [1e-4] * 3
+    for wrong, message in (
+        (lambda: sec(0.5).g_pas, "does not exist at s"),
+        (lambda: sec(0.5).nothing, "has no attribute 'nothing'"),
+    ):
+        with pytest.raises(AttributeError, match=message):
+            wrong()
+    with pytest.raises((ValueError, TypeError), match="gl_hh"):
+        sec.gl_hh = "much"
+    ca = rxd.Species(rxd.Region(sec, nrn_region="i"), name="ca", charge=2, initial=2)
+    assert sec(0.5).cai == 2
+    assert ca.nodes.value == [2, 2, 2]
