@@ -28,6 +28,7 @@ from geometry.shapes import (
     inside,
     membrane,
 )
+from geometry.surface import Surface, isosurface
 from geometry.tree import region_mesh
 from geometry.voxelize import VoxelGrid, VoxelWarning, voxel_mesh, voxelize_sections
 
@@ -54,6 +55,7 @@ __all__ = [
     "Shape",
     "Shell",
     "Solid",
+    "Surface",
     "TreeBlock",
     "VoxelGrid",
     "VoxelWarning",
@@ -62,6 +64,7 @@ __all__ = [
     "d_lambda",
     "examples",
     "inside",
+    "isosurface",
     "load",
     "max_length",
     "membrane",

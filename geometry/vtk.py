@@ -2,7 +2,7 @@
 
 In: a `VoxelGrid` or an `ExtracellularGrid`, and numbers per voxel. Out: a file, whole or not at all. Voxels of a cell become an
 unstructured grid (`.vtu`) or an image of the box around them (`.vti`), a box becomes an image, segments of a cell become lines
-with a radius (`.vtp`).
+with a radius, and surfaces polygons (`.vtp`).
 
 The format is VTK's XML with arrays in base64 behind their length in bytes ("binary", UInt64 headers), see
 https://docs.vtk.org/en/latest/vtk_file_formats/vtkxml_file_format.html.
@@ -22,9 +22,10 @@ import numpy as np
 from geometry.errors import GeometryError
 from geometry.grid import ExtracellularGrid
 from geometry.segments import Segments
+from geometry.surface import Surface
 from geometry.voxelize import MOST_IN_MASK, VoxelGrid
 
-__all__ = ["write_box", "write_image", "write_segments", "write_voxels"]
+__all__ = ["write_box", "write_image", "write_segments", "write_surface", "write_voxels"]
 
 Fields = Mapping[str, Any]
 
@@ -182,6 +183,34 @@ def write_segments(path: str | Path, segments: Segments, fields: Fields | None =
         f'<PolyData><Piece NumberOfPoints="{len(line)}" NumberOfLines="{segments.n}">\n'
         f"<Points>\n{_array('Points', line[:, :3])}</Points>\n<PointData>\n{_array('radius', 0.5 * line[:, 3])}</PointData>\n"
         f"<Lines>\n{_arrays(lines)}</Lines>\n<CellData>\n{_arrays(given)}</CellData>\n</Piece></PolyData>\n"
+    )
+    return _write(target, "PolyData", body)
+
+
+def write_surface(path: str | Path, surface: Surface, fields: Fields | None = None) -> Path:
+    """Write a surface as polygons with normals, which viewers shade smoothly.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in `.vtp`.
+    surface : Surface
+    fields : mapping of name to array, shape (m,) or (m, 3), optional
+        Numbers per quadrilateral; `values[surface.voxel]` makes them of numbers per voxel.
+
+    Raises
+    ------
+    GeometryError
+        If the name of the file does not end in `.vtp`, or a field has another length.
+    """
+    target = _checked(path, ".vtp")
+    given = _fields({"voxel": surface.voxel, **(fields or {})}, len(surface), "quadrilaterals")
+    polygons = {"connectivity": surface.quads.reshape(-1), "offsets": 4 * np.arange(1, len(surface) + 1, dtype=np.int64)}
+    body = (
+        f'<PolyData><Piece NumberOfPoints="{len(surface.points)}" NumberOfPolys="{len(surface)}">\n'
+        f"<Points>\n{_array('Points', surface.points)}</Points>\n"
+        f'<PointData Normals="normal">\n{_array("normal", surface.normals)}</PointData>\n'
+        f"<Polys>\n{_arrays(polygons)}</Polys>\n<CellData>\n{_arrays(given)}</CellData>\n</Piece></PolyData>\n"
     )
     return _write(target, "PolyData", body)
 

@@ -100,7 +100,7 @@ def voxelize(
         typer.Option(help="What to cut, again for more: soma, axon, basal, apical, dendrites, dend, dend[3]. Default: all."),
     ] = None,
     picture: Annotated[Path, typer.Option(help="Picture to write: three views of the voxels.")] = Path("voxels.png"),
-    output: Annotated[Path | None, typer.Option(help="Voxels to write: .vtu or .vti (ParaView), .npz (NumPy).")] = None,
+    output: Annotated[Path | None, typer.Option(help="What to write: .vtu, .vti (voxels), .vtp (membrane), .npz.")] = None,
     debug: Debug = False,
 ) -> None:
     """Cut a cell into voxels; print counts, volume, membrane, closure, time and memory; write a picture.

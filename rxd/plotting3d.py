@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = ["slice_picture", "slice_pictures", "solid_picture"]
+    from geometry import Surface
+
+__all__ = ["slice_picture", "slice_pictures", "solid_picture", "surface_picture"]
 
 AXES: Final = ("x", "y", "z")
 FACES: Final = (
@@ -32,6 +34,8 @@ FACES: Final = (
     ((0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)),
 )
 """Corners of the faces -x, +x, -y, +y, -z, +z of a voxel."""
+LIGHT: Final = (0.3, -0.65, 0.7)
+"""Direction of the light on smooth surfaces, in matplotlib's usual view."""
 
 
 def slice_picture(
@@ -156,6 +160,54 @@ def solid_picture(
     ax.set(xlim=ends[0], ylim=ends[1], zlim=ends[2], xlabel="x (µm)", ylabel="y (µm)", zlabel="z (µm)")
     ax.set_box_aspect([high - low for low, high in ends])
     ax.figure.colorbar(plt.cm.ScalarMappable(norm, scheme), ax=ax, label=f"{label or field.name} ({unit})", shrink=0.6, pad=0.1)
+    return ax
+
+
+def surface_picture(
+    surface: Surface,
+    values: Any = None,
+    ax: Any = None,
+    limits: Any = None,
+    colours: Colormap | None = None,
+    label: str = "",
+) -> Any:
+    """A smooth surface in perspective, lit from the upper left: the membrane of a cell, or where a field has a level.
+
+    Parameters
+    ----------
+    surface : geometry.Surface
+        From `geometry.isosurface`.
+    values : array, shape (m,), optional
+        Numbers per quadrilateral, such as ``sim.values("ca[cyt]")[surface.voxel]`` where all of a region is in voxels; grey
+        without.
+    ax : Axes3D, optional
+        Where to draw (``subplot_kw={"projection": "3d"}``); a new figure without it.
+    limits, colours
+        As for `slice_picture`.
+    label : str
+        What the colour bar says, with the unit.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.colors import Normalize
+    from mpl_toolkits.mplot3d.art3d import Poly3DCollection
+
+    light = surface.normals[surface.quads].mean(axis=1) @ LIGHT
+    bright = 0.45 + 0.55 * np.clip(light, 0, 1)
+    scheme = colours or colour_map()
+    if ax is None:
+        ax = plt.subplots(figsize=(5, 4), subplot_kw={"projection": "3d"}, layout="constrained")[1]
+    paint = np.full((len(surface), 4), (0.72, 0.74, 0.78, 1.0))
+    if values is not None:
+        shown = np.asarray(values, dtype=float)
+        norm = Normalize(*(limits or (np.nanmin(shown), np.nanmax(shown))))
+        paint = scheme(norm(shown))
+        ax.figure.colorbar(plt.cm.ScalarMappable(norm, scheme), ax=ax, label=label, shrink=0.6, pad=0.1)
+    paint[:, :3] *= bright[:, None]
+    ax.add_collection3d(Poly3DCollection(surface.points[surface.quads], facecolors=paint, edgecolors=paint, linewidths=0.2))
+    low, high = surface.points.min(axis=0), surface.points.max(axis=0)
+    ends = list(zip(low, high, strict=True))
+    ax.set(xlim=ends[0], ylim=ends[1], zlim=ends[2], xlabel="x (µm)", ylabel="y (µm)", zlabel="z (µm)")
+    ax.set_box_aspect(np.maximum(high - low, 1e-9))
     return ax
 
 

@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from geometry import GeometryError, Morphology, Segments, Selection, VoxelGrid, VoxelWarning, frustum, max_length, segment, vtk
+from geometry import (
+    GeometryError,
+    Morphology,
+    Segments,
+    Selection,
+    VoxelGrid,
+    VoxelWarning,
+    frustum,
+    isosurface,
+    max_length,
+    segment,
+    vtk,
+)
 from geometry.voxelize import voxelize, voxelize_sections
 
 if TYPE_CHECKING:
@@ -24,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["ENDINGS", "Report", "choose_sections", "closure", "parse_edges", "picture", "report", "write"]
 
 LABELS: Final = ("all", "soma", "axon", "basal", "apical", "dendrites")
-ENDINGS: Final = (".vtu", ".vti", ".npz")
+ENDINGS: Final = (".vtu", ".vti", ".vtp", ".npz")
 BYTES: Final = 600
 """Memory for a voxel while the grid is made, at most."""
 PIXELS: Final = 1400
@@ -195,7 +207,7 @@ def thin_remedy(found: Report) -> str | None:
 
 
 def write(path: Path, found: Report) -> Path:
-    """Write the voxels: `.vtu` (cells), `.vti` (an image over the box around them) or `.npz` (the arrays).
+    """Write the voxels: `.vtu` (cells), `.vti` (an image of the box around them), `.vtp` (the membrane) or `.npz` (arrays).
 
     Raises
     ------
@@ -210,6 +222,9 @@ def write(path: Path, found: Report) -> Path:
     }
     if path.suffix == ".vtu":
         return vtk.write_voxels(path, grid, fields)
+    if path.suffix == ".vtp":
+        surface = isosurface(grid)
+        return vtk.write_surface(path, surface, {"section": fields["section"][surface.voxel]})
     if path.suffix == ".vti":
         return vtk.write_image(path, grid, fields)
     if path.suffix == ".npz":

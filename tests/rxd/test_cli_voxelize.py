@@ -87,6 +87,14 @@ def test_writes_voxels_for_viewers(cell: Path, ending: str) -> None:
         assert f'Name="{name}"' in text
 
 
+def test_writes_the_membrane_for_viewers(cell: Path) -> None:
+    result = call(cell, "--dx", 0.5, "--sections", "soma", "--output", cell.with_suffix(".vtp"))
+    assert result.exit_code == 0, result.stderr
+    text = cell.with_suffix(".vtp").read_text()
+    for name in ("Polys", "normal", "voxel", "section"):
+        assert name in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -10,7 +10,9 @@ import pytest
 import xarray as xr
 
 import rxd
-from rxd.plotting3d import slice_picture, slice_pictures, solid_picture
+from geometry import Solid, isosurface
+from geometry.voxelize import voxelize
+from rxd.plotting3d import slice_picture, slice_pictures, solid_picture, surface_picture
 
 
 @pytest.fixture
@@ -64,6 +66,20 @@ def test_solid_draws_every_outer_face_once(field: xr.DataArray) -> None:
     assert len(one.collections[0]._faces) == 6
     corners = np.asarray(one.collections[0]._faces).reshape(-1, 3)
     np.testing.assert_allclose(corners.mean(axis=0), [1.0, 2.0, 2.0])
+
+
+def test_surface_is_lit_and_coloured_by_its_voxels() -> None:
+    grid = voxelize(Solid(balls=np.array([[0.0, 0.0, 0.0, 1.0]])), 0.25)
+    surface = isosurface(grid)
+    grey = surface_picture(surface)
+    body = grey.collections[0]
+    assert len(body._faces) == len(surface)
+    shades = body._facecolor3d[:, :3].sum(axis=1)
+    light = surface.vectors @ [0.3, -0.65, 0.7] / np.linalg.norm(surface.vectors, axis=1)
+    assert shades[light > 0.8].min() > shades[light < 0].max()
+    coloured = surface_picture(surface, grid.position[surface.voxel, 2], limits=(-1, 1), label="z (µm)")
+    assert coloured.figure.axes[1].get_ylabel() == "z (µm)"
+    plt.close("all")
 
 
 def test_mistakes_are_named(field: xr.DataArray) -> None:
