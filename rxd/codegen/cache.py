@@ -36,8 +36,6 @@ SUPPORT = (
     "solve/lane_lu.py",
     "solve/lane_operations.py",
     "solve/vectors.py",
-    "solve/lane_store.py",
-    "solve/calls.py",
     "solve/split_kernels.py",
     "solve/graph_kernels.py",
     "discretize/records.py",

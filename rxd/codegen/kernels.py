@@ -30,15 +30,16 @@ class GroupKernels:
     pattern : tuple of (int, int)
         Row and column of each value of the Jacobian.
     addresses : tuple of int
-        Of the compiled gates, chemistry, currents and solution of the chemistry; 0 where a group has none ("split").
+        Of the compiled gates, chemistry, currents and solution of the chemistry ("split"); of rates, rates with Jacobian, and
+        constants ("coupled"); 0 where a group has none.
     drives : bool
         Chemistry reads gates ("split").
     free : bool
         The nodes are voxels ("split").
     timed : ndarray of int
         Rows that depend on time explicitly ("coupled").
-    rows : int
-        Rows of lanes that a kernel works on ("coupled").
+    constants : int
+        Numbers per node that are computed from fields once ("coupled").
     """
 
     active: np.ndarray
@@ -47,7 +48,7 @@ class GroupKernels:
     program: LaneProgram
     pattern: tuple[tuple[int, int], ...] = ()
     timed: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    rows: int = 0
+    constants: int = 0
     addresses: tuple[int, ...] = (0, 0, 0, 0)
     drives: bool = False
     free: bool = False
@@ -101,6 +102,15 @@ def _coupled_group(module: ModuleType, group: LocalSystem, exchanged: set[str]) 
     pattern, timed = getattr(module, f"PATTERN_{group.name}"), np.array(getattr(module, f"TIMED_{group.name}"), dtype=np.int64)
     rows, none = np.arange(len(group.unknowns)), np.zeros(0, dtype=np.int64)
     last = [row for row, label in enumerate(group.unknowns) if label in exchanged]
+    kernels = (getattr(module, f"{what}_{group.name}", None) for what in ("rates", "linearise", "constants"))
+    rates, linearise, constants = (0 if kernel is None else int(kernel.address) for kernel in kernels)
     return GroupKernels(
-        rows, none, rows[last], make_program(len(rows), pattern, last), pattern, timed, getattr(module, f"ROWS_{group.name}")
+        rows,
+        none,
+        rows[last],
+        make_program(len(rows), pattern, last),
+        pattern,
+        timed,
+        getattr(module, f"CONSTANTS_{group.name}"),
+        (rates, linearise, constants),
     )

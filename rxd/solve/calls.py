@@ -1,53 +1,129 @@
-"""How compiled models are called: one signature for all, so that what calls them is compiled once for all models.
+"""How compiled models are called: kernels by address, from loops that are compiled once for all models.
 
-In: functions of a generated module (`rxd.codegen.coupled_text`) as C functions. A model's constants come as three arrays:
-``fields`` (numbers per node, in lanes), ``table`` (one row per group, see `COLUMNS`) and ``places`` (state positions).
+In: addresses of the functions of a generated module (`rxd.codegen.coupled_text`) and a model's constants as three arrays:
+``fields`` (numbers per node, in lanes), ``table`` (one row per group, see the columns below) and ``places`` (state positions).
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-import numba as nb
 import numpy as np
+from llvmlite import ir
 from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
-from rxd.solve.lane_lu import lane_kernel
+from rxd.discretize.records import LANES
+from rxd.solve.lane_lu import lane_kernel, load, load_scattered
+from rxd.solve.lane_store import add_all_rows, add_rows, put_rows
 
-COLUMNS: Final = ("nodes", "fields", "starts", "position", "jacobian", "timed", "n_timed")
-"""Columns of the table: nodes; where fields, first positions, all positions, Jacobian values and timed rows begin; how
-many of the last."""
+NODES, UNKNOWNS, N_FIELDS, ENTRIES, N_TIMED, SCATTERED = range(6)
+"""Columns of the table: nodes, unknowns, fields, Jacobian values, rows that time changes; whether nodes lie anywhere."""
+FIELDS, STARTS, POSITION, TIMED, JACOBIAN, RATES, LINEARISE = range(6, 13)
+"""Where fields, first positions, all positions, timed rows and Jacobian values begin; addresses of the two kernels."""
 
-VECTOR, INTEGERS, TABLE = types.float64[::1], types.int64[::1], types.int64[:, ::1]
-RATES: Final = types.void(VECTOR, types.float64, VECTOR, VECTOR, VECTOR, TABLE, INTEGERS)
-LINEARISE: Final = types.void(VECTOR, types.float64, VECTOR, VECTOR, VECTOR, VECTOR, VECTOR, TABLE, INTEGERS)
+Model = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""``fields``, ``table`` and ``places``."""
 
 
-def callback(signature: Any) -> Any:
-    """Decorator that makes a C function of a generated driver."""
-    return nb.cfunc(signature, cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+def _make_call() -> Any:
+    """``op(address, X, x, P, p, t, F, f, J, j)``: the kernel at an address with X from x on, P from p and so on."""
+
+    @intrinsic
+    def operation(
+        typing_context: Any, address: Any, X: Any, x: Any, P: Any, p: Any, t: Any, F: Any, f: Any, J: Any, j: Any
+    ) -> Any:
+        signature = types.void(types.int64, X, types.intp, P, types.intp, types.float64, F, types.intp, J, types.intp)
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            def data(position: int) -> Any:
+                array = cgutils.create_struct_proxy(sig.args[position])(context, builder, args[position])
+                return builder.gep(array.data, [args[position + 1]])
+
+            double = ir.DoubleType()
+            row = double.as_pointer()
+            function_type = ir.FunctionType(ir.VoidType(), [row, row, double, double, row, row])
+            function = builder.inttoptr(args[0], function_type.as_pointer())
+            builder.call(function, [data(1), data(3), args[5], ir.Constant(double, 0.0), data(6), data(8)])
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return operation
+
+
+call_at = _make_call()
 
 
 @lane_kernel
-def call_rates(
-    function: Any, y: np.ndarray, t: float, f: np.ndarray, work: np.ndarray, model: tuple[np.ndarray, np.ndarray, np.ndarray]
-) -> None:
+def call_rates(y: np.ndarray, t: float, f: np.ndarray, work: np.ndarray, model: Model) -> None:
     """Right-hand side without exchange between nodes into ``f``."""
     fields, table, places = model
-    function(y, t, f, work, fields, table, places)
+    f[:] = 0.0
+    for g in range(table.shape[0]):
+        row = table[g]
+        for first in range(0, row[NODES], LANES):
+            _load(y, first, row, places, work)
+            rates = row[UNKNOWNS] * LANES
+            call_at(row[RATES], work, 0, fields, row[FIELDS] + first * row[N_FIELDS], t, work, rates, work, 2 * rates)
+            _store(work, first, row, places, f)
 
 
 @lane_kernel
 def call_linearise(
-    function: Any,
-    y: np.ndarray,
-    t: float,
-    f: np.ndarray,
-    drift: np.ndarray,
-    jacobian: np.ndarray,
-    work: np.ndarray,
-    model: tuple[np.ndarray, np.ndarray, np.ndarray],
+    y: np.ndarray, t: float, f: np.ndarray, drift: np.ndarray, jacobian: np.ndarray, work: np.ndarray, model: Model
 ) -> None:
     """The same with its explicit time derivative added to ``drift`` and the values of its Jacobian in ``jacobian``."""
     fields, table, places = model
-    function(y, t, f, drift, jacobian, work, fields, table, places)
+    f[:] = 0.0
+    for g in range(table.shape[0]):
+        row = table[g]
+        timed = places[row[TIMED] : row[TIMED] + row[N_TIMED]]
+        size = row[ENTRIES] * LANES
+        for first in range(0, row[NODES], LANES):
+            _load(y, first, row, places, work)
+            rates = row[UNKNOWNS] * LANES
+            call_at(row[LINEARISE], work, 0, fields, row[FIELDS] + first * row[N_FIELDS], t, work, rates, work, 2 * rates)
+            _store(work, first, row, places, f)
+            here, there = work[2 * rates : 2 * rates + size], jacobian[row[JACOBIAN] + first * row[ENTRIES] :]
+            for k in range(size):
+                there[k] = here[k]
+            if row[N_TIMED] > 0:
+                position = _positions(row, places)
+                add_rows(work, 2 * rates + size, position, timed, first, min(LANES, row[NODES] - first), drift)
+
+
+@lane_kernel
+def call_constants(address: int, fields: np.ndarray, chunks: int, given: int, made: int) -> None:
+    """Fill in the constants of a group behind the fields that they are made of: ``given + made`` rows a chunk."""
+    for chunk in range(chunks):
+        at = chunk * (given + made) * LANES
+        call_at(address, fields, at, fields, at, 0.0, fields, at + given * LANES, fields, at)
+
+
+@lane_kernel
+def _positions(row: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """State positions of a group's unknowns, shape (unknowns, nodes)."""
+    return places[row[POSITION] : row[POSITION] + row[UNKNOWNS] * row[NODES]].reshape((row[UNKNOWNS], row[NODES]))
+
+
+@lane_kernel
+def _load(y: np.ndarray, first: int, row: np.ndarray, places: np.ndarray, X: np.ndarray) -> None:
+    """Unknowns of a chunk into lanes; missing lanes repeat the last node."""
+    width = min(LANES, row[NODES] - first)
+    if row[SCATTERED]:
+        load_scattered(y, _positions(row, places), first, width, X)
+    else:
+        load(y, places[row[STARTS] : row[STARTS] + row[UNKNOWNS]], first, width, X)
+
+
+@lane_kernel
+def _store(work: np.ndarray, first: int, row: np.ndarray, places: np.ndarray, f: np.ndarray) -> None:
+    """Rates of a chunk to their nodes; those that share unknowns with others add theirs."""
+    width, rates = min(LANES, row[NODES] - first), row[UNKNOWNS] * LANES
+    if row[SCATTERED]:
+        position = _positions(row, places)
+        add_all_rows(work, rates, position, first, width, f)
+    else:
+        put_rows(work, rates, places[row[STARTS] : row[STARTS] + row[UNKNOWNS]], first, width, f)

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from rxd.errors import ConvergenceError, DeclarationError
+from rxd.solve.attempts import Attempt, make_attempt
 from rxd.solve.controller import SMALLEST, Controller, absolute_tolerance, first_step, probing_step
-from rxd.solve.direct_step import attempt
 from rxd.solve.linear import SolveError, make_linear_solver
 from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, StepResult
-from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
 from rxd.solve.steady import steady_state
 from rxd.solve.tableau import Tableau, find_tableau
 
@@ -89,16 +88,12 @@ class CoupledStepper:
         self.atol = absolute_tolerance(problem, self.rtol, atol)
         self.initialise = initialise
         self.tableau: Tableau = find_tableau(tableau)
+        self._electrodes = self.equations.electrodes(0.0)
         self.controller = Controller(min(self.tableau.embedded_order, self.tableau.order) + 1)
         self.solver = make_linear_solver(solver, self.equations, petsc_options)
-        self._linearisation = self.equations.make_linearisation(self.equations.electrodes(0.0))
+        self._attempt: Attempt = make_attempt(self.equations, self.solver, self.tableau, self.atol, self.rtol)
         size = problem.size
-        self._stages = np.zeros((self.tableau.stages, size))
-        self._f0, self._new, self._sample = np.zeros(size), np.zeros(size), np.zeros(size)
-        self._work = (np.zeros(size), np.zeros(size), np.zeros(size))
-        self._attempt = self._compiled_attempt if self.solver.name == "direct" else self._stage_by_stage
-        gamma, a, c, alpha, drift, fresh = self.tableau.arrays
-        self._arrays = (gamma, a, c, alpha, drift if self.equations.timed else np.zeros_like(drift), fresh)
+        self._sample, self._rates, self._moved_rates = (np.zeros(size) for _ in range(3))
 
     def start(self, state: State) -> None:
         """Begin at a state; the first step is estimated anew."""
@@ -115,11 +110,16 @@ class CoupledStepper:
 
     def advance(self, state: State, until: float, statistics: Statistics, sampler: Sampler | None = None) -> StepResult:
         """Steps to ``until`` exactly, or to the end of a step with a spike; samples in between go to the sampler."""
-        self._linearisation.electrodes = self.equations.electrodes(state.t)
-        while state.t < until:
-            spikes = self._step(state, until, statistics, sampler)
-            if spikes:
-                return StepResult(Reason.SPIKE, spikes)
+        self._electrodes = self.equations.electrodes(state.t)
+        self._attempt.place(self._electrodes)
+        self._attempt.begin(state.y)
+        try:
+            while state.t < until:
+                spikes = self._step(state, until, statistics, sampler)
+                if spikes:
+                    return StepResult(Reason.SPIKE, spikes)
+        finally:
+            self._attempt.current(state.y)
         return StepResult(Reason.DONE)
 
     def steady(self, state: State) -> np.ndarray:
@@ -145,8 +145,8 @@ class CoupledStepper:
         self, state: State, until: float, statistics: Statistics, sampler: Sampler | None
     ) -> tuple[tuple[int, float], ...]:
         """One accepted step."""
-        equations, memory = self.equations, state.memory
-        equations.linearise(state.t, state.y, self._f0, self._linearisation)
+        memory = state.memory
+        self._attempt.linearise(state.t)
         wanted = self._wanted(state)
         h = _fitted(wanted, until - state.t, self.adaptive)
         trial, rejected = self._accepted(state, h, statistics)
@@ -160,7 +160,7 @@ class CoupledStepper:
         if sampler is not None:
             self._samples(state, trial.h, end, sampler)
         spikes = self._crossings(state, trial.h)
-        state.y[:] = self._new
+        self._attempt.accept()
         state.t = end
         statistics.steps += 1
         if self.adaptive:
@@ -191,10 +191,11 @@ class CoupledStepper:
 
     def _first_step(self, state: State) -> float:
         weight = self.atol + self.rtol * np.abs(state.y)
-        probe = probing_step(state.y, self._f0, weight)
-        moved, rates = state.y + probe * self._f0, self._work[1]
-        self.equations.rates(state.t + probe, moved, self._linearisation.electrodes, rates)
-        return first_step(state.y, self._f0, rates, probe, weight, self.tableau.order)
+        rates, moved_rates = self._rates, self._moved_rates
+        self.equations.rates(state.t, state.y, self._electrodes, rates)
+        probe = probing_step(state.y, rates, weight)
+        self.equations.rates(state.t + probe, state.y + probe * rates, self._electrodes, moved_rates)
+        return first_step(state.y, rates, moved_rates, probe, weight, self.tableau.order)
 
     def _accepted(self, state: State, h: float, statistics: Statistics) -> tuple[Trial, bool]:
         """Try shorter and shorter steps until the error is tolerable; whether any was rejected."""
@@ -206,7 +207,8 @@ class CoupledStepper:
             statistics.rejected += 1
             rejected = True
             shorter = h * self.controller.rejected(error)
-            if not self.adaptive or shorter < max(SMALLEST, 16 * np.spacing(state.t)) or not np.isfinite(self._f0.sum()):
+            least = max(SMALLEST, 16 * np.spacing(state.t))
+            if not self.adaptive or shorter < least or not (np.isfinite(error) or self._has_rates(state)):
                 raise self._failure(state, h, error, worst, refusal)
             h = shorter
 
@@ -214,65 +216,29 @@ class CoupledStepper:
         """Error, worst position, and why the linear system could not be solved, or nothing."""
         before = self.solver.statistics.iterations
         try:
-            error, worst = self._attempt(state.t, state.y, h)
+            error, worst = self._attempt.make(state.t, h)
         except SolveError as refusal:
             return np.inf, refusal.position or 0, f"{Reason.SINGULAR.value} {refusal}"
         statistics.solves += self.tableau.stages
         statistics.iterations += self.solver.statistics.iterations - before
-        solved = np.isfinite(error) or np.isfinite(self._stages[0]).all()
+        solved = np.isfinite(error) or self._attempt.solved()
         return error, worst, "" if solved else Reason.SINGULAR.value
 
-    def _compiled_attempt(self, t: float, y: np.ndarray, h: float) -> tuple[float, int]:
-        """All stages in one compiled call."""
-        equations, linear = self.equations, self._linearisation
-        electrodes = (equations.discretization.cable.start, linear.electrodes.current, linear.electrodes.conductance)
-        error, worst = attempt(
-            equations.kernels.module.rates,
-            y,
-            t,
-            h,
-            self._f0,
-            linear.drift,
-            linear.local,
-            electrodes,
-            equations.exchange.arrays,
-            self._stages,
-            self._work,
-            self._new,
-            self._arrays,
-            self.atol,
-            self.rtol,
-            self.solver.arrays,  # type: ignore[attr-defined]
-            equations.work,
-            equations.model,
-        )
-        return float(error), int(worst)
-
-    def _stage_by_stage(self, t: float, y: np.ndarray, h: float) -> tuple[float, int]:
-        """The same through the seam of linear solvers."""
-        table, U, (point, rates, rest) = self.tableau, self._stages, self._work
-        self.solver.prepare(self._linearisation, 1.0 / (table.gamma * h))
-        for i in range(table.stages):
-            sum_stages(y, U, table.a[i], table.c[i] / h, i, self._linearisation.drift, table.drift[i] * h, point, rest)
-            if table.fresh[i]:
-                self.equations.rates(t + table.alpha[i] * h, point, self._linearisation.electrodes, rates)
-                add_vector(rest, rates)
-            else:
-                add_vector(rest, self._f0)
-            self.solver.solve(rest, U[i])
-        np.add(point, U[-1], out=self._new)
-        error, worst = worst_error(U[-1], y, self._new, self.atol, self.rtol)
-        return float(error), int(worst)
+    def _has_rates(self, state: State) -> bool:
+        """Whether all rates at the state are numbers; they are left in place."""
+        self._attempt.current(state.y)
+        self.equations.rates(state.t, state.y, self._electrodes, self._rates)
+        return bool(np.isfinite(self._rates).all())
 
     def _failure(self, state: State, h: float, error: float, worst: int, refusal: str) -> ConvergenceError:
         """What went wrong, where."""
         if np.isfinite(error):
             reason = Reason.TOO_SMALL.value
-        elif refusal and np.isfinite(self._f0.sum()):
+        elif self._has_rates(state) and refusal:
             reason = refusal
         else:
             reason = Reason.NOT_FINITE.value
-            bad = np.flatnonzero(~np.isfinite(self._f0))
+            bad = np.flatnonzero(~np.isfinite(self._rates))
             worst = int(bad[0]) if bad.size else worst
         label, segment = self.problem.discretization.layout.locate(worst)
         place = self.problem.discretization.place(segment)
@@ -282,7 +248,7 @@ class CoupledStepper:
         """Dense output at the sample times inside the step."""
         for when in sampler.before(end):
             weights = self.tableau.dense_weights((when - state.t) / h)
-            add_stages(state.y, self._stages, weights, len(weights), self._sample)
+            self._attempt.inside(weights, self._sample)
             sampler.take(when, self._sample)
 
     def _crossings(self, state: State, h: float) -> tuple[tuple[int, float], ...]:
@@ -290,7 +256,7 @@ class CoupledStepper:
         stimuli = self.problem.stimuli
         if not stimuli.detector_position.size:
             return ()
-        now = self._new[stimuli.detector_position]
+        now = self._attempt.new_at(stimuli.detector_position)
         fired = np.flatnonzero((state.before < stimuli.detector_threshold) & (now >= stimuli.detector_threshold))
         spikes = [(int(d), state.t + h * self._fraction(state, int(d))) for d in fired]
         state.before[:] = now
@@ -300,7 +266,7 @@ class CoupledStepper:
         """Where in the step v crosses the threshold, from the dense output."""
         stimuli = self.problem.stimuli
         position, threshold = stimuli.detector_position[detector], stimuli.detector_threshold[detector]
-        start, stages = state.y[position], self._stages[:, position].copy()
+        start, stages = self._attempt.stages_at(int(position))
         low, high = 0.0, 1.0
         for _ in range(50):
             middle = 0.5 * (low + high)
@@ -315,7 +281,7 @@ class CoupledStepper:
         stimuli = self.problem.stimuli
         if not stimuli.connections:
             return h
-        now = self._new[stimuli.detector_position]
+        now = self._attempt.new_at(stimuli.detector_position)
         fired = np.flatnonzero((state.before < stimuli.detector_threshold) & (now >= stimuli.detector_threshold))
         shortest = h
         for detector in fired:

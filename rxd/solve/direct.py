@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rxd.solve.direct_kernels import Arrays, prepare, solve
 from rxd.solve.direct_plan import DirectPlan, build_plan
-from rxd.solve.equations import Equations, Linearisation
+from rxd.solve.direct_step import prepare, solve
+from rxd.solve.direct_tree import Arrays
+from rxd.solve.equations import Electrodes, Equations, Linearisation
 from rxd.solve.linear import SolverStatistics
 
 
@@ -26,7 +27,7 @@ class DirectSolver:
     Attributes
     ----------
     arrays : tuple
-        Plan and work arrays as the compiled `prepare` and `solve` take them.
+        Plan and work arrays as the compiled `prepare`, `solve` and `attempt` take them.
     """
 
     name = "direct"
@@ -35,23 +36,29 @@ class DirectSolver:
         self.plan = build_plan(equations)
         self.statistics = SolverStatistics()
         self.arrays = solver_arrays(self.plan)
+        self._lanes, self._jacobian = np.zeros(self.plan.sizes[2]), np.zeros(self.plan.sizes[3])
 
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
         """Factorise ``shift I - J``."""
-        prepare(linearisation.local, shift, linearisation.electrodes.conductance, self.arrays)
+        prepare(linearisation.local, self._jacobian, shift, self.clamps(linearisation.electrodes), self.arrays)
         self.statistics.factorisations += 1
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> None:
         """Solve with the factors at hand; a singular block shows as values that are not finite."""
-        solve(rhs, rhs, False, out, self.arrays)
+        solve(rhs, out, self._lanes, self.arrays)
         self.statistics.solves += 1
+
+    def clamps(self, electrodes: Electrodes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places on the tree, current and conductance of the segments that have an electrode."""
+        here = np.flatnonzero((electrodes.current != 0.0) | (electrodes.conductance != 0.0))
+        return self.plan.clamp_place[here], electrodes.current[here], electrodes.conductance[here]
 
     def describe(self) -> str:
         """What is eliminated and in how many waves."""
         plan = self.plan
         return (
             f"embedded direct solver: local unknowns eliminated node by node, then blocks of up to {plan.block} exchanged "
-            f"unknowns along the tree, {int(plan.waves[:, 1].sum())} blocks in {len(plan.waves)} waves."
+            f"unknowns along the tree, {len(plan.clamp_place)} segments in {len(plan.tree[0])} waves."
         )
 
     def close(self) -> None:
@@ -60,8 +67,8 @@ class DirectSolver:
 
 def solver_arrays(plan: DirectPlan) -> Arrays:
     """Plan and work arrays in the order the kernels unpack them."""
-    nodes = (plan.table, plan.program, plan.block_place, plan.side_place, plan.capacity, plan.clamp_place)
-    tree = (plan.waves, plan.lanes, plan.blank, plan.coupling, (0,) * plan.block)
-    factors, sides, scratch = plan.sizes
-    work = tuple(np.zeros(size) for size in (factors, sides, len(plan.blank), len(plan.coupling), scratch))
-    return nodes, tree, work
+    blocks, factors, _, _, scratch = plan.sizes
+    nodes = (plan.table, plan.program, plan.places, plan.capacity)
+    tree = (plan.tree, plan.coupling, plan.diagonal, plan.twins)
+    sides = np.zeros((2, len(plan.coupling)))
+    return nodes, tree, (np.zeros(factors), np.zeros(blocks), sides, np.zeros(len(plan.coupling)), np.zeros(scratch))

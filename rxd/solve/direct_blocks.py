@@ -11,12 +11,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from rxd.discretize.records import Discretization, Transport
 from rxd.errors import DeclarationError
-from rxd.solve.direct_kernels import WIDTH
+from rxd.solve.direct_tree import WIDTH
+
+PATIENCE: Final = 4
+"""How much deeper, in nodes, a branch must be to take another's lane: changing costs time, waiting makes waves emptier."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +35,8 @@ class BlockTree:
         Elimination parent, -1 at a root.
     coupling : ndarray, shape (n_transports, n_nodes)
         Conductance to the elimination parent, uS or um3/ms.
-    waves : tuple of ndarray of int
-        Nodes eliminated together, up to `WIDTH` that all hold v alone or all hold more, in order of elimination.
+    waves : tuple of ndarray of int, shape (WIDTH,)
+        Nodes eliminated together, -1 in idle lanes; they all hold v alone or all hold more. In order of elimination.
     """
 
     holds: np.ndarray
@@ -131,7 +135,7 @@ def _edge(cable: Transport, a: int, b: int) -> int:
 
 
 def _waves(parent: np.ndarray, kind: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Schedule the elimination: the deepest ready node first, with others of its kind that wait for nobody."""
+    """Schedule the elimination: a branch stays in its lane, the deepest nodes that are ready take free ones."""
     n = len(parent)
     depth, waiting = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     for node in order[::-1].tolist():
@@ -142,16 +146,39 @@ def _waves(parent: np.ndarray, kind: np.ndarray, order: np.ndarray) -> tuple[np.
     for node in np.flatnonzero(waiting == 0).tolist():
         heapq.heappush(ready.setdefault(int(kind[node]), []), (-int(depth[node]), node))
     waves: list[np.ndarray] = []
-    while True:
-        filled = [queue for queue in ready.values() if queue]
-        if not filled:
-            return tuple(waves)
-        queue = min(filled)
-        wave = [heapq.heappop(queue)[1] for _ in range(min(WIDTH, len(queue)))]
-        waves.append(np.array(wave, dtype=np.int64))
-        for node in wave:
+    last = np.full(WIDTH, -1, dtype=np.int64)
+    while any(ready.values()):
+        queue = min(filled for filled in ready.values() if filled)
+        wave = _next_wave(parent, depth, last, [node for _, node in queue])
+        done = set(wave[wave >= 0].tolist())
+        queue[:] = [item for item in queue if item[1] not in done]
+        heapq.heapify(queue)
+        waves.append(wave)
+        for node in done:
             up = int(parent[node])
             if up >= 0:
                 waiting[up] -= 1
                 if waiting[up] == 0:
                     heapq.heappush(ready.setdefault(int(kind[up]), []), (-int(depth[up]), up))
+        last = wave
+    return tuple(waves)
+
+
+def _next_wave(parent: np.ndarray, depth: np.ndarray, last: np.ndarray, ready: list[int]) -> np.ndarray:
+    """Nodes by lane: those that go on in theirs, unless one that waits is deeper by more than `PATIENCE`, then the deepest."""
+    waiting = set(ready)
+    wave = np.full(WIDTH, -1, dtype=np.int64)
+    for lane in np.flatnonzero(last >= 0).tolist():
+        up = int(parent[last[lane]])
+        if up in waiting:
+            wave[lane] = up
+            waiting.discard(up)
+    deepest = sorted(waiting, key=lambda node: (-int(depth[node]), node))
+    for lane in np.flatnonzero(wave < 0)[: len(deepest)].tolist():
+        wave[lane] = deepest.pop(0)
+    while deepest:
+        lane = int(np.argmin(depth[wave]))
+        if depth[deepest[0]] <= depth[wave[lane]] + PATIENCE:
+            break
+        wave[lane] = deepest.pop(0)
+    return wave

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from rxd.codegen.kernels import GroupKernels
 from rxd.codegen.sparse import LaneProgram
-from rxd.discretize.records import LANES
+from rxd.discretize.records import LANES, Group
+from rxd.solve.calls import FIELDS, N_FIELDS, NODES
 from rxd.solve.direct_blocks import BlockTree, build_block_tree
-from rxd.solve.direct_kernels import WIDTH
+from rxd.solve.direct_tree import ALL, WIDTH
 from rxd.solve.equations import Equations
 
 
@@ -26,40 +29,43 @@ class DirectPlan:
     ----------
     block : int
         Number m of exchanged unknowns.
-    table : ndarray of int, shape (n_groups, 31)
-        Sizes, offsets and the bounds of ten lists, see `_groups` and `direct_kernels`.
+    table : ndarray of int, shape (n_groups, 44)
+        Columns as in `rxd.solve.direct_nodes`.
     program : ndarray of int
-    block_place, side_place : ndarray of int
-        Per node of a group, in lanes: place of its block and of its right-hand side; lanes without a node point behind
-        everything.
+    places : ndarray of int, shape (3, n)
+        In lanes, per node of a group: of its block, its right-hand side, its solution. Copies of a node write behind
+        everything, and read what the node does.
     capacity : ndarray
         In lanes, per exchanged unknown.
-    waves : ndarray of int, shape (n_waves, 4)
-        Full or v alone, width, where blocks and right-hand sides begin.
-    lanes : ndarray of int, shape (n_waves, WIDTH, 3)
-        Places of the parent's block and right-hand side, whether it is full; roots point behind everything.
-    clamp_place : ndarray of int, shape (n_segments,)
-        The diagonal of v of each segment, in storage order.
-    blank : ndarray
-        Blocks before anything is put in: ones for unknowns that a node does not have.
-    coupling : ndarray
-        To the elimination parent, shaped like the right-hand side of the tree.
+    fields : ndarray
+        What kernels read, in lanes.
+    tree : tuple of ndarray
+        ``waves``, ``mask``, ``others`` and ``parents``, see `rxd.solve.direct_tree`; roots' parents are behind everything.
+    clamp_place : ndarray of int, shape (n_segments, 2)
+        Places of the diagonal and of the right-hand side of v of each segment, in storage order.
+    twins : ndarray of int, shape (n, 2)
+        Places of exchanged unknowns at branch points, and of the same at a neighbour.
+    coupling, diagonal : ndarray
+        To the elimination parent, shaped like the right-hand side of the tree; with ones for unknowns that a node lacks.
+    lane : ndarray of int, shape (size,)
+        Where in an array of lanes each unknown of the state is.
     sizes : tuple of int
-        Of the work arrays A, B and T.
+        Of the blocks, and of the arrays of factors, lanes, Jacobian values and work.
     """
 
     block: int
     table: np.ndarray
     program: np.ndarray
-    block_place: np.ndarray
-    side_place: np.ndarray
+    places: np.ndarray
     capacity: np.ndarray
-    waves: np.ndarray
-    lanes: np.ndarray
+    fields: np.ndarray
+    tree: tuple[np.ndarray, ...]
     clamp_place: np.ndarray
-    blank: np.ndarray
+    twins: np.ndarray
     coupling: np.ndarray
-    sizes: tuple[int, int, int]
+    diagonal: np.ndarray
+    lane: np.ndarray
+    sizes: tuple[int, int, int, int, int]
 
 
 class Tape:
@@ -86,6 +92,7 @@ class LocalProgram:
     """The part of a `LaneProgram` that eliminates local unknowns, and the entries that remain for the tree.
 
     ``kept`` are the entries of which substitutions need the factors; ``lower``, ``upper`` and ``diagonal`` count in these.
+    ``fill`` are the entries that no Jacobian value goes to.
     """
 
     factor: list[int]
@@ -94,6 +101,7 @@ class LocalProgram:
     diagonal: list[int]
     kept: list[int]
     remaining: dict[tuple[int, int], int]
+    fill: list[int]
 
 
 def local_program(program: LaneProgram, exchanged: Sequence[int]) -> LocalProgram:
@@ -116,6 +124,7 @@ def local_program(program: LaneProgram, exchanged: Sequence[int]) -> LocalProgra
         diagonal=[number.get(int(entry), 0) for entry in program.diagonal],
         kept=kept,
         remaining=remaining,
+        fill=sorted(set(range(program.nnz)) - {int(entry) for entry in program.entry}),
     )
 
 
@@ -151,49 +160,82 @@ def build_plan(equations: Equations) -> DirectPlan:
     discretization = equations.discretization
     tree = build_block_tree(discretization)
     m, cable = len(tree.holds), discretization.cable
-    waves, lanes, place_of, (blocks, sides) = _layout(tree)
-    blank, coupling = np.zeros(blocks), np.zeros(sides)
-    full = tree.full
+    rows, place_of, blocks = _layout(tree)
+    coupling = np.zeros(int(place_of[-2, 1]) + m * WIDTH)
+    diagonal, full = np.ones(len(coupling)), tree.full
     for i in range(m):
         here = np.flatnonzero(full | (i == 0))
         coupling[place_of[here, 1] + i * WIDTH] = tree.coupling[i, here]
-        missing = np.flatnonzero(full & ~tree.holds[i])
-        blank[place_of[missing, 0] + i * (m + 1) * WIDTH] = 1.0
-    _fill_idle_lanes(blank, waves, m)
+        diagonal[place_of[here, 1] + i * WIDTH] = np.where(tree.holds[i, here], tree.coupling[i, here], 1.0)
+    ways = _ways_up(tree, rows, np.where(full, m, 1), place_of)
     tape = Tape()
-    table, places, capacity, sizes = _groups(equations, tree, place_of, tape)
-    clamp_place = np.ascontiguousarray(place_of[: cable.n, 0])
-    block_place, side_place = (np.ascontiguousarray(places[:, k]) for k in range(2))
+    table, places, capacity, fields, lane, sizes = _groups(equations, place_of, m, tape)
+    clamp_place, twins = np.ascontiguousarray(place_of[: cable.n]), _twins(tree, cable.n, place_of)
     return DirectPlan(
-        m, table, tape.array(), block_place, side_place, capacity, waves, lanes, clamp_place, blank, coupling, sizes
+        m, table, tape.array(), places, capacity, fields, ways, clamp_place, twins, coupling, diagonal, lane, (blocks, *sizes)
     )
 
 
-def _layout(tree: BlockTree) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int]]:
-    """Waves, lanes, the places of blocks and right-hand sides by node; sizes of both with room for the roots' parents."""
+def _layout(tree: BlockTree) -> tuple[list[tuple[int, int, int]], np.ndarray, int]:
+    """Per wave its size and where blocks and right-hand sides begin; both places by node; numbers in all blocks.
+
+    The last place stands for the parents of the roots, the one before for copies of nodes.
+    """
     m, full = len(tree.holds), tree.full
-    # the last one stands for the parent of the roots, the one before for lanes without a node
     place = np.zeros((len(tree.parent) + 2, 2), dtype=np.int64)
-    waves, s, r = [], 0, 0
+    rows, sizes, s, r = [], np.where(full, m, 1), 0, 0
     for wave in tree.waves:
-        rows = m if full[wave[0]] else 1
-        waves.append((int(rows > 1), len(wave), s, r))
-        place[wave, 0], place[wave, 1] = s + np.arange(len(wave)), r + np.arange(len(wave))
-        s, r = s + rows * rows * WIDTH, r + rows * WIDTH
-    place[-2], place[-1] = (s + WIDTH, r + WIDTH), (s, r)
-    lanes = np.zeros((len(waves), WIDTH, 3), dtype=np.int64)
+        size = int(sizes[wave[wave >= 0][0]])
+        rows.append((size, s, r))
+        lanes = np.flatnonzero(wave >= 0)
+        place[wave[lanes], 0], place[wave[lanes], 1] = s + lanes, r + lanes
+        s, r = s + size * size * WIDTH, r + size * WIDTH
+    place[-2], place[-1] = (s + m * m * WIDTH, r + m * WIDTH), (s, r)
+    return rows, place, s + 2 * m * m * WIDTH
+
+
+def _ways_up(
+    tree: BlockTree, rows: list[tuple[int, int, int]], sizes: np.ndarray, place: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """``waves, mask, others, parents`` of `rxd.solve.direct_tree`: which lanes go on, where others' parents are."""
+    waves, mask = [], np.zeros((len(rows), WIDTH))
+    others: list[tuple[int, ...]] = []
+    parents = np.full((len(rows), 2, WIDTH), place[-1, 1])
     for number, wave in enumerate(tree.waves):
-        up = tree.parent[wave]
-        lanes[number, : len(wave), :2] = place[up]
-        lanes[number, : len(wave), 2] = np.where(up >= 0, full[up], False)
-    return np.array(waves, dtype=np.int64).reshape(-1, 4), lanes, place, (s + (m * m + 1) * WIDTH, r + (m + 1) * WIDTH)
+        following = tree.waves[number + 1] if number + 1 < len(rows) else np.full(WIDTH, -1)
+        begin = len(others)
+        for lane in np.flatnonzero(wave >= 0).tolist():
+            up = int(tree.parent[wave[lane]])
+            if up < 0:
+                continue
+            alike = bool(sizes[up] == sizes[wave[lane]])
+            parents[number, : 2 if alike else 1, lane] = place[up, 1]
+            if following[lane] == up and alike:
+                mask[number, lane] = 1.0
+            else:
+                others.append((lane, *place[up].tolist(), int(sizes[up]) if alike else 1))
+        goes_on = int(mask[number].any())
+        _, next_s, next_r = rows[number + 1] if goes_on else rows[number]
+        how = ALL if goes_on and begin == len(others) else goes_on
+        waves.append((*rows[number], next_s, next_r, how, begin, len(others)))
+    table = np.array(waves, dtype=np.int64).reshape(-1, 8)
+    return table, mask.ravel(), np.array(others, dtype=np.int64).reshape(-1, 4), parents.ravel()
 
 
-def _fill_idle_lanes(blank: np.ndarray, waves: np.ndarray, m: int) -> None:
-    """Ones on the diagonal in the lanes without a node, so that nothing divides by zero there."""
-    for full, width, s, _ in waves.tolist():
-        for i in range(m if full else 1):
-            blank[s + i * (m + 1) * WIDTH + width : s + i * (m + 1) * WIDTH + WIDTH] = 1.0
+def _twins(tree: BlockTree, n: int, place_of: np.ndarray) -> np.ndarray:
+    """Places of exchanged unknowns at branch points beside those of a neighbour that is a segment, if there is one."""
+    around: dict[int, list[int]] = {}
+    for node, up in enumerate(tree.parent.tolist()):
+        if up >= 0:
+            around.setdefault(node, []).append(up)
+            around.setdefault(up, []).append(node)
+    pairs = []
+    for junction in range(n, len(tree.parent)):
+        for i in np.flatnonzero(tree.holds[:, junction]).tolist():
+            near = [node for node in around.get(junction, []) if node < n and tree.holds[i, node]]
+            if near:
+                pairs.append((place_of[junction, 1] + i * WIDTH, place_of[near[0], 1] + i * WIDTH))
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
 def _exchanged_rows(equations: Equations, g: int) -> dict[int, int]:
@@ -208,58 +250,85 @@ def _exchanged_rows(equations: Equations, g: int) -> dict[int, int]:
 
 
 def _groups(
-    equations: Equations, tree: BlockTree, place_of: np.ndarray, tape: Tape
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int, int]]:
-    """Table of groups, places of their nodes, capacities in lanes; sizes of the work arrays A, B and T."""
-    discretization, m = equations.discretization, len(tree.holds)
-    cable, layout = discretization.cable, discretization.layout
+    equations: Equations, place_of: np.ndarray, m: int, tape: Tape
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[int, int, int, int]]:
+    """Table of groups, places of their nodes, capacities and fields in lanes, lanes of unknowns; sizes of work arrays."""
+    discretization, cable = equations.discretization, equations.discretization.cable
     number = np.empty(discretization.segments.n, dtype=np.int64)
-    number[layout[cable.label].segment] = np.arange(cable.n)
-    table, places, capacities = [], [], []
-    a = b = c = p = most = 0
-    for g, group in enumerate(discretization.groups):
-        kernels, rows = equations.kernels.groups[g], _exchanged_rows(equations, g)
-        program, chunks = kernels.program, group.fields.shape[0]
-        local = local_program(program, kernels.moved)
-        # a point process has no v of its own: its part of the equation of v is added to the segment's
-        shifted = [entry for k, entry in enumerate(program.diagonal) if group.contiguous or k != 0]
-        order = list(rows.values())
-        remaining = [
-            (local.remaining[row_i, row_j], order.index(row_i), WIDTH * (i * m + j if i or j else 0))
-            for i, row_i in rows.items()
-            for j, row_j in rows.items()
-            if (row_i, row_j) in local.remaining
-        ]
-        lists = (
-            program.entry,
-            shifted,
-            local.factor,
-            local.lower,
-            local.upper,
-            [value for triple in remaining for value in triple],
-            [value for i, row in rows.items() for value in (row, i)],
-            group.position[:, 0],
-            local.diagonal,
-            local.kept,
-        )
-        sizes = (group.n, program.n, program.nnz, len(kernels.pattern), len(rows), int(not group.contiguous))
-        offsets = (a, int(equations.assembly.base[g]), c, p, b)
-        most = max(most, program.nnz)
-        table.append((*sizes, *offsets, *(bound for values in lists for bound in tape.add(values))))
-        idle = np.full(chunks * LANES - group.n, len(place_of) - 2)
-        places.append(place_of[np.concatenate([number[group.segment], idle])])
-        capacities.append(_in_lanes(discretization.capacity[group.position[order]], chunks))
-        a, b = a + chunks * len(local.kept) * LANES, b + chunks * program.n * LANES
-        c, p = c + len(capacities[-1]), p + len(places[-1])
+    number[discretization.layout[cable.label].segment] = np.arange(cable.n)
+    table, places, capacities, fields = [], [], [], []
+    lane = np.zeros(discretization.layout.size, dtype=np.int64)
+    a = b = c = f = j = p = most = 0
+    # point processes last: they need v of their segments
+    for g in sorted(range(len(discretization.groups)), key=lambda g: not discretization.groups[g].contiguous):
+        group, kernels, rows = discretization.groups[g], equations.kernels.groups[g], _exchanged_rows(equations, g)
+        on_tree, unknowns, points = number[group.segment], kernels.program.n, not group.contiguous
+        local = local_program(kernels.program, kernels.moved)
+        order = np.argsort(place_of[on_tree, 1], kind="stable")
+        node = order[np.minimum(np.arange(-(-group.n // LANES) * LANES), group.n - 1)]
+        n, k = len(node), np.arange(group.n)
+        for row, positions in enumerate(group.position):
+            if row or not points:
+                lane[positions[order]] = b + (k // LANES * unknowns + row) * LANES + k % LANES
+        known, values = _fields_in_lanes(equations, g, node), len(kernels.pattern) + len(kernels.timed)
+        sizes = (group.n, unknowns, kernels.program.nnz, len(kernels.pattern), values, int(points), known.size // n)
+        where = (a, j, c, p, b, f, int(equations.assembly.base[g]), *kernels.addresses[:2])
+        voltage = lane[group.position[0][node]] if points else []
+        lists = (*_lists(group, kernels, local, rows, m), voltage, node)
+        table.append((*sizes, *where, *(bound for values in lists for bound in tape.add(values))))
+        written = place_of[np.where(np.arange(n) < group.n, on_tree[node], len(place_of) - 2)]
+        places.append(np.column_stack([written, place_of[on_tree[node], 1]]))
+        capacities.append(_by_chunk(discretization.capacity[group.position[list(rows.values())]][:, node]))
+        fields.append(known)
+        a, b, j = a + n * len(local.kept), b + n * unknowns, j + n * values
+        c, f, p, most = c + capacities[-1].size, f + known.size, p + n, max(most, kernels.program.nnz)
     return (
         np.array(table, dtype=np.int64),
-        np.concatenate(places),
+        np.ascontiguousarray(np.concatenate(places).T),
         np.concatenate(capacities),
-        (a, b, max(2 * m * m * WIDTH, most * LANES)),
+        np.concatenate(fields),
+        lane,
+        (a, b, j, max(2 * m * m * WIDTH, most * LANES)),
     )
 
 
-def _in_lanes(values: np.ndarray, chunks: int) -> np.ndarray:
-    """Rows of nodes, shape (m, n), in chunks of lanes, flat."""
-    index = np.minimum(np.arange(chunks * LANES), values.shape[1] - 1).reshape(chunks, LANES)
-    return np.ascontiguousarray(values[:, index].transpose(1, 0, 2)).ravel()
+def _fields_in_lanes(equations: Equations, g: int, node: np.ndarray) -> np.ndarray:
+    """What the kernels of a group read, for the node of every lane, flat."""
+    fields, table, _ = equations.model
+    rows, at = int(table[g, N_FIELDS]), int(table[g, FIELDS])
+    chunks = -(-int(table[g, NODES]) // LANES)
+    stored = fields[at : at + chunks * rows * LANES].reshape(chunks, rows, LANES)
+    return _by_chunk(stored.transpose(1, 0, 2).reshape(rows, chunks * LANES)[:, node])
+
+
+def _by_chunk(values: np.ndarray) -> np.ndarray:
+    """Rows of lanes, shape (rows, n), chunk by chunk, flat."""
+    rows, n = values.shape
+    return np.ascontiguousarray(values.reshape(rows, n // LANES, LANES).transpose(1, 0, 2)).ravel()
+
+
+def _lists(group: Group, kernels: GroupKernels, local: LocalProgram, rows: dict[int, int], m: int) -> tuple[Any, ...]:
+    """A group's lists in the order of `rxd.solve.direct_nodes`."""
+    program, order = kernels.program, list(rows.values())
+    # a point process has no v of its own: its part of the equation of v is added to the segment's
+    shifted = [entry for k, entry in enumerate(program.diagonal) if group.contiguous or k != 0]
+    remaining = [
+        (local.remaining[row_i, row_j], order.index(row_i), WIDTH * (i * m + j if i or j else 0))
+        for i, row_i in rows.items()
+        for j, row_j in rows.items()
+        if (row_i, row_j) in local.remaining
+    ]
+    return (
+        program.entry,
+        local.fill,
+        shifted,
+        local.factor,
+        local.lower,
+        local.upper,
+        [value for triple in remaining for value in triple],
+        [value for i, row in rows.items() for value in (row, i)],
+        group.position[:, 0],
+        local.diagonal,
+        local.kept,
+        kernels.timed,
+    )

@@ -1,4 +1,9 @@
-"""A whole Rosenbrock step with the embedded direct solver in one compiled call."""
+"""A whole Rosenbrock step with the embedded direct solver in one compiled call, and the solver's two halves by themselves.
+
+Everything that has the shape of the state is kept in lanes (`rxd.solve.direct_nodes`) for the length of the step, so that a
+stage goes through a chunk of nodes once while it is in the cache: local unknowns of the stage before, sums of stages, rates,
+elimination of local unknowns. What flows between nodes never becomes a part of f: the tree adds it on its way up.
+"""
 
 from __future__ import annotations
 
@@ -6,53 +11,193 @@ from typing import Any
 
 import numpy as np
 
-from rxd.solve.assembly import add_electrodes, add_exchange
-from rxd.solve.direct_kernels import prepare, solve
-from rxd.solve.lane_lu import lane_kernel
-from rxd.solve.stages import sum_stages, worst_error
+from rxd.discretize.records import LANES
+from rxd.solve.calls import call_at
+from rxd.solve.direct_nodes import (
+    FIELDS_AT,
+    JACOBIAN,
+    JACOBIAN_AT,
+    LANES_AT,
+    LINEARISE,
+    N_FIELDS,
+    NODES,
+    PATTERN,
+    PLACE_AT,
+    POINTS,
+    RATES,
+    TIMED,
+    UNKNOWNS,
+    VOLTAGE,
+    bring_from_tree,
+    load_lanes,
+    part,
+    prepare_chunk,
+    send_to_tree,
+    sort_jacobian,
+    store_lanes,
+)
+from rxd.solve.direct_tree import Arrays, eliminate_tree, settle_branch_points, solve_tree
+from rxd.solve.lane_lu import inline_lane_kernel, lane_kernel
+from rxd.solve.stages import worst_error
+from rxd.solve.vectors import added, make_gather, make_stage_sums, make_transfer
+
+stage_sums = make_stage_sums(LANES)
+add_lanes = make_transfer(LANES, added)
+take_lanes = make_gather(LANES)
+
+
+@lane_kernel
+def prepare(local: np.ndarray, J: np.ndarray, shift: float, clamps: Any, solver: Arrays) -> None:
+    """Factorise ``shift I - J`` of a Jacobian in storage order and the conductance of clamps; J is work in lanes."""
+    (table, program, places, capacity), (tree, coupling, diagonal, _), (A, S, _, _, T) = solver
+    sort_jacobian(local, table, program, J)
+    S[:] = 0.0
+    for g in range(table.shape[0]):
+        row = table[g]
+        for first in range(0, row[NODES], LANES):
+            prepare_chunk(first, shift, row, program, J, row[JACOBIAN_AT] + first * row[JACOBIAN], places, capacity, T, A, S)
+    _add_clamps(S, clamps)
+    eliminate_tree(S, coupling, diagonal, T, tree)
+
+
+@lane_kernel
+def _add_clamps(S: np.ndarray, clamps: Any) -> None:
+    """Conductance of electrodes to the diagonal of v."""
+    clamped, _, conductance = clamps
+    for k in range(conductance.size):
+        S[clamped[k, 0]] += conductance[k]
+
+
+@lane_kernel
+def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, solver: Arrays) -> None:
+    """Solve for one right-hand side shaped like the state; B is work in lanes."""
+    (table, program, places, capacity), (tree, coupling, _, _), (A, S, sides, Z, T) = solver
+    R = sides[0]
+    R[:] = 0.0
+    load_lanes(rhs, table, program, B)
+    for g in range(table.shape[0]):
+        row = table[g]
+        for first in range(0, row[NODES], LANES):
+            at = row[LANES_AT] + first * row[UNKNOWNS]
+            send_to_tree(first, at, row, program, places, capacity, A, B, R, B, Z)
+    Z[:] = 0.0
+    solve_tree(S, coupling, R, Z, T, tree)
+    for g in range(table.shape[0]):
+        row = table[g]
+        for first in range(0, row[NODES], LANES):
+            at = row[LANES_AT] + first * row[UNKNOWNS]
+            bring_from_tree(first, at, row, program, places, A, B, R)
+    store_lanes(B, table, program, out)
 
 
 @lane_kernel
 def attempt(
-    function: Any,
-    y: np.ndarray,
-    t: float,
-    h: float,
-    f0: np.ndarray,
-    drift: np.ndarray,
-    jacobian: np.ndarray,
-    electrodes: Any,
-    exchange: Any,
-    U: np.ndarray,
-    vectors: Any,
-    new: np.ndarray,
-    tableau: Any,
-    atol: np.ndarray,
-    rtol: float,
-    solver: Any,
-    work: np.ndarray,
-    model: Any,
+    t: float, h: float, rtol: float, clamps: Any, tableau: Any, lanes: Any, fields: np.ndarray, solver: Arrays
 ) -> tuple[float, int]:
-    """All stages of a step from y at t over h; returns the largest error in units of the tolerance and where it is.
+    """All stages of a step from t over h; returns the largest error in units of the tolerance and the lane where it is.
 
-    ``function`` is the model's right-hand side; ``f0``, ``drift``, ``jacobian`` its value and derivatives at (t, y). The
-    stages end up in U, the new state in ``new``.
+    ``lanes`` has the state at t and gets the new state and the stages.
     """
-    gamma, a, c, alpha, slopes, fresh = tableau
-    start, current, conductance = electrodes
-    point, f, rest = vectors
-    fields, table, places = model
-    prepare(jacobian, 1.0 / (gamma * h), conductance, solver)
-    for i in range(alpha.size):
-        sum_stages(y, U, a[i], c[i] / h, i, drift, slopes[i] * h, point, rest)
-        if fresh[i]:
-            function(point, t + alpha[i] * h, f, work, fields, table, places)
-            add_exchange(point, f, exchange)
-            add_electrodes(point, f, start, current, conductance, exchange[5])
-            solve(rest, f, True, U[i], solver)
-        else:
-            solve(rest, f0, True, U[i], solver)
-    last = U[alpha.size - 1]
-    for k in range(y.size):
-        new[k] = point[k] + last[k]
-    return worst_error(last, y, new, atol, rtol)
+    gamma, a, c, alpha, slopes, fresh, m, e = tableau
+    Y, new, F, error, U, drift, work, atol = lanes
+    (table, program, places, capacity), (tree, coupling, diagonal, twins), (A, S, sides, Z, T) = solver
+    _linearise(t, 1.0 / (gamma * h), fields, Y, F, drift, work, solver)
+    _add_clamps(S, clamps)
+    eliminate_tree(S, coupling, diagonal, T, tree)
+    clamped, current, conductance = clamps
+    stages, size = alpha.size, Y.size
+    for i in range(stages):
+        R, before = sides[i % 2], sides[1 - i % 2]
+        R[:] = 0.0
+        weights = (a[i], c[i] / h, slopes[i] * h)
+        for g in range(table.shape[0]):
+            row = table[g]
+            for first in range(0, row[NODES], LANES):
+                at = row[LANES_AT] + first * row[UNKNOWNS]
+                if i > 0:
+                    bring_from_tree(first, (i - 1) * size + at, row, program, places, A, U, before)
+                _sum_chunk(i, at, size, row, program, weights, Y, U, drift, work)
+                if row[POINTS]:
+                    take_lanes(Z, places[2], row[PLACE_AT] + first, 0, work, 0)
+                _add_rates(fresh[i], t + alpha[i] * h, first, at, i * size, row, fields, F, U, work)
+                send_to_tree(first, i * size + at, row, program, places, capacity, A, U, R, work, Z)
+        for k in range(current.size):
+            R[clamped[k, 1]] += current[k] - conductance[k] * Z[clamped[k, 1]]
+        settle_branch_points(Z, twins)
+        solve_tree(S, coupling, R, Z, T, tree)
+    for g in range(table.shape[0]):
+        row = table[g]
+        for first in range(0, row[NODES], LANES):
+            at = row[LANES_AT] + first * row[UNKNOWNS]
+            bring_from_tree(first, (stages - 1) * size + at, row, program, places, A, U, sides[1 - stages % 2])
+            for k in range(at, at + row[UNKNOWNS] * LANES, LANES):
+                stage_sums(new, k, error, k, Y, k, U, k, size, m, e, stages)
+    return worst_error(error, Y, new, atol, rtol)
+
+
+@lane_kernel
+def _linearise(
+    t: float, shift: float, fields: np.ndarray, Y: np.ndarray, F: np.ndarray, drift: np.ndarray, J: np.ndarray, solver: Arrays
+) -> None:
+    """Rates, Jacobian and derivative by time of all chunks, and the elimination of the local unknowns of each at once.
+
+    J holds one chunk's Jacobian; a kernel's last rows are those that time changes.
+    """
+    (table, program, places, capacity), _, (A, S, _, _, T) = solver
+    S[:] = 0.0
+    for g in range(table.shape[0]):
+        row = table[g]
+        timed, voltage = part(program, row, TIMED), part(program, row, VOLTAGE)
+        for first in range(0, row[NODES], LANES):
+            at = row[LANES_AT] + first * row[UNKNOWNS]
+            if row[POINTS]:
+                for lane in range(LANES):
+                    Y[at + lane] = Y[voltage[first + lane]]
+            call_at(row[LINEARISE], Y, at, fields, row[FIELDS_AT] + first * row[N_FIELDS], t, F, at, J, 0)
+            for k in range(timed.size):
+                for lane in range(LANES):
+                    drift[at + timed[k] * LANES + lane] = J[(row[PATTERN] + k) * LANES + lane]
+            prepare_chunk(first, shift, row, program, J, 0, places, capacity, T, A, S)
+
+
+@inline_lane_kernel
+def _sum_chunk(
+    i: int, at: int, size: int, row: np.ndarray, program: np.ndarray, weights: Any, Y: np.ndarray, U: np.ndarray,
+    drift: np.ndarray, X: np.ndarray,
+) -> None:  # fmt: skip
+    """Where stage i evaluates f into X, and what it adds to f into U; nothing for v of point processes."""
+    a, c, slope = weights
+    for u in range(row[UNKNOWNS]):
+        e = u * LANES
+        stage_sums(X, e, U, i * size + at + e, Y, at + e, U, at + e, size, a, c, i)
+    if slope != 0.0:
+        for u in part(program, row, TIMED):
+            for lane in range(u * LANES, (u + 1) * LANES):
+                U[i * size + at + lane] += slope * drift[at + lane]
+
+
+@inline_lane_kernel
+def _add_rates(
+    fresh: bool, t: float, first: int, at: int, begin: int, row: np.ndarray, fields: np.ndarray, F: np.ndarray, U: np.ndarray,
+    work: np.ndarray,
+) -> None:  # fmt: skip
+    """Add f of a chunk whose state begins in ``work``, or what it was when the step began, to a stage's."""
+    rates, f, rows = F, at, row[UNKNOWNS]
+    if fresh:
+        rates, f = work, rows * LANES
+        call_at(row[RATES], work, 0, fields, row[FIELDS_AT] + first * row[N_FIELDS], t, work, f, work, f)
+    for u in range(rows):
+        add_lanes(U, begin + at + u * LANES, rates, f + u * LANES)
+
+
+@lane_kernel
+def add_stages(base: np.ndarray, U: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+    """``out = base + sum_j weights[j] U_j`` with the stages end to end in U."""
+    size = base.size
+    for k in range(size):
+        out[k] = base[k]
+    for j in range(weights.size):
+        if weights[j] != 0.0:
+            stage = U[j * size : (j + 1) * size]
+            for k in range(size):
+                out[k] += weights[j] * stage[k]

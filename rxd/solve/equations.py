@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from rxd.discretize.records import LANES, Discretization
+from rxd.discretize.records import LANES, Discretization, Group
 from rxd.solve.assembly import Assembly, Exchange, add_electrodes, add_exchange, build_assembly, build_exchange
-from rxd.solve.calls import call_linearise, call_rates
+from rxd.solve.calls import Model, call_constants, call_linearise, call_rates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class Equations:
     kernels: Any
     assembly: Assembly
     exchange: Exchange
-    model: tuple[np.ndarray, np.ndarray, np.ndarray]
+    model: Model
     work: np.ndarray
 
     @property
@@ -79,21 +79,19 @@ class Equations:
 
     def rates(self, t: float, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
         """``f(t, y)`` into ``out``, shape (size,), per ms; y is contiguous and, though left alone, writable."""
-        call_rates(self.kernels.module.rates, y, t, out, self.work, self.model)
+        call_rates(y, t, out, self.work, self.model)
         return self._exchange(y, electrodes, out)
 
     def linearise(self, t: float, y: np.ndarray, out: np.ndarray, into: Linearisation) -> np.ndarray:
         """``f(t, y)`` into ``out`` and its derivatives ``into`` a linearisation, with the electrodes that stand there."""
         into.drift[:] = 0.0
-        call_linearise(self.kernels.module.linearise, y, t, out, into.drift, into.local, self.work, self.model)
+        call_linearise(y, t, out, into.drift, into.local, self.work, self.model)
         return self._exchange(y, into.electrodes, out)
 
     def make_linearisation(self, electrodes: Electrodes) -> Linearisation:
         """An empty linearisation to be filled."""
-        assembly = self.assembly
-        return Linearisation(
-            assembly, np.zeros(int(assembly.base[-1])), np.zeros(self.size), electrodes, np.zeros(assembly.nnz)
-        )
+        assembly, local = self.assembly, np.zeros(int(self.assembly.base[-1]))
+        return Linearisation(assembly, local, np.zeros(self.size), electrodes, np.zeros(assembly.nnz))
 
     def _exchange(self, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
         add_exchange(y, out, self.exchange.arrays)
@@ -106,12 +104,12 @@ def build_equations(discretization: Discretization, stimuli: Any, kernels: Any) 
     """Equations of a model whose kernels were compiled for "coupled"."""
     assembly = build_assembly(discretization, [group.pattern for group in kernels.groups])
     exchange = build_exchange(assembly.edges, discretization)
-    rows = max(compiled.rows for compiled in kernels.groups)
+    rows = max(2 * len(c.active) + len(c.pattern) + len(c.timed) for c in kernels.groups)
     model = model_arrays(discretization, kernels, assembly)
     return Equations(discretization, stimuli, kernels, assembly, exchange, model, np.zeros(rows * LANES))
 
 
-def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembly) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembly) -> Model:
     """``fields``, ``table`` and ``places`` of a model, see `rxd.solve.calls`."""
     fields: list[np.ndarray] = []
     places: list[np.ndarray] = []
@@ -122,8 +120,21 @@ def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembl
             offsets.append(at)
             places.append(np.asarray(part, dtype=np.int64))
             at += len(part)
+        known = with_constants(group, compiled)
+        sizes = (group.n, len(group.position), known.shape[1], len(compiled.pattern), len(compiled.timed))
         starts, position, timed = offsets
-        table.append((group.n, sum(map(len, fields)), starts, position, base, timed, len(compiled.timed)))
-        fields.append(np.ascontiguousarray(group.fields).ravel())
-    # left writable: the functions' one signature knows no read-only arrays
+        where = (sum(map(len, fields)), starts, position, timed, base)
+        table.append((*sizes, int(not group.contiguous), *where, *compiled.addresses[:2]))
+        fields.append(known.ravel())
+    # left writable: a compiled function of one signature knows no read-only arrays
     return np.concatenate(fields), np.array(table, dtype=np.int64), np.concatenate(places)
+
+
+def with_constants(group: Group, compiled: Any) -> np.ndarray:
+    """Fields of a group and behind them what its kernels need to have computed from them, shape (chunks, rows, LANES)."""
+    chunks, given, lanes = group.fields.shape
+    known = np.zeros((chunks, given + compiled.constants, lanes))
+    known[:, :given] = group.fields
+    if compiled.constants:
+        call_constants(compiled.addresses[2], known.reshape(-1), chunks, given, compiled.constants)
+    return known

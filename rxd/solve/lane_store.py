@@ -9,14 +9,6 @@ from rxd.solve.lane_lu import lane_kernel
 
 
 @lane_kernel
-def copy_lanes(source: np.ndarray, at: int, size: int, target: np.ndarray, to: int) -> None:
-    """Copy ``size`` numbers."""
-    here, there = source[at : at + size], target[to : to + size]
-    for k in range(size):
-        there[k] = here[k]
-
-
-@lane_kernel
 def put_rows(W: np.ndarray, offset: int, starts: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
     """Every row of lanes to its consecutive nodes."""
     for u in range(starts.size):

@@ -14,7 +14,7 @@ is the error estimate.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -67,9 +67,9 @@ class Tableau:
         return needed
 
     @property
-    def arrays(self) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """``gamma, a, c, alpha, drift, fresh`` for compiled steps."""
-        return self.gamma, self.a, self.c, self.alpha, self.drift, self.fresh
+    def arrays(self) -> tuple[Any, ...]:
+        """``gamma, a, c, alpha, drift, fresh, m, e`` for compiled steps."""
+        return self.gamma, self.a, self.c, self.alpha, self.drift, self.fresh, self.m, self.e
 
     def classical(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """``(alpha_ij, gamma_ij, b, b_hat)`` of the form in which order conditions are written."""

@@ -1,0 +1,209 @@
+"""Elimination of what nodes keep to themselves: the compiled half of the direct solver that works node by node.
+
+In: the arrays that `rxd.solve.direct_plan` lays out. Nodes of a group come in chunks of `LANES`, in the order in which the
+tree eliminates them, so that what a chunk gives to blocks S and right-hand sides R (`rxd.solve.direct_tree`) and takes from
+them lies close together. Lanes without a node are copies of the group's last one. The unknowns of a chunk are rows of lanes in
+one array, chunk by chunk.
+
+Groups of point processes come last. Their first row is v of the segment they are on: what they do
+to it is added to the segment's, its own equation is not theirs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from rxd.discretize.records import LANES
+from rxd.solve.direct_tree import WIDTH
+from rxd.solve.lane_lu import inline_lane_kernel, lane_kernel
+from rxd.solve.vectors import (
+    inverted,
+    make_change,
+    make_double_scatter,
+    make_gather,
+    make_product,
+    make_scatter,
+    make_transfer,
+    negated,
+    replaced,
+    subtracted,
+)
+
+NODES, UNKNOWNS, NNZ, PATTERN, JACOBIAN, POINTS, N_FIELDS = range(7)
+"""Columns of the table of groups: sizes (values of the Jacobian, and with derivatives by time), whether its nodes are point
+processes."""
+FACTORS_AT, JACOBIAN_AT, CAPACITY_AT, PLACE_AT, LANES_AT, FIELDS_AT, SOURCE_AT, RATES, LINEARISE = range(7, 16)
+"""Where a group's part of an array begins; addresses of its kernels."""
+FIRST_LIST: Final = 16
+ENTRY, FILL, SHIFTED, FACTOR, LOWER, UPPER, SCHUR, ROWS, STARTS, DIAGONAL, KEPT, TIMED, VOLTAGE, NODE = range(FIRST_LIST, 44, 2)
+"""Bounds of lists in the program: entries of Jacobian values; entries that only fill in; diagonal entries that get the shift;
+steps of factorisation and substitutions; (entry, row of capacity, place) of what is left to the tree; (unknown, number) of
+exchanged unknowns; first state positions; diagonal and all entries that substitutions need; unknowns that time changes; lanes
+of v (point processes, for each of their lanes); node of each lane."""
+
+subtract_product = make_product(LANES, subtracted)
+set_product = make_product(LANES, replaced)
+invert_lanes = make_change(LANES, inverted)
+copy_lanes = make_transfer(LANES, replaced)
+negate_lanes = make_transfer(LANES, negated)
+put_lanes = make_scatter(LANES, add=False)
+add_lanes = make_scatter(LANES, add=True)
+put_both = make_double_scatter(LANES)
+take_lanes = make_gather(LANES)
+
+
+@inline_lane_kernel
+def part(program: np.ndarray, row: np.ndarray, column: int) -> np.ndarray:
+    """One of the lists of a group."""
+    return program[row[column] : row[column + 1]]
+
+
+@inline_lane_kernel
+def assemble(
+    A: np.ndarray, J: np.ndarray, j: int, entry: np.ndarray, fill: np.ndarray, shifted: np.ndarray, shift: float
+) -> None:
+    """``A = shift I - J``, where the diagonal entries ``shifted`` belong to unknowns with a rate of their own."""
+    for e in range(entry.size):
+        negate_lanes(A, entry[e] * LANES, J, j + e * LANES)
+    for e in fill:
+        A[e * LANES : (e + 1) * LANES] = 0.0
+    for e in shifted:
+        diagonal = A[e * LANES : (e + 1) * LANES]
+        for lane in range(LANES):
+            diagonal[lane] += shift
+
+
+@inline_lane_kernel
+def factorise(A: np.ndarray, program: np.ndarray) -> None:
+    """The pivots of a program; diagonal entries end up as reciprocals, entries below as multipliers."""
+    i = 0
+    while i < program.size:
+        kk, rows = program[i] * LANES, program[i + 1]
+        i += 2
+        invert_lanes(A, kk)
+        for _ in range(rows):
+            ik, columns = program[i] * LANES, program[i + 1]
+            i += 2
+            set_product(A, ik, A, ik, A, kk)
+            for _ in range(columns):
+                subtract_product(A, program[i] * LANES, A, ik, A, program[i + 1] * LANES)
+                i += 2
+
+
+@inline_lane_kernel
+def prepare_chunk(
+    first: int, shift: float, row: np.ndarray, program: np.ndarray, J: np.ndarray, j: int, places: np.ndarray,
+    capacity: np.ndarray, work: np.ndarray, A: np.ndarray, S: np.ndarray,
+) -> None:  # fmt: skip
+    """Eliminate the local unknowns of a chunk with its Jacobian from J[j] on; A keeps factors, what is left goes to S."""
+    entry, kept, schur = part(program, row, ENTRY), part(program, row, KEPT), part(program, row, SCHUR)
+    fill, shifted = part(program, row, FILL), part(program, row, SHIFTED)
+    assemble(work, J, j, entry, fill, shifted, shift)
+    factorise(work, part(program, row, FACTOR))
+    at = row[FACTORS_AT] + first * kept.size
+    for e in range(kept.size):
+        copy_lanes(A, at + e * LANES, work, kept[e] * LANES)
+    c, p = row[CAPACITY_AT] + first * (part(program, row, ROWS).size // 2), row[PLACE_AT] + first
+    for e in range(0, schur.size, 3):
+        a, scale, offset = schur[e] * LANES, c + schur[e + 1] * LANES, schur[e + 2]
+        if row[POINTS]:
+            add_lanes(S, places[0], p, offset, work, a, capacity, scale)
+        else:
+            put_lanes(S, places[0], p, offset, work, a, capacity, scale)
+
+
+@inline_lane_kernel
+def eliminate_forward(A: np.ndarray, a: int, B: np.ndarray, b: int, lower: np.ndarray) -> None:
+    """Right-hand side through the elimination of the local unknowns."""
+    i = 0
+    while i < lower.size:
+        u, count = b + lower[i] * LANES, lower[i + 1]
+        i += 2
+        for _ in range(count):
+            subtract_product(B, u, A, a + lower[i] * LANES, B, b + lower[i + 1] * LANES)
+            i += 2
+
+
+@inline_lane_kernel
+def send_to_tree(
+    first: int, b: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, capacity: np.ndarray, A: np.ndarray,
+    B: np.ndarray, R: np.ndarray, X: np.ndarray, Z: np.ndarray,
+) -> None:  # fmt: skip
+    """Take the local unknowns out of a chunk's right-hand side, B from b on; R gets what the tree needs.
+
+    Z gets the exchanged unknowns of the chunk's state, with which X begins.
+    """
+    rows = part(program, row, ROWS)
+    kept = row[KEPT + 1] - row[KEPT]
+    eliminate_forward(A, row[FACTORS_AT] + first * kept, B, b, part(program, row, LOWER))
+    c, p = row[CAPACITY_AT] + first * (rows.size // 2), row[PLACE_AT] + first
+    for i in range(0, rows.size, 2):
+        u, scale, offset = b + rows[i] * LANES, c + i // 2 * LANES, rows[i + 1] * WIDTH
+        if row[POINTS]:
+            add_lanes(R, places[1], p, offset, B, u, capacity, scale)
+        else:
+            put_both(R, places[1], p, offset, B, u, capacity, scale, Z, X, rows[i] * LANES)
+
+
+@inline_lane_kernel
+def bring_from_tree(
+    first: int, b: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, A: np.ndarray, B: np.ndarray, R: np.ndarray
+) -> None:
+    """Solution of a chunk from the tree's and from what `send_to_tree` left in B; no unknown is v for point processes."""
+    rows, upper, diagonal = part(program, row, ROWS), part(program, row, UPPER), part(program, row, DIAGONAL)
+    a = row[FACTORS_AT] + first * (row[KEPT + 1] - row[KEPT])
+    for i in range(0, rows.size, 2):
+        take_lanes(R, places[2], row[PLACE_AT] + first, rows[i + 1] * WIDTH, B, b + rows[i] * LANES)
+    i = 0
+    while i < upper.size:
+        k, count = upper[i], upper[i + 1]
+        u = b + k * LANES
+        i += 2
+        for _ in range(count):
+            subtract_product(B, u, A, a + upper[i] * LANES, B, b + upper[i + 1] * LANES)
+            i += 2
+        set_product(B, u, B, u, A, a + diagonal[k] * LANES)
+    if row[POINTS]:
+        B[b : b + LANES] = 0.0
+
+
+@lane_kernel
+def load_lanes(y: np.ndarray, table: np.ndarray, program: np.ndarray, X: np.ndarray) -> None:
+    """A vector shaped like the state into lanes; zeros in the place of v of point processes."""
+    for g in range(table.shape[0]):
+        row = table[g]
+        starts, node = part(program, row, STARTS), part(program, row, NODE)
+        for first in range(0, row[NODES], LANES):
+            x = row[LANES_AT] + first * row[UNKNOWNS]
+            for u in range(row[UNKNOWNS]):
+                for lane in range(LANES):
+                    absent = row[POINTS] and u == 0
+                    X[x + u * LANES + lane] = 0.0 if absent else y[starts[u] + node[first + lane]]
+
+
+@lane_kernel
+def store_lanes(X: np.ndarray, table: np.ndarray, program: np.ndarray, out: np.ndarray) -> None:
+    """The opposite of `load_lanes`."""
+    for g in range(table.shape[0]):
+        row = table[g]
+        starts, node = part(program, row, STARTS), part(program, row, NODE)
+        for first in range(0, row[NODES], LANES):
+            x, width = row[LANES_AT] + first * row[UNKNOWNS], min(LANES, row[NODES] - first)
+            for u in range(1 if row[POINTS] else 0, row[UNKNOWNS]):
+                for lane in range(width):
+                    out[starts[u] + node[first + lane]] = X[x + u * LANES + lane]
+
+
+@lane_kernel
+def sort_jacobian(local: np.ndarray, table: np.ndarray, program: np.ndarray, J: np.ndarray) -> None:
+    """Jacobian values from chunks of nodes in storage order to chunks of lanes."""
+    for g in range(table.shape[0]):
+        row = table[g]
+        node = part(program, row, NODE)
+        for k in range(node.size):
+            to = row[JACOBIAN_AT] + k // LANES * LANES * row[JACOBIAN] + k % LANES
+            at = row[SOURCE_AT] + node[k] // LANES * LANES * row[PATTERN] + node[k] % LANES
+            for e in range(row[PATTERN]):
+                J[to + e * LANES] = local[at + e * LANES]

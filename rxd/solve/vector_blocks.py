@@ -1,0 +1,163 @@
+"""Operations on small blocks of short vectors, unrolled: for each size up to a largest one straight code without loops.
+
+In: arrays of doubles in which an m x m block lies row by row, ``lanes`` numbers an entry, as `rxd.solve.direct_tree` lays them
+out. Values stay in registers from the first load to the last store. What the operations compute is written out in loops beside
+their use, for larger blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from rxd.solve.vectors import CONTRACT, all_lanes, load_lanes, plus_product, store_lanes
+
+
+class Values:
+    """Reads and writes entries of the arguments of an operation under construction."""
+
+    def __init__(self, context: Any, builder: Any, sig: Any, args: Any, lanes: int) -> None:
+        self.context, self.builder, self.sig, self.args, self.lanes = context, builder, sig, args, lanes
+
+    def _place(self, start: int, entry: int) -> Any:
+        return self.builder.add(self.args[start], ir.Constant(ir.IntType(64), entry * self.lanes))
+
+    def load(self, array: int, entry: int) -> Any:
+        """Entry of the argument with this number, counted from the place that the next argument holds."""
+        place = self._place(array + 1, entry)
+        return load_lanes(self.context, self.builder, self.sig.args[array], self.args[array], place, self.lanes)
+
+    def store(self, array: int, entry: int, vector: Any) -> None:
+        """The opposite."""
+        place = self._place(array + 1, entry)
+        store_lanes(self.context, self.builder, self.sig.args[array], self.args[array], place, self.lanes, vector)
+
+    def times(self, one: Any, two: Any) -> Any:
+        """Product."""
+        return self.builder.fmul(one, two, flags=CONTRACT)
+
+    def products(self, pairs: list[tuple[Any, Any]]) -> Any:
+        """Sum of products."""
+        total = self.times(*pairs[0])
+        for one, two in pairs[1:]:
+            total = plus_product(self.builder, total, one, two)
+        return total
+
+
+def _by_size(
+    write: Callable[[Values, int], None], context: Any, builder: Any, sig: Any, args: Any, lanes: int, most: int
+) -> Any:
+    """Straight code for every size up to ``most``, chosen by the last argument."""
+    values = Values(context, builder, sig, args, lanes)
+    done = builder.append_basic_block("done")
+    choice = builder.switch(args[-1], done)
+    for m in range(1, most + 1):
+        block = builder.append_basic_block(f"size{m}")
+        choice.add_case(ir.Constant(ir.IntType(64), m), block)
+        builder.position_at_end(block)
+        write(values, m)
+        builder.branch(done)
+    builder.position_at_end(done)
+    return context.get_dummy_value()
+
+
+def make_climb(lanes: int, most: int) -> Any:
+    """``op(R, r, S, s, G, g, Z, z, P, p, T, t, m)``: a wave on the way up; P has Z of the parents, T gets what goes to them.
+
+    ``flow = G (Z - P)``, ``w = S (R - flow)``; R becomes w, T becomes ``flow + G w``.
+    """
+
+    def write(values: Values, m: int) -> None:
+        coupling = [values.load(4, i) for i in range(m)]
+        flow, right = [], []
+        for i in range(m):
+            difference = values.builder.fsub(values.load(6, i), values.load(8, i), flags=CONTRACT)
+            flow.append(values.times(coupling[i], difference))
+            right.append(values.builder.fsub(values.load(0, i), flow[i], flags=CONTRACT))
+        for i in range(m):
+            found = values.products([(values.load(2, i * m + k), right[k]) for k in range(m)])
+            values.store(0, i, found)
+            values.store(10, i, plus_product(values.builder, flow[i], coupling[i], found))
+
+    @intrinsic
+    def operation(
+        typing_context: Any, R: Any, r: Any, S: Any, s: Any, G: Any, g: Any, Z: Any, z: Any, P: Any, p: Any, T: Any, t: Any,
+        m: Any,
+    ) -> Any:  # fmt: skip
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return _by_size(write, context, builder, sig, args, lanes, most)
+
+        at = types.intp
+        return types.void(R, at, S, at, G, at, Z, at, P, at, T, at, types.int64), generate
+
+    return operation
+
+
+def make_descend(lanes: int, most: int) -> Any:
+    """``op(R, r, S, s, G, g, P, p, m)``: a wave on the way down, ``R + S G P``, with the parents' solution in P."""
+
+    def write(values: Values, m: int) -> None:
+        right = [values.times(values.load(4, i), values.load(6, i)) for i in range(m)]
+        for i in range(m):
+            found = values.load(0, i)
+            for k in range(m):
+                found = plus_product(values.builder, found, values.load(2, i * m + k), right[k])
+            values.store(0, i, found)
+
+    @intrinsic
+    def operation(typing_context: Any, R: Any, r: Any, S: Any, s: Any, G: Any, g: Any, P: Any, p: Any, m: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return _by_size(write, context, builder, sig, args, lanes, most)
+
+        at = types.intp
+        return types.void(R, at, S, at, G, at, P, at, types.int64), generate
+
+    return operation
+
+
+def make_reduce(lanes: int, most: int) -> Any:
+    """``op(S, s, G, g, D, d, T, t, m)``: the block E of a wave in S becomes ``(E + D)^-1``; T gets ``G (E + D)^-1 E``.
+
+    By Gauss-Jordan elimination without pivoting; off the diagonal T is ``- G (E + D)^-1 G``. D is G where G is not zero.
+    """
+
+    def write(values: Values, m: int) -> None:
+        builder = values.builder
+        coupling = [values.load(2, i) for i in range(m)]
+        block = [[values.load(0, i * m + j) for j in range(m)] for i in range(m)]
+        for i in range(m):
+            block[i][i] = builder.fadd(block[i][i], values.load(4, i), flags=CONTRACT)
+        for k in range(m):
+            pivot = builder.fdiv(all_lanes(lanes, 1.0), block[k][k])
+            block[k] = [pivot if j == k else values.times(block[k][j], pivot) for j in range(m)]
+            for i in range(m):
+                if i != k:
+                    factor = builder.fneg(block[i][k])
+                    block[i] = [
+                        values.times(factor, pivot) if j == k else plus_product(builder, block[i][j], factor, block[k][j])
+                        for j in range(m)
+                    ]
+        for i in range(m):
+            for j in range(m):
+                if i == j:
+                    upward = values.products([(block[i][k], values.load(0, k * m + i)) for k in range(m)])
+                else:
+                    upward = builder.fneg(values.times(block[i][j], coupling[j]))
+                values.store(6, i * m + j, values.times(upward, coupling[i]))
+        for i in range(m):
+            for j in range(m):
+                values.store(0, i * m + j, block[i][j])
+
+    @intrinsic
+    def operation(typing_context: Any, S: Any, s: Any, G: Any, g: Any, D: Any, d: Any, T: Any, t: Any, m: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return _by_size(write, context, builder, sig, args, lanes, most)
+
+        at = types.intp
+        return types.void(S, at, G, at, D, at, T, at, types.int64), generate
+
+    return operation
