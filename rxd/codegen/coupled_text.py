@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import sympy
 
-from rxd.codegen.printer import assignments
+from rxd.codegen.exponentials import share_exponentials
+from rxd.codegen.printer import LanePrinter, assignments
 from rxd.codegen.text import KERNEL_ARGUMENTS
 from rxd.discretize.records import LANES
 from rxd.symbolic.system import LocalSystem, System
@@ -25,8 +26,8 @@ rates, J values of the Jacobian and behind them derivatives by time.
 
 import math
 
-from rxd.codegen.lane_calls import lane_kernel_decorator
-from rxd.codegen.vmath import bernoulli_ratio, bernoulli_slope, vexp, vlog, vpow, vtanh
+from rxd.codegen.lane_calls import lane_kernel_decorator, whole_vectors
+from rxd.codegen.vmath import bernoulli_ratio, bernoulli_ratio_of, bernoulli_slope, vexp, vlog, vpow, vtanh
 
 kernel = lane_kernel_decorator()
 '''
@@ -63,15 +64,19 @@ class Layers:
         group = self.group
         inner = [(target, constants.taken_out(expression)) for target, expression in self.inner]
         outer = [(target, constants.taken_out(expression)) for target, expression in self.outer]
-        used = set().union(*(expression.free_symbols for _, expression in (*inner, *outer)))
+        targets = [target for target, _ in (*inner, *outer)]
+        names = constants.names | {symbol.name for symbol in constants.symbols} | set(targets)
+        shared, values = share_exponentials([expression for _, expression in (*inner, *outer)], sorted(names))
+        used = set().union(*(expression.free_symbols for expression in (*values, *(value for _, value in shared))))
         known = [(symbol, row("X", k)) for k, symbol in enumerate(group.symbols)]
         known += [(each.symbol, row("P", k)) for k, each in enumerate(group.fields)]
         known += [(symbol, row("P", len(group.fields) + k)) for k, symbol in enumerate(constants.symbols)]
         lines = [f"{symbol.name} = {place}" for symbol, place in known if symbol in used]
-        taken = {symbol.name for symbol, _ in known} | ARGUMENTS | {n for n, _ in inner}
-        lines += assignments([n for n, _ in inner], [e for _, e in inner], taken)
+        lines += [f"{symbol.name} = {LanePrinter().doprint(value)}" for symbol, value in shared]
+        taken, n = names | {symbol.name for symbol, _ in shared}, len(inner)
+        lines += assignments(targets[:n], values[:n], taken)
         taken |= {line.split(" = ")[0] for line in lines}
-        lines += assignments([n for n, _ in outer], [e for _, e in outer], taken)
+        lines += assignments(targets[n:], values[n:], taken)
         return kernel_text(name, doc, lines)
 
 
@@ -137,7 +142,8 @@ def worthwhile(expression: sympy.Expr) -> bool:
 
 def kernel_text(name: str, doc: str, lines: list[str]) -> str:
     """A function of the one signature with a loop over lanes."""
-    head = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', f"    for l in range({LANES}):"]
+    head = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', "    whole_vectors()"]
+    head.append(f"    for l in range({LANES}):")
     return "\n".join([*head, *(f"        {line}" for line in lines or ["pass"])])
 
 
