@@ -6,8 +6,8 @@
 # installed beside Axoplasm, NEURON with CVODE and with fixed steps.
 #
 # The error is the largest difference in voltage or cytosolic calcium anywhere in the cell at the end of the run, relative to
-# the largest value of each, from a reference that the same program computed with a much smaller tolerance. So it is the error in
-# time alone; that of space is the same for all. Times are of the processor.
+# the largest value of each, from a reference that the same program computed with a much smaller tolerance. So it is the error
+# in time alone; that of space is the same for all. Times are of the processor.
 #
 # As it stands, the notebook runs a small cell for a few milliseconds. Set `AXOPLASM_FULL=1` for the whole cell and 30 ms.
 
@@ -191,9 +191,8 @@ for name, points in curves.items():
     print(f"{name:20s}", "  ".join(f"{e:.1e} in {spent:.0f} ms" for e, spent in points))
 
 # %% [markdown]
-# Splitting is cheapest for percents. Each halving of its step costs twice the time for a quarter of the error; three more digits
-# cost the coupled step hardly more than that. NEURON's fixed steps are of first order; its CVODE starts again at order one after
-# every jump and solves with all unknowns of a section's chemistry but without their coupling to voltage.
+# Splitting is cheapest for percents: half its step costs twice the time for a quarter of the error. Three more digits cost the
+# coupled step three to five times the time. NEURON's fixed steps are of first order.
 
 
 # %%

@@ -238,11 +238,20 @@ class CoupledStepper:
             reason = refusal
         else:
             reason = Reason.NOT_FINITE.value
-            bad = np.flatnonzero(~np.isfinite(self._rates))
-            worst = int(bad[0]) if bad.size else worst
+            worst = self._first_bad_rate(state, h, worst)
         label, segment = self.problem.discretization.layout.locate(worst)
         place = self.problem.discretization.place(segment)
         return ConvergenceError(reason, t=state.t, dt=h, unknown=label, place=place)
+
+    def _first_bad_rate(self, state: State, h: float, worst: int) -> int:
+        """Whose rate is not a number at the state, or where the rates there lead to in the step; else what looked worst."""
+        for ahead in (0.0, 0.5 * h, h):
+            rates = self._rates if ahead == 0.0 else self._moved_rates
+            self.equations.rates(state.t + ahead, state.y + (ahead * self._rates if ahead else 0.0), self._electrodes, rates)
+            bad = np.flatnonzero(~np.isfinite(rates))
+            if bad.size:
+                return int(bad[0])
+        return worst
 
     def _samples(self, state: State, h: float, end: float, sampler: Sampler) -> None:
         """Dense output at the sample times inside the step."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
+from rxd.solve.blame import first_bad_rate
 from rxd.solve.kept import Kept
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.schemes import SCHEMES, Scheme, Stages
@@ -224,10 +225,13 @@ class SplitStepper:
         self._place_junctions(state)
         fraction, failed = np.empty(len(state.before)), None
         for _ in range(steps):
+            last, t = state.y.copy(), state.t
             self._run(state, 1, dt, clamps, fraction)
             state.t += dt
             failed = check_finite(self.problem, state.y)
             if failed is not None:
+                # exchange has carried it everywhere: whose own rate was it?
+                failed = first_bad_rate(self.problem, self.kernels, last, t, dt) or failed
                 break
         label, place = failed or (None, None)
         raise ConvergenceError(Reason.NOT_FINITE.value, t=state.t, dt=dt, unknown=label, place=place)

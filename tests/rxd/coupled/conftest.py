@@ -11,7 +11,7 @@ import pytest
 
 import geometry
 import rxd
-from rxd import library
+from rxd import demo, library
 
 
 def hh_cable() -> rxd.Model:
@@ -92,12 +92,21 @@ def little_neuron() -> rxd.Model:
     return model
 
 
+def demo_cell() -> rxd.Model:
+    """The demonstration on a small pyramidal cell, a segment a section: a synapse makes it fire and a wave begins."""
+    cell = geometry.examples.pyramidal_cell(n_basal=1, n_oblique=1, n_trunk=2)
+    model = demo.build(cell, demo.Settings(start=0.5, interval=2.0, weight=0.01)).model
+    model.segments = 1
+    return model
+
+
 MODELS: dict[str, tuple[Callable[[], rxd.Model], float]] = {
     "hh_cable": (hh_cable, 4.0),
     "calcium_wave": (calcium_wave, 100.0),
     "electrogenic_pump": (electrogenic_pump, 8.0),
     "accumulation": (accumulation, 4.0),
     "little_neuron": (little_neuron, 4.0),
+    "demo_cell": (demo_cell, 4.0),
 }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import geometry
 import rxd
+from cable.constants import FARADAY
 
 
 def orders(case, divisions: tuple[int, ...], **options) -> np.ndarray:
@@ -17,7 +19,7 @@ def orders(case, divisions: tuple[int, ...], **options) -> np.ndarray:
 def test_fixed_steps_have_the_order_of_the_method(case) -> None:
     found = orders(case, (160, 320, 640))
     assert np.all(found > 3.8)
-    assert np.all(found < 5.5)
+    assert np.all(found < 6)
 
 
 @pytest.mark.parametrize(("tableau", "expected"), [("rodas3", 3), ("rodas5p", 5)])
@@ -26,7 +28,7 @@ def test_other_methods_have_theirs(cases, tableau: str, expected: int) -> None:
     assert abs(found[0] - expected) < 0.4
 
 
-@pytest.mark.parametrize("rtol", [1e-3, 1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("rtol", [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8])
 def test_adaptive_steps_meet_the_tolerance(case, rtol: float) -> None:
     assert case.error(case.run(rtol=rtol)) < 5 * rtol
 
@@ -84,9 +86,31 @@ def test_sodium_and_potassium_cross_the_membrane_as_charge(cases, options: dict)
     np.testing.assert_allclose(amounts(simulation, ["na[cyt]", "na[out]"]), inside + outside, rtol=1e-12)
 
 
-def test_pump_charge_equals_moles(cases) -> None:
+@pytest.mark.parametrize("options", [{"rtol": 1e-4}, {"dt": 0.05}], ids=["adaptive", "fixed"])
+def test_charge_of_the_membrane_is_what_ions_carry(options: dict) -> None:
+    """A pump alone on a branched cell, no leak: what v holds in coulomb is F times the moles that crossed."""
+    cell = geometry.examples.y_branch()
+    model = rxd.Model(cell, segments=3)
+    cyt, mem = rxd.Region(cell.all, "cyt", side="i"), rxd.Region(cell.all, "mem", shape=rxd.membrane)
+    na = rxd.Species(cyt, "na", d=0.6, charge=1, initial=lambda node: 10 + 30 * np.asarray(node.x))
+    k = rxd.Species(cyt, "k", d=1.0, charge=1, initial=140)
+    rate = 2e4 * (na[cyt] / (na[cyt] + 20)) ** 3 * (1 + rxd.v / 200)
+    model.add(
+        rxd.MultiCompartmentReaction(3 * na[cyt], 2 * k[cyt], rate, membrane=mem, custom_dynamics=True, membrane_flux=True)
+    )
+    simulation = model.compile(**options)
+    before = [amounts(simulation, [label]) for label in ("v", "na[cyt]", "k[cyt]")]
+    simulation.run(3)
+    v, sodium, potassium = (amounts(simulation, [b]) - a for a, b in zip(before, ("v", "na[cyt]", "k[cyt]"), strict=True))
+    picocoulomb = 1e-6 * FARADAY  # of one mM um3
+    assert abs(v) > 1e-5 * picocoulomb * sum(before[1:])
+    assert abs(v - picocoulomb * (sodium + potassium)) <= 1e-12 * picocoulomb * sum(before[1:])
+
+
+@pytest.mark.parametrize("options", [{"rtol": 1e-4}, {"dt": 0.1}], ids=["adaptive", "fixed"])
+def test_pump_charge_equals_moles(cases, options: dict) -> None:
     """Closed but for the pump: three sodium out for two potassium in, to round-off of the amounts."""
-    simulation = cases["electrogenic_pump"].model.compile(rtol=1e-4)
+    simulation = cases["electrogenic_pump"].model.compile(**options)
     na, k = amounts(simulation, ["na[cyt]"]), amounts(simulation, ["k[cyt]"])
     simulation.run(8)
     out, entered = na - amounts(simulation, ["na[cyt]"]), amounts(simulation, ["k[cyt]"]) - k

@@ -16,7 +16,7 @@ from rxd import library
 from rxd.errors import DeclarationError
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_blocks import build_block_tree
-from rxd.solve.direct_tree import WIDTH
+from rxd.solve.direct_tree import UNROLLED, WIDTH
 from rxd.solve.linear import is_one_dimensional, make_linear_solver
 
 
@@ -103,12 +103,32 @@ def test_difficult_trees_are_solved(name: str, shift: float) -> None:
     assert error < 1e-8
 
 
-def test_same_steps_as_with_scipy(case) -> None:
-    dt = case.until / 40
-    one, two = (case.run(dt=dt, solver=solver) for solver in ("direct", "scipy"))
-    assert one.statistics.steps == two.statistics.steps >= 40
-    for ours, theirs in zip(one.values, two.values, strict=True):
-        assert np.abs(ours - theirs).max() <= 1e-9 * np.abs(theirs).max() + 1e-15
+def test_all_linear_solvers_make_the_same_steps(case) -> None:
+    """The embedded one, PETSc's LU and its field split with Hines eliminations inside, against SciPy's."""
+    dt = case.until / 80
+    oracle = case.run(dt=dt, solver="scipy")
+    for options in ({"solver": "direct"}, {"solver": "petsc"}, {"solver": "petsc", "petsc_options": "-pc_type fieldsplit"}):
+        found = case.run(dt=dt, **options)
+        assert found.statistics.steps == oracle.statistics.steps >= 80
+        for ours, theirs in zip(found.values, oracle.values, strict=True):
+            assert np.abs(ours - theirs).max() <= 1e-9 * np.abs(theirs).max() + 1e-15, options
+
+
+def test_larger_blocks_than_are_unrolled() -> None:
+    """Nine species that diffuse and react with v and with each other in a ring, on a branched cell."""
+    cell = geometry.examples.y_branch()
+    model = rxd.Model(cell, segments=4)
+    model.insert(library.pas(), on=cell.all)
+    cyt = rxd.Region(cell.all, "cyt", side="i")
+    ring = [rxd.Species(cyt, f"s{k}", d=0.1 + k, initial=lambda node, k=k: k + np.asarray(node.x)) for k in range(9)]
+    for one, other in zip(ring, ring[1:] + ring[:1], strict=True):
+        model.add(rxd.Reaction(one[cyt], other[cyt], 0.3 + 0.01 * rxd.v, 0.1))
+    assert len(ring) + 1 > UNROLLED
+    residual, error = residual_and_error(model, 10.0)
+    assert residual < 1e-12
+    assert error < 1e-8
+    found = [model.compile(dt=0.1, solver=solver).run(2.0, record=["s0[cyt]"]).values[0] for solver in ("direct", "scipy")]
+    np.testing.assert_allclose(*found, rtol=1e-9)
 
 
 def test_a_wave_waits_for_nothing(case) -> None:
