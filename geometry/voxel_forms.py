@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from math import inf, sqrt
 
-from numba import njit
-
+from geometry.compiled import forced, inner
 from geometry.frustum import AXIS, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SECOND, SLACK, SLOPE, Array
 
 __all__ = [
@@ -23,7 +22,7 @@ FORM = 18
 SMOOTH, ROUGH, FLAT = 0, 1, 2  # FLAT + 1: the second plane
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def localise(table: Array, p: int, kind: int, low: Array, dx: Array, form: Array, planes: Array, m: int) -> bool:
     """Write row `m` of the local forms: primitive `p` and the voxel with lowest corner `low`; false if a plane cuts all off."""
     ax, ay, az, slack = table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2], table[p, SLACK]
@@ -58,7 +57,7 @@ def localise(table: Array, p: int, kind: int, low: Array, dx: Array, form: Array
     return True
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def tangent(table: Array, p: int, kind: int, x: Array, dx: Array) -> float:
     """How far a voxel with middle `x` is in front of the plane that touches primitive `p` where it bounds `x` most tightly.
 
@@ -93,7 +92,7 @@ def tangent(table: Array, p: int, kind: int, x: Array, dx: Array) -> float:
     return distance - 0.5 * (abs(nx) * dx[0] + abs(ny) * dx[1] + abs(nz) * dx[2])
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def curvature(form: Array, m: int, dx: Array, normal: Array) -> float:
     """Sum of the squares of the principal curvatures of the quadric through the middle of the voxel, 1/um2, and its normal."""
     x, y, z = 0.5 * dx[0], 0.5 * dx[1], 0.5 * dx[2]
@@ -113,7 +112,7 @@ def curvature(form: Array, m: int, dx: Array, normal: Array) -> float:
     return max(whole - 2 * (a * a + b * b + c * c) / square + along * along, 0.0) / square
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def flatten(form: Array, m: int, planes: Array, side: int) -> None:
     """Make the quadric of a local form the half space of one of its planes."""
     planes[m, 0], planes[m, 1] = False, False
@@ -123,7 +122,7 @@ def flatten(form: Array, m: int, planes: Array, side: int) -> None:
         form[m, 6 + j] = -form[m, 10 + 4 * side + j] * (0.5 if j < 3 else 1.0)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def order_axes(normal: Array, dx: Array, axes: Array) -> None:
     """Axes by how much of the normal lies along them, least first."""
     for d in range(3):
@@ -134,7 +133,7 @@ def order_axes(normal: Array, dx: Array, axes: Array) -> None:
                 axes[j], axes[j + 1] = axes[j + 1], axes[j]
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def join(form: Array, planes: Array, near: Array, first: int, second: int, slack: float) -> bool:
     """Make one primitive of two frusta that continue each other with the same axis and slope; false if they do not."""
     for j in range(10):
@@ -150,7 +149,7 @@ def join(form: Array, planes: Array, near: Array, first: int, second: int, slack
     return False
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def holds(form: Array, m: int, dx: Array) -> bool:
     """Whether the quadric of a local form contains all corners of the voxel and so, being convex, the voxel (planes apart)."""
     for corner in range(8):
@@ -162,7 +161,7 @@ def holds(form: Array, m: int, dx: Array) -> bool:
     return True
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def nature(form: Array, m: int, planes: Array, dx: Array) -> int:
     """How a single primitive that does not fill the voxel cuts it: smoothly, with one flat end, or otherwise (rough)."""
     if planes[m, 0] and planes[m, 1]:

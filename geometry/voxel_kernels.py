@@ -8,11 +8,11 @@ share the blocks.
 from __future__ import annotations
 
 from math import floor, sqrt
-from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from geometry.compiled import ZERO, inner
 from geometry.frustum import AXIS, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
 
 __all__ = [
@@ -34,13 +34,13 @@ CELLS = BLOCK**3
 OUTSIDE, FULL, CUT = 0, 1, 2
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def reach(row: Array, kind: int) -> float:
     radius = row[RADIUS]
     return max(radius, radius + row[SLOPE] * row[LENGTH]) if kind == FRUSTUM else radius
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _range(row: Array, kind: int, axis: int, low: float, high: float, d: int, origin: Array, size: Array) -> tuple[int, int]:
     """First and last block along `d` that the part of a primitive with coordinates low..high along `axis` can reach."""
     far = reach(row, kind)
@@ -71,7 +71,7 @@ def bin_blocks(
     n = 0
     for p in range(len(kind)):
         row = table[p]
-        a = 0
+        a = ZERO
         if kind[p] == FRUSTUM:
             for d in range(1, 3):
                 if abs(row[3 + d]) > abs(row[3 + a]):
@@ -99,7 +99,7 @@ def bin_blocks(
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _distances_of_frustum(row: Array, own: int, x: Array, y: Array, z: Array, best: Array, owner: Array) -> None:
     """Replace distances and owners of the cells of a block by those of a frustum where it is nearer.
 
@@ -136,48 +136,46 @@ def _distances_of_frustum(row: Array, own: int, x: Array, y: Array, z: Array, be
                 owner[at + k] = own if nearer else owner[at + k]
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def classify(
-    table: Array, kind: Array, owner: Array, origin: Array, dx: Array, corner: Array, first: Array, prims: Array, status:
-    Array, owners: Array,
+    begin: int, past: int, table: Array, kind: Array, owner: Array, origin: Array, dx: Array, corner: Array, first: Array,
+    prims: Array, status: Array, owners: Array,
 ) -> None:  # fmt: skip
-    """State of every voxel of every block: certainly outside, certainly full, or cut; and the segment it belongs to.
+    """State of the voxels of blocks `begin` to `past`: certainly outside, certainly full, or cut; and their segments.
 
     A voxel belongs to the frustum or ball with the smallest signed distance at its middle (the one it lies deepest in); to a
     joint only where nothing else comes near.
     """
     far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
-    chunk = 8
-    for part_of_work in prange((len(corner) + chunk - 1) // chunk):
-        x, y, z = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-        best, own = np.empty(CELLS), np.empty(CELLS, np.int32)
-        for block in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(corner))):
-            for i in range(BLOCK):
-                x[i] = origin[0] + (corner[block, 0] + i + 0.5) * dx[0]
-                y[i] = origin[1] + (corner[block, 1] + i + 0.5) * dx[1]
-                z[i] = origin[2] + (corner[block, 2] + i + 0.5) * dx[2]
-            for cell in range(CELLS):
-                best[cell], own[cell] = far, -1
-            joints = False
-            for i in range(first[block], first[block + 1]):
-                p = prims[i]
-                if kind[p] == FRUSTUM:
-                    _distances_of_frustum(table[p], owner[p], x, y, z, best, own)
-                elif kind[p] == LUNE:
-                    joints = True
-                else:
-                    for cell in range(CELLS):
-                        d = distance_to(table, kind, p, x[cell // 64], y[cell // 8 % 8], z[cell % 8])
-                        if d < best[cell]:
-                            best[cell], own[cell] = d, owner[p]
-            if joints:
-                _add_joints(table, kind, owner, first[block], first[block + 1], prims, x, y, z, best, own)
-            for cell in range(CELLS):
-                status[block, cell] = OUTSIDE if best[cell] >= far else (FULL if best[cell] <= -far else CUT)
-                owners[block, cell] = own[cell]
+    x, y, z = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    best, own = np.empty(CELLS), np.empty(CELLS, np.int32)
+    for block in range(begin, past):
+        for i in range(BLOCK):
+            x[i] = origin[0] + (corner[block, 0] + i + 0.5) * dx[0]
+            y[i] = origin[1] + (corner[block, 1] + i + 0.5) * dx[1]
+            z[i] = origin[2] + (corner[block, 2] + i + 0.5) * dx[2]
+        for cell in range(CELLS):
+            best[cell], own[cell] = far, -1
+        joints = False
+        for i in range(first[block], first[block + 1]):
+            p = prims[i]
+            if kind[p] == FRUSTUM:
+                _distances_of_frustum(table[p], owner[p], x, y, z, best, own)
+            elif kind[p] == LUNE:
+                joints = True
+            else:
+                for cell in range(CELLS):
+                    d = distance_to(table, kind, p, x[cell // 64], y[cell // 8 % 8], z[cell % 8])
+                    if d < best[cell]:
+                        best[cell], own[cell] = d, owner[p]
+        if joints:
+            _add_joints(table, kind, owner, first[block], first[block + 1], prims, x, y, z, best, own)
+        for cell in range(CELLS):
+            status[block, cell] = OUTSIDE if best[cell] >= far else (FULL if best[cell] <= -far else CUT)
+            owners[block, cell] = own[cell]
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _add_joints(
     table: Array, kind: Array, owner: Array, begin: int, end: int, prims: Array, x: Array, y: Array, z: Array, best: Array,
     own: Array,
@@ -211,7 +209,7 @@ def list_cut(status: Array, number: Array) -> tuple[Array, Array]:
     return blocks, cells
 
 
-@njit(cache=True)
+@inner
 def step(block: int, cell: int, face: int, beside: Array) -> tuple[int, int]:
     """Block and cell on the other side of a face (0..5: -x, +x, -y, +y, -z, +z); block -1 if there is none."""
     stride = 64 if face < 2 else (8 if face < 4 else 1)
@@ -221,7 +219,7 @@ def step(block: int, cell: int, face: int, beside: Array) -> tuple[int, int]:
     return (block, cell + stride) if at < 7 else (beside[block, face], cell - 7 * stride)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _two_areas(vector: Array, sums: Array) -> tuple[float, float]:
     """Area and open end area of a rough voxel from its vector area and the samples of its two groups of normals.
 
@@ -294,7 +292,7 @@ def count_rows(status: Array, number: Array, keep: Array, mask: Array) -> None:
             mask[block, row] = bits
 
 
-@njit(cache=True)
+@inner
 def _bits(value: int) -> int:
     """Number of bits of a byte."""
     value -= value >> 1 & 0x55
@@ -328,7 +326,7 @@ def number_rows(corner: Array, mask: Array, begin: Array) -> int:
     return n
 
 
-@njit(cache=True)
+@inner
 def voxel_number(mask: Array, begin: Array, block: int, cell: int) -> int:
     """Number of an active voxel, or -1."""
     if block < 0:
@@ -337,15 +335,14 @@ def voxel_number(mask: Array, begin: Array, block: int, cell: int) -> int:
     return begin[block, cell // 8] + _bits(bits & ((1 << k) - 1)) if bits >> k & 1 else -1
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True, nogil=True)
 def fill(
-    corner: Array, beside: Array, mask: Array, begin: Array, status: Array, number: Array, owners: Array, cut_face: Array,
-    cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array, volume: Array, face: Array,
-    neighbor: Array, area: Array, end_area: Array, end_number: Array, owner: Array,
+    first: int, past: int, corner: Array, beside: Array, mask: Array, begin: Array, status: Array, number: Array, owners:
+    Array, cut_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array,
+    volume: Array, face: Array, neighbor: Array, area: Array, end_area: Array, end_number: Array, owner: Array,
 ) -> None:  # fmt: skip
-    """Write the active voxels, in C order; `end_area` and `end_number` are zero and -1 beforehand."""
-    for lane in prange(len(corner)):
-        block: Any = np.int64(lane)  # the index of a prange is unsigned, and mixed with signed ones becomes a float
+    """Write the active voxels of blocks `first` to `past`, in C order; `end_area` and `end_number` are 0 and -1 beforehand."""
+    for block in range(first, past):
         for row in range(64):
             n = begin[block, row] - 1
             for k in range(8 if mask[block, row] else 0):

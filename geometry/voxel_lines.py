@@ -17,8 +17,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from numba import njit
-
+from geometry.compiled import ZERO, forced, inner
 from geometry.frustum import Array
 
 __all__ = ["CUTS", "LINES", "MOST_HITS", "MOST_LINES", "SUMS", "complete_fold", "measure_voxel", "surface_samples"]
@@ -43,7 +42,7 @@ GAUSS_4 = (
 )
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _meet(form: Array, planes: Array, i: int, lines: Array, n: int, low: Array, high: Array) -> None:
     """Where each of `n` lines is inside primitive `i` and the voxel: from `low[i]` to `high[i]`, empty if not in order.
 
@@ -88,10 +87,10 @@ def _meet(form: Array, planes: Array, i: int, lines: Array, n: int, low: Array, 
         high[i, k] = min(high[i, k], last)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _sort(low: Array, high: Array, count: int, k: int, order: Array) -> int:
     """Primitives whose interval on line `k` is not empty, by where it starts; returns their number."""
-    n = 0
+    n = ZERO
     for i in range(count):
         if low[i, k] < high[i, k]:
             place = n
@@ -103,7 +102,7 @@ def _sort(low: Array, high: Array, count: int, k: int, order: Array) -> int:
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _merge(low: Array, high: Array, count: int, k: int, gap: float, order: Array, first: Array, last: Array) -> int:
     """Union of the intervals on line `k`: which primitives start and end each of its parts; returns their number."""
     n, parts = _sort(low, high, count, k, order), 0
@@ -118,7 +117,7 @@ def _merge(low: Array, high: Array, count: int, k: int, gap: float, order: Array
     return parts
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _length(low: Array, high: Array, count: int, k: int, gap: float, order: Array, first: Array, last: Array) -> float:
     if count == 1:
         return max(high[0, k] - low[0, k], 0.0)
@@ -128,7 +127,7 @@ def _length(low: Array, high: Array, count: int, k: int, gap: float, order: Arra
     return total
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _insert(cuts: Array, n: int, t: float, edge: float) -> int:
     """Put a place between 0 and `edge` into the sorted list of `n`; returns their number."""
     if not 0 < t < edge or n > CUTS:
@@ -141,12 +140,12 @@ def _insert(cuts: Array, n: int, t: float, edge: float) -> int:
     return n + 1
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _cut(
     low: Array, high: Array, count: int, at: int, edge: float, order: Array, first: Array, last: Array, cuts: Array
 ) -> int:
     """Where the surface crosses the opposite edges on lines `at` and `at + 1`, sorted, after 0; returns the number of cuts."""
-    cuts[0], n = 0.0, 1
+    cuts[0], n = 0.0, ZERO + 1
     for k in range(at, at + 2):
         parts = 1 if count == 1 else _merge(low, high, count, k, BRIDGE * edge, order, first, last)
         for j in range(2 * parts):
@@ -156,7 +155,7 @@ def _cut(
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _cut_outline(form: Array, i: int, b: int, c: int, x: Array, dx: Array, cuts: Array, n: int) -> int:
     """Cut also where lines along `c` begin to meet primitive `i`, or cease to: so nothing thin slips through between the lines.
 
@@ -180,7 +179,7 @@ def _cut_outline(form: Array, i: int, b: int, c: int, x: Array, dx: Array, cuts:
     return n
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _place_lines(
     points: tuple[tuple[float, float], ...], b: int, c: int, x: Array, dx: Array, cuts: Array, pieces: int, share: float, n:
     int, lines: Array,
@@ -196,7 +195,7 @@ def _place_lines(
     return n
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _plane(p: int, axes: Array, span: Array, fine: bool, dx: Array, x: Array) -> tuple[int, int, float]:
     """Set `x` on plane `p` (lower faces 0..2, then slices); returns the axes of breaks and of lines, and the slice's weight."""
     d, at, weight = p, 0.0, 1.0
@@ -208,12 +207,12 @@ def _plane(p: int, axes: Array, span: Array, fine: bool, dx: Array, x: Array) ->
     return (axes[0] if axes[0] != d else axes[1]), (axes[2] if axes[2] != d else axes[1]), weight
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _lines_on_edges(
     axes: Array, span: Array, wanted: Array, fine: bool, n_planes: int, x: Array, dx: Array, lines: Array
 ) -> int:
     """Two opposite edges of every plane to be measured; returns the number of lines."""
-    n = 0
+    n = ZERO
     for p in range(n_planes):
         if wanted[p]:
             b, c, _ = _plane(p, axes, span, fine, dx, x)
@@ -225,7 +224,7 @@ def _lines_on_edges(
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _lines_between(
     axes: Array,
     span: Array,
@@ -239,7 +238,7 @@ def _lines_between(
     lines: Array,
 ) -> int:
     """Lines across every plane to be measured, between its cuts; `pieces` becomes their number in each. Returns that of all."""
-    n = 0
+    n = ZERO
     for p in range(n_planes):
         if wanted[p]:
             b, c, weight = _plane(p, axes, span, fine, dx, x)
@@ -253,7 +252,7 @@ def _lines_between(
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def measure_voxel(
     form: Array,
     planes: Array,
@@ -283,7 +282,7 @@ def measure_voxel(
     n = _lines_on_edges(axes, span, wanted, fine, n_planes, x, dx, lines)
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
-    n = 0
+    n = ZERO
     for p in range(n_planes):
         if wanted[p]:
             b, c, _ = _plane(p, axes, span, fine, dx, x)
@@ -297,7 +296,7 @@ def measure_voxel(
     n = _lines_between(axes, span, wanted, fine, n_planes, x, dx, cuts, pieces, lines)
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
-    n, volume = 0, 0.0
+    n, volume = ZERO, 0.0
     for p in range(n_planes):
         if wanted[p]:
             total = 0.0
@@ -311,7 +310,7 @@ def measure_voxel(
     return volume if volume < WHOLE else 1.0
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _normal(form: Array, planes: Array, i: int, x: Array, near: float, normal: Array) -> int:
     """Outward unit normal of primitive `i` at a point of its surface; returns the plane the point is on (-1: the quadric)."""
     for side in range(2):
@@ -331,7 +330,7 @@ def _normal(form: Array, planes: Array, i: int, x: Array, near: float, normal: A
     return -1
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _hit_surface(
     form: Array, planes: Array, open_end: Array, near: Array, count: int, n: int, x: Array, lines: Array, low: Array,
     high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array,
@@ -359,7 +358,7 @@ def _hit_surface(
     return found, end
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def surface_samples(
     form: Array, planes: Array, open_end: Array, near: Array, count: int, m: int, x: Array, dx: Array, lines: Array, low:
     Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array,
@@ -373,7 +372,7 @@ def surface_samples(
     open ends; `normal` the mean squares of the components of the normal, which order the axes also for a thin tube, whose
     normals sum to nothing. Returns the number of the open end seen last, or -1.
     """
-    n = 0
+    n = ZERO
     for d in range(3):
         b, c = (d + 1) % 3, (d + 2) % 3
         for i in range(m * m):
@@ -410,7 +409,7 @@ def surface_samples(
     return end
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _complete_rim(
     form: Array, planes: Array, open_end: Array, near: Array, x: Array, dx: Array, normal: Array, sums: Array
 ) -> int:
@@ -429,7 +428,7 @@ def _complete_rim(
     return end
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def complete_fold(
     form: Array, planes: Array, open_end: Array, near: Array, count: int, wanted: Array, pieces: Array, x: Array, dx: Array,
     lines: Array, low: Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array,
@@ -440,7 +439,7 @@ def complete_fold(
     an area that counts for nothing: what it has of the vector area is then split off. What not even they met is a corner of
     another primitive: its normal is that of the point of its surface closest to the middle of the voxel.
     """
-    n = 0
+    n = ZERO
     for p in range(7):
         if wanted[p]:
             n += pieces[p]
@@ -455,7 +454,7 @@ def complete_fold(
         _complete_corner(form, count, x, dx, normal, hits, sums, size)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _complete_corner(
     form: Array, count: int, x: Array, dx: Array, normal: Array, hits: Array, sums: Array, size: float
 ) -> None:

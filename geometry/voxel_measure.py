@@ -10,8 +10,9 @@ from __future__ import annotations
 from math import sqrt
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
+from geometry.compiled import ZERO, forced, inner
 from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SLACK, SLOPE, Array
 from geometry.voxel_forms import (
     FLAT,
@@ -34,13 +35,13 @@ from geometry.voxel_smooth import EDGES, measure_smooth
 __all__ = ["measure"]
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _gather(
     table: Array, kind: Array, prims: Array, begin: int, end: int, low: Array, dx: Array, centre: Array, near: Array, form:
     Array, planes: Array,
 ) -> int:  # fmt: skip
     """Local forms of the primitives that reach into a voxel; returns their number, or -1 if one of several holds all of it."""
-    count = 0
+    count = ZERO
     for i in range(begin, end):
         p = prims[i]
         slack = table[p, SLACK]
@@ -62,7 +63,7 @@ def _gather(
     return count
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _neighbours(block: int, cell: int, beside: Array, status: Array, wanted: Array, low_face: Array, v: int) -> None:
     """Which of the three lower faces must be measured; those towards full voxels are open, towards empty ones closed."""
     for d in range(3):
@@ -72,7 +73,7 @@ def _neighbours(block: int, cell: int, beside: Array, status: Array, wanted: Arr
         low_face[v, d] = 1.0 if state == FULL else 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _is_tube(table: Array, kind: Array, near: Array, count: int, thin: float) -> bool:
     """Whether all that reaches into a voxel is much thinner than the voxel, and starts with a frustum."""
     for i in range(count):
@@ -81,7 +82,7 @@ def _is_tube(table: Array, kind: Array, near: Array, count: int, thin: float) ->
     return bool(kind[near[0, 0]] == FRUSTUM)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _find_span(table: Array, kind: Array, near: Array, count: int, a: int, low: Array, dx: Array, span: Array) -> None:
     """Range along axis `a` in which thin primitives may be inside a voxel: where their axes come close to it."""
     least, most = dx[a], 0.0
@@ -103,7 +104,7 @@ def _find_span(table: Array, kind: Array, near: Array, count: int, a: int, low: 
         span[0], span[1] = 0.0, dx[a]
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _kind_of_cut(table: Array, kind: Array, near: Array, form: Array, planes: Array, count: int, dx: Array) -> int:
     """Whether a voxel is cut by one smooth surface, by a flat end, or is rough."""
     if count > 1:
@@ -111,7 +112,7 @@ def _kind_of_cut(table: Array, kind: Array, near: Array, form: Array, planes: Ar
     return nature(form, 0, planes, dx)
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def _measure_along_lines(
     table: Array, kind: Array, open_end: Array, dx: Array, corner_at: Array, near: Array, form: Array, planes: Array, count:
     int, kind_of_cut: int, wanted: Array, axes: Array, pieces: Array, span: Array, x: Array, normal: Array, trial: Array,
@@ -152,67 +153,67 @@ def _measure_along_lines(
     return volume, end
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def measure(
-    table: Array, kind: Array, open_end: Array, origin: Array, dx: Array, corner: Array, first: Array, prims: Array, beside:
-    Array, status: Array, blocks: Array, cells: Array, low_face: Array, volume: Array, sums: Array, end: Array,
+    begin: int, past: int, table: Array, kind: Array, open_end: Array, origin: Array, dx: Array, corner: Array, first: Array,
+    prims: Array, beside: Array, status: Array, blocks: Array, cells: Array, low_face: Array, volume: Array, sums: Array,
+    end: Array,
 ) -> None:  # fmt: skip
-    """Measure every cut voxel: fraction inside of its three lower faces and of its volume, samples of its surface.
+    """Measure cut voxels `begin` to `past`: fraction inside of three lower faces and of the volume, samples of the surface.
 
     A face is measured by the voxel above it alone, and only if the voxel below is cut too, so both sides agree to the last bit.
     For a smooth voxel `sums` holds the sum of squares of curvatures, no vector, and 1 if all its surface is an open end;
     for thin tubes, which lines miss, no first area, and the surface `2 V / R` as the second.
     """
-    chunk, most, thick = 256, 1, max(dx[0], dx[1], dx[2])
+    most, thick = 1, max(dx[0], dx[1], dx[2])
     for block in range(len(corner)):
         most = max(most, first[block + 1] - first[block])
-    for part_of_work in prange((len(blocks) + chunk - 1) // chunk):
-        near, axes, pieces = np.empty((most, 2), np.int64), np.empty(3, np.int64), np.empty(7, np.int64)
-        form, planes, wanted = np.empty((most, FORM)), np.empty((most, 2), np.bool_), np.ones(7, np.bool_)
-        lines, low, high = np.empty((LINES, MOST_LINES)), np.empty((most, MOST_LINES)), np.empty((most, MOST_LINES))
-        order, start, stop = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-        cuts, hits = np.empty((7, CUTS + 2)), np.empty((6, MOST_HITS))
-        corner_at, centre, x, normal, trial = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-        span, quadric, gradient, value = np.empty(2), np.empty((3, 3)), np.empty(3), np.empty(8)
-        cross, chord, face = np.empty(EDGES), np.empty(4), np.empty(6)
-        for v in range(part_of_work * chunk, min((part_of_work + 1) * chunk, len(blocks))):
-            block, cell = blocks[v], cells[v]
-            corner_at[0] = origin[0] + (corner[block, 0] + cell // 64) * dx[0]
-            corner_at[1] = origin[1] + (corner[block, 1] + cell // 8 % 8) * dx[1]
-            corner_at[2] = origin[2] + (corner[block, 2] + cell % 8) * dx[2]
+    near, axes, pieces = np.empty((most, 2), np.int64), np.empty(3, np.int64), np.empty(7, np.int64)
+    form, planes, wanted = np.empty((most, FORM)), np.empty((most, 2), np.bool_), np.ones(7, np.bool_)
+    lines, low, high = np.empty((LINES, MOST_LINES)), np.empty((most, MOST_LINES)), np.empty((most, MOST_LINES))
+    order, start, stop = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    cuts, hits = np.empty((7, CUTS + 2)), np.empty((6, MOST_HITS))
+    corner_at, centre, x, normal, trial = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    span, quadric, gradient, value = np.empty(2), np.empty((3, 3)), np.empty(3), np.empty(8)
+    cross, chord, face = np.empty(EDGES), np.empty(4), np.empty(6)
+    for v in range(begin, past):
+        block, cell = blocks[v], cells[v]
+        corner_at[0] = origin[0] + (corner[block, 0] + cell // 64) * dx[0]
+        corner_at[1] = origin[1] + (corner[block, 1] + cell // 8 % 8) * dx[1]
+        corner_at[2] = origin[2] + (corner[block, 2] + cell % 8) * dx[2]
+        for d in range(3):
+            centre[d] = corner_at[d] + 0.5 * dx[d]
+        count = _gather(table, kind, prims, first[block], first[block + 1], corner_at, dx, centre, near, form, planes)
+        end[v] = -1
+        for j in range(SUMS):
+            sums[v, j] = 0.0
+        if count <= 0:
+            volume[v] = -count
             for d in range(3):
-                centre[d] = corner_at[d] + 0.5 * dx[d]
-            count = _gather(table, kind, prims, first[block], first[block + 1], corner_at, dx, centre, near, form, planes)
-            end[v] = -1
-            for j in range(SUMS):
-                sums[v, j] = 0.0
-            if count <= 0:
-                volume[v] = -count
+                low_face[v, d] = -count
+            continue
+        _neighbours(block, cell, beside, status, wanted, low_face, v)
+        kind_of_cut = _kind_of_cut(table, kind, near, form, planes, count, dx)
+        if kind_of_cut != ROUGH:
+            if kind_of_cut >= FLAT:
+                side = kind_of_cut - FLAT
+                flatten(form, 0, planes, side)
+                end[v] = open_end[near[0, side], side]
+                sums[v, 4] = end[v] >= 0
+            fraction = measure_smooth(form, dx, quadric, gradient, value, cross, centre, trial, chord, face)
+            if fraction < 0 and kind_of_cut == SMOOTH and reach(table[near[0, 0]], kind[near[0, 0]]) < thick:
+                kind_of_cut = ROUGH  # thin, and turns much within the voxel
+            else:
+                sums[v, 0] = curvature(form, 0, dx, normal)
+            if fraction >= 0:
+                volume[v] = fraction
                 for d in range(3):
-                    low_face[v, d] = -count
+                    low_face[v, d] = face[2 * d] if wanted[d] else low_face[v, d]
                 continue
-            _neighbours(block, cell, beside, status, wanted, low_face, v)
-            kind_of_cut = _kind_of_cut(table, kind, near, form, planes, count, dx)
-            if kind_of_cut != ROUGH:
-                if kind_of_cut >= FLAT:
-                    side = kind_of_cut - FLAT
-                    flatten(form, 0, planes, side)
-                    end[v] = open_end[near[0, side], side]
-                    sums[v, 4] = end[v] >= 0
-                fraction = measure_smooth(form, dx, quadric, gradient, value, cross, centre, trial, chord, face)
-                if fraction < 0 and kind_of_cut == SMOOTH and reach(table[near[0, 0]], kind[near[0, 0]]) < thick:
-                    kind_of_cut = ROUGH  # thin, and turns much within the voxel
-                else:
-                    sums[v, 0] = curvature(form, 0, dx, normal)
-                if fraction >= 0:
-                    volume[v] = fraction
-                    for d in range(3):
-                        low_face[v, d] = face[2 * d] if wanted[d] else low_face[v, d]
-                    continue
-            found = _measure_along_lines(
-                table, kind, open_end, dx, corner_at, near, form, planes, count, kind_of_cut, wanted, axes, pieces, span, x,
-                normal, trial, lines, low, high, order, start, stop, cuts, hits, low_face[v], sums[v],
-            )  # fmt: skip
-            volume[v] = found[0]
-            if kind_of_cut == ROUGH:
-                end[v] = found[1]
+        found = _measure_along_lines(
+            table, kind, open_end, dx, corner_at, near, form, planes, count, kind_of_cut, wanted, axes, pieces, span, x,
+            normal, trial, lines, low, high, order, start, stop, cuts, hits, low_face[v], sums[v],
+        )  # fmt: skip
+        volume[v] = found[0]
+        if kind_of_cut == ROUGH:
+            end[v] = found[1]

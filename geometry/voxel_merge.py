@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from geometry.compiled import inner
 from geometry.frustum import Array
 from geometry.voxel_kernels import FULL, OUTSIDE, step, voxel_number
 
@@ -25,7 +26,7 @@ NOTHING = 1e-9  # fraction of a voxel below which volume is round-off
 SHUT = 1e-6  # fraction of a face below which nobody misses it
 
 
-@njit(cache=True)
+@inner
 def _widest_way(
     beside: Array, status: Array, number: Array, block: int, cell: int, face: Array, volume: Array, fate: Array
 ) -> tuple[int, float]:
@@ -45,7 +46,7 @@ def _widest_way(
     return best, widest
 
 
-@njit(cache=True)
+@inner
 def _way_round(
     beside: Array, status: Array, number: Array, block: int, cell: int, given: int, face: Array, volume: Array, sliver:
     float, v: int,
@@ -101,7 +102,7 @@ def decide(
             fate[v] = DROP if volume[v] <= NOTHING else KEEP
 
 
-@njit(cache=True)
+@inner
 def _taker(
     beside: Array, status: Array, number: Array, fate: Array, mask: Array, begin: Array, block: int, cell: int
 ) -> tuple[int, bool]:

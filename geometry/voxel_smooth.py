@@ -18,8 +18,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from numba import njit
-
+from geometry.compiled import forced, inner
 from geometry.frustum import Array
 
 __all__ = ["EDGES", "FULL_VOXEL", "REFUSED", "measure_smooth"]
@@ -29,14 +28,14 @@ REFUSED, FULL_VOXEL = -1.0, 1.0
 TURN = 0.5  # square of the cosine of the largest angle between normals
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _root(a: float, b: float, c: float) -> float:
     """Where `a t^2 + 2 b t + c`, not above zero at t = 0 and above it at t = 1, leaves the solid."""
     s = sqrt(max(b * b - a * c, 0.0))
     return -c / (b + s) if b > 0 else (s - b) / a
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _scale(form: Array, dx: Array, q: Array, g: Array, value: Array) -> int:
     """Quadric in the coordinates of the unit cube, and its values at the corners 4 i + 2 j + k; bits of the corners inside."""
     for d in range(3):
@@ -55,7 +54,7 @@ def _scale(form: Array, dx: Array, q: Array, g: Array, value: Array) -> int:
     return bits
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _cross_edges(q: Array, g: Array, value: Array, bits: int, cross: Array, p: Array) -> int:
     """Where the surface crosses the edges `4 d + 2 i + j` (along d, at i and j of the next axes); -1 if one is crossed twice.
 
@@ -88,7 +87,7 @@ def _cross_edges(q: Array, g: Array, value: Array, bits: int, cross: Array, p: A
     return n
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _touches(q: Array, g: Array, d: int, side: int) -> bool:
     """Whether a face with all corners outside may still be met in its middle: no derivative keeps its sign over it."""
     for b in range(3):
@@ -101,7 +100,7 @@ def _touches(q: Array, g: Array, d: int, side: int) -> bool:
     return True
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _ends(bits: int, cross: Array, d: int, side: int, chord: Array) -> float:
     """Chord of a face, from where the surface leaves it to where it comes back, inside on the left; -1 if there are two.
 
@@ -138,7 +137,7 @@ def _ends(bits: int, cross: Array, d: int, side: int, chord: Array) -> float:
     return 0.5 * length
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _height(q: Array, g: Array, value: float, d: int, side: int, chord: Array) -> float:
     """Height of the arc of the surface over the middle of a chord, in lengths of the chord.
 
@@ -157,12 +156,12 @@ def _height(q: Array, g: Array, value: float, d: int, side: int, chord: Array) -
     return _root(bend, slope, middle)
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _form(q: Array, x: float, y: float, z: float) -> float:
     return x * (q[0, 0] * x + 2 * (q[0, 1] * y + q[0, 2] * z)) + y * (q[1, 1] * y + 2 * q[1, 2] * z) + z * q[2, 2] * z
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _turns(q: Array, g: Array, cross: Array, bits: int, normal: Array, square: float) -> bool:
     """Whether the normal at a crossing is far from `normal`."""
     for d in range(3):
@@ -183,7 +182,7 @@ def _turns(q: Array, g: Array, cross: Array, bits: int, normal: Array, square: f
     return False
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def measure_smooth(
     form: Array, dx: Array, q: Array, g: Array, value: Array, cross: Array, p: Array, normal: Array, chord: Array, face: Array
 ) -> float:  # fmt: skip
@@ -249,7 +248,7 @@ def measure_smooth(
     return min(max((volume + curved) / 3, 0.0), 1.0)
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@forced
 def _turned(q: Array, d: int, along: float, second: float, third: float) -> float:
     """The quadratic form of a vector given along axis `d` and the two after it."""
     b, c = (d + 1) % 3, (d + 2) % 3

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from geometry.compiled import in_ranges
 from geometry.errors import GeometryError
 from geometry.frustum import Array, Solid, pack, solid_of
 from geometry.mesh import GridBlock, Mesh
@@ -203,7 +204,7 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     corner, beside, first, prims = _blocks(solid, table, kind, start, edge)
     status = np.empty((len(corner), BLOCK**3), dtype=np.uint8)
     owners = np.empty(status.shape, dtype=np.int32)
-    classify(table, kind, owner, start, edge, corner, first, prims, status, owners)
+    in_ranges(classify, len(corner), 64, table, kind, owner, start, edge, corner, first, prims, status, owners)
     number = np.empty(status.shape, dtype=np.int32)
     blocks, cells = list_cut(status, number)
     n = len(blocks)
@@ -211,8 +212,9 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     fraction, end, face = np.empty(n), np.empty(n, dtype=np.int32), np.empty((n, 6))
     area, end_area, fate = np.empty(n), np.empty(n), np.empty(n, dtype=np.int8)
     low_face, sums = np.empty((n, 3)), np.empty((n, SUMS), dtype=np.float32)
-    measure(
-        table, kind, open_end, start, edge, corner, first, prims, beside, status, blocks, cells, low_face, fraction, sums, end
+    in_ranges(
+        measure, n, 1024, table, kind, open_end, start, edge, corner, first, prims, beside, status, blocks, cells, low_face,
+        fraction, sums, end,
     )  # fmt: skip
     gather_faces(beside, status, number, blocks, cells, edge, low_face, sums, face, area, end_area)
     del low_face, sums
@@ -224,8 +226,8 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     ijk, neighbor = np.empty((size, 3), dtype=np.int32), np.empty((size, 6), dtype=np.int32)
     volume, aperture, membrane, segment = np.empty(size), np.empty((size, 6)), np.empty(size), np.empty(size, dtype=np.int32)
     open_area, open_number = np.zeros(size), np.full(size, -1, dtype=np.int32)
-    fill(
-        corner, beside, mask, begin, status, number, owners, face, fraction, area, end_area, end,
+    in_ranges(
+        fill, len(corner), 64, corner, beside, mask, begin, status, number, owners, face, fraction, area, end_area, end,
         unit, ijk, volume, aperture, neighbor, membrane, open_area, open_number, segment,
     )  # fmt: skip
     merge(
