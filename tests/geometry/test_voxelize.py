@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
@@ -189,6 +190,19 @@ def test_bends_and_branches_count_overlaps_once(made):
     assert rms[1][1] < 1e-3
     assert order[0] > 1.9
     assert order[1] > 1.85  # 1.9 from 5 to 40 voxels across: voxels that hold a tip of a fold alone are of lower order
+
+
+def test_threads_do_not_change_a_bit():
+    segments = segment(geometry.examples.y_branch(), 5)
+    before, grids = numba.get_num_threads(), []
+    try:
+        for threads in {1, before}:
+            numba.set_num_threads(threads)
+            grids.append(voxelize(solid_of(segments), 0.4))
+    finally:
+        numba.set_num_threads(before)
+    for name in ("ijk", "volume", "aperture", "neighbor", "membrane_area", "owner"):
+        assert all(np.array_equal(getattr(grid, name), getattr(grids[0], name)) for grid in grids), name
 
 
 def test_voxels_belong_to_the_segment_they_lie_in():
