@@ -47,18 +47,38 @@ def elimination_order(parent: np.ndarray, order: np.ndarray, width: int = WIDTH,
     -------
     EliminationOrder
     """
-    hung, edge, hung_order = _hang_up_at_centre(parent, order)
-    depth, batch_of_node = _depth_and_batch(hung, hung_order, batch)
-    node = _schedule(hung, depth, np.argsort(batch_of_node, kind="stable"), batch_of_node, width)
+    # Arrays are made here: every kind of `zeros`, `full` ... takes numba as long to compile as one of the loops.
+    n = parent.size
+    hung, edge, hung_order = parent.copy(), np.arange(n), np.empty(n, np.int64)
+    work = np.zeros((2, n), np.int64), np.zeros(n, np.bool_), np.full((2, n), -1)
+    _hang_up_at_centre(parent, order, hung, edge, hung_order, *work)
+    depth, batch_of_node, root, size = np.zeros(n, np.int64), np.zeros(n, np.int64), np.arange(n), np.zeros(n, np.int64)
+    _depth_and_batch(hung, hung_order, batch, depth, batch_of_node, root, size)
+    node, members = np.empty(n, np.int64), np.argsort(batch_of_node, kind="stable")
+    first, following, chosen = np.full(depth.max(initial=0) + 1, -1), np.full(n, -1), np.empty(width, np.int64)
+    waiting_for = np.bincount(hung[hung >= 0], minlength=n)
+    _schedule(hung, depth, members, batch_of_node, waiting_for, first, following, chosen, node)
     up = hung[node]
     return EliminationOrder(node, np.where(up < 0, node, up), edge[node])
 
 
 @numba.njit(cache=True)
-def _hang_up_at_centre(parent: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return parents and edges of the trees hung up at their centres, and a parents-first order of them."""
+def _hang_up_at_centre(
+    parent: np.ndarray,
+    order: np.ndarray,
+    hung: np.ndarray,
+    edge: np.ndarray,
+    hung_order: np.ndarray,
+    work: np.ndarray,
+    on_path: np.ndarray,
+    spare: np.ndarray,
+) -> None:
+    """Parents and edges of the trees hung up at their centres, and a parents-first order of them, into arrays given.
+
+    ``hung`` begins as a copy of ``parent``, ``edge`` as 0 .. N - 1, work arrays as 0, ``on_path`` as False, ``spare`` as -1.
+    """
     n = parent.size
-    height, second, tallest = np.zeros(n, np.int64), np.zeros(n, np.int64), np.full(n, -1)
+    height, second, tallest, path = work[0], work[1], spare[0], spare[1]
     for i in range(n - 1, -1, -1):
         k = order[i]
         p = parent[k]
@@ -68,8 +88,7 @@ def _hang_up_at_centre(parent: np.ndarray, order: np.ndarray) -> tuple[np.ndarra
                 height[p], second[p], tallest[p] = reach, height[p], k
             elif reach > second[p]:
                 second[p] = reach
-    hung, edge, on_path = parent.copy(), np.arange(n), np.zeros(n, np.bool_)
-    hung_order, path, filled = np.empty(n, np.int64), np.empty(n, np.int64), 0
+    filled = 0
     for root in order:
         if parent[root] >= 0:
             continue
@@ -91,19 +110,24 @@ def _hang_up_at_centre(parent: np.ndarray, order: np.ndarray) -> tuple[np.ndarra
         if not on_path[k]:
             hung_order[filled] = k
             filled += 1
-    return hung, edge, hung_order
 
 
 @numba.njit(cache=True)
-def _depth_and_batch(parent: np.ndarray, order: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the depth of each node and the batch its tree belongs to."""
+def _depth_and_batch(
+    parent: np.ndarray,
+    order: np.ndarray,
+    batch: int,
+    depth: np.ndarray,
+    batch_of_node: np.ndarray,
+    root: np.ndarray,
+    size: np.ndarray,
+) -> None:
+    """The depth of each node and the batch its tree belongs to; all begin as 0, ``root`` as 0 .. N - 1."""
     n = parent.size
-    depth, root, size = np.zeros(n, np.int64), np.arange(n), np.zeros(n, np.int64)
     for k in order:
         if parent[k] >= 0:
             depth[k], root[k] = depth[parent[k]] + 1, root[parent[k]]
         size[root[k]] += 1
-    batch_of_node = np.zeros(n, np.int64)
     current, held = 0, 0
     for k in range(n):
         if size[k] > 0:
@@ -113,21 +137,28 @@ def _depth_and_batch(parent: np.ndarray, order: np.ndarray, batch: int) -> tuple
             held += size[k]
     for k in range(n):
         batch_of_node[k] = batch_of_node[root[k]]
-    return depth, batch_of_node
 
 
 @numba.njit(cache=True)
-def _schedule(parent: np.ndarray, depth: np.ndarray, members: np.ndarray, batch_of_node: np.ndarray, width: int) -> np.ndarray:
-    """Return the node of each position: per batch, rounds of up to `width` ready nodes, the deepest first."""
-    n = parent.size
-    waiting_for = np.zeros(n, np.int64)
-    for k in range(n):
-        if parent[k] >= 0:
-            waiting_for[parent[k]] += 1
-    # Ready nodes hang in a linked list per depth. The deepest one never gets deeper: what becomes ready is a parent.
-    first, following = np.full(depth.max() + 1 if n else 1, -1), np.full(n, -1)
-    node, position, start = np.empty(n, np.int64), n, 0
-    chosen = np.empty(width, np.int64)
+def _schedule(
+    parent: np.ndarray,
+    depth: np.ndarray,
+    members: np.ndarray,
+    batch_of_node: np.ndarray,
+    waiting_for: np.ndarray,
+    first: np.ndarray,
+    following: np.ndarray,
+    chosen: np.ndarray,
+    node: np.ndarray,
+) -> None:
+    """The node of each position into ``node``: per batch, rounds of ready nodes, the deepest first.
+
+    ``waiting_for``: number of children of each node. ``first`` (per depth) and ``following`` begin as -1: ready nodes hang in
+    a linked list per depth. The deepest one never gets deeper: what becomes ready is a parent. A round takes as many as
+    ``chosen`` holds.
+    """
+    n, width = parent.size, chosen.size
+    position, start = n, 0
     while start < n:
         end, deepest, ready = start, 0, 0
         while end < n and batch_of_node[members[end]] == batch_of_node[members[start]]:
@@ -161,4 +192,3 @@ def _schedule(parent: np.ndarray, depth: np.ndarray, members: np.ndarray, batch_
                     if waiting_for[p] == 0:
                         following[p], first[depth[p]] = first[depth[p]], p
                         ready += 1
-    return node
