@@ -80,13 +80,15 @@ class _Writer:
         self.builder, self.active, self.pattern, self.lanes = builder, active, pattern, lanes
         self.X, self.F, self.J, self.lane, self.step, self.weight, self.carried = args
         self.program = make_program(len(active), pattern)
+        self.values = {int(entry): value for value, entry in enumerate(self.program.entry)}
+        self.diagonal = frozenset(map(int, self.program.diagonal))
+        self.minus_step = self.splat(self.builder.fneg(self.step))
         self.entries: dict[int, Any] = {}
         self.inverse: dict[int, Any] = {}
 
     def write(self) -> None:
         """The whole step."""
         n, step = len(self.active), self.splat(self.step)
-        self.assemble(self.splat(self.builder.fneg(self.step)))
         self.factorise()
         first = self.solve([self.multiply(step, self.load(self.F, row)) for row in range(n)])
         weight = self.splat(self.weight)
@@ -101,22 +103,26 @@ class _Writer:
             for row in range(n):
                 self.store(self.X, self.active[row], self.add(state[row], second[row]))
 
-    def assemble(self, minus_step: Any) -> None:
-        """``I - s J``; entries that only fill creates are not there yet."""
-        for value, entry in enumerate(self.program.entry):
-            self.entries[int(entry)] = self.multiply(minus_step, self.load(self.J, value))
-        for entry in map(int, self.program.diagonal):
-            one = self.constant(1.0)
-            self.entries[entry] = self.add(self.entries[entry], one) if entry in self.entries else one
+    def entry(self, number: int) -> Any:
+        """An entry of ``I - s J`` or of its factors, made where it is first needed; None if only fill will create it."""
+        if number not in self.entries:
+            value = None
+            if number in self.values:
+                value = self.multiply(self.minus_step, self.load(self.J, self.values[number]))
+            if number in self.diagonal:
+                one = self.constant(1.0)
+                value = one if value is None else self.add(value, one)
+            self.entries[number] = value
+        return self.entries[number]
 
     def factorise(self) -> None:
         """Entries below the diagonal become multipliers."""
         for pivot, rows in operations(self.program.factor):
-            self.inverse[pivot] = reciprocal(self.builder, self.entries[pivot])
+            self.inverse[pivot] = reciprocal(self.builder, self.entry(pivot))
             for entry, columns in rows:
-                self.entries[entry] = self.multiply(self.entries[entry], self.inverse[pivot])
+                self.entries[entry] = self.multiply(self.entry(entry), self.inverse[pivot])
                 for target, right in columns:
-                    self.entries[target] = self.subtract(self.entries.get(target), self.entries[entry], self.entries[right])
+                    self.entries[target] = self.subtract(self.entry(target), self.entry(entry), self.entry(right))
 
     def solve(self, values: list[Any]) -> list[Any]:
         """The solution for a right-hand side."""
@@ -124,7 +130,7 @@ class _Writer:
         for part in (self.program.lower, self.program.upper):
             for unknown, terms in substitutions(part):
                 for entry, other in terms:
-                    found[unknown] = self.subtract(found[unknown], self.entries[entry], found[other])
+                    found[unknown] = self.subtract(found[unknown], self.entry(entry), found[other])
                 if part is self.program.upper:
                     found[unknown] = self.multiply(found[unknown], self.inverse[int(self.program.diagonal[unknown])])
         return found

@@ -43,7 +43,8 @@ def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> Any:
 
 def fields_of(group: Group) -> np.ndarray:
     """Fields of a group by node, shape (n_fields, n)."""
-    return group.fields.transpose(1, 0, 2).reshape(group.fields.shape[1], -1)[:, : group.n]
+    chunks, fields, lanes = group.fields.shape
+    return group.fields.transpose(1, 0, 2).reshape(fields, chunks * lanes)[:, : group.n]
 
 
 def local_rates(system: System, discretization: Discretization, y: np.ndarray, t: float) -> np.ndarray:

@@ -5,6 +5,7 @@ Layout inside a kernel: ``X[u * W + l]`` unknown u of lane l, ``P[f * W + l]`` f
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -46,6 +47,8 @@ def differentiate(rows: Sequence[str], values: Sequence[sympy.Expr], columns: Se
     return Terms(tuple(rows), tuple(values), tuple(pattern), tuple(derivatives))
 
 
+OUTPUTS: Final = 120
+"""Results of one loop over lanes; LLVM makes no vector code of a loop with more than 200."""
 KERNEL_ARGUMENTS: Final = "X, P, t, dt, F, J"
 
 
@@ -57,15 +60,27 @@ def lane_function(
     doc: str,
     shared: Sequence[tuple[sympy.Symbol, sympy.Expr]] = (),
     before: Sequence[str] = (),
+    most: int = sys.maxsize,
 ) -> str:
     """A kernel that loads what its expressions need, and assigns them to ``targets``; they may contain ``shared`` symbols.
 
-    ``before``: lines before the loop.
+    ``before``: lines before the loop; ``most``: targets of one loop, else there are several.
     """
-    used = set().union(*(expression.free_symbols for expression in (*expressions, *(value for _, value in shared))))
-    lines = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', "    whole_vectors()"]
+    lines = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', "    vector_code()"]
     lines += [f"    {line}" for line in before]
-    lines.append(f"    for l in range({LANES}):")
+    for first in range(0, len(targets), most) or (0,):
+        lines += _lane_loop(group, targets[first : first + most], expressions[first : first + most], shared)
+    return "\n".join(lines)
+
+
+def _lane_loop(
+    group: LocalSystem,
+    targets: Sequence[str],
+    expressions: Sequence[sympy.Expr],
+    shared: Sequence[tuple[sympy.Symbol, sympy.Expr]],
+) -> list[str]:
+    """A loop over lanes that loads what its expressions need, and assigns them to ``targets``."""
+    used = set().union(*(expression.free_symbols for expression in (*expressions, *(value for _, value in shared))))
     body = []
     for row, symbol in enumerate(group.symbols):
         if symbol in used:
@@ -75,7 +90,7 @@ def lane_function(
             body.append(f"{field.name} = P[{row * LANES} + l]")
     body += [f"{symbol.name} = {LanePrinter().doprint(value)}" for symbol, value in shared]
     body += assignments(targets, expressions, _names(group) | {symbol.name for symbol, _ in shared} | set(targets))
-    return "\n".join(lines + [f"        {line}" for line in body or ["pass"]])
+    return [f"    for l in range({LANES}):", *(f"        {line}" for line in body or ["pass"])]
 
 
 def _names(group: LocalSystem) -> set[str]:
@@ -131,7 +146,7 @@ def chemistry_text(group: LocalSystem, terms: Terms) -> str:
     targets = [f"F[{i * LANES} + l]" for i in range(len(terms.rows))]
     targets += [f"J[{k * LANES} + l]" for k in range(len(terms.pattern))]
     doc = f"Rates of {', '.join(terms.rows)} and their Jacobian ({len(terms.pattern)} entries)."
-    return lane_function(f"chemistry_{group.name}", group, targets, [*terms.values, *terms.derivatives], doc)
+    return lane_function(f"chemistry_{group.name}", group, targets, [*terms.values, *terms.derivatives], doc, most=OUTPUTS)
 
 
 def electric_text(group: LocalSystem) -> str:

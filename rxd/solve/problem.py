@@ -101,6 +101,15 @@ class Stimuli:
     connections: tuple[Connection, ...]
     trains: tuple[tuple[Any, int, float, float], ...]
 
+    def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Node (its place among those of v), conductance (uS) and drive (nA) of every clamp, just after t."""
+        given = [clamp.injection(t) for clamp in self.clamps]
+        return (
+            self.clamp_node,
+            np.array([g.conductance for g in given], dtype=float),
+            np.array([g.drive for g in given], dtype=float),
+        )
+
     def at(self, t: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Injected current (nA), clamp conductance (uS) and clamp drive (nA) by segment in storage order, just after t."""
         injected, conductance, drive = np.zeros(n), np.zeros(n), np.zeros(n)

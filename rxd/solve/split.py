@@ -95,8 +95,7 @@ class SplitStepper:
 
     def advance(self, state: State, until: float, statistics: Statistics) -> StepResult:
         """Full steps of dt, then one shorter step that ends at ``until`` exactly."""
-        injected, conductance, drive = self.problem.stimuli.at(state.t, self.problem.discretization.cable.n)
-        clamps = (injected, conductance, drive)
+        clamps = self.problem.stimuli.clamped(state.t)
         whole = int(np.floor((until - state.t) / self.dt + TOLERANCE))
         rest = until - state.t - whole * self.dt
         plan = [(whole, self.dt)] if whole else []

@@ -44,22 +44,25 @@ class Cable(NamedTuple):
 
 
 def _cable_begun(builder: Any, rows: list[Any], numbers: list[Any]) -> list[Any]:
-    v, value, slope, capacity, injected, current, conductance = rows[3:]
-    right = plus(builder, plus(builder, times(builder, capacity, value), injected), current)
-    own = times(builder, capacity, minus(builder, numbers[0], slope))
-    return [v, minus(builder, right, times(builder, conductance, v)), plus(builder, own, conductance)]
+    v, value, slope, capacity = rows[3:]
+    return [v, times(builder, capacity, value), times(builder, capacity, minus(builder, numbers[0], slope))]
 
 
 def _cable_ended(builder: Any, rows: list[Any], numbers: list[Any]) -> list[Any]:
-    u, _, _, w, rest = rows
-    weight, mean, mean_of_rest = numbers
-    fresh = plus(builder, u, plus(builder, times(builder, weight, w), rest))
-    return [fresh, fresh, plus(builder, times(builder, mean, w), times(builder, mean_of_rest, rest))]
+    u, _, w, rest = rows
+    fresh = plus(builder, u, plus(builder, times(builder, numbers[0], w), rest))
+    return [fresh, fresh]
+
+
+def _averaged(builder: Any, rows: list[Any], numbers: list[Any]) -> list[Any]:
+    _, w, rest = rows
+    return [plus(builder, times(builder, numbers[0], w), times(builder, numbers[1], rest))]
 
 
 set_multiple = make_operation(LANES, scaled_row)
 begin_cable = make_operation(LANES, _cable_begun)
 end_cable = make_operation(LANES, _cable_ended)
+average_lanes = make_operation(LANES, _averaged)
 
 
 @lean_kernel
@@ -186,34 +189,37 @@ def cable_step(
     dt: float,
     value: np.ndarray,
     slope: np.ndarray,
-    injected: np.ndarray,
+    clamp_node: np.ndarray,
     clamp_conductance: np.ndarray,
-    clamp_current: np.ndarray,
+    clamp_drive: np.ndarray,
     cable: Cable,
     average: np.ndarray,
+    averaged: bool,
     stages: Stages,
 ) -> None:
     """Advance v by dt with linearised currents.
 
-    ``value``, ``slope`` are dv/dt (mV/ms) of currents and its derivative; ``injected`` and ``clamp_current`` nA,
-    ``clamp_conductance`` uS by segment in storage order. ``cable.u`` holds v of segments and junctions; ``average`` receives
-    the v - v0 that currents are taken to have seen.
+    ``value``, ``slope`` are dv/dt (mV/ms) of currents and its derivative; clamps have a node, uS and nA. ``cable.u`` holds v of
+    segments and junctions; ``average`` receives, if ``averaged``, the v - v0 that currents are taken to have seen.
     """
     capacity, node, up, coupling, u, r, b, diagonal, factor = cable
     per_step = 1.0 / (stages.gamma * dt)
     whole = n - n % LANES
-    inputs = (u, r, diagonal, y, value, slope, capacity, injected, clamp_current, clamp_conductance)
+    inputs = (u, r, diagonal, y, value, slope, capacity)
     for k in range(0, whole, LANES):
         at = start + k
-        begin_cable(inputs, (k, k, k, at, at, at, k, k, k, k), (per_step,))
+        begin_cable(inputs, (k, k, k, at, at, at, k), (per_step,))
     for k in range(whole, n):
         u[k] = y[start + k]
-        g = clamp_conductance[k]
-        r[k] = capacity[k] * value[start + k] + injected[k] + clamp_current[k] - g * u[k]
-        diagonal[k] = capacity[k] * (per_step - slope[start + k]) + g
+        r[k] = capacity[k] * value[start + k]
+        diagonal[k] = capacity[k] * (per_step - slope[start + k])
     for k in range(n, u.size):
         r[k] = 0.0
         diagonal[k] = 0.0
+    for c in range(clamp_node.size):
+        k = clamp_node[c]
+        r[k] += clamp_drive[c] - clamp_conductance[c] * u[k]
+        diagonal[k] += clamp_conductance[c]
     if at_rest(u, r):
         average[:] = 0.0
         return
@@ -227,14 +233,19 @@ def cable_step(
         resolve_prepared(node, up, diagonal, factor, b)
     else:
         b[:] = 0.0
-    outputs = (u, y, average, r, b)
+    outputs = (u, y, r, b)
     for k in range(0, whole, LANES):
-        end_cable(outputs, (k, start + k, k, k, k), (weight, mean, stages.mean_2))
+        end_cable(outputs, (k, start + k, k, k), (weight,))
     for k in range(whole, u.size):
         u[k] += weight * r[k] + b[k]
     for k in range(whole, n):
         y[start + k] = u[k]
-        average[k] = mean * r[k] + stages.mean_2 * b[k]
+    if averaged:
+        rows = (average, r, b)
+        for k in range(0, whole, LANES):
+            average_lanes(rows, (k, k, k), (mean, stages.mean_2))
+        for k in range(whole, n):
+            average[k] = mean * r[k] + stages.mean_2 * b[k]
 
 
 @inline_kernel

@@ -281,9 +281,9 @@ def advance(
     dt: float,
     steps: int,
     drift: np.ndarray,
-    injected: np.ndarray,
+    clamp_node: np.ndarray,
     clamp_conductance: np.ndarray,
-    clamp_current: np.ndarray,
+    clamp_drive: np.ndarray,
     before: np.ndarray,
     fraction: np.ndarray,
 ) -> int:
@@ -310,11 +310,12 @@ def advance(
             dt,
             fluxes.value,
             fluxes.slope,
-            injected,
+            clamp_node,
             clamp_conductance,
-            clamp_current,
+            clamp_drive,
             cable,
             fluxes.average,
+            parts.sources != 0,
             scheme.cable,
         )
         if parts.sources != 0:

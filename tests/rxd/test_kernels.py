@@ -24,6 +24,7 @@ from rxd.codegen.lane_calls import call_kernel
 from rxd.codegen.oracle import fields_of, local_rates, make_numpy
 from rxd.codegen.printer import LanePrinter
 from rxd.codegen.sparse import make_program
+from rxd.codegen.text import OUTPUTS
 from rxd.discretize.records import LANES, Group
 from rxd.errors import KernelError
 from rxd.solve import lane_lu
@@ -375,3 +376,26 @@ def test_source_is_readable_and_public(compiled: rxd.Simulation) -> None:
     for local in compiled.system.groups:
         assert f"def electric_{local.name}(" in source
     assert source in compiled.explain()
+
+
+def test_large_chemistry_is_several_loops_with_the_same_values() -> None:
+    """Sixty species in a ring of reactions: more results than one vector loop may have."""
+    n = 60
+    cell = geometry.cylinder(30, 1)
+    model = rxd.Model(cell, segments=3)
+    cyt = rxd.Region(cell.all, name="cyt", side="i")
+    species = [rxd.Species(cyt, name=f"s{i}", initial=0.1 + 0.01 * i) for i in range(n)]
+    model.add(*[rxd.Reaction(species[i] + species[i - 1], species[i - 2], 0.1 + 0.01 * i, 0.05) for i in range(n)])
+    sim = model.compile("split", dt=0.1)
+    name, kernels = sim.system.groups[0].name, sim.kernels.groups[0]
+    text = sim.kernels.source.split(f"def chemistry_{name}(")[1].split("@kernel")[0]
+    assert text.count("for l in range(") == -(-(n + len(kernels.program.entry)) // OUTPUTS) > 1
+    y = sim.problem.initial * np.random.default_rng(3).uniform(0.5, 1.5, sim.problem.size)
+    sizes = (n, len(kernels.program.entry))
+    found, jacobian = run_lanes(sim, 0, "chemistry", y, sizes)
+    local = sim.system.groups[0]
+    rates = dict(local.rates)
+    rows = [local.unknowns[i] for i in kernels.active]
+    assert_equal(found, oracle(sim, 0, [rates[label] for label in rows], y))
+    slopes = [sympy.diff(rates[rows[i]], local.symbol_of(rows[j])) for i, j in getattr(sim.kernels.module, f"PATTERN_{name}")]
+    assert_equal(jacobian, oracle(sim, 0, slopes, y))
