@@ -258,6 +258,7 @@ class Simulation:
         sampler = Sampler(state.t, every, _taker(recorder if sampling else None, bar, state.t))
         # a stepper with dense output gives samples between its steps, for others a step ends at each
         dense = getattr(self.stepper, "dense", False)
+        compiled = hasattr(self.stepper, "advance_network") and bool(self.problem.stimuli.connections or len(state.queue))
         while True:
             sample_at = sampler.next_time if sampling or bar else math.inf
             if abs(sample_at - state.t) <= 1e-9 * every:
@@ -271,7 +272,11 @@ class Simulation:
                 if (breakpoints > state.t).any()
                 else math.inf
             )
-            target = min(until, math.inf if dense else sample_at, jump, max(state.queue.next_time(), state.t))
+            target = min(until, math.inf if dense else sample_at, jump)
+            if compiled:
+                compiled = self._advance_network(state, target, statistics, spikes)
+                continue
+            target = min(target, max(state.queue.next_time(), state.t))
             if target > state.t:
                 wanted = {"sampler": sampler} if dense and sample_at < math.inf else {}
                 outcome = self.stepper.advance(state, target, statistics, **wanted)
@@ -285,6 +290,15 @@ class Simulation:
         if bar:
             bar.update(bar.total - bar.n)
             bar.close()
+
+    def _advance_network(self, state: State, until: float, statistics: Statistics, spikes: list[Any]) -> bool:
+        """Let a stepper that can do so send and deliver events itself; False if that failed, with nothing changed."""
+        outcome = self.stepper.advance_network(state, until, statistics)  # type: ignore[attr-defined]
+        if outcome is None:
+            return False  # the loop that goes from event to event says where
+        for detector, when in outcome.spikes:
+            spikes[detector].append(when)
+        return True
 
     def _restart(self, state: State) -> None:
         """Tell a stepper that learns from its steps that the state or a clamp jumped."""

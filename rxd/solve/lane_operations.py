@@ -25,6 +25,9 @@ inline_kernel: Any = nb.njit(  # type: ignore[call-overload]
     cache=True, _nrt=False, fastmath={"contract", "nsz", "arcp"}, error_model="numpy", forceinline=True
 )
 
+# Products and sums rounded one by one, as Python does: for times that both compute.
+exact_kernel: Any = nb.njit(cache=True, _nrt=False, error_model="numpy")  # type: ignore[call-overload]
+
 CONTRACT: Final = ("contract",)
 
 Body = Callable[[Any, list[Any], list[Any]], list[Any]]

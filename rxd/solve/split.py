@@ -17,11 +17,13 @@ import numpy as np
 
 from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
+from rxd.solve import split_network as network
 from rxd.solve.blame import first_bad_rate
 from rxd.solve.kept import Kept
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.schemes import SCHEMES, Scheme, Stages
 from rxd.solve.split_loop import Fluxes, Lanes, Step, advance
+from rxd.solve.split_network import TOLERANCE
 from rxd.solve.split_pack import (
     aligned,
     bundles,
@@ -34,8 +36,8 @@ from rxd.solve.split_pack import (
 )
 from rxd.solve.tree_lanes import WIDTH, prepare_trees
 
-TOLERANCE = 1e-9
-"""Fraction of a step below which two times are the same."""
+SPIKES_AT_ONCE, EVENTS_AT_ONCE = 4096, 4096
+"""Spikes that the compiled loop of a network notes, and events by which its heap may grow, before it returns."""
 
 
 class SplitStepper:
@@ -87,6 +89,7 @@ class SplitStepper:
         self._junctions = self._junction_views()
         self._prepared: tuple[float, Stages] | None = None
         self._kept: Kept | None = None
+        self._wires: network.Wires | None = None
 
     def start(self, state: State) -> None:
         """Fresh drift and branch points in balance; the detectors' memory is the driver's."""
@@ -110,6 +113,40 @@ class SplitStepper:
         state.t = until
         return StepResult(Reason.DONE)
 
+    def advance_network(self, state: State, until: float, statistics: Statistics) -> StepResult | None:
+        """Advance to ``until`` with all events on the way; None, with the state as it was, if it stopped being finite."""
+        clamps, wires = self.problem.stimuli.clamped(state.t), self._wiring()
+        started = state.copy()
+        spikes: list[tuple[int, float]] = []
+        fraction = np.full(len(state.before), -1.0)
+        events, size = network.heap(state.queue, len(wires.target) + EVENTS_AT_ONCE)
+        while state.t < until:
+            room = len(fraction) + SPIKES_AT_ONCE
+            tally = network.Tally(np.zeros(room, dtype=np.int64), np.zeros(room), np.array([size, size, 0, 0, 0]))
+            self._place_junctions(state)
+            times = (state.y, state.t, until, self.dt, state.memory["drift"])
+            t = self._compiled(network.advance_network, *times, *clamps, state.before, fraction, wires, events, tally)
+            self._prepared = None
+            if check_finite(self.problem, state.y) is not None:
+                state.t, state.y[:], state.before[:], state.queue = started.t, started.y, started.before, started.queue
+                state.memory.update(started.memory)
+                return None
+            size, _, found, delivered, steps = (int(number) for number in tally.counts)
+            self._count(statistics, steps)
+            statistics.events += delivered
+            spikes += zip(tally.detector[:found].tolist(), tally.when[:found].tolist(), strict=True)
+            state.t, state.memory["junctions"] = float(t), np.concatenate(self._junctions)
+            state.queue = network.queue_of(events, size)
+            events, size = network.heap(state.queue, len(wires.target) + EVENTS_AT_ONCE + size)
+        self._warn_if_negative(state, started.y)
+        return StepResult(Reason.SPIKE if spikes else Reason.DONE, tuple(spikes))
+
+    def _wiring(self) -> network.Wires:
+        """Connections in arrays, made once."""
+        if self._wires is None:
+            self._wires = network.wire(self.problem.stimuli.connections, len(self.problem.stimuli.detector_position))
+        return self._wires
+
     def describe(self) -> str:
         """One sentence for `explain()`."""
         if not self.scheme.halved:
@@ -132,11 +169,7 @@ class SplitStepper:
             self._raise_at_first_failure(state, backup, drift, steps, dt, clamps)
         self._warn_if_negative(state, backup)
         state.memory["junctions"] = np.concatenate(self._junctions)
-        statistics.steps += done
-        species = len(self.problem.discretization.transports) - 1
-        statistics.solves += done * (self.scheme.cable.number + self.scheme.local.number * species)
-        statistics.iterations += int(self._graphs.counts[0])
-        self._graphs.counts[:] = 0
+        self._count(statistics, done)
         began = state.t + (done - 1) * dt
         state.t += done * dt
         if not fraction.size or fraction.max() < 0.0:
@@ -144,26 +177,28 @@ class SplitStepper:
         fired = np.flatnonzero(fraction >= 0.0)
         return tuple(sorted(((int(d), began + float(fraction[d]) * dt) for d in fired), key=lambda spike: spike[1]))
 
+    def _count(self, statistics: Statistics, steps: int) -> None:
+        """Note what steps took."""
+        species = len(self.problem.discretization.transports) - 1
+        statistics.steps += steps
+        statistics.solves += steps * (self.scheme.cable.number + self.scheme.local.number * species)
+        statistics.iterations += int(self._graphs.counts[0])
+        self._graphs.counts[:] = 0
+
     def _run(self, state: State, steps: int, dt: float, clamps: Any, fraction: np.ndarray) -> int:
+        step = (state.y, state.t, dt, steps, state.memory["drift"])
+        return int(self._compiled(advance, *step, *clamps, state.before, fraction))
+
+    def _compiled(self, loop: Any, *arguments: Any) -> Any:
+        """What a compiled loop returns, run on the threads of this stepper."""
         threads = min(self.threads, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
         model = self._constants(threads)
-        arguments: tuple[Any, ...] = (
-            model,
-            state.y,
-            state.t,
-            dt,
-            steps,
-            state.memory["drift"],
-            *clamps,
-            state.before,
-            fraction,
-        )
         if threads == 1:
-            return int(advance(*arguments))
+            return loop(model, *arguments)
         before = numba.get_num_threads()
         numba.set_num_threads(threads)
         try:
-            return int(advance(*arguments))
+            return loop(model, *arguments)
         finally:
             numba.set_num_threads(before)
 
