@@ -25,16 +25,22 @@ def lane_kernel_decorator() -> Any:
 
 
 @intrinsic
-def vector_code(typing_context: Any) -> Any:
-    """Tell LLVM about the kernel around it: that its rows do not overlap, and to take the widest vectors there are.
-
-    Without the first, it compares all rows of a large system with each other before it gives up; without the second, it takes
-    half of what AVX-512 has.
-    """
+def whole_vectors(typing_context: Any) -> Any:
+    """Have the function around it compiled for the widest vectors there are: LLVM takes half of AVX-512 unless told."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         # llvmlite lets only names through that it knows; this one is LLVM's.
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def rows_apart(typing_context: Any) -> Any:
+    """Tell LLVM that the rows given to the kernel around it do not overlap; else it compares all of them with each other."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         for argument in builder.function.args:
             if argument.type == ir.DoubleType().as_pointer():
                 argument.add_attribute("noalias")

@@ -17,7 +17,7 @@ X: unknowns, P: fields, F: rates or currents, J: Jacobian values; `l` counts {la
 
 import math
 
-from rxd.codegen.lane_calls import lane_kernel_decorator, vector_code
+from rxd.codegen.lane_calls import lane_kernel_decorator, rows_apart, whole_vectors
 from rxd.codegen.lane_relax import make_relax
 from rxd.codegen.vmath import bernoulli_ratio, bernoulli_ratio_of, bernoulli_slope, exponential_ratio
 from rxd.codegen.vmath import exponential_ratio_near_0, vexp, vlog, vpow, vtanh
@@ -32,7 +32,8 @@ relax_lanes_{name} = make_relax(ACTIVE_{name}, PATTERN_{name}, {lanes})
 @kernel
 def relax_{name}(X, P, t, dt, F, J):
     """Advance X by the linearly implicit step of the chemistry; P holds the step of a stage, its weight, what is carried."""
-    vector_code()
+    whole_vectors()
+    rows_apart()
     for l in range(0, {lanes}, {width}):
         relax_lanes_{name}(X, F, J, l, P[0], P[1], P[2])
 '''

@@ -66,7 +66,7 @@ def lane_function(
 
     ``before``: lines before the loop; ``most``: targets of one loop, else there are several.
     """
-    lines = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', "    vector_code()"]
+    lines = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', "    whole_vectors()", "    rows_apart()"]
     lines += [f"    {line}" for line in before]
     for first in range(0, len(targets), most) or (0,):
         lines += _lane_loop(group, targets[first : first + most], expressions[first : first + most], shared)
