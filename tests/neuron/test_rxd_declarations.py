@@ -57,7 +57,17 @@ def test_functions(name, x, cell):
 
 
 @pytest.mark.parametrize(
-    ("name", "x", "y"), [("pow", 2, 3), ("atan2", 1, -2), ("hypot", 3, 4), ("fmod", -7, 3), ("copysign", 3, -1)]
+    ("name", "x", "y"),
+    [
+        ("pow", 2, 3),
+        ("atan2", 1, -2),
+        ("atan2", -1, -2),
+        ("atan2", -1, 2),
+        ("atan2", 0, -2),
+        ("hypot", 3, 4),
+        ("fmod", -7, 3),
+        ("copysign", 3, -1),
+    ],
 )
 def test_functions_of_two(name, x, y, cell):
     cyt = rxd.Region(cell, name="cyt")
@@ -66,6 +76,21 @@ def test_functions_of_two(name, x, y, cell):
     assert float(formula.expression.subs({a.expression: x, b.expression: y}).evalf()) == pytest.approx(
         getattr(math, name)(x, y)
     )
+
+
+def test_whole_numbers_in_rates(cell):
+    cyt = rxd.Region(cell, name="cyt")
+    a, b = rxd.Species(cyt, name="a", initial=-1.5), rxd.Species(cyt, name="b", initial=0.4)
+    m = rxd.rxdmath
+    formulas = [m.ceil(a), m.floor(a), m.trunc(a), m.fmod(a, b), m.atan2(a, b), m.copysign(b, a), m.ceil(m.floor(a))]
+    exact = [-1, -2, -1, math.fmod(-1.5, 0.4), math.atan2(-1.5, 0.4), -0.4, -2]
+    states = [rxd.State(cyt, name=f"y{i}", initial=0) for i in range(len(formulas))]
+    rates = [rxd.Rate(y, f) for y, f in zip(states, formulas, strict=True)]
+    h.dt = 0.1
+    h.finitialize(-65)
+    h.fadvance()
+    assert [y.nodes[0].value / 0.1 for y in states] == pytest.approx(exact)
+    assert len(rates) == len(exact)
 
 
 def test_reactions(cell):

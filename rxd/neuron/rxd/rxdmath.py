@@ -100,12 +100,21 @@ def atan(x: Any) -> Formula:
 
 def atan2(y: Any, x: Any) -> Formula:
     """Angle of the point (x, y)."""
-    return Formula(sympy.atan2(as_sympy(y), as_sympy(x)))
+    a, b = as_sympy(x), as_sympy(y)
+    r = sympy.sqrt(a**2 + b**2)
+    left = sympy.Piecewise((2 * sympy.atan((r - a) / b), sympy.Abs(b) > 0), (sympy.pi, True))
+    return Formula(sympy.Piecewise((2 * sympy.atan(b / (r + a)), a > 0), (left, True)))
 
 
 def ceil(x: Any) -> Formula:
     """Next whole number above."""
-    return Formula(sympy.ceiling(as_sympy(x)))
+    return Formula(_above(as_sympy(x)))
+
+
+def _above(value: sympy.Expr) -> sympy.Expr:
+    # kernels know floor alone, and SymPy makes -floor(-x) the function they do not know
+    below = sympy.floor(value)
+    return sympy.Piecewise((below, value - below <= 0), (below + 1, True))
 
 
 def copysign(x: Any, y: Any) -> Formula:
@@ -167,7 +176,7 @@ def fmod(x: Any, y: Any) -> Formula:
     """Remainder of x / y, with the sign of x."""
     a, b = as_sympy(x), as_sympy(y)
     quotient = a / b
-    return Formula(a - b * sympy.Piecewise((sympy.floor(quotient), quotient >= 0), (sympy.ceiling(quotient), True)))
+    return Formula(a - b * sympy.Piecewise((sympy.floor(quotient), quotient >= 0), (_above(quotient), True)))
 
 
 def gamma(x: Any) -> Formula:
@@ -239,7 +248,7 @@ def tanh(x: Any) -> Formula:
 def trunc(x: Any) -> Formula:
     """The whole number towards 0."""
     value = as_sympy(x)
-    return Formula(sympy.Piecewise((sympy.floor(value), value >= 0), (sympy.ceiling(value), True)))
+    return Formula(sympy.Piecewise((sympy.floor(value), value >= 0), (_above(value), True)))
 
 
 def vtrap(x: Any, y: Any) -> Formula:
