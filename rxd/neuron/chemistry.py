@@ -45,6 +45,7 @@ class Chemistry:
         self._made = 0
         self._layout: Layout | None = None
         self._tables: dict[int, tuple[Any, NodeTable]] = {}
+        self._fresh: dict[int, tuple[tuple[int, int], NodeTable]] = {}
         self._dimensions: dict[int, tuple[int, float | None]] = {}
         self._default_dimension = 1
         self.grid: Any = None
@@ -63,6 +64,7 @@ class Chemistry:
             if owner is not None:
                 owner._things.pop(number, None)
                 owner._tables.pop(number, None)
+                owner._fresh.pop(number, None)
                 owner.session.touch()
 
         self._things[number] = weakref.ref(thing, gone)
@@ -73,6 +75,7 @@ class Chemistry:
         """Forget a declaration that is still referred to."""
         self._things.pop(thing.number, None)
         self._tables.pop(thing.number, None)
+        self._fresh.pop(thing.number, None)
         self.session.touch()
 
     def of(self, kind: type[Any] | tuple[type[Any], ...]) -> list[Any]:
@@ -186,6 +189,15 @@ class Chemistry:
 
     def table(self, region: Any) -> NodeTable:
         """The nodes of a region."""
+        stamp = self.session.revision, self.session.shape_revision
+        fresh = self._fresh.get(region.number)
+        if fresh is not None and fresh[0] == stamp:  # scripts ask node by node
+            return fresh[1]
+        table = self._table(region)
+        self._fresh[region.number] = (self.session.revision, self.session.shape_revision), table
+        return table
+
+    def _table(self, region: Any) -> NodeTable:
         from rxd.neuron.nodes import box_table, segment_table
         from rxd.neuron.rxd.region import Extracellular
 
@@ -206,8 +218,21 @@ class Chemistry:
                 table = voxel_table(region, self.layout)
             else:
                 table = segment_table(region, self.layout)
+            if key[-1] and known is not None:
+                self._note_cut(region, table, known[1])
             self._tables[region.number] = known = (key, table)
         return known[1]
+
+    def _note_cut(self, region: Any, table: NodeTable, before: NodeTable) -> None:
+        """Say that voxels have changed segments: NEURON refuses that, or gives the concentrations of other segments."""
+        counts = [{r.id: int(t.place[t.of_record(r)].max(initial=-1)) for r in t.records} for t in (before, table)]
+        changed = [r.name for r in table.records if r.alive and counts[0].get(r.id, -2) not in {-2, counts[1][r.id]}]
+        if changed:
+            warnings.warn(
+                f"nseg of {', '.join(changed)} has changed after region {region.label} was cut into voxels, which NEURON does not "
+                "support; here the voxels keep their concentrations and belong to the new segments.",
+                stacklevel=4,
+            )
 
     # ------------------------------------------------------------------------------------------------------------- dimensions
 

@@ -79,3 +79,18 @@ def test_inner_voxels_have_no_area():
     area = np.array(x.nodes.surface_area)
     assert np.all(area[np.array(depth) < 1.0] == 0)
     assert np.all(area[np.array(depth) > 1.4] > 0)
+
+
+def test_new_segments_take_over_voxels_and_a_warning_says_so():
+    sec, other = h.Section(name="s"), h.Section(name="other")
+    sec.L, sec.diam, sec.nseg = 5, 2, 5
+    rxd.set_solve_type([sec], dimension=3)
+    x = rxd.Species(rxd.Region([sec, other], nrn_region="i", dx=0.5), name="x", initial=lambda node: node.x3d)
+    kept = x.nodes(sec).value
+    other.nseg = 3  # not in voxels: nothing to say
+    assert len(x.nodes(other)) == 3
+    sec.nseg = 3
+    with pytest.warns(UserWarning, match="nseg of s has changed after region region0 was cut into voxels"):
+        nodes = x.nodes(sec)
+    assert nodes.value == kept
+    assert len({node.segment for node in nodes}) == 3
