@@ -49,6 +49,7 @@ class Chemistry:
         self._dimensions: dict[int, tuple[int, float | None]] = {}
         self._default_dimension = 1
         self.grid: Any = None
+        self._placing = False
         self._registered: tuple[int, int] | None = None
         self.in_force = InForce(self)
         self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
@@ -116,12 +117,18 @@ class Chemistry:
         """Give sections 3-d points where places in space matter, as NEURON does when its rxd structures are made."""
         from rxd.neuron.rxd.region import Extracellular
 
+        if self._placing:  # bringing values up to date asks for places itself
+            return
         self._register_outside()
         if (self.of(Extracellular) or self.any_3d) and any(not record.has_shape for record in self.session.topology):
             from rxd.neuron.tree_functions import define_shape
 
-            self.session.run.pull()
-            define_shape(self.session)
+            self._placing = True
+            try:
+                self.session.run.pull()
+                define_shape(self.session)
+            finally:
+                self._placing = False
 
     def _register_outside(self) -> None:
         """Insert the ion of every named species in a box into all sections, in the box or not, as NEURON does."""
@@ -218,19 +225,23 @@ class Chemistry:
                 table = voxel_table(region, self.layout)
             else:
                 table = segment_table(region, self.layout)
-            if key[-1] and known is not None:
+            if key != "box" and key[-1] and known is not None:
                 self._note_cut(region, table, known[1])
             self._tables[region.number] = known = (key, table)
         return known[1]
 
     def _note_cut(self, region: Any, table: NodeTable, before: NodeTable) -> None:
         """Say that voxels have changed segments: NEURON refuses that, or gives the concentrations of other segments."""
-        counts = [{r.id: int(t.place[t.of_record(r)].max(initial=-1)) for r in t.records} for t in (before, table)]
-        changed = [r.name for r in table.records if r.alive and counts[0].get(r.id, -2) not in {-2, counts[1][r.id]}]
+        changed = []
+        for record in table.records:
+            old, new = before.of_record(record), table.of_record(record)
+            cut = before.dimension[old].min(initial=3) == 3 == table.dimension[new].min(initial=3)
+            if len(old) and cut and before.place[old].max() != table.place[new].max():
+                changed.append(record.name)
         if changed:
             warnings.warn(
-                f"nseg of {', '.join(changed)} has changed after region {region.label} was cut into voxels, which NEURON does not "
-                "support; here the voxels keep their concentrations and belong to the new segments.",
+                f"nseg of {', '.join(changed)} has changed after region {region.label} was cut into voxels, which NEURON does "
+                "not support; here the voxels keep their concentrations and belong to the new segments.",
                 stacklevel=4,
             )
 
