@@ -369,6 +369,22 @@ def test_a_second_process_compiles_nothing(own_cache: Path) -> None:
     assert contents() == kept
 
 
+def test_processes_that_compile_the_same_model_at_once_do_not_meet(own_cache: Path) -> None:
+    """All give the answer of a process alone, leave one module without half-written files, and what they leave can be used."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "AXOPLASM_CACHE": str(own_cache), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", SCRIPT, "2"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    together = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    answers = [process.communicate() for process in together]
+    assert [process.returncode for process in together] == [0, 0, 0], answers
+    kept = sorted(path.name for path in own_cache.rglob("*") if path.is_file())
+    assert len([name for name in kept if name.endswith(".py")]) == 1
+    assert not [name for name in kept if name.endswith(".part") or "tmp" in name]
+    alone = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    assert {out for out, _ in answers} == {alone.stdout}
+    assert sorted(path.name for path in own_cache.rglob("*") if path.is_file()) == kept
+
+
 def test_source_is_readable_and_public(compiled: rxd.Simulation) -> None:
     source = Path(compiled.kernels.path).read_text()
     assert source == compiled.kernels.source
