@@ -7,9 +7,10 @@ the tolerances mean the same, the number of steps differs.
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
-from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.errors import HocError
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
@@ -110,27 +111,27 @@ class CVode:
         """Print the times of the events on their way, or write them into a Vector."""
         return self._run.show_events(into)
 
-    def maxorder(self, *_: Any) -> float:
+    def maxorder(self, *_: Any) -> int:
         """Order of the method."""
-        return 2.0
+        return 2
 
-    def order(self, *_: Any) -> float:
+    def order(self, *_: Any) -> int:
         """Order of the method."""
-        return 2.0
+        return 2
 
-    def jacobian(self, *_: Any) -> float:
+    def jacobian(self, *_: Any) -> int:
         """Which Jacobian is used; here always the exact one."""
-        return 0.0
+        return 0
 
-    def stiff(self, *_: Any) -> float:
+    def stiff(self, *_: Any) -> int:
         """How implicit the method is; here always fully."""
-        return 2.0
+        return 2
 
-    def use_daspk(self, *_: Any) -> float:
+    def use_daspk(self, *_: Any) -> bool:
         """Whether DASPK is in use; never here."""
-        return 0.0
+        return False
 
-    def use_local_dt(self, flag: bool | None = None) -> float:
+    def use_local_dt(self, flag: bool | None = None) -> bool:
         """Whether cells have steps of their own; never here.
 
         Raises
@@ -140,11 +141,18 @@ class CVode:
         """
         if flag:
             raise HocError("Local variable time steps are not supported; CVode.active(True) gives one step for all cells.")
-        return 0.0
+        return False
 
-    def condition_order(self, *_: Any) -> float:
+    def use_fast_imem(self, flag: bool | None = None) -> bool:
+        """Whether segments have `i_membrane_`, the current through their membrane in nA; with an argument, set it."""
+        before = self._run.fast_imem
+        if flag is not None:
+            self._run.fast_imem = bool(flag)
+        return before
+
+    def condition_order(self, *_: Any) -> int:
         """Accuracy of threshold detection."""
-        return 1.0
+        return 1
 
     def debug_event(self, *_: Any) -> float:
         """Has no effect here."""
@@ -154,26 +162,35 @@ class CVode:
         """Memory is always arranged for the cache."""
         return 1.0
 
-    def use_mxb(self, *_: Any) -> float:
+    def use_mxb(self, *_: Any) -> bool:
         """Has no effect here."""
-        return 0.0
+        return False
 
     def queue_mode(self, *_: Any) -> float:
         """Has no effect here."""
         return 0.0
 
-    def netconlist(self, *_: Any) -> Any:
-        """All NetCons.
+    def netconlist(self, source: Any = "", cell: Any = "", target: Any = "", into: Any = None) -> Any:
+        """A List of NetCons, chosen by the cell of the source, the cell of the target and the target.
 
-        Raises
-        ------
-        NotSupported
-            Always.
+        Each is an object, or the beginning of its text (a regular expression); "" stands for any.
         """
-        raise NotSupported("CVode.netconlist is not supported; keep the NetCons in a Python list.")
+        from rxd.neuron.lists import List
+
+        found = List() if into is None else into
+        for one in self._run.connections():
+            given = ((source, one.precell, one.pre), (cell, one.postcell, one.syn), (target, one.syn, one.syn))
+            if all(_is(wanted, first() if first() is not None else second()) for wanted, first, second in given):
+                found.append(one)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'hoc.CVode' object has no attribute '{name}'")
 
     def __repr__(self) -> str:
         return f"CVode[{self._number}]"
+
+
+def _is(wanted: Any, thing: Any) -> bool:
+    """Whether an object is the one wanted, or its text begins as wanted."""
+    return re.match(wanted, str(thing)) is not None if isinstance(wanted, str) else wanted is thing

@@ -126,6 +126,7 @@ class NetCon:
             raise HocError(f"A NetCon sends to a synapse or an artificial cell, not to {target!r}.")
         self._session = session
         self._number = session.number("NetCon")
+        session.run.add_connection(self)
         self.delay = float(delay)
         self.weight = _Weights([float(weight)])
         self._active = True

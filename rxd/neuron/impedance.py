@@ -20,7 +20,7 @@ from rxd.neuron.session import current_session
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["Impedance"]
+__all__ = ["Impedance", "links"]
 
 _US_PER_DENSITY = 1e-2  # S/cm2 um2 in uS
 _NF_PER_DENSITY = 1e-5  # uF/cm2 um2 in nF
@@ -144,7 +144,7 @@ class _Network:
     def of(self, records: list[SectionRecord], session: Any) -> tuple[list[int], list[int], list[complex]]:
         """Rows, columns and values for all sections."""
         for record in records:
-            for first, second, conductance in _links(record):
+            for first, second, conductance in links(record):
                 a, b = self._row(first), self._row(second)
                 self._entries += [(a, a, conductance), (b, b, conductance), (a, b, -conductance), (b, a, -conductance)]
             for index, value in enumerate(self._membrane(record)):
@@ -171,7 +171,7 @@ class _Network:
         return np.asarray(_US_PER_DENSITY * area * density + 1j * self._omega * capacitance)
 
 
-def _links(record: SectionRecord) -> Iterator[tuple[tuple[int, float], tuple[int, float], float]]:
+def links(record: SectionRecord) -> Iterator[tuple[tuple[int, float], tuple[int, float], float]]:
     """Pairs of neighbouring nodes of a section, its ends included, and the conductance between them, uS."""
     shape, scale = record.shape, _AXIAL / record.Ra
     yield _key(record, 0.0), (record.id, 0.0), scale / float(shape.rho_left[0])

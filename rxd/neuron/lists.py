@@ -23,8 +23,9 @@ class List:
         self._items: list[Any] = []
         if kind is not None:
             template = session.hoc.templates.get(kind)
-            points = [point for point in session.run.points if point.kind == kind]
-            self._items = points if template is None else template.living()
+            points: list[Any] = [point for point in session.run.points if point.kind == kind]
+            known = session.run.connections() if kind == "NetCon" else points
+            self._items = known if template is None else template.living()
 
     def append(self, thing: Any) -> float:
         """Add an object at the end; returns how many there are."""

@@ -256,6 +256,8 @@ class SectionRecord:
         """
         if name == "diam":
             return self.diam
+        if name == "i_membrane_" and self.session.run.fast_imem:
+            return self.session.membrane.of(self)
         found = self.store.get(name)
         if found is not None:
             self.session.run.refresh(name, self)

@@ -56,6 +56,8 @@ class Run:
         self.scales: dict[str, float] = {}
         self._versions = 0
         self._pulled = -1
+        self.fast_imem = False
+        self._connections: list[weakref.ref[NetCon]] = []
         self._points: dict[int, weakref.ref[PointProcess]] = {}
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
         self._machines: list[weakref.ref[StateTransitionEvent]] = []
@@ -126,6 +128,16 @@ class Run:
         self.watch_changed()
         detector.connections.append(weakref.ref(connection))
         return detector
+
+    def add_connection(self, connection: NetCon) -> None:
+        """Take note of a NetCon."""
+        self._connections.append(weakref.ref(connection))
+
+    def connections(self) -> list[NetCon]:
+        """All NetCons that are alive, oldest first."""
+        found = [reference() for reference in self._connections]
+        self._connections = [weakref.ref(one) for one in found if one is not None]
+        return [one for one in found if one is not None]
 
     def count_with(self, detector: Detector, instead_of: Detector | None) -> None:
         """Let a counter of action potentials look at its segment, and no longer at where it was."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rxd.neuron.chemistry import Chemistry
     from rxd.neuron.hoc.state import HocState
     from rxd.neuron.mechanisms import Catalogue
+    from rxd.neuron.membrane import MembraneCurrents
     from rxd.neuron.parallel import Exchange
     from rxd.neuron.run import Run
 
@@ -100,6 +101,13 @@ class Session:
         from rxd.neuron.run import Run
 
         return self._part("run", Run)
+
+    @property
+    def membrane(self) -> MembraneCurrents:
+        """The currents behind `seg.i_membrane_`."""
+        from rxd.neuron.membrane import MembraneCurrents
+
+        return self._part("membrane", MembraneCurrents)
 
     @property
     def exchange(self) -> Exchange:

@@ -120,9 +120,10 @@ class MechanismType:
         """How many there are."""
         return float(len(self._names))
 
-    def make(self, *_: Any) -> float:
-        """Insert the selected mechanism in the accessed section."""
-        current_session().topology.cas().section.insert(self._names[self._selected])
+    def make(self, *_: Any, sec: Section | None = None) -> float:
+        """Insert the selected mechanism in a section, or in the accessed one."""
+        target = current_session().topology.cas().section if sec is None else sec
+        target.insert(self._names[self._selected])
         return 0.0
 
     def is_artificial(self, index: float) -> bool:

@@ -279,3 +279,36 @@ def test_impedance_across_branches_is_that_of_neuron():
     assert impedance.transfer(side(0.5)) == pytest.approx(5.594927498805569, rel=1e-6)
     assert impedance.transfer_phase(side(1)) == pytest.approx(-0.5530827423079578, rel=1e-6)
     assert impedance.input(tip(1)) == pytest.approx(81.76093295927022, rel=1e-6)
+
+
+def test_membrane_currents_balance_electrodes():
+    soma, dend = h.Section(name="soma"), h.Section(name="dend")
+    soma.L = soma.diam = 20
+    dend.L, dend.diam, dend.nseg = 300, 2, 5
+    dend.connect(soma(1))
+    for section in h.allsec():
+        section.insert("pas")
+    clamp = h.IClamp(soma(0.5))
+    clamp.dur, clamp.amp = 100, 0.5
+    with pytest.raises(AttributeError):
+        soma(0.5).i_membrane_  # noqa: B018
+    h.cvode.use_fast_imem(True)
+    recorded = h.Vector().record(dend(0.5)._ref_i_membrane_)
+    h.finitialize(-70)
+    h.continuerun(3)
+    currents = [seg.i_membrane_ for section in h.allsec() for seg in section]
+    assert sum(currents) == pytest.approx(0.5, rel=1e-9)
+    assert recorded[len(recorded) - 1] == dend(0.5).i_membrane_
+    h.continuerun(60)  # at rest the membrane current is that of the conductance
+    assert dend(0.5).i_membrane_ == pytest.approx(1e-2 * dend(0.5).i_pas * dend(0.5).area(), rel=1e-6)
+
+
+def test_lists_of_netcons():
+    cells = [_Cell(gid) for gid in range(2)]
+    connection = h.NetCon(cells[0].soma(0.5)._ref_v, cells[1].syn, sec=cells[0].soma)
+    everything = h.cvode.netconlist("", "", "")
+    assert everything.count() == 3 == h.List("NetCon").count()
+    chosen = h.cvode.netconlist(cells[0], cells[1], "")
+    assert [chosen.o(0)] == [connection]
+    assert h.cvode.netconlist("", "", cells[0].syn).count() == 0
+    assert h.cvode.netconlist("", "", "ExpSyn").count() == 1

@@ -22,7 +22,7 @@ __all__ = ["Executor", "Halt", "Return"]
 
 
 # procedures of NEURON's own library: they have no value to print
-_LIBRARY = frozenset({"advance", "continuerun", "init", "run", "setdt", "stdinit", "steprun"})
+_LIBRARY = frozenset({"advance", "continuerun", "init", "run", "set_ra", "setdt", "stdinit", "steprun"})
 
 
 class _Leave(Exception):  # noqa: N818 - no error, a way out
