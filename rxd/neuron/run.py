@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from rxd.neuron.events import Detector, EventHeap, FInitializeHandler, NetCon, S
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.recording import Player, Recorder
+from rxd.neuron.samples import Samples
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
@@ -562,7 +563,7 @@ class Run:
         if ramps:  # the course is a staircase of short steps, each at the height of its middle
             target = min(target, t + RAMP)
         self._play(0.5 * (t + target) if ramps else t)
-        spikes = engine.advance(t, target, _Samples(self), single)
+        spikes = engine.advance(t, target, Samples(self), single)
         values["t"] = engine.t
         self._tell(1, 0)
         self._play(engine.t)
@@ -574,35 +575,3 @@ class Run:
                     connection.spike(when)
         self._detect(values.t, but=watched)
         self._deliver(values.t)
-
-
-class _Samples:
-    """Recordings during variable steps: those on a grid from within steps, the others at the end of each."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._every = [recorder for recorder in run._recorders if recorder.when is None]
-        self._grids = [recorder for recorder in run._recorders if recorder.when is not None]
-        self._end = -np.inf
-
-    def before(self, end: float) -> Iterator[float]:
-        """Times at which something is recorded, up to the end of a step."""
-        while True:
-            due = min((recorder.next_time() for recorder in self._grids), default=np.inf)
-            if due >= end:
-                break
-            yield due
-        self._end = end
-        if self._every or any(recorder.next_time() <= end for recorder in self._grids):
-            yield end
-
-    def take(self, t: float) -> None:
-        """Record what is due."""
-        values = self._run.session.globals
-        values["t"] = t
-        for recorder in self._grids:
-            while recorder.next_time() <= t:
-                recorder.take()
-        if t == self._end:
-            for recorder in self._every:
-                recorder.take()
