@@ -113,6 +113,18 @@ class Electrodes:
                 found.append(Electrode(clamp, nodes, np.array([weight for *_, weight in places])))
         return cls(found)
 
+    def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Node (storage order), conductance (uS) and drive (nA) of every part of a clamp; without conductance a current."""
+        now = t if self.t is None else self.t
+        levels = [electrode.level(now) for electrode in self.electrodes]
+        parts = [
+            (electrode.nodes, electrode.weights * g, electrode.weights * drive)
+            for electrode, (g, drive) in zip(self.electrodes, levels, strict=True)
+        ]
+        empty = (np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+        node, conductance, drive = (np.concatenate(column) for column in zip(empty, *parts, strict=True))
+        return node, conductance, drive
+
     def at(self, t: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Injected current (nA), clamp conductance (uS) and clamp drive (nA) by segment in storage order."""
         injected, conductance, drive = np.zeros(n), np.zeros(n), np.zeros(n)
