@@ -94,3 +94,20 @@ def test_new_segments_take_over_voxels_and_a_warning_says_so():
         nodes = x.nodes(sec)
     assert nodes.value == kept
     assert len({node.segment for node in nodes}) == 3
+
+
+def test_sections_that_change_are_cut_into_voxels_again():
+    sec = h.Section(name="s")
+    sec.L, sec.diam = 4, 2
+    rxd.set_solve_type(dimension=3)
+    x = rxd.Species(rxd.Region(sec, dx=0.4), name="x", initial=1)
+    h.finitialize(-65)
+    assert sum(x.nodes.volume) == pytest.approx(4 * np.pi, rel=1e-3)
+    sec.diam = 3
+    h.finitialize(-65)
+    assert sum(x.nodes.volume) == pytest.approx(9 * np.pi, rel=1e-3)
+    sec.L = 2
+    h.finitialize(-65)
+    h.fadvance()
+    assert sum(x.nodes.volume) == pytest.approx(4.5 * np.pi, rel=1e-3)
+    assert np.allclose(x.nodes.concentration, 1)
