@@ -35,6 +35,7 @@ SUPPORT = (
     "codegen/coupled_text.py",
     "solve/lane_lu.py",
     "solve/lane_operations.py",
+    "solve/lane_places.py",
     "solve/vectors.py",
     "solve/split_kernels.py",
     "solve/graph_kernels.py",

@@ -175,7 +175,7 @@ def _transports(
     capacity[layout[VOLTAGE].order] = cable.capacitance
     transports = [_transport(VOLTAGE, layout, cable_mesh, cable.capacitance, cable.conductance)]
     trees: dict[str, Transport] = {}
-    graphs = []
+    graphs: list[tuple[Any, GraphTransport]] = []
     for unknown in system.unknowns:
         if unknown.kind != "species":
             continue
@@ -189,8 +189,8 @@ def _transports(
             conductance = _frozen(unknown.diffusion * first.conductance)
             transports.append(replace(first, label=unknown.label, start=block.start, conductance=conductance))
         elif unknown.diffusion > 0:
-            graphs.append(graph_transport(unknown, region, block, segments, voxels))
-    return capacity, tuple(transports), tuple(graphs)
+            graphs.append((unknown, graph_transport(unknown, region, block, segments, voxels, graphs)))
+    return capacity, tuple(transports), tuple(graph for _, graph in graphs)
 
 
 def _volumes(label: str, region: RegionNodes, segments: Segments) -> np.ndarray:

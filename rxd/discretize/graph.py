@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,23 +11,44 @@ import numpy as np
 from geometry import Segments
 from geometry.grid import SIDES
 from geometry.voxelize import VoxelGrid
+from rxd.discretize.graph_rows import compressed, voxel_rows
 from rxd.discretize.joins import with_joins
 from rxd.discretize.records import Block, GraphTransport
 from rxd.discretize.space import RegionNodes
 
 
 def graph_transport(
-    unknown: Any, region: RegionNodes, block: Block, segments: Segments, voxels: VoxelGrid | None
+    unknown: Any,
+    region: RegionNodes,
+    block: Block,
+    segments: Segments,
+    voxels: VoxelGrid | None,
+    made: Sequence[tuple[Any, GraphTransport]],
 ) -> GraphTransport:
-    """Exchange operator of a species that lives (partly) in voxels or in a box."""
-    diffusion = unknown.diffusion
-    if region.box is not None:
-        return _box_transport(unknown, region, block)
-    assert voxels is not None
-    edges, kappa = _voxel_edges(region, block.n_tree, voxels, np.array(unknown.axes))
+    """Exchange operator of a species that lives (partly) in voxels or in a box; ``made``: those of species before it."""
+    same = [graph for other, graph in made if (other.region, other.axes) == (unknown.region, unknown.axes)]
+    if same:
+        # the state's numbering differs by where the block begins alone
+        alike = replace(same[0], label=unknown.label, start=block.start, diffusion=unknown.diffusion)
+        whole_rate = same[0].whole_rate * (unknown.diffusion / same[0].diffusion)
+        graph = replace(alike, whole_rate=whole_rate)
+    elif region.box is not None:
+        graph = _box_graph(unknown, region, block)
+    else:
+        assert voxels is not None
+        graph = _voxel_graph(unknown, region, block, segments, voxels)
+    return _with_sides(graph, unknown, region) if region.box is not None else graph
+
+
+def _voxel_graph(unknown: Any, region: RegionNodes, block: Block, segments: Segments, voxels: VoxelGrid) -> GraphTransport:
+    """Exchange through open faces, and with segments where a section in voxels meets one that is not."""
+    axes = np.array(unknown.axes)
     capacity = region.voxel_volume
-    junctions = 0
-    if region.tree is not None:
+    if region.tree is None:
+        rows = _whole_rows(region, voxels, axes)
+        graph = GraphTransport(unknown.label, block.start, len(capacity), capacity, *rows, unknown.diffusion)
+    else:
+        edges, kappa = _voxel_edges(region, block.n_tree, voxels, axes)
         tree_edges, tree_kappa, tree_junctions = _tree_edges(region, block, len(capacity))
         first = block.n_tree + len(capacity) + tree_junctions
         tree_edges, tree_kappa, joins = with_joins(region, block, segments, voxels, tree_edges, tree_kappa, first)
@@ -34,23 +56,35 @@ def graph_transport(
         stored = np.empty(block.n_tree)
         stored[block.order[: block.n_tree] - block.start] = region.tree.volume
         capacity = np.concatenate([stored, capacity])
-        junctions = tree_junctions + joins
-    graph = _assemble(unknown.label, block.start, capacity, junctions, edges, diffusion * kappa)
+        graph = _assemble(unknown.label, block.start, capacity, tree_junctions + joins, edges, kappa, unknown.diffusion)
     # FractionalVolume and the like: what one voxel of the region holds, and how much of its faces is open.
     holds = float(np.median(region.voxel_volume / voxels.volume[region.voxel]))
-    whole_rate = 2.0 * diffusion * region.face_factor / holds * float(np.sum(np.array(unknown.axes) / voxels.dx**2))
+    whole_rate = 2.0 * unknown.diffusion * region.face_factor / holds * float(np.sum(axes / voxels.dx**2))
     cut = block.n_tree + np.flatnonzero(voxels.membrane_area[region.voxel] > 0)
     return replace(graph, cut=cut, whole_rate=whole_rate)
 
 
-def _box_transport(unknown: Any, region: RegionNodes, block: Block) -> GraphTransport:
-    """Exchange in a box, and through those of its sides behind which a concentration is held."""
+def _whole_rows(region: RegionNodes, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compressed rows of a region that has no segments outside voxels."""
+    kappa = region.face_factor * axes * voxels.face_size / voxels.dx
+    return voxel_rows(region.voxel, region.voxel_row, voxels.neighbor, voxels.aperture, kappa)
+
+
+def _box_graph(unknown: Any, region: RegionNodes, block: Block) -> GraphTransport:
+    """Exchange in a box."""
     mesh = region.box_mesh
     assert mesh is not None
-    axis = np.argmax(np.abs(mesh.position[mesh.edges[:, 0]] - mesh.position[mesh.edges[:, 1]]), axis=1)
+    kappa = mesh.face_area / mesh.distance
+    if len(set(unknown.axes)) > 1:
+        axis = np.argmax(np.abs(mesh.position[mesh.edges[:, 0]] - mesh.position[mesh.edges[:, 1]]), axis=1)
+        kappa *= np.array(unknown.axes)[axis]
+    return _assemble(unknown.label, block.start, mesh.volume, 0, mesh.edges, kappa, unknown.diffusion)
+
+
+def _with_sides(graph: GraphTransport, unknown: Any, region: RegionNodes) -> GraphTransport:
+    """The same with exchange through those sides of the box behind which a concentration is held."""
     along = unknown.diffusion * np.array(unknown.axes)
-    graph = _assemble(unknown.label, block.start, mesh.volume, 0, mesh.edges, along[axis] * mesh.face_area / mesh.distance)
-    held, strength = np.zeros(mesh.n), np.zeros(mesh.n)
+    held, strength = np.zeros(graph.n), np.zeros(graph.n)
     for side, value in unknown.boundary:
         voxel, kappa = region.box.boundary(side)
         conductance = along[SIDES.index(side) // 2] * kappa
@@ -61,26 +95,20 @@ def _box_transport(unknown: Any, region: RegionNodes, block: Block) -> GraphTran
 
 
 def _assemble(
-    label: str, start: int, capacity: np.ndarray, junctions: int, edges: np.ndarray, conductance: np.ndarray
+    label: str, start: int, capacity: np.ndarray, junctions: int, edges: np.ndarray, kappa: np.ndarray, diffusion: float
 ) -> GraphTransport:
+    n = len(capacity)
+    capacity = np.ascontiguousarray(capacity, dtype=float)
+    if not junctions:
+        return GraphTransport(label, start, n, capacity, *compressed(n, edges, kappa), diffusion)
     from scipy.sparse import coo_array  # here: a model without voxels does not wait for SciPy
 
-    n = len(capacity)
-    total = n + junctions
     both = (np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]]))
-    rows = coo_array((np.concatenate([conductance, conductance]), both), shape=(total, total)).tocsr()
+    rows = coo_array((np.concatenate([kappa, kappa]), both), shape=(n + junctions, n + junctions)).tocsr()
+    rows = _without_junctions(rows, n)
     rows.sum_duplicates()
-    if junctions:
-        rows = _without_junctions(rows, n)
-    return GraphTransport(
-        label=label,
-        start=start,
-        n=n,
-        capacity=np.ascontiguousarray(capacity, dtype=float),
-        indptr=rows.indptr.astype(np.int64),
-        indices=rows.indices.astype(np.int32),
-        conductance=np.ascontiguousarray(rows.data, dtype=float),
-    )
+    arrays = (rows.indptr.astype(np.int32), rows.indices.astype(np.int32), np.ascontiguousarray(rows.data, dtype=float))
+    return GraphTransport(label, start, n, capacity, *arrays, diffusion)
 
 
 def _without_junctions(rows: Any, n: int) -> Any:

@@ -132,9 +132,11 @@ class GraphTransport:
     label, start, n
         As in `Transport`.
     capacity : ndarray, shape (n,), um3
-    indptr, indices, conductance : ndarray
-        Neighbours of every node in compressed rows and the conductance to each, um3/ms; symmetric. Branch points are
-        eliminated.
+    indptr, indices, kappa : ndarray
+        Neighbours of every node in compressed rows, in order, and face over distance to each, um; symmetric. Branch points are
+        eliminated. Species of one region share these arrays.
+    diffusion : float, um2/ms
+        Conductance over kappa.
     held : ndarray of int, shape (m,)
         Nodes that also exchange with a reservoir of constant concentration, each once: ``+ held_conductance (held_value - y)``.
     held_conductance, held_value : ndarray, shape (m,), um3/ms and mM
@@ -150,12 +152,18 @@ class GraphTransport:
     capacity: np.ndarray
     indptr: np.ndarray
     indices: np.ndarray
-    conductance: np.ndarray
+    kappa: np.ndarray
+    diffusion: float = 1.0
     held: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     held_conductance: np.ndarray = field(default_factory=lambda: np.zeros(0))
     held_value: np.ndarray = field(default_factory=lambda: np.zeros(0))
     cut: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     whole_rate: float = 0.0
+
+    @property
+    def conductance(self) -> np.ndarray:
+        """Conductance to each neighbour, um3/ms: ``diffusion * kappa``, computed anew."""
+        return self.diffusion * self.kappa
 
 
 @dataclass(frozen=True, slots=True, eq=False)

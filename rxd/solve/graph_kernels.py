@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 import numba as nb
 import numpy as np
 
-from rxd.solve.lane_lu import lane_kernel
+from rxd.codegen.lane_calls import call_part
+from rxd.solve.lane_operations import lean_kernel
 
 MANY: Final = 16384
 """Nodes from which on threads are worth waking."""
@@ -94,12 +95,13 @@ class Graphs(NamedTuple):
         Offset and count of the graph's part in ``blocks, rows, rest, held, more, sliver, reach, carrier``.
     graph : Graph
         All graphs' arrays end to end; ``uniform (n_graphs, 3)``.
-    work : ndarray, shape (3, largest number of nodes)
+    work : ndarray, three times as long as the largest species
     flow : ndarray
         Work array as long as the longest ``rest``.
     counts : ndarray of int, shape (1,)
         Stages done.
-    threads : int
+    first, second : int
+        Addresses of `first_half_threads` and `second_half_threads`; 0 where one thread does it all.
     """
 
     species: np.ndarray
@@ -110,7 +112,8 @@ class Graphs(NamedTuple):
     work: np.ndarray
     flow: np.ndarray
     counts: np.ndarray
-    threads: int
+    first: int
+    second: int
 
 
 class Stage(NamedTuple):
@@ -134,7 +137,7 @@ class Stage(NamedTuple):
     flow: np.ndarray
 
 
-@lane_kernel
+@lean_kernel
 def put_rows(graph: Graph, begin: int, end: int, stage: Stage) -> None:
     """Whole voxels of a stage that overwrites."""
     gx, gy, gz = stage.step * graph.uniform[0], stage.step * graph.uniform[1], stage.step * graph.uniform[2]
@@ -151,7 +154,7 @@ def put_rows(graph: Graph, begin: int, end: int, stage: Stage) -> None:
             old[i] = c_now * u + c_other * other[i] + (gx * x + gy * y + gz * z)
 
 
-@lane_kernel
+@lean_kernel
 def fold_rows(graph: Graph, begin: int, end: int, stage: Stage) -> None:
     """Whole voxels of a stage that builds on the last but one, and takes its place."""
     gx, gy, gz = stage.step * graph.uniform[0], stage.step * graph.uniform[1], stage.step * graph.uniform[2]
@@ -168,7 +171,7 @@ def fold_rows(graph: Graph, begin: int, end: int, stage: Stage) -> None:
             old[i] = c_old * old[i] + c_now * u + c_other * other[i] + (gx * x + gy * y + gz * z)
 
 
-@lane_kernel
+@lean_kernel
 def finish_rows(graph: Graph, begin: int, end: int, stage: Stage) -> None:
     """Whole voxels of the last stage, added to the state."""
     gx, gy, gz = stage.step * graph.uniform[0], stage.step * graph.uniform[1], stage.step * graph.uniform[2]
@@ -185,7 +188,7 @@ def finish_rows(graph: Graph, begin: int, end: int, stage: Stage) -> None:
             target[i] += c_old * old[i] + c_now * u + c_other * other[i] + (gx * x + gy * y + gz * z)
 
 
-@lane_kernel
+@lean_kernel
 def flows(graph: Graph, block: int, stage: Stage) -> None:
     """What flows into the rest of a block, over capacity."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -204,7 +207,7 @@ def flows(graph: Graph, block: int, stage: Stage) -> None:
         flow[m] += step * graph.more_rate[e] * (now[graph.more_node[e]] - now[rest[m]])
 
 
-@lane_kernel
+@lean_kernel
 def carry(graph: Graph, s: int, flow: np.ndarray) -> None:
     """Bring a sliver's rate closer to the mean of its carriers'; what it gives up they get."""
     own, begin, end = graph.sliver[s], graph.reach[s], graph.reach[s + 1]
@@ -216,7 +219,7 @@ def carry(graph: Graph, s: int, flow: np.ndarray) -> None:
         flow[graph.carrier[e]] += graph.back[e] * difference
 
 
-@lane_kernel
+@lean_kernel
 def first_half(graph: Graph, block: int, stage: Stage) -> None:
     """Rows of a block, flows into its rest and its slivers, one after the other."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -231,7 +234,7 @@ def first_half(graph: Graph, block: int, stage: Stage) -> None:
         carry(graph, s, stage.flow)
 
 
-@lane_kernel
+@lean_kernel
 def second_half(graph: Graph, block: int, stage: Stage) -> None:
     """The block's slivers in reverse order, and the stage of its rest."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -267,15 +270,15 @@ def second_half_threads(graph: Graph, stage: Stage) -> None:
         second_half(graph, block, stage)
 
 
-@lane_kernel
-def run_stage(graph: Graph, stage: Stage, threads: int) -> None:
+@lean_kernel
+def run_stage(graph: Graph, stage: Stage, first: int, second: int) -> None:
     """One stage on all blocks; slivers across blocks come between the halves.
 
     Slivers are taken in one order and then in the reverse: the product is symmetric, so that it has real rates.
     """
     count = graph.blocks.shape[0] - 1
-    if threads > 1:
-        first_half_threads(graph, stage)
+    if first != 0:
+        call_part(first, (graph, stage))
     else:
         for block in range(count):
             first_half(graph, block, stage)
@@ -284,14 +287,14 @@ def run_stage(graph: Graph, stage: Stage, threads: int) -> None:
         carry(graph, s, stage.flow)
     for s in range(total - 1, between - 1, -1):
         carry(graph, s, stage.flow)
-    if threads > 1:
-        second_half_threads(graph, stage)
+    if second != 0:
+        call_part(second, (graph, stage))
     else:
         for block in range(count):
             second_half(graph, block, stage)
 
 
-@lane_kernel
+@lean_kernel
 def pick(graphs: Graphs, g: int) -> Graph:
     """Graph g of all."""
     t, a = graphs.table[g], graphs.graph
@@ -319,7 +322,7 @@ def pick(graphs: Graphs, g: int) -> Graph:
     )
 
 
-@lane_kernel
+@lean_kernel
 def stretch(stages: int) -> tuple[float, float]:
     """``w0, w1`` of Runge-Kutta-Chebyshev: the argument of the polynomials is ``w0 + w1 z``; stable for ``z >= -2 w0 / w1``."""
     w0 = 1.0 + (2.0 / 13.0) / (stages * stages)
@@ -328,7 +331,7 @@ def stretch(stages: int) -> tuple[float, float]:
     return w0, math.sinh(angle) * (w0 * w0 - 1.0) / (math.cosh(angle) * stages * root - w0 * math.sinh(angle))
 
 
-@lane_kernel
+@lean_kernel
 def count_stages(z: float) -> int:
     """The fewest stages that are stable for a step times spectral radius."""
     stages = max(2, math.floor(math.sqrt(1.0 + 1.5 * z)))
@@ -339,7 +342,7 @@ def count_stages(z: float) -> int:
     return stages
 
 
-@lane_kernel
+@lean_kernel
 def chebyshev(
     graph: Graph,
     radius: float,
@@ -351,7 +354,8 @@ def chebyshev(
     moved: bool,
     work: np.ndarray,
     flow: np.ndarray,
-    threads: int,
+    first: int,
+    second: int,
 ) -> int:
     """Advance u by dt with a constant source (mM/ms) from currents; returns the number of stages.
 
@@ -360,11 +364,12 @@ def chebyshev(
     doi:10.1016/S0377-0427(97)00219-7). Works on the change since the start of the step. The first stage is a multiple of the
     rates at the start and is never stored: coefficients of the next two take it in.
     """
-    rates, a, b = work[0, : u.size], work[1, : u.size], work[2, : u.size]
+    n = u.size
+    rates, a, b = work[:n], work[n : 2 * n], work[2 * n : 3 * n]
     stages = count_stages(dt * scale * radius)
     w0, w1 = stretch(stages)
     inflow = 1.0 if moved else 0.0
-    run_stage(graph, Stage(PUT, scale, 0.0, 0.0, 0.0, inflow, 1.0, u, source, rates, u, flow), threads)
+    run_stage(graph, Stage(PUT, scale, 0.0, 0.0, 0.0, inflow, 1.0, u, source, rates, u, flow), first, second)
     t_before, t_now = 1.0, w0
     d_before, d_now = 0.0, 1.0
     e_before, e_now = 0.0, 0.0
@@ -388,18 +393,18 @@ def chebyshev(
             kind, where = FINISH if last else FOLD, old
         else:
             kind, where = PUT, a if j == 2 else b
-        run_stage(graph, Stage(kind, along, c_now, c_other, c_old, 0.0, 0.0, now, rates, where, u, flow), threads)
+        run_stage(graph, Stage(kind, along, c_now, c_other, c_old, 0.0, 0.0, now, rates, where, u, flow), first, second)
         now, old = where, a if j == 2 else now
         t_before, t_now, d_before, d_now, e_before, e_now = t_now, t_next, d_now, d_next, e_now, e_next
         b_before, b_now = b_now, b_next
     if moved:
-        for k in range(u.size):
+        for k in range(n):
             u[k] += now[k]
             drift[k] = now[k] / dt
     return stages
 
 
-@lane_kernel
+@lean_kernel
 def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, graphs: Graphs) -> None:
     """Advance every species in voxels (and segments joined to them) by dt."""
     for s in range(graphs.species.shape[0]):
@@ -411,16 +416,17 @@ def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, gra
             graphs.scale[s],
             dt,
             y[part],
-            source[part],
+            source[part] if moved == 1 else y[part],
             drift[part],
             moved == 1,
             graphs.work,
             graphs.flow,
-            graphs.threads if n >= MANY else 1,
+            graphs.first if n >= MANY else 0,
+            graphs.second if n >= MANY else 0,
         )
 
 
-@lane_kernel
+@lean_kernel
 def exchange(graph: Graph, u: np.ndarray, out: np.ndarray, flow: np.ndarray) -> None:
     """``out = A u``, mM/ms: exchange without slivers' inertia and without what reservoirs hold."""
     stage = Stage(PUT, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, u, u, out, out, flow)
@@ -432,7 +438,7 @@ def exchange(graph: Graph, u: np.ndarray, out: np.ndarray, flow: np.ndarray) -> 
         out[graph.rest[m]] = flow[m]
 
 
-@lane_kernel
+@lean_kernel
 def carry_all(graph: Graph, rates: np.ndarray, flow: np.ndarray) -> None:
     """``rates = B rates``: what slivers' inertia makes of rates, as stages do."""
     for m in range(graph.rest.size):

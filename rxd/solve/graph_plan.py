@@ -18,6 +18,7 @@ import numpy as np
 
 from rxd.discretize.records import GraphTransport
 from rxd.solve.graph_kernels import Graph, carry_all, exchange
+from rxd.solve.lane_lu import lane_kernel
 
 FASTEST: Final = 1.5
 """Exchange over capacity from which on a voxel is a sliver, and that it keeps; 1 for a whole voxel."""
@@ -26,6 +27,10 @@ LEAST_SHARE: Final = 0.1
 SHORTEST: Final = 4
 """Rows of fewer whole voxels are not worth their start."""
 NEIGHBOURS: Final = 6
+EQUAL: Final = 1e-14
+"""Relative difference up to which rates are the same: both sides of a face have to say the same, or mass is lost."""
+SAMPLE: Final = 4096
+"""Nodes that show what is typical."""
 NODES_A_BLOCK: Final = 8192
 MOST_BLOCKS: Final = 32
 COST_OF_REST: Final = 6
@@ -36,7 +41,7 @@ MARGIN: Final = 1.02
 
 def plan_graph(transport: GraphTransport) -> tuple[Graph, float]:
     """The graph as its kernels want it, and its spectral radius (1/ms)."""
-    leaving = np.add.reduceat(np.append(transport.conductance, 0.0), transport.indptr[:-1]) * (np.diff(transport.indptr) > 0)
+    leaving = leaving_rates(transport.indptr, transport.kappa, transport.diffusion)
     slivers = _find_slivers(transport, leaving)
     sliver, reach, own, carrier, weight, back = _carriers(transport, leaving, slivers)
     kept = np.zeros(transport.n, dtype=bool)
@@ -95,9 +100,11 @@ def _carriers(
     begin = transport.indptr[slivers]
     degree = transport.indptr[slivers + 1] - begin
     of = np.repeat(np.arange(len(slivers)), degree)
-    edge = np.repeat(begin - np.append(0, np.cumsum(degree)[:-1])[: len(degree)], degree) + np.arange(degree.sum())
+    edge = np.repeat(begin.astype(np.int64) - np.append(0, np.cumsum(degree)[:-1])[: len(degree)], degree) + np.arange(
+        degree.sum()
+    )
     carrier = transport.indices[edge].astype(np.int64)
-    weight = transport.conductance[edge] / leaving[slivers][of]
+    weight = transport.diffusion * transport.kappa[edge] / leaving[slivers][of]
     largest = np.zeros(len(slivers))
     np.maximum.at(largest, of, weight)
     kept = weight >= np.minimum(LEAST_SHARE, largest[of])
@@ -113,38 +120,91 @@ def _carriers(
 
 def _find_rows(transport: GraphTransport, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of whole voxels, their rates of exchange, and all other nodes; those in ``kept`` are among the others."""
-    n, indptr = transport.n, transport.indptr
-    nothing = np.zeros((0, 6), dtype=np.int64), np.zeros(3), np.arange(n)
+    indptr, indices, kappa, diffusion = transport.indptr, transport.indices, transport.kappa, transport.diffusion
+    nothing = np.zeros((0, 6), dtype=np.int64), np.zeros(3), np.arange(transport.n)
     six = np.flatnonzero((np.diff(indptr) == NEIGHBOURS) & ~kept)
     if not six.size:
         return nothing
-    # Neighbours in order of their numbers, which is -x, -y, -z, +z, +y, +x in a grid numbered in C order.
-    slots = indptr[six][:, None] + np.arange(NEIGHBOURS)
-    near = transport.indices[slots]
-    order = np.argsort(near, axis=1)
-    near = np.take_along_axis(near, order, axis=1).astype(np.int64)
-    rates = np.take_along_axis(transport.conductance[slots], order, axis=1) / transport.capacity[six][:, None]
+    sample = six[:: 1 + len(six) // SAMPLE]
+    rates = diffusion * kappa[indptr[sample][:, None] + np.arange(NEIGHBOURS)] / transport.capacity[sample][:, None]
     typical = np.median(rates, axis=0)
-    whole = np.all(np.isclose(rates, typical, rtol=1e-14, atol=0), axis=1) & (near[:, 2] == six - 1) & (near[:, 3] == six + 1)
-    if not np.allclose(typical, typical[::-1], rtol=1e-14, atol=0) or not whole.any():
+    if not np.allclose(typical, typical[::-1], rtol=EQUAL, atol=0):
         return nothing
-    nodes, sides = six[whole], near[whole][:, [0, 1, 4, 5]]
-    breaks = np.ones(len(nodes), dtype=bool)
-    breaks[1:] = (np.diff(nodes) != 1) | np.any(np.diff(sides, axis=0) != 1, axis=1)
-    first = np.flatnonzero(breaks)
-    count = np.diff(np.append(first, len(nodes)))
-    long = count >= SHORTEST
-    rows = np.column_stack([nodes[first], count, sides[first]])[long]
-    in_rows = np.zeros(n, dtype=bool)
-    in_rows[nodes[np.repeat(long, count)]] = True
-    return np.ascontiguousarray(rows), np.ascontiguousarray(typical[:3]), np.flatnonzero(~in_rows)
+    length = np.zeros(transport.n, dtype=np.int32)
+    count = run_lengths(indptr, indices, kappa, diffusion, transport.capacity, kept, typical, length)
+    rows = list_rows(indptr, indices, length, count)
+    in_rows = length != 0
+    return rows, np.ascontiguousarray(typical[:3]), np.flatnonzero(~in_rows)
+
+
+@lane_kernel
+def leaving_rates(indptr: np.ndarray, kappa: np.ndarray, diffusion: float) -> np.ndarray:
+    """Sum of the conductances of every node."""
+    leaving = np.zeros(indptr.size - 1)
+    for k in range(leaving.size):
+        for e in range(indptr[k], indptr[k + 1]):
+            leaving[k] += diffusion * kappa[e]
+    return leaving
+
+
+@lane_kernel
+def run_lengths(
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    kappa: np.ndarray,
+    diffusion: float,
+    capacity: np.ndarray,
+    kept: np.ndarray,
+    typical: np.ndarray,
+    length: np.ndarray,
+) -> int:
+    """Number of nodes of a row at its first node, -1 at its others, 0 outside rows; returns the number of rows.
+
+    Neighbours are in order of their numbers, which is -x, -y, -z, +z, +y, +x in a grid numbered in C order.
+    """
+    n, count, first = length.size, 0, -1
+    for k in range(n + 1):
+        whole = k < n and indptr[k + 1] - indptr[k] == NEIGHBOURS and not kept[k]
+        if whole:
+            at = indptr[k]
+            whole = indices[at + 2] == k - 1 and indices[at + 3] == k + 1
+            for f in range(NEIGHBOURS):
+                rate = diffusion * kappa[at + f] / capacity[k]
+                whole = whole and abs(rate - typical[f]) <= EQUAL * typical[f]
+        follows = whole and first >= 0
+        if follows:
+            for f in range(NEIGHBOURS):
+                follows = follows and indices[indptr[k] + f] == indices[indptr[k - 1] + f] + 1
+        if first >= 0 and not follows:
+            if k - first >= SHORTEST:
+                length[first] = k - first
+                length[first + 1 : k] = -1
+                count += 1
+            first = -1
+        if whole and first < 0:
+            first = k
+    return count
+
+
+@lane_kernel
+def list_rows(indptr: np.ndarray, indices: np.ndarray, length: np.ndarray, count: int) -> np.ndarray:
+    """Rows as `Graph` has them, from `run_lengths`."""
+    rows, m = np.empty((count, 6), dtype=np.int64), 0
+    for k in range(length.size):
+        if length[k] > 0:
+            at = indptr[k]
+            rows[m, 0], rows[m, 1] = k, length[k]
+            rows[m, 2], rows[m, 3] = indices[at], indices[at + 1]
+            rows[m, 4], rows[m, 5] = indices[at + 4], indices[at + 5]
+            m += 1
+    return rows
 
 
 def _neighbours(
     transport: GraphTransport, rest: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Six neighbours of each node of the rest with their rates, and the edges of those that have more."""
-    begin = transport.indptr[rest]
+    begin = transport.indptr[rest].astype(np.int64)
     degree = transport.indptr[rest + 1] - begin
     slot = np.arange(NEIGHBOURS)
     edge = np.minimum(begin[:, None] + slot, max(len(transport.indices) - 1, 0))
@@ -152,13 +212,13 @@ def _neighbours(
     near = np.repeat(rest[:, None], NEIGHBOURS, axis=1).astype(np.uint32)
     rate = np.zeros(near.shape)
     near[there] = transport.indices[edge[there]]
-    rate[there] = transport.conductance[edge[there]]
+    rate[there] = transport.diffusion * transport.kappa[edge[there]]
     rate /= transport.capacity[rest][:, None]
     beyond = np.maximum(degree - NEIGHBOURS, 0)
     more = np.repeat(np.arange(len(rest)), beyond)
     last = np.cumsum(beyond)
     edge = np.arange(len(more)) - np.repeat(last - beyond, beyond) + np.repeat(begin + NEIGHBOURS, beyond)
-    more_rate = transport.conductance[edge] / transport.capacity[rest[more]]
+    more_rate = transport.diffusion * transport.kappa[edge] / transport.capacity[rest[more]]
     return near, rate, more.astype(np.uint32), transport.indices[edge].astype(np.uint32), more_rate
 
 
@@ -193,24 +253,27 @@ def spectral_radius(graph: Graph, transport: GraphTransport, leaving: np.ndarray
     from scipy.linalg import eigvalsh_tridiagonal  # here: a model without voxels does not wait for SciPy
 
     capacity, flow = transport.capacity, np.zeros(len(graph.rest))
-    own = leaving.copy()
-    own[transport.held] += transport.held_conductance
-    circles = float(np.max((own + leaving) / capacity))
+    leaving[transport.held] += 0.5 * transport.held_conductance
+    circles = 2.0 * float(np.max(leaving / capacity))
     before, v, image = np.zeros(transport.n), np.zeros(transport.n), np.empty(transport.n)
-    rest = np.random.default_rng(0).standard_normal(transport.n) / np.sqrt(capacity)
+    rest = np.random.default_rng(0).standard_normal(transport.n)
+    rest /= np.sqrt(capacity)
+    carried = np.empty(transport.n)
     alphas: list[float] = []
     betas: list[float] = []
     while len(alphas) < min(ITERATIONS, transport.n):
-        carried = rest.copy()
+        carried[:] = rest
         carry_all(graph, carried, flow)
-        norm = float(np.sqrt(capacity @ (rest * carried)))
+        norm = float(np.sqrt(np.vdot(np.multiply(rest, carried, out=image), capacity)))
         if norm <= 1e-12 * circles:
             break
-        before, v = v, rest / norm
+        before, v, rest = v, np.divide(rest, norm, out=rest), before
         carried /= norm
         exchange(graph, carried, image, flow)
         betas.append(norm)
-        alphas.append(-float(capacity @ (carried * image)))
-        rest = -image - alphas[-1] * v - (norm * before if len(alphas) > 1 else 0.0)
+        alphas.append(-float(np.vdot(np.multiply(carried, image, out=carried), capacity)))
+        np.multiply(before, -norm, out=rest)
+        rest -= image
+        rest -= np.multiply(v, alphas[-1], out=image)
     largest = float(eigvalsh_tridiagonal(np.array(alphas), np.array(betas[1:]))[-1]) if alphas else 0.0
     return min(circles, MARGIN * largest)

@@ -114,17 +114,6 @@ def add_drift(
 
 
 @inline_kernel
-def add_drift_scattered(
-    drift: np.ndarray, half_dt: float, position: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray
-) -> None:
-    """As `add_drift`, for nodes anywhere in the state."""
-    for r in range(rows.size):
-        row = rows[r] * LANES
-        for lane in range(width):
-            X[row + lane] += half_dt * drift[position[rows[r], first + lane]]
-
-
-@inline_kernel
 def store(y: np.ndarray, starts: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
     """Some rows of lanes back into the state."""
     for r in range(rows.size):
@@ -134,24 +123,3 @@ def store(y: np.ndarray, starts: np.ndarray, rows: np.ndarray, first: int, width
         else:
             for lane in range(width):
                 y[at + lane] = X[row + lane]
-
-
-@inline_kernel
-def store_scattered(y: np.ndarray, position: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
-    """Some rows of lanes back to their own places in the state (each node its own)."""
-    for r in range(rows.size):
-        row = rows[r] * LANES
-        for lane in range(width):
-            y[position[rows[r], first + lane]] = X[row + lane]
-
-
-@lean_kernel
-def add_changes(
-    y: np.ndarray, position: np.ndarray, rows: np.ndarray, first: int, width: int, X: np.ndarray, pending: np.ndarray
-) -> None:
-    """What lanes have changed in rows that nodes share, added up; the state stays as all of them have seen it."""
-    for r in range(rows.size):
-        row = rows[r] * LANES
-        for lane in range(width):
-            at = position[rows[r], first + lane]
-            pending[at] += X[row + lane] - y[at]

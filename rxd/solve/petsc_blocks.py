@@ -38,6 +38,8 @@ class Block:
         Typical size of the field. Errors of different fields are weighed by it.
     forest : Forest or None
         On a tree.
+    weight : ndarray, shape (n,), or None
+        On a grid: capacities over their mean, by which rows are multiplied: exchange is symmetric then, as multigrid wants it.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Block:
     rank: np.ndarray
     scale: float
     forest: Forest | None = None
+    weight: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +96,9 @@ def structure_of(equations: Equations) -> Structure:
         shared = label in in_voxels or bool(np.any(degree[rows] > SHARED))
         kind: Kind = "tree" if forest else "grid" if shared else "local"
         largest = float(np.max(np.abs(discretization.initial[layout.start : layout.stop]), initial=0.0))
-        blocks.append(Block(option_name(label, taken), kind, rows, rank[layout.segment], largest or 1.0, forest))
+        capacity = discretization.capacity[rows]
+        weight = capacity / capacity.mean() if label in in_voxels else None
+        blocks.append(Block(option_name(label, taken), kind, rows, rank[layout.segment], largest or 1.0, forest, weight))
     return Structure(assembly.indptr, assembly.indices, assembly.diagonal, assembly.exchange, tuple(blocks))
 
 

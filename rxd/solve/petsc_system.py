@@ -23,7 +23,10 @@ from rxd.solve.petsc_reasons import reason_in_words
 from rxd.solve.petsc_shell import HinesShell
 
 _kernel = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
-GRID_PC: Final = "ilu"
+SMALL_GRID_PC: Final = "ilu"
+GRID_PC: Final = "gamg"
+LARGE_GRID: Final = 2000
+"""Nodes from which on a field in voxels is worth multigrid: incomplete factors take more iterations the finer it is."""
 
 
 class Form(Protocol):
@@ -65,12 +68,13 @@ class WholeForm:
         self._scale = field_scales(structure)
         self._ratio = _ratios(structure, self._scale)[self._source]
         self._data = np.empty(len(self._source))
-        load_values(structure.typical, self._source, self._ratio, self._diagonal, 1.0, self._data)
+        self._one = np.ones(structure.size)
+        load_values(structure.typical, self._source, self._ratio, self._diagonal, self._one, self._data)
         self.krylov = Krylov(petsc, Rows(indptr, indices, self._data, self._order), setup, options)
 
     def update(self, jacobian: np.ndarray, shift: float) -> None:
         """Refill the matrix and set up anew."""
-        load_values(jacobian, self._source, self._ratio, self._diagonal, shift, self._data)
+        load_values(jacobian, self._source, self._ratio, self._diagonal, shift * self._one, self._data)
         self.krylov.update()
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> int:
@@ -103,8 +107,9 @@ class ReducedForm:
         self._pattern = (structure.indptr, structure.indices)
         self._source = np.arange(len(structure.indices))
         self._diagonal = np.asarray(structure.diagonal, dtype=np.int64)
-        self._scale = field_scales(structure)
-        self._ratio = _ratios(structure, self._scale)
+        self._scale, weight = field_scales(structure), row_weights(structure)
+        self._ratio = _ratios(structure, self._scale) * np.repeat(weight, np.diff(structure.indptr))
+        self._weight, self._row_scale = weight, self._scale / weight
         self._values = np.empty(len(structure.indices))
         self._work, self._vector = np.zeros(plan.n), np.empty(plan.n)
         self._factor, self._schur = np.zeros(len(plan.column)), np.empty(len(plan.indices))
@@ -128,7 +133,7 @@ class ReducedForm:
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> int:
         """Reduce, solve, substitute back."""
         plan, vector = self._plan, self._vector
-        gather(rhs, plan.rows, self._scale, vector)
+        gather(rhs, plan.rows, self._row_scale, vector)
         reduce_right(plan.start, plan.split, plan.column, self._factor, vector)
         self.krylov.rhs[:] = vector[plan.n_local :]
         iterations = self.krylov.solve()
@@ -149,7 +154,7 @@ class ReducedForm:
 
     def _load(self, jacobian: np.ndarray, shift: float) -> None:
         plan = self._plan
-        load_values(jacobian, self._source, self._ratio, self._diagonal, shift, self._values)
+        load_values(jacobian, self._source, self._ratio, self._diagonal, shift * self._weight, self._values)
         eliminate(
             *self._pattern, self._values, plan.rows, plan.rank, plan.start, plan.split, plan.column, plan.n_local,
             self._work, self._factor, self._schur,
@@ -168,20 +173,21 @@ class ReducedForm:
         for block in self._fields:
             stop = start + len(block.rows)
             shell = None if block.forest is None else HinesShell(block.forest, self._schur, diagonal[start:stop])
-            splits.append(Split(block.name, start, stop, GRID_PC, shell))
+            multigrid = block.weight is not None and len(block.rows) >= LARGE_GRID
+            splits.append(Split(block.name, start, stop, GRID_PC if multigrid else SMALL_GRID_PC, shell))
             start = stop
         return replace(setup, splits=tuple(splits))
 
 
 @_kernel
 def load_values(
-    jacobian: np.ndarray, source: np.ndarray, ratio: np.ndarray, diagonal: np.ndarray, shift: float, data: np.ndarray
+    jacobian: np.ndarray, source: np.ndarray, ratio: np.ndarray, diagonal: np.ndarray, shift: np.ndarray, data: np.ndarray
 ) -> None:
-    """``data = W^-1 (shift I - J) W``: entry k comes from ``source[k]`` and is multiplied by ``ratio[k]``."""
+    """``data = W^-1 (shift - J) W``: entry k comes from ``source[k]`` and is multiplied by ``ratio[k]``; ``shift`` by row."""
     for k in range(data.size):
         data[k] = -jacobian[source[k]] * ratio[k]
     for k in range(diagonal.size):
-        data[diagonal[k]] += shift
+        data[diagonal[k]] += shift[k]
 
 
 @_kernel
@@ -214,6 +220,15 @@ def field_scales(structure: Structure) -> np.ndarray:
     for block in structure.blocks:
         scale[block.rows] = block.scale
     return scale
+
+
+def row_weights(structure: Structure) -> np.ndarray:
+    """What rows are multiplied by, shape (size,)."""
+    weight = np.ones(structure.size)
+    for block in structure.blocks:
+        if block.weight is not None:
+            weight[block.rows] = block.weight
+    return weight
 
 
 def _ratios(structure: Structure, scale: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ from rxd.solve.split_pack import (
     pack_graphs,
     pack_groups,
     pack_trees,
+    with_threads,
 )
 from rxd.solve.tree_lanes import WIDTH, prepare_trees
 
@@ -80,7 +81,7 @@ class SplitStepper:
         self.dt = float(dt)
         self.threads = threads
         self._groups = pack_groups(problem.discretization.groups, kernels.groups)
-        self._lanes_of_work = self._lanes()
+        self._lanes_of_work = self._lanes(1)
         moving = self._moved_positions()
         self._fluxes = self._flux_arrays(moving)
         self._cable = pack_cable(problem.discretization.cable, problem.initial)
@@ -93,7 +94,7 @@ class SplitStepper:
 
     def start(self, state: State) -> None:
         """Fresh drift and branch points in balance; the detectors' memory is the driver's."""
-        state.memory["drift"] = np.zeros(self.problem.size)
+        state.memory["drift"] = np.zeros(self._fluxes.source.size)
         state.memory["junctions"] = self._balanced_junctions(state.y)
 
     def advance(self, state: State, until: float, statistics: Statistics) -> StepResult:
@@ -206,9 +207,9 @@ class SplitStepper:
         """What the loop needs besides the state, unpacked for it once; compiles the parts of a step at first."""
         stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
         if self._kept is None or not self._holds(self._kept.values, threads):
-            graphs = self._graphs._replace(threads=threads)
-            work = (self._lanes_of_work, self._fluxes, self._trees, graphs, self._groups)
-            parts = compile_parts(np.zeros(self.problem.size), *work, self.scheme)
+            self._provide(threads)
+            work = (self._lanes_of_work, self._fluxes, self._trees, self._graphs, self._groups)
+            parts = compile_parts(np.zeros(0), *work, self.scheme)
             self._kept = Kept(
                 Step(
                     v_start=cable.start,
@@ -219,7 +220,7 @@ class SplitStepper:
                     fluxes=self._fluxes,
                     cable=self._cable,
                     trees=self._trees,
-                    graphs=graphs,
+                    graphs=self._graphs,
                     groups=self._groups,
                     scheme=self.scheme,
                     parts=parts,
@@ -229,9 +230,19 @@ class SplitStepper:
 
     def _holds(self, step: Step, threads: int) -> bool:
         """Whether these are the constants now: scheme, threads and detectors may be set anew."""
-        same = step.scheme is self.scheme and step.graphs.threads == threads
+        same = step.scheme is self.scheme and step.lanes.copies == threads
         stimuli = self.problem.stimuli
         return same and step.position is stimuli.detector_position and step.threshold is stimuli.detector_threshold
+
+    def _provide(self, threads: int) -> None:
+        """Lanes and compiled code for a number of threads."""
+        if threads == self._lanes_of_work.copies:
+            return
+        self._lanes_of_work = self._lanes(threads)
+        if threads > 1:
+            numba.get_num_threads()  # starts the threads: code for them cannot be loaded from the cache before
+        if len(self._graphs.species):
+            self._graphs = with_threads(self._graphs) if threads > 1 else self._graphs._replace(first=0, second=0)
 
     def _warn_if_negative(self, state: State, before: np.ndarray) -> None:
         """Currents act explicitly on the species they move: say so when a fast pump drives one below zero."""
@@ -276,16 +287,16 @@ class SplitStepper:
             prepare_trees(dt, self._trees, self.scheme.local)
             self._prepared = (dt, self.scheme.local)
 
-    def _lanes(self) -> Lanes:
-        """Work rows of one chunk, wide enough for every group."""
+    def _lanes(self, copies: int) -> Lanes:
+        """Work rows of one chunk for each thread, wide enough for every group."""
         groups, kernels = self.problem.discretization.groups, self.kernels.groups
         unknowns = max(group.position.shape[0] for group in groups)
         active = max(1, *(len(k.active) for k in kernels))
         entries = max(1, *(max(k.program.nnz, 2 * len(k.gates)) for k in kernels))  # gates keep two rows each there
         moved = max(1, *(len(k.moved) for k in kernels))
         sizes = (unknowns, active, entries, entries, active, 2 * moved)
-        numbers = 3
-        return Lanes(*(aligned(np.zeros(size)) for size in (*(size * LANES for size in sizes), numbers)))
+        X, F, J, A, b, E = (aligned(np.zeros(copies * size * LANES)) for size in sizes)
+        return Lanes(X, F, J, A, b, E, aligned(np.zeros(3)), copies)
 
     def _moved_positions(self) -> np.ndarray:
         """Positions of y that currents change, v excluded, sorted."""
@@ -294,13 +305,14 @@ class SplitStepper:
 
     def _flux_arrays(self, moving: np.ndarray) -> Fluxes:
         """Currents' work arrays; which of the species they move do not diffuse."""
-        discretization, size = self.problem.discretization, self.problem.size
-        diffusing = np.zeros(size, dtype=bool)
+        discretization, cable = self.problem.discretization, self.problem.discretization.cable
+        diffusing = np.zeros(self.problem.size, dtype=bool)
         transports: list[Transport | GraphTransport] = [*discretization.transports[1:]]
         for transport in [*transports, *discretization.graphs]:
             diffusing[transport.start : transport.start + transport.n] = True
-        value, slope, source = (np.zeros(size) for _ in range(3))
-        return Fluxes(value, slope, source, np.zeros(discretization.cable.n), moving, moving[~diffusing[moving]])
+        value, slope = (np.zeros(cable.start + cable.n) for _ in range(2))
+        source = np.zeros(self.problem.size if moving.size else 0)
+        return Fluxes(value, slope, source, np.zeros(cable.n), moving, moving[~diffusing[moving]])
 
     def _junction_views(self) -> list[np.ndarray]:
         """Where the kernels keep the branch points of the cable and of every species in trees."""

@@ -26,6 +26,7 @@ from cable.hines import eliminate_and_solve, resolve_prepared
 from rxd.discretize.records import LANES
 from rxd.solve.lane_lu import add_multiple, assemble, copy_lanes, factorise, solve
 from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation, minus, plus, scaled_row, times
+from rxd.solve.lane_places import place_of
 from rxd.solve.schemes import Stages
 
 
@@ -142,33 +143,14 @@ def put_currents(
         slope[at + lane] += E[LANES + lane]
 
 
-@inline_kernel
-def put_currents_scattered(
-    E: np.ndarray,
-    position: np.ndarray,
-    rows: int,
-    nodes: int,
-    first: int,
-    width: int,
-    held_value: np.ndarray,
-    held_slope: np.ndarray,
-    value: np.ndarray,
-    slope: np.ndarray,
-) -> None:
-    """As `put_currents`, for nodes whose segments are anywhere or shared."""
-    keep_currents(E, rows, nodes, first, width, held_value, held_slope)
-    for lane in range(width):
-        at = position[0, first + lane]
-        value[at] += E[lane]
-        slope[at] += E[LANES + lane]
-
-
 @lean_kernel
 def collect_sources(
     held_value: np.ndarray,
     held_slope: np.ndarray,
     average: np.ndarray,
-    position: np.ndarray,
+    starts: np.ndarray,
+    away: np.ndarray,
+    ints: np.ndarray,
     rows: np.ndarray,
     nodes: int,
     v_start: int,
@@ -176,9 +158,11 @@ def collect_sources(
 ) -> None:
     """Time-averaged effect of currents on species: the same linearised current that the cable saw."""
     for r in range(1, rows.size):
+        u = rows[r]
         for k in range(nodes):
-            change = held_value[r * nodes + k] + held_slope[r * nodes + k] * average[position[0, k] - v_start]
-            source[position[rows[r], k]] += change
+            v = place_of(starts[0], away[0], ints, k) - v_start
+            change = held_value[r * nodes + k] + held_slope[r * nodes + k] * average[v]
+            source[place_of(starts[u], away[u], ints, k)] += change
 
 
 @lean_kernel

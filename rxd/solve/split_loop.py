@@ -10,22 +10,24 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import numba as nb
 import numpy as np
 
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
-from rxd.solve.graph_kernels import Graphs, diffuse
+from rxd.solve.graph_kernels import MANY, Graphs, diffuse
 from rxd.solve.kept import Kept, kept
-from rxd.solve.lane_lu import add_changes, add_drift, add_drift_scattered, load, load_scattered, store, store_scattered
+from rxd.solve.lane_lu import add_drift, load, store
 from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.lane_places import add_changes, add_drift_placed, add_placed, load_placed, store_placed
 from rxd.solve.schemes import Scheme, Stages
 from rxd.solve.split_kernels import (
     Cable,
     cable_step,
     collect_sources,
     crossings,
+    keep_currents,
     put_currents,
-    put_currents_scattered,
     relax,
 )
 from rxd.solve.tree_lanes import Trees, diffuse_bundle
@@ -83,10 +85,12 @@ class Lanes(NamedTuple):
     b: np.ndarray
     E: np.ndarray
     numbers: np.ndarray
+    copies: int
+    """Copies of the rows end to end, one for each thread."""
 
 
 class Fluxes(NamedTuple):
-    """Currents and what they carry, shaped like the state (``average`` like v).
+    """Currents (``value``, ``slope``, ``average``: like v) and what they carry (``source``: like the state, or empty).
 
     ``moving`` and ``still``: positions of species that currents change, and those of them that do not diffuse.
     """
@@ -104,6 +108,7 @@ class Parts(NamedTuple):
 
     local: int
     free: int
+    together: int
     currents: int
     sources: int
     transport: int
@@ -128,60 +133,113 @@ class Step(NamedTuple):
 
 
 @lean_kernel
-def local(y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, which: int, halved: bool, stages: Stages) -> None:
-    """Gates and chemistry of groups over dt around t; ``halved``: gates that drive chemistry go in halves around it."""
-    X, F, J, A, b, _, numbers = lanes
+def lanes_of(lanes: Lanes, copy: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """One copy of the rows of unknowns, rates, Jacobian, matrix and right-hand side."""
+    x, f, j = lanes.X.size // lanes.copies, lanes.F.size // lanes.copies, lanes.J.size // lanes.copies
+    end = copy + 1
+    return (
+        lanes.X[copy * x : end * x],
+        lanes.F[copy * f : end * f],
+        lanes.J[copy * j : end * j],
+        lanes.A[copy * j : end * j],
+        lanes.b[copy * f : end * f],
+    )
+
+
+@lean_kernel
+def local_nodes(
+    g: int,
+    begin: int,
+    end: int,
+    copy: int,
+    y: np.ndarray,
+    t: float,
+    dt: float,
+    lanes: Lanes,
+    groups: Groups,
+    halved: bool,
+    stages: Stages,
+) -> None:
+    """Gates and chemistry of the nodes of a group from ``begin`` to ``end`` over dt around t, in one of the copies of lanes."""
+    table, ints, fields, numbers = groups.table, groups.ints, groups.fields, lanes.numbers
+    X, F, J, A, b = lanes_of(lanes, copy)
+    row = table[g]
+    unknowns, gates, chemistry = row[UNKNOWNS], row[GATES], row[CHEMISTRY]
+    at = row[AT_INTS]
+    starts, away = ints[at : at + unknowns], ints[at + unknowns : at + 2 * unknowns]
+    at += 2 * unknowns
+    active = ints[at : at + row[ACTIVE]]
+    at += row[ACTIVE]
+    touched = ints[at : at + row[TOUCHED]]
+    at += row[TOUCHED] + row[MOVED]
+    entry = ints[at : at + row[ENTRIES]]
+    at += row[ENTRIES]
+    diagonal = ints[at : at + row[ACTIVE]]
+    at += row[ACTIVE]
+    factors = ints[at : at + row[FACTOR]]
+    at += row[FACTOR]
+    lower = ints[at : at + row[LOWER]]
+    at += row[LOWER]
+    upper = ints[at : at + row[UPPER]]
+    at += row[UPPER]
+    shared = ints[at : at + row[SHARED]]
+    around = halved and row[DRIVES] != 0
+    gate_dt = 0.5 * dt if around else dt
+    for first in range(begin, end, LANES):
+        width = min(LANES, end - first)
+        at_p = row[AT_P] + first * row[FIELDS]
+        if row[SCATTERED]:
+            load_placed(y, starts, away, ints, first, width, X)
+        else:
+            load(y, starts, first, width, X)
+        if gates != 0:
+            call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)  # type: ignore[call-arg]
+        if chemistry != 0:
+            call_kernel(chemistry, X, fields, at_p, t, dt, F, J)  # type: ignore[call-arg]
+            if row[RELAX] != 0:
+                call_kernel(row[RELAX], X, numbers, 0, t, dt, F, J)
+            else:
+                relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt, stages)
+            if around and gates != 0:
+                call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)
+        add_changes(y, starts, away, ints, shared, first, width, X, groups.pending)
+        if row[SCATTERED]:
+            store_placed(y, starts, away, ints, touched, first, width, X)
+        else:
+            store(y, starts, touched, first, width, X)
+
+
+@nb.njit(cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+def local_threads(
+    g: int, y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halved: bool, stages: Stages
+) -> None:
+    """`local_nodes` of all nodes of a group, by several threads, each with lanes of its own."""
+    nodes, copies = groups.table[g, NODES], lanes.copies
+    share = LANES * (-(-nodes // (LANES * copies)))
+    for copy in nb.prange(copies):
+        begin, end = min(copy * share, nodes), min((copy + 1) * share, nodes)
+        local_nodes(g, begin, end, copy, y, t, dt, lanes, groups, halved, stages)
+
+
+@lean_kernel
+def local(
+    y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, which: int, halved: bool, stages: Stages, together: int
+) -> None:
+    """Gates and chemistry of groups over dt around t; ``halved``: gates that drive chemistry go in halves around it.
+
+    ``together``: address of `local_threads`, or 0. Where nodes change something they share, one thread adds up.
+    """
+    numbers = lanes.numbers
     numbers[0], numbers[1], numbers[2] = stages.gamma * dt, stages.first + stages.fresh, stages.carried
-    table, ints, fields = groups.table, groups.ints, groups.fields
+    table = groups.table
     for g in range(table.shape[0]):
-        row = table[g]
-        nodes, unknowns, gates, chemistry = row[NODES], row[UNKNOWNS], row[GATES], row[CHEMISTRY]
-        if (gates == 0 and chemistry == 0) or which == 1 - row[FREE]:
+        nodes = table[g, NODES]
+        if (table[g, GATES] == 0 and table[g, CHEMISTRY] == 0) or which == 1 - table[g, FREE]:
             continue
-        at = row[AT_INTS]
-        starts = ints[at : at + unknowns]
-        at += unknowns
-        position = ints[at : at + unknowns * nodes].reshape((unknowns, nodes))
-        at += unknowns * nodes
-        active = ints[at : at + row[ACTIVE]]
-        at += row[ACTIVE]
-        touched = ints[at : at + row[TOUCHED]]
-        at += row[TOUCHED] + row[MOVED]
-        entry = ints[at : at + row[ENTRIES]]
-        at += row[ENTRIES]
-        diagonal = ints[at : at + row[ACTIVE]]
-        at += row[ACTIVE]
-        factors = ints[at : at + row[FACTOR]]
-        at += row[FACTOR]
-        lower = ints[at : at + row[LOWER]]
-        at += row[LOWER]
-        upper = ints[at : at + row[UPPER]]
-        at += row[UPPER]
-        shared = ints[at : at + row[SHARED]]
-        around = halved and row[DRIVES] != 0
-        gate_dt = 0.5 * dt if around else dt
-        for first in range(0, nodes, LANES):
-            width = min(LANES, nodes - first)
-            at_p = row[AT_P] + first * row[FIELDS]
-            if row[SCATTERED]:
-                load_scattered(y, position, first, width, X)
-            else:
-                load(y, starts, first, width, X)
-            if gates != 0:
-                call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)  # type: ignore[call-arg]
-            if chemistry != 0:
-                call_kernel(chemistry, X, fields, at_p, t, dt, F, J)  # type: ignore[call-arg]
-                if row[RELAX] != 0:
-                    call_kernel(row[RELAX], X, numbers, 0, t, dt, F, J)
-                else:
-                    relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt, stages)
-                if around and gates != 0:
-                    call_kernel(gates, X, fields, at_p, t, gate_dt, F, J)
-            add_changes(y, position, shared, first, width, X, groups.pending)
-            if row[SCATTERED]:
-                store_scattered(y, position, touched, first, width, X)
-            else:
-                store(y, starts, touched, first, width, X)
+        if together != 0 and nodes >= MANY and table[g, SHARED] == 0:
+            call_part(together, (g, y, t, dt, lanes, groups, halved, stages))
+        else:
+            local_nodes(g, 0, nodes, 0, y, t, dt, lanes, groups, halved, stages)
     for i in range(groups.shared.size):
         k = groups.shared[i]
         y[k] += groups.pending[k]
@@ -212,10 +270,8 @@ def currents(
         if row[ELECTRIC] == 0:
             continue
         at = row[AT_INTS]
-        starts = ints[at : at + unknowns]
-        at += unknowns
-        position = ints[at : at + unknowns * nodes].reshape((unknowns, nodes))
-        at += unknowns * nodes + row[ACTIVE] + row[TOUCHED]
+        starts, away = ints[at : at + unknowns], ints[at + unknowns : at + 2 * unknowns]
+        at += 2 * unknowns + row[ACTIVE] + row[TOUCHED]
         moved = ints[at : at + moves]
         held = row[AT_HELD]
         kept_value, kept_slope = held_value[held : held + moves * nodes], held_slope[held : held + moves * nodes]
@@ -223,10 +279,12 @@ def currents(
             width = min(LANES, nodes - first)
             at_p = row[AT_P] + first * row[FIELDS]
             if row[SCATTERED]:
-                load_scattered(y, position, first, width, X)
-                add_drift_scattered(drift, half_dt, position, moved[1:], first, width, X)
+                load_placed(y, starts, away, ints, first, width, X)
+                add_drift_placed(drift, half_dt, starts, away, ints, moved[1:], first, width, X)
                 call_kernel(row[ELECTRIC], X, fields, at_p, t, 0.0, E, J)  # type: ignore[call-arg]
-                put_currents_scattered(E, position, moves, nodes, first, width, kept_value, kept_slope, value, slope)
+                keep_currents(E, moves, nodes, first, width, kept_value, kept_slope)
+                add_placed(E, 0, starts[0], away[0], ints, first, width, value)
+                add_placed(E, LANES, starts[0], away[0], ints, first, width, slope)
             else:
                 load(y, starts, first, width, X)
                 add_drift(drift, half_dt, starts, moved[1:], first, width, X)
@@ -246,13 +304,13 @@ def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
         nodes, unknowns, moves = row[NODES], row[UNKNOWNS], row[MOVED]
         if moves < 2:
             continue
-        at = row[AT_INTS] + unknowns
-        position = ints[at : at + unknowns * nodes].reshape((unknowns, nodes))
-        at += unknowns * nodes + row[ACTIVE] + row[TOUCHED]
+        at = row[AT_INTS]
+        starts, away = ints[at : at + unknowns], ints[at + unknowns : at + 2 * unknowns]
+        at += 2 * unknowns + row[ACTIVE] + row[TOUCHED]
         moved = ints[at : at + moves]
         held = row[AT_HELD]
         kept_value, kept_slope = held_value[held : held + moves * nodes], held_slope[held : held + moves * nodes]
-        collect_sources(kept_value, kept_slope, fluxes.average, position, moved, nodes, v_start, source)
+        collect_sources(kept_value, kept_slope, fluxes.average, starts, away, ints, moved, nodes, v_start, source)
 
 
 @lean_kernel
@@ -297,7 +355,7 @@ def advance(
     halved = scheme.halved
     ahead = 0.5 * dt if halved else 0.0
     if halved and parts.local != 0:
-        call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local))
+        call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local, parts.together))
     done = 0
     for s in range(steps):
         now = t + s * dt
@@ -324,9 +382,13 @@ def advance(
             call_part(parts.transport, (y, dt, drift, fluxes, trees, scheme.local))
         for _ in range(0 if halved else scheme.repeats):
             if parts.local != 0:
-                call_part(parts.local, (y, now + dt, dt / scheme.repeats, lanes, groups, 0, halved, scheme.local))
+                call_part(
+                    parts.local, (y, now + dt, dt / scheme.repeats, lanes, groups, 0, halved, scheme.local, parts.together)
+                )
             if parts.free != 0:
-                call_part(parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local))
+                call_part(
+                    parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local, parts.together)
+                )
         if parts.voxels != 0:
             call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs, scheme.pieces))
         done += 1
@@ -334,7 +396,7 @@ def advance(
         ends = spikes > 0 or s == steps - 1
         when, span = (now + 0.75 * dt, 0.5 * dt) if ends else (now + dt, dt)
         if halved and parts.local != 0:
-            call_part(parts.local, (y, when, span, lanes, groups, ALL, halved, scheme.local))
+            call_part(parts.local, (y, when, span, lanes, groups, ALL, halved, scheme.local, parts.together))
         if ends:
             break
     return done

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numba
 import numpy as np
 
 from cable.hines import factor_and_solve
 from rxd.codegen.lane_calls import part_address
 from rxd.discretize.records import GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
-from rxd.solve.graph_kernels import Graph, Graphs
+from rxd.solve.graph_kernels import Graph, Graphs, Stage, first_half_threads, second_half_threads
 from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
 from rxd.solve.split_kernels import Cable
@@ -39,21 +38,21 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
         common = np.array([bool(np.any(owners[group.position[r]] > 1)) for r in changed], dtype=bool)
         touched, shared = changed[~common], changed[common]
         positions.update(group.position[shared].ravel().tolist())
-        parts = [
-            group.position[:, 0] if group.n else np.zeros(len(group.position)),
-            group.position.ravel(),
-            compiled.active,
-            touched,
-        ]
+        starts = group.position[:, 0] if group.n else np.zeros(len(group.position), dtype=np.int64)
+        listed = np.any(group.position != starts[:, None] + np.arange(group.n), axis=1)
+        away = np.full(len(starts), -1)
+        parts = [starts, away, compiled.active, touched]
         parts += [compiled.moved, program.entry, program.diagonal, program.factor, program.lower, program.upper, shared]
         row[loop.NODES], row[loop.UNKNOWNS], row[loop.FIELDS] = group.n, len(group.position), group.fields.shape[1]
-        row[loop.SCATTERED], row[loop.DRIVES] = not group.contiguous, compiled.drives
+        row[loop.SCATTERED], row[loop.DRIVES] = listed.any(), compiled.drives
         row[loop.ACTIVE], row[loop.TOUCHED], row[loop.MOVED] = len(compiled.active), len(touched), len(compiled.moved)
         row[loop.ENTRIES], row[loop.FACTOR] = len(program.entry), len(program.factor)
         row[loop.LOWER], row[loop.UPPER] = len(program.lower), len(program.upper)
         row[loop.AT_INTS], row[loop.AT_P], row[loop.AT_HELD] = at_ints, at_fields, at_held
         row[loop.GATES], row[loop.CHEMISTRY], row[loop.ELECTRIC], row[loop.RELAX] = compiled.addresses
         row[loop.FREE], row[loop.SHARED] = compiled.free, len(shared)
+        away[listed] = at_ints + sum(len(part) for part in parts) + group.n * np.arange(np.count_nonzero(listed))
+        parts += [group.position[u] for u in np.flatnonzero(listed)]
         ints += parts
         fields.append(group.fields.ravel())
         at_ints += sum(len(part) for part in parts)
@@ -61,7 +60,8 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
         at_held += len(compiled.moved) * group.n
     held, everywhere = (np.zeros(at_held), np.zeros(at_held)), np.array(sorted(positions), dtype=np.int64)
     values = aligned(join([*fields, np.zeros(1)], float))
-    return Groups(table, join(ints, np.int64), values, *held, everywhere, np.zeros(len(owners)))
+    pending = np.zeros(len(owners) if everywhere.size else 0)
+    return Groups(table, join(ints, np.int64), values, *held, everywhere, pending)
 
 
 def _owners(groups: Sequence[Group], kernels: Sequence[Any]) -> np.ndarray:
@@ -148,8 +148,6 @@ def in_lanes(values: Sequence[np.ndarray], idle: float) -> np.ndarray:
 
 def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs:
     """Species in voxels; those that differ in how fast they diffuse alone share a graph."""
-    if species:
-        numba.get_num_threads()  # starts what the kernels for threads refer to: they cannot be loaded from a cache before
     first: list[GraphTransport] = []
     table, scale = [], []
     for transport in species:
@@ -171,31 +169,32 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
         radius=np.array([radius for _, radius in made], dtype=float),
         table=np.stack([offsets, counts], axis=2).reshape(len(graphs), 2 * len(parts)),
         graph=_end_to_end(graphs),
-        work=np.zeros((3, max((t.n for t in species), default=0))),
+        work=np.zeros(3 * max((t.n for t in species), default=0)),
         flow=np.zeros(max((len(graph.rest) for graph in graphs), default=0)),
         counts=np.zeros(1, dtype=np.int64),
-        threads=1,
+        first=0,
+        second=0,
     )
+
+
+def with_threads(graphs: Graphs) -> Graphs:
+    """The same for several threads, which have been started: compiles their code, or takes it from the cache."""
+    none = np.zeros(0)
+    one = graphs.graph._replace(uniform=graphs.graph.uniform[0])
+    arguments = (one, Stage(0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, none, none, none, none, none))
+    first, second = (part_address(half, *arguments) for half in (first_half_threads, second_half_threads))
+    return graphs._replace(first=first, second=second)
 
 
 def _times_as_fast(transport: GraphTransport, other: GraphTransport) -> float | None:
     """How many times as fast as another a species exchanges at every edge, or None if there is no such number."""
-    same = (transport.n, len(transport.indices), len(transport.held)) == (other.n, len(other.indices), len(other.held))
-    if not same or not transport.conductance.size:
-        return None
-    fastest = int(np.argmax(other.conductance))  # along an axis without diffusion there is none to compare
-    if other.conductance[fastest] <= 0:
-        return None
-    ratio = float(transport.conductance[fastest] / other.conductance[fastest])
-    names = ("indptr", "indices", "capacity", "cut", "held", "held_value")
+    names = ("indptr", "indices", "kappa", "capacity", "cut", "held", "held_value")
     pairs = [(getattr(transport, name), getattr(other, name)) for name in names]
-    rates = np.array_equal(transport.held, other.held) and np.allclose(
-        np.append(transport.conductance, transport.held_conductance),
-        ratio * np.append(other.conductance, other.held_conductance),
-        rtol=1e-14,
-        atol=0,
-    )
-    return ratio if rates and all(a is b or np.array_equal(a, b) for a, b in pairs) else None
+    if not transport.diffusion or not other.diffusion or not all(a is b or np.array_equal(a, b) for a, b in pairs):
+        return None
+    ratio = transport.diffusion / other.diffusion
+    alike = np.allclose(transport.held_conductance, ratio * other.held_conductance, rtol=1e-14, atol=0)
+    return ratio if alike else None
 
 
 def _end_to_end(graphs: Sequence[Graph]) -> Graph:
@@ -221,10 +220,13 @@ def compile_parts(
     table = groups.table
     reacts, conducts = np.any(table[:, [loop.GATES, loop.CHEMISTRY]]), np.any(table[:, loop.ELECTRIC])
     spreads = len(trees.table) or fluxes.still.size
-    local = part_address(loop.local, y, 0.0, 0.0, lanes, groups, 0, scheme.halved, scheme.local) if reacts else 0
+    local = (y, 0.0, 0.0, lanes, groups, 0, scheme.halved, scheme.local)
+    address = part_address(loop.local, *local, 0) if reacts else 0
+    threads = (y, 0.0, 0.0, lanes, groups, scheme.halved, scheme.local)
     return Parts(
-        local=local if reacts else 0,
-        free=local if np.any(table[table[:, loop.FREE] == 1][:, [loop.GATES, loop.CHEMISTRY]]) else 0,
+        local=address,
+        free=address if np.any(table[table[:, loop.FREE] == 1][:, [loop.GATES, loop.CHEMISTRY]]) else 0,
+        together=part_address(loop.local_threads, 0, *threads) if reacts and lanes.copies > 1 else 0,
         currents=part_address(loop.currents, y, y, 0.0, 0.0, 0, 0, fluxes, lanes, groups) if conducts else 0,
         sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,

@@ -44,8 +44,8 @@ def _joined(graph: Any, unknown: Any, region: Any, discretization: Any) -> Any:
         weight = region.voxel_volume[chosen] ** (2 / 3)
         edges.append(np.stack([np.full(len(chosen), stored), block.n_tree + chosen], axis=1))
         kappas.append(weight / weight.sum() / rho)
-    conductance = unknown.diffusion * np.concatenate(kappas)
-    made = _assemble(graph.label, graph.start, graph.capacity, junctions, np.concatenate(edges), conductance)
+    together = np.concatenate(edges), np.concatenate(kappas)
+    made = _assemble(graph.label, graph.start, graph.capacity, junctions, *together, unknown.diffusion)
     return replace(made, cut=graph.cut, whole_rate=graph.whole_rate)
 
 

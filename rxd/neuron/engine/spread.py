@@ -83,5 +83,5 @@ def _on_graph(graph: Any, d: np.ndarray, grid: np.ndarray) -> Any:
     axis = np.where(joint, 0, np.argmax(np.abs(step), axis=1))
     own, other = d[rows, axis], d[graph.indices, axis]
     higher = np.where(step[np.arange(len(rows)), axis] > 0, other, own)
-    conductance = graph.conductance * np.where(joint, 0.5 * (own + other), higher)
-    return replace(graph, conductance=conductance, whole_rate=graph.whole_rate * float(d.max(initial=0.0)))
+    kappa = graph.conductance * np.where(joint, 0.5 * (own + other), higher)
+    return replace(graph, kappa=kappa, diffusion=1.0, whole_rate=graph.whole_rate * float(d.max(initial=0.0)))

@@ -18,7 +18,7 @@ from rxd.discretize.build import discretize
 from rxd.discretize.records import GraphTransport
 from rxd.solve.graph_kernels import MANY, carry_all, count_stages, diffuse, exchange, stretch
 from rxd.solve.graph_plan import FASTEST, plan_graph
-from rxd.solve.split_pack import pack_graphs
+from rxd.solve.split_pack import pack_graphs, with_threads
 from rxd.symbolic.build import build_system
 
 
@@ -60,7 +60,10 @@ def after(
 ) -> Any:
     """State and drift after steps with a constant source, which moves every node; and the mean number of stages."""
     y, drift = y.copy(), np.zeros_like(y)
-    packed = pack_graphs(graphs, np.arange(len(y)) if source.any() else np.zeros(0, dtype=np.int64))._replace(threads=threads)
+    packed = pack_graphs(graphs, np.arange(len(y)) if source.any() else np.zeros(0, dtype=np.int64))
+    if threads > 1:
+        numba.get_num_threads()
+        packed = with_threads(packed)
     for _ in range(steps):
         diffuse(y, dt, source, drift, packed)
     return y, drift, packed.counts[0] / steps
@@ -152,3 +155,25 @@ def test_species_that_differ_in_speed_alone_share_a_graph(large: tuple[GraphTran
     done, *_ = after(graphs, y, np.zeros_like(y), 0.004, 1)
     alone, *_ = after(shifted(graphs[1:]), y[: graphs[1].n], np.zeros(graphs[1].n), 0.004, 1)
     np.testing.assert_allclose(done[graphs[0].n :], alone, rtol=1e-12)
+
+
+def test_a_run_on_several_threads_is_the_same_run() -> None:
+    """Chemistry and diffusion; threads may be changed between runs, and are a whole number above zero."""
+    cell = tilted(6.0, 3.0)
+    cyt = rxd.Region(cell.all, "cyt", dimension=3, dx=0.13)
+    ca = rxd.Species(cyt, "ca", d=0.6, initial=lambda n: 1e-3 + 1e-3 * np.sin(n.position[:, 0]))
+    buf, bound = rxd.Species(cyt, "buf", d=0.05, initial=0.05), rxd.Species(cyt, "bound")
+    model = rxd.Model(cell, segments=1)
+    model.add(rxd.Reaction(ca + buf, bound, 100.0, 0.1))
+    with pytest.raises(rxd.DeclarationError, match="threads is a number of threads, 1 or more; got 0"):
+        model.compile("split", dt=0.05, threads=0)
+    sim = model.compile("split", dt=0.05, threads=2)
+    assert "2 threads" in sim.explain()
+    sim.run(0.2)
+    two = {key: sim.values(key) for key in ("ca[cyt]", "buf[cyt]", "bound[cyt]")}
+    assert len(two["ca[cyt]"]) > MANY
+    sim.reset()
+    sim.stepper.threads = 1
+    sim.run(0.2)
+    for key, values in two.items():
+        assert np.array_equal(sim.values(key), values)
