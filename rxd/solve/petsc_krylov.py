@@ -77,7 +77,7 @@ class Krylov:
 
     def __init__(self, petsc: Any, rows: Rows, setup: Setup, options: Mapping[str, str | None]) -> None:
         n, comm = len(rows.indptr) - 1, petsc.COMM_SELF
-        self._petsc, self._rows = petsc, rows
+        self._petsc, self._rows, self._splits, self._options = petsc, rows, setup.splits, options
         self.rhs, self.solution = np.zeros(n), np.zeros(n)
         # PETSc keeps pointers to these arrays, not the arrays: they live as long as the matrix.
         self._csr = (np.asarray(rows.indptr, dtype=petsc.IntType), np.asarray(rows.indices, dtype=petsc.IntType), rows.data)
@@ -111,6 +111,18 @@ class Krylov:
         failed = self._ksp.getPC().getFailedReason()
         if failed:
             raise self._error(SETUP_FAILED, failed)
+
+    def precondition(self, number: int, pc_type: str) -> None:
+        """Give a field another preconditioner before the next `update`, unless an option chose one."""
+        split, pc = self._splits[number], self._ksp.getPC()
+        if len(self._splits) > 1:
+            if self._chosen(split):
+                return
+            pc = pc.getFieldSplitSubKSP()[number].getPC()
+        elif self._options.keys() & {"pc_type"} or given_at_run_time(self._petsc, "pc_type"):
+            return
+        if pc.getType() != pc_type:
+            pc.setType(pc_type)
 
     def solve(self) -> int:
         """Solve for ``rhs`` into ``solution``; returns the number of iterations.
@@ -163,7 +175,7 @@ class Krylov:
             _precondition(pc, setup.splits[0])
         elif setup.splits:
             pc.setUp()
-            self._fill_splits(pc, setup.splits, options)
+            self._fill_splits(pc, setup.splits)
         ksp.setUp()
 
     def _declare_splits(self, pc: Any, splits: Sequence[Split]) -> None:
@@ -174,12 +186,16 @@ class Krylov:
         for each in sets:
             each.destroy()
 
-    def _fill_splits(self, pc: Any, splits: Sequence[Split], options: Mapping[str, str | None]) -> None:
+    def _fill_splits(self, pc: Any, splits: Sequence[Split]) -> None:
         """Give each field its preconditioner, unless an option already did."""
         for split, ksp in zip(splits, pc.getFieldSplitSubKSP(), strict=True):
-            name = f"fieldsplit_{split.name}_pc_type"
-            if name not in options and not given_at_run_time(self._petsc, name):
+            if not self._chosen(split):
                 _precondition(ksp.getPC(), split)
+
+    def _chosen(self, split: Split) -> bool:
+        """Whether an option chose the preconditioner of a field."""
+        name = f"fieldsplit_{split.name}_pc_type"
+        return name in self._options or given_at_run_time(self._petsc, name)
 
 
 def _precondition(pc: Any, split: Split) -> None:

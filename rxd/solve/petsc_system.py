@@ -23,10 +23,13 @@ from rxd.solve.petsc_reasons import reason_in_words
 from rxd.solve.petsc_shell import HinesShell
 
 _kernel = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
-SMALL_GRID_PC: Final = "ilu"
-GRID_PC: Final = "gamg"
+GRID_PC: Final = "ilu"
+FAST_GRID_PC: Final = "gamg"
+FAST: Final = 50.0
+"""Exchange over shift from which on a field in voxels is worth multigrid: incomplete factors take some 40 iterations there, and
+ever more; below it they are cheaper (docs/petsc.md)."""
 LARGE_GRID: Final = 2000
-"""Nodes from which on a field in voxels is worth multigrid: incomplete factors take more iterations the finer it is."""
+"""Nodes of a field that is worth multigrid."""
 
 
 class Form(Protocol):
@@ -113,6 +116,11 @@ class ReducedForm:
         self._values = np.empty(len(structure.indices))
         self._work, self._vector = np.zeros(plan.n), np.empty(plan.n)
         self._factor, self._schur = np.zeros(len(plan.column)), np.empty(len(plan.indices))
+        self._exchange = {
+            number: float(np.median(-structure.typical[structure.diagonal[block.rows]]))
+            for number, block in enumerate(self._fields)
+            if block.weight is not None and len(block.rows) >= LARGE_GRID
+        }
         self._load(structure.typical, 1.0)
         rows = Rows(plan.indptr, plan.indices, self._schur, plan.rows[plan.n_local :])
         self.krylov = Krylov(petsc, rows, self._with_splits(setup), options)
@@ -128,6 +136,8 @@ class ReducedForm:
         self._load(jacobian, shift)
         if not math.isfinite(self._factor.sum()):
             raise self._without_pivot()
+        for number, rate in self._exchange.items():
+            self.krylov.precondition(number, FAST_GRID_PC if rate > FAST * shift else GRID_PC)
         self.krylov.update()
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> int:
@@ -173,8 +183,7 @@ class ReducedForm:
         for block in self._fields:
             stop = start + len(block.rows)
             shell = None if block.forest is None else HinesShell(block.forest, self._schur, diagonal[start:stop])
-            multigrid = block.weight is not None and len(block.rows) >= LARGE_GRID
-            splits.append(Split(block.name, start, stop, GRID_PC if multigrid else SMALL_GRID_PC, shell))
+            splits.append(Split(block.name, start, stop, GRID_PC, shell))
             start = stop
         return replace(setup, splits=tuple(splits))
 
