@@ -6,18 +6,19 @@ solver the whole step is one compiled call (`rxd.solve.direct_step`); with other
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from rxd.discretize.records import LANES
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_nodes import JACOBIAN, UNKNOWNS, load_lanes, store_lanes
+from rxd.solve.direct_step import Step, attempt
 from rxd.solve.direct_step import add_stages as add_stages_in_lanes
-from rxd.solve.direct_step import attempt
 from rxd.solve.equations import Electrodes, Equations
+from rxd.solve.kept import Kept
 from rxd.solve.linear import LinearSolver
-from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
+from rxd.solve.stages import PIECE, add_stages, add_vector, sum_stages, worst_error
 from rxd.solve.tableau import Tableau
 
 
@@ -142,15 +143,22 @@ class CompiledAttempt:
         allowed = np.full(size, np.inf)  # of copies of nodes, and of v of point processes, which is their segment's
         allowed[plan.lane] = atol
         rows = max(2 * int(plan.table[:, UNKNOWNS].max()), int(plan.table[:, JACOBIAN].max()))
-        rest = (rates, error, self._stages, drift, np.zeros(rows * LANES), allowed)
-        self._lanes: tuple[Any, ...] = (y, new, *rest)
-        self._following: tuple[Any, ...] = (new, y, *rest)
+        most, total = np.zeros(PIECE), np.zeros(PIECE)
+        rest = (rates, error, self._stages, drift, np.zeros(rows * LANES), allowed, most, total, np.zeros(table.stages))
+        gamma, a, c, alpha, slopes, *others = table.arrays
+        arrays = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), *others)
+        # the state and the new state change places with every step
+        self._kept = Kept(Step(rtol, arrays, (y, new, *rest), plan.fields, solver.arrays))
+        self._following = Kept(Step(rtol, arrays, (new, y, *rest), plan.fields, solver.arrays))
         self._position = np.zeros(size, dtype=np.int64)
         self._position[plan.lane] = np.arange(len(plan.lane))
-        gamma, a, c, alpha, slopes, *others = table.arrays
-        self._table = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), *others)
-        self._rtol = rtol
         self._clamps = solver.clamps(equations.electrodes(0.0))
+
+    @property
+    def _lanes(self) -> tuple[np.ndarray, ...]:
+        """State, new state and the rest, in lanes."""
+        lanes: tuple[np.ndarray, ...] = self._kept.values.lanes
+        return lanes
 
     def begin(self, y: np.ndarray) -> None:
         """A state from somewhere else."""
@@ -165,13 +173,12 @@ class CompiledAttempt:
 
     def make(self, t: float, h: float) -> tuple[float, int]:
         """Try a step; see `Attempt`."""
-        plan, arrays = self._plan, self._solver.arrays
-        error, worst = attempt(t, h, self._rtol, self._clamps, self._table, self._lanes, plan.fields, arrays)
+        error, worst = attempt(self._kept, t, h, self._clamps)
         return float(error), int(self._position[worst])
 
     def accept(self) -> None:
         """Take over the new state."""
-        self._lanes, self._following = self._following, self._lanes
+        self._kept, self._following = self._following, self._kept
 
     def current(self, out: np.ndarray) -> None:
         """The state."""

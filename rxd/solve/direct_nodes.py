@@ -17,7 +17,7 @@ import numpy as np
 
 from rxd.discretize.records import LANES
 from rxd.solve.direct_tree import WIDTH
-from rxd.solve.lane_lu import inline_lane_kernel, lane_kernel
+from rxd.solve.lane_operations import inline_kernel, lean_kernel
 from rxd.solve.vectors import (
     inverted,
     make_change,
@@ -54,13 +54,7 @@ put_both = make_double_scatter(LANES)
 take_lanes = make_gather(LANES)
 
 
-@inline_lane_kernel
-def part(program: np.ndarray, row: np.ndarray, column: int) -> np.ndarray:
-    """One of the lists of a group."""
-    return program[row[column] : row[column + 1]]
-
-
-@inline_lane_kernel
+@inline_kernel
 def assemble(
     A: np.ndarray, J: np.ndarray, j: int, entry: np.ndarray, fill: np.ndarray, shifted: np.ndarray, shift: float
 ) -> None:
@@ -75,7 +69,7 @@ def assemble(
             diagonal[lane] += shift
 
 
-@inline_lane_kernel
+@inline_kernel
 def factorise(A: np.ndarray, program: np.ndarray) -> None:
     """The pivots of a program; diagonal entries end up as reciprocals, entries below as multipliers."""
     i = 0
@@ -92,20 +86,24 @@ def factorise(A: np.ndarray, program: np.ndarray) -> None:
                 i += 2
 
 
-@inline_lane_kernel
+@inline_kernel
 def prepare_chunk(
     first: int, shift: float, row: np.ndarray, program: np.ndarray, J: np.ndarray, j: int, places: np.ndarray,
     capacity: np.ndarray, work: np.ndarray, A: np.ndarray, S: np.ndarray,
 ) -> None:  # fmt: skip
     """Eliminate the local unknowns of a chunk with its Jacobian from J[j] on; A keeps factors, what is left goes to S."""
-    entry, kept, schur = part(program, row, ENTRY), part(program, row, KEPT), part(program, row, SCHUR)
-    fill, shifted = part(program, row, FILL), part(program, row, SHIFTED)
+    entry, kept, schur = (
+        program[row[ENTRY] : row[ENTRY + 1]],
+        program[row[KEPT] : row[KEPT + 1]],
+        program[row[SCHUR] : row[SCHUR + 1]],
+    )
+    fill, shifted = program[row[FILL] : row[FILL + 1]], program[row[SHIFTED] : row[SHIFTED + 1]]
     assemble(work, J, j, entry, fill, shifted, shift)
-    factorise(work, part(program, row, FACTOR))
+    factorise(work, program[row[FACTOR] : row[FACTOR + 1]])
     at = row[FACTORS_AT] + first * kept.size
     for e in range(kept.size):
         copy_lanes(A, at + e * LANES, work, kept[e] * LANES)
-    c, p = row[CAPACITY_AT] + first * (part(program, row, ROWS).size // 2), row[PLACE_AT] + first
+    c, p = row[CAPACITY_AT] + first * (program[row[ROWS] : row[ROWS + 1]].size // 2), row[PLACE_AT] + first
     for e in range(0, schur.size, 3):
         a, scale, offset = schur[e] * LANES, c + schur[e + 1] * LANES, schur[e + 2]
         if row[POINTS]:
@@ -114,7 +112,7 @@ def prepare_chunk(
             put_lanes(S, places[0], p, offset, work, a, capacity, scale)
 
 
-@inline_lane_kernel
+@inline_kernel
 def eliminate_forward(A: np.ndarray, a: int, B: np.ndarray, b: int, lower: np.ndarray) -> None:
     """Right-hand side through the elimination of the local unknowns."""
     i = 0
@@ -126,7 +124,7 @@ def eliminate_forward(A: np.ndarray, a: int, B: np.ndarray, b: int, lower: np.nd
             i += 2
 
 
-@inline_lane_kernel
+@inline_kernel
 def send_to_tree(
     first: int, b: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, capacity: np.ndarray, A: np.ndarray,
     B: np.ndarray, R: np.ndarray, X: np.ndarray, Z: np.ndarray,
@@ -135,9 +133,9 @@ def send_to_tree(
 
     Z gets the exchanged unknowns of the chunk's state, with which X begins.
     """
-    rows = part(program, row, ROWS)
+    rows = program[row[ROWS] : row[ROWS + 1]]
     kept = row[KEPT + 1] - row[KEPT]
-    eliminate_forward(A, row[FACTORS_AT] + first * kept, B, b, part(program, row, LOWER))
+    eliminate_forward(A, row[FACTORS_AT] + first * kept, B, b, program[row[LOWER] : row[LOWER + 1]])
     c, p = row[CAPACITY_AT] + first * (rows.size // 2), row[PLACE_AT] + first
     for i in range(0, rows.size, 2):
         u, scale, offset = b + rows[i] * LANES, c + i // 2 * LANES, rows[i + 1] * WIDTH
@@ -147,12 +145,16 @@ def send_to_tree(
             put_both(R, places[1], p, offset, B, u, capacity, scale, Z, X, rows[i] * LANES)
 
 
-@inline_lane_kernel
+@inline_kernel
 def bring_from_tree(
     first: int, b: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, A: np.ndarray, B: np.ndarray, R: np.ndarray
 ) -> None:
     """Solution of a chunk from the tree's and from what `send_to_tree` left in B; no unknown is v for point processes."""
-    rows, upper, diagonal = part(program, row, ROWS), part(program, row, UPPER), part(program, row, DIAGONAL)
+    rows, upper, diagonal = (
+        program[row[ROWS] : row[ROWS + 1]],
+        program[row[UPPER] : row[UPPER + 1]],
+        program[row[DIAGONAL] : row[DIAGONAL + 1]],
+    )
     a = row[FACTORS_AT] + first * (row[KEPT + 1] - row[KEPT])
     for i in range(0, rows.size, 2):
         take_lanes(R, places[2], row[PLACE_AT] + first, rows[i + 1] * WIDTH, B, b + rows[i] * LANES)
@@ -169,12 +171,12 @@ def bring_from_tree(
         B[b : b + LANES] = 0.0
 
 
-@lane_kernel
+@lean_kernel
 def load_lanes(y: np.ndarray, table: np.ndarray, program: np.ndarray, X: np.ndarray) -> None:
     """A vector shaped like the state into lanes; zeros in the place of v of point processes."""
     for g in range(table.shape[0]):
         row = table[g]
-        starts, node = part(program, row, STARTS), part(program, row, NODE)
+        starts, node = program[row[STARTS] : row[STARTS + 1]], program[row[NODE] : row[NODE + 1]]
         for first in range(0, row[NODES], LANES):
             x = row[LANES_AT] + first * row[UNKNOWNS]
             for u in range(row[UNKNOWNS]):
@@ -183,12 +185,12 @@ def load_lanes(y: np.ndarray, table: np.ndarray, program: np.ndarray, X: np.ndar
                     X[x + u * LANES + lane] = 0.0 if absent else y[starts[u] + node[first + lane]]
 
 
-@lane_kernel
+@lean_kernel
 def store_lanes(X: np.ndarray, table: np.ndarray, program: np.ndarray, out: np.ndarray) -> None:
     """The opposite of `load_lanes`."""
     for g in range(table.shape[0]):
         row = table[g]
-        starts, node = part(program, row, STARTS), part(program, row, NODE)
+        starts, node = program[row[STARTS] : row[STARTS + 1]], program[row[NODE] : row[NODE + 1]]
         for first in range(0, row[NODES], LANES):
             x, width = row[LANES_AT] + first * row[UNKNOWNS], min(LANES, row[NODES] - first)
             for u in range(1 if row[POINTS] else 0, row[UNKNOWNS]):
@@ -196,12 +198,12 @@ def store_lanes(X: np.ndarray, table: np.ndarray, program: np.ndarray, out: np.n
                     out[starts[u] + node[first + lane]] = X[x + u * LANES + lane]
 
 
-@lane_kernel
+@lean_kernel
 def sort_jacobian(local: np.ndarray, table: np.ndarray, program: np.ndarray, J: np.ndarray) -> None:
     """Jacobian values from chunks of nodes in storage order to chunks of lanes."""
     for g in range(table.shape[0]):
         row = table[g]
-        node = part(program, row, NODE)
+        node = program[row[NODE] : row[NODE + 1]]
         for k in range(node.size):
             to = row[JACOBIAN_AT] + k // LANES * LANES * row[JACOBIAN] + k % LANES
             at = row[SOURCE_AT] + node[k] // LANES * LANES * row[PATTERN] + node[k] % LANES

@@ -7,7 +7,7 @@ elimination of local unknowns. What flows between nodes never becomes a part of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,23 +30,34 @@ from rxd.solve.direct_nodes import (
     VOLTAGE,
     bring_from_tree,
     load_lanes,
-    part,
     prepare_chunk,
     send_to_tree,
     sort_jacobian,
     store_lanes,
 )
 from rxd.solve.direct_tree import Arrays, eliminate_tree, settle_branch_points, solve_tree
-from rxd.solve.lane_lu import inline_lane_kernel, lane_kernel
-from rxd.solve.stages import worst_error
+from rxd.solve.kept import Kept, kept
+from rxd.solve.lane_operations import inline_kernel, lean_kernel
+from rxd.solve.stages import worst_error_with
 from rxd.solve.vectors import added, make_gather, make_stage_sums, make_transfer
+
+
+class Step(NamedTuple):
+    """What does not change from step to step: relative tolerance, `Tableau.arrays`, arrays in lanes, fields, the solver's."""
+
+    rtol: float
+    tableau: tuple[Any, ...]
+    lanes: tuple[np.ndarray, ...]
+    fields: np.ndarray
+    solver: Arrays
+
 
 stage_sums = make_stage_sums(LANES)
 add_lanes = make_transfer(LANES, added)
 take_lanes = make_gather(LANES)
 
 
-@lane_kernel
+@lean_kernel
 def prepare(local: np.ndarray, J: np.ndarray, shift: float, clamps: Any, solver: Arrays) -> None:
     """Factorise ``shift I - J`` of a Jacobian in storage order and the conductance of clamps; J is work in lanes."""
     (table, program, places, capacity), (tree, coupling, diagonal, _), (A, S, _, _, T) = solver
@@ -60,7 +71,7 @@ def prepare(local: np.ndarray, J: np.ndarray, shift: float, clamps: Any, solver:
     eliminate_tree(S, coupling, diagonal, T, tree)
 
 
-@lane_kernel
+@lean_kernel
 def _add_clamps(S: np.ndarray, clamps: Any) -> None:
     """Conductance of electrodes to the diagonal of v."""
     clamped, _, conductance = clamps
@@ -68,7 +79,7 @@ def _add_clamps(S: np.ndarray, clamps: Any) -> None:
         S[clamped[k, 0]] += conductance[k]
 
 
-@lane_kernel
+@lean_kernel
 def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, solver: Arrays) -> None:
     """Solve for one right-hand side shaped like the state; B is work in lanes."""
     (table, program, places, capacity), (tree, coupling, _, _), (A, S, sides, Z, T) = solver
@@ -90,16 +101,16 @@ def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, solver: Arrays) -> No
     store_lanes(B, table, program, out)
 
 
-@lane_kernel
-def attempt(
-    t: float, h: float, rtol: float, clamps: Any, tableau: Any, lanes: Any, fields: np.ndarray, solver: Arrays
-) -> tuple[float, int]:
+@lean_kernel
+def attempt(model: Kept, t: float, h: float, clamps: Any) -> tuple[float, int]:
     """All stages of a step from t over h; returns the largest error in units of the tolerance and the lane where it is.
 
-    ``lanes`` has the state at t and gets the new state and the stages.
+    The model is a `Step`; its lanes have the state at t and get the new state and the stages.
     """
+    constants: Step = kept(model)  # type: ignore[call-arg]
+    rtol, tableau, lanes, fields, solver = constants
     gamma, a, c, alpha, slopes, fresh, m, e = tableau
-    Y, new, F, error, U, drift, work, atol = lanes
+    Y, new, F, error, U, drift, work, atol, most, total, scaled = lanes
     (table, program, places, capacity), (tree, coupling, diagonal, twins), (A, S, sides, Z, T) = solver
     _linearise(t, 1.0 / (gamma * h), fields, Y, F, drift, work, solver)
     _add_clamps(S, clamps)
@@ -109,7 +120,9 @@ def attempt(
     for i in range(stages):
         R, before = sides[i % 2], sides[1 - i % 2]
         R[:] = 0.0
-        weights = (a[i], c[i] / h, slopes[i] * h)
+        for j in range(i):
+            scaled[j] = c[i, j] / h
+        weights = (a[i], scaled, slopes[i] * h)
         for g in range(table.shape[0]):
             row = table[g]
             for first in range(0, row[NODES], LANES):
@@ -132,10 +145,10 @@ def attempt(
             bring_from_tree(first, (stages - 1) * size + at, row, program, places, A, U, sides[1 - stages % 2])
             for k in range(at, at + row[UNKNOWNS] * LANES, LANES):
                 stage_sums(new, k, error, k, Y, k, U, k, size, m, e, stages)
-    return worst_error(error, Y, new, atol, rtol)
+    return worst_error_with(error, Y, new, atol, rtol, most, total)
 
 
-@lane_kernel
+@lean_kernel
 def _linearise(
     t: float, shift: float, fields: np.ndarray, Y: np.ndarray, F: np.ndarray, drift: np.ndarray, J: np.ndarray, solver: Arrays
 ) -> None:
@@ -147,7 +160,7 @@ def _linearise(
     S[:] = 0.0
     for g in range(table.shape[0]):
         row = table[g]
-        timed, voltage = part(program, row, TIMED), part(program, row, VOLTAGE)
+        timed, voltage = program[row[TIMED] : row[TIMED + 1]], program[row[VOLTAGE] : row[VOLTAGE + 1]]
         for first in range(0, row[NODES], LANES):
             at = row[LANES_AT] + first * row[UNKNOWNS]
             if row[POINTS]:
@@ -160,7 +173,7 @@ def _linearise(
             prepare_chunk(first, shift, row, program, J, 0, places, capacity, T, A, S)
 
 
-@inline_lane_kernel
+@inline_kernel
 def _sum_chunk(
     i: int, at: int, size: int, row: np.ndarray, program: np.ndarray, weights: Any, Y: np.ndarray, U: np.ndarray,
     drift: np.ndarray, X: np.ndarray,
@@ -171,12 +184,12 @@ def _sum_chunk(
         e = u * LANES
         stage_sums(X, e, U, i * size + at + e, Y, at + e, U, at + e, size, a, c, i)
     if slope != 0.0:
-        for u in part(program, row, TIMED):
+        for u in program[row[TIMED] : row[TIMED + 1]]:
             for lane in range(u * LANES, (u + 1) * LANES):
                 U[i * size + at + lane] += slope * drift[at + lane]
 
 
-@inline_lane_kernel
+@inline_kernel
 def _add_rates(
     fresh: bool, t: float, first: int, at: int, begin: int, row: np.ndarray, fields: np.ndarray, F: np.ndarray, U: np.ndarray,
     work: np.ndarray,
@@ -190,7 +203,7 @@ def _add_rates(
         add_lanes(U, begin + at + u * LANES, rates, f + u * LANES)
 
 
-@lane_kernel
+@lean_kernel
 def add_stages(base: np.ndarray, U: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
     """``out = base + sum_j weights[j] U_j`` with the stages end to end in U."""
     size = base.size

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from rxd.solve.lane_lu import inline_lane_kernel, lane_kernel
+from rxd.solve.lane_operations import inline_kernel, lean_kernel
 from rxd.solve.vector_blocks import make_climb, make_descend, make_reduce
 from rxd.solve.vectors import (
     added,
@@ -64,7 +64,7 @@ climb = make_climb(WIDTH, UNROLLED)
 descend = make_descend(WIDTH, UNROLLED)
 
 
-@lane_kernel
+@lean_kernel
 def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, tree: Waves) -> None:
     """Eliminate wave after wave; S ends as the inverses of the blocks. D is G, and one where a node lacks an unknown."""
     waves, mask, others, _ = tree
@@ -85,7 +85,7 @@ def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, t
                 S[target + e * WIDTH] += T[source + e * WIDTH]
 
 
-@lane_kernel
+@lean_kernel
 def _invert_blocks(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, s: int, r: int, m: int) -> None:
     """Invert ``E + G``; behind it ``G (E + G)^-1 E``, which off the diagonal is ``- G (E + G)^-1 G``."""
     for e in range(m * m):
@@ -105,7 +105,7 @@ def _invert_blocks(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, s
         copy(S, s + e * WIDTH, T, e * WIDTH)
 
 
-@inline_lane_kernel
+@inline_kernel
 def _from_parents(A: np.ndarray, T: np.ndarray, w: int, waves: np.ndarray, parents: np.ndarray) -> None:
     """What A holds at the parents of a wave's nodes; zeros where a parent holds fewer unknowns."""
     m = waves[w, 0]
@@ -118,7 +118,7 @@ def _from_parents(A: np.ndarray, T: np.ndarray, w: int, waves: np.ndarray, paren
         take(A, parents, (2 * w + 1) * WIDTH, i * WIDTH, T, i * WIDTH)
 
 
-@lane_kernel
+@lean_kernel
 def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np.ndarray, tree: Waves) -> None:
     """Solve on the tree with the inverse blocks in S: up to the roots and back; R in, solution out.
 
@@ -154,7 +154,7 @@ def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np
             _descend(R, r, S, s, G, T, m)
 
 
-@lane_kernel
+@lean_kernel
 def _climb(R: np.ndarray, r: int, S: np.ndarray, s: int, G: np.ndarray, Z: np.ndarray, T: np.ndarray, m: int) -> None:
     """A wave on the way up, see `rxd.solve.vector_blocks.make_climb`."""
     x = m * WIDTH
@@ -170,7 +170,7 @@ def _climb(R: np.ndarray, r: int, S: np.ndarray, s: int, G: np.ndarray, Z: np.nd
         add_product(T, e, T, x + e, G, r + e)
 
 
-@lane_kernel
+@lean_kernel
 def _descend(R: np.ndarray, r: int, S: np.ndarray, s: int, G: np.ndarray, T: np.ndarray, m: int) -> None:
     """A wave on the way down, see `rxd.solve.vector_blocks.make_descend`."""
     x = m * WIDTH
@@ -181,7 +181,7 @@ def _descend(R: np.ndarray, r: int, S: np.ndarray, s: int, G: np.ndarray, T: np.
         add(R, r + i * WIDTH, T, x + i * WIDTH)
 
 
-@lane_kernel
+@lean_kernel
 def settle_branch_points(Z: np.ndarray, twins: np.ndarray) -> None:
     """Give branch points, which hold nothing, the value of a neighbour: what flows through them is then solved for."""
     for k in range(twins.shape[0]):

@@ -14,8 +14,6 @@ from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation
 from rxd.solve.vectors import inverted, make_change, make_product, make_transfer, replaced, subtracted
 
 lane_kernel = nb.njit(cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
-# Passing an array to a function that is not made part of its caller costs seven pushes onto the stack.
-inline_lane_kernel = nb.njit(cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy", forceinline=True)
 
 
 subtract_product = make_product(LANES, subtracted)

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from rxd.solve.lane_lu import lane_kernel
+from rxd.solve.lane_operations import lean_kernel
 
 PIECE: Final = 512
 
@@ -77,7 +78,15 @@ def add_vector(out: np.ndarray, other: np.ndarray) -> None:
 @lane_kernel
 def worst_error(error: np.ndarray, y: np.ndarray, new: np.ndarray, atol: np.ndarray, rtol: float) -> tuple[float, int]:
     """Largest of ``|error| / (atol + rtol max(|y|, |new|))`` and where; infinity at the first value that is not finite."""
-    most, total = np.zeros(PIECE), np.zeros(PIECE)
+    return worst_error_with(error, y, new, atol, rtol, np.zeros(PIECE), np.zeros(PIECE))
+
+
+@lean_kernel
+def worst_error_with(
+    error: np.ndarray, y: np.ndarray, new: np.ndarray, atol: np.ndarray, rtol: float, most: np.ndarray, total: np.ndarray
+) -> tuple[float, int]:
+    """As `worst_error`, with two work arrays of `PIECE` numbers."""
+    most[:], total[:] = 0.0, 0.0
     for first in range(0, y.size, PIECE):
         last = min(first + PIECE, y.size)
         _largest(error[first:last], y[first:last], new[first:last], atol[first:last], rtol, most, total)
@@ -98,7 +107,7 @@ def worst_error(error: np.ndarray, y: np.ndarray, new: np.ndarray, atol: np.ndar
     return worst, where
 
 
-@lane_kernel
+@lean_kernel
 def _largest(
     error: np.ndarray, y: np.ndarray, new: np.ndarray, atol: np.ndarray, rtol: float, most: np.ndarray, total: np.ndarray
 ) -> None:
