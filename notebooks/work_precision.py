@@ -150,7 +150,7 @@ def neuron_curves():
 
     def run(adaptive, number):
         assert reactions
-        h.cvode_active(adaptive)
+        solver.active(adaptive)
         if adaptive:
             solver.atol(number)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +148,17 @@ def test_petsc_missing_says_how_to_get_it(tree_system: Callable, monkeypatch: py
     with pytest.raises(DeclarationError, match=r"axoplasm\[petsc\]") as error:
         PetscSolver(structure)
     assert "make test" in str(error.value)
+
+
+@pytest.mark.parametrize("solver", ["auto", "petsc"])
+def test_a_model_in_voxels_asks_for_petsc_where_it_is_missing(
+    models: Mapping[str, Callable], monkeypatch: pytest.MonkeyPatch, solver: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "petsc4py", None)
+    with pytest.raises(DeclarationError, match=r"pip install axoplasm\[petsc\]"):
+        models["buffered_voxels"]().compile(solver=solver)
+    with models["hodgkin_huxley"]().compile(solver="auto") as sim:  # a tree needs no library
+        assert "embedded direct solver" in sim.explain()
 
 
 def test_blas_threads_are_the_users_choice() -> None:
