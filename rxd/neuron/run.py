@@ -408,6 +408,8 @@ class Run:
         self.events.clear()
         self._drop_dead()
         self._handle(3)
+        if self.engine is not None and self.engine.revision != self.session.revision:
+            self.pull()  # now, lest the compilation below fetches the old voltages over the new ones
         if v is not None:
             for record in self.session.topology:
                 record.store["v"][:] = float(v)

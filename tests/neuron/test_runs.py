@@ -339,3 +339,27 @@ def test_time_passes_without_sections():
     h.finitialize(-65)
     h.fadvance()
     assert h.t == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize("edit", ["celsius", "clamp"])
+def test_initial_voltages_hold_after_an_edit_that_compiles_anew(edit):
+    soma, dend = h.Section(name="soma"), h.Section(name="dend")
+    dend.connect(soma)
+    soma.insert("hh")
+    dend.insert("pas")
+    dend.e_pas = -40
+    h.finitialize(-65)
+    h.continuerun(5)
+    clamps = []
+    if edit == "celsius":
+        h.celsius = 16
+    else:
+        clamps.append(h.IClamp(soma(0.5)))
+    h.finitialize(-65)
+    assert [soma.v, dend.v] == [-65, -65]
+    h.fadvance()
+    first = dend.v
+    h.finitialize(-65)
+    h.fadvance()
+    assert dend.v == first
+    h.celsius = 6.3
