@@ -48,6 +48,26 @@ class EventHeap:
         t, _, action = heapq.heappop(self._heap)
         return t, action
 
+    def first(self, wanted: Callable[[Callable[[float], None]], bool]) -> float:
+        """Time of the first of some actions, ms; infinity if there is none."""
+        return min((t for t, _, action in self._heap if wanted(action)), default=math.inf)
+
+    def take(self, until: float, wanted: Callable[[Callable[[float], None]], bool]) -> list[Any]:
+        """Take some actions out up to a time, in their order; `put_back` brings them back."""
+        found = sorted(entry[:2] for entry in self._heap if entry[0] <= until and wanted(entry[2]))
+        if not found:
+            return []
+        actions = {entry[:2]: entry for entry in self._heap}
+        taken = set(found)
+        self._heap = [entry for entry in self._heap if entry[:2] not in taken]
+        heapq.heapify(self._heap)
+        return [actions[key] for key in found]
+
+    def put_back(self, entries: list[Any]) -> None:
+        """Put actions back that have been taken out."""
+        for entry in entries:
+            heapq.heappush(self._heap, entry)
+
     def clear(self) -> None:
         """Remove everything."""
         self._heap.clear()

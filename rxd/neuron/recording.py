@@ -67,6 +67,24 @@ class Recorder:
             return self.taken * self.when
         return self.times[self.taken] if self.taken < len(self.times) else np.inf
 
+    def due(self, until: float) -> np.ndarray:
+        """Times on the grid from the next one on to a time, ms."""
+        if self.when is None or self.vector() is None:
+            return np.zeros(0)
+        if isinstance(self.when, float):
+            count = max(int(until / self.when) + 2 - self.taken, 0)
+            times = (self.taken + np.arange(count)) * self.when
+        else:
+            times = np.asarray(self.times[self.taken :], dtype=float)
+        return times[: int(np.searchsorted(times, until, side="right"))]
+
+    def append(self, values: np.ndarray) -> None:
+        """Append values of many times."""
+        vector = self.vector()
+        if vector is not None:
+            vector.push_all(values)
+        self.taken += len(values)
+
     def take(self) -> None:
         """Append the value now."""
         vector = self.vector()

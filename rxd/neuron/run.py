@@ -20,6 +20,7 @@ from rxd.neuron.artificial import Artificial
 from rxd.neuron.counters import APCount
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import Detector, EventHeap, FInitializeHandler, NetCon, StateTransitionEvent, as_action
+from rxd.neuron.many_steps import many_steps
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.recording import Player, Recorder
@@ -46,6 +47,8 @@ class Run:
         The compiled model; None before the first `finitialize`.
     watchers : list of (int, function)
         What `CVode.extra_scatter_gather` wants called at every step.
+    plan : object
+        What `rxd.neuron.many_steps` remembers from call to call.
     """
 
     def __init__(self, session: Session) -> None:
@@ -68,6 +71,7 @@ class Run:
         self._players: list[Player] = []
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
         self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
+        self.plan: Any = None
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
 
@@ -506,34 +510,9 @@ class Run:
             else:
                 if values.t >= stop - 0.5 * values.dt or values["stoprun"]:
                     return
-                if not self._many_steps(engine, stop):
+                if not many_steps(self, engine, stop):
                     self._fixed_step(engine)
             engine = self._compiled()
-
-    def _many_steps(self, engine: Engine, stop: float) -> bool:
-        """Several fixed steps at once, as far as nothing of Python's happens between them; whether it could be done."""
-        if self._players or self._machines or self.watchers or self._watches()[1]:
-            return False
-        if any(recorder.when is None for recorder in self._recorders):
-            return False
-        values = self.session.globals
-        t, dt = values.t, values.dt
-        if self._detectors:
-            self._detect(t)
-        self._deliver(t + 0.5 * dt)
-        if engine.revision != self.session.revision or values.t != t or values.dt != dt:
-            return True  # an event has changed the model: begin anew
-        # the last step may end on an event, but none may be due in the first half of one
-        free = min(self.events.next_time() - 0.5 * dt, stop - 0.5 * dt)
-        most = int(min(np.ceil((free - t) / dt - 1e-9), 1e6))
-        n = engine.clear_steps(t, dt, most) if most > 1 else 1
-        done, risen = engine.steps(t, dt, n)
-        for number in risen:
-            self._watches()[0][number].above = False  # it was below on the way: the next look finds it risen
-        for _ in range(done):
-            values["t"] = (values.t + 0.5 * dt) + 0.5 * dt  # as NEURON adds it up
-        self._deliver(values.t)
-        return True
 
     def watched(self, known: Any) -> list[tuple[SectionRecord, float, float, list[float]]]:
         """The voltages that NetCons watch: section, place, threshold, delays."""

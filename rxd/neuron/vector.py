@@ -78,6 +78,16 @@ class Vector(Arithmetic, Analysis, Signals):
         self._buffer[self._n : total] = values
         self._n = total
 
+    def push_all(self, values: np.ndarray) -> None:
+        """Append many numbers."""
+        needed = self._n + len(values)
+        if needed > self._buffer.size:
+            buffer = np.zeros(max(16, 2 * self._buffer.size, needed))
+            buffer[: self._n] = self._a
+            self._buffer = buffer
+        self._buffer[self._n : needed] = values
+        self._n = needed
+
     def push(self, value: float) -> None:
         """Append one number."""
         if self._n == self._buffer.size:

@@ -10,7 +10,7 @@ backward Euler, diffusion with these currents, gates with the new v, reactions b
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Final
 
 import numba
 import numpy as np
@@ -22,7 +22,7 @@ from rxd.solve.blame import first_bad_rate
 from rxd.solve.kept import Kept
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.schemes import SCHEMES, Scheme, Stages
-from rxd.solve.split_loop import Fluxes, Lanes, Step, advance
+from rxd.solve.split_loop import Fluxes, Lanes, Step, Watch, advance
 from rxd.solve.split_network import TOLERANCE
 from rxd.solve.split_pack import (
     aligned,
@@ -39,6 +39,37 @@ from rxd.solve.tree_lanes import WIDTH, prepare_trees
 
 SPIKES_AT_ONCE, EVENTS_AT_ONCE = 4096, 4096
 """Spikes that the compiled loop of a network notes, and events by which its heap may grow, before it returns."""
+
+
+def watched(
+    stops: bool = True, events: Any = None, taps: np.ndarray | None = None, steps: int = 0, spikes: int = 0, past: int = 0
+) -> Watch:
+    """A `Watch` with room for so many steps and spikes, and for a state of a size.
+
+    Parameters
+    ----------
+    stops : bool
+        End a run after a step with a spike.
+    events : list of (int, int, float)
+        Before which step what is added: number of the step, position in the state, amount.
+    taps : ndarray of int
+        Positions to look at after every step.
+    """
+    ordered = sorted(events or (), key=lambda event: event[0])
+    taps = np.zeros(0, dtype=np.int64) if taps is None else taps
+    return Watch(
+        stops,
+        np.array([step for step, *_ in ordered], dtype=np.int64),
+        np.array([target for _, target, _ in ordered], dtype=np.int64),
+        np.array([amount for *_, amount in ordered], dtype=float),
+        taps,
+        np.zeros((steps if taps.size else 0, taps.size)),
+        np.zeros((1 + spikes, 2), dtype=np.int64),
+        np.zeros(past),
+    )
+
+
+UNWATCHED: Final = watched()
 
 
 class SplitStepper:
@@ -126,7 +157,7 @@ class SplitStepper:
             tally = network.Tally(np.zeros(room, dtype=np.int64), np.zeros(room), np.array([size, size, 0, 0, 0]))
             self._place_junctions(state)
             times = (state.y, state.t, until, self.dt, state.memory["drift"])
-            t = self._compiled(network.advance_network, *times, *clamps, state.before, fraction, wires, events, tally)
+            t = self._compiled(network.advance_network, *times, *clamps, state.before, fraction, UNWATCHED, wires, events, tally)
             self._prepared = None
             if check_finite(self.problem, state.y) is not None:
                 state.t, state.y[:], state.before[:], state.queue = started.t, started.y, started.before, started.queue
@@ -159,12 +190,30 @@ class SplitStepper:
             f"linear parts by two-stage SDIRK (L-stable){', ' + str(self.threads) + ' threads' if self.threads > 1 else ''}."
         )
 
-    def _steps(self, state: State, steps: int, dt: float, clamps: Any, statistics: Statistics) -> tuple[tuple[int, float], ...]:
+    def follow(self, state: State, steps: int, watch: Watch, statistics: Statistics) -> int:
+        """Up to ``steps`` steps of dt without Python between them; how many were made.
+
+        Parameters
+        ----------
+        state : State
+        steps : int
+        watch : Watch
+            What happens between the steps, who looks, and what ends them early.
+        statistics : Statistics
+        """
+        clamps = self.problem.stimuli.clamped(state.t)
+        before = statistics.steps
+        self._steps(state, steps, self.dt, clamps, statistics, watch)
+        return statistics.steps - before
+
+    def _steps(
+        self, state: State, steps: int, dt: float, clamps: Any, statistics: Statistics, watch: Watch = UNWATCHED
+    ) -> tuple[tuple[int, float], ...]:
         self._prepare(dt)
         backup, drift = state.y.copy(), state.memory["drift"].copy()
         fraction = np.empty(len(state.before))
         self._place_junctions(state)
-        done = self._run(state, steps, dt, clamps, fraction)
+        done = self._run(state, steps, dt, clamps, fraction, watch)
         failed = check_finite(self.problem, state.y)
         if failed is not None:
             self._raise_at_first_failure(state, backup, drift, steps, dt, clamps)
@@ -186,9 +235,9 @@ class SplitStepper:
         statistics.iterations += int(self._graphs.counts[0])
         self._graphs.counts[:] = 0
 
-    def _run(self, state: State, steps: int, dt: float, clamps: Any, fraction: np.ndarray) -> int:
+    def _run(self, state: State, steps: int, dt: float, clamps: Any, fraction: np.ndarray, watch: Watch = UNWATCHED) -> int:
         step = (state.y, state.t, dt, steps, state.memory["drift"])
-        return int(self._compiled(advance, *step, *clamps, state.before, fraction))
+        return int(self._compiled(advance, *step, *clamps, state.before, fraction, watch))
 
     def _compiled(self, loop: Any, *arguments: Any) -> Any:
         """What a compiled loop returns, run on the threads of this stepper."""

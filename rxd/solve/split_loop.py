@@ -132,6 +132,62 @@ class Step(NamedTuple):
     parts: Parts
 
 
+class Watch(NamedTuple):
+    """What happens to the state, and who looks at it, between the steps of one run of the loop.
+
+    Attributes
+    ----------
+    stops : bool
+        End the run after a step with a spike.
+    step, target, amount : ndarray, shape (n_events,)
+        Before which step (in order) what is added to which position of the state.
+    taps : ndarray of int, shape (n_taps,)
+        Positions whose values go to ``trace (steps, n_taps)`` after every step.
+    log : ndarray of int, shape (1 + most, 2)
+        Step and detector of spikes, from row 1; their number in row 0. The run ends when it is full.
+    past : ndarray
+        The state before the last step; empty if nobody wants it.
+    """
+
+    stops: bool
+    step: np.ndarray
+    target: np.ndarray
+    amount: np.ndarray
+    taps: np.ndarray
+    trace: np.ndarray
+    log: np.ndarray
+    past: np.ndarray
+
+
+@lean_kernel
+def let_happen(s: int, events: int, last: bool, y: np.ndarray, watch: Watch) -> int:
+    """Events before a step, and the state before it if it may be the last; how many events there have been until then."""
+    while events < watch.step.size and watch.step[events] <= s:
+        y[watch.target[events]] += watch.amount[events]
+        events += 1
+    if last:
+        for k in range(watch.past.size):
+            watch.past[k] = y[k]
+    return events
+
+
+@lean_kernel
+def look(s: int, y: np.ndarray, watch: Watch) -> None:
+    """Write down what is wanted after a step."""
+    for i in range(watch.taps.size):
+        watch.trace[s, i] = y[watch.taps[i]]
+
+
+@lean_kernel
+def note_spikes(s: int, fraction: np.ndarray, log: np.ndarray) -> bool:
+    """Write the spikes of a step down; whether there is no room for those of another."""
+    for d in range(fraction.size):
+        if fraction[d] >= 0.0 and log[0, 0] < log.shape[0] - 1:
+            log[0, 0] += 1
+            log[log[0, 0], 0], log[log[0, 0], 1] = s, d
+    return log[0, 0] + fraction.size > log.shape[0] - 1
+
+
 @lean_kernel
 def lanes_of(lanes: Lanes, copy: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """One copy of the rows of unknowns, rates, Jacobian, matrix and right-hand side."""
@@ -344,8 +400,9 @@ def advance(
     clamp_drive: np.ndarray,
     before: np.ndarray,
     fraction: np.ndarray,
+    watch: Watch,
 ) -> int:
-    """Steps of dt of a `Step`; stops after one with a spike.
+    """Steps of dt of a `Step`, with what happens between them.
 
     ``scheme.halved``: local/2, (cable, diffusion), local/2, where neighbouring halves are merged. Else, as in NEURON: cable,
     diffusion on segments, local on segments, local in voxels, diffusion in voxels.
@@ -356,9 +413,10 @@ def advance(
     ahead = 0.5 * dt if halved else 0.0
     if halved and parts.local != 0:
         call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local, parts.together))
-    done = 0
+    done, events = 0, 0
     for s in range(steps):
         now = t + s * dt
+        events = let_happen(s, events, watch.stops or s == steps - 1, y, watch)
         if parts.currents != 0:
             call_part(parts.currents, (y, drift, ahead, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups))
         cable_step(
@@ -393,10 +451,12 @@ def advance(
             call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs, scheme.pieces))
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
-        ends = spikes > 0 or s == steps - 1
+        full = spikes > 0 and note_spikes(s, fraction, watch.log)
+        ends = (spikes > 0 and (watch.stops or full)) or s == steps - 1
         when, span = (now + 0.75 * dt, 0.5 * dt) if ends else (now + dt, dt)
         if halved and parts.local != 0:
             call_part(parts.local, (y, when, span, lanes, groups, ALL, halved, scheme.local, parts.together))
+        look(s, y, watch)
         if ends:
             break
     return done

@@ -17,7 +17,7 @@ from cable.events import Event, EventQueue
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_operations import exact_kernel
 from rxd.solve.problem import Connection
-from rxd.solve.split_loop import Step, advance
+from rxd.solve.split_loop import Step, Watch, advance
 from rxd.solve.tree_lanes import prepare_trees
 
 TOLERANCE = 1e-9
@@ -146,6 +146,7 @@ def advance_network(
     clamp_drive: np.ndarray,
     before: np.ndarray,
     fraction: np.ndarray,
+    watch: Watch,
     wires: Wires,
     events: Events,
     tally: Tally,
@@ -169,7 +170,7 @@ def advance_network(
             if step != prepared:
                 prepare_trees(step, constants.trees, constants.scheme.local)
                 prepared = step
-            done = advance(model, y, t, step, steps, drift, clamp_node, clamp_conductance, clamp_drive, before, fraction)
+            done = advance(model, y, t, step, steps, drift, clamp_node, clamp_conductance, clamp_drive, before, fraction, watch)
             count[STEPS] += done
             began = t + (done - 1) * step
             t += done * step

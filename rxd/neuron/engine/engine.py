@@ -22,6 +22,7 @@ from rxd.codegen.kernels import compile_kernels
 from rxd.codegen.oracle import fields_of, make_numpy
 from rxd.discretize.build import discretize
 from rxd.discretize.records import LANES
+from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.declare import declare
 from rxd.neuron.engine.electrodes import Electrodes
 from rxd.neuron.engine.held import hold
@@ -75,8 +76,8 @@ class Engine:
         self._places: dict[str, np.ndarray] = {}
         self._fill_constants()
         self.discretization = joined_as_in_neuron(self.system, self.discretization)
-        self.discretization = spread(session, self.declared, self.discretization, self._species_positions)
-        self.discretization, self._held = hold(session, self.declared, self.discretization, self._species_positions)
+        self.discretization = spread(session, self.declared, self.discretization, self.species_positions)
+        self.discretization, self._held = hold(session, self.declared, self.discretization, self.species_positions)
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
         problem = build_problem(model, self.system, self.discretization, kernels)
         order = self.states["v"].order - self.states["v"].start
@@ -267,7 +268,7 @@ class Engine:
 
     def fetch_species(self, quantity: Any, region: Any) -> None:
         """Bring the values of a species on a region up to date."""
-        positions = self._species_positions(quantity, region)
+        positions = self.species_positions(quantity, region)
         if positions is not None and len(positions) == len(quantity._values[region.number]):
             quantity._values[region.number][:] = self.y[positions]
 
@@ -275,7 +276,7 @@ class Engine:
         """A script has written values of a species on a region."""
         values = quantity._values[region.number]
         self._cast_shadows(quantity, region)
-        positions = self._species_positions(quantity, region)
+        positions = self.species_positions(quantity, region)
         if positions is not None:
             self.y[positions] = values
             self._jumped = True
@@ -296,7 +297,7 @@ class Engine:
         found[self.layout.segments_of(table.records)] = values
         return found
 
-    def _species_positions(self, quantity: Any, region: Any) -> np.ndarray | None:
+    def species_positions(self, quantity: Any, region: Any) -> np.ndarray | None:
         """Places in the state of the nodes of a species on a region, in NEURON's order; None if the state does not hold it."""
         return self._positions_of(self.declared.symbols, quantity, region)
 
@@ -353,7 +354,7 @@ class Engine:
         for quantity in self.session.chemistry.quantities:
             self.session.chemistry.settle(quantity)
             for region in quantity.regions:
-                positions = self._species_positions(quantity, region)
+                positions = self.species_positions(quantity, region)
                 if positions is not None:
                     self.y[positions] = quantity._values[region.number]
                 self._cast_shadows(quantity, region)
@@ -371,7 +372,7 @@ class Engine:
             self.y[self.readout.positions("v")[self.layout.index[record.id]]] = record.store["v"]
         for quantity in self.session.chemistry.quantities:
             for region in quantity.regions:
-                positions = self._species_positions(quantity, region)
+                positions = self.species_positions(quantity, region)
                 if positions is not None:
                     self.y[positions] = quantity._values[region.number]
                     self._cast_shadows(quantity, region)
@@ -459,24 +460,20 @@ class Engine:
         jump = self.electrodes.next_jump(middle - 1e-9)
         return most if jump == np.inf else max(min(most, int(np.ceil((jump - middle) / dt - 1e-9))), 1)
 
-    def steps(self, t: float, dt: float, n: int) -> tuple[int, list[int]]:
-        """Up to n fixed steps; fewer if a watched voltage rises. Returns how many were made, and whose voltages rose."""
+    def steps(self, t: float, dt: float, n: int, batch: Batch) -> int:
+        """Up to n fixed steps, with what happens between them; how many were made."""
         self._prepare(t)
         self._follow(dt)
         self.electrodes.t = t + 0.5 * dt
         self.state.before = self.watched()
-        spikes: tuple[tuple[int, float], ...] = ()
-        self._past = None
-        if n > 1:
-            spikes = self.stepper.advance(self.state, t + (n - 1) * dt, self.statistics).spikes
-        if not spikes:
-            self._look()
-            spikes = self.stepper.advance(self.state, t + n * dt, self.statistics).spikes
-            self._bring_forward()
+        watch = batch.watch(self.y, n, len(self.state.before))
+        done = int(self.stepper.follow(self.state, n, watch, self.statistics))
+        self._past = State(t + (done - 0.5) * dt, watch.past, self.state.before, self.state.queue)
+        self._bring_forward()
         self._changed()
-        done = round((self.state.t - t) / dt)
+        batch.keep(watch, done)
         self._add_varying(done * dt)
-        return done, [number for number, _ in spikes]
+        return done
 
     def _look(self) -> None:
         """Keep the state in which currents are seen."""
@@ -509,7 +506,7 @@ class Engine:
             return
         for flux in varying:
             species = flux.species()
-            positions = None if species is None else self._species_positions(species, flux.region)
+            positions = None if species is None else self.species_positions(species, flux.region)
             if positions is not None:
                 self.y[positions[flux.index]] += dt * flux.read() / (flux.table.volume[flux.index] * molecules_per_mM_um3())
         self._changed()

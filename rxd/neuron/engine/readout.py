@@ -129,6 +129,14 @@ class Readout:
         """All currents of an ion, mA/cm2."""
         return self._sum([process for process in self._processes() if ion in process.charges], record)
 
+    def currents_at(self, segment: int) -> list[_Current]:
+        """All currents of a segment's group."""
+        return [current for current in self._processes() if current.group == self._group_of[segment]]
+
+    def column(self, segment: int) -> int:
+        """Place of a segment in its group."""
+        return int(self._column_of[segment])
+
     def _processes(self) -> list[_Current]:
         if "" not in self._currents:
             self._currents[""] = [
@@ -160,14 +168,14 @@ class _Current:
         factor = dict(process.effects).get("v", sympy.Integer(0))
         # dv/dt = -(density) / C: what the density is follows from its effect on v, whatever unit the process has
         per_capacitance = next((f.symbol for f in local.fields if f.kind == "capacitance"), sympy.Integer(1))
-        self._evaluate = make_numpy(local, [-factor / per_capacitance * process.expression])
+        self.evaluate = make_numpy(local, [-factor / per_capacitance * process.expression])
 
     def density(self, engine: Engine, columns: np.ndarray) -> np.ndarray:
         """mA/cm2 at some nodes of the group."""
         group = engine.groups[self.group]
         fields = fields_of(group)[:, columns]
         past = engine.past
-        return self._evaluate(past.y[group.position[:, columns]], fields, past.t)[0]
+        return self.evaluate(past.y[group.position[:, columns]], fields, past.t)[0]
 
 
 def _q10(celsius: float) -> float:

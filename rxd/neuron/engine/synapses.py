@@ -39,6 +39,10 @@ class Synapses:
         number = self._number.get(id(point))
         return None if number is None else self._place.get((number, state))
 
+    def has(self, point: PointProcess) -> bool:
+        """Whether this engine knows the synapse."""
+        return id(point) in self._number
+
     def load(self) -> None:
         """Put the values scripts see into the state."""
         for point in self.engine.declared.points:
@@ -99,14 +103,16 @@ class Synapses:
         """Deliver an event; whether the synapse is known."""
         if id(point) not in self._number:
             return False
-        amount = weight
-        if point.kind == "Exp2Syn":
-            amount *= _peak_factor(point.values["tau1"], point.values["tau2"])
-        for state in STATES[point.kind]:
-            position = self.position(point, state)
-            if position is not None:
-                self.engine.y[position] += amount
+        for position, amount in self.amounts(point, weight):
+            self.engine.y[position] += amount
         return True
+
+    def amounts(self, point: PointProcess, weight: float) -> list[tuple[int, float]]:
+        """What an event adds to which positions of the state."""
+        if point.kind == "Exp2Syn":
+            weight *= _peak_factor(point.values["tau1"], point.values["tau2"])
+        places = [self.position(point, state) for state in STATES[point.kind]]
+        return [(place, weight) for place in places if place is not None]
 
 
 def _peak_factor(rise: float, decay: float) -> float:

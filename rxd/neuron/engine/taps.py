@@ -1,0 +1,131 @@
+"""Recordings read within the compiled loop: what a pointer shows, from a few positions of the state at every step.
+
+In: pointers of recordings. Out: for those whose values follow from the state, the positions and how to read their values from
+what these held at the ends, and (currents) at the starts, of many steps at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.codegen.oracle import fields_of
+from rxd.neuron.ends import shares
+from rxd.neuron.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
+from rxd.neuron.points import PointProcess
+from rxd.neuron.rxd.node import NodePointer
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.engine.readout import _Current
+
+__all__ = ["Tap", "Trace", "tap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What some positions held in n steps.
+
+    ``ends (n, k)`` at the ends of steps, ``starts (n, k)`` at their starts, after events; ``t (n,)`` and ``middle (n,)``,
+    times of their ends and middles, ms.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    t: np.ndarray
+    middle: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """Positions of the state, and how a pointer's values follow from what they held."""
+
+    positions: np.ndarray
+    read: Callable[[Trace], np.ndarray]
+
+
+def tap(engine: Engine, pointer: Pointer) -> Tap | None:
+    """How to read a pointer within the loop; None if only Python can."""
+    if isinstance(pointer, GlobalPointer) and pointer.name == "t":
+        return Tap(np.zeros(0, dtype=np.int64), lambda trace: trace.t)
+    if isinstance(pointer, RangePointer) and pointer.record.alive and pointer.record.id in engine.layout.index:
+        return _range(engine, pointer)
+    if isinstance(pointer, NodePointer):
+        return _node(engine, pointer.node)
+    if isinstance(pointer, AttributePointer) and isinstance(pointer.target, PointProcess) and pointer.item is None:
+        position = engine.synapses.position(pointer.target, pointer.name)
+        return None if position is None else _state(position)
+    return None
+
+
+def _state(position: int) -> Tap:
+    return Tap(np.array([position], dtype=np.int64), lambda trace: trace.ends[:, 0])
+
+
+def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
+    record, name, x = pointer.record, pointer.name, pointer.x
+    if name == "v":
+        places = shares(record, x)
+        where = engine.readout.positions("v")
+        positions = [where[engine.layout.index[section.id][index]] for section, index, _ in places]
+        weights = np.array([weight for *_, weight in places])
+        return Tap(np.array(positions, dtype=np.int64), lambda trace: trace.ends @ weights)
+    catalogue = engine.session.catalogue
+    owner = catalogue.owner(name)
+    if owner is None:
+        return None
+    segment = int(engine.layout.index[record.id][record.index(x)])
+    ion = catalogue.ion_of(owner)
+    if ion is not None:
+        if name == f"i{ion.name}":
+            return _currents(engine, segment, lambda current: ion.name in current.charges)
+        return _concentration(engine, name, record, record.index(x)) if name in {f"{ion.name}i", f"{ion.name}o"} else None
+    short = name[: -len(owner) - 1]
+    if short in catalogue.density[owner].states:
+        position = int(engine.readout.positions(f"{owner}.{short}")[segment])
+        return _state(position) if position >= 0 else None
+    return _currents(engine, segment, lambda current: current.label == f"{owner}.{short}")
+
+
+def _currents(engine: Engine, segment: int, wanted: Callable[[_Current], bool]) -> Tap | None:
+    """The sum of some currents in a segment, at the starts of steps as NEURON shows them."""
+    if engine.session.globals["secondorder"] == 2:
+        return None
+    found = [current for current in engine.readout.currents_at(segment) if wanted(current)]
+    if not found:
+        return None
+    column = engine.readout.column(segment)
+    group = engine.groups[found[0].group]
+    number = found[0].group
+
+    def read(trace: Trace) -> np.ndarray:
+        n = len(trace.t)
+        fields = np.repeat(fields_of(engine.groups[number])[:, [column]], n, axis=1)
+        return np.asarray(sum(current.evaluate(trace.starts.T, fields, trace.middle)[0] for current in found))
+
+    return Tap(group.position[:, column].astype(np.int64), read)
+
+
+def _concentration(engine: Engine, name: str, record: Any, place: int) -> Tap | None:
+    """A concentration of NEURON's, where it is that of one node."""
+    found = engine.session.chemistry.species_at(name, record)
+    if found is None or hasattr(found[1], "shape"):
+        return None
+    quantity, region = found
+    table, positions = quantity.table(region), engine.species_positions(quantity, region)
+    nodes = table.of_segment(record, place)
+    if positions is None or len(nodes) != 1 or table.dimension[nodes[0]] != 1:
+        return None
+    return _state(int(positions[nodes[0]]))
+
+
+def _node(engine: Engine, node: Any) -> Tap | None:
+    try:
+        quantity, region, _, index = node.part
+    except (ReferenceError, AttributeError):
+        return None
+    positions = engine.species_positions(quantity, region)
+    return None if positions is None else _state(int(positions[index]))

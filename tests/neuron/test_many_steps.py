@@ -1,0 +1,158 @@
+"""Runs in the compiled loop against the same steps made one by one: recordings of every kind, events, spikes, callbacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rxd.neuron.session import Session
+
+
+@pytest.fixture
+def neuron() -> Any:
+    with Session():
+        from rxd.neuron import h, rxd
+
+        h.load_file("stdrun.hoc")
+        yield h, rxd
+
+
+def spiking(h: Any, rxd: Any) -> tuple[Any, dict[str, Any]]:
+    """Two sections with hh and sodium that they take up, synapses that their own spikes and a train excite."""
+    left, right = h.Section(name="left"), h.Section(name="right")
+    right.connect(left(1))
+    for section in (left, right):
+        section.L, section.nseg = 100, 3
+        section.insert("hh")
+    left.diam = 10
+    cyt = rxd.Region([left, right], nrn_region="i")
+    na = rxd.Species(cyt, name="na", charge=1, d=1, initial=10)
+    stim, late = h.IClamp(left(0.5)), h.IClamp(right(0.5))
+    stim.delay, stim.dur, stim.amp = 1, 20, 3
+    late.delay, late.dur, late.amp = 3.3, 0.4, 0.1
+    fast, slow = h.ExpSyn(right(0.5)), h.Exp2Syn(right(0.9))
+    train = h.NetStim()
+    train.number, train.start, train.interval, train.noise = 4, 2.2, 2.013, 0
+    connections = [
+        h.NetCon(left(0.5)._ref_v, fast, 0, 0.33, 0.002, sec=left),
+        h.NetCon(right(0.9)._ref_v, slow, -10, 0.77, 0.004, sec=right),
+        h.NetCon(train, fast, 0, 0.11, 0.001),
+    ]
+    spikes = h.Vector()
+    connections[0].record(spikes)
+    pointers = {
+        "t": h._ref_t,
+        "v": left(0.5)._ref_v,
+        "v at an end": right(1)._ref_v,
+        "v at a joint": left(1)._ref_v,
+        "gate": left(0.5)._ref_m_hh,
+        "ion current": left(0.5)._ref_ina,
+        "current": right(0.1)._ref_il_hh,
+        "synapse": fast._ref_g,
+        "node": na.nodes[0]._ref_concentration,
+        "concentration": left(0.1)._ref_nai,
+    }
+    vectors = {name: h.Vector().record(pointer) for name, pointer in pointers.items()}
+    vectors |= {
+        f"{name}, on a grid": h.Vector().record(pointer, 0.1) for name, pointer in pointers.items() if name != "synapse"
+    }
+    vectors["odd grid"] = h.Vector().record(left(0.5)._ref_v, 0.037)
+    vectors["times"] = h.Vector().record(left(0.5)._ref_v, h.Vector([0.01, 0.5, 1.2345, 7.77777]))
+    vectors["spikes"] = spikes
+    return (left, right, cyt, na, stim, late, fast, slow, train, connections), vectors
+
+
+def run(h: Any, vectors: dict[str, Any], single: bool) -> dict[str, np.ndarray]:
+    h.dt = 0.025
+    h.finitialize(-65)
+    if single:
+        while h.t < 12 - 0.5 * h.dt:
+            h.fadvance()
+    else:
+        h.continuerun(12)
+    return {name: np.array(vector) for name, vector in vectors.items()}
+
+
+def test_recordings_and_spikes_are_those_of_single_steps(neuron: Any) -> None:
+    h, rxd = neuron
+    kept, vectors = spiking(h, rxd)
+    one, many = run(h, vectors, single=True), run(h, vectors, single=False)
+    assert len(one["spikes"]) == 1
+    assert len(one["v"]) == 481
+    assert one["synapse"].max() > 1e-3
+    for name, values in one.items():
+        assert values.shape == many[name].shape, name
+        np.testing.assert_allclose(many[name], values, rtol=1e-10, atol=1e-14, err_msg=name)
+    assert h.t == pytest.approx(12)
+    assert len(kept) == 10
+
+
+def test_the_loop_is_left_only_when_something_happens(neuron: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rxd.neuron.engine import Engine
+
+    h, rxd = neuron
+    kept, vectors = spiking(h, rxd)
+    lengths: list[int] = []
+    plain = Engine.steps
+
+    def counted(engine: Engine, *arguments: Any) -> int:
+        lengths.append(plain(engine, *arguments))
+        return lengths[-1]
+
+    monkeypatch.setattr(Engine, "steps", counted)
+    run(h, vectors, single=False)
+    assert sum(lengths) == 480
+    assert max(lengths) == 14  # the shortest delay is 13.2 steps
+    assert len(lengths) < 60
+    assert len(kept) == 10
+
+
+def test_a_function_that_a_spike_calls_sees_its_step(neuron: Any) -> None:
+    h, rxd = neuron
+    kept, vectors = spiking(h, rxd)
+    seen: list[tuple[float, float]] = []
+    call = h.NetCon(kept[0](0.5)._ref_v, None, sec=kept[0])
+    call.record(lambda: seen.append((h.t, kept[0](0.5).v)))
+    run(h, vectors, single=True)
+    run(h, vectors, single=False)
+    assert len(seen) == 2
+    assert seen[0] == pytest.approx(seen[1], rel=1e-9)
+    assert seen[0][1] > 0
+
+
+def test_what_the_state_does_not_hold_is_recorded_step_by_step(neuron: Any) -> None:
+    h, rxd = neuron
+    kept, _ = spiking(h, rxd)
+    conductance, current = h.Vector().record(kept[0](0.5)._ref_gna_hh), h.Vector().record(kept[4]._ref_i)
+    h.dt = 0.025
+    h.finitialize(-65)
+    h.continuerun(2)
+    assert len(conductance) == len(current) == 81
+    assert current[-1] == 3
+    assert conductance[-1] > conductance[0]
+    assert rxd is not None
+
+
+def test_deliveries_that_a_run_did_not_reach_are_not_lost(neuron: Any) -> None:
+    """A run that a called function ends early has taken events out of the queue that it must put back."""
+    h, rxd = neuron
+    kept, _ = spiking(h, rxd)
+    h.dt = 0.025
+    call = h.NetCon(kept[0](0.5)._ref_v, None, sec=kept[0])
+    call.record(lambda: None)
+    late = h.NetCon(None, kept[7], 0, 0, 1e-4)
+    h.finitialize(-65)
+    for when in (1.5, 2.0, 2.5, 3.0):
+        late.event(when)
+    h.continuerun(12)
+    one = kept[7].B
+    h.finitialize(-65)
+    for when in (1.5, 2.0, 2.5, 3.0):
+        late.event(when)
+    while h.t < 12 - 0.5 * h.dt:
+        h.fadvance()
+    assert one == pytest.approx(kept[7].B, rel=1e-9)
+    assert one > 0
+    assert rxd is not None
