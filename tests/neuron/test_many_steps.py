@@ -143,13 +143,14 @@ def test_deliveries_that_a_run_did_not_reach_are_not_lost(neuron: Any) -> None:
     call = h.NetCon(kept[0](0.5)._ref_v, None, sec=kept[0])
     call.record(lambda: None)
     late = h.NetCon(None, kept[7], 0, 0, 1e-4)
+    times = np.arange(6.5, 8.5, 0.02)
     h.finitialize(-65)
-    for when in (1.5, 2.0, 2.5, 3.0):
+    for when in times:
         late.event(when)
     h.continuerun(12)
     one = kept[7].B
     h.finitialize(-65)
-    for when in (1.5, 2.0, 2.5, 3.0):
+    for when in times:
         late.event(when)
     while h.t < 12 - 0.5 * h.dt:
         h.fadvance()

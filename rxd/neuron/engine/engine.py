@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-PIECES = 3
+PIECES = 4
 
 
 class Engine:
