@@ -157,7 +157,9 @@ class SplitStepper:
             tally = network.Tally(np.zeros(room, dtype=np.int64), np.zeros(room), np.array([size, size, 0, 0, 0]))
             self._place_junctions(state)
             times = (state.y, state.t, until, self.dt, state.memory["drift"])
-            t = self._compiled(network.advance_network, *times, *clamps, state.before, fraction, UNWATCHED, wires, events, tally)
+            t = self._compiled(
+                network.advance_network, *times, *clamps, state.before, fraction, UNWATCHED, wires, events, tally
+            )
             self._prepared = None
             if check_finite(self.problem, state.y) is not None:
                 state.t, state.y[:], state.before[:], state.queue = started.t, started.y, started.before, started.queue
