@@ -137,16 +137,6 @@ class Electrodes:
                 np.add.at(conductance, electrode.nodes, electrode.weights * g)
         return injected, conductance, drive
 
-    def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Node (storage order), conductance (uS) and drive (nA) of every clamp, once for each segment it acts on."""
-        now = t if self.t is None else self.t
-        levels = [electrode.level(now) for electrode in self.electrodes]
-        return (
-            np.concatenate([np.zeros(0, dtype=np.int64), *(electrode.nodes for electrode in self.electrodes)]),
-            np.concatenate([np.zeros(0), *(e.weights * g for e, (g, _) in zip(self.electrodes, levels, strict=True))]),
-            np.concatenate([np.zeros(0), *(e.weights * drive for e, (_, drive) in zip(self.electrodes, levels, strict=True))]),
-        )
-
     def next_jump(self, t: float) -> float:
         """The next time after t at which a clamp jumps, ms; infinity if there is none."""
         times = [jump for electrode in self.electrodes for jump in electrode.jumps() if jump > t + 1e-9]
