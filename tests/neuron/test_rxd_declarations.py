@@ -225,6 +225,9 @@ def test_extracellular():
     assert k[ecs].states3d[1, 0, 0] == 7.5
     assert k[ecs].node_by_location(9, 1, 5).value == 7.5
     assert k[ecs].node_by_ijk(0, 1, 2).y3d == 7.5
+    assert k[ecs].extent("xz") == [0, 10, 0, 6]
+    with pytest.raises(rxd.RxDException, match="not 'zx'"):
+        k[ecs].extent("zx")
     assert k.nodes[0].volume == pytest.approx(0.2 * 50)
     k[ecs].states3d[0] = 1
     assert np.array(k.nodes.value).sum() == pytest.approx(6 * 1 + 6 * 7.5)

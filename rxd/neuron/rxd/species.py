@@ -419,6 +419,18 @@ class SpeciesOnExtracellular(SpeciesOnRegion):
             raise RxDException(f"Voxel ({i}, {j}, {k}) is outside the box, which has {shape[0]} x {shape[1]} x {shape[2]}.")
         return self.nodes[int(np.ravel_multi_index((i, j, k), shape))]
 
+    def extent(self, axes: str) -> list[float]:
+        """Lower and upper end of the box along some axes, um: `extent("xy")` gives xlo, xhi, ylo, yhi.
+
+        Raises
+        ------
+        RxDException
+            For other axes than x, y, z in this order.
+        """
+        if axes not in {"xyz", "xy", "xz", "yz", "x", "y", "z"}:
+            raise RxDException(f"extent: the axes are xyz, xy, xz, yz, x, y or z, not {axes!r}.")
+        return [float(getattr(self._region, f"_{axis}{end}")) for axis in axes for end in ("lo", "hi")]
+
     def alpha_by_location(self, x: float, y: float, z: float) -> float:
         """Volume fraction at a place."""
         alpha = self._region.alpha
