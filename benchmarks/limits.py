@@ -48,9 +48,9 @@ LIMITS: Mapping[str, str] = MappingProxyType(
         "d3_buffer": VOXELS,
         "ecs": VOXELS,
         "voxelise": (
-            "Volume, six apertures and membrane area of every cut voxel are measured to second order, where NEURON takes"
-            " a whole voxel or a coarse sample: half of the time. A quarter of the voxels is cut here; with finer voxels "
-            "less of the time is theirs. The rest finds and numbers the voxels. One thread; the loops can use more."
+            "Volume, six apertures and membrane area of every cut voxel are measured, to second order: half of the time."
+            " A quarter of the voxels is cut here; of finer voxels fewer are, and each takes less. The rest finds and "
+            "numbers the voxels. One thread; the loops can use more."
         ),
     }
 )
