@@ -14,8 +14,7 @@ and Heyman 1985, https://doi.org/10.1287/opre.33.5.1107; from the leaves to the 
 https://doi.org/10.1016/0020-7101(84)90008-4). A node without capacity (a branch point) is a row with d = 0 and b = 0.
 
 Arrays stay in node order: the kernels walk through index arrays, which measured faster than to permute diagonal, right-hand
-side and solution at every step. Several species are rows of an array `(m, N)`, the layout of the state, and are solved two at
-a time: the second hides the latency of the first as well as interleaving them node by node did.
+side and solution at every step. Species that diffuse on one tree are swept side by side by `rxd.solve.tree_lanes`.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from cable.errors import CableError
 
 __all__ = [
     "HinesPlan",
+    "eliminate_and_solve",
     "factor",
     "factor_and_solve",
-    "factor_many",
     "plan_elimination",
     "resolve",
-    "resolve_many",
+    "resolve_prepared",
     "solve_reference",
 ]
 
@@ -300,36 +299,3 @@ def resolve(node: np.ndarray, parent: np.ndarray, coupling: np.ndarray, inverse:
     for i in range(node.size):
         k = node[i]
         rhs[k] += (inverse[k] * coupling[i]) * rhs[parent[i]]
-
-
-@_kernel
-def factor_many(node: np.ndarray, parent: np.ndarray, coupling: np.ndarray, diagonal: np.ndarray) -> None:
-    """Factorise m matrices on one tree; `coupling` and `diagonal` have shape (m, N), the rest is as in `factor`."""
-    for row in range(diagonal.shape[0]):
-        factor(node, parent, coupling[row], diagonal[row])
-
-
-@_kernel
-def resolve_many(node: np.ndarray, parent: np.ndarray, coupling: np.ndarray, inverse: np.ndarray, rhs: np.ndarray) -> None:
-    """Solve m systems on one tree, two rows at a time: the second hides the latency of the first.
-
-    `coupling`, `inverse` and `rhs` have shape (m, N); the rest is as in `resolve`.
-    """
-    rows = rhs.shape[0]
-    for row in range(0, rows - 1, 2):
-        # one-dimensional views: with two indices the loops cost half as much again
-        ga, gb, ia, ib = coupling[row], coupling[row + 1], inverse[row], inverse[row + 1]
-        a, b = rhs[row], rhs[row + 1]
-        for i in range(node.size - 1, -1, -1):
-            k, p = node[i], parent[i]
-            scaled_a, scaled_b = a[k] * ia[k], b[k] * ib[k]
-            a[p] += ga[i] * scaled_a
-            b[p] += gb[i] * scaled_b
-            a[k] = scaled_a
-            b[k] = scaled_b
-        for i in range(node.size):
-            k, p = node[i], parent[i]
-            a[k] += (ia[k] * ga[i]) * a[p]
-            b[k] += (ib[k] * gb[i]) * b[p]
-    if rows % 2:
-        resolve(node, parent, coupling[rows - 1], inverse[rows - 1], rhs[rows - 1])
