@@ -391,11 +391,12 @@ class Run:
         """The engine for the model as it is now."""
         from rxd.neuron.engine import Engine
 
+        if self.engine is not None and self.engine.revision == self.session.revision:
+            return self.engine
         self.session.chemistry.place()
-        if self.engine is None or self.engine.revision != self.session.revision:
-            self.pull()
-            self.engine = None
-            self.engine = Engine(self.session)
+        self.pull()
+        self.engine = None
+        self.engine = Engine(self.session)
         return self.engine
 
     def _handle(self, kind: int) -> None:
