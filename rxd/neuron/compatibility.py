@@ -57,6 +57,8 @@ Where NEURON itself is wrong we give the right answer.
   number of voxels (ratio 0.83 to 0.97), and it fills a cone between sections of different diameter. Voxels
   lie where NEURON's lie (counted from two voxels and twice the largest radius outside the cell).
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
+* **Diffusion along membranes.** A species on a region that is a membrane stays where it is, with a warning if its values
+  differ; in NEURON it diffuses along the perimeter.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers.
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.

@@ -235,6 +235,17 @@ def test_extracellular():
         k[ecs].node_by_location(11, 0, 0)
 
 
+def test_species_on_membranes_stay(cell):
+    mem = rxd.Region(cell, name="mem", geometry=rxd.membrane)
+    even, uneven = rxd.Species(mem, name="even", d=1, initial=2), rxd.Species(mem, name="uneven", d=1, initial=lambda n: n.x)
+    before = uneven.nodes.value
+    with pytest.warns(UserWarning, match="uneven does not diffuse along mem"):
+        h.finitialize(-65)
+    h.fadvance()
+    assert uneven.nodes.value == before
+    assert set(even.nodes.value) == {2}
+
+
 def test_species_and_sections_know_each_other(cell):
     a, _ = cell
     cyt = rxd.Region([a], name="cyt")

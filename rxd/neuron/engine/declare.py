@@ -278,7 +278,9 @@ def _quantities(session: Session, declared: Declared) -> None:
             rest.append(("State", own))
         else:
             # on a membrane a species only holds a number for reactions to read: nothing diffuses along it
-            rest.append(("State", [part for part in own if part[1].is_area]))
+            on_area = [part for part in own if part[1].is_area]
+            rest.append(("State", on_area))
+            _note_membranes(on_area)
             if any(_is_ion(quantity, region) for _, region, _ in volumes):
                 ions.setdefault(quantity.label, []).extend(volumes)
             else:
@@ -287,6 +289,17 @@ def _quantities(session: Session, declared: Declared) -> None:
         _declare_ion(declared, parts)
     for kind, parts in rest:
         _declare(declared, parts, kind)
+
+
+def _note_membranes(parts: list[Part]) -> None:
+    """Say where NEURON would let a species diffuse along a membrane."""
+    for quantity, region, _ in parts:
+        if np.any(quantity.d if not callable(quantity.d) else 1) and np.ptp(quantity.values(region)) > 0:
+            warnings.warn(
+                f"{quantity.label} does not diffuse along {region.label}, which is a membrane; in NEURON it does. Give it a "
+                "thin Shell if that matters.",
+                stacklevel=2,
+            )
 
 
 def _declare_ion(declared: Declared, parts: list[Part]) -> None:
