@@ -24,8 +24,11 @@ HEADER = """\
 # NEURON scripts on Axoplasm
 
 `python -m rxd.neuron SCRIPT [ARGS...]` runs a script written for NEURON's Python interface, unchanged: in that process, and
-only there, `neuron` and its submodules are Axoplasm's. In a notebook the one line to change is `from rxd.neuron import h, n,
-rxd`. The names and facts below were observed in NEURON 9.0.2. This page is made by `python -m rxd.neuron.compatibility`.
+only there, `neuron` and its submodules are Axoplasm's. Notebooks (`.ipynb`) and hoc files (`.hoc`) run in the same way. In a
+notebook of your own the one line to change is `from rxd.neuron import h, n, rxd`. The names and facts below were observed in
+NEURON 9.0.2. This page is made by `python -m rxd.neuron.compatibility`.
+
+Mod files are not compiled: a mechanism of one is refused by its name, with the file that defines it, where a script inserts it.
 
 A name that is not here raises `NotSupported` (an AttributeError) that says what to use instead; nothing is ever answered with
 None.
@@ -60,7 +63,12 @@ Where NEURON itself is wrong we give the right answer.
 * **Diffusion along membranes.** A species on a region that is a membrane stays where it is, with a warning if its values
   differ; in NEURON it diffuses along the perimeter.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
-* **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers.
+* **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers. In
+  `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts
+  them into the memory just freed; here it shows the square roots. (So it is in the reference of acceptance script 22,
+  elements 5 to 9 of `vec_ops`: no rule that keeps memory alive can give them.)
+* **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays.
+* **`h.dt` after CVode has been switched off** is the solver's last step in NEURON; here it is what it was.
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
 
 NEURON 9.0.2 is wrong in two more ways, which scripts live with and whose rule is simple. There the default is NEURON's number,
@@ -109,10 +117,11 @@ def text() -> str:
     parts += ["Functions:", "", _row(working), "", "Accepted without effect (NEURON's windows and caches):", "", _row(idle), ""]
     parts += ["Variables and constants:", "", _row([*sorted(Globals().values), *CONSTANTS]), ""]
     parts += [
-        'hoc code in `h("...")` and in files: `create access connect insert uninsert objref strdef double proc func obfunc'
+        'hoc code in `h("...")` and in files: `create access connect insert uninsert objref strdef double proc func obfunc iterator'
     ]
     parts += [
-        "begintemplate public if else for forall forsec while break continue return print printf sprint load_file xopen new`",
+        "begintemplate public external if else for forall forsec ifsec while break continue return stop print new`, printing,",
+        "`sprint`, `sscanf`, arrays, `$1 $s2 $o3 $&4 $i`, `diam(0:1) = 10:2`, `PythonObject`, and all names below.",
         "",
     ]
     parts += [
