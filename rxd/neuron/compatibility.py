@@ -117,10 +117,10 @@ def text() -> str:
     parts += ["Functions:", "", _row(working), "", "Accepted without effect (NEURON's windows and caches):", "", _row(idle), ""]
     parts += ["Variables and constants:", "", _row([*sorted(Globals().values), *CONSTANTS]), ""]
     parts += [
-        'hoc code in `h("...")` and in files: `create access connect insert uninsert objref strdef double proc func obfunc iterator'
+        'hoc code in `h("...")` and in files: `create access connect insert uninsert objref strdef double proc func obfunc'
     ]
     parts += [
-        "begintemplate public external if else for forall forsec ifsec while break continue return stop print new`, printing,",
+        "iterator begintemplate public external if else for forall forsec ifsec while break continue return stop print new`, printing,",
         "`sprint`, `sscanf`, arrays, `$1 $s2 $o3 $&4 $i`, `diam(0:1) = 10:2`, `PythonObject`, and all names below.",
         "",
     ]
