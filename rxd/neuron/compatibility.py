@@ -121,7 +121,8 @@ def text() -> str:
     ]
     parts += [
         "iterator begintemplate public external if else for forall forsec ifsec while break continue return stop",
-        "print new`, printing, `sprint`, `sscanf`, arrays, `$1 $s2 $o3 $&4 $i`, `diam(0:1) = 10:2`, `PythonObject`, and all names below.",
+        "print new`, printing, `sprint`, `sscanf`, arrays, `$1 $s2 $o3 $&4 $i`, `diam(0:1) = 10:2`, `PythonObject`,",
+        "and all names below.",
         "",
     ]
     parts += [
