@@ -16,7 +16,7 @@ from rxd import library
 from rxd.errors import ConvergenceError
 from rxd.solve import split
 from rxd.solve import split_network as network
-from rxd.solve.problem import State
+from rxd.solve.problem import Connection, State
 
 
 def test_the_heap_gives_events_in_the_order_of_the_queue() -> None:
@@ -37,6 +37,23 @@ def test_the_heap_gives_events_in_the_order_of_the_queue() -> None:
     assert network.queue_of(events, size).pending() == queue.pending()
     again, count = network.heap(queue, 1)
     assert network.queue_of(again, count).pending() == queue.pending()
+
+
+def test_spikes_of_a_step_are_sent_in_order_of_time() -> None:
+    fraction = np.array([0.5, -1.0, 0.25, 0.5])
+    connections = [
+        Connection(3, 30, 3.0, 0.0),
+        Connection(0, 10, 1.0, 1.0),
+        Connection(2, 20, 2.0, 0.0),
+        Connection(0, 11, 1.5, 0.0),
+    ]
+    wires, (events, _) = network.wire(connections, 4), network.heap(EventQueue(), 9)
+    tally = network.Tally(np.zeros(9, dtype=np.int64), np.zeros(9), np.zeros(5, dtype=np.int64))
+    network.send(8.0, 2.0, 8.75, fraction, wires, events, tally)
+    assert list(zip(tally.detector[:3], tally.when[:3], strict=True)) == [(2, 8.5), (0, 9.0), (3, 9.0)]
+    pending = network.queue_of(events, int(tally.counts[network.HEAPED])).pending()
+    assert pending == ((8.75, 20, 2.0), (9.0, 11, 1.5), (9.0, 30, 3.0), (10.0, 10, 1.0))  # none before the step's end
+    assert list(events.order[np.argsort(events.target[:4])]) == [1, 2, 0, 3]
 
 
 def ring(cells: int = 5, calcium: bool = False) -> tuple[rxd.Model, geometry.Morphology]:
