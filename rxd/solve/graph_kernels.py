@@ -220,21 +220,6 @@ def carry(graph: Graph, s: int, flow: np.ndarray) -> None:
 
 
 @lean_kernel
-def first_half(graph: Graph, block: int, stage: Stage) -> None:
-    """Rows of a block, flows into its rest and its slivers, one after the other."""
-    begin, end = graph.blocks[block], graph.blocks[block + 1]
-    if stage.kind == PUT:
-        put_rows(graph, begin[0], end[0], stage)
-    elif stage.kind == FOLD:
-        fold_rows(graph, begin[0], end[0], stage)
-    else:
-        finish_rows(graph, begin[0], end[0], stage)
-    flows(graph, block, stage)
-    for s in range(begin[4], end[4]):
-        carry(graph, s, stage.flow)
-
-
-@lean_kernel
 def second_half(graph: Graph, block: int, stage: Stage) -> None:
     """The block's slivers in reverse order, and the stage of its rest."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -254,6 +239,23 @@ def second_half(graph: Graph, block: int, stage: Stage) -> None:
         for m in range(begin[1], end[1]):
             k = rest[m]
             target[k] += c_old * old[k] + c_now * now[k] + c_other * other[k] + flow[m]
+
+
+@lean_kernel
+def first_half(graph: Graph, block: int, stage: Stage) -> None:
+    """Rows of a block, flows into its rest and its slivers, one after the other; without slivers anywhere all of the stage."""
+    begin, end = graph.blocks[block], graph.blocks[block + 1]
+    if stage.kind == PUT:
+        put_rows(graph, begin[0], end[0], stage)
+    elif stage.kind == FOLD:
+        fold_rows(graph, begin[0], end[0], stage)
+    else:
+        finish_rows(graph, begin[0], end[0], stage)
+    flows(graph, block, stage)
+    for s in range(begin[4], end[4]):
+        carry(graph, s, stage.flow)
+    if graph.sliver.size == 0:
+        second_half(graph, block, stage)
 
 
 @nb.njit(cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
@@ -283,6 +285,8 @@ def run_stage(graph: Graph, stage: Stage, first: int, second: int) -> None:
         for block in range(count):
             first_half(graph, block, stage)
     between, total = graph.blocks[count, 4], graph.sliver.size
+    if total == 0:
+        return
     for s in range(between, total):
         carry(graph, s, stage.flow)
     for s in range(total - 1, between - 1, -1):
