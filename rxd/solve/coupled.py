@@ -16,6 +16,8 @@ import numpy as np
 from rxd.errors import ConvergenceError, DeclarationError
 from rxd.solve.attempts import Attempt, make_attempt
 from rxd.solve.controller import SMALLEST, Controller, absolute_tolerance, first_step, probing_step
+from rxd.solve.direct import DirectSolver
+from rxd.solve.direct_plan import refresh_fields
 from rxd.solve.linear import SolveError, make_linear_solver
 from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, StepResult
 from rxd.solve.steady import steady_state
@@ -125,6 +127,12 @@ class CoupledStepper:
     def steady(self, state: State) -> np.ndarray:
         """Steady state of the equations with clamps as they are at the state's time, found from the state; shape (size,)."""
         return steady_state(self.equations, state.t, state.y, self.solver, self.atol, self.rtol)
+
+    def refresh_fields(self) -> None:
+        """Go on with fields of the groups that were changed since the stepper was made."""
+        self.equations.refresh_fields()
+        if isinstance(self.solver, DirectSolver):
+            refresh_fields(self.solver.plan, self.equations)
 
     def describe(self) -> str:
         """What steps, with which control and which linear solver."""

@@ -17,6 +17,7 @@ from rxd.codegen.sparse import LaneProgram
 from rxd.discretize.records import LANES, Group
 from rxd.solve.calls import FIELDS, N_FIELDS, NODES
 from rxd.solve.direct_blocks import BlockTree, build_block_tree
+from rxd.solve.direct_nodes import FIELDS_AT, NODE
 from rxd.solve.direct_tree import ALL, WIDTH
 from rxd.solve.equations import Equations
 
@@ -259,8 +260,7 @@ def _groups(
     table, places, capacities, fields = [], [], [], []
     lane = np.zeros(discretization.layout.size, dtype=np.int64)
     a = b = c = f = j = p = most = 0
-    # point processes last: they need v of their segments
-    for g in sorted(range(len(discretization.groups)), key=lambda g: not discretization.groups[g].contiguous):
+    for g in _in_order(discretization.groups):
         group, kernels, rows = discretization.groups[g], equations.kernels.groups[g], _exchanged_rows(equations, g)
         on_tree, unknowns, points = number[group.segment], kernels.program.n, not group.contiguous
         local = local_program(kernels.program, kernels.moved)
@@ -299,6 +299,18 @@ def _fields_in_lanes(equations: Equations, g: int, node: np.ndarray) -> np.ndarr
     chunks = -(-int(table[g, NODES]) // LANES)
     stored = fields[at : at + chunks * rows * LANES].reshape(chunks, rows, LANES)
     return _by_chunk(stored.transpose(1, 0, 2).reshape(rows, chunks * LANES)[:, node])
+
+
+def refresh_fields(plan: DirectPlan, equations: Equations) -> None:
+    """Take over changed fields of the model, in place."""
+    for row, g in zip(plan.table, _in_order(equations.discretization.groups), strict=True):
+        known = _fields_in_lanes(equations, g, plan.program[row[NODE] : row[NODE + 1]])
+        plan.fields[row[FIELDS_AT] : row[FIELDS_AT] + len(known)] = known
+
+
+def _in_order(groups: Sequence[Group]) -> list[int]:
+    """Numbers of groups, those of point processes last: they need v of their segments."""
+    return sorted(range(len(groups)), key=lambda g: not groups[g].contiguous)
 
 
 def _by_chunk(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from rxd.discretize.records import LANES, Discretization, Group
 from rxd.solve.assembly import Assembly, Exchange, add_electrodes, add_exchange, build_assembly, build_exchange
-from rxd.solve.calls import Model, call_constants, call_linearise, call_rates
+from rxd.solve.calls import FIELDS, Model, call_constants, call_linearise, call_rates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +92,13 @@ class Equations:
         """An empty linearisation to be filled."""
         assembly, local = self.assembly, np.zeros(int(self.assembly.base[-1]))
         return Linearisation(assembly, local, np.zeros(self.size), electrodes, np.zeros(assembly.nnz))
+
+    def refresh_fields(self) -> None:
+        """Take over fields of the groups that somebody has changed, and the constants made of them, in place."""
+        fields, table, _ = self.model
+        for group, compiled, row in zip(self.discretization.groups, self.kernels.groups, table, strict=True):
+            known = with_constants(group, compiled).ravel()
+            fields[row[FIELDS] : row[FIELDS] + len(known)] = known
 
     def _exchange(self, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
         add_exchange(y, out, self.exchange.arrays)

@@ -206,16 +206,13 @@ class Engine:
         fields.setflags(write=True)
         fields[:, row, :] = padded.reshape(-1, LANES)
         fields.setflags(write=False)
-        packed = self._packed_fields()
-        if packed is not None:
-            start = sum(group.fields.size for group in self.groups[:number])
-            packed[start : start + fields.size] = fields.ravel()
-
-    def _packed_fields(self) -> np.ndarray | None:
-        """The stepper's own copy of all fields, end to end; None before there is a stepper."""
         if not hasattr(self, "stepper"):
-            return None
-        return self.problem.equations.model[0] if self.adaptive else self.stepper._groups.fields
+            return
+        if self.adaptive:
+            self.stepper.refresh_fields()
+            return
+        start = sum(group.fields.size for group in self.groups[:number])
+        self.stepper._groups.fields[start : start + fields.size] = fields.ravel()
 
     def _flush(self) -> None:
         """Bring parameters that scripts have written into the fields."""

@@ -229,6 +229,28 @@ def test_singular_system() -> None:
     np.testing.assert_allclose(simulation.state.y[-1], np.exp(20.0), rtol=1e-3)
 
 
+@pytest.mark.parametrize("solver", ["direct", "scipy"])
+def test_fields_may_be_changed_between_runs(solver: str) -> None:
+    """Parameters written into the records, as NEURON's scripts do, and the constants made of them: as if declared so."""
+
+    def made(k: float) -> rxd.Simulation:
+        cell = geometry.examples.y_branch()
+        model = rxd.Model(cell, segments=3)
+        cyt = rxd.Region(cell.all, "cyt")
+        c, rate = rxd.Species(cyt, "c", d=0.1, initial=1.0), rxd.Parameter(cyt, "k", value=k)
+        model.add(rxd.Rate(c, -c[cyt] * rate[cyt] ** 2 / (1 + rate[cyt] ** 3)))
+        return model.compile(dt=0.1, solver=solver)
+
+    simulation, expected = made(0.1), made(2.0)
+    for group in simulation.discretization.groups:
+        group.fields.setflags(write=True)
+        group.fields[group.fields == 0.1] = 2.0
+    simulation.stepper.refresh_fields()
+    found, wanted = (sim.run(1.0, record=["c[cyt]"]).values[0] for sim in (simulation, expected))
+    np.testing.assert_array_equal(found, wanted)
+    assert wanted[-1].max() < 0.8
+
+
 def test_rate_that_is_not_a_number() -> None:
     """The rate has no value below c = 1/2, which the solution reaches at t = 1/2."""
     model = rule(lambda c: -1 - 1e-12 * sympy.sqrt(c[c.regions[0]] - 0.5))
