@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
 
 from rxd.neuron.errors import HocError
 
@@ -20,11 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS", "Arithmetic"]
 
+
+def _each(function: Callable[[float], float]) -> Callable[[Any], Any]:
+    """A function of a number, element by element (SciPy's own would take longer to load than scripts spend in it)."""
+    return lambda values: np.array([function(value) for value in np.asarray(values, dtype=float).ravel()])
+
+
 FUNCTIONS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {
         "abs": np.abs, "sin": np.sin, "cos": np.cos, "tan": np.tan, "atan": np.arctan, "exp": np.exp, "log": np.log,
-        "log10": np.log10, "sqrt": np.sqrt, "tanh": np.tanh, "sinh": np.sinh, "cosh": np.cosh, "erf": special.erf,
-        "erfc": special.erfc, "int": np.trunc, "fabs": np.abs, "floor": np.floor, "ceil": np.ceil,
+        "log10": np.log10, "sqrt": np.sqrt, "tanh": np.tanh, "sinh": np.sinh, "cosh": np.cosh, "erf": _each(math.erf),
+        "erfc": _each(math.erfc), "int": np.trunc, "fabs": np.abs, "floor": np.floor, "ceil": np.ceil,
     }
 )  # fmt: skip
 
