@@ -43,6 +43,13 @@ class APCount(PointProcess):
         """It tells at once (what a detector asks of those who listen)."""
         return 0.0
 
+    def syn(self) -> None:
+        """It sends to nobody (what a detector asks of those who listen)."""
+
+    def get_recordvec(self) -> Any:
+        """The Vector of the times, or None."""
+        return self.__dict__.get("times")
+
     def record(self, into: Any = None) -> float:
         """Record the times in a Vector; without an argument, stop."""
         object.__setattr__(self, "times", into)
