@@ -17,18 +17,14 @@ import numpy as np
 
 from rxd.discretize.records import LANES
 from rxd.solve.direct_tree import WIDTH
+from rxd.solve.lane_lu import copy_lanes, factorise, set_product, subtract_product
 from rxd.solve.lane_operations import inline_kernel, lean_kernel
 from rxd.solve.vectors import (
-    inverted,
-    make_change,
     make_double_scatter,
     make_gather,
-    make_product,
     make_scatter,
     make_transfer,
     negated,
-    replaced,
-    subtracted,
 )
 
 NODES, UNKNOWNS, NNZ, PATTERN, JACOBIAN, POINTS, N_FIELDS = range(7)
@@ -43,10 +39,6 @@ steps of factorisation and substitutions; (entry, row of capacity, place) of wha
 exchanged unknowns; first state positions; diagonal and all entries that substitutions need; unknowns that time changes; lanes
 of v (point processes, for each of their lanes); node of each lane."""
 
-subtract_product = make_product(LANES, subtracted)
-set_product = make_product(LANES, replaced)
-invert_lanes = make_change(LANES, inverted)
-copy_lanes = make_transfer(LANES, replaced)
 negate_lanes = make_transfer(LANES, negated)
 put_lanes = make_scatter(LANES, add=False)
 add_lanes = make_scatter(LANES, add=True)
@@ -67,23 +59,6 @@ def assemble(
         diagonal = A[e * LANES : (e + 1) * LANES]
         for lane in range(LANES):
             diagonal[lane] += shift
-
-
-@inline_kernel
-def factorise(A: np.ndarray, program: np.ndarray) -> None:
-    """The pivots of a program; diagonal entries end up as reciprocals, entries below as multipliers."""
-    i = 0
-    while i < program.size:
-        kk, rows = program[i] * LANES, program[i + 1]
-        i += 2
-        invert_lanes(A, kk)
-        for _ in range(rows):
-            ik, columns = program[i] * LANES, program[i + 1]
-            i += 2
-            set_product(A, ik, A, ik, A, kk)
-            for _ in range(columns):
-                subtract_product(A, program[i] * LANES, A, ik, A, program[i + 1] * LANES)
-                i += 2
 
 
 @inline_kernel

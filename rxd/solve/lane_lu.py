@@ -36,7 +36,7 @@ def assemble(A: np.ndarray, J: np.ndarray, entry: np.ndarray, diagonal: np.ndarr
             A[a + lane] += 1.0
 
 
-@lean_kernel
+@inline_kernel
 def factorise(A: np.ndarray, program: np.ndarray) -> None:
     """LU in place; diagonal entries end up as reciprocals, entries below as multipliers."""
     i = 0
