@@ -33,19 +33,6 @@ pA: Final = 1e-3
 uS: Final = 1.0
 nS: Final = 1e-3
 
-HOUSE: Final = {
-    "time": "ms",
-    "length": "um",
-    "voltage": "mV",
-    "concentration": "mM",
-    "diffusion": "um**2/ms",
-    "current": "nA",
-    "conductance": "uS",
-    "conductance density": "S/cm**2",
-    "capacitance density": "uF/cm**2",
-    "resistivity": "ohm*cm",
-}
-
 
 def as_number(value: Any, what: str, unit: str = "") -> float:
     """One finite float in the house unit.

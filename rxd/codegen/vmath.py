@@ -16,7 +16,6 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-FASTMATH: Final = frozenset({"contract", "nsz", "arcp"})
 # forceinline: a call that is left in a loop over lanes keeps that loop from becoming vector code.
 inline_kernel = nb.njit(fastmath={"contract"}, inline="never", forceinline=True, error_model="numpy")
 

@@ -6,13 +6,15 @@ As in `rxd.solve.vectors`, every operation reads all its operands before it writ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import numba as nb
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from rxd.solve.vectors import CONTRACT, load_lanes, store_lanes
 
 # Without reference counts: a loop that takes a part of an array counts it up and down, atomically, and spent a fifth of a step
 # on that. Such a function cannot allocate, and the arrays belong to its caller.
@@ -27,8 +29,6 @@ inline_kernel: Any = nb.njit(  # type: ignore[call-overload]
 
 # Products and sums rounded one by one, as Python does: for times that both compute.
 exact_kernel: Any = nb.njit(cache=True, _nrt=False, error_model="numpy")  # type: ignore[call-overload]
-
-CONTRACT: Final = ("contract",)
 
 Body = Callable[[Any, list[Any], list[Any]], list[Any]]
 """From a builder, vectors that were read and numbers to the vectors to be written."""
@@ -60,33 +60,11 @@ def make_operation(lanes: int, body: Body) -> Any:
     return operation
 
 
-def _address(context: Any, builder: Any, kind: Any, array: Any, place: Any, lanes: int) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [place]), ir.VectorType(ir.DoubleType(), lanes).as_pointer())
-
-
-def load_lanes(context: Any, builder: Any, kind: Any, array: Any, place: Any, lanes: int) -> Any:
-    """A vector of an array's elements from a place on."""
-    vector = builder.load(_address(context, builder, kind, array, place, lanes))
-    vector.align = 8
-    return vector
-
-
-def store_lanes(context: Any, builder: Any, kind: Any, array: Any, place: Any, lanes: int, vector: Any) -> None:
-    """The opposite."""
-    builder.store(vector, _address(context, builder, kind, array, place, lanes)).align = 8
-
-
 def splat(builder: Any, number: Any, lanes: int) -> Any:
     """A number in all lanes."""
     empty = ir.Constant(ir.VectorType(ir.DoubleType(), lanes), ir.Undefined)
     first = builder.insert_element(empty, number, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
-
-
-def ones(lanes: int) -> Any:
-    """One in all lanes."""
-    return ir.Constant(ir.VectorType(ir.DoubleType(), lanes), [1.0] * lanes)
 
 
 def plus(builder: Any, a: Any, b: Any) -> Any:

@@ -19,11 +19,11 @@ from rxd.solve.lane_operations import (
     make_transpose_in,
     make_transpose_out,
     minus,
-    ones,
     plus,
     times,
 )
 from rxd.solve.schemes import Stages
+from rxd.solve.vectors import all_lanes
 
 WIDTH: Final = 8
 """Species side by side."""
@@ -37,7 +37,7 @@ def _solved(builder: Any, own: Any, inverse: Any, above: Any, factor: Any) -> An
 def factor_row(builder: Any, row: list[Any], numbers: list[Any]) -> list[Any]:
     """(excess of parent, inverse, factor; excess, g): eliminate a row of the matrix."""
     parent, _, _, excess, g = row
-    inverse = builder.fdiv(ones(g.type.count), plus(builder, excess, g))
+    inverse = builder.fdiv(all_lanes(g.type.count, 1.0), plus(builder, excess, g))
     factor = times(builder, g, inverse)
     return [plus(builder, parent, times(builder, factor, excess)), inverse, factor]
 
