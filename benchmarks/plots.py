@@ -48,7 +48,8 @@ def plot_costs(rows: Sequence[Row], path: Path) -> None:
         panel.set(
             xscale="log", yscale="log", title=kind, xlabel="species" if kind == "chain" else "nodes", ylabel=f"ns per {unit}"
         )
-        panel.legend(fontsize=7)
+        _number_plainly(panel)
+    _share_legend(figure, axes)
     figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
@@ -81,6 +82,24 @@ def plot_precision(curves: Sequence[Curve], path: Path) -> None:
 
 def _size(row: Row) -> float:
     return float(row.job.size.get("n_species") or next(s.facts["nodes"] for s in row.samples.values() if "nodes" in s.facts))
+
+
+def _number_plainly(panel: Any) -> None:
+    """Write 20 and 50 instead of 2 x 10^1: the axes span a decade or two, and readers want the numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis in (panel.xaxis, panel.yaxis):
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value < 1e5 else f"{value:.0e}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _share_legend(figure: Any, panels: Sequence[Any]) -> None:
+    """Put one legend under all panels, where it covers no curve."""
+    handles = {label: h for panel in panels for h, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    labels = [name for name in NAMES.values() if name in handles]
+    figure.legend([handles[name] for name in labels], labels, loc="outside lower center", ncols=len(labels), frameon=False)
 
 
 def _panels(n: int) -> tuple[Any, list[Any]]:
