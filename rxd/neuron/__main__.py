@@ -1,4 +1,4 @@
-"""`python -m rxd.neuron [--correct] SCRIPT [ARGS...]`."""
+"""`python -m rxd.neuron`: a script, a module, a line of code or a prompt in which `neuron` is this package."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from rxd.neuron.launcher import run_script
+from rxd.neuron.launcher import run_module, run_script, run_source
 
 _HERE = str(Path(__file__).parent)
 
@@ -20,23 +21,67 @@ def tell(kind: type[BaseException], error: BaseException, trace: TracebackType |
     traceback.print_exception(kind, error, trace if start is None else start)
 
 
+USAGE = """\
+usage: python -m rxd.neuron [--correct] SCRIPT [ARGS...]       runs a script for NEURON: .py, .ipynb or .hoc
+       python -m rxd.neuron [--correct] -m MODULE [ARGS...]    runs a module: -m pytest test_cell.py
+       python -m rxd.neuron [--correct] -c CODE [ARGS...]      runs one line of Python
+       python -m rxd.neuron [--correct] -i SCRIPT [ARGS...]    goes on with a prompt after the script
+       python -m rxd.neuron [--correct] [-]                    runs what comes from the standard input, or gives a prompt
+    --correct    count every reaction once, at the rate it has now, also where NEURON 9 does not"""
+
+
 def main() -> None:
-    """Run the script named on the command line."""
-    correct = sys.argv[1:2] == ["--correct"]
-    if correct:
-        del sys.argv[1]
-    if len(sys.argv) < 2:
-        sys.exit(
-            "usage: python -m rxd.neuron [--correct] SCRIPT [ARGS...]    runs a script for NEURON: .py, .ipynb or .hoc\n"
-            "    --correct    count every reaction once, at the rate it has now, also where NEURON 9 does not"
-        )
+    """Run what the command line names."""
+    arguments = sys.argv[1:]
+    correct = arguments[:1] == ["--correct"]
+    arguments = arguments[correct:]
+    first, rest = (arguments or ["-"])[0], arguments[1:]
+    if first in ("-h", "--help"):
+        sys.stdout.write(f"{USAGE}\n")
+        return
     sys.excepthook = tell
+    if first in ("-m", "-c", "-i") and not rest:
+        sys.exit(f"{first} wants something behind it\n{USAGE}")
+    if first == "-m":
+        _run_module(rest[0], rest[1:], correct)
+    elif first == "-c":
+        run_source(rest[0], "-c", rest[1:], correct)
+    elif first == "-" and sys.stdin.isatty():
+        _prompt(run_source("", "", rest, correct))
+    elif first == "-":
+        run_source(sys.stdin.read(), "-", rest, correct)
+    elif first == "-i":
+        _run_file(rest[0], rest[1:], correct)
+        _prompt(sys.modules["__main__"].__dict__)
+    elif first.startswith("-"):
+        sys.exit(f"no option {first!r} here\n{USAGE}")
+    else:
+        _run_file(first, rest, correct)
+
+
+def _run_module(name: str, arguments: list[str], correct: bool) -> None:
     try:
-        run_script(sys.argv[1], sys.argv[2:], correct)
-    except FileNotFoundError as error:
-        if error.filename is not None and error.filename.endswith(sys.argv[1]):
-            sys.exit(f"can't open file {sys.argv[1]!r}: no such file")
+        run_module(name, arguments, correct)
+    except ModuleNotFoundError as error:
+        if error.name == name:
+            sys.exit(f"no module named {name!r}")
         raise
+
+
+def _run_file(path: str, arguments: list[str], correct: bool) -> None:
+    try:
+        run_script(path, arguments, correct)
+    except FileNotFoundError as error:
+        if error.filename is not None and error.filename.endswith(path):
+            sys.exit(f"can't open file {path!r}: no such file")
+        raise
+
+
+def _prompt(names: dict[str, Any]) -> None:
+    """Python's prompt, in which `import neuron` means this package."""
+    import code
+
+    code.interact(banner="Axoplasm's NEURON layer: `from neuron import h, rxd`. End with Ctrl-D.", local=names, exitmsg="")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ HEADER = """\
 # NEURON scripts on Axoplasm
 
 `python -m rxd.neuron SCRIPT [ARGS...]` runs a script written for NEURON's Python interface, unchanged: in that process, and
-only there, `neuron` and its submodules are Axoplasm's. Notebooks (`.ipynb`) and hoc files (`.hoc`) run in the same way. In a
+only there, `neuron` and its submodules are Axoplasm's. Notebooks (`.ipynb`) and hoc files (`.hoc`) run in the same way, and
+`-m MODULE` (`-m pytest test_cell.py`, `-m IPython`), `-c CODE`, `-i SCRIPT` and `-` do what Python's own options do. In a
 notebook of your own the one line to change is `from rxd.neuron import h, n, rxd`. The names and facts below were observed in
 NEURON 9.0.2. This page is made by `python -m rxd.neuron.compatibility`.
 

@@ -10,16 +10,19 @@ import builtins
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import io
+import runpy
 import sys
 import types
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rxd.neuron.internals import guard_modules
 from rxd.neuron.session import current_session
 
-__all__ = ["NeuronFinder", "install", "run_script"]
+__all__ = ["NeuronFinder", "install", "run_module", "run_script", "run_source"]
 
 TARGET = "rxd.neuron"
 
@@ -86,15 +89,8 @@ def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) 
     with io.open_code(str(Path(path).absolute())) as file:
         source = file.read()
     suffix = Path(path).suffix
-    install()
-    current_session().correct = correct
-    main = types.ModuleType("__main__")
-    main.__dict__.update(
-        __file__=path, __builtins__=builtins, __spec__=None, __loader__=None, __package__=None, __cached__=None
-    )
-    sys.argv[:] = [path, *arguments]
-    sys.path[0] = str(Path(path).resolve().parent)
-    sys.modules["__main__"] = main
+    main = _become_main([path, *arguments], str(Path(path).resolve().parent), correct)
+    main.__dict__["__file__"] = path
     if suffix == ".ipynb":
         from rxd.neuron.notebooks import run_cells
 
@@ -103,3 +99,62 @@ def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) 
         current_session().hoc.run(source.decode(errors="replace"), path)
     else:
         exec(compile(source, path, "exec"), main.__dict__)  # noqa: S102 - running the user's script is what this is for
+
+
+def run_source(source: str, name: str, arguments: Sequence[str] = (), correct: bool = False) -> dict[str, Any]:
+    """Run Python code as `python -c` and `python -` do, with `neuron` resolved to this package.
+
+    Parameters
+    ----------
+    source : str
+        The code.
+    name : str
+        What stands in ``sys.argv[0]``: "-c", "-" or "" (a prompt).
+    arguments : sequence of str
+        Its `sys.argv[1:]`.
+    correct : bool
+        As in `run_script`.
+
+    Returns
+    -------
+    dict
+        The names that the code left behind, for a prompt to go on with.
+    """
+    main = _become_main([name, *arguments], "", correct)
+    exec(compile(source, "<string>" if name == "-c" else "<stdin>", "exec"), main.__dict__)  # noqa: S102 - the user's code
+    return main.__dict__
+
+
+def run_module(name: str, arguments: Sequence[str] = (), correct: bool = False) -> None:
+    """Run a module as `python -m name arguments` would, with `neuron` resolved to this package: ``-m pytest test_cell.py``.
+
+    Parameters
+    ----------
+    name : str
+        The module, or the package with a ``__main__``.
+    arguments : sequence of str
+        Its `sys.argv[1:]`.
+    correct : bool
+        As in `run_script`.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If there is no such module.
+    """
+    if importlib.util.find_spec(name) is None:
+        raise ModuleNotFoundError(f"no module named {name!r}", name=name)
+    _become_main([name, *arguments], str(Path.cwd()), correct)
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def _become_main(argv: list[str], folder: str, correct: bool) -> types.ModuleType:
+    """A fresh `__main__` for the user's code, its arguments and the folder that its imports are looked for in first."""
+    install()
+    current_session().correct = correct
+    main = types.ModuleType("__main__")
+    main.__dict__.update(__builtins__=builtins, __spec__=None, __loader__=None, __package__=None, __cached__=None)
+    sys.argv[:] = argv
+    sys.path[0] = folder
+    sys.modules["__main__"] = main
+    return main

@@ -143,3 +143,42 @@ def test_names_of_the_module(tmp_path):
     )
     done = run(script)
     assert done.stdout.split()[:8] == ["5.0", "6.0", "True", "6.0", "True", "0", "True", "test"], done.stderr
+
+
+def launch(folder: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rxd.neuron", *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
+def test_a_module_runs_with_the_arguments_behind_it(tmp_path):
+    (tmp_path / "study.py").write_text("import sys, neuron\nprint(__name__, sys.argv[1:], neuron.__version__)\n")
+    assert launch(tmp_path, "-m", "study", "--long", "2").stdout.split() == ["__main__", "['--long',", "'2']", "9.0.2"]
+    assert launch(tmp_path, "-m", "nothing").stderr == "no module named 'nothing'\n"
+
+
+def test_pytest_runs_tests_written_for_neuron(tmp_path):
+    (tmp_path / "test_cell.py").write_text("from neuron import h\n\ndef test_dt():\n    assert h.dt == 0.025\n")
+    done = launch(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_cell.py")
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_code_from_the_command_line_the_standard_input_and_a_prompt(tmp_path):
+    code = "from neuron import h; import sys; print(h.celsius, sys.argv)"
+    assert launch(tmp_path, "-c", code, "7").stdout == "6.3 ['-c', '7']\n"
+    assert launch(tmp_path, "-", "7", typed=code).stdout == "6.3 ['-', '7']\n"
+    assert launch(tmp_path, typed=code).stdout == "6.3 ['-']\n"
+    (tmp_path / "cell.py").write_text("from neuron import h\ntwice = 2 * h.celsius\n")
+    assert "12.6" in launch(tmp_path, "-i", "cell.py", typed="print(twice)\n").stdout
+
+
+def test_the_usage_is_shown_for_what_makes_no_sense(tmp_path):
+    assert launch(tmp_path, "--help").stdout.startswith("usage:")
+    assert "no option '-x'" in launch(tmp_path, "-x").stderr
+    assert "-m wants something" in launch(tmp_path, "-m").stderr
