@@ -1,4 +1,4 @@
-"""The command ``axoplasm``: ``demo``, ``info``, ``voxelize``, ``run`` and ``bench``.
+"""The command ``axoplasm``: ``demo``, ``info``, ``voxelize``, ``run``, ``prepare`` and ``bench``.
 
 In: what was typed. Out: text, files, and an exit code: 0, 1 for what went wrong, 2 for a command that makes no sense.
 """
@@ -141,6 +141,24 @@ def run(
         from rxd.neuron.launcher import run_script
 
         run_script(str(script), context.args)
+
+
+@app.command()
+def prepare(
+    kinds: Annotated[list[str] | None, typer.Argument(help="split, coupled, voxels. Default: all three.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Compile once what all models share, so that the first model of its kind does not wait for it."""
+    with one_line_errors(debug):
+        from rxd.prepare import prepare as compiled
+
+        waiting = compiled(kinds or ())
+        while True:
+            with ticking("compile"):
+                done = next(waiting, None)
+            if done is None:
+                break
+            _print_block("ready", [f"{done[0]}, {done[1]:.1f} s"])
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

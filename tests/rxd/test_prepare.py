@@ -1,0 +1,64 @@
+"""What all models share is compiled ahead of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rxd.cli import app
+from rxd.errors import DeclarationError
+from rxd.prepare import prepare
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# counts the functions of the solvers that a process has to compile for a model of the user's own
+COUNT = """
+import numba.core.event as event
+import geometry, rxd
+from rxd import library
+
+class Counted(event.Listener):
+    names = []
+    def on_start(self, event):
+        function = event.data["dispatcher"].py_func
+        self.names += [function.__qualname__] * function.__module__.startswith(("rxd.solve", "cable", "geometry"))
+    def on_end(self, event):
+        pass
+
+from rxd.prepare import prepare
+
+ready = dict(prepare(["split"]))
+event.register("numba:compile", Counted())
+cell = geometry.cylinder(100, 2)
+model = rxd.Model(cell, segments=7)
+model.insert(library.pas(), on=cell.all)
+x = rxd.Species(rxd.Region(cell.all, name="cyt"), name="x", d=0.1, initial=1.0)
+model.add(rxd.Rate(x, -x / 10))
+model.compile("split", dt=0.1).run(1)
+print(len(Counted.names), *ready, Counted.names)
+"""
+
+
+def test_a_model_compiles_nothing_that_was_prepared(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split()[:2] == ["0", "split"], done.stdout
+
+
+def test_an_unknown_kind_is_refused_before_anything_is_compiled():
+    with pytest.raises(DeclarationError, match=r"Unknown kind of model 'trees'. Choose from: split, coupled, voxels"):
+        prepare(["split", "trees"])
+
+
+def test_the_command_says_what_is_ready():
+    done = CliRunner().invoke(app, ["prepare", "split"])
+    assert done.exit_code == 0, done.output
+    assert "ready    split" in done.output
+    wrong = CliRunner().invoke(app, ["prepare", "trees"])
+    assert wrong.exit_code == 1
+    assert "Choose from" in wrong.output
