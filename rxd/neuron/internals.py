@@ -66,13 +66,24 @@ def _flat(chemistry: Any, region: Any) -> list[Any]:
 
 
 def _flat_nodes(chemistry: Any, size: str | None) -> np.ndarray:
-    """Values or sizes of all nodes that are segments, species by species."""
+    """Values or sizes of all nodes that are segments, species by species.
+
+    NEURON also counts the ends of sections, which have no volume and stay 0: one for each section that has no parent in its
+    region, before the species, and the far end of every section, after its segments.
+    """
     found = []
     for quantity in chemistry.quantities:
+        blocks, roots = [], 0
         for region in quantity.regions:
             table = chemistry.table(region)
             values = quantity.values(region) if size is None else getattr(table, size)
-            found.append(values[table.dimension == 1])
+            flat = np.flatnonzero(table.dimension == 1)
+            number = table.record[flat]
+            last = np.flatnonzero(np.append(number[1:] != number[:-1], len(number) > 0)) + 1
+            blocks.append(np.insert(values[flat], last, 0.0))
+            here = {table.records[n].id for n in number[last - 1]}
+            roots += sum(1 for n in number[last - 1] if (p := table.records[n].parent) is None or p.id not in here)
+        found += [np.zeros(roots), *blocks]
     return np.concatenate(found) if found else np.zeros(0)
 
 

@@ -248,6 +248,8 @@ class Run:
     def restart_solver(self) -> None:
         """Forget what the solver remembers of earlier steps."""
         self._compiled().restart()
+        if self.adaptive:
+            self._tell(1, 0)
 
     def restart_recordings(self) -> None:
         """Start recordings again, from the present time."""
@@ -445,6 +447,8 @@ class Run:
         for recorder in self._recorders:
             if recorder.when is None:
                 recorder.take()
+        if self.adaptive:
+            self._tell(1, 0)
         self._handle(2)
         return 1.0
 
@@ -480,7 +484,9 @@ class Run:
         if self._players:
             self._play(middle)
         engine.step(t, dt)
-        self._tell(0)  # the clock still at the start of the step, as in NEURON
+        if self.watchers:  # the clock and all but v still at the start of the step, as in NEURON
+            with engine.between():
+                self._tell(0)
         t = values["t"] = middle + 0.5 * dt  # as NEURON adds it up
         if self._players:
             self._play(t)

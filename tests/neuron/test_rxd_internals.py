@@ -44,8 +44,8 @@ def test_lists_of_the_modules(ball):
     assert [found() for found in rxd.species._all_species] == [x]
     assert [found() for found in rxd.region._all_regions] == [cyt, box]
     assert [found() for found in rxd.rxd._all_reactions] == [rate]
-    assert rxd.node._states.tolist() == [2, 2, 2]
-    assert rxd.node._volumes == pytest.approx([np.pi * 9 / 4] * 3)
+    assert rxd.node._states.tolist() == [0, 2, 2, 2, 0]  # the ends count as nodes without volume
+    assert rxd.node._volumes == pytest.approx([0, *[np.pi * 9 / 4] * 3, 0])
     assert (rxd.species._has_1d, rxd.species._has_3d) == (True, False)
     assert x._extracellular_instances[box].states.shape == (2, 2, 2)
     assert x._intracellular_instances == {}
@@ -53,8 +53,18 @@ def test_lists_of_the_modules(ball):
     assert rxd.rxd._all_reactions == []
     rxd.species._all_species = rxd.node._states = None
     assert len(rxd.species._all_species) == 1
-    assert len(rxd.node._states) == 3
+    assert len(rxd.node._states) == 5
     assert isinstance(rxd.node, Guarded)
+
+
+def test_ends_among_the_nodes_of_branched_sections(ball):
+    twig = h.Section(name="twig")
+    twig.connect(ball)
+    both, one = rxd.Region([ball, twig], name="both"), rxd.Region([twig], name="one")
+    first = rxd.Species([both, one], initial=lambda node: 1 if node.sec == ball else 2)  # noqa: F841
+    second = rxd.Species(one, initial=3)  # noqa: F841
+    # two roots before the first species: ball in one region, twig in the other
+    assert rxd.node._states.tolist() == [0, 0, 1, 1, 1, 0, 2, 0, 2, 0, 0, 3, 0]
 
 
 def test_voxels_of_a_region(ball):
@@ -144,4 +154,4 @@ def test_a_script_that_cleans_up_like_neurons_tests(tmp_path):
         "    sec = x = r = None\n"
     )
     command = [sys.executable, "-W", "ignore", "-m", "rxd.neuron", str(script)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["1", "False", "0", "True"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["3", "False", "0", "True"]

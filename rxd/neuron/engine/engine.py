@@ -129,6 +129,23 @@ class Engine:
             self.state = now
             self._changed()
 
+    @contextmanager
+    def between(self) -> Iterator[None]:
+        """The state is that after the cable's part of the last fixed step: v new, all else old. What is changed then counts."""
+        now, past = self.state, self.past
+        v = slice(self.states["v"].start, self.states["v"].stop)
+        shown = past.copy()
+        shown.y[v] = now.y[v]
+        before = shown.y.copy()
+        self.state = shown
+        self._changed()
+        try:
+            yield
+        finally:
+            now.y += shown.y - before
+            self.state = now
+            self._changed()
+
     def update_currents(self) -> None:
         """Let currents be those of the present state."""
         self._past = None
