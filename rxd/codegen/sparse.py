@@ -60,7 +60,8 @@ def make_program(n: int, pattern: Sequence[tuple[int, int]], last: Sequence[int]
         left = [j for j in order if rank[j] < rank[k] and (k, j) in entry]
         lower += [k, len(left), *(value for j in left for value in (entry[k, j], j))]
     for k in reversed(order):
-        right = [j for j in order if rank[j] > rank[k] and (k, j) in entry]
+        # What is known last comes last: the next unknown waits for one product only.
+        right = [j for j in reversed(order) if rank[j] > rank[k] and (k, j) in entry]
         upper += [k, len(right), *(value for j in right for value in (entry[k, j], j))]
     return LaneProgram(
         n=n,
@@ -74,7 +75,11 @@ def make_program(n: int, pattern: Sequence[tuple[int, int]], last: Sequence[int]
 
 
 def _eliminate(n: int, pattern: Sequence[tuple[int, int]], last: tuple[int, ...]) -> tuple[list[int], set[tuple[int, int]]]:
-    """Markowitz order and the pattern with fill."""
+    """Markowitz order and the pattern with fill.
+
+    Among pivots of the same cost the one that waits for the fewest others comes first: a chain is eliminated from both ends,
+    and the processor works on two pivots at a time.
+    """
     rows: list[set[int]] = [{i} for i in range(n)]
     columns: list[set[int]] = [{i} for i in range(n)]
     for i, j in pattern:
@@ -84,9 +89,10 @@ def _eliminate(n: int, pattern: Sequence[tuple[int, int]], last: tuple[int, ...]
     remaining = set(range(n)) - set(last)
     order: list[int] = []
     queue = list(last)
+    waits = [0] * n
     while remaining or queue:
         if remaining:
-            pivot = min(remaining, key=lambda k: ((len(rows[k]) - 1) * (len(columns[k]) - 1), k))
+            pivot = min(remaining, key=lambda k: ((len(rows[k]) - 1) * (len(columns[k]) - 1), waits[k], k))
             remaining.discard(pivot)
         else:
             pivot = queue.pop(0)
@@ -98,6 +104,7 @@ def _eliminate(n: int, pattern: Sequence[tuple[int, int]], last: tuple[int, ...]
                     columns[j].add(i)
                     filled.add((i, j))
         for i in columns[pivot] - {pivot}:
+            waits[i] = max(waits[i], waits[pivot] + 1)
             rows[i].discard(pivot)
         for j in rows[pivot] - {pivot}:
             columns[j].discard(pivot)

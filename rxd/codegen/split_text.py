@@ -6,6 +6,7 @@ The time loop around them is the same for all models (`rxd.solve.split_loop`).
 from __future__ import annotations
 
 from rxd.codegen.lane_relax import LARGEST, WIDTH, products
+from rxd.codegen.polynomials import Polynomial, polynomial
 from rxd.codegen.text import Terms, chemistry_terms, chemistry_text, electric_rows, electric_text, gates_text
 from rxd.discretize.records import LANES
 from rxd.symbolic.system import LocalSystem, System
@@ -26,16 +27,16 @@ kernel = lane_kernel_decorator()
 '''
 
 RELAX = '''
-relax_lanes_{name} = make_relax(ACTIVE_{name}, PATTERN_{name}, {lanes})
+relax_lanes_{name} = make_relax(ACTIVE_{name}, PATTERN_{name}, POLYNOMIALS_{name}, {lanes})
 
 
 @kernel
 def relax_{name}(X, P, t, dt, F, J):
-    """Advance X by the linearly implicit step of the chemistry; P holds the step of a stage, its weight, what is carried."""
+    """Advance X by the linearly implicit step of the chemistry; t is the step of a stage, dt what the second one carries."""
     whole_vectors()
     rows_apart()
     for l in range(0, {lanes}, {width}):
-        relax_lanes_{name}(X, F, J, l, P[0], P[1], P[2])
+        relax_lanes_{name}(X, P, F, J, l, t, dt)
 '''
 
 
@@ -45,19 +46,29 @@ def split_module(system: System) -> str:
     for group in system.groups:
         terms = chemistry_terms(group)
         rows = electric_rows(group)
-        texts.append(_constants(group, terms, rows))
+        solved = bool(terms.rows) and products(len(terms.rows), terms.pattern) <= LARGEST
+        polynomials = _polynomials(group, terms) if solved else {}
+        texts.append(_constants(group, terms, rows, polynomials))
         if group.gates:
             texts.append(gates_text(group))
         if terms.rows:
-            texts.append(chemistry_text(group, terms))
-            if products(len(terms.rows), terms.pattern) <= LARGEST:
+            texts.append(chemistry_text(group, terms, polynomials))
+            if solved:
                 texts.append(RELAX.format(name=group.name, lanes=LANES, width=WIDTH))
         if rows:
             texts.append(electric_text(group))
     return "\n\n\n".join(text.strip("\n") for text in texts) + "\n"
 
 
-def _constants(group: LocalSystem, terms: Terms, rows: tuple[str, ...]) -> str:
+def _polynomials(group: LocalSystem, terms: Terms) -> dict[int, Polynomial]:
+    """Values of the Jacobian that need not be kept, by their numbers."""
+    unknowns = {symbol: row for row, symbol in enumerate(group.symbols)}
+    fields = {field.symbol: row for row, field in enumerate(group.fields)}
+    found = ((k, polynomial(derivative, unknowns, fields)) for k, derivative in enumerate(terms.derivatives))
+    return {k: value for k, value in found if value is not None}
+
+
+def _constants(group: LocalSystem, terms: Terms, rows: tuple[str, ...], polynomials: dict[int, Polynomial]) -> str:
     """What the stepper must know of a group without doing the symbolic work again."""
     name, index = group.name, {label: i for i, label in enumerate(group.unknowns)}
     gates = [gate.label for gate in group.gates]
@@ -68,6 +79,7 @@ def _constants(group: LocalSystem, terms: Terms, rows: tuple[str, ...]) -> str:
             f"GATES_{name} = {tuple(index[label] for label in gates)}",
             f"MOVED_{name} = {tuple(index[label] for label in rows)}",
             f"PATTERN_{name} = {terms.pattern}",
+            f"POLYNOMIALS_{name} = {polynomials}",
             f"DRIVES_{name} = {any(value.free_symbols & symbols for value in terms.values)}",
         ]
     )

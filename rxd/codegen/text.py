@@ -6,7 +6,7 @@ Layout inside a kernel: ``X[u * W + l]`` unknown u of lane l, ``P[f * W + l]`` f
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -141,12 +141,13 @@ def gates_text(group: LocalSystem) -> str:
     return "\n".join([head, *body, *tail])
 
 
-def chemistry_text(group: LocalSystem, terms: Terms) -> str:
-    """Rates F and Jacobian J of the chemistry."""
-    targets = [f"F[{i * LANES} + l]" for i in range(len(terms.rows))]
-    targets += [f"J[{k * LANES} + l]" for k in range(len(terms.pattern))]
-    doc = f"Rates of {', '.join(terms.rows)} and their Jacobian ({len(terms.pattern)} entries)."
-    return lane_function(f"chemistry_{group.name}", group, targets, [*terms.values, *terms.derivatives], doc, most=OUTPUTS)
+def chemistry_text(group: LocalSystem, terms: Terms, left_out: Container[int] = ()) -> str:
+    """Rates F and Jacobian J of the chemistry, but for some rows of J."""
+    kept = [k for k in range(len(terms.pattern)) if k not in left_out]
+    targets = [f"F[{i * LANES} + l]" for i in range(len(terms.rows))] + [f"J[{k * LANES} + l]" for k in kept]
+    doc = f"Rates of {', '.join(terms.rows)} and their Jacobian ({len(kept)} of {len(terms.pattern)} entries)."
+    expressions = [*terms.values, *(terms.derivatives[k] for k in kept)]
+    return lane_function(f"chemistry_{group.name}", group, targets, expressions, doc, most=OUTPUTS)
 
 
 def electric_text(group: LocalSystem) -> str:

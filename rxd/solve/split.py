@@ -347,7 +347,7 @@ class SplitStepper:
         moved = max(1, *(len(k.moved) for k in kernels))
         sizes = (unknowns, active, entries, entries, active, 2 * moved)
         X, F, J, A, b, E = (aligned(np.zeros(copies * size * LANES)) for size in sizes)
-        return Lanes(X, F, J, A, b, E, aligned(np.zeros(3)), copies)
+        return Lanes(X, F, J, A, b, E, copies)
 
     def _moved_positions(self) -> np.ndarray:
         """Positions of y that currents change, v excluded, sorted."""

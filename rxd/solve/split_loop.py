@@ -76,7 +76,7 @@ class Groups(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """Work rows of one chunk: unknowns, rates, Jacobian, matrix, right-hand side, currents; numbers of the stages."""
+    """Work rows of one chunk: unknowns, rates, Jacobian, matrix, right-hand side, currents."""
 
     X: np.ndarray
     F: np.ndarray
@@ -84,7 +84,6 @@ class Lanes(NamedTuple):
     A: np.ndarray
     b: np.ndarray
     E: np.ndarray
-    numbers: np.ndarray
     copies: int
     """Copies of the rows end to end, one for each thread."""
 
@@ -217,7 +216,7 @@ def local_nodes(
     stages: Stages,
 ) -> None:
     """Gates and chemistry of the nodes of a group from ``begin`` to ``end`` over dt around t, in one of the copies of lanes."""
-    table, ints, fields, numbers = groups.table, groups.ints, groups.fields, lanes.numbers
+    table, ints, fields = groups.table, groups.ints, groups.fields
     X, F, J, A, b = lanes_of(lanes, copy)
     row = table[g]
     unknowns, gates, chemistry = row[UNKNOWNS], row[GATES], row[CHEMISTRY]
@@ -253,7 +252,7 @@ def local_nodes(
         if chemistry != 0:
             call_kernel(chemistry, X, fields, at_p, t, dt, F, J)  # type: ignore[call-arg]
             if row[RELAX] != 0:
-                call_kernel(row[RELAX], X, numbers, 0, t, dt, F, J)
+                call_kernel(row[RELAX], X, fields, at_p, stages.gamma * dt, stages.carried, F, J)
             else:
                 relax(X, F, J, A, b, active, entry, diagonal, factors, lower, upper, dt, stages)
             if around and gates != 0:
@@ -285,8 +284,6 @@ def local(
 
     ``together``: address of `local_threads`, or 0. Where nodes change something they share, one thread adds up.
     """
-    numbers = lanes.numbers
-    numbers[0], numbers[1], numbers[2] = stages.gamma * dt, stages.first + stages.fresh, stages.carried
     table = groups.table
     for g in range(table.shape[0]):
         nodes = table[g, NODES]
