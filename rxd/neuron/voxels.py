@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["voxel_grid", "voxel_table"]
 
+TIE = 1e-7  # um: less apart, two planes are one
+CORNERS = np.array(list(np.ndindex(2, 2, 2)))
+
 
 def voxel_grid(region: Any, layout: Layout) -> VoxelGrid:
     """The grid all 3-D sections of the session share."""
@@ -78,21 +81,58 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
 def _first_touched(
     records: tuple[Any, ...], record: np.ndarray, place: np.ndarray, middle: np.ndarray, dx: np.ndarray
 ) -> np.ndarray:
-    """Segments of voxels as NEURON counts them: of those a voxel touches, the one nearest to the 0 end of its section."""
+    """Segments of voxels as NEURON counts them: of those that hold a corner of the voxel, the nearest to the section's 0 end.
+
+    Corners on the border of two segments are in neither, but for two exceptions: voxels with no other corners, and whole voxels
+    in the ball that NEURON puts between two frusta longer than a voxel.
+    """
     first = place.copy()
-    corners = np.array(list(np.ndindex(2, 2, 2))) - 0.5
     for number in np.unique(record):
-        borders, along, radius = _borders(records[number])
         here = np.flatnonzero(record == number)
-        while here.size:
-            here = here[first[here] > 0]
-            border = first[here]
-            away = (middle[here] - borders[border])[:, None, :] + corners * dx
-            beyond = np.einsum("ijk,ik->ij", away, along[border])
-            aside = np.einsum("ijk,ijk->ij", away, away) - beyond**2
-            inside = (beyond < 1e-9) & (aside <= (radius[border] ** 2)[:, None])
-            here = here[inside.any(axis=1)]
-            first[here] -= 1
+        begins, along, radius = borders = _borders(records[number])
+        first[here] = _first_with_corner(borders, place[here], middle[here], dx)
+        if records[number].arc[-1] < 1.5 * records[number].nseg * dx.max():
+            continue
+        border = first[here]
+        away = (middle[here] - begins[border])[:, None, :] + (CORNERS - 0.5) * dx
+        tie = np.abs(np.einsum("ijk,ik->ij", away, along[border])).min(axis=1) < TIE
+        ball = np.einsum("ijk,ijk->ij", away, away).max(axis=1) < radius[border] ** 2 - TIE
+        first[here] -= (border > 0) & tie & ball
+    return first
+
+
+def _first_with_corner(
+    borders: tuple[np.ndarray, np.ndarray, np.ndarray], place: np.ndarray, middle: np.ndarray, dx: np.ndarray
+) -> np.ndarray:
+    """The first segment of a section with a corner of each voxel inside; ``place``: the one that holds most of it."""
+    begins, along, radius = borders
+    first, last = place.copy(), len(begins) - 1
+
+    def corners(which: np.ndarray, border: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far the corners of voxels are beyond a border, and whether they are near enough to its axis."""
+        away = (middle[which] - begins[border])[:, None, :] + (CORNERS - 0.5) * dx
+        beyond = np.einsum("ijk,ik->ij", away, along[border])
+        return beyond, np.einsum("ijk,ijk->ij", away, away) - beyond**2 < (radius[border] ** 2)[:, None] - TIE
+
+    here = np.flatnonzero(first > 0)
+    while here.size:  # towards the 0 end, as far as the voxel reaches
+        beyond, near = corners(here, first[here])
+        here = here[((beyond < -TIE) & near).any(axis=1)]
+        first[here] -= 1
+        here = here[first[here] > 0]
+    lowest, here = first.copy(), np.flatnonzero(first < last)
+    while here.size:  # over segments that lie between two corners
+        beyond, near = corners(here, first[here])
+        behind, _ = corners(here, first[here] + 1)
+        held = ((beyond > TIE) & (behind < -TIE) & near).any(axis=1)
+        reaches = (behind > TIE).any(axis=1)
+        without, tied = ~held & ~reaches, np.minimum(np.abs(beyond), np.abs(behind)).min(axis=1) < TIE
+        first[here[without & ~tied]] = place[here[without & ~tied]]
+        on_border = here[without & tied & (lowest[here] > 0)]
+        first[on_border] = lowest[on_border] - 1
+        here = here[~held & reaches]
+        first[here] += 1
+        here = here[first[here] < last]
     return first
 
 

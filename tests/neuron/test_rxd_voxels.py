@@ -81,6 +81,32 @@ def test_inner_voxels_have_no_area():
     assert np.all(area[np.array(depth) > 1.4] > 0)
 
 
+@pytest.mark.parametrize(
+    ("nseg", "whole", "cut"),  # as counted in NEURON: segments of whole and of cut voxels, layer by layer
+    [
+        (10, [None, 0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 2, 3]),
+        (20, [None, 0, 1, 2, 3, 4, 5], [0, 0, 1, 2, 3, 4, 5]),
+        (30, [None, 1, 4, 4, 7, 7, 10], [1, 1, 4, 4, 7, 7, 10]),
+        (40, [None, 1, 3, 5, 7, 9, 11], [1, 1, 3, 5, 7, 9, 11]),
+        (7, [None, 0, 0, 1, 1, 1, 2], [0, 0, 0, 1, 1, 1, 2]),
+    ],
+)
+@pytest.mark.parametrize("axis", [0, 2])
+def test_voxels_on_the_border_of_two_segments_count_as_in_neuron(axis, nseg, whole, cut):
+    sec = h.Section(name="s")
+    sec.pt3dadd(0, 0, 0, 2)
+    sec.pt3dadd(*(5.0 * (number == axis) for number in range(3)), 2)
+    sec.nseg = nseg
+    rxd.set_solve_type(dimension=3)
+    nodes = rxd.Species(rxd.Region(sec, dx=0.25), name="x").nodes
+    layer = np.floor(np.array([(node.x3d, node.y3d, node.z3d)[axis] for node in nodes]) / 0.25).astype(int)
+    segment = np.round(np.array([node.x for node in nodes]) * nseg - 0.5).astype(int)
+    for number, (inner, outer) in enumerate(zip(whole, cut, strict=True)):
+        inside = np.array(nodes.volume) > 0.9999 * 0.25**3
+        assert inner is None or set(segment[(layer == number) & inside]) == {inner}
+        assert set(segment[(layer == number) & ~inside]) == {outer}
+
+
 def test_new_segments_take_over_voxels_and_a_warning_says_so():
     sec, other = h.Section(name="s"), h.Section(name="other")
     sec.L, sec.diam, sec.nseg = 5, 2, 5
