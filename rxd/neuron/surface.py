@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["triangulated_areas"]
 
-INSIDE = 1e-12  # um: a corner this close to the surface counts as inside
+INSIDE = -1e-12  # um: a corner this close to the surface counts as outside
 CORNERS = ((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1))
 FACES = ((0, 1, 2, 3), (4, 5, 6, 7), (0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7))
 
@@ -113,7 +113,19 @@ def _distances(layout: Layout, wanted: Sequence[int], places: np.ndarray, dx: fl
 def _points(layout: Layout, wanted: Sequence[int]) -> Iterator[np.ndarray]:
     for number in wanted:
         for section in layout.sections.get(number, ()):
-            yield np.asarray(layout.morphology.section(int(section)).points)
+            yield _corners_of(np.asarray(layout.morphology.section(int(section)).points))
+
+
+def _corners_of(points: np.ndarray) -> np.ndarray:
+    """Points of a section without those at which neither its direction nor its taper changes: its wall has no seam there."""
+    arc = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(points[:, :3], axis=0), axis=1)))
+    kept = [0]
+    for number in range(1, len(points) - 1):
+        span = max(arc[number + 1] - arc[kept[-1]], 1e-12)
+        between = points[kept[-1]] + (arc[number] - arc[kept[-1]]) / span * (points[number + 1] - points[kept[-1]])
+        if np.abs(points[number] - between).max() > 1e-9 * max(span, points[number, 3]):
+            kept.append(number)
+    return points[[*kept, len(points) - 1]]
 
 
 def _frusta(layout: Layout, wanted: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray, float, float]]:

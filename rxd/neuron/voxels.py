@@ -5,7 +5,7 @@ In: a region and the session's layout. Out: a `NodeTable`, its segments first, t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["voxel_grid", "voxel_table"]
 
 TIE = 1e-7  # um: less apart, two planes are one
-CORNERS = np.array(list(np.ndindex(2, 2, 2)))
+CORNERS: Final = np.array(list(np.ndindex(2, 2, 2)))
 
 
 def voxel_grid(region: Any, layout: Layout) -> VoxelGrid:

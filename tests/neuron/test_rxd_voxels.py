@@ -68,6 +68,18 @@ def test_the_triangulated_area_comes_near_that_of_the_membrane_from_below():
     assert 0 < lacking[1] < 0.6 * lacking[0] < 0.04
 
 
+@pytest.mark.parametrize("between", [(), (1.0,), (0.5, 0.75, 1.0, 1.25)])
+@pytest.mark.parametrize("nseg", [1, 2, 8])
+def test_areas_of_an_aligned_cylinder_are_those_of_neuron_whatever_its_seams(between, nseg):
+    sec = h.Section(name="s")
+    for x in (0.0, *between, 2.0):
+        sec.pt3dadd(x, 0, 0, 2)
+    sec.nseg = nseg
+    rxd.set_solve_type(dimension=3)
+    x = rxd.Species(rxd.Region(sec, dx=0.25), name="x")
+    assert sum(x.nodes.surface_area) == pytest.approx(17.2013, rel=5e-4)  # NEURON, nseg = 1, 2 and 4
+
+
 def test_inner_voxels_have_no_area():
     sec = h.Section(name="s")
     sec.L, sec.diam = 3, 3
