@@ -24,10 +24,11 @@ from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction
 from rxd.declare.region import Extracellular, Region
 from rxd.declare.species import Parameter, Species, State
 from rxd.declare.stimuli import PointProcess
-from rxd.declare.symbols import Probe, celsius, concentration, reversal, t, v
+from rxd.declare.symbols import Probe, celsius, concentration, ion_current, reversal, t, v
 from rxd.discretize.nodes import Nodes
 from rxd.errors import ConvergenceError, DeclarationError, DiscretizationError, KernelError, RxdError, RxdWarning, UnitsError
 from rxd.model import Model
+from rxd.nmodl import read_nmodl
 from rxd.results import Results
 from rxd.simulation import Simulation, compile_model
 
@@ -74,7 +75,9 @@ __all__ = [
     "compile_model",
     "concentration",
     "inside",
+    "ion_current",
     "membrane",
+    "read_nmodl",
     "reversal",
     "t",
     "v",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from rxd.declare.functions import bernoulli_ratio, bernoulli_slope
+from rxd.declare.functions import bernoulli_ratio, bernoulli_slope, ion_total, linear_solution
 from rxd.discretize.records import Discretization, Group
 from rxd.symbolic.system import LocalSystem, System
 
@@ -29,10 +29,19 @@ def _slope(z: Any) -> Any:
     return np.where(small, -0.5 + z / 6 - z**3 / 180 + z**5 / 5040, far)
 
 
+def _linear_solution(i: Any, n: Any, *entries: Any) -> Any:
+    """Unknown i of n linear equations, node by node."""
+    rows, matrix = int(n), np.broadcast_arrays(*(np.asarray(entry, dtype=float) for entry in entries))
+    a = np.stack(matrix[: rows * rows], axis=-1).reshape(*matrix[0].shape, rows, rows)
+    b = np.stack(matrix[rows * rows :], axis=-1)
+    return np.linalg.solve(a, b[..., None])[..., int(i), 0]
+
+
 def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> Any:
     """A NumPy function ``f(X, P, t) -> list`` with X (n_unknowns, n) and P (n_fields, n)."""
     symbols = [*group.symbols, *(field.symbol for field in group.fields), sympy.Symbol("t", real=True)]
-    modules = [{bernoulli_ratio.__name__: _ratio, bernoulli_slope.__name__: _slope}, "numpy"]
+    own = {bernoulli_ratio.__name__: _ratio, bernoulli_slope.__name__: _slope, ion_total.__name__: lambda x: x}
+    modules = [{**own, linear_solution.__name__: _linear_solution}, "numpy"]
     function = sympy.lambdify(symbols, expressions, modules=modules)
 
     def evaluate(X: np.ndarray, P: np.ndarray, t: float) -> list[np.ndarray]:

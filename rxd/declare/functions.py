@@ -63,6 +63,23 @@ class bernoulli_ratio_of(sympy.Function):  # noqa: N801
     nargs = 2
 
 
+class linear_solution(sympy.Function):  # noqa: N801
+    """``linear_solution(i, n, a_11, ..., b_1, ...)``: unknown i of n linear equations ``A x = b``; for initial values only."""
+
+
+class ion_total(sympy.Function):  # noqa: N801
+    """``ion_total(x)`` is x, a sum of the membrane currents of an ion: a step that holds currents knows it by this name."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """1."""
+        return sympy.Integer(1)
+
+    def _lane(self, printer: Any) -> str:
+        return str(printer.doprint(self.args[0]))
+
+
 def vtrap(x: Any, y: Any) -> sympy.Expr:
     """``x / (exp(x / y) - 1)``, smooth through x = 0, as in the Hodgkin-Huxley rates."""
     x = as_expression(x, "x of vtrap")

@@ -60,6 +60,10 @@ class Mechanism:
         Used where neither the model nor a species sets the ion.
     reference : str
         Paper (DOI).
+    writes : mapping of (ion, ``"i"``, ``"o"`` or ``"e"``) to expression
+        Concentrations (mM) and reversal potentials (mV) that it determines where it is inserted, for all mechanisms there.
+    assigned : mapping of str to expression
+        Quantities that nothing depends on, for results to read.
     """
 
     name: str
@@ -68,6 +72,8 @@ class Mechanism:
     currents: tuple[Current, ...] = ()
     ions: Mapping[str, float] = field(default_factory=dict)
     reference: str = ""
+    writes: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    assigned: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(self, frozenset())
@@ -91,6 +97,7 @@ class PointMechanism:
     ions: Mapping[str, float] = field(default_factory=dict)
     on_event: Mapping[str, Any] = field(default_factory=dict)
     reference: str = ""
+    assigned: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(self, frozenset({"weight"}))
@@ -114,7 +121,10 @@ def _check(mechanism: Mechanism | PointMechanism, extra: frozenset[str]) -> None
     texts: list[tuple[str, Any]] = [(f"rate of {g.symbol}", g.rate) for g in mechanism.gates]
     texts += [(f"initial of {g.symbol}", g.initial) for g in mechanism.gates]
     texts += [(f"current {c.name}", c.density) for c in mechanism.currents]
-    if isinstance(mechanism, PointMechanism):
+    texts += [(f"assigned {name}", value) for name, value in mechanism.assigned.items()]
+    if isinstance(mechanism, Mechanism):
+        texts += [(f"writes {ion} {side}", value) for (ion, side), value in mechanism.writes.items()]
+    else:
         texts += [(f"on_event of {name}", value) for name, value in mechanism.on_event.items()]
     for label, value in texts:
         expression = as_expression(value, f"{what}, {label}")
@@ -130,4 +140,5 @@ def _check(mechanism: Mechanism | PointMechanism, extra: frozenset[str]) -> None
         for name, value in mechanism.parameters.items()
     }
     object.__setattr__(mechanism, "parameters", MappingProxyType(numbers))
-    object.__setattr__(mechanism, "ions", MappingProxyType(dict(mechanism.ions)))
+    for what in ("ions", "assigned"):
+        object.__setattr__(mechanism, what, MappingProxyType(dict(getattr(mechanism, what))))

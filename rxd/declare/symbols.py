@@ -80,14 +80,17 @@ class NodeSymbol(sympy.Symbol):
 
 
 class IonSymbol(sympy.Symbol):
-    """A property of an ion that depends on the place: ``e`` (reversal potential, mV), ``i`` or ``o`` (concentration, mM)."""
+    """A property of an ion that depends on the place.
+
+    ``e`` (reversal potential, mV), ``i`` or ``o`` (concentration, mM), ``current`` (of all density mechanisms, mA/cm2).
+    """
 
     __slots__ = ("ion", "what")
     ion: str
     what: str
 
-    def __new__(cls, ion: str, what: Literal["e", "i", "o"]) -> IonSymbol:
-        """``e_ca``, ``ca_i`` or ``ca_o``; equal to any other of the same name."""
+    def __new__(cls, ion: str, what: Literal["e", "i", "o", "current"]) -> IonSymbol:
+        """``e_ca``, ``ca_i``, ``ca_o`` or ``ca_current``; equal to any other of the same name."""
         symbol = sympy.Symbol.__xnew__(cls, f"e_{ion}" if what == "e" else f"{ion}_{what}", real=True)
         symbol.ion = ion
         symbol.what = what
@@ -105,6 +108,11 @@ def concentration(ion: str, side: Literal["i", "o"] = "i") -> IonSymbol:
         message = f"The side of an ion concentration is 'i' or 'o'; got {side!r}."
         raise DeclarationError(message)
     return IonSymbol(_ion_name(ion), side)
+
+
+def ion_current(ion: str) -> IonSymbol:
+    """The current of an ion through the membrane, mA/cm2, outward: the sum over the density mechanisms in the place."""
+    return IonSymbol(_ion_name(ion), "current")
 
 
 def _ion_name(ion: str) -> str:

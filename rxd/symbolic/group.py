@@ -10,6 +10,7 @@ import sympy
 from sympy.core.relational import Relational
 
 from cable.constants import FARADAY, MOLECULES_PER_MM_UM3, thermal_voltage
+from rxd.declare.functions import ion_total
 from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
 from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter, Species
@@ -35,6 +36,9 @@ class Draft:
     rates: dict[str, sympy.Expr] = field(default_factory=dict)
     processes: list[ElectricProcess] = field(default_factory=list)
     initials: list[tuple[str, sympy.Expr]] = field(default_factory=list)
+    assigned: list[tuple[str, sympy.Expr]] = field(default_factory=list)
+    written: dict[tuple[str, str], tuple[str, sympy.Expr]] = field(default_factory=dict)
+    totals: dict[sympy.Symbol, str] = field(default_factory=dict)
 
     def unknown(self, label: str) -> sympy.Symbol:
         """Symbol of an unknown, which becomes one of the group's."""
@@ -79,9 +83,15 @@ class Draft:
 
     def ion(self, symbol: IonSymbol, defaults: Any) -> sympy.Expr:
         """Concentration or reversal potential of an ion: Nernst as soon as one side is a species or parameter."""
+        if (symbol.ion, symbol.what) in self.written:
+            return self.written[symbol.ion, symbol.what][1]
+        if symbol.what == "current":
+            total = sympy.Symbol(f"i{symbol.ion}_total", real=True)
+            self.totals[total] = symbol.ion
+            return total
         if symbol.what != "e":
             return self.ion_concentration(symbol.ion, symbol.what, defaults)
-        sides = [self.ion_symbol(symbol.ion, side) for side in ("i", "o")]
+        sides = [self.written.get((symbol.ion, side)) or self.ion_symbol(symbol.ion, side) for side in ("i", "o")]
         ion = self.tables.ion(symbol.ion, defaults)
         if sides == [None, None]:
             if ion.e is None:
@@ -101,6 +111,8 @@ class Draft:
 
     def ion_concentration(self, name: str, side: str, defaults: Any) -> sympy.Expr:
         """The species or parameter that holds an ion on one side, else its constant concentration in mM."""
+        if (name, side) in self.written:
+            return self.written[name, side][1]
         symbol = self.ion_symbol(name, side)
         if symbol is not None:
             return self.quantity(symbol)
@@ -111,6 +123,8 @@ class Draft:
 
     def finish(self, name: str, points: tuple[int, ...] = (), region: str | None = None) -> LocalSystem:
         """The frozen group."""
+        self._resolve_totals()
+        self._start_from_written()
         return LocalSystem(
             name=name,
             space=self.space,
@@ -125,7 +139,24 @@ class Draft:
             gates=affine_gates(self),
             processes=tuple(self.processes),
             initials=tuple(self.initials),
+            assigned=tuple(self.assigned),
         )
+
+    def _start_from_written(self) -> None:
+        """A gate that starts from what another mechanism writes starts from how that one starts."""
+        starts = {self.tables.symbol(label): value for label, value in self.initials}
+        if self.written:
+            self.initials = [(label, value.xreplace(starts)) for label, value in self.initials]
+
+    def _resolve_totals(self) -> None:
+        """Put the sum of its currents where the total current of an ion is read."""
+        sums = {
+            total: ion_total(sympy.Add(*(p.expression for p in self.processes if p.ion == ion and p.unit == "mA/cm2")))
+            for total, ion in self.totals.items()
+        }
+        if sums:
+            self.rates = {label: rate.xreplace(sums) for label, rate in self.rates.items()}
+            self.assigned = [(label, value.xreplace(sums)) for label, value in self.assigned]
 
 
 def build_group(
@@ -143,6 +174,8 @@ def build_group(
     for symbol in present:
         if not isinstance(symbol.owner, Parameter):
             draft.unknown(symbol.name)
+    for placement in inserted:
+        note_writes(draft, tables.inserted[placement][0], placement)
     for placement in inserted:
         add_mechanism(draft, tables.inserted[placement][0], placement)
     for place in places:
@@ -214,15 +247,45 @@ def _check_box(draft: Draft, place: Place) -> None:
         raise DeclarationError(message)
 
 
+def note_writes(draft: Draft, mechanism: Mechanism, placement: int) -> None:
+    """Concentrations and reversal potentials that a mechanism determines.
+
+    Raises
+    ------
+    DeclarationError
+        If another mechanism writes the same.
+    """
+    if not mechanism.writes or draft.space == "surface":
+        return
+    renames = _symbols_of(draft, mechanism, mechanism.name, _mechanism_field(draft, mechanism, placement))
+    for (ion, what), value in mechanism.writes.items():
+        other = draft.written.get((ion, what))
+        place = draft.tables.model.morphology.names[draft.sections[0]]
+        name = f"e{ion}" if what == "e" else f"{ion}{what}"
+        if other is not None:
+            message = f"Mechanisms '{other[0]}' and '{mechanism.name}' both write {name} in {place}. Leave one of them out."
+            raise DeclarationError(message)
+        symbol = None if what == "e" else draft.ion_symbol(ion, what)
+        if symbol is not None:
+            message = (
+                f"{name} in {place} is written by mechanism '{mechanism.name}' and is the species {symbol.name}, too. "
+                f"Mechanisms read the one of '{mechanism.name}'; {symbol.name} goes its own way. Leave one of them out."
+            )
+            warnings.warn(message, RxdWarning, stacklevel=2)
+        draft.written[ion, what] = (mechanism.name, _translated(draft, value, renames, mechanism))
+
+
+def _mechanism_field(draft: Draft, mechanism: Mechanism, placement: int) -> Any:
+    return lambda p: draft.field(f"{p}_{mechanism.name}", "mechanism", placement, p)
+
+
 def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
     """Gates and current densities of a density mechanism.
 
     A current that reads or carries an ion whose concentration is in voxels here acts at the membrane voxels, each with its own
     concentration and its share of the segment's membrane; gates stay with the segment.
     """
-    renames = _rename(
-        draft, mechanism, mechanism.name, lambda p: draft.field(f"{p}_{mechanism.name}", "mechanism", placement, p)
-    )
+    renames = _rename(draft, mechanism, mechanism.name, _mechanism_field(draft, mechanism, placement))
     for current in mechanism.currents:
         if (draft.space == "surface") != is_surface_current(draft.tables, current, draft.sections):
             continue
@@ -295,16 +358,29 @@ def _refuse_point_ion(tables: Tables, mechanism: PointMechanism, current: Curren
 
 def _rename(draft: Draft, mechanism: Mechanism | PointMechanism, prefix: str, make_field: Any) -> dict[str, sympy.Expr]:
     """Symbols of a mechanism by name; adds its gates with their rates and initial values."""
-    renames: dict[str, sympy.Expr] = {name: make_field(name) for name in mechanism.parameters}
-    for gate in mechanism.gates:
-        renames[gate.symbol.name] = draft.unknown(f"{prefix}.{gate.symbol.name}")
+    renames = _symbols_of(draft, mechanism, prefix, make_field)
     if draft.space == "surface":
         return renames
+    own = {key for key, (name, _) in draft.written.items() if name == mechanism.name and draft.space == "segments"}
     for gate in mechanism.gates:
         _refuse_voxel_gate(draft, mechanism, gate)
         label = f"{prefix}.{gate.symbol.name}"
         draft.add_rate(label, _translated(draft, gate.rate, renames, mechanism))
-        draft.initials.append((label, _translated(draft, gate.initial, renames, mechanism)))
+    # what it writes itself starts from what is there without it
+    hidden = {key: draft.written.pop(key) for key in own}
+    for gate in mechanism.gates:
+        draft.initials.append((f"{prefix}.{gate.symbol.name}", _translated(draft, gate.initial, renames, mechanism)))
+    draft.written.update(hidden)
+    for name, value in mechanism.assigned.items():
+        draft.assigned.append((f"{prefix}.{name}", _translated(draft, value, renames, mechanism)))
+    return renames
+
+
+def _symbols_of(draft: Draft, mechanism: Mechanism | PointMechanism, prefix: str, make_field: Any) -> dict[str, sympy.Expr]:
+    """Symbols of a mechanism's parameters and gates, by name."""
+    renames: dict[str, sympy.Expr] = {name: make_field(name) for name in mechanism.parameters}
+    for gate in mechanism.gates:
+        renames[gate.symbol.name] = draft.unknown(f"{prefix}.{gate.symbol.name}")
     return renames
 
 

@@ -108,7 +108,7 @@ class LocalSystem:
 
     ``unknowns`` are labels, ``v`` first; ``scattered`` says that nodes' unknowns lie anywhere in the state, or are shared by
     several nodes; ``rates`` maps a label to its chemistry (no electric current), ``processes`` hold the currents; ``gates``
-    are the labels among ``rates`` that the split stepper advances exactly.
+    are the labels among ``rates`` that the split stepper advances exactly; ``assigned`` are quantities for results to read.
     """
 
     name: str
@@ -124,6 +124,7 @@ class LocalSystem:
     gates: tuple[AffineGate, ...]
     processes: tuple[ElectricProcess, ...]
     initials: tuple[tuple[str, sympy.Expr], ...]
+    assigned: tuple[tuple[str, sympy.Expr], ...] = ()
 
     def right_hand_side(self) -> dict[str, sympy.Expr]:
         """Total local time derivative of every unknown: chemistry plus currents."""

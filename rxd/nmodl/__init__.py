@@ -1,0 +1,41 @@
+"""Mod files: mechanisms written in NEURON's language NMODL, read into declarations of `rxd`.
+
+``text -> ModFile -> Translation -> Mechanism``: `parser`, `translate`, `mechanisms`. Nothing here knows `rxd.neuron`, nor how
+models are solved. docs/nmodl.md says what is read and what is refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rxd.declare.mechanism import Mechanism, PointMechanism
+from rxd.nmodl.mechanisms import as_mechanism
+from rxd.nmodl.parser import make_parser, parse, read_file
+from rxd.nmodl.syntax import ModFile, NmodlError
+from rxd.nmodl.translate import Translation, translate
+
+__all__ = ["ModFile", "NmodlError", "Translation", "make_parser", "parse", "read_file", "read_nmodl", "translate"]
+
+
+def read_nmodl(path: str | Path, **parameters: Any) -> Mechanism | PointMechanism:
+    """A mechanism from a mod file.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``"kca.mod"``.
+    parameters : float or callable
+        Numbers for its parameters, else those of the file: ``rxd.read_nmodl("kca.mod", gbar=0.01)``.
+
+    Returns
+    -------
+    Mechanism or PointMechanism
+        For `Model.insert`, or for ``rxd.PointProcess(mechanism, location)``. Units are those of mod files, which are ours.
+
+    Raises
+    ------
+    NmodlError
+        If the file is no NMODL, or says what cannot be translated: file, line, what, and a remedy.
+    """
+    return as_mechanism(translate(read_file(path)), parameters)

@@ -1,0 +1,248 @@
+"""Blocks that say how states move: DERIVATIVE, KINETIC, old-style PROCEDUREs, and the equations of LINEAR.
+
+In: a block. Out: the rate of each state, or the solution of linear equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+
+from rxd.declare.functions import linear_solution
+from rxd.nmodl.execute import Machine, key_of
+from rxd.nmodl.names import dt
+from rxd.nmodl.syntax import (
+    Assign,
+    Binary,
+    Block,
+    Compartment,
+    Conserve,
+    Diffusion,
+    Equation,
+    Expression,
+    Flux,
+    ModFile,
+    Name,
+    Number,
+    Reaction,
+    Solve,
+)
+
+__all__ = ["Equations", "rates_of_procedure"]
+
+SYMBOLIC_LIMIT = 3
+"""Largest number of linear equations whose solution is written out; larger ones are solved with numbers."""
+
+
+@dataclass(slots=True)
+class Collected:
+    """What a block says about states."""
+
+    rates: dict[str, Any] = field(default_factory=dict)
+    volumes: dict[str, Any] = field(default_factory=dict)
+    conserved: list[tuple[Any, int]] = field(default_factory=list)
+    equations: list[Any] = field(default_factory=list)
+    solves: list[Solve] = field(default_factory=list)
+
+
+class Equations(Machine):
+    """A machine that collects equations.
+
+    Parameters
+    ----------
+    states : mapping
+        States by name.
+    symbol : function
+        Symbol of a state.
+    on_solve : function, optional
+        What to do at a SOLVE; without one it is noted.
+    """
+
+    def __init__(
+        self,
+        file: ModFile,
+        resolve: Callable[[str], Any],
+        states: Mapping[str, float],
+        symbol: Callable[[str], Any],
+        on_solve: Callable[[Solve], None] | None = None,
+    ) -> None:
+        super().__init__(file, resolve)
+        self.states, self.symbol, self.on_solve = states, symbol, on_solve
+        self.resting: Callable[[str], Any] = resolve
+        self.constant: frozenset[str] = frozenset()
+        self.found = Collected()
+
+    def is_static(self, condition: Any) -> bool:
+        """Whether only parameters decide."""
+        return {symbol.name for symbol in condition.free_symbols} <= self.constant
+
+    def rest(self, key: str) -> Any:
+        """What INITIAL left in a variable."""
+        return self.resting(key)
+
+    def assign(self, statement: Assign) -> None:
+        """``name = value``, or a rate."""
+        if not statement.prime:
+            super().assign(statement)
+            return
+        key = self.key(statement.target, statement.line)
+        if key not in self.states:
+            raise self.file.error(statement.line, f"{key}' is the rate of something that is no STATE.")
+        self.found.rates[key] = self.amount(self.evaluate(statement.value))
+
+    def special(self, statement: Any) -> None:
+        """Statements of KINETIC and LINEAR blocks, and SOLVE."""
+        if isinstance(statement, Reaction):
+            self._reaction(statement)
+        elif isinstance(statement, Flux):
+            for key, number in self._terms(statement.target, statement.line):
+                self._add(key, number * self.amount(self.evaluate(statement.amount)))
+        elif isinstance(statement, Conserve):
+            total = self.evaluate(statement.left) - self.evaluate(statement.right)
+            self.found.conserved.append((total, statement.line))
+        elif isinstance(statement, Compartment):
+            self._compartment(statement)
+        elif isinstance(statement, Diffusion):
+            self._refuse_diffusion(statement)
+        elif isinstance(statement, Equation):
+            self.found.equations.append(self.evaluate(statement.left) - self.evaluate(statement.right))
+        elif isinstance(statement, Solve):
+            (self.on_solve or self.found.solves.append)(statement)
+        else:
+            super().special(statement)
+
+    # ------------------------------------------------------------------------------------------------------------- kinetics
+
+    def _reaction(self, statement: Reaction) -> None:
+        left, right = self._terms(statement.left, statement.line), self._terms(statement.right, statement.line)
+        forward = self.amount(self.evaluate(statement.forward)) * self._product(left)
+        backward = sympy.Integer(0)
+        if statement.backward is not None:
+            backward = self.amount(self.evaluate(statement.backward)) * self._product(right)
+        self.values["f_flux"], self.values["b_flux"] = forward, backward
+        for side, sign in ((left, -1), (right, 1)):
+            for key, number in side:
+                self._add(key, sign * number * (forward - backward))
+
+    def _product(self, terms: list[tuple[str, int]]) -> Any:
+        return sympy.Mul(*(self.get(key) ** number for key, number in terms))
+
+    def _add(self, key: str, amount: Any) -> None:
+        if key in self.states:
+            self.found.rates[key] = self.found.rates.get(key, sympy.Integer(0)) + amount
+
+    def _terms(self, expression: Expression, line: int) -> list[tuple[str, int]]:
+        """States and how many of each, on one side of a reaction."""
+        if isinstance(expression, Binary) and expression.operator == "+":
+            return self._terms(expression.left, line) + self._terms(expression.right, line)
+        if isinstance(expression, Binary) and expression.operator == "*" and isinstance(expression.left, Number):
+            return [(key, number * int(float(expression.left.text))) for key, number in self._terms(expression.right, line)]
+        if isinstance(expression, Name):
+            return [(self.key(expression, line), 1)]
+        raise self.file.error(line, "a side of a reaction is a sum of states such as A + 2 B.")
+
+    def _compartment(self, statement: Compartment) -> None:
+        for key, volume in self._in_space(statement.index, statement.volume, statement.states):
+            self.found.volumes[key] = volume
+
+    def _in_space(self, index: str, value: Expression, states: tuple[str, ...]) -> list[tuple[str, Any]]:
+        """A value for each state, or for each element of arrays of states."""
+        found = []
+        for name in states:
+            size = self.arrays.get(name)
+            for i in range(size if index and size is not None else 1):
+                self._frame()[index or "_"] = sympy.Integer(i)
+                found.append((key_of(name, i) if index and size is not None else name, self.amount(self.evaluate(value))))
+        return found
+
+    def _refuse_diffusion(self, statement: Diffusion) -> None:
+        for key, value in self._in_space(statement.index, statement.coefficient, statement.states):
+            if value != 0:
+                message = (
+                    f"LONGITUDINAL_DIFFUSION of {key} moves it from segment to segment, which a mechanism does not do here. "
+                    f"Declare {key} as a rxd.Species with d=, or take the line out."
+                )
+                raise self.file.error(statement.line, message)
+
+    def rates(self, block: Block) -> dict[str, Any]:
+        """The rates of states that a DERIVATIVE or KINETIC block gives."""
+        self.run(block.body)
+        return {key: rate / self.found.volumes.get(key, 1) for key, rate in self.found.rates.items()}
+
+    # --------------------------------------------------------------------------------------------------------------- linear
+
+    def steady(self, block: Block, rates: Mapping[str, Any]) -> dict[str, Any]:
+        """The states at which nothing changes; what CONSERVE names takes the place of the last rate of what it sums."""
+        states = list(rates)
+        rows = dict(rates)
+        for total, line in self.found.conserved:
+            summed = [key for key in states if self.symbol(key) in total.free_symbols]
+            last = next((key for key in reversed(summed) if rows[key] is not None), None)
+            if last is None:
+                raise self.file.error(line, "CONSERVE sums no state of this block.")
+            rows[last] = total
+        return self.solve(list(rows.values()), states, block)
+
+    def solve(self, equations: list[Any], states: list[str], block: Block) -> dict[str, Any]:
+        """Solve linear equations for states.
+
+        Raises
+        ------
+        NmodlError
+            If they are not linear, or not as many as there are states.
+        """
+        symbols = [self.symbol(key) for key in states]
+        if len(equations) != len(symbols):
+            message = f"{block.name} has {len(equations)} equations for {len(symbols)} states ({', '.join(states)})."
+            raise self.file.error(block.line, message)
+        nothing = dict.fromkeys(symbols, sympy.Integer(0))
+        matrix = [[sympy.diff(equation, symbol) for symbol in symbols] for equation in equations]
+        if any(entry.free_symbols & set(symbols) for row in matrix for entry in row):
+            message = (
+                f"{block.name} is not linear in its states: only linear equations are solved for a steady state or in LINEAR."
+            )
+            raise self.file.error(block.line, message)
+        right = [-equation.xreplace(nothing) for equation in equations]
+        n = len(symbols)
+        if n <= SYMBOLIC_LIMIT:
+            solution = list(sympy.Matrix(matrix).LUsolve(sympy.Matrix(right)))
+        else:
+            entries = [entry for row in matrix for entry in row]
+            solution = [linear_solution(i, n, *entries, *right) for i in range(n)]
+        return dict(zip(states, solution, strict=True))
+
+
+def rates_of_procedure(file: ModFile, block: Block, machine: Equations) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a PROCEDURE that is solved does to states: rates of those that relax, values of those that are set.
+
+    Old files write the step of the exponential method themselves, ``m = m + (1 - exp(-dt / tau)) * (minf - m)``: an expression
+    ``a + b m`` with ``b = exp(-dt / tau)``, from which the rate ``(a / (1 - b) - m) / tau`` follows.
+    """
+    machine.run(block.body)
+    rates, values = {}, {}
+    for key in machine.states:
+        if key not in machine.values:
+            continue
+        x, after = machine.symbol(key), machine.values[key]
+        slope = sympy.simplify(sympy.diff(after, x))
+        if x not in after.free_symbols:
+            values[key] = after
+            continue
+        if x in slope.free_symbols:
+            raise file.error(
+                block.line, f"{block.name} changes {key} in a way that is no relaxation. Write it as a DERIVATIVE."
+            )
+        start = after.xreplace({x: sympy.Integer(0)})
+        if isinstance(slope, sympy.exp) and not (speed := sympy.simplify(-slope.args[0] / dt)).has(dt):
+            goal = sympy.simplify(start / (1 - slope))
+            if not goal.has(dt):
+                rates[key] = speed * (goal - x)
+                continue
+        raise file.error(
+            block.line,
+            f"{block.name} steps {key} by dt in a way of its own. Write {key}' = ... in a DERIVATIVE block, with METHOD cnexp.",
+        )
+    return rates, values

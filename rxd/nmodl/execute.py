@@ -1,0 +1,447 @@
+"""Runs statements of a mod file, with SymPy expressions or with numbers.
+
+In: statements and the values of names. Out: what they assign. With expressions, `if` runs both branches and joins what they
+assign to a `Piecewise`; functions and procedures are run where they are called, so that nothing of them remains. With numbers
+(`Numbers`), it is an interpreter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import sympy
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanAtom, BooleanFunction
+
+from rxd.declare.functions import bernoulli_ratio
+from rxd.nmodl.regular import regular
+from rxd.nmodl.syntax import (
+    Assign,
+    Binary,
+    Block,
+    Branches,
+    Call,
+    Expression,
+    Local,
+    Loop,
+    ModFile,
+    Name,
+    NmodlError,
+    Number,
+    Statement,
+    Text,
+    Unary,
+    Verbatim,
+)
+
+__all__ = ["Machine", "Numbers", "key_of"]
+
+CONDITIONS = (Relational, BooleanFunction, BooleanAtom)
+MOST = 10_000
+"""Turns of a loop, and depth of calls: more of them are a mistake, or nothing for an expression."""
+
+
+def _ratio(x: float) -> float:
+    return 1.0 if x == 0 else x / math.expm1(x)
+
+
+SYMBOLIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        "exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt, "fabs": sympy.Abs, "abs": sympy.Abs, "sin": sympy.sin,
+        "cos": sympy.cos, "tan": sympy.tan, "asin": sympy.asin, "acos": sympy.acos, "atan": sympy.atan, "sinh": sympy.sinh,
+        "cosh": sympy.cosh, "tanh": sympy.tanh, "erf": sympy.erf, "log10": lambda x: sympy.log(x) / sympy.log(10),
+        "pow": lambda x, y: x**y, "floor": sympy.floor, "ceil": sympy.ceiling, "fmin": sympy.Min, "fmax": sympy.Max,
+        "exprelr": bernoulli_ratio, "atan2": sympy.atan2,
+    }
+)  # fmt: skip
+
+NUMERIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        **{name: getattr(math, name) for name in (
+            "exp", "log", "sqrt", "fabs", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "erf", "log10",
+            "pow", "floor", "ceil", "fmod", "atan2",
+        )},
+        "abs": math.fabs, "fmin": min, "fmax": max, "exprelr": _ratio,
+    }
+)  # fmt: skip
+
+SILENT = frozenset({"printf", "fprintf", "nrn_pointing", "set_seed", "state_discontinuity_off"})
+
+
+def key_of(name: str, index: int | None) -> str:
+    """The name of an array's element, one word."""
+    return name if index is None else f"{name}_{index}"
+
+
+class Machine:
+    """Runs statements with SymPy expressions.
+
+    Parameters
+    ----------
+    file : ModFile
+    resolve : function
+        The value of a name that nothing has been assigned to yet.
+
+    Attributes
+    ----------
+    values : dict
+        What has been assigned, by name; elements of arrays by `key_of`.
+    """
+
+    functions = SYMBOLIC
+
+    def __init__(self, file: ModFile, resolve: Callable[[str], Any]) -> None:
+        self.file = file
+        self.resolve = resolve
+        self.values: dict[str, Any] = {}
+        self.frames: list[dict[str, Any]] = []
+        self.procedures = {block.name: block for kind in ("function", "procedure") for block in file.all(kind)}
+        self.arrays = {d.name: d.size for d in (*file.parameters, *file.assigned, *file.states) if d.size is not None}
+        self.defaults = {sympy.Symbol(d.name, real=True): sympy.Float(d.value or 0.0) for d in file.parameters}
+        self.arrays |= {name: int(float(self._size(size))) for name, size in file.locals if size is not None}
+
+    def _size(self, text: str) -> float:
+        return self.file.constants[text] if text in self.file.constants else float(text)
+
+    # ----------------------------------------------------------------------------------------------------------- statements
+
+    def run(self, body: tuple[Statement, ...]) -> None:
+        """Run statements one after the other."""
+        for statement in body:
+            self.do(statement)
+
+    def do(self, statement: Statement) -> None:
+        """Run one statement."""
+        if isinstance(statement, Assign):
+            self.assign(statement)
+        elif isinstance(statement, Call):
+            if statement.name != "at_time":  # tells a variable step of a jump, which steps here find themselves
+                self.call(statement)
+        elif isinstance(statement, Branches):
+            self.branch(statement.cases, statement.line)
+        elif isinstance(statement, Loop):
+            self.loop(statement)
+        elif isinstance(statement, Local):
+            for name, size in statement.names:
+                self.arrays |= {name: int(self._size(size))} if size is not None else {}
+                self._frame()[name] = self.number("0")
+        elif isinstance(statement, Verbatim):
+            self.verbatim(statement)
+        else:
+            self.special(statement)
+
+    def special(self, statement: Any) -> None:
+        """What only some blocks have."""
+        kind = type(statement).__name__
+        raise self.file.error(getattr(statement, "line", 0), f"a {kind} statement cannot stand here.")
+
+    def verbatim(self, statement: Verbatim) -> None:
+        """C code: only what does nothing here can be left out."""
+        if not is_idle(statement.text):
+            text = " ".join(statement.text.split())
+            message = f"VERBATIM holds C code, which is not run here: '{text[:60]}'. Write it in NMODL, or leave it out."
+            raise self.file.error(statement.line, message)
+
+    def assign(self, statement: Assign) -> None:
+        """``name = value``."""
+        self.put(self.key(statement.target, statement.line), self.amount(self.evaluate(statement.value)))
+
+    def put(self, key: str, value: Any) -> None:
+        """Assign to a local variable, or one of the file."""
+        for frame in self._visible():
+            if key in frame:
+                frame[key] = value
+                return
+        self.values[key] = value
+
+    def get(self, key: str) -> Any:
+        """The value of a name."""
+        for frame in self._visible():
+            if key in frame:
+                return frame[key]
+        return self.values[key] if key in self.values else self.resolve(key)
+
+    def _visible(self) -> tuple[dict[str, Any], ...]:
+        return (self.frames[-1],) if self.frames else ()
+
+    def _frame(self) -> dict[str, Any]:
+        if not self.frames:
+            self.frames.append({})
+        return self.frames[-1]
+
+    def key(self, name: Name, line: int) -> str:
+        """One word for a variable or an element of an array."""
+        if name.index is None:
+            return name.name
+        index = self.evaluate(name.index)
+        try:
+            number = int(index)
+        except (TypeError, ValueError):
+            message = f"the index of {name.name} must be known beforehand; it is {index}."
+            raise self.file.error(line, message) from None
+        size = self.arrays.get(name.name)
+        if size is not None and not 0 <= number < size:
+            raise self.file.error(line, f"{name.name}[{number}] is outside the array, which has {size} elements.")
+        return key_of(name.name, number)
+
+    def branch(self, cases: Any, line: int) -> None:
+        """The first case whose condition holds; if that is not known, all of them, joined."""
+        if not cases:
+            return
+        (condition, body), *rest = cases
+        holds = True if condition is None else self.truth(self.evaluate(condition))
+        if holds is True:
+            self.run(body)
+        elif holds is False:
+            self.branch(rest, line)
+        else:
+            self.join(holds, body, rest, line)
+
+    def join(self, condition: Any, body: tuple[Statement, ...], rest: Any, line: int) -> None:
+        """Run both ways and join what they assign."""
+        before, frames = dict(self.values), [dict(frame) for frame in self.frames]
+        self.run(body)
+        one = dict(self.values), [dict(frame) for frame in self.frames]
+        self.values, self.frames = dict(before), [dict(frame) for frame in frames]
+        self.branch(rest, line)
+        stores = [(one[0], self.values), *zip(one[1], self.frames, strict=False)]
+        for mine, other in stores:
+            for key in dict.fromkeys((*mine, *other)):
+                if key == "v" and isinstance(condition, sympy.Eq):
+                    # `if (v == -40) {v = v + 0.0001}` steps aside of a singularity, which `regular` removes
+                    other[key] = other[key] if key in other else self.resolve(key)
+                    continue
+                base = self.rest if self.is_static(condition) else self.resolve
+                first = mine[key] if key in mine else base(key)
+                second = other[key] if key in other else base(key)
+                other[key] = self.either(condition, first, second)
+
+    def is_static(self, condition: Any) -> bool:
+        """Whether a condition holds for good or never: then a variable that it does not let assign stays as INITIAL left it."""
+        return False
+
+    def rest(self, key: str) -> Any:
+        """What INITIAL left in a variable."""
+        return self.resolve(key)
+
+    def either(self, condition: Any, first: Any, second: Any) -> Any:
+        """One of two values."""
+        if first == second:
+            return first
+        if isinstance(first, str) or isinstance(second, str):
+            return second
+        return regular(condition, first, second)
+
+    def loop(self, statement: Loop) -> None:
+        """A loop whose turns are known."""
+        if statement.condition is not None:
+            for _ in range(MOST):
+                holds = self.truth(self.evaluate(statement.condition))
+                if holds is False:
+                    return
+                if holds is not True:
+                    raise self.file.error(
+                        statement.line, f"how often this loop turns depends on {holds}: no equation says that."
+                    )
+                self.run(statement.body)
+            raise self.file.error(statement.line, f"this loop turns more than {MOST} times.")
+        first, last = self._whole(statement.first, statement.line), self._whole(statement.last, statement.line)
+        step = 1 if statement.step is None else self._whole(statement.step, statement.line)
+        for i in range(first, last + (1 if step > 0 else -1), step):
+            self._frame()[statement.variable] = self.number(str(i))
+            self.run(statement.body)
+
+    def _whole(self, expression: Any, line: int) -> int:
+        value = self.evaluate(expression)
+        try:
+            # how often a loop turns cannot be a parameter of an equation: its number in the file holds
+            return int(value.xreplace(self.defaults) if isinstance(value, sympy.Basic) else value)
+        except (TypeError, ValueError):
+            raise self.file.error(line, f"the bounds of a loop must be known beforehand; one is {value}.") from None
+
+    # ---------------------------------------------------------------------------------------------------------- expressions
+
+    def number(self, text: str) -> Any:
+        """A number as written."""
+        return sympy.Integer(int(text)) if text.isdigit() else sympy.Float(text)
+
+    def truth(self, value: Any) -> Any:
+        """True, False, or a condition that is not known."""
+        if value in (sympy.true, True):
+            return True
+        if value in (sympy.false, False):
+            return False
+        if isinstance(value, CONDITIONS):
+            return value
+        return self.truth(sympy.Ne(value, 0))
+
+    def amount(self, value: Any) -> Any:
+        """A number; 1 or 0 for a condition."""
+        if isinstance(value, bool) or value in (sympy.true, sympy.false):
+            return sympy.Integer(int(bool(value)))
+        if isinstance(value, CONDITIONS):
+            return sympy.Piecewise((1, value), (0, True))
+        return value
+
+    def evaluate(self, expression: Expression) -> Any:
+        """The value of an expression."""
+        if isinstance(expression, Number):
+            return self.number(expression.text)
+        if isinstance(expression, Name):
+            return self.get(self.key(expression, 0))
+        if isinstance(expression, Call):
+            return self.call(expression)
+        if isinstance(expression, Text):
+            return expression.text
+        if isinstance(expression, Unary):
+            value = self.evaluate(expression.operand)
+            if expression.operator == "-":
+                return -self.amount(value)
+            holds = self.truth(value)
+            return (not holds) if isinstance(holds, bool) else sympy.Not(holds)
+        return self.operate(expression)
+
+    def operate(self, expression: Binary) -> Any:
+        """An operation on two values."""
+        operator = expression.operator
+        left = self.evaluate(expression.left)
+        if operator in {"&&", "||"}:
+            return self.logic(operator, left, expression.right)
+        left, right = self.amount(left), self.amount(self.evaluate(expression.right))
+        if operator in {"<", ">", "<=", ">=", "==", "!="}:
+            return self.compare(operator, left, right)
+        if operator == "/":
+            return self.divide(left, right)
+        if operator == "^":
+            return left**right
+        if operator == "%":
+            return left % right
+        return left + right if operator == "+" else left - right if operator == "-" else left * right
+
+    def logic(self, operator: str, left: Any, other: Expression) -> Any:
+        """And, or."""
+        one = self.truth(left)
+        if one is (operator == "||"):
+            return one
+        two = self.truth(self.evaluate(other))
+        if isinstance(one, bool):
+            return two
+        return (sympy.And if operator == "&&" else sympy.Or)(one, two)
+
+    def compare(self, operator: str, left: Any, right: Any) -> Any:
+        """A comparison."""
+        kinds = {"<": sympy.Lt, ">": sympy.Gt, "<=": sympy.Le, ">=": sympy.Ge, "==": sympy.Eq, "!=": sympy.Ne}
+        return kinds[operator](left, right)
+
+    def divide(self, left: Any, right: Any) -> Any:
+        """A quotient."""
+        if right == 0:
+            return sympy.nan
+        return left / right
+
+    def call(self, call: Call) -> Any:
+        """A function, or a procedure."""
+        if call.index is not None:
+            raise self.file.error(call.line, f"{call.name}[...] (...) can only end a reaction.")
+        arguments = [self.evaluate(argument) for argument in call.arguments]
+        block = self.procedures.get(call.name)
+        if block is not None:
+            return self.inline(block, [self.amount(argument) for argument in arguments], call.line)
+        if call.name in SILENT:
+            return self.number("0")
+        return self.builtin(call, [self.amount(argument) for argument in arguments])
+
+    def builtin(self, call: Call, arguments: list[Any]) -> Any:
+        """A function of NMODL's own."""
+        function = self.functions.get(call.name)
+        if function is None:
+            table = any(block.name == call.name for block in self.file.all("function_table"))
+            about = "is a FUNCTION_TABLE, whose numbers are not there" if table else "is no function of NMODL or of this file"
+            raise self.file.error(call.line, f"{call.name}() {about}. Write it as a FUNCTION.")
+        try:
+            return function(*arguments)
+        except (ValueError, OverflowError, ZeroDivisionError, TypeError) as error:
+            raise self.file.error(call.line, f"{call.name}({', '.join(map(str, arguments))}): {error}.") from None
+
+    def inline(self, block: Block, arguments: list[Any], line: int) -> Any:
+        """Run a FUNCTION or PROCEDURE of the file."""
+        if len(arguments) != len(block.arguments):
+            message = f"{block.name} takes {len(block.arguments)} arguments; there are {len(arguments)}."
+            raise self.file.error(line, message)
+        if len(self.frames) > 50:
+            raise self.file.error(line, f"{block.name} calls itself without end.")
+        self.frames.append({**dict(zip(block.arguments, arguments, strict=True)), block.name: self.number("0")})
+        try:
+            self.run(block.body)
+            return self.frames[-1][block.name]
+        finally:
+            self.frames.pop()
+
+
+class Numbers(Machine):
+    """Runs statements with numbers.
+
+    Parameters
+    ----------
+    file : ModFile
+    resolve : function
+        The number behind a name.
+    store : function, optional
+        Where a number goes that is assigned to a variable of the file.
+    """
+
+    functions = NUMERIC
+
+    def __init__(
+        self, file: ModFile, resolve: Callable[[str], float], store: Callable[[str, float], None] | None = None
+    ) -> None:
+        super().__init__(file, resolve)
+        self.store = store
+
+    def put(self, key: str, value: Any) -> None:
+        """Assign to a local variable, or one of the file."""
+        if self.store is None or any(key in frame for frame in self._visible()):
+            super().put(key, value)
+        else:
+            self.store(key, float(value))
+
+    def number(self, text: str) -> float:
+        """A number as written."""
+        return float(text)
+
+    def truth(self, value: Any) -> bool:
+        """Whether it holds."""
+        return bool(value)
+
+    def amount(self, value: Any) -> Any:
+        """A number; 1 or 0 for a condition."""
+        return float(value) if isinstance(value, bool) else value
+
+    def compare(self, operator: str, left: Any, right: Any) -> bool:
+        """A comparison."""
+        return bool(
+            {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right, "==": left == right}.get(
+                operator, left != right
+            )
+        )
+
+    def divide(self, left: float, right: float) -> float:
+        """A quotient; infinite, as in C, if the divisor is zero."""
+        if right == 0.0:
+            return math.nan if left == 0.0 or math.isnan(left) else math.copysign(math.inf, left)
+        return left / right
+
+
+def is_idle(code: str) -> bool:
+    """Whether C code does nothing that matters here: nothing at all, headers, or the old ``return 0;``."""
+    lines = [line.strip() for line in code.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("#include", "//", "extern "))]
+    return all(line.replace(" ", "") in {"return0;", "return(0);", ";"} for line in kept)
+
+
+def not_known(file: ModFile, name: str) -> NmodlError:
+    """The error for a name that nothing declares."""
+    return NmodlError(f"{file.path}: '{name}' is used and nowhere declared. Put it into PARAMETER, ASSIGNED or STATE.")

@@ -1,0 +1,120 @@
+"""A translated mod file as a mechanism of `rxd`.
+
+In: a `Translation`. Out: `Mechanism` or `PointMechanism`, with numbers for its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+
+from rxd.declare.mechanism import Mechanism, PointMechanism
+from rxd.nmodl.execute import Machine
+from rxd.nmodl.syntax import NmodlError
+from rxd.nmodl.translate import Translation
+
+__all__ = ["as_mechanism", "event_amounts"]
+
+
+def as_mechanism(translation: Translation, parameters: Mapping[str, Any], events: bool = True) -> Mechanism | PointMechanism:
+    """A mechanism with the file's numbers, or others given for them.
+
+    Parameters
+    ----------
+    events : bool
+        Declare what an event does to a point process; without, somebody else delivers events.
+
+    Raises
+    ------
+    NmodlError
+        For a parameter it does not have, or an artificial cell, which has no place in a cell.
+    """
+    file, names = translation.file, translation.names
+    known = {**translation.parameters, **dict.fromkeys(names.place)}
+    for name in parameters:
+        if name not in known:
+            raise NmodlError(f"{file.path}: {file.name} has no parameter '{name}'. It has: {', '.join(known)}.")
+    numbers = {**translation.parameters, **_of_place(translation, parameters), **parameters}
+    common: dict[str, Any] = {
+        "name": file.name,
+        "gates": translation.gates,
+        "currents": translation.currents,
+        "parameters": numbers,
+    }
+    common |= {"assigned": {name: value for name, (value, _) in translation.assigned.items()}}
+    common |= {"reference": f"{file.path} (NMODL)"}
+    if file.kind == "SUFFIX":
+        return Mechanism(**common, writes=translation.writes)
+    if file.kind == "ARTIFICIAL_CELL":
+        message = f"{file.path}: {file.name} is an ARTIFICIAL_CELL, which has no place in a cell; rxd.neuron runs it."
+        raise NmodlError(message)
+    if translation.writes:
+        (ion, side), *_ = translation.writes
+        raise NmodlError(
+            f"{file.path}: point process {file.name} writes {ion}{side}; only a density mechanism (SUFFIX) can do that here."
+        )
+    return PointMechanism(**common, on_event=event_amounts(translation) if events else {})
+
+
+def _of_place(translation: Translation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the segment gives to a mechanism."""
+    found: dict[str, Any] = {}
+    for name in translation.names.place:
+        if name in given:
+            continue
+        if name != "diam" or translation.file.kind != "SUFFIX":
+            message = (
+                f"{translation.file.path}: {translation.file.name} reads {name} of its segment. Give its number: {name}=..."
+            )
+            raise NmodlError(message)
+        found[name] = _diameters
+    return found
+
+
+def _diameters(nodes: Any) -> Any:
+    return nodes.diam
+
+
+def event_amounts(translation: Translation) -> dict[str, Any]:
+    """What an event adds to each state, as expressions of ``weight`` and parameters.
+
+    Raises
+    ------
+    NmodlError
+        If NET_RECEIVE does more than add to states.
+    """
+    file = translation.file
+    block = file.block("net_receive")
+    if block is None:
+        return {}
+    weight = sympy.Symbol("weight", real=True)
+    first = block.arguments[0] if block.arguments else "weight"
+    message = (
+        f"{file.path}, line {block.line}: NET_RECEIVE of {file.name} does more than add to states, and an event of a Model "
+        f"cannot. rxd.neuron runs it."
+    )
+    if len(block.arguments) > 1 or translation.memory:
+        raise NmodlError(message)
+
+    def resolve(key: str) -> Any:
+        if key == first:
+            return weight
+        if key in file.constants:
+            return sympy.Float(file.constants[key])
+        if key in translation.names.states or key in translation.parameters:
+            return sympy.Symbol(key, real=True)
+        if key in translation.assigned:
+            return translation.assigned[key][0]
+        raise NmodlError(message)
+
+    machine = Machine(file, resolve)
+    machine.run(block.body)
+    amounts = {}
+    for key, value in machine.values.items():
+        added = sympy.expand(value - sympy.Symbol(key, real=True))
+        if key not in translation.names.states or {s.name for s in added.free_symbols} - {"weight", *translation.parameters}:
+            raise NmodlError(message)
+        amounts[key] = added
+    return amounts

@@ -1,0 +1,128 @@
+"""What the names of a mod file stand for.
+
+In: a `ModFile`. Out: `Names`: for every name whether it is a parameter, a state, something of an ion, the place's, or assigned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+import sympy
+
+from rxd.declare.symbols import celsius, t, v
+from rxd.nmodl.execute import key_of
+from rxd.nmodl.syntax import Assign, Branches, Declaration, Loop, ModFile, Start, Statement
+
+__all__ = ["PLACE", "IonName", "Names", "assigned_in", "expanded", "names_of"]
+
+dt = sympy.Symbol("dt", real=True)
+SIMULATORS: Mapping[str, Any] = MappingProxyType({"v": v, "t": t, "celsius": celsius, "dt": dt})
+PLACE = ("diam", "area")
+"""What a mechanism may read of the segment it is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class IonName:
+    """A variable of an ion: ``what`` is ``e`` (reversal), ``i``, ``o`` (concentrations) or ``current``."""
+
+    ion: str
+    what: Literal["e", "i", "o", "current"]
+    read: bool
+    written: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of a mod file by what they stand for.
+
+    Attributes
+    ----------
+    parameters : mapping of str to float
+        What a user sets, with defaults; arrays element by element.
+    globals : frozenset of str
+        Those parameters that have one value everywhere.
+    place : tuple of str
+        Those that the segment gives: `PLACE`.
+    states : mapping of str to float
+        With the value they start from where INITIAL says nothing.
+    ions : mapping of str to IonName
+    assigned : frozenset of str
+    charges : mapping of str to int or None
+    """
+
+    parameters: Mapping[str, float]
+    globals: frozenset[str]
+    place: tuple[str, ...]
+    states: Mapping[str, float]
+    ions: Mapping[str, IonName]
+    assigned: frozenset[str]
+    charges: Mapping[str, int | None]
+
+
+def expanded(declaration: Declaration) -> Iterator[str]:
+    """The elements of a variable."""
+    if declaration.size is None:
+        yield declaration.name
+    else:
+        yield from (key_of(declaration.name, i) for i in range(declaration.size))
+
+
+def names_of(file: ModFile) -> Names:
+    """Sort the names of a file."""
+    ions: dict[str, IonName] = {}
+    for ion in file.ions:
+        for name in (*ion.reads, *ion.writes):
+            kinds: dict[str, Literal["e", "i", "o", "current"]] = {
+                f"e{ion.name}": "e",
+                f"{ion.name}i": "i",
+                f"{ion.name}o": "o",
+                f"i{ion.name}": "current",
+            }
+            what = kinds.get(name)
+            if what is None:
+                message = (
+                    f"USEION {ion.name} has no variable '{name}'; it has e{ion.name}, {ion.name}i, {ion.name}o, i{ion.name}."
+                )
+                raise file.error(ion.line, message)
+            ions[name] = IonName(ion.name, what, name in ion.reads, name in ion.writes, ion.line)
+    states = {key: float(d.value or 0.0) for d in file.states for key in expanded(d)}
+    given = [d for d in file.parameters if d.name not in SIMULATORS and d.name not in ions and d.name not in states]
+    parameters = {key: float(d.value or 0.0) for d in given if d.name not in PLACE for key in expanded(d)}
+    ranges = {key for d in given if d.name in file.ranges for key in expanded(d)}
+    declared = {d.name for d in (*file.parameters, *file.assigned)}
+    place = tuple(name for name in PLACE if name in declared)
+    assigned = {key for d in file.assigned for key in expanded(d)} | {name for name, size in file.locals if size is None}
+    assigned |= {key_of(name, i) for name, size in file.locals if size is not None for i in range(int(_size(file, size)))}
+    assigned |= {*file.nonspecific, *file.electrode}
+    assigned -= {*SIMULATORS, *ions, *states, *place, *parameters}
+    return Names(
+        MappingProxyType(parameters),
+        frozenset(parameters) - ranges,
+        place,
+        MappingProxyType(states),
+        MappingProxyType(ions),
+        frozenset(assigned),
+        MappingProxyType({ion.name: ion.charge for ion in file.ions}),
+    )
+
+
+def _size(file: ModFile, text: str) -> float:
+    return file.constants[text] if text in file.constants else float(text)
+
+
+def assigned_in(body: tuple[Statement, ...]) -> set[str]:
+    """Names (of arrays as a whole) that statements assign to."""
+    found: set[str] = set()
+    for statement in body:
+        if isinstance(statement, Assign):
+            found.add(statement.target.name)
+        elif isinstance(statement, Branches):
+            for _, inner in statement.cases:
+                found |= assigned_in(inner)
+        elif isinstance(statement, (Loop, Start)):
+            found |= assigned_in(statement.body)
+    return found

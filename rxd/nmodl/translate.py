@@ -1,0 +1,350 @@
+"""A mod file as equations: gates, currents, what it writes, what only results read.
+
+In: a `ModFile`. Out: `Translation`. Every block is run once with expressions (`rxd.nmodl.execute`). A variable that one block
+assigns and another reads stands for its expression; one that INITIAL alone assigns and that depends on the voltage becomes a
+state that does not move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import sympy
+
+from rxd.declare.functions import ion_total
+from rxd.declare.mechanism import Current, Gate
+from rxd.declare.symbols import IonSymbol
+from rxd.nmodl.equations import Equations, rates_of_procedure
+from rxd.nmodl.execute import not_known
+from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, dt, names_of
+from rxd.nmodl.regular import smooth
+from rxd.nmodl.syntax import Block, ModFile, NmodlError, Solve
+
+__all__ = ["Translation", "translate"]
+
+EXACT = frozenset({"cnexp", "after_cvode", ""})
+IMPLICIT = frozenset({"derivimplicit", "sparse", "runge", "euler", "adrunge", "cvode_t", "cvode_v", "newton", "cvode"})
+ZERO = sympy.Integer(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The equations of a mod file.
+
+    Attributes
+    ----------
+    gates : tuple of Gate
+        States, and variables that keep what INITIAL gave them.
+    methods : mapping of str to str
+        Method of each state.
+    currents : tuple of Current
+    writes : mapping of (ion, side) to expression
+        Concentrations (``i``, ``o``) and reversal potentials (``e``) it sets.
+    assigned : mapping of str to (expression, str)
+        What only results read, and in which block it is computed: ``currents`` or ``states``.
+    settable : mapping of str to float
+        Variables that nobody assigns: a script or an event does.
+    memory : frozenset of str
+        Those among them that NET_RECEIVE assigns.
+    """
+
+    file: ModFile
+    names: Names
+    gates: tuple[Gate, ...]
+    methods: Mapping[str, str]
+    currents: tuple[Current, ...]
+    writes: Mapping[tuple[str, str], Any]
+    assigned: Mapping[str, tuple[Any, str]]
+    settable: Mapping[str, float]
+    memory: frozenset[str]
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Everything numbers stand for."""
+        return {**self.names.parameters, **self.settable}
+
+
+def translate(file: ModFile) -> Translation:
+    """The equations of a mod file.
+
+    Raises
+    ------
+    NmodlError
+        For what cannot be an equation; the line and a remedy are named.
+    """
+    return _Translator(file).translate()
+
+
+class _Translator:
+    """One file in translation."""
+
+    def __init__(self, file: ModFile) -> None:
+        self.file = file
+        self.names = names_of(file)
+        for kind in ("hook", "nonlinear", "discrete"):
+            for block in file.all(kind):
+                what = {"hook": "BEFORE or AFTER block", "nonlinear": "NONLINEAR block", "discrete": "DISCRETE block"}[kind]
+                raise file.error(block.line, f"a {what} cannot be translated. Write it as DERIVATIVE, KINETIC or LINEAR.")
+        if file.random:
+            raise file.error(
+                file.lines.get(file.random[0], 0), f"RANDOM {file.random[0]}: noise in equations is not supported."
+            )
+        self.placeholders: dict[Any, str] = {}
+        received = [assigned_in(block.body) for block in file.all("net_receive")]
+        own = [assigned_in(b.body) for kind in ("breakpoint", "derivative", "kinetic", "linear") for b in file.all(kind)]
+        own += [assigned_in(block.body) for block in file.all("procedure")]
+        self.events = frozenset(set().union(*received) - set(self.names.states) - set().union(*own)) & self.names.assigned
+        changed = set().union(*own, *(assigned_in(block.body) for block in file.all("initial")))
+        self.changed = frozenset(key for key in self.names.parameters if key in changed)
+        self.stages: dict[str, dict[str, Any]] = {"initial": {}, "currents": {}, "states": {}}
+        self.frozen: dict[str, Any] = {}
+        self.open: list[str] = []
+
+    # ---------------------------------------------------------------------------------------------------------------- names
+
+    def symbol(self, key: str) -> sympy.Symbol:
+        """The symbol of a state or parameter."""
+        return sympy.Symbol(key, real=True)
+
+    def resolver(self, stage: str) -> Any:
+        """What names stand for in a block, before it assigns them."""
+        names = self.names
+
+        def resolve(key: str) -> Any:
+            if key in SIMULATORS:
+                return SIMULATORS[key]
+            if key in self.file.constants:
+                return sympy.Float(self.file.constants[key])
+            if key in names.states or key in names.place or key in self.events:
+                return self.symbol(key)
+            if key in names.ions:
+                return self._ion(key, names.ions[key], stage)
+            if key in names.assigned or key in self.changed or key in {"f_flux", "b_flux"}:
+                return self._placeholder(key, stage)
+            if key in names.parameters or key in self.file.pointers:
+                return self.symbol(key)
+            if key.endswith("0") and key[:-1] in names.states:
+                return sympy.Float(names.states[key[:-1]])
+            raise not_known(self.file, key)
+
+        return resolve
+
+    def _placeholder(self, key: str, stage: str) -> sympy.Symbol:
+        symbol = sympy.Symbol(f"{stage}:{key}", real=True)
+        self.placeholders[symbol] = key
+        return symbol
+
+    def _ion(self, key: str, ion: IonName, stage: str) -> Any:
+        if ion.what == "current":
+            if ion.written and (stage == "currents" or not ion.read):
+                return self._placeholder(key, stage)
+            return ZERO if stage == "initial" else ion_total(IonSymbol(ion.ion, "current"))
+        if ion.written and stage != "initial":
+            return self._placeholder(key, stage)
+        return IonSymbol(ion.ion, ion.what)
+
+    # --------------------------------------------------------------------------------------------------------------- blocks
+
+    def machine(self, stage: str, on_solve: Any = None) -> Equations:
+        """A machine for a block."""
+        made = Equations(self.file, self.resolver(stage), self.names.states, self.symbol, on_solve)
+        made.constant = frozenset((*self.names.parameters, *self.names.place, "celsius")) - self.changed
+        made.resting = lambda key: self._placeholder(key, "rest") if key in self.names.assigned else made.resolve(key)
+        return made
+
+    def translate(self) -> Translation:
+        """Run all blocks and put together what they say."""
+        initial = self.machine("initial")
+        initial.on_solve = lambda solve: self._solve_now(solve, initial)
+        block = self.file.block("initial")
+        if block is not None:
+            initial.run(block.body)
+        currents = self.machine("currents")
+        block = self.file.block("breakpoint")
+        if block is not None:
+            currents.run(block.body)
+        self.stages["initial"], self.stages["currents"] = initial.values, currents.values
+        rates, methods = self._states(currents.found.solves)
+        gates = tuple(Gate(self.symbol(key), self.final(rate, "states"), self._initial(key)) for key, rate in rates.items())
+        made = self._currents()
+        writes = self._writes(set(rates))
+        assigned = self._assigned(set(rates))
+        frozen = tuple(Gate(self.symbol(key), ZERO, value) for key, value in self.frozen.items())
+        settable = dict.fromkeys((*(k for k in sorted(self.names.assigned) if self._is_settable(k)), *self.file.pointers), 0.0)
+        self._refuse_dt((*gates, *frozen), made)
+        return Translation(
+            self.file, self.names, (*gates, *frozen), MappingProxyType(methods), made, MappingProxyType(writes),
+            MappingProxyType(assigned), MappingProxyType(settable), self.events,
+        )  # fmt: skip
+
+    def _is_settable(self, key: str) -> bool:
+        return key in self.events or not any(key in values for values in self.stages.values())
+
+    def _block_of(self, solve: Solve) -> Block:
+        kinds = ("derivative", "kinetic", "procedure", "linear")
+        block = next((b for kind in kinds for b in self.file.all(kind) if b.name == solve.block), None)
+        if block is None:
+            raise self.file.error(
+                solve.line, f"SOLVE {solve.block}: there is no DERIVATIVE, KINETIC, LINEAR or PROCEDURE so called."
+            )
+        return block
+
+    def _solve_now(self, solve: Solve, machine: Equations) -> None:
+        """SOLVE in INITIAL: the steady state, or linear equations, at once."""
+        block = self._block_of(solve)
+        inner = self.machine("initial")
+        inner.values = machine.values
+        if block.kind == "linear":
+            inner.run(block.body)
+            states = [
+                key for key in self.names.states if any(self.symbol(key) in e.free_symbols for e in inner.found.equations)
+            ]
+            machine.values |= inner.solve(inner.found.equations, states, block)
+        elif block.kind in {"kinetic", "derivative"}:
+            unknown = dict(machine.values)
+            inner.values = {key: value for key, value in unknown.items() if key not in self.names.states}
+            rates = inner.rates(block)
+            found = inner.steady(block, rates)
+            machine.values = {**unknown, **inner.values, **found}
+        else:
+            inner.run(block.body)
+
+    def _states(self, solves: list[Solve]) -> tuple[dict[str, Any], dict[str, str]]:
+        rates: dict[str, Any] = {}
+        methods: dict[str, str] = {}
+        for solve in solves:
+            block, machine = self._block_of(solve), self.machine("states")
+            machine.values = dict(self.stages["states"])
+            if solve.method not in EXACT | IMPLICIT:
+                known = ", ".join(sorted((EXACT | IMPLICIT) - {""}))
+                raise self.file.error(solve.line, f"METHOD {solve.method} is not known; there are: {known}.")
+            if block.kind == "procedure":
+                found, values = rates_of_procedure(self.file, block, machine)
+                machine.values = {k: x for k, x in machine.values.items() if k not in self.names.states} | values
+                exact = True
+            elif block.kind == "linear":
+                machine.run(block.body)
+                involved = [
+                    k for k in self.names.states if any(self.symbol(k) in e.free_symbols for e in machine.found.equations)
+                ]
+                machine.values |= machine.solve(machine.found.equations, involved, block)
+                found, exact = {}, True
+            else:
+                found, exact = machine.rates(block), block.kind == "derivative" and solve.method in EXACT
+            rates |= found
+            methods |= dict.fromkeys(found, "cnexp" if exact else "euler" if solve.method == "euler" else "implicit")
+            self.stages["states"] = machine.values
+        return rates, methods
+
+    # ---------------------------------------------------------------------------------------------------------------- finals
+
+    def final(self, value: Any, stage: str) -> Any:
+        """An expression without placeholders."""
+        value = sympy.sympify(value)
+        while True:
+            found = sorted((s for s in value.free_symbols if s in self.placeholders), key=str)
+            if not found:
+                return smooth(value)
+            value = value.xreplace(
+                {symbol: self._meaning(self.placeholders[symbol], symbol.name.split(":")[0]) for symbol in found}
+            )
+
+    def _meaning(self, key: str, stage: str) -> Any:
+        """What a variable is that a block reads before it assigns it: what the others have left in it."""
+        order = {"states": ("currents", "states"), "currents": ("states", "currents")}.get(stage, ())
+        where = next((name for name in order if key in self.stages[name]), None)
+        if where is None:
+            return self._left_by_initial(key, stage)
+        if f"{where}:{key}" in self.open:
+            raise self.file.error(
+                0,
+                f"{key} keeps its value from step to step, which no equation says. Make it a STATE, or compute it first.",
+            )
+        self.open.append(f"{where}:{key}")
+        try:
+            return self.final(self.stages[where][key], where)
+        finally:
+            self.open.pop()
+
+    def _left_by_initial(self, key: str, stage: str) -> Any:
+        if key in self.names.ions:
+            ion = self.names.ions[key]
+            return IonSymbol(ion.ion, ion.what) if ion.what != "current" else ZERO
+        if key not in self.stages["initial"]:
+            return self.symbol(key) if key in self.names.parameters or self._is_settable(key) else ZERO
+        if stage == "initial":
+            return ZERO
+        value = self.final(self.stages["initial"][key], "initial")
+        moving = {
+            s for s in value.free_symbols if s.name in self.names.states or isinstance(s, IonSymbol) or s.name in {"v", "t"}
+        }
+        if not moving:
+            return value
+        self.frozen[key] = self._started(value)
+        return self.symbol(key)
+
+    def _started(self, value: Any) -> Any:
+        """An expression of INITIAL with states as they start."""
+        states = {s: self._initial(s.name) for s in value.free_symbols if s.name in self.names.states}
+        return value.xreplace(states) if states else value
+
+    def _initial(self, key: str) -> Any:
+        if key in self.stages["initial"]:
+            return self.final(self.stages["initial"][key], "initial").xreplace(
+                {self.symbol(other): sympy.Float(start) for other, start in self.names.states.items()}
+            )
+        ion = self.names.ions.get(key)
+        return IonSymbol(ion.ion, ion.what) if ion is not None else sympy.Float(self.names.states[key])
+
+    # --------------------------------------------------------------------------------------------------------------- results
+
+    def _value(self, key: str) -> Any:
+        """A variable after BREAKPOINT."""
+        if key in self.names.states and not any(key in self.stages[stage] for stage in ("currents", "states")):
+            return self.symbol(key)
+        for stage in ("currents", "states"):
+            if key in self.stages[stage]:
+                return self.final(self.stages[stage][key], stage)
+        return self._left_by_initial(key, "currents")
+
+    def _currents(self) -> tuple[Current, ...]:
+        found = [Current(name, self._value(name)) for name in self.file.nonspecific]
+        found += [Current(f"{name}_in", -self._value(name)) for name in self.file.electrode]
+        for name, ion in self.names.ions.items():
+            if ion.what == "current" and ion.written:
+                found.append(Current(name, self._value(name), ion.ion))
+        return tuple(found)
+
+    def _writes(self, states: set[str]) -> dict[tuple[str, str], Any]:
+        writes: dict[tuple[str, str], Any] = {}
+        for name, ion in self.names.ions.items():
+            if ion.written and ion.what != "current":
+                writes[ion.ion, ion.what] = self.symbol(name) if name in states else self._value(name)
+        return writes
+
+    def _assigned(self, states: set[str]) -> dict[str, tuple[Any, str]]:
+        found: dict[str, tuple[Any, str]] = {}
+        for key in sorted((*self.names.assigned, *self.names.states)):
+            if key in states or key in self.frozen or key in self.file.nonspecific:
+                continue
+            for stage in ("currents", "states"):
+                if key in self.stages[stage]:
+                    # one that follows from its own past, and that no equation reads, is left out: results do without
+                    with suppress(NmodlError):
+                        found[key] = (self.final(self.stages[stage][key], stage), stage)
+                    break
+            else:
+                if key in self.stages["initial"]:
+                    value = self._left_by_initial(key, "currents")
+                    if key not in self.frozen:
+                        found[key] = (value, "currents")
+        return found
+
+    def _refuse_dt(self, gates: tuple[Gate, ...], currents: tuple[Current, ...]) -> None:
+        for name, value in (*((str(g.symbol), g.rate) for g in gates), *((c.name, c.density) for c in currents)):
+            if dt in sympy.sympify(value).free_symbols:
+                raise self.file.error(0, f"{name} depends on dt, the step of the simulator. Write it as a rate, in DERIVATIVE.")
