@@ -1,8 +1,10 @@
 """How kernels are compiled and called: those that only kernels call, and those that threads share.
 
 `inner` and `forced` leave out what Python needs to call a function, which for twenty arrays takes as long to compile as the
-function. `in_ranges` stands for numba's `prange`: what that makes of a loop takes as long again to compile as the loop, and
-everybody waits for that, while few have the voxels that are worth several threads.
+function. None of these kernels counts references: one that hands on arrays counts each up and down, atomically, which took
+more than a third of the time. So they cannot allocate either, and all arrays belong to who calls them from Python. `in_ranges`
+stands for numba's `prange`: what that makes of a loop takes as long again to compile as the loop, and everybody waits for
+that, while few have the voxels that are worth several threads.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from typing import Any, Final
 import numba
 import numpy as np
 
-__all__ = ["ZERO", "forced", "in_ranges", "inner"]
+__all__ = ["ZERO", "forced", "in_ranges", "inner", "lean"]
 
 _compile: Any = numba.njit  # its types do not know the options below
-inner: Any = _compile(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+lean: Any = _compile(cache=True, nogil=True, error_model="numpy", _nrt=False)
+"""Decorator of kernels that Python calls, from several threads if it likes."""
+inner: Any = _compile(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 """Decorator of kernels that other kernels call; Python cannot."""
-forced: Any = _compile(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+forced: Any = _compile(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True)
 """The same, written into the kernel that calls."""
 ZERO: Any = np.int64(0)
 """Where a kernel begins to count: with a plain 0 numba compiles what is called with the count once more, for the constant."""

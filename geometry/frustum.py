@@ -19,8 +19,8 @@ from math import inf, sqrt
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
 
+from geometry.compiled import in_ranges, inner, lean
 from geometry.errors import GeometryError
 from geometry.section import Location, Section
 from geometry.segments import Segments
@@ -305,7 +305,7 @@ def pack(solid: Solid, slack: float) -> tuple[FloatArray, IntArray, IntArray, In
     return table, kind, owner, open_end
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def frustum_distance(s: float, rho: float, length: float, radius: float, slope: float) -> float:
     """Exact signed distance of a frustum in the plane of its axis: `s` along it, `rho` from it; negative inside."""
     t = min(max((s + (rho - radius) * slope) / (1 + slope * slope), 0.0), length)
@@ -320,26 +320,25 @@ def frustum_distance(s: float, rho: float, length: float, radius: float, slope: 
     return lateral
 
 
-@njit(cache=True, error_model="numpy")
+@inner
 def distance_to(table: Array, kind: Array, p: int, x: float, y: float, z: float) -> float:
     """Signed distance of primitive `p`; for a lune exact inside and a lower bound outside."""
-    row = table[p]
-    x, y, z = x - row[0], y - row[1], z - row[2]
+    x, y, z = x - table[p, 0], y - table[p, 1], z - table[p, 2]
     square = x * x + y * y + z * z
+    s = x * table[p, AXIS] + y * table[p, AXIS + 1] + z * table[p, AXIS + 2]
     if kind[p] == FRUSTUM:
-        s = x * row[3] + y * row[4] + z * row[5]
-        return frustum_distance(s, sqrt(max(square - s * s, 0.0)), row[LENGTH], row[RADIUS], row[SLOPE])
-    d = sqrt(square) - row[RADIUS]
+        return frustum_distance(s, sqrt(max(square - s * s, 0.0)), table[p, LENGTH], table[p, RADIUS], table[p, SLOPE])
+    d = sqrt(square) - table[p, RADIUS]
     if kind[p] == LUNE:
-        d = max(d, -(x * row[3] + y * row[4] + z * row[5]))
-        if row[11] != 0 or row[12] != 0 or row[13] != 0:
-            d = max(d, -(x * row[11] + y * row[12] + z * row[13]))
+        d = max(d, -s)
+        if table[p, SECOND] != 0 or table[p, SECOND + 1] != 0 or table[p, SECOND + 2] != 0:
+            d = max(d, -(x * table[p, SECOND] + y * table[p, SECOND + 1] + z * table[p, SECOND + 2]))
     return d
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
-def _distances(table: Array, kind: Array, points: Array, out: Array) -> None:
-    for i in prange(len(points)):
+@lean
+def _distances(begin: int, past: int, table: Array, kind: Array, points: Array, out: Array) -> None:
+    for i in range(begin, past):
         best = inf
         for p in range(len(kind)):
             best = min(best, distance_to(table, kind, p, points[i, 0], points[i, 1], points[i, 2]))
@@ -365,5 +364,5 @@ def signed_distance(solid: Solid, points: FloatArray) -> FloatArray:
     table, kind, _, _ = pack(solid, 0.0)
     points = np.ascontiguousarray(np.atleast_2d(points), dtype=np.float64)
     out = np.empty(len(points))
-    _distances(table, kind, points, out)
+    in_ranges(_distances, len(points), max(1, 100_000 // max(len(kind), 1)), table, kind, points, out)
     return out

@@ -14,12 +14,9 @@ from math import inf, sqrt
 from geometry.compiled import forced, inner
 from geometry.frustum import AXIS, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SECOND, SLACK, SLOPE, Array
 
-__all__ = [
-    "FLAT", "FORM", "ROUGH", "SMOOTH", "curvature", "flatten", "holds", "join", "localise", "nature", "order_axes", "tangent",
-]  # fmt: skip
+__all__ = ["FORM", "holds", "join", "localise", "order_axes", "tangent"]
 
 FORM = 18
-SMOOTH, ROUGH, FLAT = 0, 1, 2  # FLAT + 1: the second plane
 
 
 @forced
@@ -92,36 +89,6 @@ def tangent(table: Array, p: int, kind: int, x: Array, dx: Array) -> float:
     return distance - 0.5 * (abs(nx) * dx[0] + abs(ny) * dx[1] + abs(nz) * dx[2])
 
 
-@forced
-def curvature(form: Array, m: int, dx: Array, normal: Array) -> float:
-    """Sum of the squares of the principal curvatures of the quadric through the middle of the voxel, 1/um2, and its normal."""
-    x, y, z = 0.5 * dx[0], 0.5 * dx[1], 0.5 * dx[2]
-    u = form[m, 0] * x + form[m, 3] * y + form[m, 4] * z + form[m, 6]
-    v = form[m, 3] * x + form[m, 1] * y + form[m, 5] * z + form[m, 7]
-    w = form[m, 4] * x + form[m, 5] * y + form[m, 2] * z + form[m, 8]
-    normal[0], normal[1], normal[2] = u, v, w
-    square = u * u + v * v + w * w
-    if square <= 0:
-        return 0.0
-    # |P Q P|^2 / |grad|^2 with P = 1 - n n: with Qn, it is (|Q|^2 - 2 |Q n|^2 + (n Q n)^2) / |grad|^2
-    whole = form[m, 0] ** 2 + form[m, 1] ** 2 + form[m, 2] ** 2 + 2 * (form[m, 3] ** 2 + form[m, 4] ** 2 + form[m, 5] ** 2)
-    a = form[m, 0] * u + form[m, 3] * v + form[m, 4] * w
-    b = form[m, 3] * u + form[m, 1] * v + form[m, 5] * w
-    c = form[m, 4] * u + form[m, 5] * v + form[m, 2] * w
-    along = (a * u + b * v + c * w) / square
-    return max(whole - 2 * (a * a + b * b + c * c) / square + along * along, 0.0) / square
-
-
-@forced
-def flatten(form: Array, m: int, planes: Array, side: int) -> None:
-    """Make the quadric of a local form the half space of one of its planes."""
-    planes[m, 0], planes[m, 1] = False, False
-    for j in range(6):
-        form[m, j] = 0.0
-    for j in range(4):
-        form[m, 6 + j] = -form[m, 10 + 4 * side + j] * (0.5 if j < 3 else 1.0)
-
-
 @inner
 def order_axes(normal: Array, dx: Array, axes: Array) -> None:
     """Axes by how much of the normal lies along them, least first."""
@@ -159,15 +126,3 @@ def holds(form: Array, m: int, dx: Array) -> bool:
         if value > 0:
             return False
     return True
-
-
-@forced
-def nature(form: Array, m: int, planes: Array, dx: Array) -> int:
-    """How a single primitive that does not fill the voxel cuts it: smoothly, with one flat end, or otherwise (rough)."""
-    if planes[m, 0] and planes[m, 1]:
-        return ROUGH
-    if not (planes[m, 0] or planes[m, 1]):
-        return SMOOTH
-    if not holds(form, m, dx):
-        return ROUGH
-    return FLAT if planes[m, 0] else FLAT + 1

@@ -10,9 +10,8 @@ from __future__ import annotations
 from math import floor, sqrt
 
 import numpy as np
-from numba import njit
 
-from geometry.compiled import ZERO, inner
+from geometry.compiled import ZERO, inner, lean
 from geometry.frustum import AXIS, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
 
 __all__ = [
@@ -24,9 +23,12 @@ __all__ = [
     "classify",
     "count_rows",
     "fill",
+    "fold_areas",
     "gather_faces",
     "label_pieces",
     "list_cut",
+    "number_cut",
+    "number_rows",
 ]
 
 BLOCK = 8
@@ -35,78 +37,80 @@ OUTSIDE, FULL, CUT = 0, 1, 2
 
 
 @inner
-def reach(row: Array, kind: int) -> float:
-    radius = row[RADIUS]
-    return max(radius, radius + row[SLOPE] * row[LENGTH]) if kind == FRUSTUM else radius
+def reach(table: Array, p: int, kind: int) -> float:
+    """Largest radius of a primitive."""
+    radius = table[p, RADIUS]
+    return max(radius, radius + table[p, SLOPE] * table[p, LENGTH]) if kind == FRUSTUM else radius
 
 
 @inner
-def _range(row: Array, kind: int, axis: int, low: float, high: float, d: int, origin: Array, size: Array) -> tuple[int, int]:
+def _range(
+    table: Array, p: int, kind: int, axis: int, low: float, high: float, d: int, origin: Array, size: Array
+) -> tuple[int, int]:
     """First and last block along `d` that the part of a primitive with coordinates low..high along `axis` can reach."""
-    far = reach(row, kind)
-    s0, s1 = 0.0, row[LENGTH]
-    rate = row[3 + axis]
+    far = reach(table, p, kind)
+    s0, s1 = 0.0, table[p, LENGTH]
+    rate = table[p, AXIS + axis]
     if kind == FRUSTUM and abs(rate) > 1e-9:
-        t0, t1 = (low - far - row[axis]) / rate, (high + far - row[axis]) / rate
+        t0, t1 = (low - far - table[p, axis]) / rate, (high + far - table[p, axis]) / rate
         s0, s1 = max(s0, min(t0, t1)), min(s1, max(t0, t1))
         if s0 > s1:
             return 0, -1
     if kind != FRUSTUM:
         s0 = s1 = 0.0
-    first, last = row[d] + s0 * row[3 + d], row[d] + s1 * row[3 + d]
+    first, last = table[p, d] + s0 * table[p, AXIS + d], table[p, d] + s1 * table[p, AXIS + d]
     lowest, highest = min(first, last) - far, max(first, last) + far
     return floor((lowest - origin[d]) / size[d]), floor((highest - origin[d]) / size[d])
 
 
-@njit(cache=True, error_model="numpy")
+@lean
 def bin_blocks(
-    table: Array, kind: Array, origin: Array, dx: Array, lowest: Array, shape: Array, keys: Array, prims: Array
+    table: Array, kind: Array, origin: Array, size: Array, lowest: Array, shape: Array, keys: Array, prims: Array
 ) -> int:
     """Pairs of blocks and the primitives that reach into them; returns their number, and writes only what fits.
 
-    The key of block (i, j, k) is its place in C order in a box of `shape` blocks that starts at block `lowest`.
+    `size` are the edges of a block. The key of block (i, j, k) is its place in C order in a box of `shape` blocks that starts
+    at block `lowest`.
     """
-    size = dx * BLOCK
     far = 0.5 * sqrt(size[0] ** 2 + size[1] ** 2 + size[2] ** 2) * (1 + 1e-9)
-    n = 0
+    n = ZERO
     for p in range(len(kind)):
-        row = table[p]
         a = ZERO
         if kind[p] == FRUSTUM:
             for d in range(1, 3):
-                if abs(row[3 + d]) > abs(row[3 + a]):
+                if abs(table[p, AXIS + d]) > abs(table[p, AXIS + a]):
                     a = d
         b, c = (a + 1) % 3, (a + 2) % 3
-        block = np.empty(3, np.int64)
-        i0, i1 = _range(row, kind[p], a, -1e300, 1e300, a, origin, size)
+        i0, i1 = _range(table, p, kind[p], a, -1e300, 1e300, a, origin, size)
         for i in range(i0, i1 + 1):
             low = origin[a] + i * size[a]
-            j0, j1 = _range(row, kind[p], a, low, low + size[a], b, origin, size)
-            k0, k1 = _range(row, kind[p], a, low, low + size[a], c, origin, size)
+            j0, j1 = _range(table, p, kind[p], a, low, low + size[a], b, origin, size)
+            k0, k1 = _range(table, p, kind[p], a, low, low + size[a], c, origin, size)
             for j in range(j0, j1 + 1):
                 for k in range(k0, k1 + 1):
-                    block[a], block[b], block[c] = i, j, k
-                    x = origin[0] + (block[0] + 0.5) * size[0]
-                    y = origin[1] + (block[1] + 0.5) * size[1]
-                    z = origin[2] + (block[2] + 0.5) * size[2]
+                    bx, by, bz = (i, j, k) if a == 0 else ((k, i, j) if a == 1 else (j, k, i))
+                    x, y, z = (
+                        origin[0] + (bx + 0.5) * size[0],
+                        origin[1] + (by + 0.5) * size[1],
+                        origin[2] + (bz + 0.5) * size[2],
+                    )
                     if distance_to(table, kind, p, x, y, z) > far:
                         continue
                     if n < len(keys):
-                        block -= lowest
-                        keys[n] = (block[0] * shape[1] + block[1]) * shape[2] + block[2]
+                        keys[n] = ((bx - lowest[0]) * shape[1] + (by - lowest[1])) * shape[2] + bz - lowest[2]
                         prims[n] = p
                     n += 1
     return n
 
 
 @inner
-def _distances_of_frustum(row: Array, own: int, x: Array, y: Array, z: Array, best: Array, owner: Array) -> None:
+def _distances_of_frustum(table: Array, p: int, own: int, x: Array, y: Array, z: Array, best: Array, owner: Array) -> None:
     """Replace distances and owners of the cells of a block by those of a frustum where it is nearer.
 
     `geometry.frustum.frustum_distance` without branches, for eight cells at a time.
     """
-    px, py, pz, ax, ay, az = row[0], row[1], row[2], row[AXIS], row[AXIS + 1], row[AXIS + 2]
-    length, radius, slope = row[LENGTH], row[RADIUS], row[SLOPE]
+    px, py, pz, ax, ay, az = table[p, 0], table[p, 1], table[p, 2], table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
+    length, radius, slope = table[p, LENGTH], table[p, RADIUS], table[p, SLOPE]
     tilt, last = 1 / (1 + slope * slope), radius + slope * length
     for i in range(BLOCK):
         u = x[i] - px
@@ -136,19 +140,22 @@ def _distances_of_frustum(row: Array, own: int, x: Array, y: Array, z: Array, be
                 owner[at + k] = own if nearer else owner[at + k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def classify(
-    begin: int, past: int, table: Array, kind: Array, owner: Array, origin: Array, dx: Array, corner: Array, first: Array,
-    prims: Array, status: Array, owners: Array,
-) -> None:  # fmt: skip
+def classify(begin: int, past: int, *arrays: Array) -> None:
     """State of the voxels of blocks `begin` to `past`: certainly outside, certainly full, or cut; and their segments.
 
     A voxel belongs to the frustum or ball with the smallest signed distance at its middle (the one it lies deepest in); to a
-    joint only where nothing else comes near.
+    joint only where nothing else comes near. The arrays are those that `_classify` names.
     """
-    far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
     x, y, z = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    best, own = np.empty(CELLS), np.empty(CELLS, np.int32)
+    _classify(begin, past, x, y, z, np.empty(CELLS), np.empty(CELLS, dtype=np.int32), *arrays)
+
+
+@lean
+def _classify(
+    begin: int, past: int, x: Array, y: Array, z: Array, best: Array, own: Array, table: Array, kind: Array, owner: Array,
+    origin: Array, dx: Array, corner: Array, first: Array, prims: Array, status: Array, owners: Array,
+) -> None:  # fmt: skip
+    far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
     for block in range(begin, past):
         for i in range(BLOCK):
             x[i] = origin[0] + (corner[block, 0] + i + 0.5) * dx[0]
@@ -160,7 +167,7 @@ def classify(
         for i in range(first[block], first[block + 1]):
             p = prims[i]
             if kind[p] == FRUSTUM:
-                _distances_of_frustum(table[p], owner[p], x, y, z, best, own)
+                _distances_of_frustum(table, p, owner[p], x, y, z, best, own)
             elif kind[p] == LUNE:
                 joints = True
             else:
@@ -191,22 +198,25 @@ def _add_joints(
                     own[cell] = owner[p] if own[cell] < 0 else own[cell]
 
 
-@njit(cache=True)
-def list_cut(status: Array, number: Array) -> tuple[Array, Array]:
-    """Number the cut voxels; returns their blocks and their cells in the block."""
+@lean
+def number_cut(status: Array, number: Array) -> int:
+    """Number the cut voxels, -1 for all others; returns how many there are."""
     n = 0
     for block in range(len(status)):
         for cell in range(CELLS):
-            number[block, cell] = -1
-            if status[block, cell] == CUT:
-                number[block, cell] = n
-                n += 1
-    blocks, cells = np.empty(n, np.int32), np.empty(n, np.int32)
-    for block in range(len(status)):
+            cut = status[block, cell] == CUT
+            number[block, cell] = n if cut else -1
+            n += cut
+    return n
+
+
+@lean
+def list_cut(number: Array, blocks: Array, cells: Array) -> None:
+    """Block of each cut voxel, and its cell in the block."""
+    for block in range(len(number)):
         for cell in range(CELLS):
             if number[block, cell] >= 0:
                 blocks[number[block, cell]], cells[number[block, cell]] = block, cell
-    return blocks, cells
 
 
 @inner
@@ -220,22 +230,23 @@ def step(block: int, cell: int, face: int, beside: Array) -> tuple[int, int]:
 
 
 @inner
-def _two_areas(vector: Array, sums: Array) -> tuple[float, float]:
+def _two_areas(vector: tuple[float, float, float], sums: Array, r: int) -> tuple[float, float]:
     """Area and open end area of a rough voxel from its vector area and the samples of its two groups of normals.
 
     The vector is split along the mean normals of both; each group is longer than its vector by what its samples say. Where that
     is not possible (sheets that face each other) the samples alone count.
     """
     total = sqrt(vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2)
-    a, b = sqrt(sums[1] ** 2 + sums[2] ** 2 + sums[3] ** 2), sqrt(sums[6] ** 2 + sums[7] ** 2 + sums[8] ** 2)
-    if sums[5] == 0 and a > 0.5 * sums[0]:
-        return total * sums[0] / a, total * sums[4] / a
-    if a > 0.5 * sums[0] and b > 0.5 * sums[5]:
+    a = sqrt(sums[r, 1] ** 2 + sums[r, 2] ** 2 + sums[r, 3] ** 2)
+    b = sqrt(sums[r, 6] ** 2 + sums[r, 7] ** 2 + sums[r, 8] ** 2)
+    if sums[r, 5] == 0 and a > 0.5 * sums[r, 0]:
+        return total * sums[r, 0] / a, total * sums[r, 4] / a
+    if a > 0.5 * sums[r, 0] and b > 0.5 * sums[r, 5]:
         cosine, along_a, along_b = 0.0, 0.0, 0.0
         for d in range(3):
-            cosine += sums[1 + d] * sums[6 + d] / (a * b)
-            along_a += vector[d] * sums[1 + d] / a
-            along_b += vector[d] * sums[6 + d] / b
+            cosine += sums[r, 1 + d] * sums[r, 6 + d] / (a * b)
+            along_a += vector[d] * sums[r, 1 + d] / a
+            along_b += vector[d] * sums[r, 6 + d] / b
         sine = 1 - cosine * cosine
         part_a, part_b = along_a - cosine * along_b, along_b - cosine * along_a
         if sine > 0.1 and max(part_a, part_b) > 0:
@@ -244,42 +255,37 @@ def _two_areas(vector: Array, sums: Array) -> tuple[float, float]:
             elif part_a < 0:
                 part_a, part_b = 0.0, along_b * sine
             part_a, part_b = part_a / (sine * a), part_b / (sine * b)
-            return part_a * sums[0] + part_b * sums[5], part_a * sums[4] + part_b * sums[9]
-    return max(total, sums[0] + sums[5]), sums[4] + sums[9]
+            return part_a * sums[r, 0] + part_b * sums[r, 5], part_a * sums[r, 4] + part_b * sums[r, 9]
+    return max(total, sums[r, 0] + sums[r, 5]), sums[r, 4] + sums[r, 9]
 
 
-@njit(cache=True, error_model="numpy")
+@lean
 def gather_faces(
-    beside: Array, status: Array, number: Array, blocks: Array, cells: Array, dx: Array, low_face: Array, sums: Array, face:
-    Array, area: Array, end_area: Array,
-) -> None:  # fmt: skip
-    """All six faces of the cut voxels, and their surface: the vector from closure, the area from vector and samples.
-
-    The vector area is minus the sum of the faces, exact for the reconstruction; curvature and samples say by how much the
-    surface is longer than its vector.
-    """
-    vector = np.empty(3)
+    beside: Array, status: Array, number: Array, blocks: Array, cells: Array, low_face: Array, face: Array
+) -> None:
+    """All six faces of the cut voxels, from what each measured of its lower ones."""
     for v in range(len(blocks)):
-        total = 0.0
         for d in range(3):
             other, at = step(blocks[v], cells[v], 2 * d + 1, beside)
             state = OUTSIDE if other < 0 else status[other, at]
             face[v, 2 * d] = low_face[v, d]
             face[v, 2 * d + 1] = low_face[number[other, at], d] if state == CUT else (1.0 if state == FULL else 0.0)
-            vector[d] = (face[v, 2 * d] - face[v, 2 * d + 1]) * dx[(d + 1) % 3] * dx[(d + 2) % 3]
-            total += vector[d] ** 2
-        if sums[v, 0] == 0 and sums[v, 5] > 0:
-            area[v], end_area[v] = sums[v, 5], sums[v, 4]
-        elif sums[v, 1] == 0 and sums[v, 2] == 0 and sums[v, 3] == 0:
-            # smooth: normals vary by the curvature times the width of the patch, with variance width^2 / 12 along each axis
-            total = sqrt(total)
-            area[v] = total * (1 + min(sums[v, 0] * total / 24, 0.5))
-            end_area[v] = area[v] * sums[v, 4]
+
+
+@lean
+def fold_areas(rough: Array, dx: Array, face: Array, sums: Array, area: Array, end_area: Array) -> None:
+    """Surface of the rough voxels: its vector area is minus the sum of the faces, and the samples say how much longer it is."""
+    for r in range(len(rough)):
+        v = rough[r]
+        if sums[r, 0] == 0 and sums[r, 5] > 0:
+            area[v], end_area[v] = sums[r, 5], sums[r, 4]
         else:
-            area[v], end_area[v] = _two_areas(vector, sums[v])
+            x, y = (face[v, 0] - face[v, 1]) * dx[1] * dx[2], (face[v, 2] - face[v, 3]) * dx[2] * dx[0]
+            z = (face[v, 4] - face[v, 5]) * dx[0] * dx[1]
+            area[v], end_area[v] = _two_areas((x, y, z), sums, r)
 
 
-@njit(cache=True)
+@lean
 def count_rows(status: Array, number: Array, keep: Array, mask: Array) -> None:
     """Bits of the active voxels along z in each row of each block."""
     for block in range(len(status)):
@@ -300,7 +306,7 @@ def _bits(value: int) -> int:
     return (value + (value >> 4)) & 0x0F
 
 
-@njit(cache=True)
+@lean
 def number_rows(corner: Array, mask: Array, begin: Array) -> int:
     """Number of the first active voxel of each row, voxels counted in C order of (i, j, k); returns their number.
 
@@ -335,7 +341,7 @@ def voxel_number(mask: Array, begin: Array, block: int, cell: int) -> int:
     return begin[block, cell // 8] + _bits(bits & ((1 << k) - 1)) if bits >> k & 1 else -1
 
 
-@njit(cache=True, nogil=True)
+@lean
 def fill(
     first: int, past: int, corner: Array, beside: Array, mask: Array, begin: Array, status: Array, number: Array, owners:
     Array, cut_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array,
@@ -370,13 +376,12 @@ def fill(
                         face[n, f] = cut_face[v, f]
 
 
-@njit(cache=True)
-def label_pieces(neighbor: Array, face: Array) -> tuple[Array, int]:
-    """Number of the connected piece of each voxel, in the order of their first voxels; and how many there are.
+@lean
+def label_pieces(neighbor: Array, face: Array, root: Array) -> int:
+    """Write to `root` the number of the connected piece of each voxel, in the order of their first ones; returns how many.
 
     Union by the smaller number, with paths halved: voxels are numbered along z, so most of them meet their piece at once.
     """
-    root = np.empty(len(neighbor), np.int64)
     for n in range(len(neighbor)):
         root[n] = n
         for d in range(3):
@@ -398,4 +403,4 @@ def label_pieces(neighbor: Array, face: Array) -> tuple[Array, int]:
             pieces += 1
         else:
             root[n] = root[root[n]]
-    return root, pieces
+    return pieces

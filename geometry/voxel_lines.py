@@ -20,21 +20,21 @@ from math import sqrt
 from geometry.compiled import ZERO, forced, inner
 from geometry.frustum import Array
 
-__all__ = ["CUTS", "LINES", "MOST_HITS", "MOST_LINES", "SUMS", "complete_fold", "measure_voxel", "surface_samples"]
+__all__ = ["CUTS", "LINES", "MOST_HITS", "MOST_LINES", "PLANES", "SUMS", "complete_fold", "measure_voxel", "surface_samples"]
 
 FAR = 1e30
 WHOLE = 1 - 1e-12
 BRIDGE = 1e-6  # gaps along a line shorter than this fraction of a voxel edge are round-off, not space
 CUTS = 10  # places where the surface may cross two opposite edges of a face; more are not looked at
-MOST_LINES = 7 * (CUTS + 1) * 4
+PLANES = 7  # lower faces and slices on which lines are placed
+MOST_LINES = PLANES * (CUTS + 1) * 4
 MOST_HITS = 256
 ONE_SIDE = 0.906  # cosine of the angle within which normals belong to the same side of a fold
 SUMS = 10
+SAMPLES = 5
 LINES = 6  # rows of the table of lines: start (3), axis, edge, weight
 
-GAUSS_2 = ((0.21132486540518713, 0.5), (0.7886751345948129, 0.5))
-GAUSS_3 = ((0.1127016653792583, 5 / 18), (0.5, 8 / 18), (0.8872983346207417, 5 / 18))
-GAUSS_4 = (
+GAUSS = (
     (0.06943184420297371, 0.17392742256872692),
     (0.33000947820757187, 0.32607257743127307),
     (0.6699905217924281, 0.32607257743127307),
@@ -128,35 +128,35 @@ def _length(low: Array, high: Array, count: int, k: int, gap: float, order: Arra
 
 
 @forced
-def _insert(cuts: Array, n: int, t: float, edge: float) -> int:
-    """Put a place between 0 and `edge` into the sorted list of `n`; returns their number."""
+def _insert(cuts: Array, p: int, n: int, t: float, edge: float) -> int:
+    """Put a place between 0 and `edge` into the sorted list of the `n` cuts of plane `p`; returns their number."""
     if not 0 < t < edge or n > CUTS:
         return n
     place = n
-    while cuts[place - 1] > t:
-        cuts[place] = cuts[place - 1]
+    while cuts[p, place - 1] > t:
+        cuts[p, place] = cuts[p, place - 1]
         place -= 1
-    cuts[place] = t
+    cuts[p, place] = t
     return n + 1
 
 
 @forced
 def _cut(
-    low: Array, high: Array, count: int, at: int, edge: float, order: Array, first: Array, last: Array, cuts: Array
+    low: Array, high: Array, count: int, at: int, edge: float, order: Array, first: Array, last: Array, cuts: Array, p: int
 ) -> int:
     """Where the surface crosses the opposite edges on lines `at` and `at + 1`, sorted, after 0; returns the number of cuts."""
-    cuts[0], n = 0.0, ZERO + 1
+    cuts[p, 0], n = 0.0, ZERO + 1
     for k in range(at, at + 2):
         parts = 1 if count == 1 else _merge(low, high, count, k, BRIDGE * edge, order, first, last)
         for j in range(2 * parts):
             i = 0 if count == 1 else (first[j // 2] if j % 2 == 0 else last[j // 2])
             if low[i, k] < high[i, k]:
-                n = _insert(cuts, n, low[i, k] if j % 2 == 0 else high[i, k], edge)
+                n = _insert(cuts, p, n, low[i, k] if j % 2 == 0 else high[i, k], edge)
     return n
 
 
 @inner
-def _cut_outline(form: Array, i: int, b: int, c: int, x: Array, dx: Array, cuts: Array, n: int) -> int:
+def _cut_outline(form: Array, i: int, b: int, c: int, x: Array, dx: Array, cuts: Array, plane: int, n: int) -> int:
     """Cut also where lines along `c` begin to meet primitive `i`, or cease to: so nothing thin slips through between the lines.
 
     A line meets the quadric where `B(t)^2 - A C(t)` is positive; with t along `b` that is a quadratic again.
@@ -174,48 +174,30 @@ def _cut_outline(form: Array, i: int, b: int, c: int, x: Array, dx: Array, cuts:
     discriminant = q * q - p * (along * along - form[i, c] * at)
     if abs(p) > 1e-12 and discriminant > 0:
         root = sqrt(discriminant)
-        n = _insert(cuts, n, (-q - root) / p, dx[b])
-        n = _insert(cuts, n, (-q + root) / p, dx[b])
+        n = _insert(cuts, plane, n, (-q - root) / p, dx[b])
+        n = _insert(cuts, plane, n, (-q + root) / p, dx[b])
     return n
 
 
 @forced
-def _place_lines(
-    points: tuple[tuple[float, float], ...], b: int, c: int, x: Array, dx: Array, cuts: Array, pieces: int, share: float, n:
-    int, lines: Array,
-) -> int:  # fmt: skip
-    """Lines along `c` at the Gauss points of each piece along `b`."""
-    for piece in range(pieces):
-        width = cuts[piece + 1] - cuts[piece]
-        for place, weight in points:
-            x[b] = cuts[piece] + place * width
-            lines[0, n], lines[1, n], lines[2, n], lines[3, n], lines[4, n] = x[0], x[1], x[2], c, dx[c]
-            lines[5, n] = share * weight * width / (dx[b] * dx[c])
-            n += 1
-    return n
-
-
-@forced
-def _plane(p: int, axes: Array, span: Array, fine: bool, dx: Array, x: Array) -> tuple[int, int, float]:
+def _plane(p: int, axes: Array, span: Array, dx: Array, x: Array) -> tuple[int, int, float]:
     """Set `x` on plane `p` (lower faces 0..2, then slices); returns the axes of breaks and of lines, and the slice's weight."""
     d, at, weight = p, 0.0, 1.0
     if p >= 3:
         d = axes[0]
-        at, weight = GAUSS_4[p - 3] if fine else GAUSS_3[p - 3]
+        at, weight = GAUSS[p - 3]
         at, weight = span[0] + at * (span[1] - span[0]), weight * (span[1] - span[0]) / dx[d]
     x[d] = at
     return (axes[0] if axes[0] != d else axes[1]), (axes[2] if axes[2] != d else axes[1]), weight
 
 
 @inner
-def _lines_on_edges(
-    axes: Array, span: Array, wanted: Array, fine: bool, n_planes: int, x: Array, dx: Array, lines: Array
-) -> int:
+def _lines_on_edges(axes: Array, span: Array, wanted: Array, x: Array, dx: Array, lines: Array) -> int:
     """Two opposite edges of every plane to be measured; returns the number of lines."""
     n = ZERO
-    for p in range(n_planes):
+    for p in range(PLANES):
         if wanted[p]:
-            b, c, _ = _plane(p, axes, span, fine, dx, x)
+            b, c, _ = _plane(p, axes, span, dx, x)
             x[b] = 0.0
             for side in range(2):
                 x[c] = side * dx[c]
@@ -226,85 +208,61 @@ def _lines_on_edges(
 
 @inner
 def _lines_between(
-    axes: Array,
-    span: Array,
-    wanted: Array,
-    fine: bool,
-    n_planes: int,
-    x: Array,
-    dx: Array,
-    cuts: Array,
-    pieces: Array,
-    lines: Array,
+    axes: Array, span: Array, wanted: Array, x: Array, dx: Array, cuts: Array, pieces: Array, lines: Array
 ) -> int:
-    """Lines across every plane to be measured, between its cuts; `pieces` becomes their number in each. Returns that of all."""
+    """Lines at the Gauss points between the cuts of every plane; `pieces` becomes their number in each. Returns that of all."""
     n = ZERO
-    for p in range(n_planes):
+    for p in range(PLANES):
         if wanted[p]:
-            b, c, weight = _plane(p, axes, span, fine, dx, x)
+            b, c, share = _plane(p, axes, span, dx, x)
             x[c] = 0.0
             begin = n
-            if fine:
-                n = _place_lines(GAUSS_4, b, c, x, dx, cuts[p], pieces[p], weight, n, lines)
-            else:
-                n = _place_lines(GAUSS_2, b, c, x, dx, cuts[p], pieces[p], weight, n, lines)
+            for piece in range(pieces[p]):
+                width = cuts[p, piece + 1] - cuts[p, piece]
+                for place, weight in GAUSS:
+                    x[b] = cuts[p, piece] + place * width
+                    lines[0, n], lines[1, n], lines[2, n], lines[3, n], lines[4, n] = x[0], x[1], x[2], c, dx[c]
+                    lines[5, n] = share * weight * width / (dx[b] * dx[c])
+                    n += 1
             pieces[p] = n - begin
     return n
 
 
 @inner
 def measure_voxel(
-    form: Array,
-    planes: Array,
-    count: int,
-    fine: bool,
-    axes: Array,
-    span: Array,
-    wanted: Array,
-    x: Array,
-    dx: Array,
-    lines: Array,
-    low: Array,
-    high: Array,
-    order: Array,
-    first: Array,
-    last: Array,
-    cuts: Array,
-    pieces: Array,
-    low_face: Array,
-) -> float:
-    """Fraction of the volume inside a union of primitives; writes the fraction of each wanted lower face to `low_face`.
+    form: Array, planes: Array, count: int, axes: Array, span: Array, wanted: Array, x: Array, dx: Array, lines: Array, low:
+    Array, high: Array, order: Array, first: Array, last: Array, cuts: Array, pieces: Array, low_face: Array, v: int,
+) -> float:  # fmt: skip
+    """Fraction of the volume inside a union of primitives; writes the fraction of each wanted lower face to `low_face[v]`.
 
     Lines run along the axis with most of the normal (the last of `axes`), breaks along the next, slices along the first.
     Entries 0..2 of `wanted` choose faces, all others are true. Nothing lies outside `span` along the first axis.
     """
-    n_planes = 7 if fine else 6
-    n = _lines_on_edges(axes, span, wanted, fine, n_planes, x, dx, lines)
+    n = _lines_on_edges(axes, span, wanted, x, dx, lines)
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
     n = ZERO
-    for p in range(n_planes):
+    for p in range(PLANES):
         if wanted[p]:
-            b, c, _ = _plane(p, axes, span, fine, dx, x)
-            pieces[p] = _cut(low, high, count, n, dx[b], order, first, last, cuts[p])
+            b, c, _ = _plane(p, axes, span, dx, x)
+            pieces[p] = _cut(low, high, count, n, dx[b], order, first, last, cuts, p)
             n += 2
-            if fine:
-                for i in range(count):
-                    pieces[p] = _cut_outline(form, i, b, c, x, dx, cuts[p], pieces[p])
+            for i in range(count):
+                pieces[p] = _cut_outline(form, i, b, c, x, dx, cuts, p, pieces[p])
             cuts[p, pieces[p]] = dx[b]
     # from here on the lines between the cuts take over the tables
-    n = _lines_between(axes, span, wanted, fine, n_planes, x, dx, cuts, pieces, lines)
+    n = _lines_between(axes, span, wanted, x, dx, cuts, pieces, lines)
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
     n, volume = ZERO, 0.0
-    for p in range(n_planes):
+    for p in range(PLANES):
         if wanted[p]:
             total = 0.0
             for k in range(n, n + pieces[p]):
                 total += lines[5, k] * _length(low, high, count, k, BRIDGE * lines[4, k], order, first, last)
             n += pieces[p]
             if p < 3:
-                low_face[p] = total if total < WHOLE else 1.0
+                low_face[v, p] = total if total < WHOLE else 1.0
             else:
                 volume += total
     return volume if volume < WHOLE else 1.0
@@ -360,19 +318,18 @@ def _hit_surface(
 
 @inner
 def surface_samples(
-    form: Array, planes: Array, open_end: Array, near: Array, count: int, m: int, x: Array, dx: Array, lines: Array, low:
-    Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array,
+    form: Array, planes: Array, open_end: Array, near: Array, count: int, x: Array, dx: Array, lines: Array, low: Array, high:
+    Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array, r: int,
 ) -> int:  # fmt: skip
-    """Sample the surface inside a voxel with `m x m` lines along each axis.
+    """Sample the surface inside a voxel with `SAMPLES x SAMPLES` lines along each axis.
 
     Since `n_x^2 + n_y^2 + n_z^2 = 1`, a hit of a line along `d` stands for the area `|n_d|` times the line's share of the face:
     no direction is singular. Hits form two groups: those within 25 degrees of the one closest to the mean, and the others (the
-    other side of an edge). At the rim of a single primitive, where the normals are known, they are the flat end and the rest,
-    and a group too small to be hit is given its normal. `sums` gets, for each group, area, vector area (3) and the area on
-    open ends; `normal` the mean squares of the components of the normal, which order the axes also for a thin tube, whose
-    normals sum to nothing. Returns the number of the open end seen last, or -1.
+    other side of an edge). `sums[r]` gets, for each group, area, vector area (3) and the area on open ends; `normal` the mean
+    squares of the components of the normal, which order the axes also for a thin tube, whose normals sum to nothing. Returns
+    the number of the open end seen last, or -1.
     """
-    n = ZERO
+    n, m = ZERO, SAMPLES
     for d in range(3):
         b, c = (d + 1) % 3, (d + 2) % 3
         for i in range(m * m):
@@ -383,55 +340,35 @@ def surface_samples(
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
     found, end = _hit_surface(form, planes, open_end, near, count, n, x, lines, low, high, order, first, last, normal, hits)
-    normal[:] = 0.0
-    for k in range(found):
-        for d in range(3):
+    for d in range(3):
+        normal[d] = 0.0
+        for k in range(found):
             normal[d] += hits[3, k] * hits[d, k]
     seed, best = 0, -FAR
     for k in range(found):
         along = normal[0] * hits[0, k] + normal[1] * hits[1, k] + normal[2] * hits[2, k]
         if along > best:
             seed, best = k, along
-    rim = count == 1 and planes[0, 0] != planes[0, 1]
+    for j in range(SUMS):
+        sums[r, j] = 0.0
+    for d in range(3):
+        normal[d] = 0.0
     for k in range(found):
         along = hits[0, seed] * hits[0, k] + hits[1, seed] * hits[1, k] + hits[2, seed] * hits[2, k]
-        group = 0 if (hits[5, k] >= 0 if rim else along > ONE_SIDE) else 5
-        sums[group] += hits[3, k]
-        sums[group + 4] += hits[3, k] * hits[4, k]
+        group = 0 if along > ONE_SIDE else 5
+        sums[r, group] += hits[3, k]
+        sums[r, group + 4] += hits[3, k] * hits[4, k]
         for d in range(3):
-            sums[group + 1 + d] += hits[3, k] * hits[d, k]
-    if rim:
-        end = _complete_rim(form, planes, open_end, near, x, dx, normal, sums)
-    normal[:] = 0.0
-    for k in range(found):
-        for d in range(3):
+            sums[r, group + 1 + d] += hits[3, k] * hits[d, k]
             normal[d] += hits[3, k] * hits[d, k] * hits[d, k]
-    return end
-
-
-@inner
-def _complete_rim(
-    form: Array, planes: Array, open_end: Array, near: Array, x: Array, dx: Array, normal: Array, sums: Array
-) -> int:
-    """Give a normal to a group without hits, on an area that counts for nothing; returns the number of the open end, or -1."""
-    side = 1 if planes[0, 1] else 0
-    end = open_end[near[0, side], side]
-    for group in (0, 5):
-        if sums[group] == 0:
-            for d in range(3):
-                x[d] = 0.5 * dx[d]
-            _normal(form, planes, 0, x, FAR if group == 0 else -1.0, normal)
-            sums[group] = 1e-12
-            sums[group + 4] = 1e-12 if group == 0 and end >= 0 else 0.0
-            for d in range(3):
-                sums[group + 1 + d] = 1e-12 * normal[d]
     return end
 
 
 @inner
 def complete_fold(
     form: Array, planes: Array, open_end: Array, near: Array, count: int, wanted: Array, pieces: Array, x: Array, dx: Array,
-    lines: Array, low: Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array,
+    lines: Array, low: Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array, r:
+    int,
 ) -> None:  # fmt: skip
     """If no sample met the far side of a fold, look for it along the lines that `measure_voxel` has just used.
 
@@ -440,23 +377,23 @@ def complete_fold(
     another primitive: its normal is that of the point of its surface closest to the middle of the voxel.
     """
     n = ZERO
-    for p in range(7):
+    for p in range(PLANES):
         if wanted[p]:
             n += pieces[p]
     found, _ = _hit_surface(form, planes, open_end, near, count, n, x, lines, low, high, order, first, last, normal, hits)
-    size = sqrt(sums[1] ** 2 + sums[2] ** 2 + sums[3] ** 2)
+    size = sqrt(sums[r, 1] ** 2 + sums[r, 2] ** 2 + sums[r, 3] ** 2)
     for k in range(found):
-        if sums[1] * hits[0, k] + sums[2] * hits[1, k] + sums[3] * hits[2, k] < ONE_SIDE * size:
-            sums[5] += 1e-12
+        if sums[r, 1] * hits[0, k] + sums[r, 2] * hits[1, k] + sums[r, 3] * hits[2, k] < ONE_SIDE * size:
+            sums[r, 5] += 1e-12
             for d in range(3):
-                sums[6 + d] += 1e-12 * hits[d, k]
-    if sums[5] == 0:
-        _complete_corner(form, count, x, dx, normal, hits, sums, size)
+                sums[r, 6 + d] += 1e-12 * hits[d, k]
+    if sums[r, 5] == 0:
+        _complete_corner(form, count, x, dx, normal, hits, sums, r, size)
 
 
 @inner
 def _complete_corner(
-    form: Array, count: int, x: Array, dx: Array, normal: Array, hits: Array, sums: Array, size: float
+    form: Array, count: int, x: Array, dx: Array, normal: Array, hits: Array, sums: Array, r: int, size: float
 ) -> None:
     """Give the second group the normal of the surface closest to the middle of the voxel, of the primitives that turn."""
     closest, square = FAR, 0.0
@@ -472,13 +409,13 @@ def _complete_corner(
             step = 0.5 * (value + form[i, 9]) / max(square, 1e-300)
             for d in range(3):
                 x[d] -= step * normal[d]
-        along = (sums[1] * normal[0] + sums[2] * normal[1] + sums[3] * normal[2]) / max(sqrt(square), 1e-300)
+        along = (sums[r, 1] * normal[0] + sums[r, 2] * normal[1] + sums[r, 3] * normal[2]) / max(sqrt(square), 1e-300)
         distance = (x[0] - 0.5 * dx[0]) ** 2 + (x[1] - 0.5 * dx[1]) ** 2 + (x[2] - 0.5 * dx[2]) ** 2
         if along < ONE_SIDE * size and distance < closest:
             closest = distance
             for d in range(3):
                 hits[d, 0] = normal[d] / sqrt(square)
     if closest < dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2:
-        sums[5] = 1e-12
+        sums[r, 5] = 1e-12
         for d in range(3):
-            sums[6 + d] = 1e-12 * hits[d, 0]
+            sums[r, 6 + d] = 1e-12 * hits[d, 0]

@@ -11,9 +11,7 @@ and at least as wide: so a thin dendrite that passes through the corner of a vox
 
 from __future__ import annotations
 
-from numba import njit
-
-from geometry.compiled import inner
+from geometry.compiled import inner, lean
 from geometry.frustum import Array
 from geometry.voxel_kernels import FULL, OUTSIDE, step, voxel_number
 
@@ -68,7 +66,7 @@ def _way_round(
     return True
 
 
-@njit(cache=True)
+@lean
 def decide(
     beside: Array, status: Array, number: Array, blocks: Array, cells: Array, face: Array, volume: Array, sliver: float,
     fate: Array,
@@ -119,7 +117,7 @@ def _taker(
     return -1, given
 
 
-@njit(cache=True)
+@lean
 def merge(
     beside: Array, status: Array, number: Array, blocks: Array, cells: Array, fate: Array, mask: Array, begin: Array,
     cut_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, neighbor: Array,

@@ -23,13 +23,15 @@ from geometry.voxel_kernels import (
     classify,
     count_rows,
     fill,
+    fold_areas,
     gather_faces,
     label_pieces,
     list_cut,
+    number_cut,
     number_rows,
 )
 from geometry.voxel_lines import SUMS
-from geometry.voxel_measure import measure
+from geometry.voxel_measure import ROUGH, measure, measure_rough
 from geometry.voxel_merge import KEEP, NOTHING, decide, merge
 
 __all__ = ["VoxelGrid", "VoxelWarning", "voxel_mesh", "voxelize", "voxelize_sections"]
@@ -155,7 +157,8 @@ class VoxelGrid:
 
     def components(self) -> IntArray:
         """Number of the connected piece each voxel belongs to, shape (n,); 0 is the one with the largest volume."""
-        piece, n = label_pieces(self.neighbor, self.aperture)
+        piece = np.empty(self.n, dtype=np.int64)
+        n = label_pieces(self.neighbor, self.aperture, piece)
         if n == 1:
             return piece
         order = np.argsort(-np.bincount(piece, weights=self.volume), kind="stable")
@@ -206,17 +209,21 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     owners = np.empty(status.shape, dtype=np.int32)
     in_ranges(classify, len(corner), 64, table, kind, owner, start, edge, corner, first, prims, status, owners)
     number = np.empty(status.shape, dtype=np.int32)
-    blocks, cells = list_cut(status, number)
-    n = len(blocks)
-    # what is known of cut voxels alone; samples are weights and normals, for which single precision is plenty
-    fraction, end, face = np.empty(n), np.empty(n, dtype=np.int32), np.empty((n, 6))
+    n, most = number_cut(status, number), int(np.diff(first).max())
+    blocks, cells = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
+    list_cut(number, blocks, cells)
+    # what is known of cut voxels alone
+    fraction, end, face, low_face = np.empty(n), np.empty(n, dtype=np.int32), np.empty((n, 6)), np.empty((n, 3))
     area, end_area, fate = np.empty(n), np.empty(n), np.empty(n, dtype=np.int8)
-    low_face, sums = np.empty((n, 3)), np.empty((n, SUMS), dtype=np.float32)
-    in_ranges(
-        measure, n, 1024, table, kind, open_end, start, edge, corner, first, prims, beside, status, blocks, cells, low_face,
-        fraction, sums, end,
-    )  # fmt: skip
-    gather_faces(beside, status, number, blocks, cells, edge, low_face, sums, face, area, end_area)
+    solids, space = (table, kind, open_end, start, edge), (corner, first, prims, beside, status, blocks, cells)
+    in_ranges(measure, n, 1024, most, *solids, *space, low_face, fraction, area, end_area, end)
+    rough = np.flatnonzero(fraction == ROUGH)
+    sums = np.empty((len(rough), SUMS))
+    if rough.size:
+        in_ranges(measure_rough, len(rough), 256, most, rough, *solids, *space, low_face, fraction, sums, end)
+    gather_faces(beside, status, number, blocks, cells, low_face, face)
+    if rough.size:
+        fold_areas(rough, edge, face, sums, area, end_area)
     del low_face, sums
     decide(beside, status, number, blocks, cells, face, fraction, max(sliver, NOTHING), fate)
     mask = np.empty((len(corner), 64), dtype=np.uint8)
@@ -262,7 +269,7 @@ def _blocks(
     room = 64 * len(kind) + 4096
     while True:
         keys, prims = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
-        n = bin_blocks(table, kind, origin, dx, lowest, shape, keys, prims)
+        n = bin_blocks(table, kind, origin, dx * BLOCK, lowest, shape, keys, prims)
         if n <= room:
             break
         room = n
