@@ -40,6 +40,8 @@ class GroupKernels:
         Rows that depend on time explicitly ("coupled").
     constants : int
         Numbers per node that are computed from fields once ("coupled").
+    known : ndarray of int
+        Which fields and, behind them, constants the kernels read, in the order of their rows ("coupled").
     """
 
     active: np.ndarray
@@ -49,6 +51,7 @@ class GroupKernels:
     pattern: tuple[tuple[int, int], ...] = ()
     timed: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     constants: int = 0
+    known: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     addresses: tuple[int, ...] = (0, 0, 0, 0)
     drives: bool = False
     free: bool = False
@@ -112,5 +115,6 @@ def _coupled_group(module: ModuleType, group: LocalSystem, exchanged: set[str]) 
         pattern,
         timed,
         getattr(module, f"CONSTANTS_{group.name}"),
+        np.array(getattr(module, f"KNOWN_{group.name}"), dtype=np.int64),
         (rates, linearise, constants),
     )

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from rxd.codegen.polynomials import Polynomial
 from rxd.codegen.sparse import make_program
 from rxd.solve.lane_operations import splat
+from rxd.solve.vectors import reciprocal
 
 WIDTH: Final = 8
 """Lanes at a time: one AVX-512 vector."""
@@ -203,18 +204,3 @@ class _Writer:
         """Old, if there is one, minus a product."""
         product = self.multiply(one, other)
         return self.builder.fneg(product) if old is None else self.builder.fsub(old, product, flags=CONTRACT)
-
-
-def reciprocal(builder: Any, value: Any) -> Any:
-    """One over a vector. A division of eight doubles takes 16 cycles; where AVX-512 estimates it, two Newton steps take 4."""
-    one = ir.Constant(DOUBLES, [1.0] * WIDTH)
-    if not binding.get_host_cpu_features().get("avx512f"):
-        return builder.fdiv(one, value, flags=CONTRACT)
-    mask = ir.IntType(8)
-    kind = ir.FunctionType(DOUBLES, [DOUBLES, DOUBLES, mask])
-    estimate = builder.module.declare_intrinsic("llvm.x86.avx512.rcp14.pd.512", (), kind)
-    found = builder.call(estimate, [value, ir.Constant(DOUBLES, [0.0] * WIDTH), ir.Constant(mask, 255)])
-    for _ in range(2):
-        error = builder.fsub(one, builder.fmul(value, found, flags=CONTRACT), flags=CONTRACT)
-        found = builder.fadd(found, builder.fmul(found, error, flags=CONTRACT), flags=CONTRACT)
-    return found

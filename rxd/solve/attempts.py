@@ -6,20 +6,25 @@ solver the whole step is one compiled call (`rxd.solve.direct_step`); with other
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from rxd.discretize.records import LANES
+from rxd.solve.aligned import aligned_zeros
 from rxd.solve.direct import DirectSolver
-from rxd.solve.direct_nodes import JACOBIAN, UNKNOWNS, load_lanes, store_lanes
+from rxd.solve.direct_nodes import JACOBIAN, LANES_AT, NODES, UNKNOWNS, load_lanes, store_lanes
 from rxd.solve.direct_step import Step, attempt
 from rxd.solve.direct_step import add_stages as add_stages_in_lanes
+from rxd.solve.direct_tree import WIDTH
 from rxd.solve.equations import Electrodes, Equations
 from rxd.solve.kept import Kept
 from rxd.solve.linear import LinearSolver
-from rxd.solve.stages import PIECE, add_stages, add_vector, sum_stages, worst_error
+from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
 from rxd.solve.tableau import Tableau
+
+HUGE: Final = 1e300
+"""Tolerance of what nobody asks for; infinity has no reciprocal that a vector unit could estimate."""
 
 
 class Attempt(Protocol):
@@ -37,8 +42,12 @@ class Attempt(Protocol):
         """Rates and Jacobian at the state, from which one step or more will be tried."""
         ...
 
-    def make(self, t: float, h: float) -> tuple[float, int]:
-        """Try a step over h: its error in units of the tolerance, infinite if it failed, and the state position of that."""
+    def make(self, t: float, h: float) -> float:
+        """Try a step over h: its error in units of the tolerance, infinite if it failed."""
+        ...
+
+    def worst(self) -> int:
+        """State position of the unknown with the largest error in the step made last, or of one that is no number."""
         ...
 
     def accept(self) -> None:
@@ -71,7 +80,7 @@ class StagedAttempt:
 
     def __init__(self, equations: Equations, solver: LinearSolver, table: Tableau, atol: np.ndarray, rtol: float) -> None:
         self._equations, self._solver, self._table = equations, solver, table
-        self._tolerance = atol, rtol
+        self._tolerance, self._worst = (atol, rtol), 0
         self._linearisation = equations.make_linearisation(equations.electrodes(0.0))
         size = equations.size
         self._stages = np.zeros((table.stages, size))
@@ -89,7 +98,7 @@ class StagedAttempt:
         """Rates and Jacobian at the state."""
         self._equations.linearise(t, self._y, self._f0, self._linearisation)
 
-    def make(self, t: float, h: float) -> tuple[float, int]:
+    def make(self, t: float, h: float) -> float:
         """Try a step; see `Attempt`."""
         table, y, U, linearisation = self._table, self._y, self._stages, self._linearisation
         self._solver.prepare(linearisation, 1.0 / (table.gamma * h))
@@ -103,8 +112,12 @@ class StagedAttempt:
                 add_vector(self._rest, self._f0)
             self._solver.solve(self._rest, U[i])
         sum_stages(y, U, table.m, table.e, table.stages, linearisation.drift, 0.0, self._new, self._rest)
-        error, worst = worst_error(self._rest, y, self._new, *self._tolerance)
-        return float(error), int(worst)
+        error, self._worst = worst_error(self._rest, y, self._new, *self._tolerance)
+        return float(error)
+
+    def worst(self) -> int:
+        """Where the error is largest."""
+        return int(self._worst)
 
     def accept(self) -> None:
         """Take over the new state."""
@@ -138,20 +151,23 @@ class CompiledAttempt:
         self._solver, self._plan = solver, solver.plan
         plan = solver.plan
         self._size = size = plan.sizes[2]
-        self._stages = np.zeros(table.stages * size)
-        y, new, rates, error, drift, self._inside = (np.zeros(size) for _ in range(6))
-        allowed = np.full(size, np.inf)  # of copies of nodes, and of v of point processes, which is their segment's
-        allowed[plan.lane] = atol
+        self._stages = aligned_zeros(table.stages * size)
+        y, new, drift, self._inside = (aligned_zeros(size) for _ in range(4))
+        rates = self._stages[:size] if table.fresh[1:].all() else aligned_zeros(size)
+        self._atol = np.full(size, HUGE)  # of copies of nodes, and of v of point processes, which is their segment's
+        self._atol[plan.lane] = atol
+        allowed = row_tolerances(self._atol, plan.table)
         rows = max(2 * int(plan.table[:, UNKNOWNS].max()), int(plan.table[:, JACOBIAN].max()))
-        most, total = np.zeros(PIECE), np.zeros(PIECE)
-        rest = (rates, error, self._stages, drift, np.zeros(rows * LANES), allowed, most, total, np.zeros(table.stages))
-        gamma, a, c, alpha, slopes, *others = table.arrays
-        arrays = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), *others)
+        work, most, weights = aligned_zeros(rows * LANES), aligned_zeros(2 * WIDTH), np.zeros(table.stages)
+        rest = (rates, self._stages, drift, work, allowed, most, weights)
+        gamma, a, c, alpha, slopes, fresh, *_ = table.arrays
+        arrays = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), fresh)
         # the state and the new state change places with every step
         self._kept = Kept(Step(rtol, arrays, (y, new, *rest), plan.fields, solver.arrays))
         self._following = Kept(Step(rtol, arrays, (new, y, *rest), plan.fields, solver.arrays))
-        self._position = np.zeros(size, dtype=np.int64)
-        self._position[plan.lane] = np.arange(len(plan.lane))
+        known = np.zeros(size)
+        load_lanes(np.arange(equations.size, dtype=float), plan.table, plan.program, known)
+        self._position = known.astype(np.int64)
         self._clamps = solver.clamps(equations.electrodes(0.0))
 
     @property
@@ -171,10 +187,15 @@ class CompiledAttempt:
     def linearise(self, t: float) -> None:
         """Every try does that itself: what it needs of the Jacobian is gone from the cache by the time of another."""
 
-    def make(self, t: float, h: float) -> tuple[float, int]:
+    def make(self, t: float, h: float) -> float:
         """Try a step; see `Attempt`."""
-        error, worst = attempt(self._kept, t, h, self._clamps)
-        return float(error), int(self._position[worst])
+        return float(attempt(self._kept, t, h, self._clamps))
+
+    def worst(self) -> int:
+        """Where the error is largest."""
+        step, last = self._kept.values, self._stages[-self._size :]
+        _, lane = worst_error(last, step.lanes[0], step.lanes[1], self._atol, step.rtol)
+        return int(self._position[lane])
 
     def accept(self) -> None:
         """Take over the new state."""
@@ -201,6 +222,15 @@ class CompiledAttempt:
     def solved(self) -> bool:
         """Whether the first stage is finite."""
         return bool(np.isfinite(self._stages[: self._size]).all())
+
+
+def row_tolerances(atol: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The least absolute tolerance in each row of lanes of every part: it belongs to a kind of unknown, and they are alike."""
+    found = []
+    for row in table:
+        lanes = atol[row[LANES_AT] : row[LANES_AT] + row[NODES] * row[UNKNOWNS]]
+        found.append(lanes.reshape(-1, row[UNKNOWNS], LANES).min(axis=(0, 2)))
+    return np.concatenate(found)
 
 
 def make_attempt(equations: Equations, solver: LinearSolver, table: Tableau, atol: np.ndarray, rtol: float) -> Attempt:

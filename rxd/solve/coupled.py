@@ -17,7 +17,7 @@ from rxd.errors import ConvergenceError, DeclarationError
 from rxd.solve.attempts import Attempt, make_attempt
 from rxd.solve.controller import SMALLEST, Controller, absolute_tolerance, first_step, probing_step
 from rxd.solve.direct import DirectSolver
-from rxd.solve.direct_plan import refresh_fields
+from rxd.solve.direct_lanes import refresh_fields
 from rxd.solve.linear import SolveError, make_linear_solver
 from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, StepResult
 from rxd.solve.steady import steady_state
@@ -31,11 +31,10 @@ ROUND_OFF = 1e-9
 
 @dataclass(slots=True)
 class Trial:
-    """A step that was tried: its length, its error in units of the tolerance and the state position where that is worst."""
+    """A step that was tried: its length, and its error in units of the tolerance."""
 
     h: float
     error: float
-    worst: int
 
 
 class CoupledStepper:
@@ -132,7 +131,8 @@ class CoupledStepper:
         """Go on with fields of the groups that were changed since the stepper was made."""
         self.equations.refresh_fields()
         if isinstance(self.solver, DirectSolver):
-            refresh_fields(self.solver.plan, self.equations)
+            plan = self.solver.plan
+            refresh_fields(plan.table, plan.program, plan.fields, self.equations)
 
     def describe(self) -> str:
         """What steps, with which control and which linear solver."""
@@ -209,28 +209,29 @@ class CoupledStepper:
         """Try shorter and shorter steps until the error is tolerable; whether any was rejected."""
         rejected = False
         while True:
-            error, worst, refusal = self._try(state, h, statistics)
+            error, refusal, position = self._try(state, h, statistics)
             if error <= 1.0 or (not self.adaptive and np.isfinite(error)):
-                return Trial(h, error, worst), rejected
+                return Trial(h, error), rejected
             statistics.rejected += 1
             rejected = True
             shorter = h * self.controller.rejected(error)
             least = max(SMALLEST, 16 * np.spacing(state.t))
             if not self.adaptive or shorter < least or not (np.isfinite(error) or self._has_rates(state)):
+                worst = self._attempt.worst() if position is None else position
                 raise self._failure(state, h, error, worst, refusal)
             h = shorter
 
-    def _try(self, state: State, h: float, statistics: Statistics) -> tuple[float, int, str]:
-        """Error, worst position, and why the linear system could not be solved, or nothing."""
+    def _try(self, state: State, h: float, statistics: Statistics) -> tuple[float, str, int | None]:
+        """Error; why the linear system could not be solved, or nothing; the position that the solver blames, if it did."""
         before = self.solver.statistics.iterations
         try:
-            error, worst = self._attempt.make(state.t, h)
+            error = self._attempt.make(state.t, h)
         except SolveError as refusal:
-            return np.inf, refusal.position or 0, f"{Reason.SINGULAR.value} {refusal}"
+            return np.inf, f"{Reason.SINGULAR.value} {refusal}", refusal.position or 0
         statistics.solves += self.tableau.stages
         statistics.iterations += self.solver.statistics.iterations - before
         solved = np.isfinite(error) or self._attempt.solved()
-        return error, worst, "" if solved else Reason.SINGULAR.value
+        return error, "" if solved else Reason.SINGULAR.value, None
 
     def _has_rates(self, state: State) -> bool:
         """Whether all rates at the state are numbers; they are left in place."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rxd.solve.aligned import aligned_zeros
 from rxd.solve.direct_plan import DirectPlan, build_plan
 from rxd.solve.direct_step import prepare, solve
 from rxd.solve.direct_tree import Arrays
@@ -36,7 +37,7 @@ class DirectSolver:
         self.plan = build_plan(equations)
         self.statistics = SolverStatistics()
         self.arrays = solver_arrays(self.plan)
-        self._lanes, self._jacobian = np.zeros(self.plan.sizes[2]), np.zeros(self.plan.sizes[3])
+        self._lanes, self._jacobian = aligned_zeros(self.plan.sizes[2]), aligned_zeros(self.plan.sizes[3])
 
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
         """Factorise ``shift I - J``."""
@@ -69,6 +70,8 @@ def solver_arrays(plan: DirectPlan) -> Arrays:
     """Plan and work arrays in the order the kernels unpack them."""
     blocks, factors, _, _, scratch = plan.sizes
     nodes = (plan.table, plan.program, plan.places, plan.capacity)
-    tree = (plan.tree, plan.coupling, plan.diagonal, plan.twins)
-    sides = np.zeros((2, len(plan.coupling)))
-    return nodes, tree, (np.zeros(factors), np.zeros(blocks), sides, np.zeros(len(plan.coupling)), np.zeros(scratch))
+    tree = (plan.tree, plan.coupling, plan.diagonal, plan.twins, plan.blank)
+    room = len(plan.coupling)
+    sides = aligned_zeros(2 * room).reshape(2, room)
+    work = (aligned_zeros(factors), aligned_zeros(blocks), sides, aligned_zeros(room), aligned_zeros(scratch))
+    return nodes, tree, work

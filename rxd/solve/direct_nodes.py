@@ -1,9 +1,9 @@
 """Elimination of what nodes keep to themselves: the compiled half of the direct solver that works node by node.
 
-In: the arrays that `rxd.solve.direct_plan` lays out. Nodes of a group come in chunks of `LANES`, in the order in which the
+In: the arrays that `rxd.solve.direct_lanes` lays out. Nodes of a group come in chunks of `LANES`, in the order in which the
 tree eliminates them, so that what a chunk gives to blocks S and right-hand sides R (`rxd.solve.direct_tree`) and takes from
-them lies close together. Lanes without a node are copies of the group's last one. The unknowns of a chunk are rows of lanes in
-one array, chunk by chunk.
+them lies close together, or is a whole vector (straight halves of chunks). Lanes without a node are copies of one beside them.
+The unknowns of a chunk are rows of lanes in one array, chunk by chunk.
 
 Groups of point processes come last. Their first row is v of the segment they are on: what they do
 to it is added to the segment's, its own equation is not theirs.
@@ -19,31 +19,56 @@ from rxd.discretize.records import LANES
 from rxd.solve.direct_tree import WIDTH
 from rxd.solve.lane_lu import copy_lanes, factorise, set_product, subtract_product
 from rxd.solve.lane_operations import inline_kernel, lean_kernel
-from rxd.solve.vectors import (
-    make_double_scatter,
-    make_gather,
-    make_scatter,
-    make_transfer,
-    negated,
-)
+from rxd.solve.vector_moves import make_double_scatter, make_gather, make_scatter
+from rxd.solve.vectors import cleared, make_change, make_product, make_transfer, negated, replaced
 
 NODES, UNKNOWNS, NNZ, PATTERN, JACOBIAN, POINTS, N_FIELDS = range(7)
-"""Columns of the table of groups: sizes (values of the Jacobian, and with derivatives by time), whether its nodes are point
-processes."""
-FACTORS_AT, JACOBIAN_AT, CAPACITY_AT, PLACE_AT, LANES_AT, FIELDS_AT, SOURCE_AT, RATES, LINEARISE = range(7, 16)
-"""Where a group's part of an array begins; addresses of its kernels."""
-FIRST_LIST: Final = 16
-ENTRY, FILL, SHIFTED, FACTOR, LOWER, UPPER, SCHUR, ROWS, STARTS, DIAGONAL, KEPT, TIMED, VOLTAGE, NODE = range(FIRST_LIST, 44, 2)
+"""Columns of the table, a row for each part of a group: sizes (lanes, copies included; values of the Jacobian, and with
+derivatives by time), whether its nodes are point processes."""
+FACTORS_AT, JACOBIAN_AT, CAPACITY_AT, PLACE_AT, LANES_AT, FIELDS_AT, SOURCE_AT = range(7, 14)
+"""Where a part's share of an array begins."""
+RATES, LINEARISE, STRAIGHT, GROUP, CAPACITIES = range(14, 19)
+"""Addresses of its kernels; whether its halves of chunks are waves; its group; rows of different capacities."""
+FIRST_LIST: Final = 19
+ENTRY, FILL, SHIFTED, FACTOR, LOWER, UPPER, SCHUR, ROWS, STARTS, DIAGONAL, KEPT, TIMED, ZEROS, ABSENT, VOLTAGE, NODE = range(
+    FIRST_LIST, FIRST_LIST + 32, 2
+)
 """Bounds of lists in the program: entries of Jacobian values; entries that only fill in; diagonal entries that get the shift;
-steps of factorisation and substitutions; (entry, row of capacity, place) of what is left to the tree; (unknown, number) of
-exchanged unknowns; first state positions; diagonal and all entries that substitutions need; unknowns that time changes; lanes
-of v (point processes, for each of their lanes); node of each lane."""
+steps of factorisation and substitutions; (entry, row of capacity, place) of what is left to the tree; (unknown, number, row of
+capacity) of exchanged unknowns; first state positions; diagonal and all entries that substitutions need; unknowns that time
+changes; places in a block, and in a right-hand side, of what the group does not have; lanes of v (point processes, for each of
+their lanes); node of each lane."""
 
 negate_lanes = make_transfer(LANES, negated)
 put_lanes = make_scatter(LANES, add=False)
 add_lanes = make_scatter(LANES, add=True)
 put_both = make_double_scatter(LANES)
-take_lanes = make_gather(LANES)
+take_half = make_gather(WIDTH)
+set_half = make_product(WIDTH, replaced)
+copy_half = make_transfer(WIDTH, replaced)
+clear_half = make_change(WIDTH, cleared)
+
+
+@lean_kernel
+def clear(A: np.ndarray, blank: np.ndarray, column: int) -> None:
+    """Zeros where no straight half writes; the bounds are in two columns of ``blank``."""
+    for k in range(blank.shape[0]):
+        A[blank[k, column] : blank[k, column + 1]] = 0.0
+
+
+Lists = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+@inline_kernel
+def solving_lists(row: np.ndarray, program: np.ndarray) -> Lists:
+    """What `send_to_tree` and `bring_from_tree` read of a part's lists."""
+    return (
+        program[row[ROWS] : row[ROWS + 1]],
+        program[row[ABSENT] : row[ABSENT + 1]],
+        program[row[LOWER] : row[LOWER + 1]],
+        program[row[UPPER] : row[UPPER + 1]],
+        program[row[DIAGONAL] : row[DIAGONAL + 1]],
+    )
 
 
 @inline_kernel
@@ -78,13 +103,30 @@ def prepare_chunk(
     at = row[FACTORS_AT] + first * kept.size
     for e in range(kept.size):
         copy_lanes(A, at + e * LANES, work, kept[e] * LANES)
-    c, p = row[CAPACITY_AT] + first * (program[row[ROWS] : row[ROWS + 1]].size // 2), row[PLACE_AT] + first
+    c, p = row[CAPACITY_AT] + first * row[CAPACITIES], row[PLACE_AT] + first
+    if row[STRAIGHT]:
+        _put_blocks(c, p, schur, program[row[ZEROS] : row[ZEROS + 1]], places, capacity, work, S)
+        return
     for e in range(0, schur.size, 3):
         a, scale, offset = schur[e] * LANES, c + schur[e + 1] * LANES, schur[e + 2]
         if row[POINTS]:
             add_lanes(S, places[0], p, offset, work, a, capacity, scale)
         else:
             put_lanes(S, places[0], p, offset, work, a, capacity, scale)
+
+
+@inline_kernel
+def _put_blocks(
+    c: int, p: int, schur: np.ndarray, zeros: np.ndarray, places: np.ndarray, capacity: np.ndarray, work: np.ndarray,
+    S: np.ndarray,
+) -> None:  # fmt: skip
+    """What is left of a straight chunk, as whole vectors; lanes of copies have no capacity and give zeros."""
+    for half in range(0, LANES, WIDTH):
+        s = places[0, p + half]
+        for e in range(0, schur.size, 3):
+            set_half(S, s + schur[e + 2], work, schur[e] * LANES + half, capacity, c + schur[e + 1] * LANES + half)
+        for e in range(zeros.size):
+            clear_half(S, s + zeros[e])
 
 
 @inline_kernel
@@ -101,38 +143,49 @@ def eliminate_forward(A: np.ndarray, a: int, B: np.ndarray, b: int, lower: np.nd
 
 @inline_kernel
 def send_to_tree(
-    first: int, b: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, capacity: np.ndarray, A: np.ndarray,
-    B: np.ndarray, R: np.ndarray, X: np.ndarray, Z: np.ndarray,
+    first: int, b: int, row: np.ndarray, lists: Lists, places: np.ndarray, capacity: np.ndarray, A: np.ndarray,
+    B: np.ndarray, R: np.ndarray, X: np.ndarray, x: int, Z: np.ndarray,
 ) -> None:  # fmt: skip
     """Take the local unknowns out of a chunk's right-hand side, B from b on; R gets what the tree needs.
 
-    Z gets the exchanged unknowns of the chunk's state, with which X begins.
+    Z gets the exchanged unknowns of the chunk's state, X from x on.
     """
-    rows = program[row[ROWS] : row[ROWS + 1]]
+    rows, absent, lower, _, _ = lists
     kept = row[KEPT + 1] - row[KEPT]
-    eliminate_forward(A, row[FACTORS_AT] + first * kept, B, b, program[row[LOWER] : row[LOWER + 1]])
-    c, p = row[CAPACITY_AT] + first * (rows.size // 2), row[PLACE_AT] + first
-    for i in range(0, rows.size, 2):
-        u, scale, offset = b + rows[i] * LANES, c + i // 2 * LANES, rows[i + 1] * WIDTH
+    eliminate_forward(A, row[FACTORS_AT] + first * kept, B, b, lower)
+    c, p = row[CAPACITY_AT] + first * row[CAPACITIES], row[PLACE_AT] + first
+    if row[STRAIGHT]:
+        for half in range(0, LANES, WIDTH):
+            r = places[1, p + half]
+            for i in range(0, rows.size, 3):
+                u, to = rows[i] * LANES + half, r + rows[i + 1] * WIDTH
+                set_half(R, to, B, b + u, capacity, c + rows[i + 2] * LANES + half)
+                copy_half(Z, to, X, x + u)
+            for i in range(absent.size):
+                clear_half(R, r + absent[i])
+        return
+    for i in range(0, rows.size, 3):
+        u, scale, offset = b + rows[i] * LANES, c + rows[i + 2] * LANES, rows[i + 1] * WIDTH
         if row[POINTS]:
             add_lanes(R, places[1], p, offset, B, u, capacity, scale)
         else:
-            put_both(R, places[1], p, offset, B, u, capacity, scale, Z, X, rows[i] * LANES)
+            put_both(R, places[1], p, offset, B, u, capacity, scale, Z, X, x + rows[i] * LANES)
 
 
 @inline_kernel
 def bring_from_tree(
-    first: int, b: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, A: np.ndarray, B: np.ndarray, R: np.ndarray
+    first: int, b: int, row: np.ndarray, lists: Lists, places: np.ndarray, A: np.ndarray, B: np.ndarray, R: np.ndarray
 ) -> None:
     """Solution of a chunk from the tree's and from what `send_to_tree` left in B; no unknown is v for point processes."""
-    rows, upper, diagonal = (
-        program[row[ROWS] : row[ROWS + 1]],
-        program[row[UPPER] : row[UPPER + 1]],
-        program[row[DIAGONAL] : row[DIAGONAL + 1]],
-    )
-    a = row[FACTORS_AT] + first * (row[KEPT + 1] - row[KEPT])
-    for i in range(0, rows.size, 2):
-        take_lanes(R, places[2], row[PLACE_AT] + first, rows[i + 1] * WIDTH, B, b + rows[i] * LANES)
+    rows, _, _, upper, diagonal = lists
+    a, p = row[FACTORS_AT] + first * (row[KEPT + 1] - row[KEPT]), row[PLACE_AT] + first
+    for half in range(0, LANES, WIDTH):
+        if places[3, p + half]:
+            for i in range(0, rows.size, 3):
+                copy_half(B, b + rows[i] * LANES + half, R, places[2, p + half] + rows[i + 1] * WIDTH)
+        else:
+            for i in range(0, rows.size, 3):
+                take_half(R, places[2], p + half, rows[i + 1] * WIDTH, B, b + rows[i] * LANES + half)
     i = 0
     while i < upper.size:
         k, count = upper[i], upper[i + 1]
@@ -167,9 +220,9 @@ def store_lanes(X: np.ndarray, table: np.ndarray, program: np.ndarray, out: np.n
         row = table[g]
         starts, node = program[row[STARTS] : row[STARTS + 1]], program[row[NODE] : row[NODE + 1]]
         for first in range(0, row[NODES], LANES):
-            x, width = row[LANES_AT] + first * row[UNKNOWNS], min(LANES, row[NODES] - first)
+            x = row[LANES_AT] + first * row[UNKNOWNS]
             for u in range(1 if row[POINTS] else 0, row[UNKNOWNS]):
-                for lane in range(width):
+                for lane in range(LANES):  # copies have what their node has
                     out[starts[u] + node[first + lane]] = X[x + u * LANES + lane]
 
 

@@ -21,11 +21,11 @@ import numpy as np
 
 from rxd.solve.lane_operations import inline_kernel, lean_kernel
 from rxd.solve.vector_blocks import make_climb, make_descend, make_reduce
+from rxd.solve.vector_moves import make_gather
 from rxd.solve.vectors import (
     added,
     make_block_product,
     make_dot,
-    make_gather,
     make_inverse,
     make_product,
     make_transfer,
@@ -44,6 +44,7 @@ those that do not: lane, places of the parent's block and right-hand side, and h
 wave the places of the parents' right-hand sides by lane, then the same for all unknowns but v."""
 
 ALL: Final = 2
+"""All lanes with a parent go on in the next wave; the others have no coupling and give zeros."""
 
 set_product = make_product(WIDTH, replaced)
 add_product = make_product(WIDTH, added)
@@ -59,8 +60,10 @@ invert = make_inverse(WIDTH)
 
 UNROLLED: Final = 6
 """Larger blocks are inverted in loops."""
-reduce_block = make_reduce(WIDTH, UNROLLED)
-climb = make_climb(WIDTH, UNROLLED)
+reduce_block = make_reduce(WIDTH, UNROLLED, add=False)
+reduce_onward = make_reduce(WIDTH, UNROLLED, add=True)
+climb = make_climb(WIDTH, UNROLLED, add=False)
+climb_onward = make_climb(WIDTH, UNROLLED, add=True)
 descend = make_descend(WIDTH, UNROLLED)
 
 
@@ -71,6 +74,9 @@ def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, t
     for w in range(waves.shape[0]):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
         up = 0
+        if m <= UNROLLED and waves[w, 5] == ALL:
+            reduce_onward(S, s, G, r, D, r, S, waves[w, 3], m)
+            continue
         if m <= UNROLLED:
             reduce_block(S, s, G, r, D, r, T, 0, m)
         else:
@@ -128,8 +134,9 @@ def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np
     for w in range(waves.shape[0]):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
         if m <= UNROLLED and waves[w, 5] == ALL:
-            climb(R, r, S, s, G, r, Z, r, Z, waves[w, 4], T, 0, m)
-        elif m <= UNROLLED:
+            climb_onward(R, r, S, s, G, r, Z, r, Z, waves[w, 4], R, waves[w, 4], m)
+            continue
+        if m <= UNROLLED:
             _from_parents(Z, T, w, waves, parents)
             climb(R, r, S, s, G, r, Z, r, T, 0, T, 0, m)
         else:

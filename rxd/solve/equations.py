@@ -97,7 +97,7 @@ class Equations:
         """Take over fields of the groups that somebody has changed, and the constants made of them, in place."""
         fields, table, _ = self.model
         for group, compiled, row in zip(self.discretization.groups, self.kernels.groups, table, strict=True):
-            known = with_constants(group, compiled).ravel()
+            known = known_numbers(group, compiled).ravel()
             fields[row[FIELDS] : row[FIELDS] + len(known)] = known
 
     def _exchange(self, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
@@ -127,7 +127,7 @@ def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembl
             offsets.append(at)
             places.append(np.asarray(part, dtype=np.int64))
             at += len(part)
-        known = with_constants(group, compiled)
+        known = known_numbers(group, compiled)
         sizes = (group.n, len(group.position), known.shape[1], len(compiled.pattern), len(compiled.timed))
         starts, position, timed = offsets
         where = (sum(map(len, fields)), starts, position, timed, base)
@@ -137,11 +137,11 @@ def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembl
     return np.concatenate(fields), np.array(table, dtype=np.int64), np.concatenate(places)
 
 
-def with_constants(group: Group, compiled: Any) -> np.ndarray:
-    """Fields of a group and behind them what its kernels need to have computed from them, shape (chunks, rows, LANES)."""
+def known_numbers(group: Group, compiled: Any) -> np.ndarray:
+    """What the kernels of a group read of its fields and of the constants computed from them, shape (chunks, rows, LANES)."""
     chunks, given, lanes = group.fields.shape
     known = np.zeros((chunks, given + compiled.constants, lanes))
     known[:, :given] = group.fields
     if compiled.constants:
         call_constants(compiled.addresses[2], known.reshape(-1), chunks, given, compiled.constants)
-    return known
+    return np.ascontiguousarray(known[:, compiled.known])

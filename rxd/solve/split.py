@@ -18,6 +18,7 @@ import numpy as np
 from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
 from rxd.solve import split_network as network
+from rxd.solve.aligned import aligned
 from rxd.solve.blame import first_bad_rate
 from rxd.solve.kept import Kept
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
@@ -25,7 +26,6 @@ from rxd.solve.schemes import SCHEMES, Scheme, Stages
 from rxd.solve.split_loop import Fluxes, Lanes, Step, Watch, advance
 from rxd.solve.split_network import TOLERANCE
 from rxd.solve.split_pack import (
-    aligned,
     bundles,
     compile_parts,
     junction_values,

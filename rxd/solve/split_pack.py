@@ -11,15 +11,13 @@ from cable.hines import factor_and_solve
 from rxd.codegen.lane_calls import part_address
 from rxd.discretize.records import GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
+from rxd.solve.aligned import aligned
 from rxd.solve.graph_kernels import Graph, Graphs, Stage, first_half_threads, second_half_threads
 from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
 from rxd.solve.split_kernels import Cable
 from rxd.solve.split_loop import Fluxes, Groups, Lanes, Parts
 from rxd.solve.tree_lanes import WIDTH, Trees
-
-LINE = 8
-"""Doubles in a cache line."""
 
 HELD: Final = 1e30
 """Capacity of what holds its value, over the largest conductance."""
@@ -72,15 +70,6 @@ def _owners(groups: Sequence[Group], kernels: Sequence[Any]) -> np.ndarray:
     ]
     size = 1 + max((int(group.position.max()) for group in groups if group.position.size), default=0)
     return np.bincount(join(changed, np.int64), minlength=size)
-
-
-def aligned(values: np.ndarray) -> np.ndarray:
-    """A copy that begins at a cache line, so that vectors do not lie across two of them."""
-    values = np.ravel(values)
-    room = np.zeros(values.size + LINE)
-    first = -(room.ctypes.data // room.itemsize) % LINE
-    room[first : first + values.size] = values
-    return room[first : first + values.size]
 
 
 def pack_cable(cable: Transport, initial: np.ndarray) -> Cable:

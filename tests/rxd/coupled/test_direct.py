@@ -16,6 +16,7 @@ from rxd import library
 from rxd.errors import DeclarationError
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_blocks import build_block_tree
+from rxd.solve.direct_nodes import STRAIGHT
 from rxd.solve.direct_tree import UNROLLED, WIDTH
 from rxd.solve.linear import is_one_dimensional, make_linear_solver
 
@@ -71,6 +72,25 @@ def star() -> rxd.Model:
     return model
 
 
+def side_by_side() -> rxd.Model:
+    """A long dendrite with a calcium pool beside ones without, and a synapse: waves that one group fills, and mixed ones."""
+    soma = SectionSpec("soma", [(0, 0, 0, 10), (10, 0, 0, 10)], "soma")
+    arms = [
+        SectionSpec(f"dend[{k}]", [(10, 0, 0, 1), (10 + 60 * np.cos(k), 60 * np.sin(k), k, 1)], "dendrite", "soma", 1.0)
+        for k in range(2 * WIDTH)
+    ]
+    cell = geometry.Morphology.from_sections([soma, *arms])
+    model = rxd.Model(cell, segments=lambda section: 5 + section.index % 3)
+    model.insert(library.hh(), on=cell.soma | cell["dend[3]"] | cell["dend[4]"])
+    model.insert(library.pas(), on=cell.all - cell.soma - cell["dend[3]"] - cell["dend[4]"])
+    cyt = rxd.Region(cell.all - cell["dend[2]"] - cell["dend[5]"], "cyt", side="i")
+    a, b = rxd.Species(cyt, "a", d=1.0, initial=lambda node: 1 + np.asarray(node.x)), rxd.Species(cyt, "b", d=0.2, initial=0.5)
+    model.add(rxd.Reaction(a[cyt], b[cyt], 0.3 + 0.001 * rxd.v, 0.1))
+    synapse = rxd.PointProcess(library.exp_syn(tau=2.0), cell["dend[3]"](0.5))
+    model.add(rxd.NetCon(rxd.SpikeSource(times=[0.0]), synapse, weight=1e-3, delay=0.0))
+    return model
+
+
 def two_cells() -> rxd.Model:
     """A forest: two cylinders that do not touch, synapses on one segment of the first."""
     points = [(0, 0, 0, 2), (50, 0, 0, 2)]
@@ -85,7 +105,7 @@ def two_cells() -> rxd.Model:
     return model
 
 
-TREES: dict[str, Callable[[], rxd.Model]] = {make.__name__: make for make in (beside_the_parent, star, two_cells)}
+TREES: dict[str, Callable[[], rxd.Model]] = {make.__name__: make for make in (beside_the_parent, star, side_by_side, two_cells)}
 
 
 @pytest.mark.parametrize("shift", [1e-4, 1.0, 40.0, 1e4])
@@ -101,6 +121,18 @@ def test_difficult_trees_are_solved(name: str, shift: float) -> None:
     residual, error = residual_and_error(TREES[name](), shift)
     assert residual < 1e-12
     assert error < 1e-8
+
+
+def test_groups_fill_waves_and_share_them() -> None:
+    simulation = side_by_side().compile(dt=0.05)
+    plan, layout = simulation.stepper.solver.plan, simulation.discretization.layout
+    assert set(plan.table[:, STRAIGHT].tolist()) == {0, 1}
+    assert len(set(plan.lane.tolist())) == layout.size
+    found = [
+        side_by_side().compile(dt=0.05, solver=solver).run(2.0, record=[rxd.v, "a[cyt]"]) for solver in ("direct", "scipy")
+    ]
+    for ours, theirs in zip(*(run.values for run in found), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
 def test_all_linear_solvers_make_the_same_steps(case) -> None:

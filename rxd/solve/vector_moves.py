@@ -1,0 +1,111 @@
+"""Lanes to and from places that a list names; as `rxd.solve.vectors`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.extending import intrinsic
+
+from rxd.solve.vectors import CONTRACT, load_lanes, store_lanes
+
+
+def make_scatter(lanes: int, add: bool) -> Any:
+    """``op(out, place, p, offset, a, i, c, k)``: lane l of ``a * c`` (from i and k) goes to ``out[place[p + l] + offset]``.
+
+    With ``add`` it is added there, one lane after the other: places may repeat.
+    """
+
+    @intrinsic
+    def operation(typing_context: Any, out: Any, place: Any, p: Any, offset: Any, a: Any, i: Any, c: Any, k: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            one, two = (load_lanes(context, builder, sig.args[n], args[n], args[n + 1], lanes) for n in (4, 6))
+            values = builder.fmul(one, two, flags=CONTRACT)
+            for lane, address in enumerate(_addresses(context, builder, sig, args, lanes)):
+                value = builder.extract_element(values, ir.Constant(ir.IntType(32), lane))
+                builder.store(builder.fadd(builder.load(address), value, flags=CONTRACT) if add else value, address)
+            return context.get_dummy_value()
+
+        return types.void(out, place, types.intp, types.intp, a, types.intp, c, types.intp), generate
+
+    return operation
+
+
+def make_double_scatter(lanes: int) -> Any:
+    """``op(out, place, p, offset, a, i, c, k, other, x, j)``: as `make_scatter`, and lane l of x to the same of other."""
+
+    @intrinsic
+    def operation(
+        typing_context: Any, out: Any, place: Any, p: Any, offset: Any, a: Any, i: Any, c: Any, k: Any, other: Any, x: Any,
+        j: Any,
+    ) -> Any:  # fmt: skip
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            one, two, three = (load_lanes(context, builder, sig.args[n], args[n], args[n + 1], lanes) for n in (4, 6, 9))
+            both = (builder.fmul(one, two, flags=CONTRACT), three)
+            bases = []
+            for n in (0, 8):
+                data = context.make_array(sig.args[n])(context, builder, args[n]).data
+                bases.append(builder.gep(data, [args[3]]))
+            first = builder.gep(context.make_array(sig.args[1])(context, builder, args[1]).data, [args[2]])
+            for lane in range(lanes):
+                index = builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), lane)]))
+                for base, values in zip(bases, both, strict=True):
+                    value = builder.extract_element(values, ir.Constant(ir.IntType(32), lane))
+                    builder.store(value, builder.gep(base, [index]))
+            return context.get_dummy_value()
+
+        whole = types.intp
+        return types.void(out, place, whole, whole, a, whole, c, whole, other, x, whole), generate
+
+    return operation
+
+
+def make_gather(lanes: int) -> Any:
+    """``op(source, place, p, offset, a, i)``: lane l of a, from i on, becomes ``source[place[p + l] + offset]``."""
+
+    @intrinsic
+    def operation(typing_context: Any, source: Any, place: Any, p: Any, offset: Any, a: Any, i: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            if binding.get_host_cpu_features().get("avx512f") and lanes % 8 == 0:
+                for first in range(0, lanes, 8):
+                    vector, at = _gathered(context, builder, sig, args, first), ir.Constant(ir.IntType(64), first)
+                    store_lanes(context, builder, sig.args[4], args[4], builder.add(args[5], at), 8, vector)
+                return context.get_dummy_value()
+            found: Any = ir.Constant(ir.VectorType(ir.DoubleType(), lanes), ir.Undefined)
+            for lane, address in enumerate(_addresses(context, builder, sig, args, lanes)):
+                found = builder.insert_element(found, builder.load(address), ir.Constant(ir.IntType(32), lane))
+            store_lanes(context, builder, sig.args[4], args[4], args[5], lanes, found)
+            return context.get_dummy_value()
+
+        return types.void(source, place, types.intp, types.intp, a, types.intp), generate
+
+    return operation
+
+
+def _gathered(context: Any, builder: Any, sig: Any, args: Any, first: int) -> Any:
+    """Eight lanes from ``first`` on, by one instruction instead of eight loads that are put together."""
+    data = builder.gep(context.make_array(sig.args[0])(context, builder, args[0]).data, [args[3]])
+    indices = builder.gep(
+        context.make_array(sig.args[1])(context, builder, args[1]).data,
+        [builder.add(args[2], ir.Constant(ir.IntType(64), first))],
+    )
+    doubles, integers = ir.VectorType(ir.DoubleType(), 8), ir.VectorType(ir.IntType(64), 8)
+    index = builder.load(builder.bitcast(indices, integers.as_pointer()))
+    index.align = 8
+    mask, byte = ir.VectorType(ir.IntType(1), 8), ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(doubles, [doubles, byte, integers, mask, ir.IntType(32)])
+    gather = builder.module.declare_intrinsic("llvm.x86.avx512.mask.gather.qpd.512", (), kind)
+    zeros, all_true = ir.Constant(doubles, [0.0] * 8), ir.Constant(mask, [1] * 8)
+    return builder.call(gather, [zeros, builder.bitcast(data, byte), index, all_true, ir.Constant(ir.IntType(32), 8)])
+
+
+def _addresses(context: Any, builder: Any, sig: Any, args: Any, lanes: int) -> list[Any]:
+    """Addresses of ``args[0][args[1][args[2] + l] + args[3]]``."""
+    data = builder.gep(context.make_array(sig.args[0])(context, builder, args[0]).data, [args[3]])
+    first = builder.gep(context.make_array(sig.args[1])(context, builder, args[1]).data, [args[2]])
+    found = []
+    for lane in range(lanes):
+        index = builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), lane)]))
+        found.append(builder.gep(data, [index]))
+    return found
