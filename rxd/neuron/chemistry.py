@@ -52,6 +52,7 @@ class Chemistry:
         self._placing = False
         self._registered: tuple[int, int] | None = None
         self.in_force = InForce(self)
+        self.views: list[weakref.ref[Any]] = []
         self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
 
     def add(self, thing: Any) -> int:
@@ -321,8 +322,20 @@ class Chemistry:
                 quantity.settled[region.number] = table
                 if quantity.kind == "Parameter" and fresh and not callable(quantity.initial) and quantity.initial is None:
                     continue
-                quantity._values[region.number] = self._initial(quantity, region, table)
+                values = quantity._values.get(region.number)
+                initial = self._initial(quantity, region, table)
+                if values is None or len(values) != len(initial):
+                    quantity._values[region.number] = initial
+                else:
+                    values[:] = initial  # in place: somebody may hold a view of it
             quantity.version += 1
+
+    def refresh_views(self) -> None:
+        """Bring arrays that scripts hold (`states3d`) up to date."""
+        held = [view for reference in self.views if (view := reference()) is not None]
+        self.views = [weakref.ref(view) for view in held]
+        for species, region in (target for view in held if (target := view.target) is not None):
+            self.session.run.refresh_species(species, region)
 
     def species_at(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
         """The species (and region) behind an ion variable such as `cai` in a section, or None."""

@@ -40,7 +40,7 @@ class _Plan:
 
 def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     """Make as many fixed steps towards a time as can be made at once; whether there were any."""
-    if run._players or run._machines or run.watchers or run._watches()[1]:
+    if run._players or run._machines or run.watchers or run._watches()[1] or engine.stepwise:
         return False
     taps = _taps(run, engine)
     if taps is None:

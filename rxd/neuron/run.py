@@ -417,9 +417,7 @@ class Run:
         self._handle(3)
         if self.engine is not None and self.engine.revision != self.session.revision:
             self.pull()  # now, lest the compilation below fetches the old voltages over the new ones
-        if v is not None:
-            for record in self.session.topology:
-                record.store["v"][:] = float(v)
+        self._begin_at(v)
         self.session.chemistry.in_force.begin()
         self._compiled()
         self._play(0.0)
@@ -451,6 +449,14 @@ class Run:
             self._tell(1, 0)
         self._handle(2)
         return 1.0
+
+    def _begin_at(self, v: float | None) -> None:
+        """Voltages of the initial state: a given one, or those at the end of the last run."""
+        for record in self.session.topology:
+            if v is not None:
+                record.store["v"][:] = float(v)
+            elif self.engine is not None:
+                self.engine.fetch("v", record)
 
     def _drop_dead(self) -> None:
         """Forget detectors and recorders whose objects are gone."""

@@ -363,3 +363,20 @@ def test_initial_voltages_hold_after_an_edit_that_compiles_anew(edit):
     h.fadvance()
     assert dend.v == first
     h.celsius = 6.3
+
+
+def test_without_a_voltage_the_initial_state_is_where_the_last_run_ended(ball):
+    twin = h.Section(name="twin")
+    twin.L = twin.diam = 10
+    for sec in (ball, twin):
+        sec.insert("hh")
+    clamps = [h.IClamp(sec(0.5)) for sec in (ball, twin)]
+    for clamp in clamps:
+        clamp.dur, clamp.amp = 0.5, 0.05
+    h.finitialize(-65)
+    h.continuerun(0.5)
+    reached = ball.v
+    h.finitialize()
+    h.continuerun(0.1)
+    assert reached > -60
+    assert twin.v == ball.v  # nobody had looked at the twin's

@@ -16,6 +16,13 @@ def session():
         yield session
 
 
+@pytest.fixture
+def ball():
+    sec = h.Section(name="ball")
+    sec.L = sec.diam = 10
+    return sec
+
+
 def run(t, dt):
     h.dt = dt
     h.finitialize(-65)
@@ -132,3 +139,67 @@ def test_lists_of_nodes():
     assert all(node in sec for node in nodes)
     assert all(node in region for node in nodes)
     assert len(rxd.nodelist.NodeList([])) == 0
+
+
+def test_states3d_follows_the_model_and_writes_to_it(ball):
+    box = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20)
+    x = rxd.Species(box, name="x", initial=1)
+    decay = rxd.Rate(x, -0.1 * x)  # noqa: F841
+    h.finitialize(-65)
+    held = x[box].states3d
+    plane = held[0]
+    h.fadvance()
+    expected = 1 / (1 + 0.1 * h.dt)
+    assert held.mean() == pytest.approx(expected, rel=1e-9)
+    assert plane[1, 1] == held[0, 1, 1]
+    h.finitialize(-65)
+    assert held.max() == 1
+    held *= 3
+    plane[:] = 7
+    assert x.nodes.value == [7] * 4 + [3] * 4
+    h.continuerun(5 * h.dt)
+    assert held[1].mean() == pytest.approx(3 * expected**5, rel=1e-9)
+
+
+def test_a_pointer_does_not_keep_a_species_alive(session, ball):
+    box = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20)
+    ball.insert("hh")
+    k = rxd.Species(box, name="k", charge=1, initial=3)
+    vec, held = h.Vector().record(k.nodes[0]._ref_value), k[box].states3d
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert len(vec) == 41
+    del k
+    k = rxd.Species(box, name="k", charge=1, initial=4)
+    assert session.chemistry.quantities == [k]
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert k.nodes.value != [4] * 8  # the new one is the ion
+    assert list(vec) == [vec[0]] * 41
+    assert 3 < held.max() < 4
+
+
+def test_currents_do_not_move_what_is_held_at_a_boundary(ball):
+    ball.insert("hh")
+    box = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20)
+    k = rxd.Species(box, d=1, name="k", charge=1, initial=3, ecs_boundary_conditions=2.5)
+    h.finitialize(-65)
+    for _ in range(3):
+        h.fadvance()
+        assert k.nodes.value == [2.5] * 8
+        assert ball(0.5).ko == 2.5
+    h.continuerun(1)
+    assert k.nodes.value == [2.5] * 8
+
+
+def test_recordings_see_sources_that_vary_in_the_step_they_act(ball):
+    x = rxd.Species(rxd.Region(ball), name="x", initial=0)
+    x.nodes[0].include_flux(lambda: 1e6 * (1 + h.t))
+    vec = h.Vector().record(x.nodes[0]._ref_value)
+    run(0.2, 0.05)
+    by_steps = [0.0, *np.array(vec)[1:]]
+    h.finitialize(-65)
+    h.continuerun(0.2)
+    given = np.cumsum([0.0, *(1e6 * (1 + 0.05 * step) * 0.05 for step in range(4))])
+    assert list(vec) == pytest.approx(given / (602214.076 * ball(0.5).volume()), rel=1e-6)
+    assert list(vec) == by_steps

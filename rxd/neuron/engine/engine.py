@@ -193,6 +193,8 @@ class Engine:
 
     def _changed(self) -> None:
         self.version = self.session.run.next_version()
+        if self.session.chemistry.views:
+            self.session.chemistry.refresh_views()
 
     # ---------------------------------------------------------------------------------------------------------------- fields
 
@@ -444,8 +446,7 @@ class Engine:
         if self._stale:
             self._flush()
         self.state.t = t
-        for positions, values in self._held:
-            self.y[positions] = values
+        self._hold()
         if self._jumped and self.adaptive:
             self.stepper.restart(self.state)
             self._jumped = False
@@ -454,6 +455,11 @@ class Engine:
             if synchronise is not None:
                 synchronise(self.state)
             self._jumped = False
+
+    def _hold(self) -> None:
+        """Put back what nothing changes: currents have been added to it."""
+        for positions, values in self._held:
+            self.y[positions] = values
 
     def _follow(self, dt: float) -> None:
         """Take the step and the method that `h.dt` and `h.secondorder` name."""
@@ -466,10 +472,13 @@ class Engine:
         if scheme != self.stepper.scheme:
             self.stepper.scheme = scheme
 
+    @property
+    def stepwise(self) -> bool:
+        """Whether something of Python's is to be done at the end of every fixed step, before recordings."""
+        return bool(self._held) or any(not flux.is_steady for flux in self.session.chemistry.fluxes)
+
     def clear_steps(self, t: float, dt: float, most: int) -> int:
         """How many fixed steps from t see the clamps as they are in the first, and need nothing of Python's between them."""
-        if any(not flux.is_steady for flux in self.session.chemistry.fluxes) or self._held:
-            return 1
         middle = t + 0.5 * dt
         jump = self.electrodes.next_jump(middle - 1e-9)
         return most if jump == np.inf else max(min(most, int(np.ceil((jump - middle) / dt - 1e-9))), 1)
@@ -486,7 +495,6 @@ class Engine:
         self._bring_forward()
         self._changed()
         batch.keep(watch, done)
-        self._add_varying(done * dt)
         return done
 
     def _look(self) -> None:
@@ -507,6 +515,7 @@ class Engine:
         self.electrodes.t = t + 0.5 * dt
         self._look()
         self.stepper.advance(self.state, t + dt, self.statistics)
+        self._hold()
         self._bring_forward()
         self._changed()
         self._add_varying(dt)
@@ -538,6 +547,7 @@ class Engine:
         if single:
             until = min(until, t + (following if following > 0 else 1e-3))
         outcome = self.stepper.advance(self.state, until, self.statistics, Sampler(self, samples))
+        self._hold()
         self._changed()
         self._add_varying(self.state.t - t)
         return outcome.spikes

@@ -54,7 +54,7 @@ def tap(engine: Engine, pointer: Pointer) -> Tap | None:
     if isinstance(pointer, RangePointer) and pointer.record.alive and pointer.record.id in engine.layout.index:
         return _range(engine, pointer)
     if isinstance(pointer, NodePointer):
-        return _node(engine, pointer.node)
+        return _steady(pointer.get()) if pointer.node is None else _node(engine, pointer.node)
     if isinstance(pointer, AttributePointer) and isinstance(pointer.target, PointProcess) and pointer.item is None:
         position = engine.synapses.position(pointer.target, pointer.name)
         return None if position is None else _state(position)
@@ -63,6 +63,10 @@ def tap(engine: Engine, pointer: Pointer) -> Tap | None:
 
 def _state(position: int) -> Tap:
     return Tap(np.array([position], dtype=np.int64), lambda trace: trace.ends[:, 0])
+
+
+def _steady(value: float) -> Tap:
+    return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), value))
 
 
 def _range(engine: Engine, pointer: RangePointer) -> Tap | None:

@@ -6,6 +6,7 @@ they are made when asked for.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import RxDException
@@ -288,23 +289,36 @@ class NodeExtracellular(_Voxel):
 
 
 class NodePointer(Pointer):
-    """A pointer to the value of a node."""
+    """A pointer to the value of a node; it does not keep the species alive, and shows its last value once that has gone."""
 
-    __slots__ = ("node",)
+    __slots__ = ("_last", "_place", "_species")
 
     def __init__(self, node: Node) -> None:
-        self.node = node
+        species, *place = node.part
+        self._species, self._place, self._last = weakref.ref(species), tuple(place), node.value
+
+    @property
+    def node(self) -> Node | None:
+        """The node, as long as its species is there."""
+        species = self._species()
+        return None if species is None else make_node(species, *self._place)
 
     def get(self) -> float:
         """The value."""
-        return self.node.value
+        node = self.node
+        if node is not None:
+            self._last = node.value
+        return self._last
 
     def set(self, value: float) -> None:
         """Write it."""
-        self.node.value = value
+        node = self.node
+        if node is not None:
+            node.value = value
 
     def __repr__(self) -> str:
-        return f"<pointer to a node of {self.node.species.label}>"
+        node = self.node
+        return f"<pointer to a node of {'a species that has gone' if node is None else node.species.label}>"
 
 
 def make_node(species: Any, region: Any, table: NodeTable, index: int) -> Node:
