@@ -48,12 +48,12 @@ def strcmp(session: Session, first: str, second: str) -> float:
 def execute1(session: Session, code: str, *rest: Any) -> float:
     """Run hoc code, in an object of a template if one is given; 1 if it went well."""
     instance = next((thing for thing in rest if hasattr(thing, "template")), None)
-    if instance is None:
-        return float(session.hoc.execute(code))
-    from rxd.neuron.hoc.evaluate import Frame
+    frame = None
+    if instance is not None:
+        from rxd.neuron.hoc.evaluate import Frame
 
-    session.hoc.run(code, frame=Frame(instance=instance))
-    return 1.0
+        frame = Frame(instance=instance)
+    return float(session.hoc.execute(code, frame))
 
 
 def nrnpython(session: Session, code: str) -> float:

@@ -16,13 +16,14 @@ import runpy
 import sys
 import types
 from collections.abc import Sequence
+from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
 
 from rxd.neuron.internals import guard_modules
 from rxd.neuron.session import current_session
 
-__all__ = ["NeuronFinder", "install", "run_module", "run_script", "run_source"]
+__all__ = ["NeuronFinder", "install", "prepare", "run_module", "run_script", "run_source"]
 
 TARGET = "rxd.neuron"
 
@@ -65,6 +66,28 @@ def install() -> None:
     """Let `import neuron` find this package, in this process, before any NEURON that is installed."""
     if not any(isinstance(finder, NeuronFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, NeuronFinder())
+
+
+def prepare(correct: bool) -> None:
+    """Make this process one for NEURON's scripts, and those that `multiprocessing` starts anew from it.
+
+    Parameters
+    ----------
+    correct : bool
+        As in `run_script`.
+    """
+    install()
+    current_session().correct = correct
+    plain = spawn.get_command_line
+
+    def command(**options: Any) -> list[str]:
+        line = plain(**options)
+        at = line.index("-c") + 1 if "-c" in line else 0
+        if at:
+            line[at] = f"from rxd.neuron.launcher import prepare; prepare({correct}); {line[at]}"
+        return line
+
+    spawn.get_command_line = command
 
 
 def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) -> None:
@@ -150,8 +173,7 @@ def run_module(name: str, arguments: Sequence[str] = (), correct: bool = False) 
 
 def _become_main(argv: list[str], folder: str, correct: bool) -> types.ModuleType:
     """A fresh `__main__` for the user's code, its arguments and the folder that its imports are looked for in first."""
-    install()
-    current_session().correct = correct
+    prepare(correct)
     main = types.ModuleType("__main__")
     main.__dict__.update(__builtins__=builtins, __spec__=None, __loader__=None, __package__=None, __cached__=None)
     sys.argv[:] = argv

@@ -352,10 +352,5 @@ class SectionRecord:
 
 
 def _reference(cell: Any) -> Any:
-    """A weak reference to the cell, so that a cell that holds its sections can go; a strong one where that is impossible."""
-    if cell is None:
-        return None
-    try:
-        return weakref.ref(cell)
-    except TypeError:
-        return lambda: cell
+    """A weak reference to the cell, so that a cell that holds its sections can go; what takes none (a str) is no cell."""
+    return None if cell is None else weakref.ref(cell)

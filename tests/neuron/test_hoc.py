@@ -191,3 +191,14 @@ def test_procedures_of_the_run_can_be_defined_anew():
 def test_python_seen_from_hoc():
     assert h('objref py\npy = new PythonObject()\nnrnpython("answer = 6 * 7")\nseen = py.answer')
     assert h.seen == 42
+
+
+def test_what_fails_within_execute1_fails_alone(capsys):
+    assert h('begintemplate Part\nobjref this, inner\nproc init() { if ($1 == 0) { execerror("too deep") }\n'
+             'execute1("inner = new Part(0)", this) }\nendtemplate Part')  # fmt: skip
+    part = h.Part(1)
+    assert "too deep" in capsys.readouterr().err
+    assert h.List("Part").count() == 1
+    assert h.execute1("nothing = unheard_of(1)") == 0
+    assert h.execute1("heard = 1") == h.heard == 1
+    del part

@@ -182,3 +182,21 @@ def test_the_usage_is_shown_for_what_makes_no_sense(tmp_path):
     assert launch(tmp_path, "--help").stdout.startswith("usage:")
     assert "no option '-x'" in launch(tmp_path, "-x").stderr
     assert "-m wants something" in launch(tmp_path, "-m").stderr
+
+
+def test_processes_started_anew_know_the_same_names(tmp_path):
+    script = tmp_path / "pool.py"
+    script.write_text(
+        "import multiprocessing\n"
+        "from neuron import h, rxd\n"
+        "def work(length):\n"
+        "    sec = h.Section(name='s')\n"
+        "    sec.L = length\n"
+        "    return rxd.__name__, sec.L\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('spawn').Pool(2) as pool:\n"
+        "        print(*pool.map(work, [3, 4]))\n"
+    )
+    done = run(script)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "('rxd.neuron.rxd', 3.0) ('rxd.neuron.rxd', 4.0)"

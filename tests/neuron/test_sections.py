@@ -244,6 +244,8 @@ def test_cells_name_their_sections():
     sec = h.Section(name="soma", cell=cell)
     assert sec.name() == "cell7.soma"
     assert sec.cell() is cell
+    with pytest.raises(TypeError, match="weak reference"):
+        h.Section(name="soma", cell="cell8")
 
 
 def test_define_shape_draws_straight_lines():

@@ -142,10 +142,10 @@ class HocState:
         except (Halt, Return):
             return
 
-    def execute(self, code: str) -> bool:
+    def execute(self, code: str, frame: Frame | None = None) -> bool:
         """Run code; errors are printed, as NEURON does with `h("...")`, and the result tells whether it went well."""
         try:
-            self.run(code)
+            self.run(code, frame=frame)
         except (HocError, AttributeError, LookupError, TypeError, ValueError, ReferenceError, ArithmeticError) as error:
             sys.stderr.write(f"hoc: {error}\n")
             return False

@@ -46,7 +46,7 @@ class GridView(np.ndarray):
         if target is not None:
             target[0].touched(target[1])
 
-    def __iadd__(self, other: Any) -> GridView:  # type: ignore[override,misc]
+    def __iadd__(self, other: Any) -> GridView:  # type: ignore[misc]
         self[...] = np.asarray(self) + other
         return self
 
@@ -54,7 +54,7 @@ class GridView(np.ndarray):
         self[...] = np.asarray(self) - other
         return self
 
-    def __imul__(self, other: Any) -> GridView:  # type: ignore[override,misc]
+    def __imul__(self, other: Any) -> GridView:  # type: ignore[misc]
         self[...] = np.asarray(self) * other
         return self
 
