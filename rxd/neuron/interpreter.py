@@ -80,6 +80,9 @@ class Function:
         return f"{self._name}()"
 
 
+_BOUND: Mapping[str, Function] = MappingProxyType({name: Function(name, call) for name, call in FUNCTIONS.items()})
+
+
 class Interpreter:
     """The object behind `h` and `n`.
 
@@ -107,13 +110,14 @@ class Interpreter:
         if name.startswith("__"):
             raise AttributeError(name)
         session = current_session()
-        if name in session.globals:
-            value = session.globals[name]
+        values = session.globals.values
+        if name in values:
+            value = values[name]
             return int(value) if name in {"secondorder", "stoprun", "diam_changed"} else value
         if name in session.hoc.procedures:
             return session.hoc.function(name)
-        if name in FUNCTIONS:
-            return Function(name, FUNCTIONS[name])
+        if name in _BOUND:
+            return _BOUND[name]
         for table in (CONSTANTS, classes()):
             if name in table:
                 return table[name]

@@ -23,19 +23,24 @@ if TYPE_CHECKING:
     from rxd.neuron.recording import Recorder
     from rxd.neuron.run import Run
 
-__all__ = ["many_steps"]
+__all__ = ["many_steps", "record_step"]
 
 MOST = 1_000_000  # steps in a run, and numbers recorded in it
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How the recordings of a run are read within the loop; for these recordings and this engine only."""
+    """How the recordings of a run are read; for these recordings and this engine only.
+
+    ``taps``: of each recorder, None for what only Python can read. ``every``: recorders of every step with the one
+    position they read: -1 for the time, None for other recordings.
+    """
 
     engine: Engine
-    recorders: tuple[Recorder, ...]
+    recorders: list[Recorder]
     secondorder: float
-    taps: list[Tap] | None
+    taps: list[Tap | None]
+    every: list[tuple[Recorder, int | None]]
 
 
 def many_steps(run: Run, engine: Engine, stop: float) -> bool:
@@ -70,25 +75,38 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     return True
 
 
+def record_step(run: Run, engine: Engine) -> None:
+    """Record what is recorded at every step, after one."""
+    y, t = engine.y, run.session.globals.t
+    for recorder, place in _plan(run, engine).every:
+        if place is None:
+            recorder.take()
+        else:
+            recorder.put(t if place < 0 else float(y[place]))
+
+
+def _plan(run: Run, engine: Engine) -> _Plan:
+    plan, secondorder = run.plan, run.session.globals["secondorder"]
+    recorders = run._recorders  # another list whenever a recording begins or ends
+    if plan is None or plan.engine is not engine or plan.recorders is not recorders or plan.secondorder != secondorder:
+        taps = [tap(engine, recorder.pointer) for recorder in recorders]
+        every = [
+            (recorder, None if found is None else _place(found))
+            for recorder, found in zip(recorders, taps, strict=True)
+            if recorder.when is None
+        ]
+        run.plan = plan = _Plan(engine, recorders, secondorder, taps, every)
+    return plan
+
+
+def _place(found: Tap) -> int | None:
+    return int(found.positions[0]) if found.kind == "place" else -1 if found.kind == "time" else None
+
+
 def _taps(run: Run, engine: Engine) -> list[Tap] | None:
     """How to read all recordings within the loop; None if one of them cannot be."""
-    plan, secondorder = run.plan, run.session.globals["secondorder"]
-    recorders = tuple(run._recorders)
-    same = plan is not None and plan.engine is engine and plan.secondorder == secondorder
-    if not (same and len(plan.recorders) == len(recorders) and all(map(_is, plan.recorders, recorders))):
-        taps: list[Tap] | None = []
-        for recorder in recorders:
-            found = tap(engine, recorder.pointer)
-            if found is None or taps is None:
-                taps = None
-                break
-            taps.append(found)
-        run.plan = plan = _Plan(engine, recorders, secondorder, taps)
-    return plan.taps
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
+    taps = [found for found in _plan(run, engine).taps if found is not None]
+    return taps if len(taps) == len(run._recorders) else None
 
 
 def _receiver(engine: Engine) -> Callable[[Any], bool]:

@@ -85,6 +85,13 @@ class Recorder:
             vector.push_all(values)
         self.taken += len(values)
 
+    def put(self, value: float) -> None:
+        """Append a value."""
+        vector = self.vector()
+        if vector is not None:
+            vector.push(value)
+        self.taken += 1
+
     def take(self) -> None:
         """Append the value now."""
         vector = self.vector()

@@ -19,8 +19,16 @@ import numpy as np
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.counters import APCount
 from rxd.neuron.errors import HocError
-from rxd.neuron.events import Detector, EventHeap, FInitializeHandler, NetCon, StateTransitionEvent, as_action
-from rxd.neuron.many_steps import many_steps
+from rxd.neuron.events import (
+    DELAY_OF_DETECTION,
+    Detector,
+    EventHeap,
+    FInitializeHandler,
+    NetCon,
+    StateTransitionEvent,
+    as_action,
+)
+from rxd.neuron.many_steps import many_steps, record_step
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.recording import Player, Recorder
@@ -72,6 +80,7 @@ class Run:
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
         self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
         self.plan: Any = None
+        self._compared = -1
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
 
@@ -152,7 +161,7 @@ class Run:
     def record(self, vector: Vector, pointer: Pointer, when: float | Vector | None) -> None:
         """Let a Vector record; it stops recording anything else."""
         self.forget(vector)
-        self._recorders.append(Recorder(weakref.ref(vector), pointer, when))
+        self._recorders = [*self._recorders, Recorder(weakref.ref(vector), pointer, when)]
 
     def play(self, vector: Vector, pointer: Pointer, when: float | Vector, continuous: bool) -> None:
         """Let a Vector drive a variable."""
@@ -283,7 +292,8 @@ class Run:
         """Everything that changes in a run."""
         engine = self._compiled()
         places = [recorder.taken for recorder in self._recorders]
-        return engine.save(), dict(self.session.globals.values), self.events.copy(), places, engine.revision
+        above = [detector.above for detector in self._detectors]
+        return engine.save(), dict(self.session.globals.values), self.events.copy(), places, above, engine.revision
 
     def restore(self, saved: Any) -> None:
         """Return to what `save` has kept.
@@ -293,7 +303,7 @@ class Run:
         HocError
             If the structure of the model has changed since.
         """
-        state, values, events, places, revision = saved
+        state, values, events, places, above, revision = saved
         engine = self._compiled()
         if engine.revision != revision:
             raise HocError("SaveState.restore: the model has changed since save().")
@@ -302,6 +312,8 @@ class Run:
         self.events.restore(events)
         for recorder, taken in zip(self._recorders, places, strict=False):
             recorder.taken = taken
+        for detector, was in zip(self._detectors, above, strict=False):
+            detector.above = was
 
     # --------------------------------------------------------------------------------------------------------------- events
 
@@ -334,13 +346,11 @@ class Run:
 
     def _detect(self, t: float, but: Collection[Detector] = ()) -> None:
         """Look for sources that have risen through their thresholds."""
-        from rxd.neuron.events import DELAY_OF_DETECTION
-
-        risen = []
+        risen: list[Detector] = []
         if not but:
             watched, others = self._watches()
-            values = () if self.engine is None else self.engine.watched()
-            risen += [detector for detector, v in zip(watched, values, strict=True) if detector.rises_to(v)]
+            if watched and (self.engine is None or self._compared != self.engine.version or self.engine.crossed):
+                risen += self._risen(watched)
         else:
             others = [detector for detector in self._detectors if detector not in but]
         risen += [detector for detector in others if detector.rises()]
@@ -354,6 +364,14 @@ class Run:
             for action in () if machine is None else machine.check(t):
                 self.call(action, t)
 
+    def _risen(self, watched: list[Detector]) -> list[Detector]:
+        """Those of some detectors, whose voltages the engine looks at, that have risen."""
+        engine = self.engine
+        assert engine is not None
+        values = engine.watched()
+        engine.note_watched(values)
+        return [detector for detector, v in zip(watched, values.tolist(), strict=True) if detector.rises_to(v)]
+
     def watch_changed(self) -> None:
         """NetCons or their thresholds have changed."""
         self._watch = (None, [], [])
@@ -363,6 +381,7 @@ class Run:
         if self._watch[0] is not self.engine or self.engine is None:
             known = () if self.engine is None else self.engine.layout.index
             watched = self._voltages(known)
+            self._compared = -1
             self._watch = (self.engine, watched, [detector for detector in self._detectors if detector not in watched])
             if self.engine is not None:
                 self.engine.watch()
@@ -391,10 +410,10 @@ class Run:
 
     def _compiled(self) -> Engine:
         """The engine for the model as it is now."""
-        from rxd.neuron.engine import Engine
-
         if self.engine is not None and self.engine.revision == self.session.revision:
             return self.engine
+        from rxd.neuron.engine import Engine
+
         self.session.chemistry.place()
         self.pull()
         self.engine = None
@@ -490,15 +509,15 @@ class Run:
         if self._players:
             self._play(middle)
         engine.step(t, dt)
+        self._compared = engine.version
         if self.watchers:  # the clock and all but v still at the start of the step, as in NEURON
             with engine.between():
                 self._tell(0)
         t = values["t"] = middle + 0.5 * dt  # as NEURON adds it up
         if self._players:
             self._play(t)
-        for recorder in self._recorders:
-            if recorder.when is None:
-                recorder.take()
+        if self._recorders:
+            record_step(self, engine)
         self._deliver(t)
 
     def _tell(self, *directions: int) -> None:

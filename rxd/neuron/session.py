@@ -77,6 +77,9 @@ class Session:
     @property
     def catalogue(self) -> Catalogue:
         """The mechanisms, ions and point processes this session knows."""
+        found = self._parts.get("catalogue")
+        if found is not None:
+            return found
         from rxd.neuron.mechanisms import Catalogue
 
         return self._part("catalogue", Catalogue)
@@ -84,6 +87,9 @@ class Session:
     @property
     def hoc(self) -> HocState:
         """What hoc code has defined."""
+        found = self._parts.get("hoc")
+        if found is not None:
+            return found
         from rxd.neuron.hoc.state import HocState
 
         return self._part("hoc", HocState)
@@ -91,6 +97,9 @@ class Session:
     @property
     def chemistry(self) -> Chemistry:
         """The rxd declarations."""
+        found = self._parts.get("chemistry")
+        if found is not None:
+            return found
         from rxd.neuron.chemistry import Chemistry
 
         return self._part("chemistry", Chemistry)
@@ -98,6 +107,9 @@ class Session:
     @property
     def run(self) -> Run:
         """Run control: initialisation, steps, events, recordings."""
+        found = self._parts.get("run")
+        if found is not None:
+            return found
         from rxd.neuron.run import Run
 
         return self._part("run", Run)
@@ -105,6 +117,9 @@ class Session:
     @property
     def membrane(self) -> MembraneCurrents:
         """The currents behind `seg.i_membrane_`."""
+        found = self._parts.get("membrane")
+        if found is not None:
+            return found
         from rxd.neuron.membrane import MembraneCurrents
 
         return self._part("membrane", MembraneCurrents)

@@ -229,11 +229,16 @@ class SplitStepper:
         fired = np.flatnonzero(fraction >= 0.0)
         return tuple(sorted(((int(d), began + float(fraction[d]) * dt) for d in fired), key=lambda spike: spike[1]))
 
+    @property
+    def solves_per_step(self) -> int:
+        """Linear systems of trees that a step solves."""
+        species = len(self.problem.discretization.transports) - 1
+        return self.scheme.cable.number + self.scheme.local.number * species
+
     def _count(self, statistics: Statistics, steps: int) -> None:
         """Note what steps took."""
-        species = len(self.problem.discretization.transports) - 1
         statistics.steps += steps
-        statistics.solves += steps * (self.scheme.cable.number + self.scheme.local.number * species)
+        statistics.solves += steps * self.solves_per_step
         statistics.iterations += int(self._graphs.counts[0])
         self._graphs.counts[:] = 0
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
+from rxd.solve.graph_exponential import diffuse_exactly
 from rxd.solve.graph_kernels import MANY, Graphs, diffuse
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_lu import add_drift, load, store
@@ -378,10 +379,12 @@ def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees
 
 
 @lean_kernel
-def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, pieces: int) -> None:
-    """Diffusion of species in voxels, in some pieces of a step."""
-    for _ in range(pieces):
-        diffuse(y, dt / pieces, source, drift, graphs)
+def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, exact: bool) -> None:
+    """Diffusion of species in voxels, ``exact`` or to second order."""
+    if exact:
+        diffuse_exactly(y, dt, source, drift, graphs)
+    else:
+        diffuse(y, dt, source, drift, graphs)
 
 
 @lean_kernel
@@ -445,7 +448,7 @@ def advance(
                     parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local, parts.together)
                 )
         if parts.voxels != 0:
-            call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs, scheme.pieces))
+            call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs, scheme.exact))
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         full = spikes > 0 and note_spikes(s, fraction, watch.log)

@@ -12,6 +12,7 @@ from rxd.codegen.lane_calls import part_address
 from rxd.discretize.records import GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
 from rxd.solve.aligned import aligned
+from rxd.solve.graph_exponential import DEGREE
 from rxd.solve.graph_kernels import Graph, Graphs, Stage, first_half_threads, second_half_threads
 from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
@@ -158,7 +159,7 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
         radius=np.array([radius for _, radius in made], dtype=float),
         table=np.stack([offsets, counts], axis=2).reshape(len(graphs), 2 * len(parts)),
         graph=_end_to_end(graphs),
-        work=np.zeros(3 * max((t.n for t in species), default=0)),
+        work=np.zeros(3 * max((t.n for t in species), default=0) + DEGREE + 1),
         flow=np.zeros(max((len(graph.rest) for graph in graphs), default=0)),
         counts=np.zeros(1, dtype=np.int64),
         first=0,
@@ -219,7 +220,7 @@ def compile_parts(
         currents=part_address(loop.currents, y, y, 0.0, 0.0, 0, 0, fluxes, lanes, groups) if conducts else 0,
         sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
-        voxels=part_address(loop.voxels, y, 0.0, y, y, graphs, scheme.pieces) if len(graphs.species) else 0,
+        voxels=part_address(loop.voxels, y, 0.0, y, y, graphs, scheme.exact) if len(graphs.species) else 0,
     )
 
 

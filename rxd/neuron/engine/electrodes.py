@@ -93,6 +93,8 @@ class Electrodes:
     detector_place: tuple[str, ...] = ()
     connections: tuple[Any, ...] = ()
     trains: tuple[Any, ...] = ()
+    _levels: list[tuple[float, float]] = field(default_factory=list)
+    _held: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     @classmethod
     def of(cls, points: list[PointProcess], layout: Layout, storage: np.ndarray) -> Electrodes:
@@ -114,16 +116,24 @@ class Electrodes:
         return cls(found)
 
     def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Node (storage order), conductance (uS) and drive (nA) of every part of a clamp; without conductance a current."""
+        """Node (storage order), conductance (uS) and drive (nA) of every part of a clamp; without conductance a current.
+
+        The arrays are the same ones at every call.
+        """
         now = t if self.t is None else self.t
         levels = [electrode.level(now) for electrode in self.electrodes]
-        parts = [
-            (electrode.nodes, electrode.weights * g, electrode.weights * drive)
-            for electrode, (g, drive) in zip(self.electrodes, levels, strict=True)
-        ]
-        empty = (np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
-        node, conductance, drive = (np.concatenate(column) for column in zip(empty, *parts, strict=True))
-        return node, conductance, drive
+        if self._held is None:
+            empty, nodes = np.zeros(0, dtype=np.int64), [electrode.nodes for electrode in self.electrodes]
+            node = np.concatenate([empty, *nodes])
+            self._held = (node, np.zeros(len(node)), np.zeros(len(node)))
+        if levels != self._levels:
+            self._levels = levels
+            start, (_, conductance, drive) = 0, self._held
+            for electrode, (g, current) in zip(self.electrodes, levels, strict=True):
+                part = slice(start, start + len(electrode.nodes))
+                conductance[part], drive[part] = electrode.weights * g, electrode.weights * current
+                start = part.stop
+        return self._held
 
     def at(self, t: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Injected current (nA), clamp conductance (uS) and clamp drive (nA) by segment in storage order."""

@@ -34,7 +34,8 @@ from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
 from rxd.solve.problem import State, Statistics
-from rxd.solve.schemes import NEURON
+from rxd.solve.schemes import NEURON, Scheme
+from rxd.solve.single import Single
 from rxd.solve.steppers import make_stepper
 from rxd.symbolic.build import build_system
 
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
 __all__ = ["Engine"]
-
-PIECES = 4
 
 
 class Engine:
@@ -61,6 +60,7 @@ class Engine:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._run = session.run
         self.layout = session.chemistry.layout
         self.declared = declare(session)
         model = self.declared.model
@@ -98,6 +98,9 @@ class Engine:
         self._stale: set[str] = set()
         self._jumped = False
         self._past: State | None = None
+        self._single: Single | None = None
+        self._seen = self._seen_size()
+        self._schemes: dict[tuple[int, int], Scheme] = {}
         self._rest: list[tuple[int, list[int], Any]] | None = None
         self._load()
         self._start()
@@ -185,14 +188,25 @@ class Engine:
         """The watched voltages now, in the order of `Run.watched`."""
         return self._watched(self.state.y)
 
+    @property
+    def crossed(self) -> bool:
+        """Whether the last step may have taken a watched voltage through its threshold, up or down, since `note_watched`."""
+        return self._single is None or self._jumped or self._single.crossed
+
+    def note_watched(self, values: np.ndarray) -> None:
+        """Somebody has compared the watched voltages with their thresholds."""
+        if self._single is not None:
+            self._single.compare(values)
+
     def _start(self) -> None:
         """Let the stepper forget what it remembers of earlier steps."""
+        self._settle()
         self.state.before = self._watched(self.state.y)
         self.stepper.start(self.state)
         self._jumped = False
 
     def _changed(self) -> None:
-        self.version = self.session.run.next_version()
+        self.version = self._run.next_version()
         if self.session.chemistry.views:
             self.session.chemistry.refresh_views()
 
@@ -442,6 +456,11 @@ class Engine:
         for key, parameter in self.declared.fluxes.items():
             self._put_parameter(parameter.name, totals[key])
 
+    def _settle(self) -> None:
+        """Let the state be complete, before anything but single steps changes or keeps it."""
+        if self._single is not None:
+            self._single.settle()
+
     def _prepare(self, t: float) -> None:
         if self._stale:
             self._flush()
@@ -451,6 +470,7 @@ class Engine:
             self.stepper.restart(self.state)
             self._jumped = False
         if self._jumped:
+            self._settle()
             synchronise = getattr(self.stepper, "synchronise_junctions", None)
             if synchronise is not None:
                 synchronise(self.state)
@@ -463,14 +483,15 @@ class Engine:
 
     def _follow(self, dt: float) -> None:
         """Take the step and the method that `h.dt` and `h.secondorder` name."""
-        self.stepper.dt = dt
-        self.stepper.threads = self.session.chemistry.threads
-        # explicit diffusion in voxels has a larger error than NEURON's implicit one: shorter steps make up for it
+        stepper, chemistry = self.stepper, self.session.chemistry
+        stepper.dt = dt
+        stepper.threads = chemistry.threads
         # what NEURON counts more than once it solves one after the other
-        repeats = self.session.chemistry.in_force.times
-        scheme = NEURON[int(self.session.globals["secondorder"])]._replace(pieces=PIECES, repeats=repeats)
-        if scheme != self.stepper.scheme:
-            self.stepper.scheme = scheme
+        key = int(self.session.globals.values["secondorder"]), chemistry.in_force.times
+        if key not in self._schemes:
+            self._schemes[key] = NEURON[key[0]]._replace(repeats=key[1])
+        if self._schemes[key] is not stepper.scheme:
+            stepper.scheme = self._schemes[key]
 
     @property
     def stepwise(self) -> bool:
@@ -487,6 +508,7 @@ class Engine:
         """Up to n fixed steps, with what happens between them; how many were made."""
         self._prepare(t)
         self._follow(dt)
+        self._settle()
         self.electrodes.t = t + 0.5 * dt
         self.state.before = self.watched()
         watch = batch.watch(self.y, n, len(self.state.before))
@@ -497,28 +519,56 @@ class Engine:
         batch.keep(watch, done)
         return done
 
-    def _look(self) -> None:
-        """Keep the state in which currents are seen."""
-        state = self.state
-        self._past = State(state.t + 0.5 * self.stepper.dt, state.y.copy(), state.before, state.queue)
-
     def _bring_forward(self) -> None:
         """Bring currents to the middle of the step, if `h.secondorder` is 2."""
-        if self._past is not None and self.session.globals["secondorder"] == 2:
+        if self.session.globals.values["secondorder"] == 2 and self._past is not None:
             v = slice(self.states["v"].start, self.states["v"].stop)
             self._past.y[v] = 0.5 * (self._past.y[v] + self.state.y[v])
 
     def step(self, t: float, dt: float) -> None:
         """One fixed step."""
-        self._prepare(t)
+        if self._stale or self._jumped:
+            self._prepare(t)
         self._follow(dt)
         self.electrodes.t = t + 0.5 * dt
-        self._look()
-        self.stepper.advance(self.state, t + dt, self.statistics)
-        self._hold()
+        if self.stepper.threads == 1:
+            self._single_step(t)
+        else:
+            self._settle()
+            self._single = None
+            self._past = State(t + 0.5 * dt, self.state.y.copy(), self.state.before, self.state.queue)
+            self.state.t, self.state.before = t, self.watched()
+            self.stepper.advance(self.state, t + dt, self.statistics)
+        if self._held:
+            self._hold()
         self._bring_forward()
         self._changed()
-        self._add_varying(dt)
+        if self.session.chemistry.fluxes:
+            self._add_varying(dt)
+
+    def _single_step(self, t: float) -> None:
+        clamps, single = self.electrodes.clamped(t), self._single
+        seen = len(self.state.y) if self._run.watchers else self._seen
+        if single is None or not single.fits(self.state, clamps, seen):
+            self._settle()
+            self._single = single = Single(self.stepper, self.state, clamps, seen)
+        past = self._past
+        if past is None or past.y is not single.past:
+            self._past = past = State(t, single.past, single.past[:0], self.state.queue)
+        past.t = t + 0.5 * self.stepper.dt
+        single.step(t, self.statistics)
+
+    def _seen_size(self) -> int:
+        """Up to where in the state there is something that currents or reversal potentials may be computed from."""
+        ions = {mechanism for record in self.layout.records for mechanism in record.mechanisms}
+        seen = set()
+        for quantity in self.session.chemistry.quantities:
+            if f"{quantity.name}_ion" in ions:
+                keys = [(quantity.number, region.number) for region in quantity.regions]
+                seen |= {self.declared.symbols[key].name for key in keys if key in self.declared.symbols}
+        groups = zip(self.system.groups, self.groups, strict=True)
+        ends = [int(group.position.max()) + 1 for local, group in groups if local.space in {"segments", "points"}]
+        return max(ends + [block.stop for label, block in self.states.blocks.items() if block.n_tree > 0 or label in seen])
 
     def _add_varying(self, dt: float) -> None:
         """Add what sources outside the equations give in a step: read at its end, with h.t still at its start, as in NEURON."""
@@ -582,10 +632,12 @@ class Engine:
 
     def save(self) -> Any:
         """A copy of the state."""
+        self._settle()
         return self.state.copy()
 
     def restore(self, saved: Any) -> None:
         """Return to a state saved before."""
+        self._settle()
         self.state = saved.copy()
         self._past = None
         self._changed()

@@ -41,16 +41,20 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """Positions of the state, and how a pointer's values follow from what they held."""
+    """Positions of the state, and how a pointer's values follow from what they held.
+
+    ``kind``: "place" if the value is what the only position held, "time" if it is that of the clock.
+    """
 
     positions: np.ndarray
     read: Callable[[Trace], np.ndarray]
+    kind: str = ""
 
 
 def tap(engine: Engine, pointer: Pointer) -> Tap | None:
     """How to read a pointer within the loop; None if only Python can."""
     if isinstance(pointer, GlobalPointer) and pointer.name == "t":
-        return Tap(np.zeros(0, dtype=np.int64), lambda trace: trace.t)
+        return Tap(np.zeros(0, dtype=np.int64), lambda trace: trace.t, kind="time")
     if isinstance(pointer, RangePointer) and pointer.record.alive and pointer.record.id in engine.layout.index:
         return _range(engine, pointer)
     if isinstance(pointer, NodePointer):
@@ -62,7 +66,7 @@ def tap(engine: Engine, pointer: Pointer) -> Tap | None:
 
 
 def _state(position: int) -> Tap:
-    return Tap(np.array([position], dtype=np.int64), lambda trace: trace.ends[:, 0])
+    return Tap(np.array([position], dtype=np.int64), lambda trace: trace.ends[:, 0], kind="place")
 
 
 def _steady(value: float) -> Tap:
@@ -75,6 +79,8 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
         places = shares(record, x)
         where = engine.readout.positions("v")
         positions = [where[engine.layout.index[section.id][index]] for section, index, _ in places]
+        if len(positions) == 1 and places[0][2] == 1.0:
+            return _state(int(positions[0]))
         weights = np.array([weight for *_, weight in places])
         return Tap(np.array(positions, dtype=np.int64), lambda trace: trace.ends @ weights)
     catalogue = engine.session.catalogue
