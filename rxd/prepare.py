@@ -17,6 +17,9 @@ from geometry import SectionSpec
 from geometry.voxelize import VoxelWarning
 from rxd import library
 from rxd.errors import DeclarationError
+from rxd.solve.problem import Statistics
+from rxd.solve.single import Single
+from rxd.solve.split import SplitStepper
 
 __all__ = ["KINDS", "prepare"]
 
@@ -71,7 +74,11 @@ def _cable(method: str) -> None:
         rxd.NetCon(rxd.SpikeSource(number=1, start=0.1), synapse, weight=0.01, delay=0.1),
         rxd.NetCon(rxd.Detector(cell.soma(0.5), threshold=0), synapse, weight=0.01, delay=1),
     )
-    model.compile(method, dt=0.025).run(1.0)
+    sim = model.compile(method, dt=0.025)
+    sim.run(1.0)
+    if isinstance(sim.stepper, SplitStepper):  # what scripts step with
+        state = sim.state
+        Single(sim.stepper, state, sim.problem.stimuli.clamped(state.t), 0).step(state.t, Statistics())
 
 
 def _voxels() -> None:
