@@ -368,9 +368,8 @@ class Run:
         """Those of some detectors, whose voltages the engine looks at, that have risen."""
         engine = self.engine
         assert engine is not None
-        values = engine.watched()
-        engine.note_watched(values)
-        return [detector for detector, v in zip(watched, values.tolist(), strict=True) if detector.rises_to(v)]
+        values = engine.compare().tolist()
+        return [detector for detector, v in zip(watched, values, strict=True) if detector.rises_to(v)]
 
     def watch_changed(self) -> None:
         """NetCons or their thresholds have changed."""

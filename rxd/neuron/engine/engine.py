@@ -25,6 +25,7 @@ from rxd.discretize.records import LANES
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.declare import declare
 from rxd.neuron.engine.electrodes import Electrodes
+from rxd.neuron.engine.fixed import FixedSteps
 from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.joints import joined_as_in_neuron
 from rxd.neuron.engine.order import in_neurons_order
@@ -34,8 +35,6 @@ from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
 from rxd.solve.problem import State, Statistics
-from rxd.solve.schemes import NEURON, Scheme
-from rxd.solve.single import Single
 from rxd.solve.steppers import make_stepper
 from rxd.symbolic.build import build_system
 
@@ -97,10 +96,7 @@ class Engine:
         self._fetched: dict[tuple[str, int], int] = {}
         self._stale: set[str] = set()
         self._jumped = False
-        self._past: State | None = None
-        self._single: Single | None = None
-        self._seen = self._seen_size()
-        self._schemes: dict[tuple[int, int], Scheme] = {}
+        self.fixed = FixedSteps(self)
         self._rest: list[tuple[int, list[int], Any]] | None = None
         self._load()
         self._start()
@@ -118,7 +114,7 @@ class Engine:
     @property
     def past(self) -> State:
         """Where currents are seen: NEURON computes them at the beginning of a fixed step, and they stay so to its end."""
-        return self.state if self._past is None else self._past
+        return self.state if self.fixed.past is None else self.fixed.past
 
     @contextmanager
     def looking_back(self) -> Iterator[None]:
@@ -151,7 +147,7 @@ class Engine:
 
     def update_currents(self) -> None:
         """Let currents be those of the present state."""
-        self._past = None
+        self.fixed.past = None
         self._changed()
 
     def _options(self) -> dict[str, Any]:
@@ -190,17 +186,18 @@ class Engine:
 
     @property
     def crossed(self) -> bool:
-        """Whether the last step may have taken a watched voltage through its threshold, up or down, since `note_watched`."""
-        return self._single is None or self._jumped or self._single.crossed
+        """Whether a watched voltage may be on another side of its threshold now than at the last `compare`."""
+        return self._jumped or self.fixed.crossed
 
-    def note_watched(self, values: np.ndarray) -> None:
-        """Somebody has compared the watched voltages with their thresholds."""
-        if self._single is not None:
-            self._single.compare(values)
+    def compare(self) -> np.ndarray:
+        """The watched voltages, for somebody who compares them with their thresholds."""
+        values = self.watched()
+        self.fixed.compare(values)
+        return values
 
     def _start(self) -> None:
         """Let the stepper forget what it remembers of earlier steps."""
-        self._settle()
+        self.fixed.settle()
         self.state.before = self._watched(self.state.y)
         self.stepper.start(self.state)
         self._jumped = False
@@ -411,7 +408,7 @@ class Engine:
         self._gates()
         self.synapses.close()
         self.state.t = 0.0
-        self._past = None
+        self.fixed.past = None
         self._start()
         self._fluxes()
         self._changed()
@@ -456,11 +453,6 @@ class Engine:
         for key, parameter in self.declared.fluxes.items():
             self._put_parameter(parameter.name, totals[key])
 
-    def _settle(self) -> None:
-        """Let the state be complete, before anything but single steps changes or keeps it."""
-        if self._single is not None:
-            self._single.settle()
-
     def _prepare(self, t: float) -> None:
         if self._stale:
             self._flush()
@@ -470,7 +462,7 @@ class Engine:
             self.stepper.restart(self.state)
             self._jumped = False
         if self._jumped:
-            self._settle()
+            self.fixed.settle()
             synchronise = getattr(self.stepper, "synchronise_junctions", None)
             if synchronise is not None:
                 synchronise(self.state)
@@ -480,18 +472,6 @@ class Engine:
         """Put back what nothing changes: currents have been added to it."""
         for positions, values in self._held:
             self.y[positions] = values
-
-    def _follow(self, dt: float) -> None:
-        """Take the step and the method that `h.dt` and `h.secondorder` name."""
-        stepper, chemistry = self.stepper, self.session.chemistry
-        stepper.dt = dt
-        stepper.threads = chemistry.threads
-        # what NEURON counts more than once it solves one after the other
-        key = int(self.session.globals.values["secondorder"]), chemistry.in_force.times
-        if key not in self._schemes:
-            self._schemes[key] = NEURON[key[0]]._replace(repeats=key[1])
-        if self._schemes[key] is not stepper.scheme:
-            stepper.scheme = self._schemes[key]
 
     @property
     def stepwise(self) -> bool:
@@ -507,68 +487,20 @@ class Engine:
     def steps(self, t: float, dt: float, n: int, batch: Batch) -> int:
         """Up to n fixed steps, with what happens between them; how many were made."""
         self._prepare(t)
-        self._follow(dt)
-        self._settle()
-        self.electrodes.t = t + 0.5 * dt
-        self.state.before = self.watched()
-        watch = batch.watch(self.y, n, len(self.state.before))
-        done = int(self.stepper.follow(self.state, n, watch, self.statistics))
-        self._past = State(t + (done - 0.5) * dt, watch.past, self.state.before, self.state.queue)
-        self._bring_forward()
+        done = self.fixed.many(t, dt, n, batch)
         self._changed()
-        batch.keep(watch, done)
         return done
-
-    def _bring_forward(self) -> None:
-        """Bring currents to the middle of the step, if `h.secondorder` is 2."""
-        if self.session.globals.values["secondorder"] == 2 and self._past is not None:
-            v = slice(self.states["v"].start, self.states["v"].stop)
-            self._past.y[v] = 0.5 * (self._past.y[v] + self.state.y[v])
 
     def step(self, t: float, dt: float) -> None:
         """One fixed step."""
-        if self._stale or self._jumped:
+        if self._stale or self._jumped or self._held:
             self._prepare(t)
-        self._follow(dt)
-        self.electrodes.t = t + 0.5 * dt
-        if self.stepper.threads == 1:
-            self._single_step(t)
-        else:
-            self._settle()
-            self._single = None
-            self._past = State(t + 0.5 * dt, self.state.y.copy(), self.state.before, self.state.queue)
-            self.state.t, self.state.before = t, self.watched()
-            self.stepper.advance(self.state, t + dt, self.statistics)
+        self.fixed.one(t, dt)
         if self._held:
             self._hold()
-        self._bring_forward()
         self._changed()
         if self.session.chemistry.fluxes:
             self._add_varying(dt)
-
-    def _single_step(self, t: float) -> None:
-        clamps, single = self.electrodes.clamped(t), self._single
-        seen = len(self.state.y) if self._run.watchers else self._seen
-        if single is None or not single.fits(self.state, clamps, seen):
-            self._settle()
-            self._single = single = Single(self.stepper, self.state, clamps, seen)
-        past = self._past
-        if past is None or past.y is not single.past:
-            self._past = past = State(t, single.past, single.past[:0], self.state.queue)
-        past.t = t + 0.5 * self.stepper.dt
-        single.step(t, self.statistics)
-
-    def _seen_size(self) -> int:
-        """Up to where in the state there is something that currents or reversal potentials may be computed from."""
-        ions = {mechanism for record in self.layout.records for mechanism in record.mechanisms}
-        seen = set()
-        for quantity in self.session.chemistry.quantities:
-            if f"{quantity.name}_ion" in ions:
-                keys = [(quantity.number, region.number) for region in quantity.regions]
-                seen |= {self.declared.symbols[key].name for key in keys if key in self.declared.symbols}
-        groups = zip(self.system.groups, self.groups, strict=True)
-        ends = [int(group.position.max()) + 1 for local, group in groups if local.space in {"segments", "points"}]
-        return max(ends + [block.stop for label, block in self.states.blocks.items() if block.n_tree > 0 or label in seen])
 
     def _add_varying(self, dt: float) -> None:
         """Add what sources outside the equations give in a step: read at its end, with h.t still at its start, as in NEURON."""
@@ -632,12 +564,12 @@ class Engine:
 
     def save(self) -> Any:
         """A copy of the state."""
-        self._settle()
+        self.fixed.settle()
         return self.state.copy()
 
     def restore(self, saved: Any) -> None:
         """Return to a state saved before."""
-        self._settle()
+        self.fixed.settle()
         self.state = saved.copy()
-        self._past = None
+        self.fixed.past = None
         self._changed()
