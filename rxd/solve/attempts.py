@@ -84,7 +84,7 @@ class StagedAttempt:
         self._linearisation = equations.make_linearisation(equations.electrodes(0.0))
         size = equations.size
         self._stages = np.zeros((table.stages, size))
-        self._y, self._new, self._f0, self._point, self._rates, self._rest = (np.zeros(size) for _ in range(6))
+        self._y, self._new, self._f0, self._point, self._rates, self._rest = (aligned_zeros(size) for _ in range(6))
 
     def begin(self, y: np.ndarray) -> None:
         """A state from somewhere else."""
@@ -203,7 +203,7 @@ class CompiledAttempt:
 
     def current(self, out: np.ndarray) -> None:
         """The state."""
-        store_lanes(self._lanes[0], self._plan.table, self._plan.program, out)
+        store_lanes(self._lanes[0], self._plan.lane, out)
 
     def new_at(self, positions: np.ndarray) -> np.ndarray:
         """Some unknowns at the end of the last step."""
@@ -212,7 +212,7 @@ class CompiledAttempt:
     def inside(self, weights: np.ndarray, out: np.ndarray) -> None:
         """State inside the last step."""
         add_stages_in_lanes(self._lanes[0], self._stages, weights, self._inside)
-        store_lanes(self._inside, self._plan.table, self._plan.program, out)
+        store_lanes(self._inside, self._plan.lane, out)
 
     def stages_at(self, position: int) -> tuple[float, np.ndarray]:
         """Beginning and stages of one unknown."""

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from rxd.discretize.records import LANES
 from rxd.solve.aligned import aligned_zeros
+from rxd.solve.direct_nodes import PATTERN
 from rxd.solve.direct_plan import DirectPlan, build_plan
 from rxd.solve.direct_step import prepare, solve
 from rxd.solve.direct_tree import Arrays
 from rxd.solve.equations import Electrodes, Equations, Linearisation
+from rxd.solve.kept import Kept
 from rxd.solve.linear import SolverStatistics
 
 
@@ -28,7 +31,7 @@ class DirectSolver:
     Attributes
     ----------
     arrays : tuple
-        Plan and work arrays as the compiled `prepare`, `solve` and `attempt` take them.
+        Plan and work arrays as the compiled `attempt` takes them.
     """
 
     name = "direct"
@@ -37,16 +40,20 @@ class DirectSolver:
         self.plan = build_plan(equations)
         self.statistics = SolverStatistics()
         self.arrays = solver_arrays(self.plan)
-        self._lanes, self._jacobian = aligned_zeros(self.plan.sizes[2]), aligned_zeros(self.plan.sizes[3])
+        self._kept = Kept(self.arrays)
+        self._lanes = aligned_zeros(self.plan.sizes[2])
+        self._jacobian = aligned_zeros(int(self.plan.table[:, PATTERN].max()) * LANES)
+        self._index = np.zeros(LANES, dtype=np.int64)
 
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
         """Factorise ``shift I - J``."""
-        prepare(linearisation.local, self._jacobian, shift, self.clamps(linearisation.electrodes), self.arrays)
+        work, clamps = (self._index, self._jacobian), self.clamps(linearisation.electrodes)
+        prepare(linearisation.local, work, shift, clamps, self._kept)
         self.statistics.factorisations += 1
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> None:
         """Solve with the factors at hand; a singular block shows as values that are not finite."""
-        solve(rhs, out, self._lanes, self.arrays)
+        solve(rhs, out, self._lanes, self.plan.lane, self._kept)
         self.statistics.solves += 1
 
     def clamps(self, electrodes: Electrodes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -68,7 +75,7 @@ class DirectSolver:
 
 def solver_arrays(plan: DirectPlan) -> Arrays:
     """Plan and work arrays in the order the kernels unpack them."""
-    blocks, factors, _, _, scratch = plan.sizes
+    blocks, factors, _, scratch = plan.sizes
     nodes = (plan.table, plan.program, plan.places, plan.capacity)
     tree = (plan.tree, plan.coupling, plan.diagonal, plan.twins, plan.blank)
     room = len(plan.coupling)

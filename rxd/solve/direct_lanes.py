@@ -32,7 +32,7 @@ ENOUGH: Final = 5
 class LanePlan:
     """Arrays of `rxd.solve.direct_nodes`; see `rxd.solve.direct_plan.DirectPlan`.
 
-    ``sizes`` are those of the arrays of factors, lanes, Jacobian values and work; ``written`` says which waves the straight
+    ``sizes`` are those of the arrays of factors, lanes and work; ``written`` says which waves the straight
     halves write, shape (n_waves,).
     """
 
@@ -41,7 +41,7 @@ class LanePlan:
     capacity: np.ndarray
     fields: np.ndarray
     lane: np.ndarray
-    sizes: tuple[int, int, int, int]
+    sizes: tuple[int, int, int]
     written: np.ndarray
 
 
@@ -74,7 +74,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
     on_tree = _on_tree(equations)
     table, places, capacities, fields = [], [], [], []
     lane = np.zeros(discretization.layout.size, dtype=np.int64)
-    a = b = c = f = j = p = most = 0
+    a = b = c = f = p = most = 0
     parts = _parts(discretization.groups, on_tree, tree, place_of)
     for part in parts:
         g = part.group
@@ -88,7 +88,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
         known, values = _fields_in_lanes(equations, g, part.node), len(kernels.pattern) + len(kernels.timed)
         sizes = (n, unknowns, kernels.program.nnz, len(kernels.pattern), values, int(points), known.size // n)
         capacity, which = np.unique(discretization.capacity[group.position[list(rows.values())]], axis=0, return_inverse=True)
-        start = (a, j, c, p, b, f, int(equations.assembly.base[g]))
+        start = (a, c, p, b, f, int(equations.assembly.base[g]))
         where = (*start, *kernels.addresses[:2], int(part.straight), g, len(capacity))
         voltage = lane[group.position[0][part.node]] if points else []
         lists = (*_lists(group, kernels, local, rows, which.ravel().tolist(), m), voltage, part.node)
@@ -97,7 +97,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
         capacity = capacity[:, part.node]
         capacities.append(_by_chunk(capacity * part.real if part.straight else capacity))
         fields.append(known)
-        a, b, j = a + n * len(local.kept), b + n * unknowns, j + n * values
+        a, b = a + n * len(local.kept), b + n * unknowns
         c, f, p, most = c + capacity.size, f + known.size, p + n, max(most, kernels.program.nnz)
     written = np.zeros(len(tree.waves), dtype=bool)
     written[np.concatenate([part.waves for part in parts])] = True
@@ -107,7 +107,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
         np.concatenate(capacities),
         np.concatenate(fields),
         lane,
-        (a, b, j, max(2 * m * m * WIDTH, most * LANES)),
+        (a, b, max(2 * m * m * WIDTH, most * LANES)),
         written,
     )
 

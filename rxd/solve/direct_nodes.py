@@ -25,11 +25,11 @@ from rxd.solve.vectors import cleared, make_change, make_product, make_transfer,
 NODES, UNKNOWNS, NNZ, PATTERN, JACOBIAN, POINTS, N_FIELDS = range(7)
 """Columns of the table, a row for each part of a group: sizes (lanes, copies included; values of the Jacobian, and with
 derivatives by time), whether its nodes are point processes."""
-FACTORS_AT, JACOBIAN_AT, CAPACITY_AT, PLACE_AT, LANES_AT, FIELDS_AT, SOURCE_AT = range(7, 14)
+FACTORS_AT, CAPACITY_AT, PLACE_AT, LANES_AT, FIELDS_AT, SOURCE_AT = range(7, 13)
 """Where a part's share of an array begins."""
-RATES, LINEARISE, STRAIGHT, GROUP, CAPACITIES = range(14, 19)
+RATES, LINEARISE, STRAIGHT, GROUP, CAPACITIES = range(13, 18)
 """Addresses of its kernels; whether its halves of chunks are waves; its group; rows of different capacities."""
-FIRST_LIST: Final = 19
+FIRST_LIST: Final = 18
 ENTRY, FILL, SHIFTED, FACTOR, LOWER, UPPER, SCHUR, ROWS, STARTS, DIAGONAL, KEPT, TIMED, ZEROS, ABSENT, VOLTAGE, NODE = range(
     FIRST_LIST, FIRST_LIST + 32, 2
 )
@@ -204,36 +204,34 @@ def load_lanes(y: np.ndarray, table: np.ndarray, program: np.ndarray, X: np.ndar
     """A vector shaped like the state into lanes; zeros in the place of v of point processes."""
     for g in range(table.shape[0]):
         row = table[g]
-        starts, node = program[row[STARTS] : row[STARTS + 1]], program[row[NODE] : row[NODE + 1]]
-        for first in range(0, row[NODES], LANES):
-            x = row[LANES_AT] + first * row[UNKNOWNS]
+        starts = program[row[STARTS] : row[STARTS + 1]]
+        for first in range(0, row[NODES], WIDTH):
+            x = row[LANES_AT] + first // LANES * LANES * row[UNKNOWNS] + first % LANES
             for u in range(row[UNKNOWNS]):
-                for lane in range(LANES):
-                    absent = row[POINTS] and u == 0
-                    X[x + u * LANES + lane] = 0.0 if absent else y[starts[u] + node[first + lane]]
+                if row[POINTS] and u == 0:
+                    clear_half(X, x)
+                else:
+                    take_half(y, program, row[NODE] + first, starts[u], X, x + u * LANES)
 
 
 @lean_kernel
-def store_lanes(X: np.ndarray, table: np.ndarray, program: np.ndarray, out: np.ndarray) -> None:
-    """The opposite of `load_lanes`."""
-    for g in range(table.shape[0]):
-        row = table[g]
-        starts, node = program[row[STARTS] : row[STARTS + 1]], program[row[NODE] : row[NODE + 1]]
-        for first in range(0, row[NODES], LANES):
-            x = row[LANES_AT] + first * row[UNKNOWNS]
-            for u in range(1 if row[POINTS] else 0, row[UNKNOWNS]):
-                for lane in range(LANES):  # copies have what their node has
-                    out[starts[u] + node[first + lane]] = X[x + u * LANES + lane]
+def store_lanes(X: np.ndarray, lane: np.ndarray, out: np.ndarray) -> None:
+    """The opposite of `load_lanes`: ``out[k] = X[lane[k]]``."""
+    whole = out.size // WIDTH * WIDTH
+    for k in range(0, whole, WIDTH):
+        take_half(X, lane, k, 0, out, k)
+    for k in range(whole, out.size):
+        out[k] = X[lane[k]]
 
 
-@lean_kernel
-def sort_jacobian(local: np.ndarray, table: np.ndarray, program: np.ndarray, J: np.ndarray) -> None:
-    """Jacobian values from chunks of nodes in storage order to chunks of lanes."""
-    for g in range(table.shape[0]):
-        row = table[g]
-        node = program[row[NODE] : row[NODE + 1]]
-        for k in range(node.size):
-            to = row[JACOBIAN_AT] + k // LANES * LANES * row[JACOBIAN] + k % LANES
-            at = row[SOURCE_AT] + node[k] // LANES * LANES * row[PATTERN] + node[k] % LANES
-            for e in range(row[PATTERN]):
-                J[to + e * LANES] = local[at + e * LANES]
+@inline_kernel
+def sort_jacobian(
+    local: np.ndarray, row: np.ndarray, program: np.ndarray, first: int, index: np.ndarray, J: np.ndarray
+) -> None:
+    """Jacobian values of one chunk of lanes from the chunks of nodes in storage order; ``index`` is work for `LANES` places."""
+    for lane in range(LANES):
+        node = program[row[NODE] + first + lane]
+        index[lane] = row[SOURCE_AT] + node // LANES * LANES * row[PATTERN] + node % LANES
+    for e in range(row[PATTERN]):
+        for half in range(0, LANES, WIDTH):
+            take_half(local, index, half, e * LANES, J, e * LANES + half)

@@ -26,7 +26,7 @@ class DirectPlan:
     ----------
     block : int
         Number m of exchanged unknowns.
-    table : ndarray of int, shape (n_parts, 51)
+    table : ndarray of int, shape (n_parts, 50)
         Columns as in `rxd.solve.direct_nodes`, a row for each part of a group (`rxd.solve.direct_lanes`).
     program : ndarray of int
     places : ndarray of int, shape (4, n)
@@ -49,7 +49,7 @@ class DirectPlan:
     lane : ndarray of int, shape (size,)
         Where in an array of lanes each unknown of the state is.
     sizes : tuple of int
-        Of the blocks, and of the arrays of factors, lanes, Jacobian values and work.
+        Of the blocks, and of the arrays of factors, lanes and work.
     """
 
     block: int
@@ -65,7 +65,7 @@ class DirectPlan:
     coupling: np.ndarray
     diagonal: np.ndarray
     lane: np.ndarray
-    sizes: tuple[int, int, int, int, int]
+    sizes: tuple[int, int, int, int]
 
 
 def build_plan(equations: Equations) -> DirectPlan:

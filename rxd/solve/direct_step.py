@@ -15,8 +15,6 @@ from rxd.discretize.records import LANES
 from rxd.solve.calls import call_at
 from rxd.solve.direct_nodes import (
     FIELDS_AT,
-    JACOBIAN,
-    JACOBIAN_AT,
     LANES_AT,
     LINEARISE,
     N_FIELDS,
@@ -65,15 +63,20 @@ take_lanes = make_gather(LANES)
 
 
 @lean_kernel
-def prepare(local: np.ndarray, J: np.ndarray, shift: float, clamps: Any, solver: Arrays) -> None:
-    """Factorise ``shift I - J`` of a Jacobian in storage order and the conductance of clamps; J is work in lanes."""
-    (table, program, places, capacity), (tree, coupling, diagonal, _, blank), (A, S, _, _, T) = solver
-    sort_jacobian(local, table, program, J)
+def prepare(local: np.ndarray, work: tuple[np.ndarray, np.ndarray], shift: float, clamps: Any, solver: Kept) -> None:
+    """Factorise ``shift I - J`` of a Jacobian in storage order and the conductance of clamps.
+
+    The solver is a `Kept` of `Arrays`; the work arrays hold places and values of the Jacobian of one chunk.
+    """
+    arrays: Arrays = kept(solver)  # type: ignore[call-arg]
+    (table, program, places, capacity), (tree, coupling, diagonal, _, blank), (A, S, _, _, T) = arrays
+    index, J = work
     clear(S, blank, 0)
     for g in range(table.shape[0]):
         row = table[g]
         for first in range(0, row[NODES], LANES):
-            prepare_chunk(first, shift, row, program, J, row[JACOBIAN_AT] + first * row[JACOBIAN], places, capacity, T, A, S)
+            sort_jacobian(local, row, program, first, index, J)
+            prepare_chunk(first, shift, row, program, J, 0, places, capacity, T, A, S)
     _add_clamps(S, clamps)
     eliminate_tree(S, coupling, diagonal, T, tree)
 
@@ -87,9 +90,10 @@ def _add_clamps(S: np.ndarray, clamps: Any) -> None:
 
 
 @lean_kernel
-def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, solver: Arrays) -> None:
-    """Solve for one right-hand side shaped like the state; B is work in lanes."""
-    (table, program, places, capacity), (tree, coupling, _, _, blank), (A, S, sides, Z, T) = solver
+def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, lane: np.ndarray, solver: Kept) -> None:
+    """Solve for one right-hand side shaped like the state; B is work in lanes, ``lane`` where each unknown is in it."""
+    arrays: Arrays = kept(solver)  # type: ignore[call-arg]
+    (table, program, places, capacity), (tree, coupling, _, _, blank), (A, S, sides, Z, T) = arrays
     R = sides[0]
     clear(R, blank, 2)
     load_lanes(rhs, table, program, B)
@@ -106,7 +110,7 @@ def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, solver: Arrays) -> No
         lists = solving_lists(row, program)
         for first in range(0, row[NODES], LANES):
             bring_from_tree(first, row[LANES_AT] + first * row[UNKNOWNS], row, lists, places, A, B, R)
-    store_lanes(B, table, program, out)
+    store_lanes(B, lane, out)
 
 
 @lean_kernel

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rxd.discretize.records import LANES, Discretization, Group
+from rxd.solve.aligned import aligned, aligned_zeros
 from rxd.solve.assembly import Assembly, Exchange, add_electrodes, add_exchange, build_assembly, build_exchange
 from rxd.solve.calls import FIELDS, Model, call_constants, call_linearise, call_rates
 
@@ -113,7 +114,7 @@ def build_equations(discretization: Discretization, stimuli: Any, kernels: Any) 
     exchange = build_exchange(assembly.edges, discretization)
     rows = max(2 * len(c.active) + len(c.pattern) + len(c.timed) for c in kernels.groups)
     model = model_arrays(discretization, kernels, assembly)
-    return Equations(discretization, stimuli, kernels, assembly, exchange, model, np.zeros(rows * LANES))
+    return Equations(discretization, stimuli, kernels, assembly, exchange, model, aligned_zeros(rows * LANES))
 
 
 def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembly) -> Model:
@@ -134,7 +135,7 @@ def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembl
         table.append((*sizes, int(not group.contiguous), *where, *compiled.addresses[:2]))
         fields.append(known.ravel())
     # left writable: a compiled function of one signature knows no read-only arrays
-    return np.concatenate(fields), np.array(table, dtype=np.int64), np.concatenate(places)
+    return aligned(np.concatenate(fields)), np.array(table, dtype=np.int64), np.concatenate(places)
 
 
 def known_numbers(group: Group, compiled: Any) -> np.ndarray:

@@ -11,19 +11,22 @@ from typing import Any, Self
 
 import numpy as np
 
+from rxd.errors import DeclarationError
+from rxd.solve.direct import DirectSolver
 from rxd.solve.equations import Equations, Linearisation
-from rxd.solve.linear import SolverStatistics
+from rxd.solve.linear import SolverStatistics, is_one_dimensional
 from rxd.solve.petsc_blocks import Structure, structure_of
 from rxd.solve.petsc_krylov import Setup
 from rxd.solve.petsc_options import PREFIX, Given, load_petsc, parse_options
 from rxd.solve.petsc_system import Form, ReducedForm, WholeForm
+from rxd.solve.petsc_tree import TreeForm
 
 
 class PetscSolver:
     """Linear solver made of PETSc's parts.
 
-    Without options, a system on trees is factorised by PETSc's LU in the order of the Hines elimination; a system with grids is
-    solved by GMRES with a field split, in which trees are preconditioned by their own elimination.
+    Without options, a system on trees is preconditioned by the embedded elimination, its exact inverse (`TreeForm`); a system
+    with grids is solved by GMRES with a field split, in which trees are preconditioned by their own elimination.
 
     Parameters
     ----------
@@ -41,8 +44,7 @@ class PetscSolver:
 
     def __init__(self, equations: Equations | Structure, petsc_options: Given = None) -> None:
         self.statistics = SolverStatistics()
-        structure = equations if isinstance(equations, Structure) else structure_of(equations)
-        self._form: Form = make_form(load_petsc(), structure, petsc_options)
+        self._form: Form | TreeForm = make_form(load_petsc(), equations, petsc_options)
 
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
         """Take over J and the shift (1/ms); factorise or set up.
@@ -52,10 +54,15 @@ class PetscSolver:
         SolveError
             If a factorisation failed.
         """
-        self.update(linearisation.fill(), shift)
+        if isinstance(self._form, TreeForm):
+            self._form.prepare(linearisation, shift)
+            self.statistics.factorisations += 1
+        else:
+            self.update(linearisation.fill(), shift)
 
     def update(self, jacobian: np.ndarray, shift: float) -> None:
-        """As `prepare`, with the values of J in CSR order, shape (nnz,)."""
+        """As `prepare`, with the values of J in CSR order, shape (nnz,); for a solver with a matrix (see `make_form`)."""
+        assert not isinstance(self._form, TreeForm)
         self._form.update(jacobian, shift)
         self.statistics.factorisations += 1
 
@@ -85,14 +92,31 @@ class PetscSolver:
         self.close()
 
 
-def make_form(petsc: Any, structure: Structure, petsc_options: Given) -> Form:
-    """Choose the form by ``pc_type``: a field split works without local unknowns, everything else on the whole matrix."""
+def make_form(petsc: Any, equations: Equations | Structure, petsc_options: Given) -> Form | TreeForm:
+    """Choose the form by ``pc_type``.
+
+    Without one, equations on trees are eliminated as a whole. A field split works without local unknowns, everything else on
+    the whole matrix.
+    """
     options = parse_options(petsc_options)
+    chosen = petsc.Options(PREFIX).getString("pc_type", options.get("pc_type") or "")
+    if not chosen and isinstance(equations, Equations) and (solver := _embedded(equations)) is not None:
+        return TreeForm(petsc, equations, solver, options)
+    structure = equations if isinstance(equations, Structure) else structure_of(equations)
     grids = bool(structure.of_kind("grid"))
-    default = "fieldsplit" if grids else "lu"
-    chosen = petsc.Options(PREFIX).getString("pc_type", options.get("pc_type") or default)
+    chosen = chosen or ("fieldsplit" if grids else "lu")
     if chosen == "fieldsplit":
         return ReducedForm(petsc, structure, Setup("gmres", chosen), options)
     # A box of voxels in the order of its rows fills in; nested dissection keeps that down (ILU without levels has no fill).
     ordering = "nd" if grids and chosen == "lu" else "natural"
     return WholeForm(petsc, structure, Setup("preonly" if chosen == "lu" else "gmres", chosen, ordering), options)
+
+
+def _embedded(equations: Equations) -> DirectSolver | None:
+    """The embedded solver, for equations that it can solve."""
+    if not is_one_dimensional(equations):
+        return None
+    try:
+        return DirectSolver(equations)
+    except DeclarationError:  # a species whose exchange does not follow the cable
+        return None

@@ -136,10 +136,14 @@ def test_groups_fill_waves_and_share_them() -> None:
 
 
 def test_all_linear_solvers_make_the_same_steps(case) -> None:
-    """The embedded one, PETSc's LU and its field split with Hines eliminations inside, against SciPy's."""
+    """The embedded one by itself and inside PETSc, PETSc's LU and its field split with Hines eliminations, against SciPy's."""
     dt = case.until / 80
     oracle = case.run(dt=dt, solver="scipy")
-    for options in ({"solver": "direct"}, {"solver": "petsc"}, {"solver": "petsc", "petsc_options": "-pc_type fieldsplit"}):
+    for options in (
+        {"solver": "direct"},
+        {"solver": "petsc"},
+        *({"solver": "petsc", "petsc_options": f"-pc_type {pc}"} for pc in ("lu", "fieldsplit")),
+    ):
         found = case.run(dt=dt, **options)
         assert found.statistics.steps == oracle.statistics.steps >= 80
         for ours, theirs in zip(found.values, oracle.values, strict=True):

@@ -12,7 +12,8 @@ from rxd.errors import ConvergenceError, DeclarationError
 
 Models = Mapping[str, Callable[[], rxd.Model]]
 DT = 0.025
-OPTIONS = ("", "-pc_type fieldsplit", {"pc_type": "fieldsplit", "ksp_type": "fgmres"}, "-pc_type ilu")
+FLEXIBLE = {"pc_type": "fieldsplit", "ksp_type": "fgmres"}
+OPTIONS = ("", "-ksp_type gmres", "-pc_type lu", "-pc_type fieldsplit", FLEXIBLE, "-pc_type ilu")
 
 
 def final(model: rxd.Model, until: float, **options: object) -> tuple[np.ndarray, rxd.Results]:
@@ -41,6 +42,13 @@ def test_the_same_steps_as_both_direct_solvers(models: Models, name: str) -> Non
         assert results.statistics.iterations >= results.statistics.solves > 40
 
 
+def test_the_elimination_is_the_inverse_of_the_matrix_that_petsc_has(models: Models) -> None:
+    """GMRES multiplies with the assembled matrix and finds nothing left after one iteration."""
+    model = models["calcium_wave"]()
+    _, results = final(model, 0.5, dt=DT, solver="petsc", petsc_options="-ksp_type gmres")
+    assert results.statistics.iterations == results.statistics.solves > 0
+
+
 def test_adaptive_steps_are_chosen_alike(models: Models) -> None:
     model = models["calcium_wave"]()
     direct, expected = final(model, 5.0, solver="direct")
@@ -61,7 +69,11 @@ def test_a_field_in_voxels_is_split_and_agrees(models: Models) -> None:
 
 def test_explain_names_the_methods(models: Models) -> None:
     model = models["calcium_wave"]()
-    for options, words in (({}, "preonly with lu"), ({"pc_type": "fieldsplit", "ksp_type": "bcgs"}, "bcgs with fieldsplit")):
+    for options, words in (
+        ({}, "preonly on all"),
+        ("-pc_type lu", "preonly with lu"),
+        ({"pc_type": "fieldsplit", "ksp_type": "bcgs"}, "bcgs with fieldsplit"),
+    ):
         with model.compile(method="coupled", dt=DT, solver="petsc", petsc_options=options) as sim:
             assert words in sim.explain()
 

@@ -16,7 +16,7 @@ STEPS = 20
 
 
 NAMES = ("hodgkin_huxley", "calcium_wave", "electrogenic_pump", "ion_accumulation")
-OPTIONS = ("", "-pc_type fieldsplit", "-pc_type ilu")
+OPTIONS = ("", "-pc_type lu", "-pc_type fieldsplit", "-pc_type ilu")
 
 
 def implicit_steps(problem: rxd.solve.problem.Problem, solver: str, dt: float, **options: object) -> np.ndarray:

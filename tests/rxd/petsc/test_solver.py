@@ -274,6 +274,12 @@ try:
 except DeclarationError:
     pass
 as_petsc(system.matrix(1.0)).destroy()
+import geometry, rxd
+cell = geometry.cylinder(100.0, 2.0)
+model = rxd.Model(cell, segments=5)
+model.insert(rxd.library.pas(), on=cell.all)
+with model.compile(method="coupled", dt=0.1, solver="petsc") as sim:
+    sim.run(0.2)
 PETSc.Log.view()
 """
 
