@@ -72,6 +72,11 @@ class ion_total(sympy.Function):  # noqa: N801
 
     nargs = 1
 
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        """A number as it is, else None: SymPy then keeps the function."""
+        return x if x.is_number else None
+
     def fdiff(self, argindex: int = 1) -> sympy.Expr:
         """1."""
         return sympy.Integer(1)

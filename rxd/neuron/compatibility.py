@@ -29,7 +29,9 @@ only there, `neuron` and its submodules are Axoplasm's. Notebooks (`.ipynb`) and
 notebook of your own the one line to change is `from rxd.neuron import h, n, rxd`. The names and facts below were observed in
 NEURON 9.0.2. This page is made by `python -m rxd.neuron.compatibility`.
 
-Mod files are not compiled: a mechanism of one is refused by its name, with the file that defines it, where a script inserts it.
+Mod files are read, not compiled (docs/nmodl.md): those of the current folder, of the script's folder, of folders `mod`, `mods`
+or `mechanisms` in them, and those behind what `h.nrn_load_dll` or `neuron.load_mechanisms` names. A file is read when a script
+first asks for its mechanism; what cannot be translated is refused then, with file and line.
 
 A name that is not here raises `NotSupported` (an AttributeError) that says what to use instead; nothing is ever answered with
 None.

@@ -6,7 +6,6 @@ In: what scripts ask of `neuron`. Out: classes and text. `hclass3` is NEURON's n
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from rxd.neuron.hoc.templates import Instance
@@ -69,17 +68,17 @@ class HocBaseObject(metaclass=_Inheriting):
 
 
 def load_mechanisms(path: str, warn_if_already_loaded: bool = True) -> bool:
-    """Compiled mod files cannot be loaded: False, and a sentence that names the mod files which define what is missing.
+    """Take the mod files of a folder, too; whether there are any.
 
     Parameters
     ----------
     path : str
-        Folder with mod files.
+        Folder with mod files, which in NEURON is where they have been compiled.
     """
-    files = ", ".join(sorted(file.name for file in Path(path).glob("*.mod"))) or "no mod files"
+    if current_session().mods.load(path):
+        return True
     sys.stderr.write(
-        f"load_mechanisms({path!r}): mod files are not compiled here ({files}). Declare what they do with rxd (State, Rate, "
-        "MultiCompartmentReaction), or take a mechanism of rxd.library.\n"
+        f"load_mechanisms({path!r}): there are no mod files in {path!r}, nor in a folder mod, mods or mechanisms of it.\n"
     )
     return False
 

@@ -118,20 +118,19 @@ def pt3dstyle(session: Session, *style: Any, sec: Section | None = None) -> floa
 
 
 def load_compiled(session: Session, path: str) -> float:
-    """`nrn_load_dll`: compiled mod files cannot be loaded here; which mechanism is missing is told where it is inserted.
+    """`nrn_load_dll`: the mod files behind a compiled library are read; the library need not be there.
 
     Raises
     ------
     HocError
-        If there is no such file.
+        If there are no mod files.
     """
-    if not os.path.exists(path):  # noqa: PTH110 - a text
-        raise HocError(f"nrn_load_dll: there is no file {path!r}")
-    sys.stderr.write(
-        f"{path}: compiled mod files are not loaded. A mechanism of theirs is told where it is inserted; declare it with rxd "
-        "(State, Rate, MultiCompartmentReaction) or take one of rxd.library.\n"
-    )
-    return 0.0
+    if not session.mods.load(path):
+        raise HocError(
+            f"nrn_load_dll({path!r}): compiled code is not loaded here, but the mod files it was made of, and there are none "
+            "where it lies, nor in a folder mod, mods or mechanisms beside it. Put them there."
+        )
+    return 1.0
 
 
 def set_ra(session: Session) -> float:

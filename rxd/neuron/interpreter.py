@@ -46,9 +46,11 @@ def set_global(session: Session, name: str, value: float) -> None:
     if name in CONSTANTS:
         raise LookupError(f"{name} is a constant.")
     values = session.globals
+    if "_" in name and name not in values and name not in session.hoc.variables:
+        session.catalogue.take_owner(name)
     if name in values:
         values[name] = float(value)
-        if name in {"celsius", "usetable_hh"}:
+        if name in {"celsius", "usetable_hh"} or session.catalogue.global_of(name):
             session.run.rates_changed()
         elif name == "t":
             session.run.time_changed()
@@ -148,6 +150,8 @@ class Interpreter:
         if name in {"v", "diam", "cm"} or session.catalogue.owner(name) is not None:
             message = f"Cannot access {name} directly; it is a range variable and may be accessed via a section or segment."
             raise TypeError(message)
+        if session.catalogue.take_owner(name) and name in session.globals:
+            return session.globals[name]
         raise NotSupported(why_missing(name))
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -12,9 +12,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rxd.neuron.errors import HocError
+from rxd.nmodl.names import expanded
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
+    from rxd.nmodl import Translation
 
 __all__ = ["DENSITY", "POINTS", "Catalogue", "IonInfo", "MechanismInfo", "PointInfo"]
 
@@ -35,6 +37,10 @@ class MechanismInfo:
         Ions whose variables come with it.
     units : mapping of str to str
         Units of variables.
+    global_parameters : tuple of str
+        Parameters with one value everywhere: `h.tau_kca`.
+    writes : tuple of str
+        Variables of ions that it determines: `cai`.
     """
 
     name: str
@@ -43,6 +49,8 @@ class MechanismInfo:
     states: tuple[str, ...] = ()
     ions: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
+    global_parameters: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
     @property
     def variables(self) -> dict[str, float]:
@@ -188,6 +196,33 @@ _IONS: Mapping[str, IonInfo] = MappingProxyType(
 )
 
 
+def info_of(translation: Translation) -> MechanismInfo:
+    """What a mod file declares, in the terms of this table."""
+    file, names = translation.file, translation.names
+    declared = (*file.parameters, *file.assigned, *file.states)
+    shown = {key for d in declared if d.name in file.ranges for key in expanded(d)}
+    shown |= {*file.ranges, *file.nonspecific, *file.electrode}
+    own = {str(gate.symbol) for gate in translation.gates}
+    states = tuple(key for key in names.states if key not in names.ions and key in own)
+    parameters = {key: value for key, value in translation.parameters.items() if key not in names.globals and key in shown}
+    written = tuple(key for key, ion in names.ions.items() if ion.written and ion.what != "current")
+    computed = tuple(
+        key
+        for key in dict.fromkeys((*file.nonspecific, *translation.assigned, *(str(g.symbol) for g in translation.gates)))
+        if key in shown and key not in states and key not in names.ions
+    )
+    return MechanismInfo(
+        file.name,
+        parameters,
+        computed,
+        states,
+        tuple(ion.name for ion in file.ions),
+        {key: d.unit for d in declared for key in expanded(d) if d.unit},
+        tuple(sorted(names.globals)),
+        written,
+    )
+
+
 class Catalogue:
     """Mechanisms, ions and global parameters of one session.
 
@@ -232,8 +267,43 @@ class Catalogue:
         return self.ions.get(mechanism[:-4]) if mechanism.endswith("_ion") else None
 
     def knows(self, mechanism: str) -> bool:
-        """Whether this can be inserted."""
-        return mechanism in self.density or self.ion_of(mechanism) is not None
+        """Whether this can be inserted; a mod file that defines it is read now."""
+        return mechanism in self.density or self.ion_of(mechanism) is not None or self._take(mechanism)
+
+    def _take(self, name: str) -> bool:
+        """Take a mechanism from a mod file, if one defines it."""
+        found = self._session.mods.find(name)
+        if found is None or found.file.kind != "SUFFIX":
+            return False
+        self.density[name] = info = info_of(found)
+        for ion in found.file.ions:
+            self.ion(ion.name, ion.charge)
+        for parameter in info.global_parameters:
+            self._session.globals[f"{parameter}_{name}"] = found.names.parameters[parameter]
+        self._session.globals[f"usetable_{name}"] = 0.0  # rates are exact
+        return True
+
+    def take_owner(self, variable: str) -> bool:
+        """Take the mechanism that a variable such as `tau_kca` may belong to, if a mod file defines one."""
+        ends = [variable[i + 1 :] for i, letter in enumerate(variable) if letter == "_"]
+        return any(end not in self.density and self._take(end) for end in ends)
+
+    def take_all(self) -> None:
+        """Take every mechanism of the mod files there are."""
+        for name in self._session.mods.readable():
+            if name not in self.density:
+                self._take(name)
+
+    def global_of(self, variable: str) -> bool:
+        """Whether a variable is a GLOBAL parameter of a mechanism."""
+        return any(
+            variable.endswith(f"_{name}") and variable[: -len(name) - 1] in info.global_parameters
+            for name, info in self.density.items()
+        )
+
+    def writer(self, variable: str, mechanisms: list[str]) -> str | None:
+        """Which of some mechanisms writes a variable of an ion such as `cai`."""
+        return next((name for name in mechanisms if name in self.density and variable in self.density[name].writes), None)
 
     def variables(self, mechanism: str) -> dict[str, str]:
         """Short name of each variable of a mechanism and its name as a range variable."""

@@ -16,7 +16,6 @@ import numpy as np
 from rxd.neuron import describe
 from rxd.neuron.errors import HocError, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
-from rxd.neuron.missing import about_mod_file
 from rxd.neuron.pointers import RangePointer
 from rxd.neuron.ranges import as_value, read_range, read_range_of_section, write_range
 from rxd.neuron.session import current_session
@@ -156,7 +155,9 @@ class Section:
         if not session.catalogue.knows(name):
             known = ", ".join((*session.catalogue.density, *(ion.mechanism for ion in session.catalogue.ions.values())))
             raise ValueError(
-                f"argument not a density mechanism name. There is no {name!r}; there are: {known}.{about_mod_file(name)}"
+                f"argument not a density mechanism name. There is no {name!r}; there are: {known}. If a mod file "
+                f"defines it, put that file beside the script, or load its folder with h.nrn_load_dll; else declare it with "
+                f"rxd (State, Rate), or take one of rxd.library."
             )
         session.run.pull()
         self.record.insert(name)

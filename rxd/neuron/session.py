@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rxd.neuron.hoc.state import HocState
     from rxd.neuron.mechanisms import Catalogue
     from rxd.neuron.membrane import MembraneCurrents
+    from rxd.neuron.modfiles import ModFiles
     from rxd.neuron.parallel import Exchange
     from rxd.neuron.run import Run
 
@@ -83,6 +84,13 @@ class Session:
         from rxd.neuron.mechanisms import Catalogue
 
         return self._part("catalogue", Catalogue)
+
+    @property
+    def mods(self) -> ModFiles:
+        """The mod files it can take mechanisms from."""
+        from rxd.neuron.modfiles import ModFiles
+
+        return self._part("mods", ModFiles)
 
     @property
     def hoc(self) -> HocState:

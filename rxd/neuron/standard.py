@@ -32,7 +32,7 @@ class MechanismStandard:
             info = POINTS[name]
             groups = {1: dict(info.parameters), 2: dict(info.assigned), 3: {}}
             self._full = {key: key for group in groups.values() for key in group}
-        elif name in session.catalogue.density:
+        elif session.catalogue.knows(name) and name in session.catalogue.density:
             density = session.catalogue.density[name]
             groups = {
                 1: dict(density.parameters),
@@ -97,6 +97,7 @@ class MechanismType:
 
     def __init__(self, kind: int) -> None:
         session = current_session()
+        session.catalogue.take_all()
         self._points = bool(kind)
         ions = [ion.mechanism for ion in session.catalogue.ions.values()]
         self._names = list(POINTS) if kind else ["morphology", "capacitance", *ions, *session.catalogue.density]

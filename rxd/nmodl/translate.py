@@ -15,7 +15,6 @@ from typing import Any
 
 import sympy
 
-from rxd.declare.functions import ion_total
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
 from rxd.nmodl.equations import Equations, rates_of_procedure
@@ -142,7 +141,7 @@ class _Translator:
         if ion.what == "current":
             if ion.written and (stage == "currents" or not ion.read):
                 return self._placeholder(key, stage)
-            return ZERO if stage == "initial" else ion_total(IonSymbol(ion.ion, "current"))
+            return ZERO if stage == "initial" else IonSymbol(ion.ion, "current")
         if ion.written and stage != "initial":
             return self._placeholder(key, stage)
         return IonSymbol(ion.ion, ion.what)
@@ -328,7 +327,8 @@ class _Translator:
 
     def _assigned(self, states: set[str]) -> dict[str, tuple[Any, str]]:
         found: dict[str, tuple[Any, str]] = {}
-        for key in sorted((*self.names.assigned, *self.names.states)):
+        written = [key for key, ion in self.names.ions.items() if ion.written and ion.what != "current"]
+        for key in dict.fromkeys((*sorted((*self.names.assigned, *self.names.states)), *written)):
             if key in states or key in self.frozen or key in self.file.nonspecific:
                 continue
             for stage in ("currents", "states"):

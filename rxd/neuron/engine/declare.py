@@ -25,6 +25,7 @@ from rxd import library
 from rxd.declare.mechanism import symbols
 from rxd.neuron.engine.borders import AtBorders
 from rxd.neuron.engine.counts import times_counted, warn_of_wrong_crossing
+from rxd.neuron.engine.mods import density_mechanism
 from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.errors import RxDException
 from rxd.neuron.layout import Layout
@@ -84,6 +85,8 @@ class Declared:
     shadows, shadow_symbols : dict
         Regions of the model, and species on them, that stand for Parameters which are concentrations of ions: currents read
         them, and nothing changes them.
+    methods : dict
+        Method of the states of mod files, by label.
     """
 
     model: Any
@@ -98,6 +101,7 @@ class Declared:
     regions: dict[int, Any] = field(default_factory=dict)
     counts: dict[int, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    methods: dict[str, str] = field(default_factory=dict)
 
     def unique(self, text: str) -> str:
         """A word that no other region or species has."""
@@ -178,10 +182,17 @@ def _mechanisms(session: Session, declared: Declared) -> None:
         mechanism = hh_with_tables(**settings) if tabulated else make(**settings)
         declared.model.insert(mechanism, on=declared.layout.selection(records))
         declared.inserted.append((name, records))
-    for record in declared.layout.records:
-        for name in record.mechanisms:
-            if name not in DENSITY and session.catalogue.ion_of(name) is None:
-                raise RxDException(f"Mechanism {name!r} in {record.name} cannot be simulated; there are: {', '.join(DENSITY)}.")
+    for name in dict.fromkeys(name for record in declared.layout.records for name in record.mechanisms):
+        translation = session.mods.known.get(name)
+        if name in DENSITY or translation is None:
+            continue
+        records = [record for record in declared.layout.records if name in record.mechanisms]
+        if translation.file.pointers:
+            pointers = ", ".join(translation.file.pointers)
+            raise RxDException(f"{translation.file.path}: POINTER {pointers} of {name} cannot be set here. Use USEION, or rxd.")
+        declared.model.insert(density_mechanism(session, declared.layout, translation), on=declared.layout.selection(records))
+        declared.inserted.append((name, records))
+        declared.methods.update({f"{name}.{state}": method for state, method in translation.methods.items()})
 
 
 def _reader(layout: Layout, name: str, default: float) -> Callable[[Any], np.ndarray]:

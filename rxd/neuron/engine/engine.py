@@ -28,6 +28,7 @@ from rxd.neuron.engine.electrodes import Electrodes
 from rxd.neuron.engine.fixed import FixedSteps
 from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.joints import joined_as_in_neuron
+from rxd.neuron.engine.mods import moved_as_in_neuron
 from rxd.neuron.engine.order import in_neurons_order
 from rxd.neuron.engine.readout import Readout
 from rxd.neuron.engine.sampling import Sampler, Samples
@@ -66,7 +67,8 @@ class Engine:
         self.adaptive = session.run.adaptive
         self.system = build_system(model)
         if not self.adaptive:
-            self.system = in_neurons_order(self.system)
+            writers = frozenset(name for name, _ in self.declared.inserted if session.catalogue.density[name].writes)
+            self.system = moved_as_in_neuron(in_neurons_order(self.system), self.declared.methods, writers)
         self.revision = session.revision
         method = "coupled" if self.adaptive else "split"
         self.discretization = discretize(self.system, model.morphology, model.segments, model.settings)
@@ -285,7 +287,7 @@ class Engine:
         """A script has written a range variable."""
         if record.id not in self.layout.index:
             return
-        label = "v" if name == "v" else ".".join(reversed(name.rsplit("_", 1)))
+        label = self.readout.label(name, record)
         where = self.readout.positions(label)[self.layout.index[record.id]] if label in self.states.blocks else None
         if where is not None and where[0] >= 0:
             self.y[where] = record.store[name]
@@ -372,8 +374,8 @@ class Engine:
         """Put the values scripts see into the state."""
         for record in self.layout.records:
             for name in record.store:
-                if name == "v" or "_" in name:
-                    label = "v" if name == "v" else ".".join(reversed(name.rsplit("_", 1)))
+                if name not in {"cm", "diam"}:
+                    label = self.readout.label(name, record)
                     if label in self.states.blocks:
                         where = self.readout.positions(label)[self.layout.index[record.id]]
                         if where[0] >= 0:

@@ -32,7 +32,9 @@ class Readout:
         self.engine = engine
         self.layout = engine.layout
         self._readers: dict[str, Reader | None] = {}
+        self._labels_of: dict[str, str] = {}
         self._place: dict[str, np.ndarray] = {}
+        self._formulas: dict[tuple[int, str], Any] = {}
         self._currents: dict[str, list[_Current]] = {}
         self._group_of, self._column_of = self._groups()
 
@@ -52,6 +54,16 @@ class Readout:
             self._readers[name] = self._make(name)
         return self._readers[name]
 
+    def label(self, name: str, record: SectionRecord) -> str:
+        """What a range variable is called in the model, if it is part of its state."""
+        if name not in self._labels_of:
+            catalogue = self.engine.session.catalogue
+            owner = None if name == "v" else catalogue.owner(name)
+            ion = owner is not None and catalogue.ion_of(owner) is not None
+            self._labels_of[name] = name if owner is None or ion else f"{owner}.{name[: -len(owner) - 1]}"
+        writer = self.engine.session.catalogue.writer(name, record.mechanisms)
+        return self._labels_of[name] if writer is None else f"{writer}.{name}"
+
     def _make(self, name: str) -> Reader | None:
         catalogue = self.engine.session.catalogue
         if name == "v":
@@ -65,8 +77,18 @@ class Readout:
         if name == f"i{ion.name}":
             return lambda record: self.ion_current(ion.name, record)
         if name == f"e{ion.name}":
-            return lambda record: self._reversal(ion.name, ion.charge, record)
+            return lambda record: self._written(name, record, self._reversal(ion.name, ion.charge, record))
+        if name in {f"{ion.name}i", f"{ion.name}o"}:
+            return lambda record: self._written(name, record, None)
         return None
+
+    def _written(self, name: str, record: SectionRecord, otherwise: np.ndarray | None) -> np.ndarray | None:
+        """A variable of an ion as a mechanism writes it, if one does."""
+        writer = self.engine.session.catalogue.writer(name, record.mechanisms)
+        if writer is None:
+            return otherwise
+        found = self._state(f"{writer}.{name}")(record)
+        return self.assigned(f"{writer}.{name}", record) if found is None else found
 
     def _of_mechanism(self, name: str, owner: str) -> Reader | None:
         info = self.engine.session.catalogue.density[owner]
@@ -75,6 +97,10 @@ class Readout:
             return self._state(f"{owner}.{short}")
         if f"{owner}.{short}" in self._labels():
             return lambda record: self.current(f"{owner}.{short}", record)
+        if any(f"{owner}.{short}" == label for local in self.engine.system.groups for label, _ in local.assigned):
+            return lambda record: self.assigned(f"{owner}.{short}", record)
+        if f"{owner}.{short}" in self.engine.states.blocks:
+            return self._state(f"{owner}.{short}")
         formula = ASSIGNED.get(name)
         return None if formula is None else lambda record: self._assigned(formula, record)
 
@@ -108,10 +134,37 @@ class Readout:
         get = {name: record.values(name) for name in record.store if name in NEEDED}
         return np.asarray(formula(get, self.engine.session.globals["celsius"]), dtype=float)
 
+    def assigned(self, label: str, record: SectionRecord) -> np.ndarray | None:
+        """A quantity that a mod file assigns: in BREAKPOINT at the start of a step, in the block it solves at its end."""
+        index = self.layout.index[record.id]
+        values = np.full(len(index), np.nan)
+        name, short = label.split(".", 1)
+        translation = self.engine.session.mods.known[name]
+        state = self.engine.past if translation.assigned[short][1] == "currents" else self.engine.state
+        for number, (local, group) in enumerate(zip(self.engine.system.groups, self.engine.groups, strict=True)):
+            here = self._group_of[index] == number
+            if here.any() and label in dict(local.assigned):
+                columns = self._column_of[index[here]]
+                values[here] = self.formula(number, label)(
+                    state.y[group.position[:, columns]], fields_of(group)[:, columns], state.t
+                )[0]
+        return None if np.isnan(values).all() else values
+
+    def formula(self, number: int, label: str) -> Any:
+        """What a mod file assigns, as a function of a group's state and fields; made once."""
+        if (number, label) not in self._formulas:
+            local = self.engine.system.groups[number]
+            self._formulas[number, label] = make_numpy(local, [dict(local.assigned)[label]])
+        return self._formulas[number, label]
+
     def _reversal(self, ion: str, charge: int, record: SectionRecord) -> np.ndarray | None:
         """Nernst potential where a species gives a concentration; elsewhere it is a parameter."""
         chemistry = self.engine.session.chemistry
-        if not charge or all(chemistry.species_at(f"{ion}{side}", record) is None for side in "io"):
+        catalogue = self.engine.session.catalogue
+        moving = (
+            chemistry.species_at(f"{ion}{side}", record) or catalogue.writer(f"{ion}{side}", record.mechanisms) for side in "io"
+        )
+        if not charge or not any(moving):
             return None
         with self.engine.looking_back():
             inside, outside = (np.array(record.values(f"{ion}{side}")) for side in "io")

@@ -1,0 +1,173 @@
+"""Mechanisms of mod files in the model, and NEURON's order of operations for them.
+
+In: what mod files say, and the values of a session. Out: `rxd.Mechanism`s, and systems whose states move as NEURON moves them
+in a fixed step: currents as they were at the step's start, then what mechanisms write, then the others, each state of METHOD
+cnexp by its exact exponential with everything else as it is by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+
+from rxd.declare.functions import bernoulli_ratio, ion_total
+from rxd.nmodl.mechanisms import as_mechanism
+from rxd.symbolic.system import AffineGate, LocalSystem, System, Unknown
+
+if TYPE_CHECKING:
+    from rxd.neuron.layout import Layout
+    from rxd.neuron.session import Session
+    from rxd.nmodl import Translation
+
+__all__ = ["density_mechanism", "moved_as_in_neuron", "read_global"]
+
+dt = sympy.Symbol("dt", real=True)
+AT_ONCE = 1024
+"""Time constants in a step after which a state is where it goes: exp(-1024) is nothing, and a power of two leaves no rest."""
+
+
+def read_global(session: Session, translation: Translation, name: str) -> float:
+    """A GLOBAL parameter as it is now."""
+    return float(session.globals[f"{name}_{translation.file.name}"])
+
+
+def density_mechanism(session: Session, layout: Layout, translation: Translation) -> Any:
+    """A mechanism with the values of a session."""
+    suffix = translation.file.name
+    settings: dict[str, Any] = {}
+    for name, default in translation.parameters.items():
+        if name in translation.names.globals:
+            settings[name] = read_global(session, translation, name)
+        else:
+            settings[name] = _reader(layout.gather(f"{name}_{suffix}", default))
+    if "area" in translation.names.place:
+        settings["area"] = _reader(layout.segments.area)
+    return as_mechanism(translation, settings)
+
+
+def _reader(values: np.ndarray) -> Any:
+    return lambda nodes: values[nodes.segment]
+
+
+def moved_as_in_neuron(system: System, methods: Mapping[str, str], writers: frozenset[str]) -> System:
+    """States of mod files moved in NEURON's order.
+
+    Parameters
+    ----------
+    methods : mapping of str to str
+        Method of each state, by label; those of other mechanisms are not named.
+    writers : frozenset of str
+        Mechanisms that write concentrations.
+    """
+    if not methods:
+        return system
+    unknowns = list(system.unknowns)
+    groups = tuple(_Moved(group, methods, writers, unknowns).group() for group in system.groups)
+    return replace(system, groups=groups, unknowns=tuple(unknowns))
+
+
+class _Moved:
+    """One group with its states in NEURON's order."""
+
+    def __init__(
+        self, group: LocalSystem, methods: Mapping[str, str], writers: frozenset[str], unknowns: list[Unknown]
+    ) -> None:
+        self.local, self.methods, self.writers, self.unknowns = group, methods, writers, unknowns
+        self.labels, self.symbols = list(group.unknowns), list(group.symbols)
+        self.rates = dict(group.rates)
+        self.processes = list(group.processes)
+        self.held: dict[Any, sympy.Symbol] = {}
+        self.gates = [gate for gate in group.gates if gate.label not in methods]
+
+    def group(self) -> LocalSystem:
+        """The group."""
+        mine = [label for label in self.local.unknowns if label in self.methods]
+        if not mine:
+            return self.local
+        after: dict[Any, Any] = {}
+        order = sorted(mine, key=lambda label: label.split(".")[0] not in self.writers)
+        for label in order:
+            rate = self.rates.get(label, sympy.Integer(0))
+            if self.methods[label] == "cnexp":
+                self._gate(label, rate, after)
+        self._hold_for_chemistry()
+        return replace(
+            self.local,
+            unknowns=tuple(self.labels),
+            symbols=tuple(self.symbols),
+            rates=tuple(self.rates.items()),
+            processes=tuple(self.processes),
+            gates=tuple(self.gates),
+        )
+
+    def _gate(self, label: str, rate: sympy.Expr, after: dict[Any, Any]) -> None:
+        """A state that moves by its exponential, with currents of the step's start and with what has moved before it."""
+        x = self.local.symbol_of(label)
+        rate = self._as_at_start(rate)
+        slope = sympy.diff(rate, x)
+        if x in slope.free_symbols:
+            return
+        source = rate.xreplace({x: sympy.Integer(0)})
+        owner = label.split(".", maxsplit=1)[0]
+        seen = {self.local.symbol_of(other): value for other, value in after.items() if self._is_seen(other, owner)}
+        source, decay = (value.xreplace(seen) for value in (source, -slope))
+        self.gates.append(AffineGate(label, source, decay))
+        change = dt * (source - decay * x)
+        after[label] = x + (change if decay == 0 else change / bernoulli_ratio(-dt * decay))
+
+    def _is_seen(self, other: str, owner: str) -> bool:
+        """Whether a state that has moved is seen by a mechanism: its own, and what is written."""
+        return other.split(".", maxsplit=1)[0] == owner or other.split(".", maxsplit=1)[0] in self.writers
+
+    def _as_at_start(self, value: sympy.Expr) -> sympy.Expr:
+        """Total currents of ions as they were at the step's start."""
+        sums = value.atoms(ion_total)
+        return value.xreplace({total: self._total(total) / dt for total in sums}) if sums else value
+
+    def _total(self, total: Any) -> sympy.Symbol:
+        """An unknown that takes up a current for a step, and is emptied at its end."""
+        if total not in self.held:
+            ion = next(ion for ion in {p.ion for p in self.processes} if ion and ion_total(self._sum(ion)) == total)
+            symbol = self._unknown(f"held.{ion}")
+            self.processes = [
+                replace(p, effects=(*p.effects, (f"held.{ion}", sympy.Integer(1)))) if p.ion == ion else p
+                for p in self.processes
+            ]
+            self.gates.append(AffineGate(f"held.{ion}", sympy.Integer(0), AT_ONCE / dt))
+            self.held[total] = symbol
+        return self.held[total]
+
+    def _sum(self, ion: str) -> sympy.Expr:
+        """All currents of an ion."""
+        return sympy.Add(*(p.expression for p in self.processes if p.ion == ion and p.unit == "mA/cm2"))
+
+    def _hold_for_chemistry(self) -> None:
+        """Chemistry comes after the gates, which empty what is held: it reads a copy."""
+        exact = {gate.label for gate in self.gates}
+        for label, rate in list(self.rates.items()):
+            sums = rate.atoms(ion_total) if label not in exact else set()
+            for total in sums:
+                held = self._total(total)
+                name = f"{held.name}_now"
+                if name not in self.labels:
+                    self._unknown(name)
+                    self.gates.append(AffineGate(name, AT_ONCE / dt * held / dt, AT_ONCE / dt))
+                self.rates[label] = self.rates[label].xreplace({total: self.symbols[self.labels.index(name)]})
+
+    def _unknown(self, label: str) -> sympy.Symbol:
+        """An unknown of the step's own, in the sections of this group."""
+        for number, unknown in enumerate(self.unknowns):
+            if unknown.label == label:
+                sections = tuple(sorted({*unknown.sections, *self.local.sections}))
+                self.unknowns[number] = replace(unknown, sections=sections)
+                break
+        else:
+            name = label.replace(".", "_")
+            self.unknowns.append(Unknown(label, name, "state", self.local.sections))
+        self.labels.append(label)
+        self.symbols.append(sympy.Symbol(label.replace(".", "_"), real=True))
+        return self.symbols[-1]

@@ -1,0 +1,107 @@
+"""Mod files of a session: which there are, and what they say, read when a script first asks for one of their mechanisms.
+
+In: folders. Out: `rxd.nmodl.Translation` by the name of the mechanism. NEURON loads compiled mod files of the current folder
+when it starts, and others by `h.nrn_load_dll` and `neuron.load_mechanisms`; here the mod files themselves are read, from the
+same folders: the current one, that of the script, and in both of these the folders that `nrnivmodl` is given by habit (`mod`,
+`mods`, `mechanisms` ...).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rxd.nmodl import NmodlError, Translation, make_parser, read_file, translate
+
+if TYPE_CHECKING:
+    from rxd.neuron.session import Session
+
+__all__ = ["ModFiles"]
+
+_NAMES = re.compile(r"^[^:?\n]*?\b(SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)\s+(\w+)", re.MULTILINE)
+_COMPILED = re.compile(r"^(x86_64|arm64|aarch64|i[3-6]86|powerpc|umac|\.libs)$")
+_USUAL = ("mod*", "mechanisms", "Mod*", "x86_64/*mod*")
+
+
+class ModFiles:
+    """The mod files a session can take mechanisms from.
+
+    Attributes
+    ----------
+    known : dict of str to Translation
+        Those that have been asked for.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.known: dict[str, Translation] = {}
+        self._loaded: list[Path] = []
+        self._scanned: dict[Path, dict[str, Path]] = {}
+        self._parser: Any = None
+
+    def names(self) -> dict[str, Path]:
+        """The file of every mechanism there is."""
+        found: dict[str, Path] = {}
+        for folder in self._folders():
+            for name, path in self._scan(folder).items():
+                found.setdefault(name, path)
+        return found
+
+    def _folders(self) -> list[Path]:
+        starts = dict.fromkeys((Path.cwd(), Path(sys.path[0] or ".").resolve()))
+        usual = [folder for start in starts for folder in (start, *(f for p in _USUAL for f in sorted(start.glob(p))))]
+        return list(dict.fromkeys([*self._loaded, *usual]))
+
+    def _scan(self, folder: Path) -> dict[str, Path]:
+        """Mechanisms defined in a folder, by a look at the files that does not read them."""
+        if folder not in self._scanned:
+            found: dict[str, Path] = {}
+            for path in sorted(folder.glob("*.mod")) if folder.is_dir() else ():
+                match = _NAMES.search(path.read_text(encoding="utf-8", errors="replace"))
+                if match:
+                    found.setdefault(match.group(2), path)
+            self._scanned[folder] = found
+        return self._scanned[folder]
+
+    def load(self, path: str) -> list[str]:
+        """Take the mod files behind a compiled library, or in a folder, too; the names of their mechanisms."""
+        place = Path(path).absolute()
+        if not place.is_dir():
+            place = place.parent
+        while _COMPILED.match(place.name):
+            place = place.parent
+        folders = [place, *(folder for pattern in _USUAL for folder in sorted(place.glob(pattern)))]
+        self._loaded = list(dict.fromkeys([*folders, *self._loaded]))
+        return [name for folder in folders for name in self._scan(folder)]
+
+    def find(self, name: str) -> Translation | None:
+        """What a mechanism's file says; None if there is no such file.
+
+        Raises
+        ------
+        NmodlError
+            If the file cannot be translated.
+        """
+        if name in self.known:
+            return self.known[name]
+        path = self.names().get(name)
+        if path is None:
+            return None
+        if self._parser is None:
+            self._parser = make_parser()
+        self.known[name] = translate(read_file(path, self._parser))
+        return self.known[name]
+
+    def readable(self) -> list[str]:
+        """Names of all mechanisms whose files can be translated."""
+        found = []
+        for name in self.names():
+            try:
+                self.find(name)
+            except NmodlError as error:
+                sys.stderr.write(f"{error}\n")
+            else:
+                found.append(name)
+        return found

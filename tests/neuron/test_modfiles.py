@@ -1,0 +1,197 @@
+"""Mechanisms of mod files in scripts. Trajectories are compared with NEURON's operations, written out below for one segment."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h, rxd
+from rxd.neuron.errors import HocError
+from rxd.nmodl import NmodlError
+
+POOL = """
+NEURON { SUFFIX pool USEION ca READ ica WRITE cai RANGE depth GLOBAL tau }
+UNITS { F = (faraday) (coulomb) }
+PARAMETER { depth = 0.2 (um)  tau = 15 (ms)  rest = 1e-4 (mM) }
+ASSIGNED { ica (mA/cm2) }
+STATE { cai (mM) }
+INITIAL { cai = rest }
+BREAKPOINT { SOLVE s METHOD cnexp }
+DERIVATIVE s { cai' = -1e4*ica/(2*F*depth) + (rest - cai)/tau }
+"""
+
+CHANNEL = """
+NEURON { SUFFIX cah USEION ca READ eca WRITE ica RANGE gbar, g, minf }
+PARAMETER { gbar = 0.001 (S/cm2) }
+ASSIGNED { v (mV) eca (mV) ica (mA/cm2) g (S/cm2) minf mtau (ms) }
+STATE { m }
+INITIAL { rates(v)  m = minf }
+BREAKPOINT { SOLVE s METHOD cnexp  g = gbar*m*m  ica = g*(v - eca) }
+DERIVATIVE s { rates(v)  m' = (minf - m)/mtau }
+PROCEDURE rates(u (mV)) { minf = 1/(1 + exp(-(u + 40)/8))  mtau = 1 + 2/(1 + exp((u + 50)/10)) }
+"""
+
+POTASSIUM = """
+NEURON { SUFFIX kca USEION ca READ cai USEION k READ ek WRITE ik RANGE gbar, ninf }
+PARAMETER { gbar = 0.002 (S/cm2)  half = 3e-4 (mM) }
+ASSIGNED { v ek cai ik ninf }
+STATE { n }
+INITIAL { n = 1/(1 + (half/cai)^4) }
+BREAKPOINT { SOLVE s METHOD cnexp  ik = gbar*n*(v - ek) }
+DERIVATIVE s { ninf = 1/(1 + (half/cai)^4)  n' = (ninf - n)/3 }
+"""
+
+MARKOV = """
+NEURON { SUFFIX markov NONSPECIFIC_CURRENT i RANGE g, e }
+PARAMETER { g = 0.0005 (S/cm2)  e = -20 (mV) }
+ASSIGNED { v i }
+STATE { c o d }
+INITIAL { SOLVE k STEADYSTATE sparse }
+BREAKPOINT { SOLVE k METHOD sparse  i = g*o*(v - e) }
+KINETIC k { ~ c <-> o (exp((v + 50)/20), exp(-(v + 50)/20))  ~ o <-> d (0.1, 0.02)  CONSERVE c + o + d = 1 }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name, text in {"pool": POOL, "cah": CHANNEL, "kca": POTASSIUM, "markov": MARKOV}.items():
+        (tmp_path / f"{name}.mod").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with Session():
+        yield tmp_path
+
+
+def soma(*mechanisms):
+    section = h.Section(name="soma")
+    section.L = section.diam = 10
+    for mechanism in ("pas", *mechanisms):
+        section.insert(mechanism)
+    return section
+
+
+def test_variables(folder):
+    section = soma("cah", h.pool)
+    assert section.gbar_cah == section(0.5).cah.gbar == 0.001
+    section(0.5).cah.gbar = 0.002
+    assert section(0.5).gbar_cah == 0.002
+    assert h.tau_pool == 15
+    h.tau_pool = 20
+    assert h.tau_pool == 20
+    assert {"ca_ion", "cah", "pool"} <= set(section.psection()["density_mechs"]) | {"ca_ion"}
+    assert set(section.psection()["density_mechs"]["cah"]) == {"gbar", "g", "minf", "m"}
+    assert section.has_membrane("ca_ion")
+    with pytest.raises(AttributeError, match="kca, the mechanism does not exist"):
+        section(0.5).kca  # noqa: B018
+
+
+def test_a_global_before_anything_is_inserted(folder):
+    h.tau_pool = 30
+    assert h.tau_pool == 30
+    assert h.half_kca == 3e-4
+
+
+def by_hand(steps, dt, celsius):
+    """What NEURON does in a fixed step with these mechanisms in one segment (voltage, calcium, gates m and n)."""
+    ktf = 1000 * 8.31446261815324 * (celsius + 273.15) / 96485.33212331001
+    v, cai = -50.0, 1e-4
+    m, n = 1 / (1 + math.exp(-(v + 40) / 8)), 1 / (1 + (3e-4 / cai) ** 4)
+    rows = [(v, cai, m, n)]
+    for _ in range(steps):
+        eca = ktf / 2 * math.log(2 / cai)
+        g_ca, g_k = 0.001 * m * m, 0.002 * n
+        ica = g_ca * (v - eca)
+        total = ica + g_k * (v + 77) + 0.001 * (v + 70)
+        v -= total / (1e-3 / dt + g_ca + g_k + 0.001)
+        goal = 1e-4 + 15 * -1e4 * ica / (2 * 96485.33212331001 * 0.2)
+        cai = goal + (cai - goal) * math.exp(-dt / 15)
+        minf, mtau = 1 / (1 + math.exp(-(v + 40) / 8)), 1 + 2 / (1 + math.exp((v + 50) / 10))
+        m = minf + (m - minf) * math.exp(-dt / mtau)
+        ninf = 1 / (1 + (3e-4 / cai) ** 4)
+        n = ninf + (n - ninf) * math.exp(-dt / 3)
+        rows.append((v, cai, m, n))
+    return np.array(rows).T
+
+
+@pytest.mark.parametrize("order", [("cah", "pool", "kca"), ("kca", "pool", "cah")])
+def test_steps_are_neurons(folder, order):
+    section = soma(*order)
+    place = section(0.5)
+    names = ("v", "cai", "m_cah", "n_kca")
+    recorded = [h.Vector().record(getattr(place, f"_ref_{name}")) for name in names]
+    ninf = h.Vector().record(place._ref_ninf_kca)
+    h.finitialize(-50)
+    h.continuerun(10)
+    expected = by_hand(400, 0.025, h.celsius)
+    for name, vector, values in zip(names, recorded, expected, strict=True):
+        assert np.array(vector) == pytest.approx(values, rel=1e-10), name
+    assert np.array(ninf)[1:] == pytest.approx(1 / (1 + (3e-4 / expected[1][1:]) ** 4), rel=1e-9)
+
+
+def test_variable_steps_agree_with_short_fixed_ones(folder):
+    section = soma("cah", "pool", "kca")
+    found = []
+    for adaptive in (False, True):
+        h.cvode.active(adaptive)
+        h.cvode.atol(1e-7)
+        h.dt, h.steps_per_ms = 0.0025, 400
+        h.finitialize(-50)
+        h.continuerun(5)
+        found.append((section.v, section.cai * 1e4, section.m_cah, section.n_kca))
+    assert found[0] == pytest.approx(found[1], rel=2e-3)
+
+
+def test_kinetic_states_start_steady_and_conserve(folder):
+    section = soma("markov")
+    h.finitialize(-40)
+    start = [section.c_markov, section.o_markov, section.d_markov]
+    open_, rest = math.exp(0.5), math.exp(-0.5)
+    o = 1 / (1 + rest / open_ + 0.1 / 0.02)
+    assert start == pytest.approx([o * rest / open_, o, 5 * o])
+    h.continuerun(2)
+    assert section.o_markov != pytest.approx(o)
+    assert section.c_markov + section.o_markov + section.d_markov == pytest.approx(1, rel=1e-12)
+    assert section.i_markov == pytest.approx(0.0005 * section.o_markov * (section.v + 20), rel=1e-2)
+
+
+def test_a_mechanism_feeds_and_reads_a_species(folder):
+    section = soma("cah", "kca")
+    ca = rxd.Species(rxd.Region(section, nrn_region="i"), name="ca", charge=2, initial=1e-4)
+    h.finitialize(-40)
+    entered = 0.0
+    for _ in range(40):
+        h.fadvance()
+        entered -= section.ica * 1e4 * h.dt / (2 * 96485.33212331001) * 4 / 10  # surface per volume of the cylinder
+    assert ca.nodes[0].value == pytest.approx(1e-4 + entered, rel=1e-9)
+    assert section.cai == ca.nodes[0].value
+    assert section.n_kca > 1 / (1 + 3**4)
+
+
+def test_a_mod_file_and_rxd_both_writing_calcium_are_named(folder):
+    section = soma("cah", "pool")
+    ca = rxd.Species(rxd.Region(section, name="cyt", nrn_region="i"), name="ca", charge=2, initial=1e-4)
+    with pytest.warns(UserWarning, match="cai in soma is written by mechanism 'pool' and is the species ca"):
+        h.finitialize(-40)
+    assert ca.nodes[0].value == 1e-4
+
+
+def test_other_folders(folder, monkeypatch):
+    elsewhere = folder / "elsewhere"
+    (elsewhere / "mods").mkdir(parents=True)
+    (elsewhere / "mods" / "far.mod").write_text(MARKOV.replace("SUFFIX markov", "SUFFIX far"))
+    section = soma()
+    with pytest.raises(ValueError, match="There is no 'far'"):
+        section.insert("far")
+    assert h.nrn_load_dll(str(elsewhere / "x86_64" / ".libs" / "libnrnmech.so"))
+    section.insert("far")
+    assert section.g_far == 0.0005
+    with pytest.raises(HocError, match="there are none where it lies"):
+        h.nrn_load_dll(str(folder / "nowhere" / "libnrnmech.so"))
+
+
+def test_what_cannot_be_translated_is_refused_where_it_is_inserted(folder):
+    (folder / "c.mod").write_text("NEURON { SUFFIX c }\nBREAKPOINT {\n VERBATIM\n x = 1;\n ENDVERBATIM\n }")
+    with pytest.raises(NmodlError, match=r"c\.mod, line 3: VERBATIM"):
+        soma("c")
+    assert soma("markov").has_membrane("markov")
