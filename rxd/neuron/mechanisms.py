@@ -17,6 +17,9 @@ from rxd.nmodl.names import expanded
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
+    from rxd.nmodl.syntax import Ion
+
+FOLLOWS_AT_START, FOLLOWS = 49, 119
 
 __all__ = ["DENSITY", "POINTS", "Catalogue", "IonInfo", "MechanismInfo", "PointInfo"]
 
@@ -41,6 +44,8 @@ class MechanismInfo:
         Parameters with one value everywhere: `h.tau_kca`.
     writes : tuple of str
         Variables of ions that it determines: `cai`.
+    styles : mapping of str to int
+        What `h.ion_style` becomes by it, for ions whose concentrations it reads or writes.
     """
 
     name: str
@@ -51,6 +56,7 @@ class MechanismInfo:
     units: Mapping[str, str] = field(default_factory=dict)
     global_parameters: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    styles: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def variables(self) -> dict[str, float]:
@@ -220,7 +226,14 @@ def info_of(translation: Translation) -> MechanismInfo:
         {key: d.unit for d in declared for key in expanded(d) if d.unit},
         tuple(sorted(names.globals)),
         written,
+        {ion.name: _style(ion) for ion in file.ions if _style(ion)},
     )
+
+
+def _style(ion: Ion) -> int:
+    """NEURON's: the reversal potential follows a concentration that is read at the start, one that is written always."""
+    sides = {f"{ion.name}i", f"{ion.name}o"}
+    return FOLLOWS if sides & set(ion.writes) else FOLLOWS_AT_START if sides & set(ion.reads) else 0
 
 
 class Catalogue:

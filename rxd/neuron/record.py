@@ -279,6 +279,8 @@ class SectionRecord:
         else:
             info = catalogue.density[mechanism]
             used = [catalogue.ion(name).mechanism for name in info.ions]
+            for name, style in info.styles.items():
+                self.ion_styles[f"{name}_ion"] = max(style, self.ion_styles.get(f"{name}_ion", 0))
             initial = {info.full(name): value for name, value in info.variables.items()}
         for name, value in initial.items():
             self.store[name] = np.full(self._nseg, value)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rxd.nmodl.builder import Builder
-from rxd.nmodl.syntax import Block, Declaration, Ion, ModFile, NmodlError, Verbatim
+from rxd.nmodl.syntax import Block, Declaration, Ion, ModFile, NmodlError
 from rxd.nmodl.units import constant
 
 if TYPE_CHECKING:
@@ -108,7 +108,6 @@ class _Reader:
         self.declared: dict[str, list[Declaration]] = {"parameter": [], "assigned": [], "state": [], "constant": []}
         self.ions: list[Ion] = []
         self.blocks: list[Block] = []
-        self.verbatim: list[Verbatim] = []
         self.locals: list[tuple[str, str | None]] = []
         self.name: tuple[str, str] | None = None
         self.lines: dict[str, int] = {}
@@ -130,7 +129,7 @@ class _Reader:
             ranges=listed.get("range", ()), globals=listed.get("global_", ()), pointers=listed.get("pointer", ()),
             parameters=tuple(self.declared["parameter"]), assigned=tuple(self.declared["assigned"]),
             states=tuple(self.declared["state"]), constants=MappingProxyType(self.constants), blocks=tuple(self.blocks),
-            locals=tuple(self.locals), random=listed.get("random", ()), verbatim=tuple(self.verbatim),
+            locals=tuple(self.locals), random=listed.get("random", ()),
             lines=MappingProxyType(self.lines),
         )  # fmt: skip
 
@@ -152,9 +151,7 @@ class _Reader:
             self.constants[str(name)] = float(number)
         elif kind == "local":
             self.locals += self.build.local(item).names
-        elif kind == "verbatim":
-            self.verbatim.append(self.build.verbatim(item))
-        elif kind != "threadsafe":
+        elif kind not in {"threadsafe", "verbatim"}:  # C code outside of blocks matters only if something calls it
             self.blocks.append(self.build.block(item))
 
     def _neuron(self, part: Tree[Any]) -> None:

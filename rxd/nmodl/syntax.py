@@ -277,7 +277,6 @@ class ModFile:
     blocks: tuple[Block, ...]
     locals: tuple[tuple[str, str | None], ...] = ()
     random: tuple[str, ...] = ()
-    verbatim: tuple[Verbatim, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def all(self, kind: str) -> tuple[Block, ...]:

@@ -92,13 +92,14 @@ def test_tracebacks_begin_with_the_script(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("from neuron import h\n\n\ndef build():\n    h.Section(name='a').insert('cah')\n\n\nbuild()\n")
     (tmp_path / "mod").mkdir()
-    (tmp_path / "mod" / "channels.mod").write_text("NEURON {\n    SUFFIX cah\n    USEION ca WRITE ica\n}\n")
+    (tmp_path / "mod" / "channels.mod").write_text(
+        "NEURON {\n    SUFFIX cah\n    USEION ca WRITE ica\n}\nBREAKPOINT { VERBATIM i = 1; ENDVERBATIM }\n"
+    )
     told = run(script).stderr
     assert "launcher.py" not in told
     assert told.startswith(f'Traceback (most recent call last):\n  File "{script}", line 8')
-    assert "There is no 'cah'" in told
-    assert "channels.mod" in told
-    assert "rxd.library" in told
+    assert "channels.mod, line 5: VERBATIM" in told
+    assert "Write it in NMODL" in told
 
 
 def test_notebooks(tmp_path):
