@@ -26,7 +26,7 @@ class Settings:
     Attributes
     ----------
     duration, dt, every : float, ms
-        Length of the run, the step (None: 0.05 ms, or chosen by the error with ``method="coupled"``), interval of samples.
+        Length of the run, the step (None: chosen by the error, or 0.05 ms with ``method="split"``), interval of samples.
     gna, gk, gkca, gca, gpas : float, S/cm2
         Sodium, potassium and calcium-dependent potassium in soma and base; calcium in soma and dendrites; leak elsewhere.
     celsius : float
@@ -182,7 +182,7 @@ def path_length(path: Selection) -> float:
     return max(section.path_distance + section.length for section in path)
 
 
-def build(cell: Morphology, settings: Settings | None = None, method: str = "split") -> CalciumNeuron:
+def build(cell: Morphology, settings: Settings | None = None, method: str = "coupled") -> CalciumNeuron:
     """Declare the neuron.
 
     Parameters
@@ -274,18 +274,20 @@ def drive(neuron: CalciumNeuron) -> str:
     return f"synapse of {conductance:.3g} nS on {neuron.parts.soma_place!r}, every {settings.interval:g} ms"
 
 
-def compile_neuron(neuron: CalciumNeuron, method: str = "split") -> rxd.Simulation:
+def compile_neuron(neuron: CalciumNeuron, method: str = "coupled") -> rxd.Simulation:
     """Compile with the step of the settings."""
     dt = neuron.settings.dt if method == "coupled" else neuron.settings.dt or 0.05 * ms
     return neuron.model.compile(method=method, **({} if dt is None else {"dt": dt}))
 
 
-def least_weight(neuron: CalciumNeuron, method: str = "split") -> float:
+def least_weight(neuron: CalciumNeuron, method: str = "coupled") -> float:
     """Conductance (uS) of the weakest synapse that makes the cell fire once, to a few percent; at most 1 uS.
 
-    Found by bisection on one compiled model: its state is copied, the synapse opened by hand, and a short run repeated.
+    Found by bisection on one compiled model: its state is copied, the synapse opened by hand, and a short run repeated. The
+    coupled method chooses its steps here, since a conductance far above the threshold asks for much shorter ones.
     """
-    sim = compile_neuron(neuron, method)
+    settings = replace(neuron.settings, dt=None) if method == "coupled" else neuron.settings
+    sim = compile_neuron(replace(neuron, settings=settings), method)
     sim.run(30 * ms)
     start, opened = sim.state, sim.discretization.layout["exp_syn.g"].start
     at = rxd.v(neuron.parts.soma_place)
