@@ -81,7 +81,8 @@ class ParallelContext:
     barrier = done = runworker = timeout = subworlds = master_works_on_jobs = context = broadcast = multisplit = _nothing
     spike_compress = partition = thread_stat = thread_busywait = optimize_node_order = wait_time = _nothing
     integ_time = send_time = event_time = vtransfer_time = step_wait = mech_time = prcellstate = mpiabort_on_error = _nothing
-    print_memory_stats = max_histogram = nworker = _nothing
+    # nothing to set up, since source_var and target_var, which would ask for a transfer, are refused
+    print_memory_stats = max_histogram = nworker = setup_transfer = _nothing
 
     def nthread(self, *_: Any) -> float:
         """Number of threads."""

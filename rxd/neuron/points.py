@@ -7,7 +7,8 @@ knows it weakly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rxd.neuron.errors import HocError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
 __all__ = ["POINT_CLASSES", "AlphaSynapse", "Exp2Syn", "ExpSyn", "IClamp", "PointProcess", "SEClamp", "VClamp"]
+
+HOC_NAMES: Mapping[str, str] = MappingProxyType({"del": "delay"})
+"""What hoc calls otherwise, since Python cannot write `clamp.del`: for `setattr(clamp, "del", 5)`."""
 
 
 class PointProcess:
@@ -115,9 +119,10 @@ class PointProcess:
         if name.startswith("__") or name in {"values", "arrays", "session", "host"}:
             raise AttributeError(name)
         if name.startswith("_ref_"):
-            return self._pointer(name[5:])
+            return self._pointer(HOC_NAMES.get(name[5:], name[5:]))
         if name in self.arrays:
             return self.arrays[name]
+        name = HOC_NAMES.get(name, name)
         if name not in self.values:
             variables = ", ".join((*self.values, *self.arrays))
             raise AttributeError(f"'hoc.{self.kind}' object has no attribute '{name}'; {self.kind} has: {variables}")
@@ -126,6 +131,7 @@ class PointProcess:
         return self.values[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
+        name = HOC_NAMES.get(name, name)
         if name in self.arrays:
             # hoc writes to the first element of an array that is used without an index
             self.arrays[name][0] = value

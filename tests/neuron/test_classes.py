@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -177,6 +178,7 @@ def test_a_ring_by_numbers_that_is_run_again_after_sections_are_divided_anew():
         for cell in cells:
             cell.dend.nseg = nseg
         h.finitialize(-65)
+        contexts[0].setup_transfer()
         contexts[0].psolve(20)
         assert [int(gid) for gid in gids] == [0, 1, 2]
         assert [list(cell.times) for cell in cells] == [[t] for t in times]
@@ -312,3 +314,20 @@ def test_lists_of_netcons():
     assert [chosen.o(0)] == [connection]
     assert h.cvode.netconlist("", "", cells[0].syn).count() == 0
     assert h.cvode.netconlist("", "", "ExpSyn").count() == 1
+
+
+def test_what_hoc_calls_del_is_delay_in_python():
+    sec = h.Section(name="s")
+    clamp = h.IClamp(sec(0.5))
+    setattr(clamp, "del", 3)
+    assert getattr(clamp, "del") == clamp.delay == clamp._ref_delay[0] == 3
+
+
+def test_places_are_marked_in_a_picture():
+    sec = h.Section(name="s")
+    figure = plt.figure()
+    axes = h.PlotShape(False).plot(figure)
+    assert axes.mark(sec(0.5), "xr") is axes
+    assert [line.get_marker() for line in axes.lines] == ["x"]
+    assert axes.lines[0].get_data_3d()[0] == pytest.approx([50])
+    plt.close(figure)

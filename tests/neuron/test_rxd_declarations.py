@@ -253,3 +253,14 @@ def test_species_and_sections_know_each_other(cell):
     found = a.psection()
     assert found["regions"] == {cyt}
     assert found["species"] == {x}
+
+
+def test_arguments_neuron_takes_and_ignores(cell):
+    cyt, er = (rxd.Region(cell, name=name) for name in ("cyt", "er"))
+    mem = rxd.Region(cell, name="mem", geometry=rxd.membrane)
+    x = rxd.Species([cyt, er], name="x", initial=1)
+    moved = rxd.MultiCompartmentReaction(x[cyt], x[er], 1, membrane=mem, regions=[None])
+    assert moved.membrane is mem
+    assert rxd.Reaction(x, 2 * x, 1, regions=[None]).regions == rxd.Reaction(x, 2 * x, 1).regions
+    with pytest.warns(UserWarning, match="no effect.*: colour"):
+        rxd.Reaction(x, 2 * x, 1, colour="red")

@@ -19,7 +19,6 @@ from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.hoc.state import HocArray
 from rxd.neuron.pointers import AttributePointer, EntryPointer, GlobalPointer, HocText, Pointer, RangePointer, Ref
-from rxd.neuron.points import PointProcess
 from rxd.neuron.sections import Section
 
 if TYPE_CHECKING:
@@ -33,10 +32,6 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
         ">": operator.gt, "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
     }
 )  # fmt: skip
-
-
-# what Python cannot call an attribute
-_HOC_NAMES: Mapping[str, str] = MappingProxyType({"del": "delay"})
 
 
 class Frame:
@@ -205,7 +200,7 @@ class Evaluator:
             return _RangeVariable(value, name) if called else getattr(value, name)
         if isinstance(value, PythonHandle):
             return value.member(name)
-        found = getattr(value, _HOC_NAMES.get(name, name) if isinstance(value, PointProcess) else name)
+        found = getattr(value, name)
         own = isinstance(found, partial) or (ismethod(found) and type(found.__self__).__module__.startswith("rxd.neuron"))
         return found if called or not own else found()
 
@@ -321,7 +316,7 @@ class Evaluator:
         owner = (self._owner if last.data == "member" else self._reference)(first, *parts[:-1])
         if last.data == "member":
             name = str(last.children[0])
-            setattr(owner, _HOC_NAMES.get(name, name) if isinstance(owner, PointProcess) else name, value)
+            setattr(owner, name, value)
         else:
             owner[int(self.number(last.children[0]))] = value
 

@@ -123,10 +123,14 @@ class PlotShape:
         for axis, column in zip("xyz", points.T, strict=True):
             middle, half = 0.5 * (column.min() + column.max()), max(0.5 * float(np.ptp(points, axis=0).max()), 1.0)
             getattr(axes, f"set_{axis}lim")(middle - half, middle + half)
+
+        def mark(segment: Segment, marker: str = "or", **style: Any) -> Any:
+            axes.plot(*_middle(segment)[:, None], marker, **style)
+            return axes
+
+        axes.mark = mark  # scripts mark places in the picture: ps.plot(pyplot).mark(soma(0.5))
         for segment in self._marks:
-            record = segment.sec.record
-            place = _piece(record, record.index(segment.x)).mean(axis=0)
-            axes.plot(*place[:, None], "o", color="red")
+            mark(segment)
         return axes
 
     def _plotly(self) -> Any:
@@ -146,7 +150,10 @@ class PlotShape:
             "width": float(np.clip(diameters.mean(), 2, 8)),
         }
         x, y, z = points.T
-        return objects.Figure(objects.Scatter3d(x=x, y=y, z=z, mode="lines", line=style))
+        figure = _markable(objects)(objects.Scatter3d(x=x, y=y, z=z, mode="lines", line=style))
+        for segment in self._marks:
+            figure.mark(segment)
+        return figure
 
     def _nothing(self, *_: Any) -> float:
         """Settings of NEURON's windows have no effect here."""
@@ -161,6 +168,26 @@ class PlotShape:
 def _axes(target: Any) -> Any:
     figure = target.figure() if hasattr(target, "figure") and callable(target.figure) else target
     return figure.add_subplot(projection="3d")
+
+
+def _middle(segment: Segment) -> np.ndarray:
+    """Where a segment is, um."""
+    record = segment.sec.record
+    return np.asarray(_piece(record, record.index(segment.x)).mean(axis=0))
+
+
+def _markable(objects: Any) -> type[Any]:
+    """plotly's Figure with NEURON's `mark`."""
+
+    class Picture(objects.Figure):  # type: ignore[misc]
+        def mark(self, segment: Segment, marker: str = "or", **style: Any) -> Any:
+            """Mark a segment."""
+            place = dict(zip("xyz", _middle(segment)[:, None].tolist(), strict=True))
+            defaults = {"mode": "markers", "marker_color": "red", "marker_size": 5, "name": "", "hovertemplate": str(segment)}
+            self.add_trace(objects.Scatter3d(**place, **{**defaults, **style}))
+            return self
+
+    return Picture
 
 
 def _piece(record: SectionRecord, index: int) -> np.ndarray:

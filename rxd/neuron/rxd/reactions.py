@@ -134,6 +134,7 @@ class MultiCompartmentReaction(_Scheme):
         if membrane is not None and border is not None and membrane is not border:
             raise RxDException("MultiCompartmentReaction: give membrane or border, not both")
         membrane = border if membrane is None else membrane
+        settings.pop("regions", None)  # NEURON takes it and does nothing with it: the membrane says where
         if not isinstance(membrane, Region):
             raise RxDException(
                 "MultiCompartmentReaction requires a membrane parameter: membrane=rxd.Region(..., geometry=rxd.membrane())"
@@ -235,14 +236,15 @@ def _custom(settings: dict[str, Any]) -> bool:
         raise RxDException("Either the reaction follows mass-action kinetics or uses custom dynamics, not both or neither.")
     settings.pop("name", None)
     if settings:
-        raise RxDException(f"unexpected arguments: {', '.join(settings)}")
+        warnings.warn(f"unexpected arguments have no effect, here as in NEURON: {', '.join(settings)}", stacklevel=4)
     return bool(custom) if custom is not None else mass_action is not None and not mass_action
 
 
 def _regions(regions: Any) -> list[Any]:
     if regions is None:
         return []
-    found = [regions] if isinstance(regions, (Region, Extracellular)) else list(regions)
+    given = [regions] if isinstance(regions, (Region, Extracellular)) else list(regions)
+    found = [region for region in given if region is not None]
     for region in found:
         if not isinstance(region, (Region, Extracellular)):
             raise RxDException(f"regions: {region!r} is not a Region.")
