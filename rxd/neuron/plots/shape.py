@@ -179,7 +179,7 @@ def _middle(segment: Segment) -> np.ndarray:
 def _markable(objects: Any) -> type[Any]:
     """plotly's Figure with NEURON's `mark`."""
 
-    class Picture(objects.Figure):  # type: ignore[misc]
+    class Picture(objects.Figure):
         def mark(self, segment: Segment, marker: str = "or", **style: Any) -> Any:
             """Mark a segment."""
             place = dict(zip("xyz", _middle(segment)[:, None].tolist(), strict=True))
