@@ -499,12 +499,13 @@ class Run:
         return 1.0
 
     def _fixed_step(self, engine: Engine) -> None:
-        values = self.session.globals
-        t, dt = values.t, values.dt
+        values = self.session.globals.values
+        t, dt = values["t"], values["dt"]
         middle = t + 0.5 * dt
         if self._detectors or self._machines:
             self._detect(t)
-        self._deliver(middle)
+        if self.events.next_time() <= middle:
+            self._deliver(middle)
         if self._players:
             self._play(middle)
         engine.step(t, dt)
@@ -517,7 +518,8 @@ class Run:
             self._play(t)
         if self._recorders:
             record_step(self, engine)
-        self._deliver(t)
+        if self.events.next_time() <= t:
+            self._deliver(t)
 
     def _tell(self, *directions: int) -> None:
         for direction in directions:

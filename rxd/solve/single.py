@@ -120,19 +120,6 @@ class Single:
         self._scheme, self._prepared, self._dt = stepper.scheme, stepper._prepared, 0.0
         self._call: Any = None
 
-    def fits(self, state: State, clamps: Any, seen: int) -> bool:
-        """Whether it was made for this state, these clamps' arrays, and the detectors there are now."""
-        stimuli = self.stepper.problem.stimuli
-        return (
-            state is self.state
-            and state.y is self.y
-            and state.memory["drift"] is self.drift
-            and clamps is self.clamps
-            and seen == self.seen
-            and stimuli.detector_position is self.position
-            and stimuli.detector_threshold is self.threshold
-        )
-
     def compare(self, values: np.ndarray) -> None:
         """Somebody compares the detectors' voltages with their thresholds."""
         if len(values) == len(self._above):

@@ -60,7 +60,7 @@ class Engine:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._run = session.run
+        self._run, self._chemistry = session.run, session.chemistry
         self.layout = session.chemistry.layout
         self.declared = declare(session)
         model = self.declared.model
@@ -85,6 +85,7 @@ class Engine:
         self.electrodes = Electrodes.of(session.run.points, self.layout, order)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these
         self.problem = replace(problem, stimuli=self.electrodes)  # type: ignore[arg-type]
+        self.fixed = FixedSteps(self)
         self.watch()
         if self.adaptive:
             equations = replace(self.problem.equations, stimuli=self.electrodes)
@@ -98,7 +99,6 @@ class Engine:
         self._fetched: dict[tuple[str, int], int] = {}
         self._stale: set[str] = set()
         self._jumped = False
-        self.fixed = FixedSteps(self)
         self._rest: list[tuple[int, list[int], Any]] | None = None
         self._load()
         self._start()
@@ -175,6 +175,7 @@ class Engine:
         self.electrodes.connections = tuple(
             SimpleNamespace(source=number, delay=delay) for number, (*_, delays) in enumerate(watched) for delay in delays
         )
+        self.fixed.forget()
 
     def _storage(self, segment: int) -> int:
         return int(self.states["v"].order[segment] - self.states["v"].start)
@@ -199,15 +200,15 @@ class Engine:
 
     def _start(self) -> None:
         """Let the stepper forget what it remembers of earlier steps."""
-        self.fixed.settle()
+        self.fixed.forget()
         self.state.before = self._watched(self.state.y)
         self.stepper.start(self.state)
         self._jumped = False
 
     def _changed(self) -> None:
         self.version = self._run.next_version()
-        if self.session.chemistry.views:
-            self.session.chemistry.refresh_views()
+        if self._chemistry.views:
+            self._chemistry.refresh_views()
 
     # ---------------------------------------------------------------------------------------------------------------- fields
 
@@ -501,7 +502,7 @@ class Engine:
         if self._held:
             self._hold()
         self._changed()
-        if self.session.chemistry.fluxes:
+        if self._chemistry.fluxes:
             self._add_varying(dt)
 
     def _add_varying(self, dt: float) -> None:
@@ -571,7 +572,7 @@ class Engine:
 
     def restore(self, saved: Any) -> None:
         """Return to a state saved before."""
-        self.fixed.settle()
+        self.fixed.forget()
         self.state = saved.copy()
         self.fixed.past = None
         self._changed()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rxd.solve.problem import State
-from rxd.solve.schemes import NEURON, Scheme
+from rxd.solve.schemes import NEURON
 from rxd.solve.single import Single
 
 if TYPE_CHECKING:
@@ -33,9 +33,10 @@ class FixedSteps:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.past: State | None = None
+        self._run, self._chemistry, self._globals = engine.session.run, engine.session.chemistry, engine.session.globals.values
         self._single: Single | None = None
         self._seen = _seen_size(engine)
-        self._schemes: dict[tuple[int, int], Scheme] = {}
+        self._way: tuple[float, float, int, int] | None = None
 
     @property
     def crossed(self) -> bool:
@@ -52,68 +53,78 @@ class FixedSteps:
         if self._single is not None:
             self._single.settle()
 
+    def forget(self) -> None:
+        """The engine gets another state, another memory of its stepper or other detectors: nothing prepared holds."""
+        self.settle()
+        self._single = None
+
     def one(self, t: float, dt: float) -> None:
         """One step from t."""
-        engine = self.engine
-        self._follow(dt)
-        engine.electrodes.t = t + 0.5 * dt
-        if engine.stepper.threads == 1:
-            self._prepared(t)
+        engine, chemistry = self.engine, self._chemistry
+        way = (dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times)
+        if way != self._way:
+            self._follow(way)
+        engine.electrodes.t = middle = t + 0.5 * dt
+        if way[2] == 1:
+            single = self._single
+            if single is None or self._run.watchers:
+                single = self._prepared(engine.electrodes.clamped(t))
+            elif engine.electrodes.electrodes:
+                engine.electrodes.clamped(t)
+            past = self.past
+            if past is None or past.y is not single.past:
+                self.past = past = State(t, single.past, single.past[:0], engine.state.queue)
+            past.t = middle
+            single.step(t, engine.statistics)
         else:
-            self.settle()
-            self._single = None
+            self.forget()
             state = engine.state
-            self.past = State(t + 0.5 * dt, state.y.copy(), state.before, state.queue)
+            self.past = State(middle, state.y.copy(), state.before, state.queue)
             state.t, state.before = t, engine.watched()
             engine.stepper.advance(state, t + dt, engine.statistics)
-        self._bring_forward()
+        if way[1] == 2:
+            self._bring_forward()
 
     def many(self, t: float, dt: float, n: int, batch: Batch) -> int:
         """Up to n steps from t, with what happens between them; how many were made."""
-        engine, state = self.engine, self.engine.state
-        self._follow(dt)
+        engine, state, chemistry = self.engine, self.engine.state, self._chemistry
+        self._follow((dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times))
         self.settle()
         engine.electrodes.t = t + 0.5 * dt
         state.before = engine.watched()
         watch = batch.watch(state.y, n, len(state.before))
         done = int(engine.stepper.follow(state, n, watch, engine.statistics))
         self.past = State(t + (done - 0.5) * dt, watch.past, state.before, state.queue)
-        self._bring_forward()
+        if self._globals["secondorder"] == 2:
+            self._bring_forward()
         batch.keep(watch, done)
         return done
 
-    def _prepared(self, t: float) -> None:
-        engine, state, single = self.engine, self.engine.state, self._single
-        clamps = engine.electrodes.clamped(t)
-        seen = len(state.y) if engine.session.run.watchers else self._seen
-        if single is None or not single.fits(state, clamps, seen):
-            self.settle()
-            self._single = single = Single(engine.stepper, state, clamps, seen)
-        past = self.past
-        if past is None or past.y is not single.past:
-            self.past = past = State(t, single.past, single.past[:0], state.queue)
-        past.t = t + 0.5 * engine.stepper.dt
-        single.step(t, engine.statistics)
+    def _prepared(self, clamps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Single:
+        """Single steps of the engine's state; who watches between steps wants to see all that was."""
+        state, single = self.engine.state, self._single
+        seen = len(state.y) if self._run.watchers else self._seen
+        if single is None or single.seen != seen:
+            self.forget()
+            self._single = single = Single(self.engine.stepper, state, clamps, seen)
+        return single
 
-    def _follow(self, dt: float) -> None:
-        """Take the step and the method that `h.dt` and `h.secondorder` name."""
-        stepper, session = self.engine.stepper, self.engine.session
-        chemistry = session.chemistry
-        stepper.dt = dt
-        stepper.threads = chemistry.threads
+    def _follow(self, way: tuple[float, float, int, int]) -> None:
+        """Take the step and the method that `h.dt`, `h.secondorder` and `rxd.nthread` name."""
+        stepper, (dt, secondorder, threads, times) = self.engine.stepper, way
+        stepper.dt, stepper.threads = dt, threads
         # what NEURON counts more than once it solves one after the other
-        key = int(session.globals.values["secondorder"]), chemistry.in_force.times
-        if key not in self._schemes:
-            self._schemes[key] = NEURON[key[0]]._replace(repeats=key[1])
-        if self._schemes[key] is not stepper.scheme:
-            stepper.scheme = self._schemes[key]
+        scheme = NEURON[int(secondorder)]._replace(repeats=times)
+        if scheme != stepper.scheme:
+            stepper.scheme = scheme
+        self._way = way
 
     def _bring_forward(self) -> None:
-        """Bring currents to the middle of the step, if `h.secondorder` is 2."""
-        engine = self.engine
-        if engine.session.globals.values["secondorder"] == 2 and self.past is not None:
-            v = slice(engine.states["v"].start, engine.states["v"].stop)
-            self.past.y[v] = 0.5 * (self.past.y[v] + engine.state.y[v])
+        """Bring currents to the middle of the step: `h.secondorder` is 2."""
+        engine, past = self.engine, self.past
+        assert past is not None
+        v = slice(engine.states["v"].start, engine.states["v"].stop)
+        past.y[v] = 0.5 * (past.y[v] + engine.state.y[v])
 
 
 def _seen_size(engine: Engine) -> int:
