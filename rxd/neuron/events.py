@@ -105,6 +105,11 @@ class Detector:
         self.above = False
         self.connections: list[Any] = []
 
+    def listening(self) -> list[Any]:
+        """The connections that are alive."""
+        found = [reference() for reference in self.connections]
+        return [connection for connection in found if connection is not None]
+
     def rises(self) -> bool:
         """Whether the variable is above the threshold and was not at the last call."""
         return self.rises_to(self.pointer.get())
@@ -309,6 +314,8 @@ class NetCon:
             self.weight[0] = value
         else:
             object.__setattr__(self, name, value)
+            if name in {"delay", "_record", "_target"}:
+                self._session.run.wiring += 1
 
     def __repr__(self) -> str:
         return f"NetCon[{self._number}]"

@@ -2,8 +2,8 @@
 
 In: a run and a time. Out: its engine moved on, with recordings, spikes and events as if the steps had been made one by one.
 
-Events for synapses are handed over within the loop; a spike in it sends its own after the run, which is therefore no longer
-than the shortest delay. Recordings that the state does not hold, played Vectors, state machines and functions to be called end
+Events for synapses are handed over within the loop; a spike in it sends its own after the run, which therefore ends before the
+first of them arrives. Recordings that the state does not hold, played Vectors, state machines and functions to be called end
 it, or are left to single steps.
 """
 
@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.engine.batch import Batch, sampled
@@ -26,14 +28,18 @@ if TYPE_CHECKING:
 __all__ = ["many_steps", "record_step"]
 
 MOST = 1_000_000  # steps in a run, and numbers recorded in it
+LEAST = 256  # steps to try at once after a run has been short
+FEW = 8  # steps that take no longer one by one
+SHORT = 3  # steps of delay below which spikes end every run at once
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Plan:
     """How the recordings of a run are read; for these recordings and this engine only.
 
     ``taps``: of each recorder, None for what only Python can read. ``every``: recorders of every step with the one
-    position they read: -1 for the time, None for other recordings.
+    position they read: -1 for the time, None for other recordings. ``reach``: how many steps to try at once, since a run that
+    spikes end early has made room for nothing.
     """
 
     engine: Engine
@@ -41,38 +47,55 @@ class _Plan:
     secondorder: float
     taps: list[Tap | None]
     every: list[tuple[Recorder, int | None]]
+    reach: int = LEAST
 
 
 def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     """Make as many fixed steps towards a time as can be made at once; whether there were any."""
     if run._players or run._machines or run.watchers or run._watches()[1] or engine.stepwise:
         return False
-    taps = _taps(run, engine)
-    if taps is None:
-        return False
     values = run.session.globals
     t, dt = values.t, values.dt
+    taps, wires = _taps(run, engine), _wires(run)
+    if taps is None or wires.shortest < SHORT * dt:
+        return False
     if run._detectors:
         run._detect(t)
     run._deliver(t + 0.5 * dt)
     if engine.revision != run.session.revision or values.t != t or values.dt != dt:
         return True  # an event has changed the model: begin anew
-    receives, calls = _receiver(engine), _calls(run)
-    batch = Batch(t, dt, _steps(run, engine, stop, receives), taps, calls)
+    receives, wires = _receiver(engine), _wires(run)
+    n = _steps(run, engine, stop, receives)
+    if n < FEW:
+        _few(run, engine, n)
+        return True
+    batch = Batch(t, dt, n, taps, wires.calls, wires.grace(dt))
     taken = run.events.take(float(batch.middle[-1]), receives)
     for when, _, action in taken:
         target = action.__self__.syn()
         if target is not None and action.__self__.active():
             batch.receive(when, engine.synapses.amounts(target, float(action.__self__.weight[0])))
     middle = batch.middle
-    done = engine.steps(t, dt, len(middle), batch)
-    if done < len(middle):
+    done = engine.steps(t, dt, n, batch)
+    plan = _plan(run, engine)
+    plan.reach = min(2 * n, MOST) if done == n else max(4 * done, LEAST)
+    if done < n:
         run.events.put_back([entry for entry in taken if entry[0] > middle[done - 1]])
     values["t"] = float(batch.ends[-1])
     _spikes(run, engine, batch, done)
     _record(run, batch)
     run._deliver(values.t)
     return True
+
+
+def _few(run: Run, engine: Engine, n: int) -> None:
+    """Make steps one by one, until somebody changes the model or the step, or wants to stop."""
+    values, dt = run.session.globals, run.session.globals.dt
+    for _ in range(n):
+        t = values.t
+        run._fixed_step(engine)
+        if engine.revision != run.session.revision or values.dt != dt or values.t <= t or values["stoprun"]:
+            return
 
 
 def record_step(run: Run, engine: Engine) -> None:
@@ -122,14 +145,43 @@ def _receiver(engine: Engine) -> Callable[[Any], bool]:
     return receives
 
 
-def _connections(run: Run) -> list[Any]:
-    found = [reference() for detector in run._watches()[0] for reference in detector.connections]
-    return [connection for connection in found if connection is not None]
+@dataclass(frozen=True, slots=True)
+class _Wires:
+    """What listens to the voltages that the engine watches.
+
+    ``calls``: whether somebody wants to be called at a spike, so that a run ends there. ``delays``: of each detector the
+    shortest delay to a target, ms.
+    """
+
+    key: tuple[Any, ...]
+    calls: bool
+    delays: np.ndarray
+
+    @property
+    def shortest(self) -> float:
+        """The shortest delay, ms."""
+        return float(self.delays.min(initial=math.inf))
+
+    def grace(self, dt: float) -> np.ndarray:
+        """How many steps a run may have from one with a spike on: the next is delivered before the step after them."""
+        with np.errstate(invalid="ignore"):
+            return np.minimum(np.ceil(self.delays / dt + 0.5 - 1e-9), MOST).astype(np.int64)
 
 
-def _calls(run: Run) -> bool:
-    """Whether somebody wants to be called at a spike: then the run ends there."""
-    return any(callable(c.get_recordvec()) or isinstance(c.get_recordvec(), (str, tuple)) for c in _connections(run))
+def _wires(run: Run) -> _Wires:
+    """The present connections; looked at anew when one of them changes."""
+    watched = run._watches()[0]
+    wires, key = run.wires, (watched, run.wiring)
+    if wires is None or wires.key[0] is not watched or wires.key[1] != run.wiring:
+        calls, delays = False, np.full(len(watched), math.inf)
+        for number, detector in enumerate(watched):
+            for connection in detector.listening():
+                wanted = connection.get_recordvec()
+                calls = calls or callable(wanted) or isinstance(wanted, (str, tuple))
+                if connection.syn() is not None:
+                    delays[number] = min(delays[number], connection.delay)
+        run.wires = wires = _Wires(key, calls, delays)
+    return wires
 
 
 def _steps(run: Run, engine: Engine, stop: float, receives: Callable[[Any], bool]) -> int:
@@ -139,10 +191,8 @@ def _steps(run: Run, engine: Engine, stop: float, receives: Callable[[Any], bool
     foreign = run.events.first(lambda action: action.__name__ != "take" and not receives(action))
     # the last step may end on an event, but none may be due in the first half of one
     free = min(foreign - 0.5 * dt, stop - 0.5 * dt)
-    most = int(min(math.ceil((free - t) / dt - 1e-9), MOST / (1 + len(run._recorders))))
-    delays = [connection.delay for connection in _connections(run) if connection.syn() is not None]
-    if delays:
-        most = min(most, math.ceil(min(delays) / dt + 1.5 - 1e-9) - 1)
+    room = MOST / (1 + len(run._recorders) + len(run._detectors))
+    most = int(min(math.ceil((free - t) / dt - 1e-9), room, _plan(run, engine).reach))
     return engine.clear_steps(t, dt, most) if most > 1 else 1
 
 
@@ -157,10 +207,8 @@ def _spikes(run: Run, engine: Engine, batch: Batch, done: int) -> None:
         if step == done - 1:
             watched[number].above = False
             continue
-        for reference in watched[number].connections:
-            connection = reference()
-            if connection is not None:
-                connection.spike(float(batch.ends[step]) + DELAY_OF_DETECTION)
+        for connection in watched[number].listening():
+            connection.spike(float(batch.ends[step]) + DELAY_OF_DETECTION)
 
 
 def _record(run: Run, batch: Batch) -> None:

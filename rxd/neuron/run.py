@@ -55,8 +55,10 @@ class Run:
         The compiled model; None before the first `finitialize`.
     watchers : list of (int, function)
         What `CVode.extra_scatter_gather` wants called at every step.
-    plan : object
+    plan, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
+    wiring : int
+        Grows whenever a NetCon gets another delay, target or recording.
     """
 
     def __init__(self, session: Session) -> None:
@@ -80,6 +82,8 @@ class Run:
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
         self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
         self.plan: Any = None
+        self.wires: Any = None
+        self.wiring = 0
         self._compared = -1
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
@@ -355,10 +359,8 @@ class Run:
             others = [detector for detector in self._detectors if detector not in but]
         risen += [detector for detector in others if detector.rises()]
         for detector in risen:
-            for reference in detector.connections:
-                connection = reference()
-                if connection is not None:
-                    connection.spike(t + DELAY_OF_DETECTION)
+            for connection in detector.listening():
+                connection.spike(t + DELAY_OF_DETECTION)
         for reference in self._machines:
             machine = reference()
             for action in () if machine is None else machine.check(t):
@@ -583,9 +585,7 @@ class Run:
         self._play(engine.t)
         watched = self._voltages(engine.layout.index)
         for number, when in spikes:
-            for reference in watched[number].connections:
-                connection = reference()
-                if connection is not None:
-                    connection.spike(when)
+            for connection in watched[number].listening():
+                connection.spike(when)
         self._detect(values.t, but=watched)
         self._deliver(values.t)

@@ -106,7 +106,7 @@ class Single:
         self.crossed = True
         self.clamps = clamps
         empty, whole, none = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros((0, 0))
-        watch = Watch(True, whole, whole, empty, whole, none, np.zeros((1, 2), dtype=np.int64), self.past[:seen])
+        watch = Watch(True, whole, whole, empty, whole, none, np.zeros((1, 2), dtype=np.int64), self.past[:seen], whole)
         node, conductance, drive = clamps
         moment = Moment(
             state.y, self.drift, node, conductance, drive, np.zeros(detectors), np.zeros(detectors), watch,

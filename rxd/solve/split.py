@@ -42,7 +42,13 @@ SPIKES_AT_ONCE, EVENTS_AT_ONCE = 4096, 4096
 
 
 def watched(
-    stops: bool = True, events: Any = None, taps: np.ndarray | None = None, steps: int = 0, spikes: int = 0, past: int = 0
+    stops: bool = True,
+    events: Any = None,
+    taps: np.ndarray | None = None,
+    steps: int = 0,
+    spikes: int = 0,
+    past: int = 0,
+    grace: np.ndarray | None = None,
 ) -> Watch:
     """A `Watch` with room for so many steps and spikes, and for a state of a size.
 
@@ -54,6 +60,9 @@ def watched(
         Before which step what is added: number of the step, position in the state, amount.
     taps : ndarray of int
         Positions to look at after every step.
+    grace : ndarray of int, shape (n_detectors,)
+        How many steps there may be from one in which a detector's voltage rises on, that one included: at least 2, lest the
+        state before the last one is not kept.
     """
     ordered = sorted(events or (), key=lambda event: event[0])
     taps = np.zeros(0, dtype=np.int64) if taps is None else taps
@@ -66,6 +75,7 @@ def watched(
         np.zeros((steps if taps.size else 0, taps.size)),
         np.zeros((1 + spikes, 2), dtype=np.int64),
         np.zeros(past),
+        np.zeros(0, dtype=np.int64) if grace is None else grace,
     )
 
 

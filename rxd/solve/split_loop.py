@@ -147,6 +147,8 @@ class Watch(NamedTuple):
         Step and detector of spikes, from row 1; their number in row 0. The run ends when it is full.
     past : ndarray
         The state before the last step; empty if nobody wants it.
+    grace : ndarray of int, shape (n_detectors,) or (0,)
+        How many steps there may be from one in which a detector's voltage rises on, that one included; empty: any number.
     """
 
     stops: bool
@@ -157,6 +159,7 @@ class Watch(NamedTuple):
     trace: np.ndarray
     log: np.ndarray
     past: np.ndarray
+    grace: np.ndarray
 
 
 @lean_kernel
@@ -186,6 +189,15 @@ def note_spikes(s: int, fraction: np.ndarray, log: np.ndarray) -> bool:
             log[0, 0] += 1
             log[log[0, 0], 0], log[log[0, 0], 1] = s, d
     return log[0, 0] + fraction.size > log.shape[0] - 1
+
+
+@lean_kernel
+def last_step(s: int, last: int, fraction: np.ndarray, grace: np.ndarray) -> int:
+    """How many steps there may be after the spikes of step s, if there might have been ``last``."""
+    for d in range(grace.size):
+        if fraction[d] >= 0.0:
+            last = min(last, s + grace[d])
+    return max(last, s + 1)
 
 
 @lean_kernel
@@ -413,10 +425,10 @@ def advance(
     ahead = 0.5 * dt if halved else 0.0
     if halved and parts.local != 0:
         call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local, parts.together))
-    done, events = 0, 0
+    done, events, last = 0, 0, steps
     for s in range(steps):
         now = t + s * dt
-        events = let_happen(s, events, watch.stops or s == steps - 1, y, watch)
+        events = let_happen(s, events, watch.stops or s == last - 1, y, watch)
         if parts.currents != 0:
             call_part(parts.currents, (y, drift, ahead, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups))
         cable_step(
@@ -452,7 +464,9 @@ def advance(
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         full = spikes > 0 and note_spikes(s, fraction, watch.log)
-        ends = (spikes > 0 and (watch.stops or full)) or s == steps - 1
+        if spikes > 0:
+            last = last_step(s, last, fraction, watch.grace)
+        ends = (spikes > 0 and (watch.stops or full)) or s == last - 1
         when, span = (now + 0.75 * dt, 0.5 * dt) if ends else (now + dt, dt)
         if halved and parts.local != 0:
             call_part(parts.local, (y, when, span, lanes, groups, ALL, halved, scheme.local, parts.together))

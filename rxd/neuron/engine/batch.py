@@ -30,6 +30,8 @@ class Batch:
         Of the recordings.
     stops : bool
         End with the first step in which a watched voltage rises.
+    grace : ndarray of int, shape (n_detectors,)
+        How many steps there may be from one in which a watched voltage rises on, that one included; at least 2.
 
     Attributes
     ----------
@@ -39,10 +41,10 @@ class Batch:
         Step and number of the detector.
     """
 
-    def __init__(self, t: float, dt: float, n: int, taps: list[Tap], stops: bool) -> None:
+    def __init__(self, t: float, dt: float, n: int, taps: list[Tap], stops: bool, grace: np.ndarray) -> None:
         halves = np.add.accumulate(np.concatenate([[t], np.full(2 * n, 0.5 * dt)]))
         self.middle, self.ends = halves[1::2], halves[2::2]
-        self.taps, self.stops = taps, stops
+        self.taps, self.stops, self.grace = taps, stops, grace
         self.events: list[tuple[int, int, float]] = []
         self.spikes: list[tuple[int, int]] = []
         self._begin = np.zeros(0)
@@ -58,7 +60,7 @@ class Batch:
         positions = np.concatenate([np.zeros(0, dtype=np.int64), *(tap.positions for tap in self.taps)])
         self._begin = y[positions]
         self._positions = positions
-        return watched(self.stops, self.events, positions, n, detectors * (n // 2 + 2), len(y))
+        return watched(self.stops, self.events, positions, n, detectors * (n // 2 + 2), len(y), self.grace)
 
     def keep(self, watch: Watch, done: int) -> None:
         """What the loop has written down."""
