@@ -365,15 +365,13 @@ def fill(
                     neighbor[n, f] = voxel_number(mask, begin, other, at)
                 if status[block, cell] == FULL:
                     volume[n], area[n] = unit, 0.0
-                    for f in range(6):
-                        face[n, f] = 1.0
+                    face[n, 0], face[n, 1], face[n, 2] = 1.0, 1.0, 1.0
                 else:
                     v = number[block, cell]
                     volume[n], area[n] = unit * cut_volume[v], cut_area[v]
                     if cut_end[v] > 0:
                         end_area[n], end_number[n] = cut_end[v], end_of[v]
-                    for f in range(6):
-                        face[n, f] = cut_face[v, f]
+                    face[n, 0], face[n, 1], face[n, 2] = cut_face[v, 0], cut_face[v, 2], cut_face[v, 4]
 
 
 @lean
@@ -386,7 +384,7 @@ def label_pieces(neighbor: Array, face: Array, root: Array) -> int:
         root[n] = n
         for d in range(3):
             other = neighbor[n, 2 * d]
-            if other < 0 or face[n, 2 * d] <= 0:
+            if other < 0 or face[n, d] <= 0:
                 continue
             a, b = n, int(other)
             while root[a] != a:

@@ -144,10 +144,10 @@ def merge(
             held, given = _taker(beside, status, number, fate, mask, begin, other, at)
             if held < 0:
                 continue
-            if not given:
+            # a face is kept by the voxel above it
+            if not given and f % 2 == 1:
                 # a kept voxel now ends here; the taker itself is one of these
-                face[held, f ^ 1] = 0.0
-            elif taker >= 0 and neighbor[taker, f] == held:
-                # seen from the other sliver too, which adds it to the other side
-                face[taker, f] += cut_face[v, f]
+                face[held, f // 2] = 0.0
+            elif given and f % 2 == 0 and taker >= 0 and neighbor[taker, f] == held:
+                face[taker, f // 2] += cut_face[v, f]
     return lost

@@ -63,8 +63,9 @@ class VoxelGrid:
         Place of each voxel in the grid; may be negative.
     volume : ndarray, shape (n,), um3
         Volume inside the solid.
-    aperture : ndarray, shape (n, 6)
-        Open fraction of each face. It may exceed 1 by a little where slivers were merged.
+    low_face : ndarray, shape (n, 3)
+        Open fractions of the faces at -x, -y, -z; the others are those of the neighbours (see `aperture`). They may exceed 1 by
+        a little where slivers were merged.
     neighbor : ndarray of int32, shape (n, 6)
         Number of the voxel behind each face, or -1.
     membrane_area : ndarray, shape (n,), um2
@@ -83,7 +84,7 @@ class VoxelGrid:
     dx: FloatArray
     ijk: np.ndarray[Any, np.dtype[np.int32]]
     volume: FloatArray
-    aperture: FloatArray
+    low_face: FloatArray
     neighbor: np.ndarray[Any, np.dtype[np.int32]]
     membrane_area: FloatArray
     owner: np.ndarray[Any, np.dtype[np.int32]]
@@ -109,7 +110,24 @@ class VoxelGrid:
     @property
     def position(self) -> FloatArray:
         """Middle of each voxel, cut or not, shape (n, 3), um."""
-        return self.origin + (self.ijk + 0.5) * self.dx
+        return self.middles(slice(None))
+
+    def middles(self, voxels: Any) -> FloatArray:
+        """Middles of some voxels (numbers, a mask or a slice), shape (m, 3), um."""
+        middles = self.ijk[voxels] + 0.5
+        middles *= self.dx
+        middles += self.origin
+        return middles
+
+    @property
+    def aperture(self) -> FloatArray:
+        """Open fraction of each face, shape (n, 6), computed anew."""
+        aperture = np.empty((self.n, 6))
+        aperture[:, ::2] = self.low_face
+        for d in range(3):
+            above = self.neighbor[:, 2 * d + 1]
+            aperture[:, 2 * d + 1] = np.where(above >= 0, self.low_face[above, d], 0.0)
+        return aperture
 
     @property
     def face_size(self) -> FloatArray:
@@ -127,7 +145,8 @@ class VoxelGrid:
 
         It is minus the sum of the vectors of the faces, so that they close to round-off.
         """
-        return (self.aperture[:, ::2] - self.aperture[:, 1::2]) * self.face_size
+        aperture = self.aperture
+        return (aperture[:, ::2] - aperture[:, 1::2]) * self.face_size
 
     @property
     def normal(self) -> FloatArray:
@@ -146,19 +165,19 @@ class VoxelGrid:
         """Size in voxels of the box around all voxels, shape (3,)."""
         return self.ijk.max(axis=0).astype(np.int64) - self.lowest + 1
 
-    def edges(self) -> tuple[IntArray, IntArray]:
-        """Pairs of voxels that share an open face, shape (m, 2), and the axis of the face, shape (m,)."""
+    def edges(self) -> tuple[Array, Array]:
+        """Pairs of voxels that share an open face, the lower first, shape (m, 2), and the axis of the face, shape (m,)."""
         pairs, axes = [], []
         for d in range(3):
-            low = np.flatnonzero((self.neighbor[:, 2 * d + 1] >= 0) & (self.aperture[:, 2 * d + 1] > 0))
-            pairs.append(np.stack([low, self.neighbor[low, 2 * d + 1]], axis=1).astype(np.int64))
-            axes.append(np.full(len(low), d))
+            above = np.flatnonzero((self.neighbor[:, 2 * d] >= 0) & (self.low_face[:, d] > 0)).astype(np.int32)
+            pairs.append(np.stack([self.neighbor[above, 2 * d], above], axis=1))
+            axes.append(np.full(len(above), d, dtype=np.int8))
         return np.concatenate(pairs), np.concatenate(axes)
 
     def components(self) -> IntArray:
         """Number of the connected piece each voxel belongs to, shape (n,); 0 is the one with the largest volume."""
         piece = np.empty(self.n, dtype=np.int64)
-        n = label_pieces(self.neighbor, self.aperture, piece)
+        n = label_pieces(self.neighbor, self.low_face, piece)
         if n == 1:
             return piece
         order = np.argsort(-np.bincount(piece, weights=self.volume), kind="stable")
@@ -231,21 +250,21 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     begin = np.empty(mask.shape, dtype=np.int32)
     size, unit = number_rows(corner, mask, begin), float(np.prod(edge))
     ijk, neighbor = np.empty((size, 3), dtype=np.int32), np.empty((size, 6), dtype=np.int32)
-    volume, aperture, membrane, segment = np.empty(size), np.empty((size, 6)), np.empty(size), np.empty(size, dtype=np.int32)
+    volume, faces, membrane, segment = np.empty(size), np.empty((size, 3)), np.empty(size), np.empty(size, dtype=np.int32)
     open_area, open_number = np.zeros(size), np.full(size, -1, dtype=np.int32)
     in_ranges(
         fill, len(corner), 64, corner, beside, mask, begin, status, number, owners, face, fraction, area, end_area, end,
-        unit, ijk, volume, aperture, neighbor, membrane, open_area, open_number, segment,
+        unit, ijk, volume, faces, neighbor, membrane, open_area, open_number, segment,
     )  # fmt: skip
     merge(
         beside, status, number, blocks, cells, fate, mask, begin, face, fraction, area, end_area, end,
-        unit, neighbor, volume, aperture, membrane, open_area, open_number,
+        unit, neighbor, volume, faces, membrane, open_area, open_number,
     )  # fmt: skip
     at_end = np.flatnonzero(open_area > 0)
     if at_end.size:
         membrane[at_end] = np.maximum(membrane[at_end] - open_area[at_end], 0.0)
     return VoxelGrid(
-        start.copy(), edge, ijk, volume, aperture, neighbor, membrane, segment,
+        start.copy(), edge, ijk, volume, faces, neighbor, membrane, segment,
         at_end, open_number[at_end].astype(np.int64), open_area[at_end],
     )  # fmt: skip
 
@@ -393,7 +412,7 @@ def voxel_mesh(grid: VoxelGrid) -> Mesh:
         owner=grid.owner.astype(np.int64),
         position=grid.position,
         edges=edges,
-        face_area=grid.aperture[edges[:, 0], 2 * axis + 1] * grid.face_size[axis],
+        face_area=grid.low_face[edges[:, 1], axis] * grid.face_size[axis],
         distance=grid.dx[axis],
         blocks=blocks,
     )

@@ -104,15 +104,12 @@ def _percent(value: float, reference: float) -> str:
 def closure(grid: VoxelGrid) -> tuple[float, int]:
     """How far the whole surface is from closing, as a part of its area; and the number of open faces that lead nowhere.
 
-    In every voxel the surface is what closes the open faces, so the vectors of all surfaces sum to zero if both voxels at each
-    face agree about how far it is open. A face about which they do not agree leads nowhere.
+    In every voxel the surface is what closes the open faces, so the vectors of all surfaces sum to zero if every open face has
+    a voxel on either side.
     """
     leaks = 0
     for d in range(3):
-        low, high = grid.aperture[:, 2 * d], grid.aperture[:, 2 * d + 1]
-        beyond = grid.neighbor[:, 2 * d + 1]
-        met = np.where(beyond >= 0, low[beyond], 0.0)
-        leaks += int(np.count_nonzero(met != high)) + int(np.count_nonzero((grid.neighbor[:, 2 * d] < 0) & (low > 0)))
+        leaks += int(np.count_nonzero((grid.neighbor[:, 2 * d] < 0) & (grid.low_face[:, d] > 0)))
     vector = grid.surface_vector
     return float(np.linalg.norm(vector.sum(axis=0)) / np.abs(vector).sum()), leaks
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +14,7 @@ from cable.operator import build_operator
 from geometry import Mesh, Morphology, Segments, inside, region_mesh, segment
 from rxd.discretize.fields import Sources, field_values, pack
 from rxd.discretize.graph import graph_transport
-from rxd.discretize.nodes import evaluate, make_nodes
+from rxd.discretize.nodes import Nodes, evaluate
 from rxd.discretize.records import Block, Discretization, GraphTransport, Group, StateLayout, Transport
 from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, build_regions, build_voxels, group_nodes, node_positions
 from rxd.errors import DiscretizationError
@@ -240,8 +241,8 @@ def _initial(
             y[block.order] = v_init
         elif unknown.initial is not None and not unknown.points:
             segment = block.segment[block.order - block.start]
-            position = node_positions(segment, block.n_tree, regions[unknown.region], segments, voxels)
-            nodes = make_nodes(segments, segment, unknown.region, position)
+            where = (segment, block.n_tree, regions[unknown.region], segments, voxels)
+            nodes = Nodes(segments, unknown.region, segment, partial(node_positions, *where))
             y[block.order] = evaluate(unknown.initial, nodes, f"Initial value of {unknown.label}")
     return y
 

@@ -12,7 +12,7 @@ import numpy as np
 from cable.constants import FARADAY, FLUX_PER_CURRENT, MOLECULES_PER_MM_UM3, NF_PER_DENSITY
 from geometry import Segments
 from geometry.voxelize import VoxelGrid
-from rxd.discretize.nodes import evaluate, make_nodes
+from rxd.discretize.nodes import Nodes, evaluate
 from rxd.discretize.records import LANES
 from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, section_share, voxel_measures
 from rxd.errors import DiscretizationError
@@ -54,12 +54,13 @@ def pack(values: list[np.ndarray], n: int) -> np.ndarray:
 
 def _parameter(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     value, region = sources.values["parameter", field.args[0]]
-    return evaluate(value, make_nodes(sources.segments, nodes.segment, region, nodes.position), f"Parameter {field.args[0]}")
+    view = Nodes(sources.segments, region, nodes.segment, nodes.position)
+    return evaluate(value, view, f"Parameter {field.args[0]}")
 
 
 def _mechanism(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     value = sources.values["mechanism", *field.args]
-    view = make_nodes(sources.segments, nodes.segment, "membrane", sources.segments.position[nodes.segment])
+    view = Nodes(sources.segments, "membrane", nodes.segment, lambda: sources.segments.position[nodes.segment])
     return evaluate(value, view, f"Parameter '{field.args[1]}' ({field.name})")
 
 

@@ -67,7 +67,7 @@ def _voxel_graph(unknown: Any, region: RegionNodes, block: Block, segments: Segm
 def _whole_rows(region: RegionNodes, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compressed rows of a region that has no segments outside voxels."""
     kappa = region.face_factor * axes * voxels.face_size / voxels.dx
-    return voxel_rows(region.voxel, region.voxel_row, voxels.neighbor, voxels.aperture, kappa)
+    return voxel_rows(region.voxel, region.voxel_row, voxels.neighbor, voxels.low_face, kappa)
 
 
 def _box_graph(unknown: Any, region: RegionNodes, block: Block) -> GraphTransport:
@@ -134,7 +134,7 @@ def _voxel_edges(region: RegionNodes, offset: int, voxels: VoxelGrid, axes: np.n
     rows = region.voxel_row[edges]
     inside = np.all(rows >= 0, axis=1)
     edges, axis, rows = edges[inside], axis[inside], rows[inside]
-    face = voxels.aperture[edges[:, 0], 2 * axis + 1] * voxels.face_size[axis]
+    face = voxels.low_face[edges[:, 1], axis] * voxels.face_size[axis]
     return rows + offset, region.face_factor * axes[axis] * face / voxels.dx[axis]
 
 

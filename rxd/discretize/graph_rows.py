@@ -13,11 +13,11 @@ ALONG = (0, 2, 4, 5, 3, 1)
 
 @njit(cache=True)
 def voxel_rows(
-    voxel: np.ndarray, row: np.ndarray, neighbor: np.ndarray, aperture: np.ndarray, kappa: np.ndarray
+    voxel: np.ndarray, row: np.ndarray, neighbor: np.ndarray, low_face: np.ndarray, kappa: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of the voxels of a region of a grid: where each begins, neighbours in order, ``open fraction * kappa`` of the axis.
 
-    A face is as open as the voxel below it says. ``row`` gives the region's number of a voxel of the grid, -1 outside.
+    ``row`` gives the region's number of a voxel of the grid, -1 outside.
     """
     indptr = np.zeros(voxel.size + 1, dtype=np.int32)
     for k in range(voxel.size):
@@ -25,7 +25,7 @@ def voxel_rows(
         for f in range(6):
             other = neighbor[voxel[k], f]
             if other >= 0 and row[other] >= 0:
-                low = aperture[voxel[k], f] if f % 2 == 1 else aperture[other, f + 1]
+                low = low_face[voxel[k], f // 2] if f % 2 == 0 else low_face[other, f // 2]
                 count += low > 0
         indptr[k + 1] = indptr[k] + count
     indices, values = np.empty(indptr[-1], dtype=np.int32), np.empty(indptr[-1])
@@ -34,7 +34,7 @@ def voxel_rows(
         for f in ALONG:
             other = neighbor[voxel[k], f]
             if other >= 0 and row[other] >= 0:
-                low = aperture[voxel[k], f] if f % 2 == 1 else aperture[other, f + 1]
+                low = low_face[voxel[k], f // 2] if f % 2 == 0 else low_face[other, f // 2]
                 if low > 0:
                     indices[at], values[at] = row[other], low * kappa[f // 2]
                     at += 1

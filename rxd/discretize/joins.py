@@ -65,7 +65,7 @@ def with_joins(
     from scipy.spatial import cKDTree
 
     assert region.tree is not None
-    middles = voxels.position[region.voxel]
+    middles = voxels.middles(region.voxel)
     # Slivers would be bottlenecks: their parts of the cross-section go to the voxel behind them.
     solid = np.flatnonzero(voxels.fraction[region.voxel] >= SOLID)
     solid = solid if solid.size else np.arange(len(middles))

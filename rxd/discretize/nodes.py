@@ -2,81 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
 from geometry import Segments
 from rxd.errors import DiscretizationError
 
+NAMES: Final = ("region", "segment", "section", "section_name", "kind", "x", "path_distance", "position", "diam")
+"""What nodes have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
     """Nodes of a region (all arrays of shape (n,)) or, in a fall-back, one node (all scalars).
 
+    What a function does not ask for is not made: a million voxels would hold a hundred megabytes of it.
+
     Attributes
     ----------
+    segments : Segments
     region : str
     segment : ndarray of int
-        Segment of each node.
-    section : ndarray of int
-        Index of its section; ``section_name`` gives names.
-    x : ndarray
-        Position on the section, 0 to 1.
-    path_distance : ndarray, um
-        Way along the tree from the root.
-    position : ndarray, shape (n, 3), um
-        Of the segment's middle, or of the voxel.
-    diam : ndarray, um
+        Segment of each node; -1 in extracellular space, where nodes only have a position.
+    place : callable
+        Gives `position`.
     """
 
+    segments: Segments
     region: str
     segment: Any
-    section: Any
-    section_name: Any
-    kind: Any
-    x: Any
-    path_distance: Any
-    position: Any
-    diam: Any
+    place: Callable[[], np.ndarray]
 
     def __len__(self) -> int:
-        return int(np.size(self.x))
+        return int(np.size(self.segment))
 
-    def one(self, index: int) -> Nodes:
-        """The same view of a single node."""
-        return Nodes(
-            self.region,
-            *(
-                getattr(self, name)[index]
-                for name in ("segment", "section", "section_name", "kind", "x", "path_distance", "position", "diam")
-            ),
-        )
+    @property
+    def section(self) -> Any:
+        """Index of each node's section; ``section_name`` gives names."""
+        return np.where(self.segment < 0, -1, self.segments.section[self.segment])[()]
 
+    @property
+    def section_name(self) -> Any:
+        """Name of each node's section."""
+        return np.array([*self.segments.morphology.names, "outside"], dtype=object)[self.section]
 
-def make_nodes(segments: Segments, segment: np.ndarray, region: str, position: np.ndarray) -> Nodes:
-    """View of nodes in the given segments, shape (n,); -1 for nodes of extracellular space, which only have a position."""
-    outside = segment < 0
-    section = np.where(outside, -1, segments.section[segment])
-    names = np.array([*segments.morphology.names, "outside"], dtype=object)
-    kinds = np.array([*segments.morphology.kinds, "outside"], dtype=object)
+    @property
+    def kind(self) -> Any:
+        """Kind of each node's section."""
+        return np.array([*self.segments.morphology.kinds, "outside"], dtype=object)[self.section]
 
-    def values(array: np.ndarray) -> np.ndarray:
-        return np.where(outside, 0.0, array[segment])
+    @property
+    def x(self) -> Any:
+        """Position on the section, 0 to 1."""
+        return self._of_segments(self.segments.x)
 
-    return Nodes(
-        region=region,
-        segment=segment,
-        section=section,
-        section_name=names[section],
-        kind=kinds[section],
-        x=values(segments.x),
-        path_distance=values(segments.path_distance),
-        position=position,
-        diam=values(segments.diam),
-    )
+    @property
+    def path_distance(self) -> Any:
+        """Way along the tree from the root, um."""
+        return self._of_segments(self.segments.path_distance)
+
+    @property
+    def diam(self) -> Any:
+        """Diameter of the segment, um."""
+        return self._of_segments(self.segments.diam)
+
+    @property
+    def position(self) -> Any:
+        """Of the segment's middle, or of the voxel, shape (n, 3), um."""
+        return self.place()
+
+    def _of_segments(self, array: np.ndarray) -> Any:
+        return np.where(self.segment < 0, 0.0, array[self.segment])[()]
+
+    def each(self) -> Iterator[Nodes]:
+        """The same view of every single node."""
+        position = self.position
+        for segment, place in zip(self.segment, position, strict=True):
+            yield Nodes(self.segments, self.region, segment, partial(np.asarray, place))
 
 
 def evaluate(value: Any, nodes: Nodes, what: str) -> np.ndarray:
@@ -120,12 +126,9 @@ def _called(function: Callable[[Any], Any], nodes: Nodes, what: str) -> np.ndarr
 
 def _one_by_one(function: Callable[[Any], Any], nodes: Nodes, what: str) -> np.ndarray:
     try:
-        return np.array([float(function(nodes.one(i))) for i in range(len(nodes))])
+        return np.array([float(function(node)) for node in nodes.each()])
     except AttributeError as error:
-        message = (
-            f"{what}: the function asks a node for something it does not have: {error}. "
-            f"Nodes have: {', '.join(Nodes.__slots__)}."
-        )
+        message = f"{what}: the function asks a node for something it does not have: {error}. Nodes have: {', '.join(NAMES)}."
         raise DiscretizationError(message) from error
     except Exception as error:
         message = f"{what}: the function failed both on all nodes at once and on one node: {error!r}."

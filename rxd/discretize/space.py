@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -94,6 +96,10 @@ def _nodes(region: Any, segments: Segments, voxels: VoxelGrid | None) -> RegionN
     if region.shape.is_area and region.shape.on_cell_surface:
         chosen &= voxels.membrane_area > 0
     voxel = np.flatnonzero(chosen)
+    if len(voxel) == voxels.n:
+        # all of the grid, as in most models: the same arrays, which nobody may write to
+        volume, area, face = voxel_measures(region, voxels)
+        return RegionNodes(region.name, tree, tree_row, voxel, voxels.owner, voxel, volume, area, face)
     row = np.full(voxels.n, -1, dtype=np.int64)
     row[voxel] = np.arange(len(voxel))
     volume, area, face = voxel_measures(region, voxels)
@@ -116,19 +122,22 @@ def voxel_measures(region: Any, voxels: VoxelGrid) -> tuple[np.ndarray, np.ndarr
         )
         raise DiscretizationError(message)
     first, surface, face = fractions
+    volume, area = (
+        array if factor == 1 else factor * array for factor, array in ((first, voxels.volume), (surface, voxels.membrane_area))
+    )
     if region.shape.is_area:
-        return np.zeros(voxels.n), first * voxels.volume + surface * voxels.membrane_area, face
-    return first * voxels.volume, surface * voxels.membrane_area, face
+        return np.zeros(voxels.n), volume + area if first else area, face
+    return volume, area, face
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupNodes:
-    """Nodes of a group: the segment of each (-1 in a box), its voxel (or -1), its position in um."""
+    """Nodes of a group: the segment of each (-1 in a box), its voxel (or -1), and what gives their positions in um."""
 
     space: str
     segment: np.ndarray
     voxel: np.ndarray
-    position: np.ndarray
+    position: Callable[[], np.ndarray]
 
 
 def group_nodes(
@@ -143,17 +152,17 @@ def group_nodes(
         mesh = regions[local.region].box_mesh
         assert mesh is not None
         nowhere = np.full(mesh.n, -1, dtype=np.int64)
-        return GroupNodes("box", nowhere, nowhere, mesh.position)
+        return GroupNodes("box", nowhere, nowhere, lambda: mesh.position)
     assert voxels is not None
     chosen = np.isin(segments.section[voxels.owner], np.array(local.sections))
     if local.space == "surface":
         chosen &= voxels.membrane_area > 0
     voxel = np.flatnonzero(chosen)
-    return GroupNodes(local.space, voxels.owner[voxel], voxel, voxels.position[voxel])
+    return GroupNodes(local.space, voxels.owner[voxel], voxel, partial(voxels.middles, voxel))
 
 
 def _on_segments(space: str, segments: Segments, where: np.ndarray) -> GroupNodes:
-    return GroupNodes(space, where, np.full(len(where), -1, dtype=np.int64), segments.position[where])
+    return GroupNodes(space, where, np.full(len(where), -1, dtype=np.int64), lambda: segments.position[where])
 
 
 def box_rows(region: RegionNodes, nodes: GroupNodes, segments: Segments) -> np.ndarray:
@@ -164,7 +173,7 @@ def box_rows(region: RegionNodes, nodes: GroupNodes, segments: Segments) -> np.n
     DiscretizationError
         If a node lies outside the box; the section is named.
     """
-    rows = region.box.locate(nodes.position)
+    rows = region.box.locate(nodes.position())
     outside = np.flatnonzero(rows < 0)
     if outside.size:
         sections = sorted({segments.morphology.names[segments.section[s]] for s in nodes.segment[outside]})
@@ -183,11 +192,11 @@ def node_positions(
     """Where the nodes of an unknown are, in segment order and voxels after segments, shape (n, 3), um."""
     if region is not None and region.box_mesh is not None:
         return region.box_mesh.position
-    position = segments.position[segment].copy()
-    if region is not None and len(region.voxel):
-        assert voxels is not None
-        position[n_tree:] = voxels.position[region.voxel]
-    return position
+    if region is None or not len(region.voxel):
+        return segments.position[segment]
+    assert voxels is not None
+    middles = voxels.middles(region.voxel)
+    return np.concatenate([segments.position[segment[:n_tree]], middles]) if n_tree else middles
 
 
 def section_share(voxels: VoxelGrid, voxel: np.ndarray) -> np.ndarray:

@@ -128,9 +128,9 @@ def test_closure_sees_faces_that_lead_nowhere() -> None:
     grid = voxelize(Solid([[0, 0, 0, 1, 3, 1, 1, 1]]), 0.3)
     assert closure(grid) == (pytest.approx(0, abs=1e-14), 0)
     whole = np.abs(grid.surface_vector).sum()
-    face = grid.aperture.copy()
-    face[np.argmax(grid.neighbor[:, 0] >= 0), 0] += 0.25
+    face = grid.low_face.copy()
+    face[np.argmax(grid.neighbor[:, 0] < 0), 0] += 0.25
     values = {name: getattr(grid, name) for name in grid.__slots__}
-    torn, leaks = closure(geometry.VoxelGrid(**{**values, "aperture": face}))
+    torn, leaks = closure(geometry.VoxelGrid(**{**values, "low_face": face}))
     assert torn == pytest.approx(0.25 * 0.09 / whole, rel=0.01)
     assert leaks == 1

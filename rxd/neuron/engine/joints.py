@@ -84,7 +84,7 @@ def _end_voxels(
 ) -> np.ndarray:
     """The last layer of voxels of a section before its end: those half a voxel inside of it."""
     own = np.flatnonzero(segments.section[region.voxel_owner] == section)
-    depth = (voxels.position[region.voxel[own]] - end) @ inward
+    depth = (voxels.middles(region.voxel[own]) - end) @ inward
     reach = 0.5 * float(np.abs(inward) @ voxels.dx)
     near = own[np.abs(depth - 0.5 * float(voxels.dx.min())) < reach * (1 + 1e-9)]
     return near if len(near) else own[[int(np.argmin(np.abs(depth)))]]
