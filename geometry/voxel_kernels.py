@@ -12,7 +12,7 @@ from math import floor, sqrt
 import numpy as np
 
 from geometry.compiled import ZERO, inner, lean
-from geometry.frustum import AXIS, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
+from geometry.frustum import AXIS, BALL, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
 
 __all__ = [
     "BLOCK",
@@ -22,9 +22,9 @@ __all__ = [
     "bin_blocks",
     "classify",
     "count_rows",
+    "face_of",
     "fill",
     "fold_areas",
-    "gather_faces",
     "label_pieces",
     "list_cut",
     "number_cut",
@@ -107,37 +107,35 @@ def bin_blocks(
 def _distances_of_frustum(table: Array, p: int, own: int, x: Array, y: Array, z: Array, best: Array, owner: Array) -> None:
     """Replace distances and owners of the cells of a block by those of a frustum where it is nearer.
 
-    `geometry.frustum.frustum_distance` without branches, for eight cells at a time.
+    `geometry.frustum.frustum_distance` without branches, for the 64 cells of a plane at a time: LLVM unrolls loops of eight,
+    and makes no vectors of what results.
     """
     px, py, pz, ax, ay, az = table[p, 0], table[p, 1], table[p, 2], table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
     length, radius, slope = table[p, LENGTH], table[p, RADIUS], table[p, SLOPE]
     tilt, last = 1 / (1 + slope * slope), radius + slope * length
     for i in range(BLOCK):
-        u = x[i] - px
-        for j in range(BLOCK):
-            v = y[j] - py
-            flat, square_uv, at = u * ax + v * ay, u * u + v * v, 64 * i + 8 * j
-            for k in range(BLOCK):
-                w = z[k] - pz
-                s = flat + w * az
-                square = square_uv + w * w - s * s
-                rho = sqrt(square if square > 0 else 0.0)
-                t = (s + (rho - radius) * slope) * tilt
-                t = t if t > 0 else 0.0
-                t = min(length, t)
-                ds, dr = s - t, rho - radius - slope * t
-                lateral = sqrt(ds * ds + dr * dr)
-                start, stop = -s, s - length
-                inner = max(stop, start)
-                within = rho <= radius + slope * s
-                # inside the planes: depth or lateral distance; before or behind them: the flat end where it is closer
-                cap = (start if rho < radius else lateral) if start > stop else (stop if rho < last else lateral)
-                outer = min(lateral, cap)
-                deep = max(-lateral, inner)
-                d = (deep if within else lateral) if inner <= 0 else outer
-                nearer = d < best[at + k]
-                best[at + k] = d if nearer else best[at + k]
-                owner[at + k] = own if nearer else owner[at + k]
+        u, near, nearest = x[i] - px, best[i], owner[i]
+        for k in range(len(y)):
+            v, w = y[k] - py, z[k] - pz
+            s = u * ax + v * ay + w * az
+            square = u * u + v * v + w * w - s * s
+            rho = sqrt(square if square > 0 else 0.0)
+            t = (s + (rho - radius) * slope) * tilt
+            t = t if t > 0 else 0.0
+            t = t if t < length else length  # noqa: FURB136 - a call of min is not made a vector
+            ds, dr = s - t, rho - radius - slope * t
+            lateral = sqrt(ds * ds + dr * dr)
+            start, stop = -s, s - length
+            inner = stop if stop > start else start  # noqa: FURB136
+            within = rho <= radius + slope * s
+            # inside the planes: depth or lateral distance; before or behind them: the flat end where it is closer
+            cap = (start if rho < radius else lateral) if start > stop else (stop if rho < last else lateral)
+            outer = lateral if lateral < cap else cap  # noqa: FURB136
+            deep = -lateral if -lateral > inner else inner  # noqa: FURB136
+            d = (deep if within else lateral) if inner <= 0 else outer
+            nearer = d < near[k]
+            near[k] = d if nearer else near[k]
+            nearest[k] = own if nearer else nearest[k]
 
 
 def classify(begin: int, past: int, *arrays: Array) -> None:
@@ -146,8 +144,9 @@ def classify(begin: int, past: int, *arrays: Array) -> None:
     A voxel belongs to the frustum or ball with the smallest signed distance at its middle (the one it lies deepest in); to a
     joint only where nothing else comes near. The arrays are those that `_classify` names.
     """
-    x, y, z = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    _classify(begin, past, x, y, z, np.empty(CELLS), np.empty(CELLS, dtype=np.int32), *arrays)
+    x, y, z = np.empty(BLOCK), np.empty(BLOCK**2), np.empty(BLOCK**2)
+    best, own = np.empty((BLOCK, BLOCK**2)), np.empty((BLOCK, BLOCK**2), dtype=np.int32)
+    _classify(begin, past, x, y, z, best, own, *arrays)
 
 
 @lean
@@ -159,43 +158,42 @@ def _classify(
     for block in range(begin, past):
         for i in range(BLOCK):
             x[i] = origin[0] + (corner[block, 0] + i + 0.5) * dx[0]
-            y[i] = origin[1] + (corner[block, 1] + i + 0.5) * dx[1]
-            z[i] = origin[2] + (corner[block, 2] + i + 0.5) * dx[2]
-        for cell in range(CELLS):
-            best[cell], own[cell] = far, -1
-        joints = False
+            for k in range(BLOCK * BLOCK):
+                best[i, k], own[i, k] = far, -1
+        for k in range(BLOCK * BLOCK):
+            y[k] = origin[1] + (corner[block, 1] + (k >> 3) + 0.5) * dx[1]
+            z[k] = origin[2] + (corner[block, 2] + (k & 7) + 0.5) * dx[2]
+        rest = False
         for i in range(first[block], first[block + 1]):
-            p = prims[i]
-            if kind[p] == FRUSTUM:
-                _distances_of_frustum(table, p, owner[p], x, y, z, best, own)
-            elif kind[p] == LUNE:
-                joints = True
+            if kind[prims[i]] == FRUSTUM:
+                _distances_of_frustum(table, prims[i], owner[prims[i]], x, y, z, best, own)
             else:
-                for cell in range(CELLS):
-                    d = distance_to(table, kind, p, x[cell // 64], y[cell // 8 % 8], z[cell % 8])
-                    if d < best[cell]:
-                        best[cell], own[cell] = d, owner[p]
-        if joints:
-            _add_joints(table, kind, owner, first[block], first[block + 1], prims, x, y, z, best, own)
-        for cell in range(CELLS):
-            status[block, cell] = OUTSIDE if best[cell] >= far else (FULL if best[cell] <= -far else CUT)
-            owners[block, cell] = own[cell]
+                rest = True
+        if rest:
+            _add_others(table, kind, owner, first[block], first[block + 1], prims, x, y, z, best, own)
+        for i in range(BLOCK):
+            for k in range(BLOCK * BLOCK):
+                d = best[i, k]
+                status[block, 64 * i + k] = OUTSIDE if d >= far else (FULL if d <= -far else CUT)
+                owners[block, 64 * i + k] = own[i, k]
 
 
 @inner
-def _add_joints(
+def _add_others(
     table: Array, kind: Array, owner: Array, begin: int, end: int, prims: Array, x: Array, y: Array, z: Array, best: Array,
     own: Array,
 ) -> None:  # fmt: skip
-    """Let the joints of a block change the distances of its cells, and own those that nothing else comes near."""
-    for i in range(begin, end):
-        p = prims[i]
-        if kind[p] == LUNE:
-            for cell in range(CELLS):
-                d = distance_to(table, kind, p, x[cell // 64], y[cell // 8 % 8], z[cell % 8])
-                if d < best[cell]:
-                    best[cell] = d
-                    own[cell] = owner[p] if own[cell] < 0 else own[cell]
+    """Let balls change the distances of a block's cells, and then joints, which own those that nothing else comes near."""
+    for which in (BALL, LUNE):
+        for j in range(begin, end):
+            p = prims[j]
+            if kind[p] == which:
+                for i in range(BLOCK):
+                    for k in range(BLOCK * BLOCK):
+                        d = distance_to(table, kind, p, x[i], y[k], z[k])
+                        if d < best[i, k]:
+                            best[i, k] = d
+                            own[i, k] = owner[p] if which == BALL or own[i, k] < 0 else own[i, k]
 
 
 @lean
@@ -259,30 +257,32 @@ def _two_areas(vector: tuple[float, float, float], sums: Array, r: int) -> tuple
     return max(total, sums[r, 0] + sums[r, 5]), sums[r, 4] + sums[r, 9]
 
 
-@lean
-def gather_faces(
-    beside: Array, status: Array, number: Array, blocks: Array, cells: Array, low_face: Array, face: Array
-) -> None:
-    """All six faces of the cut voxels, from what each measured of its lower ones."""
-    for v in range(len(blocks)):
-        for d in range(3):
-            other, at = step(blocks[v], cells[v], 2 * d + 1, beside)
-            state = OUTSIDE if other < 0 else status[other, at]
-            face[v, 2 * d] = low_face[v, d]
-            face[v, 2 * d + 1] = low_face[number[other, at], d] if state == CUT else (1.0 if state == FULL else 0.0)
+@inner
+def face_of(v: int, f: int, blocks: Array, cells: Array, beside: Array, status: Array, number: Array, low_face: Array) -> float:
+    """Open fraction of a face of cut voxel `v`: its own measure of a lower one, that of the voxel above of an upper one."""
+    if f % 2 == 0:
+        return low_face[v, f // 2]
+    other, at = step(blocks[v], cells[v], f, beside)
+    state = OUTSIDE if other < 0 else status[other, at]
+    return low_face[number[other, at], f // 2] if state == CUT else (1.0 if state == FULL else 0.0)
 
 
 @lean
-def fold_areas(rough: Array, dx: Array, face: Array, sums: Array, area: Array, end_area: Array) -> None:
+def fold_areas(
+    rough: Array, dx: Array, blocks: Array, cells: Array, beside: Array, status: Array, number: Array, low_face: Array, sums:
+    Array, area: Array, end_area: Array,
+) -> None:  # fmt: skip
     """Surface of the rough voxels: its vector area is minus the sum of the faces, and the samples say how much longer it is."""
     for r in range(len(rough)):
         v = rough[r]
         if sums[r, 0] == 0 and sums[r, 5] > 0:
             area[v], end_area[v] = sums[r, 5], sums[r, 4]
         else:
-            x, y = (face[v, 0] - face[v, 1]) * dx[1] * dx[2], (face[v, 2] - face[v, 3]) * dx[2] * dx[0]
-            z = (face[v, 4] - face[v, 5]) * dx[0] * dx[1]
-            area[v], end_area[v] = _two_areas((x, y, z), sums, r)
+            x = low_face[v, 0] - face_of(v, 1, blocks, cells, beside, status, number, low_face)
+            y = low_face[v, 1] - face_of(v, 3, blocks, cells, beside, status, number, low_face)
+            z = low_face[v, 2] - face_of(v, 5, blocks, cells, beside, status, number, low_face)
+            vector = (x * dx[1] * dx[2], y * dx[2] * dx[0], z * dx[0] * dx[1])
+            area[v], end_area[v] = _two_areas(vector, sums, r)
 
 
 @lean
@@ -341,37 +341,61 @@ def voxel_number(mask: Array, begin: Array, block: int, cell: int) -> int:
     return begin[block, cell // 8] + _bits(bits & ((1 << k) - 1)) if bits >> k & 1 else -1
 
 
+@inner
+def _beside_row(block: int, row: int, face: int, beside: Array, mask: Array, begin: Array) -> tuple[int, int]:
+    """Bits of the row of voxels along z at a face of another, and number of its first; no bits if there is none."""
+    other, cell = step(block, 8 * row, face, beside)
+    return (mask[other, cell // 8], begin[other, cell // 8]) if other >= 0 else (ZERO, ZERO)
+
+
 @lean
 def fill(
     first: int, past: int, corner: Array, beside: Array, mask: Array, begin: Array, status: Array, number: Array, owners:
-    Array, cut_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array,
+    Array, low_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array,
     volume: Array, face: Array, neighbor: Array, area: Array, end_area: Array, end_number: Array, owner: Array,
 ) -> None:  # fmt: skip
-    """Write the active voxels of blocks `first` to `past`, in C order; `end_area` and `end_number` are 0 and -1 beforehand."""
+    """Write the active voxels of blocks `first` to `past`, in C order; `end_area` and `end_number` are 0 and -1 beforehand.
+
+    Rows of voxels are numbered from one on: numbers of neighbours are counted up along the rows beside this one.
+    """
     for block in range(first, past):
         for row in range(64):
-            n = begin[block, row] - 1
-            for k in range(8 if mask[block, row] else 0):
-                if not mask[block, row] >> k & 1:
-                    continue
-                cell = 8 * row + k
-                n += 1
-                ijk[n, 0] = corner[block, 0] + cell // 64
-                ijk[n, 1] = corner[block, 1] + cell // 8 % 8
-                ijk[n, 2] = corner[block, 2] + k
-                owner[n] = owners[block, cell]
-                for f in range(6):
-                    other, at = step(block, cell, f, beside)
-                    neighbor[n, f] = voxel_number(mask, begin, other, at)
-                if status[block, cell] == FULL:
-                    volume[n], area[n] = unit, 0.0
-                    face[n, 0], face[n, 1], face[n, 2] = 1.0, 1.0, 1.0
-                else:
+            bits, n = mask[block, row], begin[block, row]
+            if bits == 0:
+                continue
+            west, at_west = _beside_row(block, row, 0, beside, mask, begin)
+            east, at_east = _beside_row(block, row, 1, beside, mask, begin)
+            south, at_south = _beside_row(block, row, 2, beside, mask, begin)
+            north, at_north = _beside_row(block, row, 3, beside, mask, begin)
+            for k in range(8):
+                if bits >> k & 1:
+                    cell = 8 * row + k
+                    ijk[n, 0], ijk[n, 1], ijk[n, 2] = (
+                        corner[block, 0] + row // 8,
+                        corner[block, 1] + row % 8,
+                        corner[block, 2] + k,
+                    )
+                    owner[n] = owners[block, cell]
+                    neighbor[n, 0], neighbor[n, 1] = at_west if west >> k & 1 else -1, at_east if east >> k & 1 else -1
+                    neighbor[n, 2], neighbor[n, 3] = at_south if south >> k & 1 else -1, at_north if north >> k & 1 else -1
+                    other, there = step(block, cell, 4, beside)
+                    neighbor[n, 4] = voxel_number(mask, begin, other, there)
+                    other, there = step(block, cell, 5, beside)
+                    neighbor[n, 5] = voxel_number(mask, begin, other, there)
                     v = number[block, cell]
-                    volume[n], area[n] = unit * cut_volume[v], cut_area[v]
-                    if cut_end[v] > 0:
-                        end_area[n], end_number[n] = cut_end[v], end_of[v]
-                    face[n, 0], face[n, 1], face[n, 2] = cut_face[v, 0], cut_face[v, 2], cut_face[v, 4]
+                    if v < 0:
+                        volume[n], area[n] = unit, 0.0
+                        face[n, 0], face[n, 1], face[n, 2] = 1.0, 1.0, 1.0
+                    else:
+                        volume[n], area[n] = unit * cut_volume[v], cut_area[v]
+                        face[n, 0], face[n, 1], face[n, 2] = low_face[v, 0], low_face[v, 1], low_face[v, 2]
+                        if cut_end[v] > 0:
+                            end_area[n], end_number[n] = cut_end[v], end_of[v]
+                    n += 1
+                at_west += west >> k & 1
+                at_east += east >> k & 1
+                at_south += south >> k & 1
+                at_north += north >> k & 1
 
 
 @lean
@@ -381,10 +405,10 @@ def label_pieces(neighbor: Array, face: Array, root: Array) -> int:
     Union by the smaller number, with paths halved: voxels are numbered along z, so most of them meet their piece at once.
     """
     for n in range(len(neighbor)):
-        root[n] = n
+        root[n] = root[n - 1] if n > 0 and neighbor[n, 4] == n - 1 and face[n, 2] > 0 else n
         for d in range(3):
             other = neighbor[n, 2 * d]
-            if other < 0 or face[n, d] <= 0:
+            if other < 0 or face[n, d] <= 0 or root[n] == root[other]:
                 continue
             a, b = n, int(other)
             while root[a] != a:

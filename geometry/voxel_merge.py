@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from geometry.compiled import inner, lean
 from geometry.frustum import Array
-from geometry.voxel_kernels import FULL, OUTSIDE, step, voxel_number
+from geometry.voxel_kernels import FULL, OUTSIDE, face_of, step, voxel_number
 
 __all__ = ["KEEP", "NOTHING", "decide", "merge"]
 
@@ -26,12 +26,12 @@ SHUT = 1e-6  # fraction of a face below which nobody misses it
 
 @inner
 def _widest_way(
-    beside: Array, status: Array, number: Array, block: int, cell: int, face: Array, volume: Array, fate: Array
+    v: int, face: Array, blocks: Array, cells: Array, beside: Array, status: Array, number: Array, volume: Array, fate: Array
 ) -> tuple[int, float]:
     """The face towards the decided neighbour it shares most with (the fullest one among equals), and how much is shared."""
     best, widest, fullest = UNDECIDED, 0.0, 0.0
     for f in range(6):
-        other, at = step(block, cell, f, beside)
+        other, at = step(blocks[v], cells[v], f, beside)
         if other < 0 or status[other, at] == OUTSIDE:
             continue
         inside = 1.0
@@ -39,20 +39,22 @@ def _widest_way(
             inside = volume[number[other, at]]
             if fate[number[other, at]] >= DROP:
                 continue
-        if face[f] > widest or (face[f] == widest and inside > fullest):
-            best, widest, fullest = f, face[f], inside
+        open_part = face_of(v, f, blocks, cells, beside, status, number, face)
+        if open_part > widest or (open_part == widest and inside > fullest):
+            best, widest, fullest = f, open_part, inside
     return best, widest
 
 
 @inner
 def _way_round(
-    beside: Array, status: Array, number: Array, block: int, cell: int, given: int, face: Array, volume: Array, sliver:
-    float, v: int,
+    v: int, given: int, face: Array, blocks: Array, cells: Array, beside: Array, status: Array, number: Array, volume: Array,
+    sliver: float,
 ) -> bool:  # fmt: skip
     """Whether voxel `v`, given away through a face, leaves behind no voxel that was joined to the taker through it alone."""
-    taker, at = step(block, cell, given, beside)
+    taker, at = step(blocks[v], cells[v], given, beside)
     for f in range(6):
-        if f == given or face[v, f] <= SHUT:
+        open_part = face_of(v, f, blocks, cells, beside, status, number, face)
+        if f == given or open_part <= SHUT:
             continue
         if f == given ^ 1:
             return False
@@ -61,9 +63,21 @@ def _way_round(
             return False
         if status[other, there] != FULL:
             n = number[other, there]
-            if volume[n] < sliver or min(face[n, f ^ 1], face[n, given ^ 1]) < face[v, f]:
+            to_taker = face_of(n, f ^ 1, blocks, cells, beside, status, number, face)
+            to_other = face_of(n, given ^ 1, blocks, cells, beside, status, number, face)
+            if volume[n] < sliver or min(to_taker, to_other) < open_part:
                 return False
     return True
+
+
+@inner
+def _widest(v: int, face: Array, blocks: Array, cells: Array, beside: Array, status: Array, number: Array) -> float:
+    """How far the widest face of a voxel is open; the lower ones are looked at first, and what is enough is enough."""
+    widest = max(face[v, 0], max(face[v, 1], face[v, 2]))  # noqa: PLW3301 - of three, numba compiles another function
+    for d in range(3):
+        if widest <= SHUT:
+            widest = max(widest, face_of(v, 2 * d + 1, blocks, cells, beside, status, number, face))
+    return widest
 
 
 @lean
@@ -78,17 +92,15 @@ def decide(
     """
     for v in range(len(blocks)):
         # a tip that pokes through a face between two lines has no open face: it joins the neighbour too
-        widest = 0.0
-        for f in range(6):
-            widest = max(widest, face[v, f])
+        widest = _widest(v, face, blocks, cells, beside, status, number)
         fate[v] = KEEP if volume[v] >= sliver and widest > SHUT else (DROP if volume[v] <= 0 and widest <= 0 else UNDECIDED)
     for _ in range(4):
         for v in range(len(blocks)):
             if fate[v] == UNDECIDED:
-                best, widest = _widest_way(beside, status, number, blocks[v], cells[v], face[v], volume, fate)
+                best, widest = _widest_way(v, face, blocks, cells, beside, status, number, volume, fate)
                 if best == UNDECIDED or (volume[v] <= 0 and widest <= 0):
                     continue
-                if _way_round(beside, status, number, blocks[v], cells[v], best, face, volume, sliver, v):
+                if _way_round(v, best, face, blocks, cells, beside, status, number, volume, sliver):
                     fate[v] = JUST_NOW + best
                 elif volume[v] > NOTHING or (volume[v] > 0 and widest > SHUT):
                     fate[v] = JUST_NOW + KEEP
@@ -120,7 +132,7 @@ def _taker(
 @lean
 def merge(
     beside: Array, status: Array, number: Array, blocks: Array, cells: Array, fate: Array, mask: Array, begin: Array,
-    cut_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, neighbor: Array,
+    low_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, neighbor: Array,
     volume: Array, face: Array, area: Array, end_area: Array, end_number: Array,
 ) -> float:  # fmt: skip
     """Carry out the fates on the arrays of active voxels; returns the volume dropped, in voxels."""
@@ -138,7 +150,8 @@ def merge(
             if cut_end[v] > 0:
                 end_number[taker] = end_of[v]
         for f in range(6):
-            if cut_face[v, f] <= 0:
+            open_part = face_of(v, f, blocks, cells, beside, status, number, low_face)
+            if open_part <= 0:
                 continue  # shut already, on both sides
             other, at = step(blocks[v], cells[v], f, beside)
             held, given = _taker(beside, status, number, fate, mask, begin, other, at)
@@ -149,5 +162,5 @@ def merge(
                 # a kept voxel now ends here; the taker itself is one of these
                 face[held, f // 2] = 0.0
             elif given and f % 2 == 0 and taker >= 0 and neighbor[taker, f] == held:
-                face[taker, f // 2] += cut_face[v, f]
+                face[taker, f // 2] += open_part
     return lost

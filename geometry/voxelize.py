@@ -24,7 +24,6 @@ from geometry.voxel_kernels import (
     count_rows,
     fill,
     fold_areas,
-    gather_faces,
     label_pieces,
     list_cut,
     number_cut,
@@ -232,7 +231,7 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     blocks, cells = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
     list_cut(number, blocks, cells)
     # what is known of cut voxels alone
-    fraction, end, face, low_face = np.empty(n), np.empty(n, dtype=np.int32), np.empty((n, 6)), np.empty((n, 3))
+    fraction, end, low_face = np.empty(n), np.empty(n, dtype=np.int32), np.empty((n, 3))
     area, end_area, fate = np.empty(n), np.empty(n), np.empty(n, dtype=np.int8)
     solids, space = (table, kind, open_end, start, edge), (corner, first, prims, beside, status, blocks, cells)
     in_ranges(measure, n, 1024, most, *solids, *space, low_face, fraction, area, end_area, end)
@@ -240,11 +239,10 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     sums = np.empty((len(rough), SUMS))
     if rough.size:
         in_ranges(measure_rough, len(rough), 256, most, rough, *solids, *space, low_face, fraction, sums, end)
-    gather_faces(beside, status, number, blocks, cells, low_face, face)
     if rough.size:
-        fold_areas(rough, edge, face, sums, area, end_area)
-    del low_face, sums
-    decide(beside, status, number, blocks, cells, face, fraction, max(sliver, NOTHING), fate)
+        fold_areas(rough, edge, blocks, cells, beside, status, number, low_face, sums, area, end_area)
+    del sums
+    decide(beside, status, number, blocks, cells, low_face, fraction, max(sliver, NOTHING), fate)
     mask = np.empty((len(corner), 64), dtype=np.uint8)
     count_rows(status, number, fate == KEEP, mask)
     begin = np.empty(mask.shape, dtype=np.int32)
@@ -253,11 +251,11 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     volume, faces, membrane, segment = np.empty(size), np.empty((size, 3)), np.empty(size), np.empty(size, dtype=np.int32)
     open_area, open_number = np.zeros(size), np.full(size, -1, dtype=np.int32)
     in_ranges(
-        fill, len(corner), 64, corner, beside, mask, begin, status, number, owners, face, fraction, area, end_area, end,
+        fill, len(corner), 64, corner, beside, mask, begin, status, number, owners, low_face, fraction, area, end_area, end,
         unit, ijk, volume, faces, neighbor, membrane, open_area, open_number, segment,
     )  # fmt: skip
     merge(
-        beside, status, number, blocks, cells, fate, mask, begin, face, fraction, area, end_area, end,
+        beside, status, number, blocks, cells, fate, mask, begin, low_face, fraction, area, end_area, end,
         unit, neighbor, volume, faces, membrane, open_area, open_number,
     )  # fmt: skip
     at_end = np.flatnonzero(open_area > 0)
