@@ -34,6 +34,8 @@ __all__ = [
 BLOCK = 8
 CELLS = BLOCK**3
 OUTSIDE, FULL, CUT = 0, 1, 2
+# numbers of faces, typed: for plain ones numba compiles what is called with them once for each
+WEST, EAST, SOUTH, NORTH = (np.int64(face) for face in range(4))
 
 
 @inner
@@ -165,8 +167,9 @@ def _classify(
             z[k] = origin[2] + (corner[block, 2] + (k & 7) + 0.5) * dx[2]
         rest = False
         for i in range(first[block], first[block + 1]):
-            if kind[prims[i]] == FRUSTUM:
-                _distances_of_frustum(table, prims[i], owner[prims[i]], x, y, z, best, own)
+            p = int(prims[i])
+            if kind[p] == FRUSTUM:
+                _distances_of_frustum(table, p, owner[p], x, y, z, best, own)
             else:
                 rest = True
         if rest:
@@ -186,7 +189,7 @@ def _add_others(
     """Let balls change the distances of a block's cells, and then joints, which own those that nothing else comes near."""
     for which in (BALL, LUNE):
         for j in range(begin, end):
-            p = prims[j]
+            p = int(prims[j])
             if kind[p] == which:
                 for i in range(BLOCK):
                     for k in range(BLOCK * BLOCK):
@@ -262,7 +265,7 @@ def face_of(v: int, f: int, blocks: Array, cells: Array, beside: Array, status: 
     """Open fraction of a face of cut voxel `v`: its own measure of a lower one, that of the voxel above of an upper one."""
     if f % 2 == 0:
         return low_face[v, f // 2]
-    other, at = step(blocks[v], cells[v], f, beside)
+    other, at = step(int(blocks[v]), int(cells[v]), f, beside)
     state = OUTSIDE if other < 0 else status[other, at]
     return low_face[number[other, at], f // 2] if state == CUT else (1.0 if state == FULL else 0.0)
 
@@ -278,11 +281,12 @@ def fold_areas(
         if sums[r, 0] == 0 and sums[r, 5] > 0:
             area[v], end_area[v] = sums[r, 5], sums[r, 4]
         else:
-            x = low_face[v, 0] - face_of(v, 1, blocks, cells, beside, status, number, low_face)
-            y = low_face[v, 1] - face_of(v, 3, blocks, cells, beside, status, number, low_face)
-            z = low_face[v, 2] - face_of(v, 5, blocks, cells, beside, status, number, low_face)
-            vector = (x * dx[1] * dx[2], y * dx[2] * dx[0], z * dx[0] * dx[1])
-            area[v], end_area[v] = _two_areas(vector, sums, r)
+            x, y, z = 0.0, 0.0, 0.0
+            for d in range(3):
+                part = low_face[v, d] - face_of(v, 2 * d + 1, blocks, cells, beside, status, number, low_face)
+                part *= dx[(d + 1) % 3] * dx[(d + 2) % 3]
+                x, y, z = (part, y, z) if d == 0 else ((x, part, z) if d == 1 else (x, y, part))
+            area[v], end_area[v] = _two_areas((x, y, z), sums, r)
 
 
 @lean
@@ -363,10 +367,10 @@ def fill(
             bits, n = mask[block, row], begin[block, row]
             if bits == 0:
                 continue
-            west, at_west = _beside_row(block, row, 0, beside, mask, begin)
-            east, at_east = _beside_row(block, row, 1, beside, mask, begin)
-            south, at_south = _beside_row(block, row, 2, beside, mask, begin)
-            north, at_north = _beside_row(block, row, 3, beside, mask, begin)
+            west, at_west = _beside_row(block, row, WEST, beside, mask, begin)
+            east, at_east = _beside_row(block, row, EAST, beside, mask, begin)
+            south, at_south = _beside_row(block, row, SOUTH, beside, mask, begin)
+            north, at_north = _beside_row(block, row, NORTH, beside, mask, begin)
             for k in range(8):
                 if bits >> k & 1:
                     cell = 8 * row + k
@@ -378,10 +382,12 @@ def fill(
                     owner[n] = owners[block, cell]
                     neighbor[n, 0], neighbor[n, 1] = at_west if west >> k & 1 else -1, at_east if east >> k & 1 else -1
                     neighbor[n, 2], neighbor[n, 3] = at_south if south >> k & 1 else -1, at_north if north >> k & 1 else -1
-                    other, there = step(block, cell, 4, beside)
-                    neighbor[n, 4] = voxel_number(mask, begin, other, there)
-                    other, there = step(block, cell, 5, beside)
-                    neighbor[n, 5] = voxel_number(mask, begin, other, there)
+                    neighbor[n, 4] = n - 1 if k > 0 and bits >> (k - 1) & 1 else -1
+                    neighbor[n, 5] = n + 1 if k < 7 and bits >> (k + 1) & 1 else -1
+                    if k % 7 == 0:
+                        # the voxel below the first or above the last is the last or first of another row
+                        f, there = (4, cell + 7) if k == 0 else (5, cell - 7)
+                        neighbor[n, f] = voxel_number(mask, begin, beside[block, f], there)
                     v = number[block, cell]
                     if v < 0:
                         volume[n], area[n] = unit, 0.0

@@ -156,16 +156,23 @@ def _cut(
 
 
 @inner
+def _at(form: Array, i: int, x: Array) -> tuple[float, float, float, float]:
+    """Half the gradient of quadric `i` at a point, and its value there."""
+    y0, y1, y2 = x[0], x[1], x[2]
+    xy, xz, yz, gx, gy, gz = form[i, 3], form[i, 4], form[i, 5], form[i, 6], form[i, 7], form[i, 8]
+    u, v, w = form[i, 0] * y0 + xy * y1 + xz * y2 + gx, xy * y0 + form[i, 1] * y1 + yz * y2 + gy, xz * y0 + yz * y1 + gz
+    w += form[i, 2] * y2
+    return u, v, w, y0 * (u + gx) + y1 * (v + gy) + y2 * (w + gz) + form[i, 9]
+
+
+@inner
 def _cut_outline(form: Array, i: int, b: int, c: int, x: Array, dx: Array, cuts: Array, plane: int, n: int) -> int:
     """Cut also where lines along `c` begin to meet primitive `i`, or cease to: so nothing thin slips through between the lines.
 
     A line meets the quadric where `B(t)^2 - A C(t)` is positive; with t along `b` that is a quadratic again.
     """
     x[b] = x[c] = 0.0
-    u = form[i, 0] * x[0] + form[i, 3] * x[1] + form[i, 4] * x[2] + form[i, 6]
-    v = form[i, 3] * x[0] + form[i, 1] * x[1] + form[i, 5] * x[2] + form[i, 7]
-    w = form[i, 4] * x[0] + form[i, 5] * x[1] + form[i, 2] * x[2] + form[i, 8]
-    at = x[0] * (u + form[i, 6]) + x[1] * (v + form[i, 7]) + x[2] * (w + form[i, 8]) + form[i, 9]
+    u, v, w, at = _at(form, i, x)
     along = u if c == 0 else (v if c == 1 else w)
     across = u if b == 0 else (v if b == 1 else w)
     mixed = form[i, 2 + b + c]
@@ -279,12 +286,10 @@ def _normal(form: Array, planes: Array, i: int, x: Array, near: float, normal: A
         ):
             normal[0], normal[1], normal[2] = -form[i, at], -form[i, at + 1], -form[i, at + 2]
             return side
-    normal[0] = form[i, 0] * x[0] + form[i, 3] * x[1] + form[i, 4] * x[2] + form[i, 6]
-    normal[1] = form[i, 3] * x[0] + form[i, 1] * x[1] + form[i, 5] * x[2] + form[i, 7]
-    normal[2] = form[i, 4] * x[0] + form[i, 5] * x[1] + form[i, 2] * x[2] + form[i, 8]
-    size = sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
-    for d in range(3):
-        normal[d] = normal[d] / size if size > 0 else 0.0
+    u, v, w, _ = _at(form, i, x)
+    size = sqrt(u * u + v * v + w * w)
+    scale = 1 / size if size > 0 else 0.0
+    normal[0], normal[1], normal[2] = u * scale, v * scale, w * scale
     return -1
 
 
@@ -396,25 +401,25 @@ def _complete_corner(
     form: Array, count: int, x: Array, dx: Array, normal: Array, hits: Array, sums: Array, r: int, size: float
 ) -> None:
     """Give the second group the normal of the surface closest to the middle of the voxel, of the primitives that turn."""
-    closest, square = FAR, 0.0
+    closest = FAR
     for i in range(count):
+        along, size_here, distance = 0.0, 1.0, 0.0
         for d in range(3):
             x[d] = 0.5 * dx[d]
         for _ in range(2):
-            normal[0] = form[i, 0] * x[0] + form[i, 3] * x[1] + form[i, 4] * x[2] + form[i, 6]
-            normal[1] = form[i, 3] * x[0] + form[i, 1] * x[1] + form[i, 5] * x[2] + form[i, 7]
-            normal[2] = form[i, 4] * x[0] + form[i, 5] * x[1] + form[i, 2] * x[2] + form[i, 8]
-            square = normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2
-            value = x[0] * (normal[0] + form[i, 6]) + x[1] * (normal[1] + form[i, 7]) + x[2] * (normal[2] + form[i, 8])
-            step = 0.5 * (value + form[i, 9]) / max(square, 1e-300)
+            normal[0], normal[1], normal[2], value = _at(form, i, x)
+            along, square, distance = 0.0, 1e-300, 0.0
             for d in range(3):
-                x[d] -= step * normal[d]
-        along = (sums[r, 1] * normal[0] + sums[r, 2] * normal[1] + sums[r, 3] * normal[2]) / max(sqrt(square), 1e-300)
-        distance = (x[0] - 0.5 * dx[0]) ** 2 + (x[1] - 0.5 * dx[1]) ** 2 + (x[2] - 0.5 * dx[2]) ** 2
-        if along < ONE_SIDE * size and distance < closest:
+                square += normal[d] * normal[d]
+                along += sums[r, 1 + d] * normal[d]
+            for d in range(3):
+                x[d] -= 0.5 * value / square * normal[d]
+                distance += (x[d] - 0.5 * dx[d]) ** 2
+            size_here = sqrt(square)
+        if along < ONE_SIDE * size * size_here and distance < closest:
             closest = distance
             for d in range(3):
-                hits[d, 0] = normal[d] / sqrt(square)
+                hits[d, 0] = normal[d] / size_here
     if closest < dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2:
         sums[r, 5] = 1e-12
         for d in range(3):

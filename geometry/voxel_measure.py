@@ -120,7 +120,7 @@ def _gather(
     """Local forms of the primitives that reach into a voxel; returns their number, or -1 if one of several holds all of it."""
     count = ZERO
     for i in range(begin, end):
-        p = prims[i]
+        p = int(prims[i])
         slack = table[p, SLACK]
         if tangent(table, p, kind[p], middle, dx) > 2 * slack or not localise(table, p, kind[p], low, dx, form, planes, count):
             continue
@@ -169,7 +169,7 @@ def _measure(
     near, form, planes, low, middle, wanted = room
     q, g, value, cross, place, corners, spare, conic, found, face, flat = cones
     for v in range(begin, past):
-        block, cell = blocks[v], cells[v]
+        block, cell = int(blocks[v]), int(cells[v])
         _corner(origin, dx, corner, block, cell, low, middle)
         count = _gather(table, kind, prims, first[block], first[block + 1], low, dx, middle, near, form, planes)
         area[v], end_area[v], end[v] = 0.0, 0.0, -1
@@ -252,7 +252,7 @@ def _measure_rough(
     thick = max(dx[0], dx[1], dx[2])
     for r in range(begin, past):
         v = rough[r]
-        block, cell = blocks[v], cells[v]
+        block, cell = int(blocks[v]), int(cells[v])
         _corner(origin, dx, corner, block, cell, low_corner, middle)
         count = _gather(table, kind, prims, first[block], first[block + 1], low_corner, dx, middle, near, form, planes)
         _neighbours(block, cell, beside, status, wanted, low_face, v)

@@ -31,7 +31,7 @@ def _widest_way(
     """The face towards the decided neighbour it shares most with (the fullest one among equals), and how much is shared."""
     best, widest, fullest = UNDECIDED, 0.0, 0.0
     for f in range(6):
-        other, at = step(blocks[v], cells[v], f, beside)
+        other, at = step(int(blocks[v]), int(cells[v]), f, beside)
         if other < 0 or status[other, at] == OUTSIDE:
             continue
         inside = 1.0
@@ -51,7 +51,7 @@ def _way_round(
     sliver: float,
 ) -> bool:  # fmt: skip
     """Whether voxel `v`, given away through a face, leaves behind no voxel that was joined to the taker through it alone."""
-    taker, at = step(blocks[v], cells[v], given, beside)
+    taker, at = step(int(blocks[v]), int(cells[v]), given, beside)
     for f in range(6):
         open_part = face_of(v, f, blocks, cells, beside, status, number, face)
         if f == given or open_part <= SHUT:
@@ -62,7 +62,7 @@ def _way_round(
         if other < 0 or status[other, there] == OUTSIDE:
             return False
         if status[other, there] != FULL:
-            n = number[other, there]
+            n = int(number[other, there])
             to_taker = face_of(n, f ^ 1, blocks, cells, beside, status, number, face)
             to_other = face_of(n, given ^ 1, blocks, cells, beside, status, number, face)
             if volume[n] < sliver or min(to_taker, to_other) < open_part:
@@ -140,7 +140,7 @@ def merge(
     for v in range(len(blocks)):
         if fate[v] == KEEP:
             continue
-        taker, _ = _taker(beside, status, number, fate, mask, begin, blocks[v], cells[v])
+        taker, _ = _taker(beside, status, number, fate, mask, begin, int(blocks[v]), int(cells[v]))
         if taker < 0:
             lost += cut_volume[v]
         else:
@@ -153,7 +153,7 @@ def merge(
             open_part = face_of(v, f, blocks, cells, beside, status, number, low_face)
             if open_part <= 0:
                 continue  # shut already, on both sides
-            other, at = step(blocks[v], cells[v], f, beside)
+            other, at = step(int(blocks[v]), int(cells[v]), f, beside)
             held, given = _taker(beside, status, number, fate, mask, begin, other, at)
             if held < 0:
                 continue
