@@ -28,6 +28,7 @@ __all__ = ["CORNERS", "measure_cone"]
 
 CORNERS = 12  # of a square, cut by six planes at most
 ALMOST = 1e-8  # of an edge over the distance of the apex, below which a cone is a cylinder
+CORNERS_OF = (0x0F, 0x33, 0x55)  # bits of the corners at a lower face
 STRAIGHT = 1e-13
 WHOLE = 1 - 1e-12
 
@@ -161,6 +162,11 @@ def _whole_ellipse(corner: Array, n: int, conic: Array, found: Array) -> None:
 @inner
 def _clip(corner: Array, n: int, a: float, b: float, c: float, room: Array) -> int:
     """Cut off the part of a convex polygon where `a x + b y + c` is negative; returns the number of corners left."""
+    whole = True
+    for i in range(n):
+        whole = whole and a * corner[0, i] + b * corner[1, i] + c >= 0
+    if whole:
+        return n
     count = ZERO
     for i in range(n):
         j = i + 1 if i + 1 < n else ZERO
@@ -369,6 +375,8 @@ def measure_cone(
             _conic_of(form, q, g, d, side, conic)
             if rim:
                 _clipped_face(form, planes, dx, d, side, corner, room, conic, found)
+            elif bits >> side * (4 >> d) & CORNERS_OF[d] == CORNERS_OF[d]:
+                found[0], found[1], found[2] = 1.0, 0.5, 0.5
             else:
                 _square(cross, d, side, conic, found)
             area = min(max(found[0], 0.0), 1.0)
