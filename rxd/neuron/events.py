@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from rxd.neuron.artificial import Artificial
 from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.pointers import Pointer, RangePointer, Ref
 from rxd.neuron.points import PointProcess
@@ -143,7 +142,7 @@ class NetCon:
         sec: Section | None = None,
     ) -> None:
         session = current_session()
-        if source is not None and not isinstance(source, (Pointer, Artificial)):
+        if source is not None and not (isinstance(source, Pointer) or hasattr(source, "fire")):
             raise HocError(
                 f"A NetCon listens to a pointer such as soma(0.5)._ref_v or to an artificial cell, not to {source!r}."
             )
@@ -153,7 +152,7 @@ class NetCon:
         self._number = session.number("NetCon")
         session.run.add_connection(self)
         self.delay = float(delay)
-        self.weight = _Weights([float(weight)])
+        self.weight = _Weights([float(weight), *[0.0] * (getattr(target, "weights", 1) - 1)])
         self._active = True
         self._numbers: Vector | None = None
         self._label = 0.0
@@ -289,7 +288,7 @@ class NetCon:
         target = self.syn()
         if target is None or not self._active:
             return
-        if isinstance(target, Artificial):
+        if hasattr(target, "receive"):
             target.receive(self.weight, t)
         else:
             self._session.run.receive(target, self.weight)

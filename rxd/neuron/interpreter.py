@@ -139,6 +139,9 @@ class Interpreter:
             return value
         if session.catalogue.knows(name):
             return DensityMechanism(name)
+        point = session.catalogue.point_class(name)
+        if point is not None:
+            return point
         if name in {"L", "Ra", "nseg"}:
             return getattr(session.topology.cas().section, name)
         if name == "cvode":

@@ -15,6 +15,7 @@ from rxd.neuron.errors import HocError
 from rxd.nmodl.names import expanded
 
 if TYPE_CHECKING:
+    from rxd.neuron.points import PointProcess
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
     from rxd.nmodl.syntax import Ion
@@ -40,8 +41,6 @@ class MechanismInfo:
         Ions whose variables come with it.
     units : mapping of str to str
         Units of variables.
-    global_parameters : tuple of str
-        Parameters with one value everywhere: `h.tau_kca`.
     writes : tuple of str
         Variables of ions that it determines: `cai`.
     styles : mapping of str to int
@@ -54,7 +53,6 @@ class MechanismInfo:
     states: tuple[str, ...] = ()
     ions: tuple[str, ...] = ()
     units: Mapping[str, str] = field(default_factory=dict)
-    global_parameters: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     styles: Mapping[str, int] = field(default_factory=dict)
 
@@ -224,7 +222,6 @@ def info_of(translation: Translation) -> MechanismInfo:
         states,
         tuple(ion.name for ion in file.ions),
         {key: d.unit for d in declared for key in expanded(d) if d.unit},
-        tuple(sorted(names.globals)),
         written,
         {ion.name: _style(ion) for ion in file.ions if _style(ion)},
     )
@@ -244,12 +241,21 @@ class Catalogue:
     density : dict of str to MechanismInfo
     ions : dict of str to IonInfo
         Ions somebody uses; their default concentrations are the globals `cai0_ca_ion` and the like.
+    points : dict of str to class
+        Point processes and artificial cells of mod files that have been asked for.
+    taken : set of str
+        Mechanisms whose mod files have been read.
+    global_parameters : set of str
+        Their GLOBAL parameters, such as `tau_kca`.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.density: dict[str, MechanismInfo] = dict(DENSITY)
         self.ions: dict[str, IonInfo] = {}
+        self.points: dict[str, type[PointProcess]] = {}
+        self.taken: set[str] = set()
+        self.global_parameters: set[str] = set()
         for name in ("na", "k"):
             self.ion(name)
 
@@ -286,20 +292,40 @@ class Catalogue:
     def _take(self, name: str) -> bool:
         """Take a mechanism from a mod file, if one defines it."""
         found = self._session.mods.find(name)
-        if found is None or found.file.kind != "SUFFIX":
+        if found is None:
             return False
-        self.density[name] = info = info_of(found)
-        for ion in found.file.ions:
-            self.ion(ion.name, ion.charge)
-        for parameter in info.global_parameters:
-            self._session.globals[f"{parameter}_{name}"] = found.names.parameters[parameter]
-        self._session.globals[f"usetable_{name}"] = 0.0  # rates are exact
+        if name not in self.taken:
+            self.taken.add(name)
+            for ion in found.file.ions:
+                self.ion(ion.name, ion.charge)
+            for parameter in sorted(found.names.globals):
+                self.global_parameters.add(f"{parameter}_{name}")
+                self._session.globals[f"{parameter}_{name}"] = found.names.parameters[parameter]
+            self._session.globals[f"usetable_{name}"] = 0.0  # rates are exact
+        if found.file.kind != "SUFFIX":
+            return False
+        self.density[name] = info_of(found)
         return True
+
+    def point_class(self, name: str) -> type[PointProcess] | None:
+        """The class of a point process or artificial cell of a mod file, if one defines it."""
+        if name not in self.points:
+            self._take(name)
+            found = self._session.mods.known.get(name)
+            if found is None or found.file.kind == "SUFFIX":
+                return None
+            from rxd.neuron.modpoints import make_point_class
+
+            self.points[name] = make_point_class(self._session, found)
+        return self.points[name]
 
     def take_owner(self, variable: str) -> bool:
         """Take the mechanism that a variable such as `tau_kca` may belong to, if a mod file defines one."""
         ends = [variable[i + 1 :] for i, letter in enumerate(variable) if letter == "_"]
-        return any(end not in self.density and self._take(end) for end in ends)
+        for end in ends:
+            if end not in self.taken:
+                self._take(end)
+        return bool(self.taken & set(ends))
 
     def take_all(self) -> None:
         """Take every mechanism of the mod files there are."""
@@ -309,10 +335,7 @@ class Catalogue:
 
     def global_of(self, variable: str) -> bool:
         """Whether a variable is a GLOBAL parameter of a mechanism."""
-        return any(
-            variable.endswith(f"_{name}") and variable[: -len(name) - 1] in info.global_parameters
-            for name, info in self.density.items()
-        )
+        return variable in self.global_parameters
 
     def writer(self, variable: str, mechanisms: list[str]) -> str | None:
         """Which of some mechanisms writes a variable of an ion such as `cai`."""

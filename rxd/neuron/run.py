@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.artificial import Artificial
-from rxd.neuron.counters import APCount
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import (
     DELAY_OF_DETECTION,
@@ -129,7 +128,7 @@ class Run:
 
     def connect(self, connection: NetCon, source: Any, threshold: float, given: bool) -> Detector | None:
         """Let a NetCon listen to its source; NetCons of one variable share a detector."""
-        if isinstance(source, Artificial):
+        if hasattr(source, "fire"):
             self._listeners.setdefault(id(source), []).append(weakref.ref(connection))
             weakref.finalize(source, self._listeners.pop, id(source), None)
             return None
@@ -452,7 +451,7 @@ class Run:
             if isinstance(connection, NetCon):
                 connection.begin()
         for point in self.points:
-            if isinstance(point, (Artificial, APCount)):
+            if hasattr(point, "initialize"):
                 point.initialize()
         self._handle(1)
         engine = self._compiled()

@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 
 from rxd.declare.functions import linear_solution
-from rxd.nmodl.execute import Machine, key_of
+from rxd.nmodl.execute import SENDING, SILENT, Machine, key_of
 from rxd.nmodl.names import dt
 from rxd.nmodl.syntax import (
     Assign,
@@ -60,6 +60,8 @@ class Equations(Machine):
     on_solve : function, optional
         What to do at a SOLVE; without one it is noted.
     """
+
+    silent = SILENT | SENDING
 
     def __init__(
         self,

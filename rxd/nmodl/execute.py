@@ -37,7 +37,7 @@ from rxd.nmodl.syntax import (
     Verbatim,
 )
 
-__all__ = ["Machine", "Numbers", "key_of"]
+__all__ = ["SENDING", "SILENT", "Machine", "Numbers", "is_idle", "key_of", "not_known"]
 
 CONDITIONS = (Relational, BooleanFunction, BooleanAtom)
 MOST = 10_000
@@ -68,7 +68,10 @@ NUMERIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
     }
 )  # fmt: skip
 
-SILENT = frozenset({"printf", "fprintf", "nrn_pointing", "set_seed", "state_discontinuity_off"})
+SILENT = frozenset({"printf", "fprintf"})
+"""Calls that change nothing."""
+SENDING = frozenset({"net_send", "net_event", "net_move"})
+"""Calls that send events, which equations do not see."""
 
 
 def key_of(name: str, index: int | None) -> str:
@@ -92,6 +95,7 @@ class Machine:
     """
 
     functions = SYMBOLIC
+    silent = SILENT
 
     def __init__(self, file: ModFile, resolve: Callable[[str], Any]) -> None:
         self.file = file
@@ -350,7 +354,7 @@ class Machine:
         block = self.procedures.get(call.name)
         if block is not None:
             return self.inline(block, [self.amount(argument) for argument in arguments], call.line)
-        if call.name in SILENT:
+        if call.name in self.silent:
             return self.number("0")
         return self.builtin(call, [self.amount(argument) for argument in arguments])
 

@@ -276,7 +276,7 @@ class _Translator:
         if key not in self.stages["initial"]:
             return self.symbol(key) if key in self.names.parameters or self._is_settable(key) else ZERO
         if stage == "initial":
-            return ZERO
+            return self.symbol(key) if key in self.names.parameters else ZERO
         value = self.final(self.stages["initial"][key], "initial")
         moving = {
             s for s in value.free_symbols if s.name in self.names.states or isinstance(s, IonSymbol) or s.name in {"v", "t"}
@@ -329,7 +329,7 @@ class _Translator:
         found: dict[str, tuple[Any, str]] = {}
         written = [key for key, ion in self.names.ions.items() if ion.written and ion.what != "current"]
         for key in dict.fromkeys((*sorted((*self.names.assigned, *self.names.states)), *written)):
-            if key in states or key in self.frozen or key in self.file.nonspecific:
+            if key in states or key in self.frozen or key in self.events or key in self.file.nonspecific:
                 continue
             for stage in ("currents", "states"):
                 if key in self.stages[stage]:

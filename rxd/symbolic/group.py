@@ -338,6 +338,10 @@ def build_point_group(
         effects = ((VOLTAGE, -per_capacitance),)
         density = _translated(draft, current.density, renames, mechanism)
         draft.processes.append(ElectricProcess(f"{prefix}.{current.name}", density, effects, "nA", current.ion))
+    if draft.totals:
+        ion = next(iter(draft.totals.values()))
+        message = f"Point mechanism '{mechanism.name}' reads the total current of '{ion}', which only density mechanisms can."
+        raise DeclarationError(message)
     return draft.finish(name, points)
 
 

@@ -25,14 +25,16 @@ from rxd import library
 from rxd.declare.mechanism import symbols
 from rxd.neuron.engine.borders import AtBorders
 from rxd.neuron.engine.counts import times_counted, warn_of_wrong_crossing
-from rxd.neuron.engine.mods import density_mechanism
+from rxd.neuron.engine.mods import density_mechanism, read_global
 from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.errors import RxDException
 from rxd.neuron.layout import Layout
+from rxd.neuron.modpoints import place_values
 from rxd.neuron.rxd.formula import NodeSymbol, RangeSymbol
 from rxd.neuron.rxd.geometry import voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
 from rxd.neuron.rxd.region import Extracellular
+from rxd.nmodl.mechanisms import as_mechanism
 
 if TYPE_CHECKING:
     from rxd.neuron.points import PointProcess
@@ -210,6 +212,26 @@ def _synapses(session: Session, declared: Declared) -> None:
                 settings = {name: point.values[name] for name in mechanisms[kind].parameters}
                 declared.model.add(rxd.PointProcess(mechanisms[kind], place, **settings))
                 declared.points.append(point)
+    _points_of_mod_files(session, declared)
+
+
+def _points_of_mod_files(session: Session, declared: Declared) -> None:
+    for name, made in session.catalogue.points.items():
+        translation = session.mods.known[name]
+        placed = [point for point in session.run.points if type(point) is made and point.host is not None and point.host.alive]
+        if translation.file.kind == "ARTIFICIAL_CELL" or not placed:
+            continue
+        everywhere = {key: read_global(session, translation, key) for key in translation.names.globals}
+        mechanism = as_mechanism(translation, {**everywhere, **dict.fromkeys(translation.names.place, 1.0)}, events=False)
+        assert isinstance(mechanism, rxd.PointMechanism)
+        for point in placed:
+            assert point.host is not None
+            own = {key: point.values[key] for key in mechanism.parameters if key in point.values}
+            here = {key: value for key, value in place_values(point).items() if key in translation.names.place}
+            place = declared.layout.location(point.host, point.x)
+            declared.model.add(rxd.PointProcess(mechanism, place, **own, **here))
+            declared.points.append(point)
+        declared.methods.update({f"{name}.{state}": method for state, method in translation.methods.items()})
 
 
 # ---------------------------------------------------------------------------------------------------------------- chemistry

@@ -154,7 +154,13 @@ class Readout:
         """What a mod file assigns, as a function of a group's state and fields; made once."""
         if (number, label) not in self._formulas:
             local = self.engine.system.groups[number]
-            self._formulas[number, label] = make_numpy(local, [dict(local.assigned)[label]])
+            return self.expression(number, label, dict(local.assigned)[label])
+        return self._formulas[number, label]
+
+    def expression(self, number: int, label: str, value: Any) -> Any:
+        """An expression of a group as a function of its state and fields; made once."""
+        if (number, label) not in self._formulas:
+            self._formulas[number, label] = make_numpy(self.engine.system.groups[number], [value])
         return self._formulas[number, label]
 
     def _reversal(self, ion: str, charge: int, record: SectionRecord) -> np.ndarray | None:

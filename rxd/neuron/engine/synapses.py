@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rxd.codegen.oracle import fields_of
+
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.points import PointProcess
+    from rxd.nmodl import Translation
 
 __all__ = ["Synapses"]
 
@@ -34,6 +37,9 @@ class Synapses:
                 state = unknown.label.rsplit(".", 1)[1]
                 self._place[number, state] = engine.states[unknown.label].start + row
 
+    def _states(self, point: PointProcess) -> tuple[str, ...]:
+        return STATES[point.kind] if point.kind in STATES else tuple(translation_of(point).names.states)
+
     def position(self, point: PointProcess, state: str) -> int | None:
         """Place in the state vector, or None if this engine does not know the synapse."""
         number = self._number.get(id(point))
@@ -41,30 +47,36 @@ class Synapses:
 
     def has(self, point: PointProcess) -> bool:
         """Whether this engine knows the synapse."""
-        return id(point) in self._number
+        if id(point) not in self._number:
+            return False
+        return point.kind in STATES or getattr(point, "simple", None) is not None
 
     def load(self) -> None:
         """Put the values scripts see into the state."""
         for point in self.engine.declared.points:
-            for state in STATES[point.kind]:
+            for state in self._states(point):
                 position = self.position(point, state)
                 if position is not None:
                     self.engine.y[position] = point.values[state]
 
     def close(self) -> None:
-        """No conductance."""
-        for position in self._place.values():
-            self.engine.y[position] = 0.0
+        """No conductance; point processes of mod files start as their files say."""
+        for (number, _), position in self._place.items():
+            if self.engine.declared.points[number].kind in STATES:
+                self.engine.y[position] = 0.0
 
     def fetch(self, point: PointProcess) -> None:
         """Bring the computed variables up to date."""
         if id(point) not in self._number or point.host is None:
             return
         values = point.values
-        for state in STATES[point.kind]:
+        for state in self._states(point):
             position = self.position(point, state)
             if position is not None:
                 values[state] = float(self.engine.y[position])
+        if point.kind not in STATES:
+            self._fetch_assigned(point)
+            return
         past = self.engine.past  # conductances and currents are those of the step's start
         g = self._conductance(point, past.t, past.y)
         if point.kind != "ExpSyn":
@@ -75,6 +87,28 @@ class Synapses:
         segment = segments[point.host.index(point.x)]
         v = float(past.y[self.engine.readout.positions("v")[segment]])
         values["i"] = g * (v - values["e"])
+
+    def _fetch_assigned(self, point: PointProcess) -> None:
+        """Currents and assigned variables of a point process of a mod file."""
+        engine, number = self.engine, self._number[id(point)]
+        for index, local in enumerate(engine.system.groups):
+            if number not in local.points:
+                continue
+            group, column = engine.groups[index], local.points.index(number)
+            stages = translation_of(point).assigned
+            for label, _ in local.assigned:
+                short = label.split(".", 1)[1]
+                state = engine.past if stages[short][1] == "currents" else engine.state
+                value = engine.readout.formula(index, label)(
+                    state.y[group.position[:, [column]]], fields_of(group)[:, [column]], state.t
+                )
+                point.values[short] = float(value[0][0])
+            for process in local.processes:
+                short = process.label.split(".", 1)[1]
+                if short in point.values:
+                    density = engine.readout.expression(index, process.label, process.expression)
+                    value = density(engine.past.y[group.position[:, [column]]], fields_of(group)[:, [column]], engine.past.t)
+                    point.values[short] = float(value[0][0])
 
     def _conductance(self, point: PointProcess, t: float, y: np.ndarray) -> float:
         if point.kind == "AlphaSynapse":
@@ -109,10 +143,21 @@ class Synapses:
 
     def amounts(self, point: PointProcess, weight: float) -> list[tuple[int, float]]:
         """What an event adds to which positions of the state."""
+        simple = getattr(point, "simple", None)
+        if simple is not None:
+            settings = [point.look_up(name) for name in translation_of(point).parameters]
+            placed = [(self.position(point, state), amount(weight, *settings)) for state, amount in simple.items()]
+            return [(place, float(amount)) for place, amount in placed if place is not None]
         if point.kind == "Exp2Syn":
             weight *= _peak_factor(point.values["tau1"], point.values["tau2"])
         places = [self.position(point, state) for state in STATES[point.kind]]
         return [(place, weight) for place in places if place is not None]
+
+
+def translation_of(point: PointProcess) -> Translation:
+    """What the mod file of a point process says."""
+    found: Translation = point.translation
+    return found
 
 
 def _peak_factor(rise: float, decay: float) -> float:

@@ -1,0 +1,233 @@
+"""Point processes and artificial cells of mod files.
+
+In: a `Translation`, and events. Out: classes for `h.Name(segment)`. Their equations go into the compiled model; INITIAL and
+NET_RECEIVE are run with numbers, event by event, and write states and variables of the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sympy
+
+from rxd.neuron.artificial import Artificial
+from rxd.neuron.errors import HocError
+from rxd.neuron.mechanisms import PointInfo
+from rxd.neuron.points import PointProcess
+from rxd.nmodl import NmodlError, Translation
+from rxd.nmodl.execute import SENDING, Numbers
+from rxd.nmodl.mechanisms import event_amounts
+from rxd.nmodl.names import expanded
+from rxd.nmodl.syntax import Branches, Call, Solve, Start, Statement, Watch
+
+if TYPE_CHECKING:
+    from rxd.neuron.session import Session
+
+__all__ = ["ModArtificial", "ModPoint", "make_point_class", "place_values"]
+
+
+class _Code(Numbers):
+    """Runs INITIAL and NET_RECEIVE of one object."""
+
+    def __init__(self, owner: _WithCode, t: float) -> None:
+        super().__init__(owner.translation.file, owner.look_up, owner.store)
+        self.owner, self.t = owner, t
+        self.weights: Any = None
+
+    def do(self, statement: Statement) -> None:
+        """Run one statement."""
+        if isinstance(statement, Call) and statement.name in SENDING:
+            self._event(statement)
+        elif not isinstance(statement, (Start, Solve)):  # INITIAL of weights has its turn; the model has solved for states
+            super().do(statement)
+
+    def resolve_name(self, key: str) -> float:
+        """The number behind a name."""
+        return self.t if key == "t" else self.owner.look_up(key)
+
+    def _event(self, call: Call) -> None:
+        when = float(self.evaluate(call.arguments[0]))
+        if call.name == "net_event":
+            self.owner.fire(when)
+            return
+        if call.name == "net_move":
+            self.owner.drop_sent()
+            self.owner.send(when, 1.0, self.weights)
+            return
+        self.owner.send(self.t + when, float(self.evaluate(call.arguments[1])), self.weights)
+
+
+class _WithCode(PointProcess):
+    """What point processes and artificial cells of mod files share."""
+
+    translation: ClassVar[Translation]
+    own_info: ClassVar[PointInfo]
+    simple: ClassVar[Mapping[str, Callable[..., float]] | None] = None
+    parameters: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def info(self) -> PointInfo:
+        """Names and defaults of its variables."""
+        return self.own_info
+
+    @property
+    def weights(self) -> int:
+        """How many weights a NetCon to it has."""
+        block = self.translation.file.block("net_receive")
+        return 1 if block is None else max(len(block.arguments), 1)
+
+    def look_up(self, key: str) -> float:
+        """The number behind a name of the file."""
+        session, file = self.session, self.translation.file
+        if key in self.values:
+            if key in self.info.assigned and key not in self.translation.memory:
+                self.session.run.refresh_point(self)
+            return float(self.values[key])
+        if key in file.constants:
+            return file.constants[key]
+        for name in (key, f"{key}_{file.name}"):
+            if name in session.globals:
+                return float(session.globals[name])
+        if key.endswith("0") and key[:-1] in self.translation.names.states:
+            return self.translation.names.states[key[:-1]]
+        if self.host is not None:
+            place = place_values(self)
+            values = self.host.values(key)
+            if key in place or values is not None:
+                return place[key] if key in place else float(values[self.host.index(self.x)])  # type: ignore[index]
+        if key in self.translation.names.assigned or key in self.translation.names.ions:
+            return 0.0
+        raise NmodlError(f"{file.path}: '{key}' is used by {self!r} and nowhere declared.")
+
+    def store(self, key: str, value: float) -> None:
+        """A number for a variable of the file."""
+        self.values[key] = value
+        self.session.run.changed_point(self, key)
+
+    def run_code(self, body: tuple[Statement, ...], t: float, frame: dict[str, float], weights: Any = None) -> dict[str, float]:
+        """Run statements; what the local variables are afterwards."""
+        code = _Code(self, t)
+        code.resolve = code.resolve_name
+        code.weights = weights
+        code.frames.append({**frame})
+        code.run(body)
+        return code.frames[-1]
+
+    def initialize(self) -> None:
+        """INITIAL, and the weights of connections; called by `finitialize`."""
+        object.__setattr__(self, "sent", 0)
+        block = self.translation.file.block("initial")
+        self.values.update(dict.fromkeys(self.translation.memory, 0.0))
+        if block is not None:
+            self.run_code(block.body, 0.0, {})
+        for name in self.translation.memory:
+            self.session.run.changed_point(self, name)
+        receive = self.translation.file.block("net_receive")
+        starts = [s for s in receive.body if isinstance(s, Start)] if receive is not None else []
+        for connection in self.session.run.connections():
+            if connection.syn() is self:
+                for start in starts:
+                    self._with_weights(start.body, 0.0, connection.weight, 0.0)
+
+    def _with_weights(self, body: tuple[Statement, ...], t: float, weights: Any, flag: float) -> None:
+        """Run statements of NET_RECEIVE, which may change the weights."""
+        receive = self.translation.file.block("net_receive")
+        assert receive is not None
+        given = [float(weights[i]) if i < len(weights) else 0.0 for i in range(len(receive.arguments))]
+        frame = {**dict(zip(receive.arguments, given, strict=True)), "flag": flag}
+        after = self.run_code(body, t, frame, weights)
+        for i, name in enumerate(receive.arguments):
+            if i < len(weights) and after[name] != given[i]:
+                weights[i] = after[name]
+
+    def receive(self, weight: Any, t: float, flag: float = 0.0) -> None:
+        """An event arrives; ``weight`` is the weight vector of the NetCon."""
+        receive = self.translation.file.block("net_receive")
+        if receive is not None:
+            self._with_weights(receive.body, t, weight, flag)
+
+    def send(self, t: float, flag: float, weights: Any) -> None:
+        """An event to itself."""
+        turn = getattr(self, "sent", 0)
+
+        def arrive(when: float) -> None:
+            if getattr(self, "sent", 0) == turn:
+                self.receive([] if weights is None else weights, when, flag)
+
+        self.session.run.at(t, arrive)
+
+    def drop_sent(self) -> None:
+        """Forget events to itself that are on their way."""
+        object.__setattr__(self, "sent", getattr(self, "sent", 0) + 1)
+
+    def fire(self, t: float) -> None:
+        """Send a spike to whoever listens."""
+        self.session.run.fire(self, t)
+
+
+class ModPoint(_WithCode):
+    """A point process of a mod file."""
+
+
+class ModArtificial(_WithCode, Artificial):
+    """An artificial cell of a mod file."""
+
+
+def place_values(point: PointProcess) -> dict[str, float]:
+    """What a point process may read of its segment."""
+    host = point.host
+    if host is None:
+        return {}
+    index = host.index(point.x)
+    return {"diam": float(host.diam[index]), "area": float(host.shape.area[index])}
+
+
+def make_point_class(session: Session, translation: Translation) -> type[PointProcess]:
+    """The class behind `h.Name`.
+
+    Raises
+    ------
+    HocError, NmodlError
+        If the file has a POINTER, which nothing can set, or a WATCH.
+    """
+    file, names = translation.file, translation.names
+    if file.pointers:
+        pointers = ", ".join(file.pointers)
+        raise HocError(f"{file.path}: POINTER {pointers} of {file.name} cannot be set here. Use a NetCon, USEION, or rxd.")
+    for block in file.all("net_receive"):
+        _refuse_watch(translation, block.body)
+    own = {
+        key: value
+        for key, value in translation.parameters.items()
+        if key not in names.globals and key not in translation.memory
+    }
+    computed = (*translation.memory, *file.nonspecific, *file.electrode, *names.states, *names.assigned)
+    written = tuple(key for key, ion in names.ions.items() if ion.written)
+    assigned = {key: names.states.get(key, 0.0) for key in dict.fromkeys((*computed, *written)) if key not in own}
+    units = {key: d.unit for d in (*file.parameters, *file.assigned, *file.states) for key in expanded(d) if d.unit}
+    artificial = file.kind == "ARTIFICIAL_CELL"
+    info = PointInfo(file.name, own, assigned, {}, artificial, file.block("net_receive") is not None, units)
+    base = ModArtificial if artificial else ModPoint
+    settings = {"kind": file.name, "translation": translation, "own_info": info, "__doc__": f"{file.name} of {file.path}."}
+    return type(file.name, (base,), {**settings, "simple": None if artificial else _simple(translation)})
+
+
+def _refuse_watch(translation: Translation, body: tuple[Statement, ...]) -> None:
+    for statement in body:
+        if isinstance(statement, Watch):
+            message = "WATCH is not supported. Let a NetCon watch the voltage and send an event."
+            raise translation.file.error(statement.line, message)
+        if isinstance(statement, Branches):
+            for _, inner in statement.cases:
+                _refuse_watch(translation, inner)
+
+
+def _simple(translation: Translation) -> dict[str, Callable[..., float]] | None:
+    """What an event adds to each state, as functions of weight and parameters; None if it does anything else."""
+    try:
+        amounts = event_amounts(translation)
+    except NmodlError:
+        return None
+    arguments = [sympy.Symbol(name, real=True) for name in ("weight", *translation.parameters)]
+    return {state: sympy.lambdify(arguments, amount, "math") for state, amount in amounts.items()}
