@@ -18,7 +18,7 @@ from rxd.solve.direct_step import Step, attempt
 from rxd.solve.direct_step import add_stages as add_stages_in_lanes
 from rxd.solve.direct_tree import WIDTH
 from rxd.solve.equations import Electrodes, Equations
-from rxd.solve.kept import Kept
+from rxd.solve.kept import Kept, entry
 from rxd.solve.linear import LinearSolver
 from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
 from rxd.solve.tableau import Tableau
@@ -169,6 +169,7 @@ class CompiledAttempt:
         load_lanes(np.arange(equations.size, dtype=float), plan.table, plan.program, known)
         self._position = known.astype(np.int64)
         self._clamps = solver.clamps(equations.electrodes(0.0))
+        self._attempt = entry(attempt, self._kept, 0.0, 1.0, self._clamps)
 
     @property
     def _lanes(self) -> tuple[np.ndarray, ...]:
@@ -189,7 +190,7 @@ class CompiledAttempt:
 
     def make(self, t: float, h: float) -> float:
         """Try a step; see `Attempt`."""
-        return float(attempt(self._kept, t, h, self._clamps))
+        return float(self._attempt(self._kept, t, h, self._clamps))
 
     def worst(self) -> int:
         """Where the error is largest."""

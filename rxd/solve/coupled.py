@@ -275,8 +275,10 @@ class CoupledStepper:
         if not stimuli.detector_position.size:
             return ()
         now = self._attempt.new_at(stimuli.detector_position)
-        fired = np.flatnonzero((state.before < stimuli.detector_threshold) & (now >= stimuli.detector_threshold))
-        spikes = [(int(d), state.t + h * self._fraction(state, int(d))) for d in fired]
+        crossed = (state.before < stimuli.detector_threshold) & (now >= stimuli.detector_threshold)
+        spikes: list[tuple[int, float]] = []
+        if crossed.any():
+            spikes = [(d, state.t + h * self._fraction(state, d)) for d in np.flatnonzero(crossed).tolist()]
         state.before[:] = now
         return tuple(sorted(spikes, key=lambda spike: spike[1]))
 

@@ -17,7 +17,7 @@ from rxd.solve.direct_plan import DirectPlan, build_plan
 from rxd.solve.direct_step import prepare, solve
 from rxd.solve.direct_tree import Arrays
 from rxd.solve.equations import Electrodes, Equations, Linearisation
-from rxd.solve.kept import Kept
+from rxd.solve.kept import Kept, entry
 from rxd.solve.linear import SolverStatistics
 
 
@@ -42,18 +42,19 @@ class DirectSolver:
         self.arrays = solver_arrays(self.plan)
         self._kept = Kept(self.arrays)
         self._lanes = aligned_zeros(self.plan.sizes[2])
-        self._jacobian = aligned_zeros(int(self.plan.table[:, PATTERN].max()) * LANES)
-        self._index = np.zeros(LANES, dtype=np.int64)
+        self._work = np.zeros(LANES, dtype=np.int64), aligned_zeros(int(self.plan.table[:, PATTERN].max()) * LANES)
+        vector, clamps = np.zeros(0), self.clamps(equations.electrodes(0.0))
+        self._prepare = entry(prepare, vector, self._work, 1.0, clamps, self._kept)
+        self._solve = entry(solve, vector, vector, self._lanes, self.plan.lane, self._kept)
 
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
         """Factorise ``shift I - J``."""
-        work, clamps = (self._index, self._jacobian), self.clamps(linearisation.electrodes)
-        prepare(linearisation.local, work, shift, clamps, self._kept)
+        self._prepare(linearisation.local, self._work, shift, self.clamps(linearisation.electrodes), self._kept)
         self.statistics.factorisations += 1
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> None:
         """Solve with the factors at hand; a singular block shows as values that are not finite."""
-        solve(rhs, out, self._lanes, self.plan.lane, self._kept)
+        self._solve(rhs, out, self._lanes, self.plan.lane, self._kept)
         self.statistics.solves += 1
 
     def clamps(self, electrodes: Electrodes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ from rxd.solve.direct_nodes import FIELDS_AT, GROUP, NODE
 from rxd.solve.direct_tree import WIDTH
 from rxd.solve.equations import Equations
 
-ENOUGH: Final = 5
+ENOUGH: Final = 7
 """Nodes of a group in a wave from which on they get lanes of their own: the idle ones compute as much as the others."""
 
 

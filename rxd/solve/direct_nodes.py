@@ -18,7 +18,7 @@ import numpy as np
 from rxd.discretize.records import LANES
 from rxd.solve.direct_tree import WIDTH
 from rxd.solve.lane_lu import copy_lanes, factorise, set_product, subtract_product
-from rxd.solve.lane_operations import inline_kernel, lean_kernel
+from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation, raised
 from rxd.solve.vector_moves import make_double_scatter, make_gather, make_scatter
 from rxd.solve.vectors import cleared, make_change, make_product, make_transfer, negated, replaced
 
@@ -47,6 +47,8 @@ take_half = make_gather(WIDTH)
 set_half = make_product(WIDTH, replaced)
 copy_half = make_transfer(WIDTH, replaced)
 clear_half = make_change(WIDTH, cleared)
+clear_lanes = make_change(LANES, cleared)
+add_number = make_operation(LANES, raised)
 
 
 @lean_kernel
@@ -78,12 +80,10 @@ def assemble(
     """``A = shift I - J``, where the diagonal entries ``shifted`` belong to unknowns with a rate of their own."""
     for e in range(entry.size):
         negate_lanes(A, entry[e] * LANES, J, j + e * LANES)
-    for e in fill:
-        A[e * LANES : (e + 1) * LANES] = 0.0
-    for e in shifted:
-        diagonal = A[e * LANES : (e + 1) * LANES]
-        for lane in range(LANES):
-            diagonal[lane] += shift
+    for e in range(fill.size):
+        clear_lanes(A, fill[e] * LANES)
+    for e in range(shifted.size):
+        add_number((A,), (shifted[e] * LANES,), (shift,))
 
 
 @inline_kernel

@@ -7,6 +7,7 @@ those that Python has.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numba as nb
@@ -48,6 +49,17 @@ class Kept:
         if size > LARGEST:
             message = f"A tuple of {size} bytes does not fit into {LARGEST}."
             raise ValueError(message)
+
+
+def entry(function: Any, *arguments: Any) -> Callable[..., Any]:
+    """A compiled function for arguments of the types of these, without the search for types at every call.
+
+    To find out that a `Kept` and a few arrays have the types that they had the last time takes longer than to unpack them.
+    """
+    signature = tuple(nb.typeof(argument) for argument in arguments)
+    function.compile(signature)
+    found: Callable[..., Any] = function.overloads[signature].entry_point
+    return found
 
 
 @typeof_impl.register(Kept)

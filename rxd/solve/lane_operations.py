@@ -87,6 +87,11 @@ def moved_row(builder: Any, row: list[Any], numbers: list[Any]) -> list[Any]:
     return [plus(builder, row[0], times(builder, numbers[0], row[1]))]
 
 
+def raised(builder: Any, row: list[Any], numbers: list[Any]) -> list[Any]:
+    """(a), s: a becomes a + s."""
+    return [plus(builder, row[0], numbers[0])]
+
+
 def scaled_row(builder: Any, row: list[Any], numbers: list[Any]) -> list[Any]:
     """(a; b), s: a becomes s b."""
     return [times(builder, numbers[0], row[1])]

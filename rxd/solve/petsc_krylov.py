@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -54,6 +54,13 @@ class Rows:
     indices: np.ndarray
     data: np.ndarray
     position: np.ndarray
+
+
+class Memory(NamedTuple):
+    """An array and the ``Vec`` that PETSc has on it."""
+
+    array: np.ndarray
+    vector: Any
 
 
 class Krylov:
@@ -124,21 +131,29 @@ class Krylov:
         if pc.getType() != pc_type:
             pc.setType(pc_type)
 
-    def solve(self) -> int:
-        """Solve for ``rhs`` into ``solution``; returns the number of iterations.
+    def share(self, array: np.ndarray) -> Memory:
+        """Have PETSc work on an array of the caller's; both live as long as this."""
+        vector = self._petsc.Vec().createWithArray(array, comm=self._petsc.COMM_SELF)
+        self._owned.insert(1, vector)
+        return Memory(array, vector)
+
+    def solve(self, right: Memory | None = None, found: Memory | None = None) -> int:
+        """Solve for ``rhs`` into ``solution``, or on other memory; returns the number of iterations.
 
         Raises
         ------
         PetscError
             If PETSc diverged or the solution is not finite.
         """
-        self._b.stateIncrease()
-        self._ksp.solve(self._b, self._x)
+        rhs, b = right or (self.rhs, self._b)
+        solution, x = found or (self.solution, self._x)
+        b.stateIncrease()
+        self._ksp.solve(b, x)
         reason = self._ksp.getConvergedReason()
         if reason < 0:
-            raise self._error(reason, self._ksp.getPC().getFailedReason(), self.rhs, self.solution)
-        if not math.isfinite(self.solution.sum()):
-            raise self._error(NOT_FINITE, 0, self.rhs, self.solution)
+            raise self._error(reason, self._ksp.getPC().getFailedReason(), rhs, solution)
+        if not math.isfinite(solution.sum()):
+            raise self._error(NOT_FINITE, 0, rhs, solution)
         return int(self._ksp.getIterationNumber())
 
     def methods(self) -> tuple[str, str]:

@@ -9,16 +9,20 @@ is then not filled in; ``-ksp_type gmres`` has it multiply with its matrix and l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numba
 import numpy as np
 
 from rxd.solve.direct import DirectSolver
 from rxd.solve.equations import Equations, Linearisation
-from rxd.solve.petsc_krylov import Krylov, Rows, Setup, Split
+from rxd.solve.petsc_krylov import Krylov, Memory, Rows, Setup, Split
 
 _kernel = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+
+
+SHARED: Final = 12
+"""Arrays that PETSc works on where they are: a right-hand side and a stage each. Those of other callers are copied."""
 
 
 class EliminationShell:
@@ -34,11 +38,17 @@ class EliminationShell:
     def __init__(self, solver: DirectSolver, size: int) -> None:
         self._solver = solver
         self._right = np.zeros(size)
+        self.given: Memory | None = None
+        """The right-hand side that is being solved for, which need not be copied."""
 
     def apply(self, pc: Any, x: Any, y: Any) -> None:
         """Solve for the vector x into the vector y."""
-        self._right[:] = x.getArray(readonly=True)
-        self._solver.solve(self._right, y.getArray())
+        if self.given is not None and x.handle == self.given.vector.handle:
+            right = self.given.array
+        else:
+            right = self._right
+            right[:] = x.getArray(readonly=True)
+        self._solver.solve(right, y.getArray())
 
     def view(self, pc: Any, viewer: Any) -> None:
         """A line for ``-axoplasm_ksp_view``."""
@@ -65,8 +75,10 @@ class TreeForm:
         self._data = np.empty(assembly.nnz)
         shifted(assembly.exchange, self._diagonal, 1.0, self._data)
         rows = Rows(assembly.indptr, assembly.indices, self._data, np.arange(size))
-        whole = Split("tree", 0, size, "none", EliminationShell(solver, size))
+        self._shell = EliminationShell(solver, size)
+        whole = Split("tree", 0, size, "none", self._shell)
         self.krylov = Krylov(petsc, rows, Setup("preonly", "none", splits=(whole,)), options)
+        self._shared: dict[int, Memory] = {}
         self._looks = self.krylov.methods()[0] != "preonly"
 
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
@@ -78,10 +90,21 @@ class TreeForm:
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> int:
         """Solve for all unknowns."""
-        self.krylov.rhs[:] = rhs
-        iterations = self.krylov.solve()
-        out[:] = self.krylov.solution
-        return iterations
+        right, found = self._memory(rhs), self._memory(out)
+        if right is None or found is None:
+            self.krylov.rhs[:] = rhs
+            iterations = self.krylov.solve()
+            out[:] = self.krylov.solution
+            return iterations
+        self._shell.given = right
+        return self.krylov.solve(right, found)
+
+    def _memory(self, array: np.ndarray) -> Memory | None:
+        """A stepper's few arrays are PETSc's as well: three copies of a vector for every solve would fill the cache."""
+        address = array.__array_interface__["data"][0]
+        if address not in self._shared and len(self._shared) < SHARED and array.flags.c_contiguous and array.flags.writeable:
+            self._shared[address] = self.krylov.share(array)
+        return self._shared.get(address)
 
     def describe(self) -> str:
         """One sentence for `explain()`."""
