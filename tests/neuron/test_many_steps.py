@@ -32,6 +32,10 @@ def spiking(h: Any, rxd: Any) -> tuple[Any, dict[str, Any]]:
     stim, late = h.IClamp(left(0.5)), h.IClamp(right(0.5))
     stim.delay, stim.dur, stim.amp = 1, 20, 3
     late.delay, late.dur, late.amp = 3.3, 0.4, 0.1
+    held = h.SEClamp(right(0.1))
+    held.dur1, held.amp1, held.dur2, held.amp2, held.rs = 6, -65, 2, -55, 50
+    alpha = h.AlphaSynapse(right(0.1))
+    alpha.onset, alpha.tau, alpha.gmax = 3, 0.7, 1e-4
     fast, slow = h.ExpSyn(right(0.5)), h.Exp2Syn(right(0.9))
     train = h.NetStim()
     train.number, train.start, train.interval, train.noise = 4, 2.2, 2.013, 0
@@ -53,6 +57,13 @@ def spiking(h: Any, rxd: Any) -> tuple[Any, dict[str, Any]]:
         "synapse": fast._ref_g,
         "node": na.nodes[0]._ref_concentration,
         "concentration": left(0.1)._ref_nai,
+        "conductance": left(0.5)._ref_gna_hh,
+        "time constant": right(0.9)._ref_mtau_hh,
+        "clamp": late._ref_i,
+        "voltage clamp": held._ref_i,
+        "current of a synapse": fast._ref_i,
+        "conductance of a synapse": slow._ref_g,
+        "alpha synapse": alpha._ref_i,
     }
     vectors = {name: h.Vector().record(pointer) for name, pointer in pointers.items()}
     vectors |= {
@@ -61,7 +72,7 @@ def spiking(h: Any, rxd: Any) -> tuple[Any, dict[str, Any]]:
     vectors["odd grid"] = h.Vector().record(left(0.5)._ref_v, 0.037)
     vectors["times"] = h.Vector().record(left(0.5)._ref_v, h.Vector([0.01, 0.5, 1.2345, 7.77777]))
     vectors["spikes"] = spikes
-    return (left, right, cyt, na, stim, late, fast, slow, train, connections), vectors
+    return (left, right, cyt, na, stim, late, fast, slow, train, (*connections, held, alpha)), vectors
 
 
 def run(h: Any, vectors: dict[str, Any], single: bool) -> dict[str, np.ndarray]:
@@ -125,13 +136,13 @@ def test_a_function_that_a_spike_calls_sees_its_step(neuron: Any) -> None:
 def test_what_the_state_does_not_hold_is_recorded_step_by_step(neuron: Any) -> None:
     h, rxd = neuron
     kept, _ = spiking(h, rxd)
-    conductance, current = h.Vector().record(kept[0](0.5)._ref_gna_hh), h.Vector().record(kept[4]._ref_i)
+    step, amplitude, v = (h.Vector().record(p) for p in (h._ref_dt, kept[4]._ref_amp, kept[0](0.5)._ref_v))
     h.dt = 0.025
     h.finitialize(-65)
     h.continuerun(2)
-    assert len(conductance) == len(current) == 81
-    assert current[-1] == 3
-    assert conductance[-1] > conductance[0]
+    assert step.to_python() == [0.025] * 81
+    assert amplitude.to_python() == [3] * 81
+    assert v[-1] == kept[0](0.5).v != v[0]
     assert rxd is not None
 
 

@@ -7,9 +7,9 @@ written.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Synapses:
             self._fetch_assigned(point)
             return
         past = self.engine.past  # conductances and currents are those of the step's start
-        g = self._conductance(point, past.t, past.y)
+        g = float(self.conductance(point, past.t, [past.y[place] for place in self.places(point)]))
         if point.kind != "ExpSyn":
             values["g"] = g
         segments = self.engine.layout.index.get(point.host.id, ())
@@ -110,13 +110,17 @@ class Synapses:
                     value = density(engine.past.y[group.position[:, [column]]], fields_of(group)[:, [column]], engine.past.t)
                     point.values[short] = float(value[0][0])
 
-    def _conductance(self, point: PointProcess, t: float, y: np.ndarray) -> float:
+    def places(self, point: PointProcess) -> list[int]:
+        """Positions of the states of a synapse of NEURON's own."""
+        found = [self.position(point, state) for state in STATES[point.kind]]
+        return [place for place in found if place is not None]
+
+    def conductance(self, point: PointProcess, t: Any, states: Sequence[Any]) -> Any:
+        """Its conductance (uS), from a time (ms) and its states, or from arrays of them."""
         if point.kind == "AlphaSynapse":
-            x = max(t - point.values["onset"], 0.0) / point.values["tau"]
-            return float(point.values["gmax"] * x * math.exp(1 - x)) if x <= 10 else 0.0
-        places = [self.position(point, state) for state in STATES[point.kind]]
-        levels = [0.0 if place is None else float(y[place]) for place in places]
-        return levels[1] - levels[0] if point.kind == "Exp2Syn" else levels[0]
+            x = np.maximum(t - point.values["onset"], 0.0) / point.values["tau"]
+            return np.where(x <= 10, point.values["gmax"] * x * np.exp(1 - np.minimum(x, 10.0)), 0.0)
+        return states[1] - states[0] if point.kind == "Exp2Syn" else states[0]
 
     def note(self, point: PointProcess, name: str) -> None:
         """A script has written a variable: a state, or a parameter."""
@@ -150,8 +154,7 @@ class Synapses:
             return [(place, float(amount)) for place, amount in placed if place is not None]
         if point.kind == "Exp2Syn":
             weight *= _peak_factor(point.values["tau1"], point.values["tau2"])
-        places = [self.position(point, state) for state in STATES[point.kind]]
-        return [(place, weight) for place in places if place is not None]
+        return [(place, weight) for place in self.places(point)]
 
 
 def translation_of(point: PointProcess) -> Translation:

@@ -14,13 +14,17 @@ import numpy as np
 
 from rxd.codegen.oracle import fields_of
 from rxd.neuron.ends import shares
+from rxd.neuron.engine.readout import ASSIGNED, NEEDED
+from rxd.neuron.engine.synapses import STATES
 from rxd.neuron.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.rxd.node import NodePointer
 
 if TYPE_CHECKING:
+    from rxd.neuron.engine.electrodes import Electrode
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.readout import _Current
+    from rxd.neuron.record import SectionRecord
 
 __all__ = ["Tap", "Trace", "tap"]
 
@@ -60,8 +64,7 @@ def tap(engine: Engine, pointer: Pointer) -> Tap | None:
     if isinstance(pointer, NodePointer):
         return _steady(pointer.get()) if pointer.node is None else _node(engine, pointer.node)
     if isinstance(pointer, AttributePointer) and isinstance(pointer.target, PointProcess) and pointer.item is None:
-        position = engine.synapses.position(pointer.target, pointer.name)
-        return None if position is None else _state(position)
+        return _point(engine, pointer.target, pointer.name)
     return None
 
 
@@ -97,7 +100,70 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
     if short in catalogue.density[owner].states:
         position = int(engine.readout.positions(f"{owner}.{short}")[segment])
         return _state(position) if position >= 0 else None
+    if name in ASSIGNED:
+        return _assigned(engine, record, segment, name, record.index(x))
     return _currents(engine, segment, lambda current: current.label == f"{owner}.{short}")
+
+
+def _assigned(engine: Engine, record: SectionRecord, segment: int, name: str, place: int) -> Tap | None:
+    """What follows from v and gates at the ends of steps, with parameters as they are now."""
+    labels = {label: label if label == "v" else ".".join(reversed(label.rsplit("_", 1))) for label in NEEDED}
+    held = {label: text for label, text in labels.items() if text in engine.states.blocks}
+    positions = np.array([engine.readout.positions(text)[segment] for text in held.values()], dtype=np.int64)
+    if positions.min(initial=0) < 0:
+        return None
+    formula, session = ASSIGNED[name], engine.session
+
+    def read(trace: Trace) -> np.ndarray:
+        known: dict[str, Any] = dict(zip(held, trace.ends.T, strict=True))
+        known |= {label: record.store[label][place] for label in NEEDED - known.keys() if label in record.store}
+        return np.asarray(formula(known, session.globals["celsius"]), dtype=float)
+
+    return Tap(positions, read)
+
+
+def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
+    """A state of a synapse, its conductance or current at the starts of steps, the current of a clamp at their ends."""
+    position = engine.synapses.position(point, name)
+    if position is not None:
+        return _state(position)
+    for electrode in engine.electrodes.electrodes:
+        if electrode.clamp is point and name == "i":
+            return _clamp(electrode, engine.states["v"].start)
+    if name in {"g", "i"} and engine.session.globals["secondorder"] != 2:
+        return _synapse(engine, point, name)
+    return None
+
+
+def _clamp(electrode: Electrode, start: int) -> Tap:
+    """The current of a clamp, which does not change its level within a run of steps."""
+
+    def read(trace: Trace) -> np.ndarray:
+        g, drive = electrode.level(float(trace.middle[0]))
+        return drive - g * (trace.ends @ electrode.weights)
+
+    return Tap(start + electrode.nodes, read)
+
+
+def _synapse(engine: Engine, point: PointProcess, name: str) -> Tap | None:
+    """Conductance or current of a synapse."""
+    host = point.host
+    if (
+        point.kind not in STATES
+        or not engine.synapses.has(point)
+        or host is None
+        or len(engine.layout.index.get(host.id, ())) != host.nseg
+    ):
+        return None
+    segment = engine.layout.index[host.id][host.index(point.x)]
+    positions = [int(engine.readout.positions("v")[segment]), *engine.synapses.places(point)]
+
+    def read(trace: Trace) -> np.ndarray:
+        v, *states = trace.starts.T
+        g = engine.synapses.conductance(point, trace.middle, states)
+        return g if name == "g" else g * (v - point.values["e"])
+
+    return Tap(np.array(positions, dtype=np.int64), read)
 
 
 def _currents(engine: Engine, segment: int, wanted: Callable[[_Current], bool]) -> Tap | None:
