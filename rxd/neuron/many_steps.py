@@ -223,4 +223,4 @@ def _record(run: Run, batch: Batch) -> None:
             recorder.append(sampled(values, math.nan, batch.middle, batch.ends, times))
             scheduled = True
     if scheduled:
-        run._reschedule()
+        run.reschedule()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["NodeTable", "box_table", "region_sizes", "segment_table"]
+__all__ = ["NodeTable", "box_table", "region_sizes", "segment_table", "shown_sizes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ def segment_table(region: Any, layout: Layout) -> NodeTable:
     record = np.repeat(np.arange(len(records)), counts)
     place = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
     segments = layout.segments
-    sizes = _shown_sizes(shape, shape.volumes(segments, index), shape.membrane_areas(segments, index))
+    sizes = shown_sizes(shape, shape.volumes(segments, index), shape.membrane_areas(segments, index))
     return NodeTable(
         records,
         record,
@@ -126,7 +126,7 @@ def segment_table(region: Any, layout: Layout) -> NodeTable:
     )
 
 
-def _shown_sizes(shape: Any, volume: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def shown_sizes(shape: Any, volume: np.ndarray, area: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Volume and area as NEURON's nodes give them: for a membrane, `volume` is its area."""
     if not shape.is_area:
         return volume, area

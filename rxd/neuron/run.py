@@ -248,7 +248,7 @@ class Run:
         """h.t has been set by a script: recordings on a grid go on from there."""
         for recorder in self._recorders:
             recorder.seek(self.session.globals.t)
-        self._reschedule()
+        self.reschedule()
 
     def set_adaptive(self, flag: bool) -> None:
         """Variable or fixed steps."""
@@ -269,9 +269,9 @@ class Run:
             recorder.start(self.session.globals.t)
             if recorder.when is None:
                 recorder.take()
-        self._reschedule()
+        self.reschedule()
 
-    def _reschedule(self) -> None:
+    def reschedule(self) -> None:
         """Put recordings on a grid into the queue again, after their next times have changed."""
         self.events.drop(lambda action: action.__name__ == "take")
         for recorder in self._recorders:

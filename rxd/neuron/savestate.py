@@ -1,16 +1,25 @@
 """SaveState: the state of the whole session, to return to.
 
-In: a session at some time. Out: a copy of its time, state, parameters and events on their way.
+In: a session at some time. Out: a copy of its time, state, parameters and events on their way; or a file
+without the events.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.session import current_session
 
+if TYPE_CHECKING:
+    from rxd.neuron.files import File
+
 __all__ = ["SaveState"]
+
+_MEMORY = "memory_"
 
 
 class SaveState:
@@ -19,10 +28,11 @@ class SaveState:
     def __init__(self) -> None:
         self._session = current_session()
         self._saved: Any = None
+        self._read: dict[str, np.ndarray] | None = None
 
     def save(self) -> float:
         """Keep the present state."""
-        self._saved = self._session.run.save()
+        self._saved, self._read = self._session.run.save(), None
         return 1.0
 
     def restore(self, *_: Any) -> float:
@@ -33,10 +43,66 @@ class SaveState:
         HocError
             If none was kept.
         """
-        if self._saved is None:
+        if self._read is not None:
+            self._take_up(self._read)
+        elif self._saved is None:
             raise HocError("SaveState.restore: nothing was saved; call save() first.")
-        self._session.run.restore(self._saved)
+        else:
+            self._session.run.restore(self._saved)
+        return 1.0
+
+    def _take_up(self, found: dict[str, np.ndarray]) -> None:
+        """Return to a state that was read from a file."""
+        run = self._session.run
+        state, values, events, *_, revision = run.save()
+        if len(found["y"]) != len(state.y):
+            raise HocError("SaveState.restore: the file holds the state of another model.")
+        state.t, state.y, state.before = float(found["t"]), found["y"], found["before"]
+        state.memory = {name.removeprefix(_MEMORY): array for name, array in found.items() if name.startswith(_MEMORY)}
+        values.update(zip(found["names"].tolist(), found["values"].tolist(), strict=True))
+        listening = [found[name].tolist() for name in ("places", "above")]
+        run.restore((state, values, [event for event in events if event[0] >= state.t], *listening, revision))
+        run.reschedule()
+
+    def fwrite(self, file: File, close: bool = True) -> float:
+        """Write the state kept to a file, for `fread` in this model or the same one in another process.
+
+        Raises
+        ------
+        HocError
+            If nothing was saved, or if events were on their way then: they are Python's, and cannot be written.
+        """
+        if self._saved is None:
+            raise HocError("SaveState.fwrite: nothing was saved; call save() first.")
+        state, values, events, places, above, _ = self._saved
+        if any(action.__name__ != "take" for _, _, action in events):
+            raise HocError(
+                "SaveState.fwrite: events are on their way (NetStim, NetCon delays, CVode.event); they cannot be kept."
+            )
+        file.wopen()
+        memory = {_MEMORY + name: array for name, array in state.memory.items()}
+        numbers = {"names": list(values), "values": list(values.values()), "places": places, "above": above}
+        np.savez(file.stream, y=state.y, t=state.t, before=state.before, **numbers, **memory)
+        if close:
+            file.close()
+        return 1.0
+
+    def fread(self, file: File, close: bool = True) -> float:
+        """Read a state that `fwrite` has written; `restore()` then returns to it.
+
+        Raises
+        ------
+        HocError
+            If the file is not there.
+        """
+        if not file.ropen():
+            raise HocError(f"SaveState.fread: cannot open {file.getname()!r}.")
+        with np.load(io.BytesIO(file.stream.read())) as found:
+            self._read = {name: found[name] for name in found.files}
+        self._saved = None
+        if close:
+            file.close()
         return 1.0
 
     def __getattr__(self, name: str) -> Any:
-        raise NotSupported(f"SaveState.{name} is not supported; save() and restore() keep the state in memory.")
+        raise NotSupported(f"SaveState.{name} is not supported; save(), restore(), fwrite() and fread() are.")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h, rxd
+from rxd.neuron import HocError, Session, h, rxd
 
 MOLECULES = 602214.076  # in 1 um3 at 1 mM
 
@@ -380,3 +380,38 @@ def test_without_a_voltage_the_initial_state_is_where_the_last_run_ended(ball):
     h.continuerun(0.1)
     assert reached > -60
     assert twin.v == ball.v  # nobody had looked at the twin's
+
+
+def test_a_state_in_a_file(ball, tmp_path):
+    ball.insert("hh")
+    x = rxd.Species(rxd.Region([ball]), initial=1)
+    decay = rxd.Rate(x, -0.1 * x)
+    vec = h.Vector().record(ball(0.5)._ref_v, 0.5)
+    h.finitialize(-60)
+    h.continuerun(2)
+    state, file = h.SaveState(), h.File(str(tmp_path / "state.dat"))
+    with pytest.raises(HocError, match="nothing was saved"):
+        state.fwrite(file)
+    state.save()
+    state.fwrite(file)
+    h.continuerun(4)
+    later, whole = (ball.v, x.nodes[0].value), list(vec)
+    h.finitialize(-70)
+    h.continuerun(0.3)
+    other = h.SaveState()
+    other.fread(file)
+    other.restore()
+    assert h.t == pytest.approx(2)
+    vec.from_python(whole[:5])
+    h.continuerun(4)
+    assert (ball.v, x.nodes[0].value) == later
+    assert list(vec) == whole
+    h.CVode().event(5, lambda: None)
+    state.save()
+    with pytest.raises(HocError, match="on their way"):
+        state.fwrite(file)
+    decay = None  # noqa: F841
+    ball.nseg = 3
+    h.finitialize(-60)
+    with pytest.raises(HocError, match="another model"):
+        other.restore()

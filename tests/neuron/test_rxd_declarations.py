@@ -264,3 +264,25 @@ def test_arguments_neuron_takes_and_ignores(cell):
     assert rxd.Reaction(x, 2 * x, 1, regions=[None]).regions == rxd.Reaction(x, 2 * x, 1).regions
     with pytest.warns(UserWarning, match="no effect.*: colour"):
         rxd.Reaction(x, 2 * x, 1, colour="red")
+
+
+def test_geometries_measure_sections(cell):
+    a, _ = cell
+    a.nseg = 2
+    shapes = {
+        "whole": rxd.inside,
+        "part": rxd.FractionalVolume(0.25, surface_fraction=1),
+        "mem": rxd.membrane,
+        "er": rxd.Shell(0, 0.5),
+    }
+    regions = {name: rxd.Region(cell, name=name, geometry=shape) for name, shape in shapes.items()}
+    volume, area = [np.array([getattr(seg, what)() for seg in a]) for what in ("volume", "area")]
+    measured = {name: region.geometry for name, region in regions.items()}
+    assert measured["whole"].volumes1d(a) == pytest.approx(volume)
+    assert measured["part"].volumes1d(a) == pytest.approx(volume / 4)
+    assert measured["part"].surface_areas1d(a) == pytest.approx(area)
+    assert measured["mem"].volumes1d(a) == pytest.approx(area)
+    assert not measured["er"].surface_areas1d(a).any()
+    assert [found.is_area() for found in measured.values()] == [False, False, True, False]
+    assert measured["er"] == shapes["er"]
+    assert repr(measured["er"]) == repr(shapes["er"])

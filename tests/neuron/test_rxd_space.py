@@ -203,3 +203,21 @@ def test_recordings_see_sources_that_vary_in_the_step_they_act(ball):
     given = np.cumsum([0.0, *(1e6 * (1 + 0.05 * step) * 0.05 for step in range(4))])
     assert list(vec) == pytest.approx(given / (602214.076 * ball(0.5).volume()), rel=1e-6)
     assert list(vec) == by_steps
+
+
+def test_states_cross_membranes_and_rates_may_be_of_whole_segments(ball):
+    ball.nseg = 2
+    cyt, mem = rxd.Region(ball, name="cyt", nrn_region="i"), rxd.Region(ball, name="mem", geometry=rxd.membrane)
+    box = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20)
+    inner = rxd.State(cyt, name="inner", initial=1)
+    dump = rxd.Parameter(box, name="dump", value=0)
+    x = rxd.Species(cyt, name="x", initial=1)
+    rates = [
+        rxd.MultiCompartmentReaction(u[cyt], dump[box], rate, mass_action=False, membrane=mem, scale_by_area=scaled)
+        for u, rate, scaled in ((inner, 5e5, False), (x, 5e3, True))
+    ]
+    run(1, 0.1)
+    segment = ball(0.25)
+    assert inner.nodes.value == pytest.approx([1 - 5e5 / (602214.076 * segment.volume())] * 2, rel=1e-6)
+    assert x.nodes.value == pytest.approx([1 - 5e3 * segment.area() / (602214.076 * segment.volume())] * 2, rel=1e-6)
+    assert ["scale_by_area=False" in repr(rate) for rate in rates] == [True, False]

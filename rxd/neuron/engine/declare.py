@@ -31,7 +31,7 @@ from rxd.neuron.errors import RxDException
 from rxd.neuron.layout import Layout
 from rxd.neuron.modpoints import place_values
 from rxd.neuron.rxd.formula import NodeSymbol, RangeSymbol
-from rxd.neuron.rxd.geometry import voxel_shape
+from rxd.neuron.rxd.geometry import as_shape, voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
 from rxd.neuron.rxd.region import Extracellular
 from rxd.nmodl.mechanisms import as_mechanism
@@ -294,6 +294,12 @@ def _quantities(session: Session, declared: Declared) -> None:
     ions: dict[str, list[Part]] = {}
     rest: list[tuple[str, list[Part]]] = []
     names = [quantity.name for quantity in session.chemistry.quantities]
+    crossing = {  # in NEURON a State may cross a membrane, too: then it is a species that does not diffuse
+        symbol.quantity().number
+        for reaction in session.chemistry.of(MultiCompartmentReaction)
+        for symbol in (*reaction.lhs, *reaction.rhs)
+        if symbol.quantity() is not None
+    }
     for quantity in session.chemistry.quantities:
         present = [region for region in quantity.regions if region.number in declared.regions]
         own = [(quantity, region, declared.regions[region.number]) for region in present]
@@ -307,7 +313,7 @@ def _quantities(session: Session, declared: Declared) -> None:
                     shadow = _region(session, declared, region, declared.unique(f"{region.label}_{quantity.label}"))
                     declared.shadows[quantity.number, region.number] = shadow
                     ions.setdefault(quantity.label, []).append((quantity, region, shadow))
-        elif quantity.kind == "State":
+        elif quantity.kind == "State" and quantity.number not in crossing:
             rest.append(("State", own))
         else:
             # on a membrane a species only holds a number for reactions to read: nothing diffuses along it
@@ -545,17 +551,29 @@ def _transmembrane(declared: Declared, reaction: MultiCompartmentReaction) -> No
         return
     warn_of_wrong_crossing(reaction)
     lhs, rhs, kf, kb, custom = _kinetics(declared, reaction, None)
+    scale = 1 if reaction.scale_by_area else _per_area(declared, reaction.membrane, membrane)
     declared.model.add(
         rxd.MultiCompartmentReaction(
             lhs,
             rhs,
-            _translate(declared, kf, reaction.membrane),
-            _translate(declared, kb, reaction.membrane),
+            _translate(declared, kf, reaction.membrane) * scale,
+            _translate(declared, kb, reaction.membrane) * scale,
             membrane=membrane,
             custom_dynamics=custom,
             membrane_flux=reaction.membrane_flux,
         )
     )
+
+
+def _per_area(declared: Declared, region: Any, theirs: Any) -> Any:
+    """1 over the area of a membrane in each segment, as a parameter: it makes molecules/ms of molecules/um2/ms."""
+    if region.session.chemistry.voxel_records(region):
+        raise RxDException(f"scale_by_area=False is not supported in voxels; {region.label} has some.")
+    segments = declared.layout.segments
+    areas = as_shape(region.geometry, declared.layout).membrane_areas(segments, np.arange(segments.n))
+    inverse = rxd.Parameter(theirs, declared.unique(f"per_area_{region.label}"), initial=lambda nodes: 1 / areas[nodes.segment])
+    declared.model.add(inverse)
+    return inverse[theirs]
 
 
 def _ions(session: Session, declared: Declared) -> None:

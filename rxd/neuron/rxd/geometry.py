@@ -17,9 +17,10 @@ from rxd.neuron.errors import RxDException
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
+    from rxd.neuron.session import Session
 
 __all__ = [
-    "DistributedBoundary", "FixedCrossSection", "FixedPerimeter", "FractionalVolume", "MultipleGeometry", "Plain",
+    "DistributedBoundary", "FixedCrossSection", "FixedPerimeter", "FractionalVolume", "Measured", "MultipleGeometry", "Plain",
     "RxDGeometry", "ScalableBorder", "Shell", "as_shape", "inside", "membrane", "voxel_shape",
 ]  # fmt: skip
 
@@ -101,6 +102,53 @@ class MultipleGeometry:
         return OnVoxels(whole, found.pop())
 
 
+class Measured:
+    """The geometry of a region, as given, with NEURON's methods that measure it in a section."""
+
+    __slots__ = ("_session", "given")
+
+    def __init__(self, given: Any, session: Session) -> None:
+        self.given: Any = given.given if isinstance(given, Measured) else given
+        self._session = session
+
+    def is_area(self) -> bool:
+        """Whether it is a membrane."""
+        return as_shape(self.given, None).is_area
+
+    def is_volume(self) -> bool:
+        """Whether it has a volume."""
+        return not self.is_area()
+
+    def volumes1d(self, section: Any) -> np.ndarray:
+        """Volumes of the segments of a section, um3; of a membrane, its areas, um2."""
+        return self._sizes(section)[0]
+
+    def surface_areas1d(self, section: Any) -> np.ndarray:
+        """Areas of cell membrane of the segments of a section, um2."""
+        return self._sizes(section)[1]
+
+    def _sizes(self, section: Any) -> tuple[np.ndarray, np.ndarray]:
+        from rxd.neuron.nodes import shown_sizes
+
+        chemistry = self._session.chemistry
+        chemistry.place()
+        index, segments = chemistry.layout.index[section.record.id], chemistry.layout.segments
+        shape = as_shape(self.given, chemistry.layout)
+        return shown_sizes(shape, shape.volumes(segments, index), shape.membrane_areas(segments, index))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.given == (other.given if isinstance(other, Measured) else other))
+
+    def __hash__(self) -> int:
+        return hash(self.given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.given, name)
+
+    def __repr__(self) -> str:
+        return repr(self.given)
+
+
 def _records(secs: Any) -> list[Any]:
     return [section.record for section in (secs if hasattr(secs, "__iter__") and not hasattr(secs, "record") else [secs])]
 
@@ -142,6 +190,7 @@ class OnVoxels(shapes.Shape):
 
 def voxel_shape(thing: Any, layout: Layout, records: Collection[int]) -> shapes.Shape:
     """The shape of a region some of whose sections (their numbers) are in voxels."""
+    thing = thing.given if isinstance(thing, Measured) else thing
     if isinstance(thing, MultipleGeometry) and records:
         return thing.on_voxels(layout, records)
     return as_shape(thing, layout)
@@ -155,6 +204,8 @@ def as_shape(thing: Any, layout: Layout | None) -> shapes.Shape:
     RxDException
         If it is no geometry.
     """
+    if isinstance(thing, Measured):
+        thing = thing.given
     if thing is None:
         return shapes.inside
     if isinstance(thing, Plain):

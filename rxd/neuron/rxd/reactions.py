@@ -126,7 +126,7 @@ class MultiCompartmentReaction(_Scheme):
     membrane_flux : bool
         Whether the charge that crosses is a current of the membrane.
     scale_by_area : bool
-        Only True is supported.
+        Whether rates are in molecules/um2/ms; if not, in molecules/ms for each segment.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -143,10 +143,7 @@ class MultiCompartmentReaction(_Scheme):
             raise RxDException("must specify a membrane not a volume for the boundary")
         self.membrane = membrane
         self.membrane_flux = bool(settings.pop("membrane_flux", False))
-        if not settings.pop("scale_by_area", True):
-            raise RxDException(
-                "MultiCompartmentReaction: scale_by_area=False is not supported; write the rate per membrane area."
-            )
+        self.scale_by_area = bool(settings.pop("scale_by_area", True))
         super().__init__(args, settings, "MultiCompartmentReaction")
         for symbol in (*self.lhs, *self.rhs):
             quantity = symbol.quantity()
@@ -158,7 +155,7 @@ class MultiCompartmentReaction(_Scheme):
     def __repr__(self) -> str:
         return (
             f"MultiCompartmentReaction({self._shown}, {self._f_rate}, rate_b={self._b_rate}, membrane={self.membrane!r}, "
-            f"custom_dynamics={self._custom}, membrane_flux={self.membrane_flux}, scale_by_area=True)"
+            f"custom_dynamics={self._custom}, membrane_flux={self.membrane_flux}, scale_by_area={self.scale_by_area})"
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from rxd.neuron.errors import RxDException
 from rxd.neuron.internals import module_name, region_name
-from rxd.neuron.rxd.geometry import as_shape
+from rxd.neuron.rxd.geometry import Measured, as_shape
 from rxd.neuron.section_lists import SectionList
 from rxd.neuron.sections import Section
 from rxd.neuron.session import current_session
@@ -59,7 +59,7 @@ class Region:
             warnings.warn("No sections. Region 'secs' should be a list of NEURON sections.", stacklevel=2)
         as_shape(geometry, None)
         self.session = current_session()
-        self._nrn_region, self._geometry, self._dx, self.name = nrn_region, geometry, dx, name
+        self._nrn_region, self._geometry, self._dx, self.name = nrn_region, Measured(geometry, self.session), dx, name
         self.dimension = dimension
         self.number = self.session.chemistry.add(self)
 
@@ -88,7 +88,7 @@ class Region:
     @geometry.setter
     def geometry(self, geometry: Any) -> None:
         as_shape(geometry, None)
-        self._geometry = geometry
+        self._geometry = Measured(geometry, self.session)
         self.session.touch()
 
     @property
