@@ -53,7 +53,7 @@ def elimination_order(parent: np.ndarray, order: np.ndarray, width: int = WIDTH,
     work = np.zeros((2, n), np.int64), np.zeros(n, np.bool_), np.full((2, n), -1)
     _hang_up_at_centre(parent, order, hung, edge, hung_order, *work)
     depth, batch_of_node, root, size = np.zeros(n, np.int64), np.zeros(n, np.int64), np.arange(n), np.zeros(n, np.int64)
-    _depth_and_batch(hung, hung_order, batch, depth, batch_of_node, root, size)
+    depth_and_batch(hung, hung_order, batch, depth, batch_of_node, root, size)
     node, members = np.empty(n, np.int64), np.argsort(batch_of_node, kind="stable")
     first, following, chosen = np.full(depth.max(initial=0) + 1, -1), np.full(n, -1), np.empty(width, np.int64)
     waiting_for = np.bincount(hung[hung >= 0], minlength=n)
@@ -113,7 +113,7 @@ def _hang_up_at_centre(
 
 
 @numba.njit(cache=True)
-def _depth_and_batch(
+def depth_and_batch(
     parent: np.ndarray,
     order: np.ndarray,
     batch: int,

@@ -13,8 +13,8 @@ with sums of positive numbers only: nothing cancels, however much stronger the c
 and Heyman 1985, https://doi.org/10.1287/opre.33.5.1107; from the leaves to the root as in Hines 1984,
 https://doi.org/10.1016/0020-7101(84)90008-4). A node without capacity (a branch point) is a row with d = 0 and b = 0.
 
-Arrays stay in node order: the kernels walk through index arrays, which measured faster than to permute diagonal, right-hand
-side and solution at every step. Species that diffuse on one tree are swept side by side by `rxd.solve.tree_lanes`.
+Arrays stay in node order: the kernels walk through index arrays. The split stepper sweeps several stretches of the cable side
+by side (`cable.lane_order`, `rxd.solve.cable_sweeps`), and species that diffuse on one tree (`rxd.solve.tree_lanes`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,10 @@ from cable.errors import CableError
 
 __all__ = [
     "HinesPlan",
-    "eliminate_and_solve",
     "factor",
     "factor_and_solve",
     "plan_elimination",
     "resolve",
-    "resolve_prepared",
     "solve_reference",
 ]
 
@@ -212,59 +210,6 @@ def factor_and_solve(node: np.ndarray, parent: np.ndarray, coupling: np.ndarray,
     for i in range(node.size):
         k = node[i]
         rhs[k] += (diagonal[k] * coupling[i]) * rhs[parent[i]]
-
-
-@_kernel
-def eliminate_and_solve(
-    node: np.ndarray,
-    parent: np.ndarray,
-    coupling: np.ndarray,
-    u: np.ndarray,
-    diagonal: np.ndarray,
-    share: np.ndarray,
-    rhs: np.ndarray,
-) -> None:
-    """Factorise and solve for the change of ``u`` from what flows: adds `-L u` to the right-hand side on the way up.
-
-    Parameters
-    ----------
-    node, parent, coupling : ndarray, shape (N,)
-        As in `factor_and_solve`.
-    u : ndarray, shape (N,), node order
-        Values whose exchange between nodes belongs to the right-hand side; what one node loses another gains, to round-off.
-    diagonal : ndarray, shape (N,), node order
-        In: what each node has of its own. Out: the inverse pivots.
-    share : ndarray, shape (N,), by position
-        Out: what a node hands to its parent, for `resolve_prepared`.
-    rhs : ndarray, shape (N,), node order
-        In: right-hand side without exchange. Out: solution.
-    """
-    for i in range(node.size - 1, -1, -1):
-        k, p = node[i], parent[i]
-        excess, g = diagonal[k], coupling[i]
-        inverse = 1.0 / (excess + g)
-        part = g * inverse
-        flow = g * (u[p] - u[k])
-        total = rhs[k] + flow
-        # As above: writes to the parent first.
-        diagonal[p] += part * excess
-        rhs[p] = (rhs[p] - flow) + part * total
-        diagonal[k] = inverse
-        rhs[k] = total
-        share[i] = part
-    for i in range(node.size):
-        k = node[i]
-        rhs[k] = diagonal[k] * rhs[k] + share[i] * rhs[parent[i]]
-
-
-@_kernel
-def resolve_prepared(node: np.ndarray, parent: np.ndarray, inverse: np.ndarray, share: np.ndarray, rhs: np.ndarray) -> None:
-    """Solve with the inverse pivots and shares that `eliminate_and_solve` left."""
-    for i in range(node.size - 1, -1, -1):
-        rhs[parent[i]] += share[i] * rhs[node[i]]
-    for i in range(node.size):
-        k = node[i]
-        rhs[k] = inverse[k] * rhs[k] + share[i] * rhs[parent[i]]
 
 
 @_kernel

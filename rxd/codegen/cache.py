@@ -28,6 +28,7 @@ SUPPORT = (
     "codegen/exponentials.py",
     "codegen/lane_calls.py",
     "codegen/lane_relax.py",
+    "codegen/leaks.py",
     "codegen/polynomials.py",
     "codegen/sparse.py",
     "codegen/printer.py",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +38,8 @@ class GroupKernels:
         Chemistry reads gates ("split").
     free : bool
         The nodes are voxels ("split").
+    leak : callable or None
+        From fields by node to conductance and reversal potential, if currents are linear in v ("split").
     timed : ndarray of int
         Rows that depend on time explicitly ("coupled").
     constants : int
@@ -55,6 +59,7 @@ class GroupKernels:
     addresses: tuple[int, ...] = (0, 0, 0, 0)
     drives: bool = False
     free: bool = False
+    leak: Callable[[np.ndarray], tuple[Any, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +103,7 @@ def _group(module: ModuleType, group: LocalSystem) -> GroupKernels:
         addresses=addresses,
         drives=bool(getattr(module, f"DRIVES_{name}")),
         free=group.space in ("voxels", "box"),
+        leak=getattr(module, f"leak_{name}", None),
     )
 
 

@@ -6,6 +6,7 @@ The time loop around them is the same for all models (`rxd.solve.split_loop`).
 from __future__ import annotations
 
 from rxd.codegen.lane_relax import LARGEST, WIDTH, products
+from rxd.codegen.leaks import leak_text
 from rxd.codegen.polynomials import Polynomial, polynomial
 from rxd.codegen.text import Terms, chemistry_terms, chemistry_text, electric_rows, electric_text, gates_text
 from rxd.discretize.records import LANES
@@ -57,6 +58,9 @@ def split_module(system: System) -> str:
                 texts.append(RELAX.format(name=group.name, lanes=LANES, width=WIDTH))
         if rows:
             texts.append(electric_text(group))
+        leak = leak_text(group)
+        if leak is not None:
+            texts.append(leak)
     return "\n\n\n".join(text.strip("\n") for text in texts) + "\n"
 
 

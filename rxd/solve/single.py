@@ -137,6 +137,7 @@ class Single:
         stepper, state, dt = self.stepper, self.state, self.stepper.dt
         model = stepper._kept
         same = model is self._model and stepper.scheme is self._scheme and stepper._prepared is self._prepared
+        same = same and not stepper.outdated
         if model is None or not same or dt != self._dt or not self._placed:
             model = self._made_ready(dt)
         verdict = self._call(model.address, self._moment.address, t, dt)
@@ -155,6 +156,9 @@ class Single:
     def _made_ready(self, dt: float) -> Kept:
         """The stepper's constants, after it has prepared for a step of dt."""
         stepper = self.stepper
+        if stepper.outdated or stepper._kept is None:
+            self.settle()  # branch points may get other places
+        stepper.follow_changes(self.clamps[0])
         stepper._prepare(dt)
         model = stepper._constants(1)
         if not self._placed:
@@ -177,5 +181,5 @@ class Single:
     def settle(self) -> None:
         """Bring the values of branch points to the state, before anybody else uses or changes it."""
         if self._placed:
-            self.state.memory["junctions"] = np.concatenate(self.stepper._junctions)
+            self.state.memory["junctions"] = self.stepper.taken_junctions()
             self._placed = False

@@ -20,16 +20,18 @@ from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
 from rxd.solve import split_network as network
 from rxd.solve.aligned import aligned
 from rxd.solve.blame import first_bad_rate
+from rxd.solve.cable_pack import Leaks, find_leaks, moves_v, pack_cable, renew_leaks, row_of
+from rxd.solve.cable_sweeps import U
 from rxd.solve.kept import Kept
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.schemes import SCHEMES, Scheme, Stages
-from rxd.solve.split_loop import Fluxes, Lanes, Step, Watch, advance
+from rxd.solve.split_cable import Cable
+from rxd.solve.split_loop import ELECTRIC, Fluxes, Lanes, Step, Watch, advance
 from rxd.solve.split_network import TOLERANCE
 from rxd.solve.split_pack import (
     bundles,
     compile_parts,
     junction_values,
-    pack_cable,
     pack_graphs,
     pack_groups,
     pack_trees,
@@ -103,6 +105,8 @@ class SplitStepper:
     ----------
     scheme : Scheme
         The numbers behind `order`.
+    outdated : bool
+        Whether parameters have changed of which something is made once (`refresh_fields`).
     """
 
     name = "split"
@@ -125,13 +129,39 @@ class SplitStepper:
         self._lanes_of_work = self._lanes(1)
         moving = self._moved_positions()
         self._fluxes = self._flux_arrays(moving)
-        self._cable = pack_cable(problem.discretization.cable, problem.initial)
+        self._kept: Kept | None = None
         self._trees = pack_trees(problem.discretization.transports[1:], problem.initial, moving)
         self._graphs = pack_graphs(problem.discretization.graphs, moving)
+        self.outdated = False
+        self._leaks, self._cable = self._plan_cable(problem.stimuli.clamped(0.0)[0])
         self._junctions = self._junction_views()
         self._prepared: tuple[float, Stages] | None = None
-        self._kept: Kept | None = None
         self._wires: network.Wires | None = None
+
+    def _plan_cable(self, clamped: np.ndarray) -> tuple[Leaks, Cable]:
+        """The cable in lanes, for clamps at some nodes; currents that are linear in v become part of it."""
+        discretization, kernels = self.problem.discretization, self.kernels.groups
+        leaks = find_leaks(discretization, kernels)
+        for number, compiled in enumerate(kernels):
+            self._groups.table[number, ELECTRIC] = 0 if number in leaks.groups else compiled.addresses[2]
+        leaks.changing[clamped] = True
+        self._kept = None
+        return leaks, pack_cable(discretization, self.problem.initial, leaks, moves_v(discretization, kernels))
+
+    def refresh_fields(self, number: int) -> None:
+        """Tell that fields of a group, which are parameters, have new values: what was made of them once is made again."""
+        self.outdated = self.outdated or self.kernels.groups[number].leak is not None
+
+    def follow_changes(self, clamped: np.ndarray) -> None:
+        """Take the cable's constants anew after `refresh_fields`, and its lanes where a clamp sits on what had no changes."""
+        leaks = find_leaks(self.problem.discretization, self.kernels.groups) if self.outdated else self._leaks
+        if leaks.groups == self._leaks.groups and self._leaks.changing[clamped].all():
+            if self.outdated:
+                renew_leaks(self._cable, leaks)
+        else:
+            self._leaks, self._cable = self._plan_cable(np.union1d(np.flatnonzero(self._leaks.changing), clamped))
+            self._junctions = self._junction_views()
+        self.outdated = False
 
     def start(self, state: State) -> None:
         """Fresh drift and branch points in balance; the detectors' memory is the driver's."""
@@ -158,6 +188,7 @@ class SplitStepper:
     def advance_network(self, state: State, until: float, statistics: Statistics) -> StepResult | None:
         """Advance to ``until`` with all events on the way; None, with the state as it was, if it stopped being finite."""
         clamps, wires = self.problem.stimuli.clamped(state.t), self._wiring()
+        self.follow_changes(clamps[0])
         started = state.copy()
         spikes: list[tuple[int, float]] = []
         fraction = np.full(len(state.before), -1.0)
@@ -179,7 +210,7 @@ class SplitStepper:
             self._count(statistics, steps)
             statistics.events += delivered
             spikes += zip(tally.detector[:found].tolist(), tally.when[:found].tolist(), strict=True)
-            state.t, state.memory["junctions"] = float(t), np.concatenate(self._junctions)
+            state.t, state.memory["junctions"] = float(t), self.taken_junctions()
             state.queue = network.queue_of(events, size)
             events, size = network.heap(state.queue, len(wires.target) + EVENTS_AT_ONCE + size)
         self._warn_if_negative(state, started.y)
@@ -222,6 +253,7 @@ class SplitStepper:
         self, state: State, steps: int, dt: float, clamps: Any, statistics: Statistics, watch: Watch = UNWATCHED
     ) -> tuple[tuple[int, float], ...]:
         self._prepare(dt)
+        self.follow_changes(clamps[0])
         backup, drift = state.y.copy(), state.memory["drift"].copy()
         fraction = np.empty(len(state.before))
         self._place_junctions(state)
@@ -230,7 +262,7 @@ class SplitStepper:
         if failed is not None:
             self._raise_at_first_failure(state, backup, drift, steps, dt, clamps)
         self._warn_if_negative(state, backup)
-        state.memory["junctions"] = np.concatenate(self._junctions)
+        state.memory["junctions"] = self.taken_junctions()
         self._count(statistics, done)
         began = state.t + (done - 1) * dt
         state.t += done * dt
@@ -376,18 +408,22 @@ class SplitStepper:
         transports: list[Transport | GraphTransport] = [*discretization.transports[1:]]
         for transport in [*transports, *discretization.graphs]:
             diffusing[transport.start : transport.start + transport.n] = True
-        value, slope = (np.zeros(cable.start + cable.n) for _ in range(2))
+        value, slope = (np.zeros(cable.start + cable.n + 1) for _ in range(2))  # the last one is what a branch point has
         source = np.zeros(self.problem.size if moving.size else 0)
         return Fluxes(value, slope, source, np.zeros(cable.n), moving, moving[~diffusing[moving]])
 
-    def _junction_views(self) -> list[np.ndarray]:
-        """Where the kernels keep the branch points of the cable and of every species in trees."""
+    def _junction_views(self) -> list[tuple[np.ndarray, Any]]:
+        """Where the kernels keep the branch points of the cable and of every species in trees: arrays and places."""
         cable, *species = self.problem.discretization.transports
-        views = [self._cable.u[cable.n :]]
         rows, places = self._trees.u.reshape(-1, WIDTH), {}
         for (_, n, total, _, at), numbers in zip(self._trees.table, bundles(species), strict=True):
             places.update({number: rows[at + n : at + total, lane] for lane, number in enumerate(numbers)})
-        return views + [places[number] for number in range(len(species))]
+        everywhere = slice(None)
+        return [(row_of(self._cable, U), self._cable.slot[cable.n :]), *((places[i], everywhere) for i in range(len(species)))]
+
+    def taken_junctions(self) -> np.ndarray:
+        """Values of all branch points in the kernels' arrays."""
+        return np.concatenate([array[places] for array, places in self._junctions])
 
     def _balanced_junctions(self, y: np.ndarray) -> np.ndarray:
         """Values of all branch points at which nothing accumulates."""
@@ -397,9 +433,10 @@ class SplitStepper:
     def _place_junctions(self, state: State) -> None:
         """Branch points of a state into the kernels' arrays, so that a restored state goes on bitwise as it did before."""
         at = 0
-        for view in self._junctions:
-            view[:] = state.memory["junctions"][at : at + len(view)]
-            at += len(view)
+        for array, places in self._junctions:
+            count = len(array[places])
+            array[places] = state.memory["junctions"][at : at + count]
+            at += count
 
     def synchronise_junctions(self, state: State) -> None:
         """Branch points in balance with y, if somebody set y from outside; else as they are."""

@@ -18,52 +18,15 @@ All stages share one matrix, the right-hand side is evaluated once, and linear i
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
-from cable.hines import eliminate_and_solve, resolve_prepared
 from rxd.discretize.records import LANES
 from rxd.solve.lane_lu import add_multiple, assemble, copy_lanes, factorise, solve
-from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation, minus, plus, scaled_row, times
+from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation, scaled_row
 from rxd.solve.lane_places import place_of
 from rxd.solve.schemes import Stages
 
-
-class Cable(NamedTuple):
-    """The cable: by node ``capacity``, v in ``u``, work arrays ``r``, ``b``, ``diagonal``; the rest by elimination position."""
-
-    capacity: np.ndarray
-    node: np.ndarray
-    up: np.ndarray
-    coupling: np.ndarray
-    u: np.ndarray
-    r: np.ndarray
-    b: np.ndarray
-    diagonal: np.ndarray
-    factor: np.ndarray
-
-
-def _cable_begun(builder: Any, rows: list[Any], numbers: list[Any]) -> list[Any]:
-    v, value, slope, capacity = rows[3:]
-    return [v, times(builder, capacity, value), times(builder, capacity, minus(builder, numbers[0], slope))]
-
-
-def _cable_ended(builder: Any, rows: list[Any], numbers: list[Any]) -> list[Any]:
-    u, _, w, rest = rows
-    fresh = plus(builder, u, plus(builder, times(builder, numbers[0], w), rest))
-    return [fresh, fresh]
-
-
-def _averaged(builder: Any, rows: list[Any], numbers: list[Any]) -> list[Any]:
-    _, w, rest = rows
-    return [plus(builder, times(builder, numbers[0], w), times(builder, numbers[1], rest))]
-
-
 set_multiple = make_operation(LANES, scaled_row)
-begin_cable = make_operation(LANES, _cable_begun)
-end_cable = make_operation(LANES, _cable_ended)
-average_lanes = make_operation(LANES, _averaged)
 
 
 @lean_kernel
@@ -163,82 +126,6 @@ def collect_sources(
             v = place_of(starts[0], away[0], ints, k) - v_start
             change = held_value[r * nodes + k] + held_slope[r * nodes + k] * average[v]
             source[place_of(starts[u], away[u], ints, k)] += change
-
-
-@lean_kernel
-def cable_step(
-    y: np.ndarray,
-    start: int,
-    n: int,
-    dt: float,
-    value: np.ndarray,
-    slope: np.ndarray,
-    clamp_node: np.ndarray,
-    clamp_conductance: np.ndarray,
-    clamp_drive: np.ndarray,
-    cable: Cable,
-    average: np.ndarray,
-    averaged: bool,
-    stages: Stages,
-) -> None:
-    """Advance v by dt with linearised currents.
-
-    ``value``, ``slope`` are dv/dt (mV/ms) of currents and its derivative; clamps have a node, uS and nA. ``cable.u`` holds v of
-    segments and junctions; ``average`` receives, if ``averaged``, the v - v0 that currents are taken to have seen.
-    """
-    capacity, node, up, coupling, u, r, b, diagonal, factor = cable
-    per_step = 1.0 / (stages.gamma * dt)
-    whole = n - n % LANES
-    inputs = (u, r, diagonal, y, value, slope, capacity)
-    for k in range(0, whole, LANES):
-        at = start + k
-        begin_cable(inputs, (k, k, k, at, at, at, k), (per_step,))
-    for k in range(whole, n):
-        u[k] = y[start + k]
-        r[k] = capacity[k] * value[start + k]
-        diagonal[k] = capacity[k] * (per_step - slope[start + k])
-    for k in range(n, u.size):
-        r[k] = 0.0
-        diagonal[k] = 0.0
-    for c in range(clamp_node.size):
-        k = clamp_node[c]
-        r[k] += clamp_drive[c] - clamp_conductance[c] * u[k]
-        diagonal[k] += clamp_conductance[c]
-    if at_rest(u, r):
-        average[:] = 0.0
-        return
-    eliminate_and_solve(node, up, coupling, u, diagonal, factor, r)
-    weight, mean = stages.first, stages.mean_1
-    if stages.number > 1:
-        weight += stages.fresh
-        mean += stages.mean_2 * stages.fresh
-        for k in range(u.size):
-            b[k] = (stages.carried * per_step) * capacity[k] * r[k]
-        resolve_prepared(node, up, diagonal, factor, b)
-    else:
-        b[:] = 0.0
-    outputs = (u, y, r, b)
-    for k in range(0, whole, LANES):
-        end_cable(outputs, (k, start + k, k, k), (weight,))
-    for k in range(whole, u.size):
-        u[k] += weight * r[k] + b[k]
-    for k in range(whole, n):
-        y[start + k] = u[k]
-    if averaged:
-        rows = (average, r, b)
-        for k in range(0, whole, LANES):
-            average_lanes(rows, (k, k, k), (mean, stages.mean_2))
-        for k in range(whole, n):
-            average[k] = mean * r[k] + stages.mean_2 * b[k]
-
-
-@inline_kernel
-def at_rest(u: np.ndarray, r: np.ndarray) -> bool:
-    """Whether nothing flows: the same v everywhere and no net current anywhere, exactly."""
-    k = 0
-    while k < u.size and r[k] == 0.0 and u[k] == u[0]:
-        k += 1
-    return k == u.size
 
 
 @lean_kernel

@@ -15,6 +15,7 @@ import numpy as np
 
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
+from rxd.solve.cable_sweeps import U
 from rxd.solve.graph_exponential import diffuse_exactly
 from rxd.solve.graph_kernels import MANY, Graphs, diffuse
 from rxd.solve.kept import Kept, kept
@@ -22,9 +23,8 @@ from rxd.solve.lane_lu import add_drift, load, store
 from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.lane_places import add_changes, add_drift_placed, add_placed, load_placed, store_placed
 from rxd.solve.schemes import Scheme, Stages
+from rxd.solve.split_cable import Cable, cable_step, load_cable
 from rxd.solve.split_kernels import (
-    Cable,
-    cable_step,
     collect_sources,
     crossings,
     keep_currents,
@@ -425,17 +425,22 @@ def advance(
     ahead = 0.5 * dt if halved else 0.0
     if halved and parts.local != 0:
         call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local, parts.together))
-    done, events, last = 0, 0, steps
+    done, events, last, n = 0, 0, steps, v_stop - v_start
+    u = cable.table[U * cable.size : (U + 1) * cable.size]
+    load_cable(y, v_start, n, cable.slot, u)
     for s in range(steps):
-        now = t + s * dt
+        now, before_now = t + s * dt, events
         events = let_happen(s, events, watch.stops or s == last - 1, y, watch)
+        if cable.reload or events > before_now:
+            load_cable(y, v_start, n, cable.slot, u)
         if parts.currents != 0:
             call_part(parts.currents, (y, drift, ahead, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups))
         cable_step(
             y,
             v_start,
-            v_stop - v_start,
+            n,
             dt,
+            steps > 1,
             fluxes.value,
             fluxes.slope,
             clamp_node,

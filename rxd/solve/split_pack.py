@@ -16,7 +16,6 @@ from rxd.solve.graph_exponential import DEGREE
 from rxd.solve.graph_kernels import Graph, Graphs, Stage, first_half_threads, second_half_threads
 from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
-from rxd.solve.split_kernels import Cable
 from rxd.solve.split_loop import Fluxes, Groups, Lanes, Parts
 from rxd.solve.tree_lanes import WIDTH, Trees
 
@@ -71,15 +70,6 @@ def _owners(groups: Sequence[Group], kernels: Sequence[Any]) -> np.ndarray:
     ]
     size = 1 + max((int(group.position.max()) for group in groups if group.position.size), default=0)
     return np.bincount(join(changed, np.int64), minlength=size)
-
-
-def pack_cable(cable: Transport, initial: np.ndarray) -> Cable:
-    """The cable's arrays with its branch points in balance."""
-    u = np.zeros(len(cable.parent))
-    u[: cable.n] = initial[cable.start : cable.start + cable.n]
-    u[cable.n :] = junction_values(cable, u[: cable.n])
-    plan, spare = cable.plan, (aligned(np.zeros(len(cable.parent))) for _ in range(4))
-    return Cable(aligned(cable.capacity), plan.node, plan.parent, aligned(plan.coupling(cable.conductance)), aligned(u), *spare)
 
 
 def bundles(species: Sequence[Transport]) -> list[list[int]]:

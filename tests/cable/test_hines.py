@@ -78,22 +78,6 @@ def test_a_second_right_hand_side_needs_no_second_factorisation(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_exchange_joins_the_right_hand_side_on_the_way(seed):
-    """One sweep solves for the change by own sources and exchange; its factors serve a second right-hand side."""
-    parent, order, conductance, diagonal, rhs = random_system(seed)
-    plan = hines.plan_elimination(parent, order)
-    matrix = dense(parent, conductance, diagonal)
-    u = np.random.default_rng(seed).normal(size=rhs.shape)
-    inverse, share, x = diagonal.copy(), np.empty_like(rhs), rhs.copy()
-    hines.eliminate_and_solve(plan.node, plan.parent, plan.coupling(conductance), u, inverse, share, x)
-    close(x, np.linalg.solve(matrix, rhs - dense(parent, conductance, 0 * diagonal) @ u))
-    second = np.where(diagonal > 0, np.sin(rhs), 0.0)
-    x = second.copy()
-    hines.resolve_prepared(plan.node, plan.parent, inverse, share, x)
-    close(x, np.linalg.solve(matrix, second))
-
-
-@pytest.mark.parametrize("seed", range(20))
 def test_positions_are_a_permutation_with_parents_first(seed):
     parent, order = random_forest(seed)
     plan = hines.plan_elimination(parent, order)

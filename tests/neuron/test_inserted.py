@@ -54,3 +54,23 @@ def test_range_variables_in_a_section(sec):
     ca = rxd.Species(rxd.Region(sec, nrn_region="i"), name="ca", charge=2, initial=2)
     assert sec(0.5).cai == 2
     assert ca.nodes.value == [2, 2, 2]
+
+
+def test_a_leak_may_be_changed_during_a_run(sec):
+    """A passive cell relaxes by backward Euler with the conductance that a script has set last, and to that potential."""
+    sec.uninsert("hh")
+    sec.insert("pas")
+    sec.cm, h.dt = 1.0, 0.025
+
+    def relax(g, e):
+        for seg in sec:
+            seg.pas.g, seg.pas.e = g, e
+        before = sec(0.5).v - e
+        h.continuerun(h.t + 1)
+        return (sec(0.5).v - e) / before
+
+    for seg in sec:
+        seg.pas.g, seg.pas.e = 1e-4, -50
+    h.finitialize(-70)
+    for g, e in ((1e-4, -50), (1e-3, -50), (1e-3, -80), (2e-4, -80)):
+        assert relax(g, e) == pytest.approx((1 + 1e3 * g * h.dt) ** -40, rel=1e-9)

@@ -246,6 +246,7 @@ class Engine:
             return
         start = sum(group.fields.size for group in self.groups[:number])
         self.stepper._groups.fields[start : start + fields.size] = fields.ravel()
+        self.stepper.refresh_fields(number)
 
     def _flush(self) -> None:
         """Bring parameters that scripts have written into the fields."""
