@@ -8,6 +8,8 @@ eliminated from the leaves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from rxd.discretize.records import LANES
@@ -43,18 +45,24 @@ class DirectSolver:
         self._kept = Kept(self.arrays)
         self._lanes = aligned_zeros(self.plan.sizes[2])
         self._work = np.zeros(LANES, dtype=np.int64), aligned_zeros(int(self.plan.table[:, PATTERN].max()) * LANES)
-        vector, clamps = np.zeros(0), self.clamps(equations.electrodes(0.0))
-        self._prepare = entry(prepare, vector, self._work, 1.0, clamps, self._kept)
-        self._solve = entry(solve, vector, vector, self._lanes, self.plan.lane, self._kept)
+        # compiled when they are asked for: a stepper's whole step does without them
+        self._prepare: Callable[..., None] | None = None
+        self._solve: Callable[..., None] | None = None
 
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
         """Factorise ``shift I - J``."""
-        self._prepare(linearisation.local, self._work, shift, self.clamps(linearisation.electrodes), self._kept)
+        arguments = (linearisation.local, self._work, shift, self.clamps(linearisation.electrodes), self._kept)
+        if self._prepare is None:
+            self._prepare = entry(prepare, *arguments)
+        self._prepare(*arguments)
         self.statistics.factorisations += 1
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> None:
         """Solve with the factors at hand; a singular block shows as values that are not finite."""
-        self._solve(rhs, out, self._lanes, self.plan.lane, self._kept)
+        arguments = (rhs, out, self._lanes, self.plan.lane, self._kept)
+        if self._solve is None:
+            self._solve = entry(solve, *arguments)
+        self._solve(*arguments)
         self.statistics.solves += 1
 
     def clamps(self, electrodes: Electrodes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
