@@ -29,6 +29,7 @@ from rxd.solve.stimuli import build_stimuli
 from rxd.symbolic.build import build_system
 from rxd.symbolic.events import event_amounts
 from rxd.symbolic.system import System
+from rxd.symbolic.totals import warn_of_unseen_currents
 from rxd.units import as_number
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simu
     """
     find_stepper(method)  # an unknown one is refused before any work is done
     system = build_system(model)
+    warn_of_unseen_currents(system)
     discretization = discretize(system, model.morphology, model.segments, model.settings)
     kernels = compile_kernels(system, discretization, purpose=method)
     problem = build_problem(model, system, discretization, kernels)

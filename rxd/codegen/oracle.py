@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from rxd.declare.functions import bernoulli_ratio, bernoulli_slope, ion_total, linear_solution
+from rxd.declare.functions import bernoulli_ratio, bernoulli_slope, linear_solution
 from rxd.discretize.records import Discretization, Group
 from rxd.symbolic.system import LocalSystem, System
 
@@ -40,7 +40,7 @@ def _linear_solution(i: Any, n: Any, *entries: Any) -> Any:
 def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> Any:
     """A NumPy function ``f(X, P, t) -> list`` with X (n_unknowns, n) and P (n_fields, n)."""
     symbols = [*group.symbols, *(field.symbol for field in group.fields), sympy.Symbol("t", real=True)]
-    own = {bernoulli_ratio.__name__: _ratio, bernoulli_slope.__name__: _slope, ion_total.__name__: lambda x: x}
+    own = {bernoulli_ratio.__name__: _ratio, bernoulli_slope.__name__: _slope}
     modules = [{**own, linear_solution.__name__: _linear_solution}, "numpy"]
     function = sympy.lambdify(symbols, expressions, modules=modules)
 

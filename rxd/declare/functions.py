@@ -68,20 +68,17 @@ class linear_solution(sympy.Function):  # noqa: N801
 
 
 class ion_total(sympy.Function):  # noqa: N801
-    """``ion_total(x)`` is x, a sum of the membrane currents of an ion: a step that holds currents knows it by this name."""
+    """``ion_total(x, ion)`` is x, the sum of the currents of an ion: a step that holds currents knows it by this name."""
 
-    nargs = 1
+    nargs = 2
 
-    @classmethod
-    def eval(cls, x: Any) -> Any:
-        """A number as it is, else None: SymPy then keeps the function."""
-        return x if x.is_number else None
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """1."""
-        return sympy.Integer(1)
+    def _eval_derivative(self, symbol: sympy.Symbol) -> sympy.Expr:
+        return sympy.diff(self.args[0], symbol)
 
     def _lane(self, printer: Any) -> str:
+        return str(printer.doprint(self.args[0]))
+
+    def _numpycode(self, printer: Any) -> str:
         return str(printer.doprint(self.args[0]))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from cable.constants import FARADAY, FLUX_PER_CURRENT, MOLECULES_PER_MM_UM3, NF_PER_DENSITY
+from cable.constants import FARADAY, FLUX_PER_CURRENT, MOLECULES_PER_MM_UM3, NA_PER_DENSITY, NF_PER_DENSITY
 from geometry import Segments
 from geometry.voxelize import VoxelGrid
 from rxd.discretize.nodes import Nodes, evaluate
@@ -115,6 +115,16 @@ def _current(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.
     return FLUX_PER_CURRENT * area / (FARADAY * _volume(field.args[0], nodes, sources))
 
 
+def _point_current(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
+    """nA of monovalent ions -> mM/ms."""
+    return FLUX_PER_CURRENT / (NA_PER_DENSITY * FARADAY * _volume(field.args[0], nodes, sources))
+
+
+def _point_density(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
+    """nA -> mA/cm2."""
+    return 1.0 / (NA_PER_DENSITY * sources.segments.area[nodes.segment])
+
+
 def _area_ratio(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """Area of a membrane region per plasma membrane of the segment."""
     return _area(field.args[0], nodes, sources) / sources.segments.area[nodes.segment]
@@ -147,6 +157,8 @@ FILLERS: Final[Mapping[str, Callable[[Any, Any, GroupNodes, Sources], np.ndarray
         "point": _point,
         "flux": _flux,
         "current": _current,
+        "point_current": _point_current,
+        "point_density": _point_density,
         "area_ratio": _area_ratio,
         "capacitance": _capacitance,
         "membrane": _membrane,

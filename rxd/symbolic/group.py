@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy
 from sympy.core.relational import Relational
+from sympy.core.symbol import Str
 
 from cable.constants import FARADAY, MOLECULES_PER_MM_UM3, thermal_voltage
 from rxd.declare.functions import ion_total
@@ -104,10 +105,10 @@ class Draft:
         return sympy.Float(thermal_voltage(self.tables.model.celsius) / ion.charge) * sympy.log(outside / inside)
 
     def ion_symbol(self, ion: str, side: str) -> NodeSymbol | None:
-        """Point processes share the segment's v but not its chemistry: for them ions have constant concentrations."""
-        if self.space in ("points", "box"):
+        """The species or parameter that is an ion here; a point process shares that of its segment, but none in voxels."""
+        if self.space == "box":
             return None
-        return self.tables.ion_symbol(ion, side, self.sections, self.space != "segments")
+        return self.tables.ion_symbol(ion, side, self.sections, self.space in ("voxels", "surface"))
 
     def ion_concentration(self, name: str, side: str, defaults: Any) -> sympy.Expr:
         """The species or parameter that holds an ion on one side, else its constant concentration in mM."""
@@ -150,10 +151,10 @@ class Draft:
 
     def _resolve_totals(self) -> None:
         """Put the sum of its currents where the total current of an ion is read."""
-        sums = {
-            total: ion_total(sympy.Add(*(p.expression for p in self.processes if p.ion == ion and p.unit == "mA/cm2")))
-            for total, ion in self.totals.items()
-        }
+        sums = {}
+        for total, ion in self.totals.items():
+            own = [p.expression for p in self.processes if p.ion == ion and p.unit == "mA/cm2"]
+            sums[total] = ion_total(sympy.Add(*own), Str(ion))
         if sums:
             self.rates = {label: rate.xreplace(sums) for label, rate in self.rates.items()}
             self.assigned = [(label, value.xreplace(sums)) for label, value in self.assigned]
@@ -247,8 +248,8 @@ def _check_box(draft: Draft, place: Place) -> None:
         raise DeclarationError(message)
 
 
-def note_writes(draft: Draft, mechanism: Mechanism, placement: int) -> None:
-    """Concentrations and reversal potentials that a mechanism determines.
+def note_writes(draft: Draft, mechanism: Mechanism, placement: int, told: bool = False) -> None:
+    """Concentrations and reversal potentials that a mechanism determines; ``told``: warned about before.
 
     Raises
     ------
@@ -266,7 +267,7 @@ def note_writes(draft: Draft, mechanism: Mechanism, placement: int) -> None:
             message = f"Mechanisms '{other[0]}' and '{mechanism.name}' both write {name} in {place}. Leave one of them out."
             raise DeclarationError(message)
         symbol = None if what == "e" else draft.ion_symbol(ion, what)
-        if symbol is not None:
+        if symbol is not None and not told:
             message = (
                 f"{name} in {place} is written by mechanism '{mechanism.name}' and is the species {symbol.name}, too. "
                 f"Mechanisms read the one of '{mechanism.name}'; {symbol.name} goes its own way. Leave one of them out."
@@ -296,16 +297,23 @@ def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
         if current.ion is not None:
             _warn_without_charge(draft, mechanism, current)
             charge = draft.tables.ion(current.ion, mechanism.ions.items()).charge
-            for side, sign in (("i", -1), ("o", 1)):
-                symbol = draft.ion_symbol(current.ion, side)
-                if symbol is not None and isinstance(symbol.owner, Species):
-                    assert symbol.region is not None
-                    per_current = draft.field(f"current_{symbol.region.name}", "current", symbol.region.name)
-                    draft.unknown(symbol.name)
-                    effects.append((symbol.name, sympy.Rational(sign, charge) * per_current))
+            effects += _moved_by(draft, current.ion, charge, "current")
         draft.processes.append(
             ElectricProcess(f"{mechanism.name}.{current.name}", density, tuple(effects), "mA/cm2", current.ion)
         )
+
+
+def _moved_by(draft: Draft, ion: str, charge: int, kind: str) -> list[tuple[str, sympy.Expr]]:
+    """What a current of an ion does to its species inside and outside."""
+    effects = []
+    for side, sign in (("i", -1), ("o", 1)):
+        symbol = draft.ion_symbol(ion, side)
+        if symbol is not None and isinstance(symbol.owner, Species):
+            assert symbol.region is not None
+            per_current = draft.field(f"{kind}_{symbol.region.name}", kind, symbol.region.name)
+            draft.unknown(symbol.name)
+            effects.append((symbol.name, sympy.Rational(sign, charge) * per_current))
+    return effects
 
 
 def _warn_without_charge(draft: Draft, mechanism: Mechanism, current: Current) -> None:
@@ -324,20 +332,29 @@ def _warn_without_charge(draft: Draft, mechanism: Mechanism, current: Current) -
 
 
 def build_point_group(
-    tables: Tables, name: str, prefix: str, mechanism: PointMechanism, points: tuple[int, ...]
+    tables: Tables, name: str, prefix: str, mechanism: PointMechanism, points: tuple[int, ...], writers: tuple[int, ...] = ()
 ) -> LocalSystem:
-    """Equations of the point processes of one mechanism; their nodes share the segment's v, not its chemistry."""
+    """Equations of the point processes of one mechanism; their nodes share the segment's v and ions.
+
+    ``writers``: insertions in these segments that write concentrations or reversal potentials.
+    """
     process = tables.model.point_processes[points[0]]
     draft = Draft(tables, (int(process.location.section.index),), "points")
     for gate in mechanism.gates:
-        tables.template(f"{prefix}.{gate.symbol.name}", kind="gate", points=points)
+        label = f"{prefix}.{gate.symbol.name}"
+        tables.template(label, kind="gate", points=points)
+    for placement in writers:
+        note_writes(draft, tables.inserted[placement][0], placement, told=True)
     renames = _rename(draft, mechanism, prefix, lambda p: draft.field(f"{p}_{prefix}", "point", p))
     per_capacitance = draft.field("per_capacitance", "membrane")
     for current in mechanism.currents:
         _refuse_point_ion(tables, mechanism, current, points)
-        effects = ((VOLTAGE, -per_capacitance),)
+        effects = [(VOLTAGE, -per_capacitance)]
         density = _translated(draft, current.density, renames, mechanism)
-        draft.processes.append(ElectricProcess(f"{prefix}.{current.name}", density, effects, "nA", current.ion))
+        if current.ion is not None:
+            charge = draft.tables.ion(current.ion, mechanism.ions.items()).charge
+            effects += _moved_by(draft, current.ion, charge, "point_current")
+        draft.processes.append(ElectricProcess(f"{prefix}.{current.name}", density, tuple(effects), "nA", current.ion))
     if draft.totals:
         ion = next(iter(draft.totals.values()))
         message = f"Point mechanism '{mechanism.name}' reads the total current of '{ion}', which only density mechanisms can."
@@ -346,15 +363,15 @@ def build_point_group(
 
 
 def _refuse_point_ion(tables: Tables, mechanism: PointMechanism, current: Current, points: tuple[int, ...]) -> None:
-    """A point current of an ion whose concentration is a species at the place would have to change it, which it cannot yet."""
+    """A point current of an ion whose concentration is in voxels at the place would have to change some of them."""
     for point in points if current.ion else ():
         section = int(tables.model.point_processes[point].location.section.index)
-        for symbol, where in (*tables.presence.items(), *tables.voxel_presence.items()):
+        for symbol, where in tables.voxel_presence.items():
             if symbol.owner.name == current.ion and bool(getattr(symbol.owner, "charge", 0)) and section in where:
                 place = tables.model.morphology.names[section]
                 message = (
                     f"Point mechanism '{mechanism.name}': its current '{current.name}' carries '{current.ion}', which is the "
-                    f"species {symbol.name} in {place}, but point currents do not change concentrations. Declare the current "
+                    f"species {symbol.name} in voxels in {place}, which point currents do not change. Declare the current "
                     f"without ion=, and the influx as a rxd.MultiCompartmentReaction, or use a density mechanism."
                 )
                 raise DeclarationError(message)

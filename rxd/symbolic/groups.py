@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import sympy
 
 from rxd.declare.mechanism import PointMechanism
 from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter
+from rxd.declare.symbols import IonSymbol
 from rxd.symbolic.group import build_group, build_point_group, surface_sections
 from rxd.symbolic.placement import Place
 from rxd.symbolic.system import LocalSystem, Space
@@ -96,18 +98,38 @@ def _equations_of(mechanism: PointMechanism) -> Signature:
     return (*shared, tuple(mechanism.ions.items()), tuple(mechanism.on_event.items()))
 
 
+def _ions_at(tables: Tables, mechanism: PointMechanism, section: int) -> tuple[tuple[int, ...], Signature]:
+    """Insertions that write, or read the current of, ions in a section, and what the ions of a point mechanism are there."""
+    values = [*(c.density for c in mechanism.currents), *(g.rate for g in mechanism.gates), *mechanism.assigned.values()]
+    read = {s.ion for value in values for s in sympy.sympify(value).free_symbols if isinstance(s, IonSymbol)}
+    ions = sorted(read | {current.ion for current in mechanism.currents if current.ion})
+    if not ions:
+        return (), ()
+    found = tuple(tables.ion_symbol(ion, side, (section,)) for ion in ions for side in ("i", "o"))
+    here = [(i, m) for i, (m, where) in enumerate(tables.inserted) if section in where]
+    writers = tuple(i for i, m in here if m.writes and any(ion in ions for ion, _ in m.writes))
+    readers = tuple(i for i, m in here if any(reads_current(gate.rate) for gate in m.gates))
+    return writers, (found, readers)
+
+
+def reads_current(value: Any) -> bool:
+    """Whether an expression reads the total current of an ion."""
+    return any(isinstance(s, IonSymbol) and s.what == "current" for s in sympy.sympify(value).free_symbols)
+
+
 def _point_groups(tables: Tables) -> list[LocalSystem]:
     """Point processes of one mechanism form one group, wherever they sit; names differ from those of density mechanisms."""
     kinds: dict[Any, list[int]] = {}
     for index, process in enumerate(tables.model.point_processes):
-        kinds.setdefault(_equations_of(process.mechanism), []).append(index)
+        section = int(process.location.section.index)
+        kinds.setdefault((_equations_of(process.mechanism), _ions_at(tables, process.mechanism, section)), []).append(index)
     names = {mechanism.name for mechanism, _ in tables.inserted}
     groups = []
-    for number, members in enumerate(kinds.values()):
+    for number, ((_, (writers, _)), members) in enumerate(kinds.items()):
         mechanism = tables.model.point_processes[members[0]].mechanism
         name, suffix = mechanism.name, max(number, 1)
         while name in names:
             name, suffix = f"{mechanism.name}_{suffix}", suffix + 1
         names.add(name)
-        groups.append(build_point_group(tables, f"points{number}", name, mechanism, tuple(members)))
+        groups.append(build_point_group(tables, f"points{number}", name, mechanism, tuple(members), writers))
     return groups

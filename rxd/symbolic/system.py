@@ -64,8 +64,9 @@ class Field:
 
     name: str
     kind: Literal[
-        "parameter", "mechanism", "point", "flux", "current", "area_ratio", "membrane", "capacitance", "constant", "share"
-    ]
+        "parameter", "mechanism", "point", "flux", "current", "point_current", "point_density", "area_ratio", "membrane",
+        "capacitance", "constant", "share",
+    ]  # fmt: skip
     args: tuple[Any, ...] = ()
 
     @property

@@ -62,11 +62,30 @@ NET_RECEIVE(w) {
 }
 """
 
+POOL = """
+NEURON { SUFFIX pool USEION ca READ ica WRITE cai }
+UNITS { F = (faraday) (coulomb) }
+ASSIGNED { ica }
+STATE { cai }
+INITIAL { cai = 1e-4 }
+BREAKPOINT { SOLVE s METHOD cnexp }
+DERIVATIVE s { cai' = -1e4*ica/(2*F) + (1e-4 - cai)/10 }
+"""
+
+CALCIUM = """
+NEURON { POINT_PROCESS CaSyn USEION ca WRITE ica RANGE g }
+PARAMETER { g = 0 }
+ASSIGNED { ica }
+BREAKPOINT { ica = -50*g }
+"""
+
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
     (tmp_path / "gap.mod").write_text("NEURON { POINT_PROCESS Gap POINTER other NONSPECIFIC_CURRENT i } ASSIGNED { v i other }")
     (tmp_path / "w.mod").write_text("NEURON { POINT_PROCESS W } ASSIGNED { v } NET_RECEIVE(w) { WATCH (v > -20) 2 }")
+    (tmp_path / "pool.mod").write_text(POOL)
+    (tmp_path / "casyn.mod").write_text(CALCIUM)
     for name, text in {"syn": SYNAPSE, "plastic": PLASTIC, "pulse": PULSE, "cell": CELL}.items():
         (tmp_path / f"{name}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -171,6 +190,22 @@ def test_an_artificial_cell(soma):
     assert list(fired) == expected
     assert len(expected) > 1
     assert cell.m == pytest.approx(m)
+
+
+def test_calcium_of_a_synapse_enters_what_a_mechanism_writes(soma):
+    soma.insert("pool")
+    syn = h.CaSyn(soma(0.5))
+    syn.g = 1e-4
+    recorded = h.Vector().record(soma(0.5)._ref_cai)
+    current = h.Vector().record(soma(0.5)._ref_ica)
+    run(5)
+    cai, density = 1e-4, 1e-4 * -50 * 100 / (100 * math.pi)  # mA/cm2
+    for seen in np.array(recorded):
+        assert seen == pytest.approx(cai, rel=1e-10)
+        goal = 1e-4 - 10 * 1e4 * density / (2 * 96485.33212331001)
+        cai = goal + (cai - goal) * math.exp(-0.025 / 10)
+    assert np.array(current)[1:] == pytest.approx(density, rel=1e-12)
+    assert cai > 3e-4
 
 
 def test_what_is_refused(soma):

@@ -38,6 +38,7 @@ from rxd.simulation import build_problem
 from rxd.solve.problem import State, Statistics
 from rxd.solve.steppers import make_stepper
 from rxd.symbolic.build import build_system
+from rxd.symbolic.totals import warn_of_unseen_currents
 
 if TYPE_CHECKING:
     from rxd.neuron.points import PointProcess
@@ -66,7 +67,9 @@ class Engine:
         model = self.declared.model
         self.adaptive = session.run.adaptive
         self.system = build_system(model)
-        if not self.adaptive:
+        if self.adaptive:
+            warn_of_unseen_currents(self.system)
+        else:
             writers = frozenset(name for name, _ in self.declared.inserted if session.catalogue.density[name].writes)
             self.system = moved_as_in_neuron(in_neurons_order(self.system), self.declared.methods, writers)
         self.revision = session.revision

@@ -16,7 +16,7 @@ import sympy
 
 from rxd.declare.functions import bernoulli_ratio, ion_total
 from rxd.nmodl.mechanisms import as_mechanism
-from rxd.symbolic.system import AffineGate, LocalSystem, System, Unknown
+from rxd.symbolic.system import AffineGate, Field, LocalSystem, System, Unknown
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -66,8 +66,30 @@ def moved_as_in_neuron(system: System, methods: Mapping[str, str], writers: froz
     if not methods:
         return system
     unknowns = list(system.unknowns)
-    groups = tuple(_Moved(group, methods, writers, unknowns).group() for group in system.groups)
-    return replace(system, groups=groups, unknowns=tuple(unknowns))
+    groups = [_Moved(group, methods, writers, unknowns).group() for group in system.groups]
+    held = {unknown.label: frozenset(unknown.sections) for unknown in unknowns if unknown.label.startswith("held.")}
+    groups = [_taken_up(system, group, held) if group.space == "points" else group for group in groups]
+    return replace(system, groups=tuple(groups), unknowns=tuple(unknowns))
+
+
+def _taken_up(system: System, group: LocalSystem, held: Mapping[str, frozenset[int]]) -> LocalSystem:
+    """Point processes whose currents of ions are part of the totals that mechanisms read in their sections."""
+    sections = {system.points[point].section for point in group.points}
+    ions = {p.ion for p in group.processes if p.ion and sections <= held.get(f"held.{p.ion}", frozenset())}
+    if not ions:
+        return group
+    per_area = Field("per_area", "point_density")
+    labels = [f"held.{ion}" for ion in sorted(ions)]
+    return replace(
+        group,
+        unknowns=(*group.unknowns, *labels),
+        symbols=(*group.symbols, *(sympy.Symbol(label.replace(".", "_"), real=True) for label in labels)),
+        fields=(*group.fields, per_area),
+        processes=tuple(
+            replace(p, effects=(*p.effects, (f"held.{p.ion}", per_area.symbol))) if p.ion in ions else p
+            for p in group.processes
+        ),
+    )
 
 
 class _Moved:
@@ -131,7 +153,7 @@ class _Moved:
     def _total(self, total: Any) -> sympy.Symbol:
         """An unknown that takes up a current for a step, and is emptied at its end."""
         if total not in self.held:
-            ion = next(ion for ion in {p.ion for p in self.processes} if ion and ion_total(self._sum(ion)) == total)
+            ion = total.args[1].name
             symbol = self._unknown(f"held.{ion}")
             self.processes = [
                 replace(p, effects=(*p.effects, (f"held.{ion}", sympy.Integer(1)))) if p.ion == ion else p
@@ -140,10 +162,6 @@ class _Moved:
             self.gates.append(AffineGate(f"held.{ion}", sympy.Integer(0), AT_ONCE / dt))
             self.held[total] = symbol
         return self.held[total]
-
-    def _sum(self, ion: str) -> sympy.Expr:
-        """All currents of an ion."""
-        return sympy.Add(*(p.expression for p in self.processes if p.ion == ion and p.unit == "mA/cm2"))
 
     def _hold_for_chemistry(self) -> None:
         """Chemistry comes after the gates, which empty what is held: it reads a copy."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
+from cable.constants import NA_PER_DENSITY
 from rxd.codegen.oracle import fields_of, make_numpy
 from rxd.neuron.globals import CONSTANTS
 
@@ -186,7 +187,31 @@ class Readout:
 
     def ion_current(self, ion: str, record: SectionRecord) -> np.ndarray | None:
         """All currents of an ion, mA/cm2."""
-        return self._sum([process for process in self._processes() if ion in process.charges], record)
+        total = self._sum([process for process in self._processes() if ion in process.charges], record)
+        return self._with_points(ion, record, total)
+
+    def has_point_current(self, ion: str) -> bool:
+        """Whether a point process carries an ion."""
+        return any(p.ion == ion for local in self.engine.system.groups if local.space == "points" for p in local.processes)
+
+    def _with_points(self, ion: str, record: SectionRecord, total: np.ndarray | None) -> np.ndarray | None:
+        """The same with the currents of point processes, per area of their segments."""
+        if not self.has_point_current(ion):
+            return total
+        index = self.layout.index[record.id]
+        found = np.zeros(len(index)) if total is None else total
+        past = self.engine.past
+        for number, (local, group) in enumerate(zip(self.engine.system.groups, self.engine.groups, strict=True)):
+            for process in local.processes if local.space == "points" else ():
+                if process.ion != ion:
+                    continue
+                values = self.expression(number, process.label, process.expression)(
+                    past.y[group.position], fields_of(group), past.t
+                )[0]
+                density = values / (NA_PER_DENSITY * self.layout.segments.area[group.segment])
+                for place, segment in enumerate(index):
+                    found[place] += float(np.sum(density[group.segment == segment]))
+        return found
 
     def currents_at(self, segment: int) -> list[_Current]:
         """All currents of a segment's group."""

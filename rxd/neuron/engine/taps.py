@@ -93,6 +93,8 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
     segment = int(engine.layout.index[record.id][record.index(x)])
     ion = catalogue.ion_of(owner)
     if ion is not None:
+        if name == f"i{ion.name}" and engine.readout.has_point_current(ion.name):
+            return None
         if name == f"i{ion.name}":
             return _currents(engine, segment, lambda current: ion.name in current.charges)
         return _concentration(engine, name, record, record.index(x)) if name in {f"{ion.name}i", f"{ion.name}o"} else None

@@ -122,3 +122,41 @@ def test_a_mechanism_and_a_species_of_one_concentration_are_warned_about(tmp_pat
     model.insert(rxd.read_nmodl(write(tmp_path, pool=CALCIUM) / "pool.mod"), on=cell.all)
     with pytest.warns(rxd.RxdWarning, match=r"cai in cable is written by mechanism 'pool' and is the species ca\[cyt\]"):
         model.compile(method="coupled")
+
+
+INFLUX = """
+NEURON { POINT_PROCESS influx USEION ca READ cai, eca WRITE ica RANGE i0, seen }
+PARAMETER { i0 = -0.002 (nA) }
+ASSIGNED { v cai eca ica seen }
+STATE { z }
+BREAKPOINT { SOLVE s METHOD cnexp  seen = cai  ica = i0 + 0*eca }
+DERIVATIVE s { z' = cai - z }
+"""
+
+
+@pytest.mark.parametrize("method", ["split", "coupled"])
+def test_point_currents_move_their_ion(tmp_path: Path, method: str) -> None:
+    """Two point processes in one segment and one in another: what enters is charge over 2 F, whoever diffuses where."""
+    influx = rxd.read_nmodl(write(tmp_path, influx=INFLUX) / "influx.mod")
+    cell = geometry.cylinder(30, 4)
+    model = rxd.Model(cell, segments=3)
+    cyt = rxd.Region(cell.all, name="cyt", side="i")
+    ca = rxd.Species(cyt, name="ca", charge=2, d=0.2, initial=1e-4)
+    model.add(ca, *(rxd.PointProcess(influx, cell.all(x)) for x in (0.2, 0.2, 0.8)))
+    sim = model.compile(method=method, dt=0.05 if method == "split" else None)
+    result = sim.run(10, record=[ca[cyt], "influx.z"], every=5)
+    values = np.array(result[ca[cyt]])[-1].ravel()
+    volume = np.pi * 4 * 10
+    assert values.sum() * volume == pytest.approx(3e-4 * volume + 3 * 0.002 * 1e6 * 10 / (2 * 96485.33212331001), rel=1e-9)
+    assert values[0] > values[2] > values[1]
+    assert np.array(result["influx.z"])[-1].max() > 1e-4
+
+
+def test_a_total_current_without_point_processes_is_warned_about(tmp_path: Path) -> None:
+    write(tmp_path, pool=CALCIUM, influx=INFLUX)
+    cell = geometry.cylinder(10, 10, name="cable")
+    model = rxd.Model(cell, segments=1)
+    model.insert(rxd.read_nmodl(tmp_path / "pool.mod"), on=cell.all)
+    model.add(rxd.PointProcess(rxd.read_nmodl(tmp_path / "influx.mod"), cell.all(0.5)))
+    with pytest.warns(rxd.RxdWarning, match=r"'influx.ica' carries 'ca', and 'pool.cai' follows the total current of 'ca'"):
+        model.compile(method="coupled")
