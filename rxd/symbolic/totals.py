@@ -25,8 +25,8 @@ def warn_of_unseen_currents(system: System) -> None:
                 if here and process.ion in readers:
                     message = (
                         f"Current '{process.label}' carries '{process.ion}', and '{readers[process.ion]}' follows the total "
-                        f"current of '{process.ion}', of which point processes are no part. Declare the ion as a species, which "
-                        f"both move."
+                        f"current of '{process.ion}', of which point processes are no part. Declare the ion as a species, "
+                        f"which both move."
                     )
                     warnings.warn(message, RxdWarning, stacklevel=2)
 

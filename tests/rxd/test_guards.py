@@ -30,16 +30,18 @@ def test_a_pump_too_fast_for_the_split_step_is_said() -> None:
     assert np.all(values > -1e-9)
 
 
-def test_a_point_current_of_an_ion_that_is_a_species_is_refused() -> None:
+def test_a_point_current_of_an_ion_that_is_a_species_in_voxels_is_refused() -> None:
     cell = geometry.cylinder(10, 1)
     model = rxd.Model(cell, segments=1)
     g, ca_current = symbols("g"), rxd.v - 60
     synapse = rxd.PointMechanism("calcium_synapse", {"g": 1e-3}, (), (rxd.Current("ica", g * ca_current, "ca"),))
-    cyt = rxd.Region(cell.all, "cyt", side="i")
+    cyt = rxd.Region(cell.all, "cyt", side="i", dimension=3, dx=0.25)
     model.add(rxd.PointProcess(synapse, cell.all(0.5)))
     model.compile("split", dt=0.025)
     model.add(rxd.Species(cyt, "ca", charge=2))
-    with pytest.raises(rxd.DeclarationError, match=r"'calcium_synapse'.*'ica' carries 'ca'.*MultiCompartmentReaction"):
+    with pytest.raises(
+        rxd.DeclarationError, match=r"'calcium_synapse'.*'ica' carries 'ca'.*in voxels.*MultiCompartmentReaction"
+    ):
         model.compile("split", dt=0.025)
 
 
