@@ -129,6 +129,24 @@ def test_steps_are_neurons(folder, order):
     assert np.array(ninf)[1:] == pytest.approx(1 / (1 + (3e-4 / expected[1][1:]) ** 4), rel=1e-9)
 
 
+def test_what_is_recorded_in_the_compiled_loop_is_what_a_script_sees(folder):
+    section = soma("cah", "pool", "kca")
+    names = ("g_cah", "minf_cah", "ninf_kca", "ica", "cai", "v")
+    recorded = [h.Vector().record(getattr(section(0.5), f"_ref_{name}")) for name in names]
+    h.finitialize(-50)
+    h.continuerun(1)
+    h.finitialize(-50)
+    seen = [[getattr(section, name) for name in names]]
+    for _ in range(40):
+        h.fadvance()
+        seen.append([getattr(section, name) for name in names])
+    kept = [np.array(vector) for vector in recorded]
+    assert np.array(kept) == pytest.approx(np.array(seen).T, rel=1e-13)
+    h.finitialize(-50)
+    h.continuerun(1)
+    assert np.array(recorded) == pytest.approx(np.array(seen).T, rel=1e-12)
+
+
 def test_variable_steps_agree_with_short_fixed_ones(folder):
     section = soma("cah", "pool", "kca")
     found = []

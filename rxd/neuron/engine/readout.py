@@ -217,6 +217,10 @@ class Readout:
         """All currents of a segment's group."""
         return [current for current in self._processes() if current.group == self._group_of[segment]]
 
+    def group(self, segment: int) -> int:
+        """Number of the group of a segment."""
+        return int(self._group_of[segment])
+
     def column(self, segment: int) -> int:
         """Place of a segment in its group."""
         return int(self._column_of[segment])

@@ -51,6 +51,14 @@ class Synapses:
             return False
         return point.kind in STATES or getattr(point, "simple", None) is not None
 
+    def node(self, point: PointProcess) -> tuple[int, int] | None:
+        """Group of a point process, and its place there."""
+        number = self._number.get(id(point))
+        for index, local in enumerate(self.engine.system.groups):
+            if number in local.points:
+                return index, local.points.index(number)
+        return None
+
     def load(self) -> None:
         """Put the values scripts see into the state."""
         for point in self.engine.declared.points:
@@ -90,25 +98,21 @@ class Synapses:
 
     def _fetch_assigned(self, point: PointProcess) -> None:
         """Currents and assigned variables of a point process of a mod file."""
-        engine, number = self.engine, self._number[id(point)]
-        for index, local in enumerate(engine.system.groups):
-            if number not in local.points:
-                continue
-            group, column = engine.groups[index], local.points.index(number)
-            stages = translation_of(point).assigned
-            for label, _ in local.assigned:
-                short = label.split(".", 1)[1]
-                state = engine.past if stages[short][1] == "currents" else engine.state
-                value = engine.readout.formula(index, label)(
-                    state.y[group.position[:, [column]]], fields_of(group)[:, [column]], state.t
+        engine, node = self.engine, self.node(point)
+        if node is None:
+            return
+        (index, column), stages = node, translation_of(point).assigned
+        local, group = engine.system.groups[index], engine.groups[index]
+        fields = fields_of(group)[:, [column]]
+        for label, expression in (*local.assigned, *((process.label, process.expression) for process in local.processes)):
+            short = label.split(".", 1)[1]
+            if short in point.values:
+                ended = stages.get(short, (None, "currents"))[1] == "states"
+                state = engine.state if ended else engine.past
+                value = engine.readout.expression(index, label, expression)(
+                    state.y[group.position[:, [column]]], fields, state.t
                 )
                 point.values[short] = float(value[0][0])
-            for process in local.processes:
-                short = process.label.split(".", 1)[1]
-                if short in point.values:
-                    density = engine.readout.expression(index, process.label, process.expression)
-                    value = density(engine.past.y[group.position[:, [column]]], fields_of(group)[:, [column]], engine.past.t)
-                    point.values[short] = float(value[0][0])
 
     def places(self, point: PointProcess) -> list[int]:
         """Positions of the states of a synapse of NEURON's own."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.readout import _Current
     from rxd.neuron.record import SectionRecord
+    from rxd.nmodl import Translation
 
 __all__ = ["Tap", "Trace", "tap"]
 
@@ -93,18 +94,59 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
     segment = int(engine.layout.index[record.id][record.index(x)])
     ion = catalogue.ion_of(owner)
     if ion is not None:
-        if name == f"i{ion.name}" and engine.readout.has_point_current(ion.name):
-            return None
-        if name == f"i{ion.name}":
-            return _currents(engine, segment, lambda current: ion.name in current.charges)
-        return _concentration(engine, name, record, record.index(x)) if name in {f"{ion.name}i", f"{ion.name}o"} else None
+        return _of_ion(engine, name, ion.name, record, record.index(x), segment)
     short = name[: -len(owner) - 1]
     if short in catalogue.density[owner].states:
         position = int(engine.readout.positions(f"{owner}.{short}")[segment])
         return _state(position) if position >= 0 else None
     if name in ASSIGNED:
         return _assigned(engine, record, segment, name, record.index(x))
-    return _currents(engine, segment, lambda current: current.label == f"{owner}.{short}")
+    label = f"{owner}.{short}"
+    return _of_mod_file(engine, segment, label) or _currents(engine, segment, lambda current: current.label == label)
+
+
+def _of_ion(engine: Engine, name: str, ion: str, record: SectionRecord, place: int, segment: int) -> Tap | None:
+    """A current or concentration of an ion."""
+    if name == f"i{ion}":
+        if engine.readout.has_point_current(ion):
+            return None
+        return _currents(engine, segment, lambda current: ion in current.charges)
+    if name not in {f"{ion}i", f"{ion}o"}:
+        return None
+    writer = engine.session.catalogue.writer(name, record.mechanisms)
+    return _concentration(engine, name, record, place) if writer is None else _of_mod_file(engine, segment, f"{writer}.{name}")
+
+
+def _of_mod_file(engine: Engine, segment: int, label: str) -> Tap | None:
+    """A state, or what a mod file assigns, in a segment."""
+    position = int(engine.readout.positions(label)[segment])
+    if position >= 0:
+        return _state(position)
+    number = engine.readout.group(segment)
+    if number < 0:
+        return None
+    return _formula(
+        engine, number, engine.readout.column(segment), label, engine.session.mods.known.get(label.split(".", maxsplit=1)[0])
+    )
+
+
+def _formula(engine: Engine, number: int, column: int, label: str, translation: Translation | None) -> Tap | None:
+    """What a mod file assigns, or a current of a point process, from the state of one node."""
+    local, group = engine.system.groups[number], engine.groups[number]
+    values = dict(local.assigned)
+    if local.space == "points":
+        values |= {process.label: process.expression for process in local.processes}
+    if translation is None or label not in values or engine.session.globals["secondorder"] == 2:
+        return None
+    evaluate = engine.readout.expression(number, label, values[label])
+    ended = translation.assigned.get(label.split(".", 1)[1], (None, "currents"))[1] == "states"
+
+    def read(trace: Trace) -> np.ndarray:
+        fields = np.repeat(fields_of(engine.groups[number])[:, [column]], len(trace.t), axis=1)
+        rows, when = (trace.ends, trace.t) if ended else (trace.starts, trace.middle)
+        return np.asarray(evaluate(rows.T, fields, when)[0])
+
+    return Tap(group.position[:, column].astype(np.int64), read)
 
 
 def _assigned(engine: Engine, record: SectionRecord, segment: int, name: str, place: int) -> Tap | None:
@@ -129,6 +171,10 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
     position = engine.synapses.position(point, name)
     if position is not None:
         return _state(position)
+    translation = getattr(point, "translation", None)
+    if translation is not None:
+        node = engine.synapses.node(point)
+        return None if node is None else _formula(engine, *node, f"{translation.file.name}.{name}", translation)
     for electrode in engine.electrodes.electrodes:
         if electrode.clamp is point and name == "i":
             return _clamp(electrode, engine.states["v"].start)
