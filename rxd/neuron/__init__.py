@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
         return module
     if name in {"gui", "units", "expect_hocerr", "nrn", "hoc"}:
         return importlib.import_module(f"rxd.neuron.{name}")
-    if name in {"config", "doc", "hclass3", "sections"}:
+    if name in {"config", "coreneuron", "doc", "gui2", "hclass3", "sections"}:
         return importlib.import_module(f"rxd.neuron.{name}")
     if name in {"hclass", "HocBaseObject", "DensityMechanism", "load_mechanisms", "nrn_dll_loaded", "psection", "version"}:
         return getattr(importlib.import_module("rxd.neuron.hclass3"), name)

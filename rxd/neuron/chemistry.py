@@ -343,10 +343,34 @@ class Chemistry:
             return None
         for quantity in self.quantities:
             if quantity.name == name[:-1]:
-                for region in quantity.regions:
-                    if region.nrn_region == name[-1] and (record in region.records or hasattr(region, "shape")):
-                        return quantity, region
+                found = [
+                    region
+                    for region in quantity.regions
+                    if region.nrn_region == name[-1] and (record in region.records or hasattr(region, "shape"))
+                ]
+                if found:
+                    return quantity, next((r for r in found if len(found) > 1 and self.touches_membrane(r)), found[0])
         return None
+
+    def touches_membrane(self, region: Any) -> bool:
+        """Whether a region has some of the cell's membrane."""
+        return hasattr(region, "shape") or bool(self.table(region).area.any())
+
+    def hidden_by(self, region: Any) -> Any:
+        """The region with the membrane this one lacks: of the same side, a section and a species in common; or None."""
+        from rxd.neuron.rxd.region import Region
+
+        if region.nrn_region is None or self.touches_membrane(region):
+            return None
+        own = set(region.records)
+        others = [
+            other
+            for other in self.of(Region)
+            if other is not region
+            and other.nrn_region == region.nrn_region
+            and any(region in quantity.regions and other in quantity.regions for quantity in self.quantities)
+        ]
+        return next((other for other in others if own & set(other.records) and self.touches_membrane(other)), None)
 
     def _box_nodes(self, region: Any, record: SectionRecord) -> tuple[np.ndarray, np.ndarray]:
         """Voxels of a box around the segments of a section, and those segments; only where the section is inside."""

@@ -65,6 +65,8 @@ Where NEURON itself is wrong we give the right answer.
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
 * **Diffusion along membranes.** A species on a region that is a membrane stays where it is, with a warning if its values
   differ; in NEURON it diffuses along the perimeter.
+* **Shells that all have `nrn_region="i"`.** Currents go to the one with the membrane, as in NEURON; reversal potentials and
+  `seg.nai` are its too, with a warning. In NEURON they are those of the last such region of the species.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers. In
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts

@@ -201,3 +201,15 @@ def test_processes_started_anew_know_the_same_names(tmp_path):
     done = run(script)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "('rxd.neuron.rxd', 3.0) ('rxd.neuron.rxd', 4.0)"
+
+
+def test_modules_of_neuron_that_only_hold_settings(tmp_path):
+    script = tmp_path / "settings.py"
+    script.write_text(
+        "from neuron import coreneuron, gui2, h\n"
+        "from neuron.rxd.rangevar import RangeVar\n"
+        "gui2.set_backend('jupyter')\n"
+        "coreneuron.enable = True\n"
+        "print(h.Section(name='a'), RangeVar.__name__)\n"
+    )
+    assert run(script).stdout.split() == ["a", "RangeVar"]

@@ -221,3 +221,33 @@ def test_states_cross_membranes_and_rates_may_be_of_whole_segments(ball):
     assert inner.nodes.value == pytest.approx([1 - 5e5 / (602214.076 * segment.volume())] * 2, rel=1e-6)
     assert x.nodes.value == pytest.approx([1 - 5e3 * segment.area() / (602214.076 * segment.volume())] * 2, rel=1e-6)
     assert ["scale_by_area=False" in repr(rate) for rate in rates] == [True, False]
+
+
+@pytest.mark.filterwarnings("ignore:.*but no membrane")
+def test_of_shells_that_all_are_inside_the_outermost_is_the_ions():
+    for name in ("all", "outer"):
+        sec = h.Section(name=name)
+        sec.L = sec.diam = 10
+        sec.insert("hh")
+        shells = [
+            rxd.Region(sec, nrn_region="i", name=f"{name}{i}", geometry=rxd.Shell(0.8 - i / 5, 1 - i / 5)) for i in range(3)
+        ]
+        used = shells if name == "all" else shells[:1]
+        na = rxd.Species(used, name="na", charge=1, initial=10)
+        h.finitialize(-50)
+        h.continuerun(1)
+        assert [set(na[shell].nodes.value) for shell in used[1:]] == [{10.0}] * (len(used) - 1)
+        assert sec(0.5).nai == na[shells[0]].nodes[0].value > 10
+        found = (sec(0.5).v, sec(0.5).ena, sec(0.5).nai)
+        if name == "all":
+            first = found
+        del na, sec, shells, used
+    assert found == pytest.approx(first, rel=1e-12)
+
+
+def test_a_shell_without_membrane_is_warned_of(ball):
+    shells = [rxd.Region(ball, nrn_region="i", name=f"shell{i}", geometry=rxd.Shell(0.5 - i / 2, 1 - i / 2)) for i in range(2)]
+    na = rxd.Species(shells, name="na", charge=1, initial=10)
+    with pytest.warns(UserWarning, match="shell1 has nrn_region='i' but no membrane, which shell0 has"):
+        h.finitialize(-65)
+    assert len(na.nodes) == 2

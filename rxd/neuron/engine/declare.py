@@ -266,7 +266,7 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
     return rxd.Region(
         declared.layout.selection(records),
         name=name,
-        side=region.nrn_region,
+        side=_side_of(session, region),
         shape=_conducting(voxel_shape(region.geometry, declared.layout, voxels)),
         dimension=dimension,
         dx=float(declared.layout.revision[2]),
@@ -283,6 +283,19 @@ def _shifted(value: Any, shift: np.ndarray) -> Any:
     if not callable(value):
         return value
     return np.vectorize(lambda x, y, z: float(value(x + shift[0], y + shift[1], z + shift[2])), otypes=[float])
+
+
+def _side_of(session: Session, region: Any) -> Any:
+    """The side whose currents a region takes up; that of a shell inside goes to the shell with the membrane."""
+    outer = session.chemistry.hidden_by(region)
+    if outer is None:
+        return region.nrn_region
+    warnings.warn(
+        f"{region.label} has nrn_region={region.nrn_region!r} but no membrane, which {outer.label} has: currents, reversal "
+        f"potentials and concentrations of segments are those of {outer.label}. (NEURON shows those of the last such region.)",
+        stacklevel=2,
+    )
+    return None
 
 
 def _conducting(shape: Any) -> Any:
