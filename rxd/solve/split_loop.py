@@ -16,6 +16,7 @@ import numpy as np
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
 from rxd.solve.cable_sweeps import U
+from rxd.solve.denormals import take_as_before, take_for_zero
 from rxd.solve.graph_exponential import diffuse_exactly
 from rxd.solve.graph_kernels import MANY, Graphs, diffuse
 from rxd.solve.kept import Kept, kept
@@ -423,6 +424,7 @@ def advance(
     v_start, v_stop, position, threshold, lanes, fluxes, cable, trees, graphs, groups, scheme, parts = constants
     halved = scheme.halved
     ahead = 0.5 * dt if halved else 0.0
+    arithmetic = take_for_zero()
     if halved and parts.local != 0:
         call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local, parts.together))
     done, events, last, n = 0, 0, steps, v_stop - v_start
@@ -478,4 +480,5 @@ def advance(
         look(s, y, watch)
         if ends:
             break
+    take_as_before(arithmetic)
     return done
