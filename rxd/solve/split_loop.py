@@ -422,9 +422,8 @@ def advance(
     """
     constants: Step = kept(model)  # type: ignore[call-arg]
     v_start, v_stop, position, threshold, lanes, fluxes, cable, trees, graphs, groups, scheme, parts = constants
-    halved = scheme.halved
+    halved, arithmetic = scheme.halved, take_for_zero()
     ahead = 0.5 * dt if halved else 0.0
-    arithmetic = take_for_zero()
     if halved and parts.local != 0:
         call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local, parts.together))
     done, events, last, n = 0, 0, steps, v_stop - v_start
