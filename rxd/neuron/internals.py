@@ -17,7 +17,7 @@ from rxd.neuron.session import current_session
 if TYPE_CHECKING:
     from rxd.neuron.nodes import NodeTable
 
-__all__ = ["Guarded", "Instance", "guard_modules", "instances", "module_name", "region_name"]
+__all__ = ["Guarded", "Instance", "guard_modules", "instances", "module_name", "region_name", "state_indices"]
 
 NAMES = frozenset("_all_species _all_regions _all_reactions _has_1d _has_3d _states _volumes _surface_area".split())
 
@@ -66,25 +66,44 @@ def _flat(chemistry: Any, region: Any) -> list[Any]:
 
 
 def _flat_nodes(chemistry: Any, size: str | None) -> np.ndarray:
-    """Values or sizes of all nodes that are segments, species by species.
+    """Values or sizes of all nodes that are segments, in NEURON's order; its nodes without volume, ends of sections, are 0."""
+    total, places = _order(chemistry)
+    found = np.zeros(total)
+    for quantity, region, nodes, where in places:
+        table = chemistry.table(region)
+        found[where] = (quantity.values(region) if size is None else getattr(table, size))[nodes]
+    return found
 
-    NEURON also counts the ends of sections, which have no volume and stay 0: one for each section that has no parent in its
-    region, before the species, and the far end of every section, after its segments.
+
+def state_indices(quantity: Any, region: Any) -> list[int]:
+    """Where the nodes of a species that are segments are in NEURON's array of all; of one region or (None) of all."""
+    places = _order(quantity.session.chemistry)[1]
+    found = [where for one, place, _, where in places if one is quantity and (region is None or region is place)]
+    return [int(i) for where in found for i in where]
+
+
+def _order(chemistry: Any) -> tuple[int, list[tuple[Any, Any, np.ndarray, np.ndarray]]]:
+    """How many nodes NEURON counts; every species and region with its nodes that are segments, and their places among all.
+
+    NEURON also counts the ends of sections: one for each section that has no parent in its region, before the species, and the
+    far end of every section, after its segments.
     """
-    found = []
+    at, places = 0, []
     for quantity in chemistry.quantities:
         blocks, roots = [], 0
         for region in quantity.regions:
             table = chemistry.table(region)
-            values = quantity.values(region) if size is None else getattr(table, size)
-            flat = np.flatnonzero(table.dimension == 1)
-            number = table.record[flat]
-            last = np.flatnonzero(np.append(number[1:] != number[:-1], len(number) > 0)) + 1
-            blocks.append(np.insert(values[flat], last, 0.0))
-            here = {table.records[n].id for n in number[last - 1]}
-            roots += sum(1 for n in number[last - 1] if (p := table.records[n].parent) is None or p.id not in here)
-        found += [np.zeros(roots), *blocks]
-    return np.concatenate(found) if found else np.zeros(0)
+            nodes = np.flatnonzero(table.dimension == 1)
+            number = table.record[nodes]
+            last = np.append(number[1:] != number[:-1], len(number) > 0)[: len(nodes)]
+            here = {table.records[n].id for n in number[last]}
+            roots += sum(1 for n in number[last] if (p := table.records[n].parent) is None or p.id not in here)
+            blocks.append((region, nodes, np.arange(len(nodes)) + np.cumsum(last) - last, len(nodes) + int(last.sum())))
+        at += roots
+        for region, nodes, where, length in blocks:
+            places.append((quantity, region, nodes, at + where))
+            at += length
+    return at, places
 
 
 class Instance:

@@ -61,10 +61,13 @@ def test_ends_among_the_nodes_of_branched_sections(ball):
     twig = h.Section(name="twig")
     twig.connect(ball)
     both, one = rxd.Region([ball, twig], name="both"), rxd.Region([twig], name="one")
-    first = rxd.Species([both, one], initial=lambda node: 1 if node.sec == ball else 2)  # noqa: F841
-    second = rxd.Species(one, initial=3)  # noqa: F841
+    first = rxd.Species([both, one], initial=lambda node: 1 if node.sec == ball else 2)
+    second = rxd.Species(one, initial=3)
     # two roots before the first species: ball in one region, twig in the other
     assert rxd.node._states.tolist() == [0, 0, 1, 1, 1, 0, 2, 0, 2, 0, 0, 3, 0]
+    assert [first.indices(), first.indices(one), second.indices()] == [[2, 3, 4, 6, 8], [8], [11]]
+    assert first[both].indices() == [2, 3, 4, 6]
+    assert rxd.node._states[first.indices()].tolist() == first.nodes.value
 
 
 def test_voxels_of_a_region(ball):

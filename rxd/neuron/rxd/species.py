@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from rxd.neuron.errors import RxDException
-from rxd.neuron.internals import instances, module_name
+from rxd.neuron.internals import instances, module_name, state_indices
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol
 from rxd.neuron.rxd.nodelist import NodeList
 from rxd.neuron.rxd.region import Extracellular, Region
@@ -231,15 +231,8 @@ class Quantity(Mathable):
         return self.nodes.value
 
     def indices(self, r: AnyRegion | None = None) -> list[int]:
-        """Positions of its nodes (on a region) in `nodes`."""
-        found: list[int] = []
-        start = 0
-        for region in self._regions:
-            n = len(self.table(region))
-            if r is None or region is r:
-                found.extend(range(start, start + n))
-            start += n
-        return found
+        """Places of its nodes (on a region) that are segments in `rxd.node._states`, the array of all of them."""
+        return state_indices(self, r)
 
     def re_init(self) -> None:
         """Take the concentrations of NEURON's segments (`seg.cai`) into the nodes."""
@@ -373,7 +366,7 @@ class SpeciesOnRegion(Mathable):
         return self.nodes.value
 
     def indices(self, r: AnyRegion | None = None) -> list[int]:
-        """Positions of its nodes among all nodes of the species."""
+        """Places of its nodes that are segments in `rxd.node._states`."""
         return self.species.indices(self._region if r is None else r)
 
     def defined_on_region(self, region: AnyRegion) -> bool:
