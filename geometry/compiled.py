@@ -19,7 +19,7 @@ import numpy as np
 __all__ = ["ZERO", "forced", "in_ranges", "inner", "lean"]
 
 _compile: Any = numba.njit  # its types do not know the options below
-lean: Any = _compile(cache=True, nogil=True, error_model="numpy", _nrt=False)
+lean: Any = _compile(cache=True, nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True)
 """Decorator of kernels that Python calls, from several threads if it likes."""
 inner: Any = _compile(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 """Decorator of kernels that other kernels call; Python cannot."""

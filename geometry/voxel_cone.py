@@ -27,7 +27,8 @@ from geometry.frustum import AXIS, COSINE, RADIUS, SLOPE, Array
 __all__ = ["CORNERS", "measure_cone"]
 
 CORNERS = 12  # of a square, cut by six planes at most
-ALMOST = 1e-8  # of an edge over the distance of the apex, below which a cone is a cylinder
+ALMOST = 1e-8  # edge over the distance of the apex below which a cone is a cylinder: both are as wrong there
+STEEP = 1e-7  # the same for slopes, of cones thinner than a voxel
 CORNERS_OF = (0x0F, 0x33, 0x55)  # bits of the corners at a lower face
 STRAIGHT = 1e-13
 WHOLE = 1 - 1e-12
@@ -366,7 +367,7 @@ def measure_cone(
         place[d] = table[p, d] + s * table[p, AXIS + d] - low[d]
     # this is p, with its radius and with the apex `away` behind it
     radius = table[p, RADIUS] + slope * s
-    pointed = abs(slope) * thick > ALMOST * abs(radius)
+    pointed = abs(slope) * thick > max(ALMOST * abs(radius), STEEP * thick)
     away = radius / slope if pointed else 0.0
     # of all flat faces, over the volume of the voxel: (x - p).n area, and n area along the axis
     seen, turned, volume = 0.0, 0.0, 0.0

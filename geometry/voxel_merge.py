@@ -108,8 +108,15 @@ def decide(
             if fate[v] >= JUST_NOW + KEEP:
                 fate[v] -= JUST_NOW
     for v in range(len(blocks)):
+        if fate[v] == UNDECIDED and volume[v] > NOTHING:
+            fate[v] = KEEP
+    for v in range(len(blocks)):
         if fate[v] == UNDECIDED:
-            fate[v] = DROP if volume[v] <= NOTHING else KEEP
+            # round-off beside what has just been kept: it may hold a flat end
+            best, widest = _widest_way(v, face, blocks, cells, beside, status, number, volume, fate)
+            given = best != UNDECIDED and widest > SHUT
+            given = given and _way_round(v, best, face, blocks, cells, beside, status, number, volume, sliver)
+            fate[v] = best if given else DROP
 
 
 @inner
