@@ -114,7 +114,7 @@ def test_frusta_of_any_proportions_and_direction():
         if volume > 0.02 * h**3:
             found.append((grid.volume.sum() / volume - 1, grid.membrane_area.sum() / area - 1))
     worst = np.abs(found).max(axis=0)
-    assert np.all(worst < 1e-5), worst
+    assert np.all(worst < 3e-5), worst  # 1e-6, but for a flat end tilted against the grid by 5e-10
 
 
 @pytest.mark.parametrize("slope", [0.0, 1e-13, 1e-9, 1e-7, 1e-4, 1.0])
