@@ -329,6 +329,18 @@ def _flat_end(
     _inside(corner, n, conic, found)
 
 
+@forced
+def _behind_end(form: Array, end: int, place: Array, dx: Array) -> tuple[float, float]:
+    """How far a place is behind a flat end, and how much of the voxel can be, as a part."""
+    height, deep, steep = form[0, 13 + 4 * end], form[0, 13 + 4 * end], 0.0
+    for d in range(3):
+        rate = form[0, 10 + 4 * end + d]
+        height += rate * place[d]
+        deep += max(rate * dx[d], 0.0)
+        steep = max(steep, abs(rate) * dx[d])
+    return height, deep / steep
+
+
 @inner
 def measure_cone(
     table: Array, p: int, form: Array, planes: Array, low: Array, dx: Array, q: Array, g: Array, value: Array, cross: Array,
@@ -390,14 +402,9 @@ def measure_cone(
             volume += area * (height + away * rate) / 3 if pointed else rate * _along(table, p, place, dx, d, side, area, found)
     for end in range(2):
         if planes[0, end]:
-            sign, height = (1.0 if end else -1.0), form[0, 13 + 4 * end]
-            deep, steep = height, 0.0
-            for d in range(3):
-                rate = form[0, 10 + 4 * end + d]
-                height += rate * place[d]
-                deep += max(rate * dx[d], 0.0)
-                steep = max(steep, abs(rate) * dx[d])
-            most = min(most, deep / steep)
+            sign = 1.0 if end else -1.0
+            height, film = _behind_end(form, end, place, dx)
+            most = min(most, film)
             wide = max(radius + slope * sign * height, 0.0)
             _flat_end(table, p, form, end, sign * height, wide, dx, place, corner, room, conic, found)
             area = max(found[0], 0.0) / unit
