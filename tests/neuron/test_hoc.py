@@ -202,3 +202,18 @@ def test_what_fails_within_execute1_fails_alone(capsys):
     assert h.execute1("nothing = unheard_of(1)") == 0
     assert h.execute1("heard = 1") == h.heard == 1
     del part
+
+
+def test_rxd_from_hoc():
+    assert h(
+        "objref py, rxd, cyt, x, rate, node\n"
+        'nrnpython("from rxd.neuron import h, rxd")\n'
+        "py = new PythonObject()\nrxd = py.rxd\n"
+        "create soma\nsoma { nseg = 2 L = 20 }\n"
+        'cyt = rxd.Region(py.h.allsec(), "i")\n'
+        'x = rxd.Species(cyt, 0, "x", 1, 0.5)\n'
+        "rate = rxd.Rate(x, x.__mul__(-0.1))\n"
+        "dt = 0.1\nfinitialize(-65)\ncontinuerun(1)\n"
+        "node = x.nodes._[1]\nfound = node.value"
+    )
+    assert h.found == h.soma(0.75).xi == pytest.approx(0.5 / 1.01**10, rel=1e-9)

@@ -200,6 +200,8 @@ class Evaluator:
             return _RangeVariable(value, name) if called else getattr(value, name)
         if isinstance(value, PythonHandle):
             return value.member(name)
+        if name == "_" and not hasattr(value, name):
+            return value  # hoc's way to index and call what is Python's: nodes._[0], action._(2)
         found = getattr(value, name)
         own = isinstance(found, partial) or (ismethod(found) and type(found.__self__).__module__.startswith("rxd.neuron"))
         return found if called or not own else found()
