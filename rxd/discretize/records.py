@@ -144,6 +144,9 @@ class GraphTransport:
         Voxels that a membrane cuts: explicit steps may slow down exchange with them (see `rxd.solve.graph_kernels`).
     whole_rate : float, 1/ms
         Conductance over capacity of a whole voxel inside the cell, sum over its faces.
+    lattice : ndarray of int, shape (n, 3) or (0, 3)
+        Place of every node on a lattice, if it is to be stepped along the lines of that (`rxd.solve.sweeps`); in such a step
+        held nodes take their values.
     """
 
     label: str
@@ -159,6 +162,7 @@ class GraphTransport:
     held_value: np.ndarray = field(default_factory=lambda: np.zeros(0))
     cut: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     whole_rate: float = 0.0
+    lattice: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int32))
 
     @property
     def conductance(self) -> np.ndarray:

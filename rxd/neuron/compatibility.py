@@ -45,9 +45,10 @@ changed. A section, species or reaction lives as long as somebody refers to it, 
 Fixed steps follow NEURON's order of events: thresholds and events up to the middle of a step, played Vectors, the step,
 recordings, events up to its end. The step itself is NEURON's, too: the cable by backward Euler (or as `h.secondorder` says),
 then diffusion and reactions in 1D, then reactions and diffusion in voxels; ions move by the currents of the step's start, and
-that is when currents are read. Trajectories agree with NEURON's to round-off and its finite differences; diffusion in voxels,
-solved otherwise, to its own error. Variable steps are taken by Axoplasm's coupled solver with the tolerances of `CVode`; steps
-differ, results agree within the tolerance. `Random` (of the kind Random123, and
+that is when currents are read. Voxels and boxes diffuse by the line sweeps of Douglas and Gunn, as in NEURON, with the same
+ringing where concentrations jump. Trajectories agree with NEURON's to round-off and its finite differences; where a region is
+voxels in part, diffusion is solved otherwise and agrees to its own error. Variable steps are taken by Axoplasm's coupled solver
+with the tolerances of `CVode`; steps differ, results agree within the tolerance. `Random` (of the kind Random123, and
 `Random(seed)`) and the noise of NetStim give NEURON's own numbers; `MCellRan4` has streams of its own.
 """
 
@@ -62,6 +63,8 @@ Where NEURON itself is wrong we give the right answer.
 * **Voxel volumes.** Volumes of voxels are exact here. NEURON loses volume at the rim of a cylinder whose diameter is a whole
   number of voxels (ratio 0.83 to 0.97), and it fills a cone between sections of different diameter. Voxels
   lie where NEURON's lie (counted from two voxels and twice the largest radius outside the cell).
+* **Long steps in voxels.** Line sweeps grow without bound among voxels that a membrane cuts where D dt is 5 to 10 times dx^2.
+  Beyond 4 a step goes in several pieces here.
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
 * **Diffusion along membranes.** A species on a region that is a membrane stays where it is, with a warning if its values
   differ; in NEURON it diffuses along the perimeter.
@@ -97,11 +100,13 @@ Where NEURON makes choices, we make the same:
   at the end; `docs/space.md` has the better rule of Axoplasm itself.
 * `seg.cai` of a section in voxels is the mean over the voxels at the surface (at time 0: over the volume); a voxel that
   several segments share counts as of the first.
+* Two voxels with an open face exchange through the harmonic mean of the parts of them that are inside the cell; `docs/space.md`
+  has the better rule of Axoplasm itself.
 * Species diffuse along a cable through the cross-section at the border of two segments; voltage follows the exact integral.
 * A section on the 0 end of a root is tied to the root's first segment through its own half alone, for species.
 * `node.surface_area` of a voxel is that of a triangulated surface, some percent less than the membrane's; what crosses the
   membrane follows the exact area, so that nothing is lost on the way.
-* `ecs_boundary_conditions` hold the outermost voxels themselves.
+* `ecs_boundary_conditions` hold the outermost voxels themselves, from the end of the first fixed step on.
 * Sources added with `include_flux` that vary are read at the end of a step.
 * Coefficients that differ (`node.d`): between two segments the mean counts, between two voxels that of the higher one.
 * A formula given to `include_flux` is a rate in mM/ms, whatever the units.

@@ -18,6 +18,7 @@ import numpy as np
 
 from rxd.codegen.lane_calls import call_part
 from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.sweeps import Sweeps
 
 MANY: Final = 16384
 """Nodes from which on threads are worth waking."""
@@ -102,6 +103,8 @@ class Graphs(NamedTuple):
         Stages done.
     first, second : int
         Addresses of `first_half_threads` and `second_half_threads`; 0 where one thread does it all.
+    sweeps : Sweeps
+        Species that are stepped along the lines of a lattice instead.
     """
 
     species: np.ndarray
@@ -114,6 +117,7 @@ class Graphs(NamedTuple):
     counts: np.ndarray
     first: int
     second: int
+    sweeps: Sweeps
 
 
 class Stage(NamedTuple):

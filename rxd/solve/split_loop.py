@@ -32,6 +32,7 @@ from rxd.solve.split_kernels import (
     put_currents,
     relax,
 )
+from rxd.solve.sweeps import sweep
 from rxd.solve.tree_lanes import Trees, diffuse_bundle
 
 # Columns of the table of groups. Sizes first, then where the group's part begins in the shared arrays, then kernel addresses.
@@ -398,6 +399,19 @@ def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, grap
         diffuse_exactly(y, dt, source, drift, graphs)
     else:
         diffuse(y, dt, source, drift, graphs)
+
+
+@lean_kernel
+def swept(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, exact: bool) -> None:
+    """The same where all species are stepped along the lines of a lattice."""
+    sweep(y, dt, source, drift, graphs.sweeps)
+
+
+@lean_kernel
+def swept_and_voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, exact: bool) -> None:
+    """The same where some of them are."""
+    sweep(y, dt, source, drift, graphs.sweeps)
+    voxels(y, dt, drift, source, graphs, exact)
 
 
 @lean_kernel

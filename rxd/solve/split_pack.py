@@ -17,6 +17,7 @@ from rxd.solve.graph_kernels import Graph, Graphs, Stage, first_half_threads, se
 from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
 from rxd.solve.split_loop import Fluxes, Groups, Lanes, Parts
+from rxd.solve.sweeps import has_lines, pack_sweeps
 from rxd.solve.tree_lanes import WIDTH, Trees
 
 HELD: Final = 1e30
@@ -128,9 +129,10 @@ def in_lanes(values: Sequence[np.ndarray], idle: float) -> np.ndarray:
 
 def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs:
     """Species in voxels; those that differ in how fast they diffuse alone share a graph."""
+    swept = [transport for transport in species if has_lines(transport)]
     first: list[GraphTransport] = []
     table, scale = [], []
-    for transport in species:
+    for transport in (other for other in species if not any(other is one for one in swept)):
         ratios = [_times_as_fast(transport, other) for other in first]
         known = next((g for g, ratio in enumerate(ratios) if ratio is not None), len(first))
         if known == len(first):
@@ -149,11 +151,12 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
         radius=np.array([radius for _, radius in made], dtype=float),
         table=np.stack([offsets, counts], axis=2).reshape(len(graphs), 2 * len(parts)),
         graph=_end_to_end(graphs),
-        work=np.zeros(3 * max((t.n for t in species), default=0) + DEGREE + 1),
+        work=np.zeros(3 * max((n for _, n, *_ in table), default=0) + DEGREE + 1),
         flow=np.zeros(max((len(graph.rest) for graph in graphs), default=0)),
         counts=np.zeros(1, dtype=np.int64),
         first=0,
         second=0,
+        sweeps=pack_sweeps(swept, [_any_between(moving, transport) for transport in swept], _times_as_fast),
     )
 
 
@@ -168,7 +171,7 @@ def with_threads(graphs: Graphs) -> Graphs:
 
 def _times_as_fast(transport: GraphTransport, other: GraphTransport) -> float | None:
     """How many times as fast as another a species exchanges at every edge, or None if there is no such number."""
-    names = ("indptr", "indices", "kappa", "capacity", "cut", "held", "held_value")
+    names = ("indptr", "indices", "kappa", "capacity", "cut", "held", "held_value", "lattice")
     pairs = [(getattr(transport, name), getattr(other, name)) for name in names]
     if not transport.diffusion or not other.diffusion or not all(a is b or np.array_equal(a, b) for a, b in pairs):
         return None
@@ -210,8 +213,17 @@ def compile_parts(
         currents=part_address(loop.currents, y, y, 0.0, 0.0, 0, 0, fluxes, lanes, groups) if conducts else 0,
         sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
-        voxels=part_address(loop.voxels, y, 0.0, y, y, graphs, scheme.exact) if len(graphs.species) else 0,
+        voxels=_voxels_part(y, graphs, scheme),
     )
+
+
+def _voxels_part(y: np.ndarray, graphs: Graphs, scheme: Scheme) -> int:
+    """Address of what moves species in voxels; 0 if there are none."""
+    swept, others = len(graphs.sweeps.species) > 0, len(graphs.species) > 0
+    if not swept and not others:
+        return 0
+    part = loop.swept_and_voxels if swept and others else (loop.swept if swept else loop.voxels)
+    return part_address(part, y, 0.0, y, y, graphs, scheme.exact)
 
 
 def join(arrays: Sequence[np.ndarray], dtype: Any) -> np.ndarray:

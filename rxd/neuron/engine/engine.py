@@ -25,6 +25,7 @@ from rxd.discretize.records import LANES
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.declare import declare
 from rxd.neuron.engine.electrodes import Electrodes
+from rxd.neuron.engine.faces import exchanged_as_in_neuron
 from rxd.neuron.engine.fixed import FixedSteps
 from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.joints import joined_as_in_neuron
@@ -80,6 +81,7 @@ class Engine:
         self._places: dict[str, np.ndarray] = {}
         self._fill_constants()
         self.discretization = joined_as_in_neuron(self.system, self.discretization)
+        self.discretization = exchanged_as_in_neuron(self.system, self.discretization)
         self.discretization = spread(session, self.declared, self.discretization, self.species_positions)
         self.discretization, self._held = hold(session, self.declared, self.discretization, self.species_positions)
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
@@ -464,7 +466,8 @@ class Engine:
         if self._stale:
             self._flush()
         self.state.t = t
-        self._hold()
+        if self.adaptive:
+            self._hold()
         if self._jumped and self.adaptive:
             self.stepper.restart(self.state)
             self._jumped = False
@@ -476,14 +479,14 @@ class Engine:
             self._jumped = False
 
     def _hold(self) -> None:
-        """Put back what nothing changes: currents have been added to it."""
+        """Put back what nothing changes, which variable steps do not know of; fixed steps end with it."""
         for positions, values in self._held:
             self.y[positions] = values
 
     @property
     def stepwise(self) -> bool:
         """Whether something of Python's is to be done at the end of every fixed step, before recordings."""
-        return bool(self._held) or any(not flux.is_steady for flux in self.session.chemistry.fluxes)
+        return any(not flux.is_steady for flux in self.session.chemistry.fluxes)
 
     def clear_steps(self, t: float, dt: float, most: int) -> int:
         """How many fixed steps from t see the clamps as they are in the first, and need nothing of Python's between them."""
@@ -500,11 +503,9 @@ class Engine:
 
     def step(self, t: float, dt: float) -> None:
         """One fixed step."""
-        if self._stale or self._jumped or self._held:
+        if self._stale or self._jumped:
             self._prepare(t)
         self.fixed.one(t, dt)
-        if self._held:
-            self._hold()
         self._changed()
         if self._chemistry.fluxes:
             self._add_varying(dt)

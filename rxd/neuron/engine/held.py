@@ -1,7 +1,8 @@
 """Concentrations that nothing changes: the faces of boxes with `ecs_boundary_conditions`.
 
 In: a session, its declared model and discretisation. Out: the discretisation with capacities next to which all that flows into
-these nodes is nothing, and their values, which the engine puts back at every step.
+these nodes is nothing, and their values: fixed steps end with them, as in NEURON, and begin the first time with what is there;
+before variable steps the engine puts them.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ def hold(session: Session, declared: Declared, discretization: Any, place: Calla
             positions = None if nodes is None else place(quantity, region)
             if nodes is None or positions is None:
                 continue
-            positions = positions[nodes]
-            held.append((positions, _values(quantity, region, nodes)))
-            discretization = _enlarged(discretization, declared.symbols[quantity.number, region.number].name, positions)
+            positions, values = positions[nodes], _values(quantity, region, nodes)
+            held.append((positions, values))
+            label = declared.symbols[quantity.number, region.number].name
+            discretization = _enlarged(discretization, label, positions, values)
     return discretization, held
 
 
@@ -61,9 +63,17 @@ def _values(quantity: Any, region: Any, nodes: np.ndarray) -> np.ndarray:
     return np.array([float(given(every[int(i)])) for i in nodes])
 
 
-def _enlarged(discretization: Any, label: str, positions: np.ndarray) -> Any:
+def _enlarged(discretization: Any, label: str, positions: np.ndarray, values: np.ndarray) -> Any:
     graphs = tuple(
-        replace(graph, capacity=_large(graph.capacity, positions - graph.start)) if graph.label == label else graph
+        replace(
+            graph,
+            capacity=_large(graph.capacity, positions - graph.start),
+            held=positions - graph.start,
+            held_conductance=np.zeros(len(positions)),
+            held_value=values,
+        )
+        if graph.label == label
+        else graph
         for graph in discretization.graphs
     )
     return replace(discretization, capacity=_large(discretization.capacity, positions), graphs=graphs)

@@ -15,7 +15,8 @@ import numpy as np
 
 from geometry import Segments
 from geometry.voxelize import VoxelGrid
-from rxd.discretize.graph import _assemble, _tree_edges, _voxel_edges
+from rxd.discretize.graph import _assemble, _tree_edges
+from rxd.neuron.engine.faces import shared_faces
 
 __all__ = ["joined_as_in_neuron"]
 
@@ -36,7 +37,7 @@ def joined_as_in_neuron(system: Any, discretization: Any) -> Any:
 
 def _joined(graph: Any, unknown: Any, region: Any, discretization: Any) -> Any:
     block, voxels = discretization.layout[graph.label], discretization.voxels
-    face_edges, face_kappa = _voxel_edges(region, block.n_tree, voxels, np.array(unknown.axes))
+    face_edges, face_kappa = shared_faces(region, block.n_tree, voxels, np.array(unknown.axes))
     tree_edges, tree_kappa, junctions = _tree_edges(region, block, len(region.voxel))
     edges, kappas = [face_edges, tree_edges], [face_kappa, tree_kappa]
     for segment, rho, chosen in _joints(region, discretization.segments, voxels):

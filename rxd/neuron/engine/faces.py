@@ -1,0 +1,83 @@
+"""NEURON's rule between two voxels, and its way through a fixed step.
+
+In: a discretisation. Out: the same with other conductances between voxels, and with the lattices along whose lines
+`rxd.solve.sweeps` takes a fixed step.
+
+Between two voxels that share an open face the harmonic mean of the fractions of them that are inside the cell counts, whatever
+the part of the face that is. Axoplasm's own rule (`docs/space.md`) takes the open face itself; this one agrees with NEURON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from geometry.voxelize import VoxelGrid
+from rxd.solve.lane_lu import lane_kernel
+
+__all__ = ["exchanged_as_in_neuron", "shared_faces"]
+
+
+def shared_faces(region: Any, offset: int, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Faces between two voxels of a region, as (edges, kappa); ``axes`` multiplies those along x, y, z."""
+    edges, axis = voxels.edges()
+    rows = region.voxel_row[edges]
+    inside = np.all(rows >= 0, axis=1)
+    rows, axis = rows[inside], axis[inside]
+    share = _share(region, voxels)
+    one, other = share[rows[:, 0]], share[rows[:, 1]]
+    return rows + offset, _whole(voxels, axes)[axis] * 2.0 * one * other / (one + other)
+
+
+def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
+    """Exchange operators of species in voxels and boxes, with NEURON's conductances and their lattices."""
+    unknowns = {unknown.label: unknown for unknown in system.unknowns}
+    made: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+    graphs = []
+    for graph in discretization.graphs:
+        unknown = unknowns[graph.label]
+        region = discretization.regions[unknown.region]
+        key = unknown.region, unknown.axes
+        if region.box is not None:
+            lattice = np.indices(tuple(region.box.shape), dtype=np.int32).reshape(3, -1).T
+            graphs.append(replace(graph, lattice=made.setdefault(key, (lattice, lattice))[0]))
+        elif region.tree is None and len(region.voxel):
+            if key not in made:
+                made[key] = _in_voxels(graph, region, discretization.voxels, np.array(unknown.axes))
+            lattice, kappa = made[key]
+            graphs.append(replace(graph, lattice=lattice, kappa=kappa))
+        else:
+            graphs.append(graph)
+    return replace(discretization, graphs=tuple(graphs))
+
+
+def _in_voxels(graph: Any, region: Any, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lattice and conductances of a region that is in voxels everywhere."""
+    lattice = np.ascontiguousarray(voxels.ijk[region.voxel])
+    kappa = np.empty(len(graph.indices))
+    harmonic_means(graph.indptr, graph.indices, lattice, _share(region, voxels), _whole(voxels, axes), kappa)
+    return lattice, kappa
+
+
+def _share(region: Any, voxels: VoxelGrid) -> np.ndarray:
+    """Fraction of each voxel that the region is."""
+    return np.asarray(region.voxel_volume / np.prod(voxels.dx))
+
+
+def _whole(voxels: VoxelGrid, axes: np.ndarray) -> np.ndarray:
+    """Face over distance of two whole voxels along each axis."""
+    return np.asarray(axes * voxels.face_size / voxels.dx)
+
+
+@lane_kernel
+def harmonic_means(
+    indptr: np.ndarray, indices: np.ndarray, at: np.ndarray, share: np.ndarray, whole: np.ndarray, kappa: np.ndarray
+) -> None:
+    """Conductances of all neighbours, in place: those of whole voxels times the harmonic mean of shares."""
+    for k in range(indptr.size - 1):
+        for e in range(indptr[k], indptr[k + 1]):
+            other = indices[e]
+            axis = 0 if at[other, 0] != at[k, 0] else (1 if at[other, 1] != at[k, 1] else 2)
+            kappa[e] = whole[axis] * 2.0 * share[k] * share[other] / (share[k] + share[other])
