@@ -28,13 +28,11 @@ LIMITS: Mapping[str, str] = MappingProxyType(
         "arbor": "Arbor's step is of first order, with one linear stage where ours has two.",
         "nmodl": "That block is one linear stage of first order, and nothing diffuses.",
         "hh_tree": (
-            "A third of the time are the gates: two exponentials and three divisions in whole vectors. Two fifths are the "
-            "sweeps along the tree, whose two stages share one factorisation; each node has a division of its own. Eight "
-            "branches in the lanes of a vector would gain little: gathering them costs what the vector saves."
+            "Nearly half of the time are the gates: two exponentials and three divisions in whole vectors. A quarter are the "
+            "sweeps along the tree, eight branches side by side, whose two stages share one factorisation."
         ),
         "spike_ring": (
-            "Most segments are passive: the sweeps along the trees, two stages a step, are two thirds of the time, a fifth "
-            "is currents. NEURON solves the same trees once a step."
+            "Half of the time are the sweeps along the trees, eight cells side by side, two stages a step where NEURON has one."
         ),
         "cascade_10": CHAIN,
         "cascade_20": CHAIN,

@@ -25,6 +25,10 @@ BATCH: Final = 8192
 """Nodes of a forest scheduled together: four arrays of that many doubles fit into a level-2 cache."""
 
 
+# Without reference counts, which nothing here needs, numba takes less time.
+_kernel = numba.njit(cache=True, _nrt=False, error_model="numpy")  # type: ignore[call-overload]
+
+
 class EliminationOrder(NamedTuple):
     """Node, elimination parent (itself at a root) and edge (-1 at a root) by position, each of shape (N,), int64."""
 
@@ -62,7 +66,7 @@ def elimination_order(parent: np.ndarray, order: np.ndarray, width: int = WIDTH,
     return EliminationOrder(node, np.where(up < 0, node, up), edge[node])
 
 
-@numba.njit(cache=True)
+@_kernel
 def _hang_up_at_centre(
     parent: np.ndarray,
     order: np.ndarray,
@@ -112,7 +116,7 @@ def _hang_up_at_centre(
             filled += 1
 
 
-@numba.njit(cache=True)
+@_kernel
 def depth_and_batch(
     parent: np.ndarray,
     order: np.ndarray,
@@ -139,7 +143,7 @@ def depth_and_batch(
         batch_of_node[k] = batch_of_node[root[k]]
 
 
-@numba.njit(cache=True)
+@_kernel
 def _schedule(
     parent: np.ndarray,
     depth: np.ndarray,

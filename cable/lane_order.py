@@ -37,6 +37,10 @@ BLOCK: Final = 256
 """Least number of nodes of a block: ten arrays of that many doubles fit into a level-1 cache."""
 
 
+# Without reference counts, which nothing here needs, numba takes less time.
+_kernel = numba.njit(cache=True, _nrt=False, error_model="numpy")  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LaneOrder:
     """Where every node lies, and in what order rows of `WIDTH` nodes are eliminated.
@@ -152,7 +156,7 @@ def _blocks(parent: np.ndarray, root: np.ndarray, size: np.ndarray) -> tuple[np.
     return block[root], np.array([*blocks, held])
 
 
-@numba.njit(cache=True)
+@_kernel
 def _choose(chosen: np.ndarray, found: int, left: np.ndarray) -> int:
     """Bring those that are to go together to the front, the shortest last; returns how many they are."""
     leader = chosen[0]
@@ -165,7 +169,7 @@ def _choose(chosen: np.ndarray, found: int, left: np.ndarray) -> int:
     at = 0
     while chosen[at] != leader:
         at += 1
-    best, begin, end = -np.inf, 0, 1
+    best, begin, end = -1e9, 0, 1
     for i in range(at, min(at + WIDTH, found)):
         first, length = max(i + 1 - WIDTH, 0), left[chosen[i]]
         cut = 0
@@ -179,7 +183,7 @@ def _choose(chosen: np.ndarray, found: int, left: np.ndarray) -> int:
     return end - begin
 
 
-@numba.njit(cache=True)
+@_kernel
 def _take(
     deepest: int, most: int, depth: np.ndarray, hanging: np.ndarray, following: np.ndarray, left: np.ndarray, chosen: np.ndarray
 ) -> int:
@@ -200,7 +204,7 @@ def _take(
     return count
 
 
-@numba.njit(cache=True)
+@_kernel
 def _fill(
     parent: np.ndarray,
     below: np.ndarray,

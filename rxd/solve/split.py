@@ -96,7 +96,7 @@ class SplitStepper:
         Step in ms.
     order : int
         2 (Strang splitting; the linear parts by two-stage SDIRK) or 1 (Lie splitting and backward Euler, in NEURON's order of
-        operations). Order 1 takes about two thirds of the time per step, and damps more; take it to compare with first-order
+        operations). Order 1 takes about four fifths of the time per step, and damps more; take it to compare with first-order
         simulators step by step, or for a quick look: for a given accuracy order 2 is much cheaper.
     threads : int
         Threads for species in voxels, at most as many as the machine has cores. Results do not depend on it.

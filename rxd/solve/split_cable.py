@@ -32,7 +32,7 @@ from rxd.solve.cable_sweeps import (
     rise_again,
     take_out,
 )
-from rxd.solve.lane_operations import inline_kernel, lean_kernel
+from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.schemes import Stages
 
 
@@ -198,16 +198,16 @@ def factors_for(
     return copy
 
 
-@inline_kernel
+@lean_kernel
 def at_rest(
     y: np.ndarray, start: int, n: int, value: np.ndarray, given: np.ndarray, slot: np.ndarray, table: np.ndarray, u: int
 ) -> bool:
     """Whether nothing flows: the same v everywhere and no net current anywhere, exactly."""
-    v, k = y[start], 0
-    while k < n and value[start + k] == 0.0 and y[start + k] == v and given[n + k] * (given[2 * n + k] - v) == 0.0:
-        k += 1
-    if k < n:
-        return False
-    while k < slot.size and table[u + slot[k]] == v:
-        k += 1
-    return k == slot.size
+    v = y[start]
+    for k in range(n):
+        if value[start + k] != 0.0 or y[start + k] != v or given[n + k] * (given[2 * n + k] - v) != 0.0:
+            return False
+    same = True
+    for k in range(n, slot.size):
+        same = same and table[u + slot[k]] == v
+    return same
