@@ -70,6 +70,8 @@ Where NEURON itself is wrong we give the right answer.
   differ; in NEURON it diffuses along the perimeter.
 * **Shells that all have `nrn_region="i"`.** Currents go to the one with the membrane, as in NEURON; reversal potentials and
   `seg.nai` are its too, with a warning. In NEURON they are those of the last such region of the species.
+* **Several products in extracellular space.** Of `MultiCompartmentReaction(x[cyt], y[ecs] + z[ecs], ...)` NEURON 9.0.2 changes
+  `z` with the multiple of `x`; here by as many molecules as `y`.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers. In
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts

@@ -251,3 +251,16 @@ def test_a_shell_without_membrane_is_warned_of(ball):
     with pytest.warns(UserWarning, match="shell1 has nrn_region='i' but no membrane, which shell0 has"):
         h.finitialize(-65)
     assert len(na.nodes) == 2
+
+
+def test_all_products_in_extracellular_space_get_their_molecules(ball):
+    cyt, mem = rxd.Region(ball, name="cyt", nrn_region="i"), rxd.Region(ball, name="mem", geometry=rxd.membrane)
+    box = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20, volume_fraction=0.5)
+    x = rxd.Species([cyt, box], name="x", initial=1)
+    y, z = (rxd.Species(box, name=name, initial=2) for name in "yz")
+    split = rxd.MultiCompartmentReaction(x[cyt], y[box] + z[box], 1e4, mass_action=False, membrane=mem)  # noqa: F841
+    run(1, 0.1)
+    lost = (1 - x[cyt].nodes[0].value) * ball(0.5).volume()
+    for product in (y, z):
+        gained = sum((node.value - 2) * node.volume for node in product.nodes)
+        assert gained == pytest.approx(lost, rel=1e-9)
