@@ -67,10 +67,8 @@ class linear_solution(sympy.Function):  # noqa: N801
     """``linear_solution(i, n, a_11, ..., b_1, ...)``: unknown i of n linear equations ``A x = b``; for initial values only."""
 
 
-class ion_total(sympy.Function):  # noqa: N801
-    """``ion_total(x, ion)`` is x, the sum of the currents of an ion: a step that holds currents knows it by this name."""
-
-    nargs = 2
+class _Named(sympy.Function):
+    """A function that is its first argument, under a name that a step may look for."""
 
     def _eval_derivative(self, symbol: sympy.Symbol) -> sympy.Expr:
         return sympy.diff(self.args[0], symbol)
@@ -80,6 +78,27 @@ class ion_total(sympy.Function):  # noqa: N801
 
     def _numpycode(self, printer: Any) -> str:
         return str(printer.doprint(self.args[0]))
+
+
+class ion_total(_Named):  # noqa: N801
+    """``ion_total(x, ion)`` is x, the sum of the currents of an ion: a step that holds currents knows it by this name."""
+
+    nargs = 2
+
+
+class earlier(_Named):  # noqa: N801
+    """``earlier(x)`` is x, as another block of a mod file has left it: a step that goes block by block looks for it."""
+
+    nargs = 1
+
+
+class fixed(_Named):  # noqa: N801
+    """``fixed(x)`` is x, with which nothing changes: its derivatives are zero."""
+
+    nargs = 1
+
+    def _eval_derivative(self, symbol: sympy.Symbol) -> sympy.Expr:
+        return sympy.Integer(0)
 
 
 def vtrap(x: Any, y: Any) -> sympy.Expr:

@@ -15,6 +15,7 @@ from typing import Any
 
 import sympy
 
+from rxd.declare.functions import earlier
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
 from rxd.nmodl.equations import Equations, rates_of_procedure
@@ -265,9 +266,11 @@ class _Translator:
             )
         self.open.append(f"{where}:{key}")
         try:
-            return self.final(self.stages[where][key], where)
+            value = self.final(self.stages[where][key], where)
         finally:
             self.open.pop()
+        moves = where != stage and any(s.name == "v" or s.name in self.names.states for s in value.free_symbols)
+        return earlier(value) if moves else value
 
     def _left_by_initial(self, key: str, stage: str) -> Any:
         if key in self.names.ions:

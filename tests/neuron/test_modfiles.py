@@ -54,9 +54,21 @@ KINETIC k { ~ c <-> o (exp((v + 50)/20), exp(-(v + 50)/20))  ~ o <-> d (0.1, 0.0
 """
 
 
+LATE = """
+NEURON { SUFFIX late NONSPECIFIC_CURRENT i }
+ASSIGNED { v i minf mtau w }
+STATE { m }
+INITIAL { rates(v)  m = minf  open() }
+BREAKPOINT { rates(v)  SOLVE s METHOD cnexp  i = 0.001*m*w*(v + 20) }
+DERIVATIVE s { open()  m' = (minf - m)/mtau }
+PROCEDURE rates(u) { minf = 1/(1 + exp(-(u + 40)/8))  mtau = 1 + 2/(1 + exp((u + 50)/10)) }
+PROCEDURE open() { w = 1/(1 + exp(-(v + 30)/10)) }
+"""
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    for name, text in {"pool": POOL, "cah": CHANNEL, "kca": POTASSIUM, "markov": MARKOV}.items():
+    for name, text in {"pool": POOL, "cah": CHANNEL, "kca": POTASSIUM, "markov": MARKOV, "late": LATE}.items():
         (tmp_path / f"{name}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
     with Session():
@@ -145,6 +157,24 @@ def test_what_is_recorded_in_the_compiled_loop_is_what_a_script_sees(folder):
     h.finitialize(-50)
     h.continuerun(1)
     assert np.array(recorded) == pytest.approx(np.array(seen).T, rel=1e-12)
+
+
+def test_what_one_block_leaves_to_another_keeps_its_time(folder):
+    """BREAKPOINT computes rates before the step, SOLVE's block an opening that no slope of the current sees."""
+    section = soma("late")
+    recorded = [h.Vector().record(getattr(section(0.5), f"_ref_{name}")) for name in ("v", "m_late")]
+    h.finitialize(-50)
+    h.continuerun(5)
+    v = -50.0
+    m = 1 / (1 + math.exp(-(v + 40) / 8))
+    rows = [(v, m)]
+    for _ in range(200):
+        minf, mtau = 1 / (1 + math.exp(-(v + 40) / 8)), 1 + 2 / (1 + math.exp((v + 50) / 10))
+        g = 0.001 * m / (1 + math.exp(-(v + 30) / 10))
+        v -= (g * (v + 20) + 0.001 * (v + 70)) / (1e-3 / 0.025 + g + 0.001)
+        m = minf + (m - minf) * math.exp(-0.025 / mtau)
+        rows.append((v, m))
+    assert np.array(recorded) == pytest.approx(np.array(rows).T, rel=1e-11)
 
 
 def test_variable_steps_agree_with_short_fixed_ones(folder):

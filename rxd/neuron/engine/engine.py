@@ -468,6 +468,9 @@ class Engine:
         self.state.t = t
         if self.adaptive:
             self._hold()
+        if self._jumped and "held.v" in self.states.blocks:  # what mechanisms remember of the step's start
+            here = self.readout.positions("held.v") >= 0
+            self.y[self.readout.positions("held.v")[here]] = self.y[self.readout.positions("v")[here]]
         if self._jumped and self.adaptive:
             self.stepper.restart(self.state)
             self._jumped = False

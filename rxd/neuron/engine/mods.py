@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
-from rxd.declare.functions import bernoulli_ratio, ion_total
+from rxd.declare.functions import bernoulli_ratio, earlier, fixed, ion_total
 from rxd.nmodl.mechanisms import as_mechanism
-from rxd.symbolic.system import AffineGate, Field, LocalSystem, System, Unknown
+from rxd.symbolic.system import VOLTAGE, AffineGate, Field, LocalSystem, System, Unknown
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -92,6 +92,12 @@ def _taken_up(system: System, group: LocalSystem, held: Mapping[str, frozenset[i
     )
 
 
+def _with_fixed(value: sympy.Expr) -> sympy.Expr:
+    """A current whose slope does not see what the block that is solved has left."""
+    found = value.atoms(earlier)
+    return value.xreplace({part: fixed(part.args[0]) for part in found}) if found else value
+
+
 class _Moved:
     """One group with its states in NEURON's order."""
 
@@ -103,13 +109,15 @@ class _Moved:
         self.rates = dict(group.rates)
         self.processes = list(group.processes)
         self.held: dict[Any, sympy.Symbol] = {}
+        self.initials = list(group.initials)
         self.gates = [gate for gate in group.gates if gate.label not in methods]
 
     def group(self) -> LocalSystem:
         """The group."""
         mine = [label for label in self.local.unknowns if label in self.methods]
+        self.processes = [replace(p, expression=_with_fixed(p.expression)) for p in self.processes]
         if not mine:
-            return self.local
+            return replace(self.local, processes=tuple(self.processes))
         after: dict[Any, Any] = {}
         order = sorted(mine, key=lambda label: label.split(".")[0] not in self.writers)
         for label in order:
@@ -124,12 +132,13 @@ class _Moved:
             rates=tuple(self.rates.items()),
             processes=tuple(self.processes),
             gates=tuple(self.gates),
+            initials=tuple(self.initials),
         )
 
     def _gate(self, label: str, rate: sympy.Expr, after: dict[Any, Any]) -> None:
         """A state that moves by its exponential, with currents of the step's start and with what has moved before it."""
         x = self.local.symbol_of(label)
-        rate = self._as_at_start(rate)
+        rate = self._with_voltage_before(self._as_at_start(rate))
         slope = sympy.diff(rate, x)
         if x in slope.free_symbols:
             return
@@ -149,6 +158,19 @@ class _Moved:
         """Total currents of ions as they were at the step's start."""
         sums = value.atoms(ion_total)
         return value.xreplace({total: self._total(total) / dt for total in sums}) if sums else value
+
+    def _with_voltage_before(self, value: sympy.Expr) -> sympy.Expr:
+        """What BREAKPOINT has left, with the voltage at the step's start; point processes take that at its end."""
+        found = value.atoms(earlier)
+        if not found or self.local.space == "points":
+            return value
+        v = self.local.symbol_of(VOLTAGE)
+        if "held.v" not in self.labels:
+            held = self._unknown("held.v")
+            self.gates.append(AffineGate("held.v", AT_ONCE / dt * v, AT_ONCE / dt))
+            self.initials.append(("held.v", v))
+        held = self.symbols[self.labels.index("held.v")]
+        return value.xreplace({part: part.args[0].xreplace({v: held}) for part in found})
 
     def _total(self, total: Any) -> sympy.Symbol:
         """An unknown that takes up a current for a step, and is emptied at its end."""
