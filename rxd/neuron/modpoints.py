@@ -64,7 +64,6 @@ class _WithCode(PointProcess):
     translation: ClassVar[Translation]
     own_info: ClassVar[PointInfo]
     simple: ClassVar[Mapping[str, Callable[..., float]] | None] = None
-    parameters: ClassVar[tuple[str, ...]] = ()
 
     @property
     def info(self) -> PointInfo:
