@@ -42,7 +42,7 @@ class _Code(Numbers):
         elif not isinstance(statement, (Start, Solve)):  # INITIAL of weights has its turn; the model has solved for states
             super().do(statement)
 
-    def resolve_name(self, key: str) -> float:
+    def resolve(self, key: str) -> float:
         """The number behind a name."""
         return self.t if key == "t" else self.owner.look_up(key)
 
@@ -107,7 +107,6 @@ class _WithCode(PointProcess):
     def run_code(self, body: tuple[Statement, ...], t: float, frame: dict[str, float], weights: Any = None) -> dict[str, float]:
         """Run statements; what the local variables are afterwards."""
         code = _Code(self, t)
-        code.resolve = code.resolve_name
         code.weights = weights
         code.frames.append({**frame})
         code.run(body)

@@ -29,15 +29,15 @@ from rxd.nmodl.syntax import (
     Loop,
     ModFile,
     Name,
-    NmodlError,
     Number,
     Statement,
     Text,
     Unary,
+    UnknownNameError,
     Verbatim,
 )
 
-__all__ = ["SENDING", "SILENT", "Machine", "Numbers", "is_idle", "key_of", "not_known"]
+__all__ = ["SENDING", "SILENT", "Machine", "Numbers", "is_idle", "key_of"]
 
 CONDITIONS = (Relational, BooleanFunction, BooleanAtom)
 MOST = 10_000
@@ -99,7 +99,8 @@ class Machine:
 
     def __init__(self, file: ModFile, resolve: Callable[[str], Any]) -> None:
         self.file = file
-        self.resolve = resolve
+        self._resolve = resolve
+        self.line = 0
         self.values: dict[str, Any] = {}
         self.frames: list[dict[str, Any]] = []
         self.procedures = {block.name: block for kind in ("function", "procedure") for block in file.all(kind)}
@@ -118,7 +119,12 @@ class Machine:
             self.do(statement)
 
     def do(self, statement: Statement) -> None:
-        """Run one statement."""
+        """Run one statement, and know its line meanwhile."""
+        outer, self.line = self.line, getattr(statement, "line", self.line)
+        self._do(statement)
+        self.line = outer
+
+    def _do(self, statement: Statement) -> None:
         if isinstance(statement, Assign):
             self.assign(statement)
         elif isinstance(statement, Call):
@@ -167,6 +173,13 @@ class Machine:
             if key in frame:
                 return frame[key]
         return self.values[key] if key in self.values else self.resolve(key)
+
+    def resolve(self, key: str) -> Any:
+        """What a name stands for that nothing has been assigned to yet."""
+        try:
+            return self._resolve(key)
+        except UnknownNameError as error:
+            raise self.file.error(self.line, str(error)) from None
 
     def _visible(self) -> tuple[dict[str, Any], ...]:
         return (self.frames[-1],) if self.frames else ()
@@ -444,8 +457,3 @@ def is_idle(code: str) -> bool:
     lines = [line.strip() for line in code.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("#include", "//", "extern "))]
     return all(line.replace(" ", "") in {"return0;", "return(0);", ";"} for line in kept)
-
-
-def not_known(file: ModFile, name: str) -> NmodlError:
-    """The error for a name that nothing declares."""
-    return NmodlError(f"{file.path}: '{name}' is used and nowhere declared. Put it into PARAMETER, ASSIGNED or STATE.")

@@ -69,7 +69,8 @@ def parse(text: str, path: str = "mod file", parser: Lark | None = None) -> ModF
         tree = (parser or make_parser()).parse(text)
     except UnexpectedInput as error:
         found = error.get_context(text).rstrip()
-        raise NmodlError(f"{path}, line {error.line}: no NMODL that is known here:\n{found}") from None
+        remedy = "docs/nmodl.md says what is read; a brace or parenthesis may be missing further up."
+        raise NmodlError(f"{path}, line {error.line}: no NMODL that is known here:\n{found}\n{remedy}") from None
     return _Reader(path).read(tree)
 
 

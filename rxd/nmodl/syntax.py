@@ -13,7 +13,7 @@ from rxd.errors import RxdError
 __all__ = [
     "Assign", "Binary", "Block", "Branches", "Call", "Compartment", "Conserve", "Declaration", "Diffusion", "Equation",
     "Expression", "Flux", "Ion", "Local", "Loop", "ModFile", "Name", "NmodlError", "Number", "Reaction", "Solve", "Start",
-    "Statement", "Text", "Unary", "Verbatim", "Watch",
+    "Statement", "Text", "Unary", "UnknownNameError", "Verbatim", "Watch",
 ]  # fmt: skip
 
 
@@ -26,6 +26,13 @@ class Number:
     """A number as it is written."""
 
     text: str
+
+
+class UnknownNameError(NmodlError):
+    """A name that nothing declares."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"'{name}' is used and nowhere declared. Put it into PARAMETER, ASSIGNED or STATE.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +294,11 @@ class ModFile:
         """The block of a kind there is at most one of, such as ``breakpoint``."""
         return next((block for block in self.blocks if block.kind == kind), None)
 
+    def line_of(self, name: str) -> int:
+        """The line that declares a name (``m_1`` is an element of ``m``), or 0 where none does."""
+        declared = {part.name: part.line for part in (*self.parameters, *self.assigned, *self.states)} | dict(self.lines)
+        return declared.get(name, declared.get(name.rpartition("_")[0], 0))
+
     def error(self, line: int, text: str) -> NmodlError:
-        """An error at a line."""
-        return NmodlError(f"{self.path}, line {line}: {text}")
+        """An error at a line, where one is known (not 0)."""
+        return NmodlError(f"{self.path}, line {line}: {text}" if line else f"{self.path}: {text}")

@@ -19,10 +19,9 @@ from rxd.declare.functions import earlier
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
 from rxd.nmodl.equations import Equations, rates_of_procedure
-from rxd.nmodl.execute import not_known
 from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, dt, names_of
 from rxd.nmodl.regular import smooth
-from rxd.nmodl.syntax import Block, ModFile, NmodlError, Solve
+from rxd.nmodl.syntax import Block, ModFile, NmodlError, Solve, UnknownNameError
 
 __all__ = ["Translation", "translate"]
 
@@ -90,9 +89,7 @@ class _Translator:
                 what = {"hook": "BEFORE or AFTER block", "nonlinear": "NONLINEAR block", "discrete": "DISCRETE block"}[kind]
                 raise file.error(block.line, f"a {what} cannot be translated. Write it as DERIVATIVE, KINETIC or LINEAR.")
         if file.random:
-            raise file.error(
-                file.lines.get(file.random[0], 0), f"RANDOM {file.random[0]}: noise in equations is not supported."
-            )
+            raise file.error(file.line_of(file.random[0]), f"RANDOM {file.random[0]}: noise in equations is not supported.")
         self.placeholders: dict[Any, str] = {}
         received = [assigned_in(block.body) for block in file.all("net_receive")]
         own = [assigned_in(b.body) for kind in ("breakpoint", "derivative", "kinetic", "linear") for b in file.all(kind)]
@@ -129,7 +126,7 @@ class _Translator:
                 return self.symbol(key)
             if key.endswith("0") and key[:-1] in names.states:
                 return sympy.Float(names.states[key[:-1]])
-            raise not_known(self.file, key)
+            raise UnknownNameError(key)
 
         return resolve
 
@@ -261,7 +258,7 @@ class _Translator:
             return self._left_by_initial(key, stage)
         if f"{where}:{key}" in self.open:
             raise self.file.error(
-                0,
+                self.file.line_of(key),
                 f"{key} keeps its value from step to step, which no equation says. Make it a STATE, or compute it first.",
             )
         self.open.append(f"{where}:{key}")
@@ -350,4 +347,5 @@ class _Translator:
     def _refuse_dt(self, gates: tuple[Gate, ...], currents: tuple[Current, ...]) -> None:
         for name, value in (*((str(g.symbol), g.rate) for g in gates), *((c.name, c.density) for c in currents)):
             if dt in sympy.sympify(value).free_symbols:
-                raise self.file.error(0, f"{name} depends on dt, the step of the simulator. Write it as a rate, in DERIVATIVE.")
+                message = f"{name} depends on dt, the step of the simulator. Write it as a rate, in DERIVATIVE."
+                raise self.file.error(self.file.line_of(name), message)

@@ -158,10 +158,10 @@ def test_ions() -> None:
 REFUSED = [
     ("BREAKPOINT {\n VERBATIM\n x = 1;\n ENDVERBATIM\n i = g }", "line 3: VERBATIM holds C code"),
     ("BREAKPOINT { i = g*foo(v) }", "foo\\(\\) is no function of NMODL or of this file"),
-    ("BREAKPOINT { i = g*q }", "'q' is used and nowhere declared"),
+    ("FUNCTION f(x) {\n f = x\n }\nBREAKPOINT {\n\n i = f(v)*q\n}", "line 7: 'q' is used and nowhere declared"),
     ("BREAKPOINT { SOLVE s METHOD cnexp  i = g }", "there is no DERIVATIVE"),
     ("STATE { m } BREAKPOINT { SOLVE s METHOD magic  i = g } DERIVATIVE s { m' = 1 }", "METHOD magic is not known"),
-    ("ASSIGNED { k } BREAKPOINT { k = k + 1  i = g*k }", "k keeps its value from step to step"),
+    ("ASSIGNED { k }\nBREAKPOINT { k = k + 1  i = g*k }", "line 2: k keeps its value from step to step"),
     ("BREAKPOINT { LOCAL n  n = v  while (n > 0) { n = n - 1 }  i = n }", "how often this loop turns depends on"),
     ("ASSIGNED { w[2] } BREAKPOINT { w[2] = 1  i = w[0] }", r"w\[2\] is outside the array"),
     (
