@@ -216,6 +216,17 @@ def test_a_mechanism_feeds_and_reads_a_species(folder):
     assert section.n_kca > 1 / (1 + 3**4)
 
 
+def test_initial_blocks_see_ions_before_rxd_sets_them(folder):
+    section = soma("kca")
+    cytosol = rxd.Region([section], nrn_region="i")
+    calcium = rxd.Species(cytosol, name="ca", charge=2, initial=3e-4)
+    h.cai0_ca_ion = 1e-4
+    for _ in range(2):
+        h.finitialize(-65)
+        assert section(0.5).kca.n == pytest.approx(1 / (1 + 3.0**4), rel=1e-12)  # NEURON 9: half is 3e-4, cai0_ca_ion 1e-4
+        assert section(0.5).cai == calcium.nodes[0].concentration == 3e-4
+
+
 def test_a_mod_file_and_rxd_both_writing_calcium_are_named(folder):
     section = soma("cah", "pool")
     ca = rxd.Species(rxd.Region(section, name="cyt", nrn_region="i"), name="ca", charge=2, initial=1e-4)

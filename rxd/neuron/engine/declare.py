@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from rxd.neuron.points import PointProcess
     from rxd.neuron.session import Session
 
-__all__ = ["Declared", "declare"]
+__all__ = ["Declared", "declare", "is_ion"]
 
 Part = tuple[Any, Any, Any]
 """A species, state or parameter of the session, a region of the session, and the region of the model."""
@@ -322,7 +322,7 @@ def _quantities(session: Session, declared: Declared) -> None:
             rest.append(("Parameter", [part for part in own if not _has_voxels(session, part[1])]))
             rest.append(("State", [part for part in own if _has_voxels(session, part[1])]))
             for _, region, _ in volumes:
-                if _is_ion(quantity, region) and (_has_voxels(session, region) or names.count(quantity.name) > 1):
+                if is_ion(quantity, region) and (_has_voxels(session, region) or names.count(quantity.name) > 1):
                     shadow = _region(session, declared, region, declared.unique(f"{region.label}_{quantity.label}"))
                     declared.shadows[quantity.number, region.number] = shadow
                     ions.setdefault(quantity.label, []).append((quantity, region, shadow))
@@ -333,7 +333,7 @@ def _quantities(session: Session, declared: Declared) -> None:
             on_area = [part for part in own if part[1].is_area]
             rest.append(("State", on_area))
             _note_membranes(on_area)
-            if any(_is_ion(quantity, region) for _, region, _ in volumes):
+            if any(is_ion(quantity, region) for _, region, _ in volumes):
                 ions.setdefault(quantity.label, []).extend(volumes)
             else:
                 rest.append(("Species", volumes))
@@ -370,7 +370,8 @@ def _declare_ion(declared: Declared, parts: list[Part]) -> None:
         _declare(declared, [part for part in others if part[0] is quantity], "Species")
 
 
-def _is_ion(quantity: Any, region: Any) -> bool:
+def is_ion(quantity: Any, region: Any) -> bool:
+    """Whether a species is the ion of its name on one side of the membrane."""
     return bool(quantity.name and quantity.charge and region.nrn_region)
 
 

@@ -23,7 +23,7 @@ from rxd.codegen.oracle import fields_of, make_numpy
 from rxd.discretize.build import discretize
 from rxd.discretize.records import LANES
 from rxd.neuron.engine.batch import Batch
-from rxd.neuron.engine.declare import declare
+from rxd.neuron.engine.declare import declare, is_ion
 from rxd.neuron.engine.electrodes import Electrodes
 from rxd.neuron.engine.faces import exchanged_as_in_neuron
 from rxd.neuron.engine.fixed import FixedSteps
@@ -423,11 +423,18 @@ class Engine:
         self._changed()
 
     def _gates(self) -> None:
-        """Gates at rest for the present voltage."""
-        y = self.state.y
+        """Gates at rest for the present voltage and for ions as NEURON lets INITIAL blocks see them: before rxd sets them."""
+        y, numbers = self.state.y, self.session.globals
+        seen = y.copy()
+        for quantity in self.session.chemistry.quantities:
+            for region in (region for region in quantity.regions if is_ion(quantity, region)):
+                positions = self.species_positions(quantity, region)
+                name = f"{quantity.name}{region.nrn_region}0_{quantity.name}_ion"
+                if positions is not None and name in numbers:
+                    seen[positions] = numbers[name]
         for number, rows, evaluate in self._resting():
             group = self.groups[number]
-            for row, values in zip(rows, evaluate(y[group.position], fields_of(group), 0.0), strict=True):
+            for row, values in zip(rows, evaluate(seen[group.position], fields_of(group), 0.0), strict=True):
                 y[group.position[row]] = values
 
     def _resting(self) -> list[tuple[int, list[int], Any]]:
