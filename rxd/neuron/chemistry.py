@@ -92,11 +92,6 @@ class Chemistry:
 
         return self.of(Quantity)
 
-    @property
-    def has_species(self) -> bool:
-        """Whether anything was declared."""
-        return bool(self._things)
-
     def living_fluxes(self) -> list[Flux]:
         """The sources whose nodes are still there; others are dropped."""
         kept = []

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.errors import HocError
 from rxd.neuron.pointers import Pointer, RangePointer, Ref
 from rxd.neuron.points import PointProcess
 from rxd.neuron.session import current_session
@@ -420,8 +420,3 @@ class _Transition:
 
     def is_above(self) -> bool:
         return bool(self.variable.get() >= self.threshold.get())
-
-
-def not_here(name: str, missing: str, instead: str) -> NotSupported:
-    """The error for a NEURON name that is missing."""
-    return NotSupported(f"h.{name}: {missing}; {instead}")

@@ -19,7 +19,7 @@ from rxd.nmodl import NmodlError, Translation
 from rxd.nmodl.execute import SENDING, Numbers
 from rxd.nmodl.mechanisms import event_amounts
 from rxd.nmodl.names import expanded
-from rxd.nmodl.syntax import Branches, Call, Solve, Start, Statement, Watch
+from rxd.nmodl.syntax import Branches, Call, Solve, Start, Statement, UnknownNameError, Watch
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
@@ -31,7 +31,7 @@ class _Code(Numbers):
     """Runs INITIAL and NET_RECEIVE of one object."""
 
     def __init__(self, owner: _WithCode, t: float) -> None:
-        super().__init__(owner.translation.file, owner.look_up, owner.store)
+        super().__init__(owner.translation.file, lambda key: t if key == "t" else owner.look_up(key), owner.store)
         self.owner, self.t = owner, t
         self.weights: Any = None
 
@@ -41,10 +41,6 @@ class _Code(Numbers):
             self._event(statement)
         elif not isinstance(statement, (Start, Solve)):  # INITIAL of weights has its turn; the model has solved for states
             super().do(statement)
-
-    def resolve(self, key: str) -> float:
-        """The number behind a name."""
-        return self.t if key == "t" else self.owner.look_up(key)
 
     def _event(self, call: Call) -> None:
         when = float(self.evaluate(call.arguments[0]))
@@ -97,7 +93,7 @@ class _WithCode(PointProcess):
                 return place[key] if key in place else float(values[self.host.index(self.x)])  # type: ignore[index]
         if key in self.translation.names.assigned or key in self.translation.names.ions:
             return 0.0
-        raise NmodlError(f"{file.path}: '{key}' is used by {self!r} and nowhere declared.")
+        raise UnknownNameError(key)
 
     def store(self, key: str, value: float) -> None:
         """A number for a variable of the file."""

@@ -91,12 +91,10 @@ def event_amounts(translation: Translation) -> dict[str, Any]:
         return {}
     weight = sympy.Symbol("weight", real=True)
     first = block.arguments[0] if block.arguments else "weight"
-    message = (
-        f"{file.path}, line {block.line}: NET_RECEIVE of {file.name} does more than add to states, and an event of a Model "
-        f"cannot. rxd.neuron runs it."
-    )
+    message = f"NET_RECEIVE of {file.name} does more than add to states, and an event of a Model cannot. rxd.neuron runs it."
+    refusal = file.error(block.line, message)
     if len(block.arguments) > 1 or translation.memory:
-        raise NmodlError(message)
+        raise refusal
 
     def resolve(key: str) -> Any:
         if key == first:
@@ -107,7 +105,7 @@ def event_amounts(translation: Translation) -> dict[str, Any]:
             return sympy.Symbol(key, real=True)
         if key in translation.assigned:
             return translation.assigned[key][0]
-        raise NmodlError(message)
+        raise refusal
 
     machine = Machine(file, resolve)
     machine.run(block.body)
@@ -115,6 +113,6 @@ def event_amounts(translation: Translation) -> dict[str, Any]:
     for key, value in machine.values.items():
         added = sympy.expand(value - sympy.Symbol(key, real=True))
         if key not in translation.names.states or {s.name for s in added.free_symbols} - {"weight", *translation.parameters}:
-            raise NmodlError(message)
+            raise refusal
         amounts[key] = added
     return amounts

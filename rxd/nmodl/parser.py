@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rxd.nmodl.builder import Builder
-from rxd.nmodl.syntax import Block, Declaration, Ion, ModFile, NmodlError
+from rxd.nmodl.syntax import Block, Declaration, Ion, ModFile, NmodlError, error_at
 from rxd.nmodl.units import constant
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def parse(text: str, path: str = "mod file", parser: Lark | None = None) -> ModF
     except UnexpectedInput as error:
         found = error.get_context(text).rstrip()
         remedy = "docs/nmodl.md says what is read; a brace or parenthesis may be missing further up."
-        raise NmodlError(f"{path}, line {error.line}: no NMODL that is known here:\n{found}\n{remedy}") from None
+        raise error_at(path, error.line, f"no NMODL that is known here:\n{found}\n{remedy}") from None
     return _Reader(path).read(tree)
 
 
@@ -90,10 +90,8 @@ def _with_included(text: str, path: Path, name: str) -> str:
             return _blanked(other.read_text(encoding="utf-8", errors="replace"))
         except OSError as error:
             line = text.count("\n", 0, match.start()) + 1
-            message = (
-                f'{name}, line {line}: INCLUDE "{match.group(1)}" cannot be read ({error.strerror}). Put it beside the file.'
-            )
-            raise NmodlError(message) from error
+            message = f'INCLUDE "{match.group(1)}" cannot be read ({error.strerror}). Put it beside the file.'
+            raise error_at(name, line, message) from error
 
     return _INCLUDE.sub(include, text)
 
@@ -135,7 +133,7 @@ class _Reader:
         )  # fmt: skip
 
     def _error(self, line: int, text: str) -> NmodlError:
-        return NmodlError(f"{self.path}, line {line}: {text}")
+        return error_at(self.path, line, text)
 
     def _item(self, item: Tree[Any]) -> None:
         kind = item.data

@@ -13,7 +13,7 @@ from rxd.errors import RxdError
 __all__ = [
     "Assign", "Binary", "Block", "Branches", "Call", "Compartment", "Conserve", "Declaration", "Diffusion", "Equation",
     "Expression", "Flux", "Ion", "Local", "Loop", "ModFile", "Name", "NmodlError", "Number", "Reaction", "Solve", "Start",
-    "Statement", "Text", "Unary", "UnknownNameError", "Verbatim", "Watch",
+    "Statement", "Text", "Unary", "UnknownNameError", "Verbatim", "Watch", "error_at",
 ]  # fmt: skip
 
 
@@ -301,4 +301,9 @@ class ModFile:
 
     def error(self, line: int, text: str) -> NmodlError:
         """An error at a line, where one is known (not 0)."""
-        return NmodlError(f"{self.path}, line {line}: {text}" if line else f"{self.path}: {text}")
+        return error_at(self.path, line, text)
+
+
+def error_at(path: str, line: int, text: str) -> NmodlError:
+    """An error at a line of a file, where one is known (not 0)."""
+    return NmodlError(f"{path}, line {line}: {text}" if line else f"{path}: {text}")
