@@ -31,8 +31,8 @@ class RegionNodes:
         Segment of each.
     voxel_row : ndarray of int
         Row of a voxel in ``voxel``, -1 outside.
-    voxel_volume, voxel_area : ndarray, um3 and um2
-        Volume of the region, and membrane area, in each of its voxels.
+    voxel_volume : ndarray, um3
+        Volume of the region in each of its voxels.
     face_factor : float
         Fraction of a voxel's open face that belongs to the region.
     box : ExtracellularGrid or None
@@ -46,7 +46,6 @@ class RegionNodes:
     voxel_owner: np.ndarray
     voxel_row: np.ndarray
     voxel_volume: np.ndarray
-    voxel_area: np.ndarray
     face_factor: float
     box: Any = None
     box_mesh: Mesh | None = None
@@ -86,24 +85,24 @@ def _nodes(region: Any, segments: Segments, voxels: VoxelGrid | None) -> RegionN
     none = np.zeros(0, dtype=np.int64)
     if region.box is not None:
         mesh = region.box.mesh()
-        return RegionNodes(region.name, None, tree_row, none, none, none, np.zeros(0), np.zeros(0), 1.0, region.box, mesh)
+        return RegionNodes(region.name, None, tree_row, none, none, none, np.zeros(0), 1.0, region.box, mesh)
     if region.sections:
         tree = region_mesh(segments, list(region.sections), region.shape)
         tree_row[tree.owner] = np.arange(tree.n)
     if not region.voxel_sections or voxels is None:
-        return RegionNodes(region.name, tree, tree_row, none, none, none, np.zeros(0), np.zeros(0), 1.0)
+        return RegionNodes(region.name, tree, tree_row, none, none, none, np.zeros(0), 1.0)
     chosen = np.isin(segments.section[voxels.owner], np.array(region.voxel_sections))
     if region.shape.is_area and region.shape.on_cell_surface:
         chosen &= voxels.membrane_area > 0
     voxel = np.flatnonzero(chosen)
     if len(voxel) == voxels.n:
         # all of the grid, as in most models: the same arrays, which nobody may write to
-        volume, area, face = voxel_measures(region, voxels)
-        return RegionNodes(region.name, tree, tree_row, voxel, voxels.owner, voxel, volume, area, face)
+        volume, _, face = voxel_measures(region, voxels)
+        return RegionNodes(region.name, tree, tree_row, voxel, voxels.owner, voxel, volume, face)
     row = np.full(voxels.n, -1, dtype=np.int64)
     row[voxel] = np.arange(len(voxel))
-    volume, area, face = voxel_measures(region, voxels)
-    return RegionNodes(region.name, tree, tree_row, voxel, voxels.owner[voxel], row, volume[voxel], area[voxel], face)
+    volume, _, face = voxel_measures(region, voxels)
+    return RegionNodes(region.name, tree, tree_row, voxel, voxels.owner[voxel], row, volume[voxel], face)
 
 
 def voxel_measures(region: Any, voxels: VoxelGrid) -> tuple[np.ndarray, np.ndarray, float]:
