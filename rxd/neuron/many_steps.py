@@ -18,6 +18,7 @@ import numpy as np
 
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.engine.batch import Batch, sampled
+from rxd.neuron.engine.sources import varying
 from rxd.neuron.engine.taps import Tap, tap
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class _Plan:
 
 def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     """Make as many fixed steps towards a time as can be made at once; whether there were any."""
-    if run._players or run._machines or run.watchers or run._watches()[1] or engine.stepwise:
+    if run._players or run._machines or run.watchers or run._watches()[1] or varying(engine):
         return False
     values = run.session.globals
     t, dt = values.t, values.dt

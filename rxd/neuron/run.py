@@ -185,39 +185,39 @@ class Run:
     def refresh(self, name: str, record: SectionRecord) -> None:
         """Bring a range variable of a section up to date, if the engine has moved since."""
         if not (name[-1:] in {"i", "o"} and self.session.chemistry.refresh(name, record)) and self.engine is not None:
-            self.engine.fetch(name, record)
+            self.engine.exchange.fetch(name, record)
 
     def changed(self, name: str, record: SectionRecord) -> None:
         """A script has written a range variable."""
         if name == "cm":
             self.session.touch(shape=True)
         elif self.engine is not None:
-            self.engine.note(name, record)
+            self.engine.exchange.note(name, record)
 
     def refresh_species(self, quantity: Any, region: Any) -> None:
         """Bring the values of a species on a region up to date."""
         if self.engine is not None:
-            self.engine.fetch_species(quantity, region)
+            self.engine.exchange.fetch_species(quantity, region)
 
     def changed_species(self, quantity: Any, region: Any) -> None:
         """A script has written values of a species on a region."""
         if self.engine is not None:
-            self.engine.note_species(quantity, region)
+            self.engine.exchange.note_species(quantity, region)
 
     def refresh_point(self, point: PointProcess) -> None:
         """Bring the computed variables of a point process up to date."""
         if self.engine is not None:
-            self.engine.fetch_point(point)
+            self.engine.exchange.fetch_point(point)
 
     def changed_point(self, point: PointProcess, name: str) -> None:
         """A script has written a variable of a point process."""
         if self.engine is not None:
-            self.engine.note_point(point, name)
+            self.engine.exchange.note_point(point, name)
 
     def pull(self) -> None:
         """Bring everything up to date, before an edit of the structure."""
         if self.engine is not None and self._pulled != self.engine.version:
-            self.engine.fetch_all()
+            self.engine.exchange.fetch_all()
             self._pulled = self.engine.version
 
     def end_voltage(self, record: SectionRecord, x: float) -> float:
@@ -442,7 +442,7 @@ class Run:
         self._play(0.0)
         self._handle(0)
         engine = self._compiled()
-        engine.initialize()
+        engine.initial.set()
         for detector in self._detectors:
             detector.above = False
         listening = [reference for detector in self._detectors for reference in detector.connections]
@@ -475,7 +475,7 @@ class Run:
             if v is not None:
                 record.store["v"][:] = float(v)
             elif self.engine is not None:
-                self.engine.fetch("v", record)
+                self.engine.exchange.fetch("v", record)
 
     def _drop_dead(self) -> None:
         """Forget detectors and recorders whose objects are gone."""

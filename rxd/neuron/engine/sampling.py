@@ -43,9 +43,9 @@ class Sampler:
         engine = self.engine
         own = engine.state
         engine.state = State(t, y, own.before, own.queue, own.memory)
-        engine._changed()
+        engine.changed()
         try:
             self.samples.take(t)
         finally:
             engine.state = own
-            engine._changed()
+            engine.changed()

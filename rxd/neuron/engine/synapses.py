@@ -135,11 +135,11 @@ class Synapses:
         number = self._number.get(id(point))
         if number is None:
             return
-        for group, row, field in self.engine.fields("point"):
+        for group, row, field in self.engine.fields.of_kind("point"):
             members = self.engine.system.groups[group].points
             if number in members and field.args[0] == name:
                 values = [self.engine.declared.points[p].values[name] for p in members]
-                self.engine.put(group, row, np.array(values))
+                self.engine.fields.put(group, row, np.array(values))
 
     def receive(self, point: PointProcess, weight: float) -> bool:
         """Deliver an event; whether the synapse is known."""

@@ -239,7 +239,7 @@ def _concentration(engine: Engine, name: str, record: Any, place: int) -> Tap | 
     if found is None or hasattr(found[1], "shape"):
         return None
     quantity, region = found
-    table, positions = quantity.table(region), engine.species_positions(quantity, region)
+    table, positions = quantity.table(region), engine.places.of_species(quantity, region)
     nodes = table.of_segment(record, place)
     if positions is None or len(nodes) != 1 or table.dimension[nodes[0]] != 1:
         return None
@@ -251,5 +251,5 @@ def _node(engine: Engine, node: Any) -> Tap | None:
         quantity, region, _, index = node.part
     except (ReferenceError, AttributeError):
         return None
-    positions = engine.species_positions(quantity, region)
+    positions = engine.places.of_species(quantity, region)
     return None if positions is None else _state(int(positions[index]))

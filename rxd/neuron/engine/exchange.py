@@ -1,0 +1,136 @@
+"""Values between the state of an engine and what scripts see: range variables, nodes of species, point processes.
+
+In: names and objects of a session. Out: their values brought up to date, or what a script has written brought into the state.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.points import PointProcess
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["Exchange"]
+
+
+class Exchange:
+    """What scripts read of a state and write into it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._fetched: dict[tuple[str, int], int] = {}
+
+    def fetch(self, name: str, record: SectionRecord) -> None:
+        """Bring a range variable of a section up to date."""
+        engine = self.engine
+        key = (name, record.id)
+        if self._fetched.get(key) == engine.version or record.id not in engine.layout.index:
+            return
+        self._fetched[key] = engine.version
+        reader = engine.readout.reader(name)
+        values = None if reader is None else reader(record)
+        if values is not None and len(values) == record.nseg:
+            record.store[name][:] = values
+
+    def note(self, name: str, record: SectionRecord) -> None:
+        """A script has written a range variable."""
+        engine = self.engine
+        if record.id not in engine.layout.index:
+            return
+        label = engine.readout.label(name, record)
+        where = engine.readout.positions(label)[engine.layout.index[record.id]] if label in engine.states.blocks else None
+        if where is not None and where[0] >= 0:
+            engine.y[where] = record.store[name]
+            engine.jumped = True
+        else:
+            engine.fields.stale.add(name)
+
+    def fetch_species(self, quantity: Any, region: Any) -> None:
+        """Bring the values of a species on a region up to date."""
+        positions = self.engine.places.of_species(quantity, region)
+        if positions is not None and len(positions) == len(quantity._values[region.number]):
+            quantity._values[region.number][:] = self.engine.y[positions]
+
+    def note_species(self, quantity: Any, region: Any) -> None:
+        """A script has written values of a species on a region."""
+        engine = self.engine
+        values = quantity._values[region.number]
+        self.cast_shadows(quantity, region)
+        positions = engine.places.of_species(quantity, region)
+        if positions is not None:
+            engine.y[positions] = values
+            engine.jumped = True
+            engine.changed()
+            return
+        symbol = engine.declared.symbols.get((quantity.number, region.number))
+        if symbol is not None and quantity.kind == "Parameter":
+            engine.fields.put_parameter(symbol.name, self._by_segment(quantity, region, values))
+
+    def _by_segment(self, quantity: Any, region: Any, values: np.ndarray) -> np.ndarray:
+        table = quantity.table(region)
+        found = np.zeros(self.engine.layout.segments.n)
+        found[self.engine.layout.segments_of(table.records)] = values
+        return found
+
+    def cast_shadows(self, quantity: Any, region: Any) -> None:
+        """Bring a Parameter that is an ion's concentration to where currents read it."""
+        positions = self.engine.places.of_shadow(quantity, region)
+        if positions is not None:
+            self.engine.y[positions] = quantity._values[region.number]
+
+    def fetch_all(self) -> None:
+        """Bring everything up to date, before the structure changes."""
+        engine = self.engine
+        for record in engine.layout.records:
+            if record.alive:
+                for name in list(record.store):
+                    if name not in {"cm", "diam"}:
+                        record.values(name)
+        for quantity in engine.session.chemistry.quantities:
+            for region in quantity.regions:
+                if region.number in quantity._values:
+                    self.fetch_species(quantity, region)
+        for point in engine.declared.points:
+            engine.synapses.fetch(point)
+
+    def load(self) -> None:
+        """Put the values scripts see into the state."""
+        engine = self.engine
+        for record in engine.layout.records:
+            for name in record.store:
+                if name not in {"cm", "diam"}:
+                    label = engine.readout.label(name, record)
+                    if label in engine.states.blocks:
+                        where = engine.readout.positions(label)[engine.layout.index[record.id]]
+                        if where[0] >= 0:
+                            engine.y[where] = record.store[name]
+        for quantity in engine.session.chemistry.quantities:
+            engine.session.chemistry.settle(quantity)
+            for region in quantity.regions:
+                positions = engine.places.of_species(quantity, region)
+                if positions is not None:
+                    engine.y[positions] = quantity._values[region.number]
+                self.cast_shadows(quantity, region)
+        engine.synapses.load()
+
+    def fetch_point(self, point: PointProcess) -> None:
+        """Bring the computed variables of a point process up to date."""
+        engine = self.engine
+        for electrode in engine.electrodes.electrodes:
+            if electrode.clamp is point:
+                now = engine.state.t if engine.electrodes.t is None else engine.electrodes.t
+                g, drive = electrode.level(now)
+                v = float(electrode.weights @ engine.y[engine.states["v"].start + electrode.nodes])
+                point.values["i"] = drive - g * v
+                if "vc" in point.values:
+                    point.values["vc"] = electrode.command(now) or 0.0
+                return
+        engine.synapses.fetch(point)
+
+    def note_point(self, point: PointProcess, name: str) -> None:
+        """A script has written a variable of a point process."""
+        self.engine.synapses.note(point, name)

@@ -1,0 +1,101 @@
+"""The numbers that groups of an engine compute with: constants, parameters of mechanisms, point processes and rxd.
+
+In: an engine whose groups are discretised. Out: their fields filled with what scripts have set, again when scripts set it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.discretize.records import LANES
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+
+__all__ = ["Fields"]
+
+
+class Fields:
+    """Fields of the groups of an engine.
+
+    Attributes
+    ----------
+    stale : set of str
+        Range variables that scripts have written since the last `flush`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.stale: set[str] = set()
+
+    def fill_constants(self) -> None:
+        """Put NEURON's values per segment into the fields of ions that are constants of the model."""
+        engine = self.engine
+        for number, row, field in self.of_kind("constant"):
+            what, ion, default = field.args
+            name = f"e{ion}" if what == "e" else f"{ion}{what}"
+            self.put(number, row, engine.layout.gather(name, float(default))[engine.groups[number].segment])
+        unchanged = {region.name for region in engine.declared.shadows.values()}
+        for number, row, field in self.of_kind("current"):
+            if field.args[0] in unchanged:
+                self.put(number, row, np.zeros(engine.groups[number].n))
+
+    def of_kind(self, kind: str) -> Iterator[tuple[int, int, Any]]:
+        """Group, row and record of the fields of a kind."""
+        for number, local in enumerate(self.engine.system.groups):
+            for row, field in enumerate(local.fields):
+                if field.kind == kind:
+                    yield number, row, field
+
+    def put(self, number: int, row: int, values: np.ndarray) -> None:
+        """Write one field of a group, one number per node; chunks are padded with the last one."""
+        engine = self.engine
+        fields = engine.groups[number].fields
+        padded = np.full(fields.shape[0] * LANES, values[-1])
+        padded[: len(values)] = values
+        # the records of a discretization are read-only for everybody; a script that sets a parameter is the exception
+        fields.setflags(write=True)
+        fields[:, row, :] = padded.reshape(-1, LANES)
+        fields.setflags(write=False)
+        if not hasattr(engine, "stepper"):
+            return
+        if engine.adaptive:
+            engine.stepper.refresh_fields()
+            return
+        start = sum(group.fields.size for group in engine.groups[:number])
+        engine.stepper._groups.fields[start : start + fields.size] = fields.ravel()
+        engine.stepper.refresh_fields(number)
+
+    def flush(self) -> None:
+        """Bring parameters that scripts have written into the fields."""
+        for name in self.stale:
+            owner = self.engine.session.catalogue.owner(name)
+            if owner is not None:
+                self._flush_variable(name, owner)
+        self.stale.clear()
+
+    def _flush_variable(self, name: str, owner: str) -> None:
+        engine = self.engine
+        ion = engine.session.catalogue.ion_of(owner)
+        short = name if ion is not None else name[: -len(owner) - 1]
+        values = engine.layout.gather(name, 0.0)
+        if ion is None:
+            chosen = [
+                (number, row)
+                for number, row, field in self.of_kind("mechanism")
+                if field.args[1] == short and engine.declared.inserted[field.args[0]][0] == owner
+            ]
+        else:
+            what = {f"e{ion.name}": "e", f"{ion.name}i": "i", f"{ion.name}o": "o"}.get(name)
+            chosen = [(number, row) for number, row, field in self.of_kind("constant") if field.args[:2] == (what, ion.name)]
+        for number, row in chosen:
+            self.put(number, row, values[engine.groups[number].segment])
+
+    def put_parameter(self, label: str, by_segment: np.ndarray) -> None:
+        """Write a parameter of the model, shape (n_segments,)."""
+        for number, row, field in self.of_kind("parameter"):
+            if field.args[0] == label:
+                self.put(number, row, by_segment[self.engine.groups[number].segment])

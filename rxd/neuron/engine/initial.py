@@ -1,0 +1,80 @@
+"""The initial state of an engine: species as declared, gates at rest, synapses closed.
+
+In: a compiled engine and what its session says of time 0. Out: its state at the beginning of a run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rxd.codegen.oracle import fields_of, make_numpy
+from rxd.neuron.engine.declare import is_ion
+from rxd.neuron.engine.sources import read_steady
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+
+__all__ = ["Initial"]
+
+
+class Initial:
+    """Sets the initial state; how is found out once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._rest: list[tuple[int, list[int], Any]] | None = None
+
+    def set(self) -> None:
+        """The initial state: species as declared, gates at rest for the present voltage, synapses closed."""
+        engine = self.engine
+        engine.session.chemistry.initialize()
+        for record in engine.layout.records:
+            engine.fields.stale.update(record.settle_ions())
+        engine.fields.flush()
+        for record in engine.layout.records:
+            engine.y[engine.readout.positions("v")[engine.layout.index[record.id]]] = record.store["v"]
+        for quantity in engine.session.chemistry.quantities:
+            for region in quantity.regions:
+                positions = engine.places.of_species(quantity, region)
+                if positions is not None:
+                    engine.y[positions] = quantity._values[region.number]
+                    engine.exchange.cast_shadows(quantity, region)
+                else:
+                    engine.exchange.note_species(quantity, region)
+        self._gates()
+        engine.synapses.close()
+        engine.state.t = 0.0
+        engine.fixed.past = None
+        engine.start()
+        read_steady(self.engine)
+        engine.changed()
+
+    def _gates(self) -> None:
+        """Gates at rest for the present voltage and for ions as NEURON lets INITIAL blocks see them: before rxd sets them."""
+        engine = self.engine
+        y, numbers = engine.state.y, engine.session.globals
+        seen = y.copy()
+        for quantity in engine.session.chemistry.quantities:
+            for region in (region for region in quantity.regions if is_ion(quantity, region)):
+                positions = engine.places.of_species(quantity, region)
+                name = f"{quantity.name}{region.nrn_region}0_{quantity.name}_ion"
+                if positions is not None and name in numbers:
+                    seen[positions] = numbers[name]
+        for number, rows, evaluate in self._resting():
+            group = engine.groups[number]
+            for row, values in zip(rows, evaluate(seen[group.position], fields_of(group), 0.0), strict=True):
+                y[group.position[row]] = values
+
+    def _resting(self) -> list[tuple[int, list[int], Any]]:
+        """Functions that give the gates of each group; made once."""
+        if self._rest is None:
+            self._rest = [
+                (
+                    number,
+                    [local.unknowns.index(label) for label, _ in local.initials],
+                    make_numpy(local, [expression for _, expression in local.initials]),
+                )
+                for number, local in enumerate(self.engine.system.groups)
+                if local.initials
+            ]
+        return self._rest
