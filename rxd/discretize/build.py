@@ -174,7 +174,7 @@ def _transports(
     cable_mesh = region_mesh(segments, None, inside)
     cable = build_operator(segments, membrane["Ra"], membrane["cm"], cable_mesh.tree)
     capacity[layout[VOLTAGE].order] = cable.capacitance
-    transports = [_transport(VOLTAGE, layout, cable_mesh, cable.capacitance, cable.conductance)]
+    transports = [tree_transport(VOLTAGE, layout, cable_mesh, cable.capacitance, cable.conductance)]
     trees: dict[str, Transport] = {}
     graphs: list[tuple[Any, GraphTransport]] = []
     for unknown in system.unknowns:
@@ -185,7 +185,9 @@ def _transports(
         if unknown.diffusion > 0 and not unknown.box and not unknown.voxel_sections:
             assert region.tree is not None
             if region.name not in trees:
-                trees[region.name] = _transport(unknown.label, layout, region.tree, region.tree.volume, region.tree.tree.kappa)
+                trees[region.name] = tree_transport(
+                    unknown.label, layout, region.tree, region.tree.volume, region.tree.tree.kappa
+                )
             first = trees[region.name]  # species of one region share all but their diffusion
             conductance = _frozen(unknown.diffusion * first.conductance)
             transports.append(replace(first, label=unknown.label, start=block.start, conductance=conductance))
@@ -209,10 +211,10 @@ def _volumes(label: str, region: RegionNodes, segments: Segments) -> np.ndarray:
     return volume
 
 
-def _transport(label: str, layout: StateLayout, mesh: Mesh, capacity: np.ndarray, conductance: np.ndarray) -> Transport:
-    """Renumber a mesh's tree from segment order to storage order."""
+def tree_transport(label: str, layout: StateLayout, mesh: Mesh, capacity: np.ndarray, conductance: np.ndarray) -> Transport:
+    """Renumber a mesh's tree from segment order to storage order; nodes of the block beyond the mesh are voxels."""
     block, tree, n = layout[label], mesh.tree, mesh.n
-    stored = np.concatenate([block.order - block.start, np.arange(n, len(tree.parent))])
+    stored = np.concatenate([block.order[:n] - block.start, np.arange(n, len(tree.parent))])
     parent = np.full(len(tree.parent), -1, dtype=np.int64)
     parent[stored] = np.where(tree.parent < 0, -1, stored[tree.parent])
     renumbered = np.zeros(len(tree.parent))

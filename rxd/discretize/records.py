@@ -147,6 +147,11 @@ class GraphTransport:
     lattice : ndarray of int, shape (n, 3) or (0, 3)
         Place of every node on a lattice, if it is to be stepped along the lines of that (`rxd.solve.sweeps`); in such a step
         held nodes take their values.
+    tied : ndarray of int, shape (m, 3)
+        Nodes of a lattice, and positions in the state outside of it, that exchange at the start of each such step; positions
+        where the latter's values before that are kept.
+    tied_rate : ndarray, shape (m, 2), 1/ms
+        Conductance over the capacity of either.
     """
 
     label: str
@@ -163,6 +168,8 @@ class GraphTransport:
     cut: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     whole_rate: float = 0.0
     lattice: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int32))
+    tied: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
+    tied_rate: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
     @property
     def conductance(self) -> np.ndarray:

@@ -35,6 +35,8 @@ class Chemistry:
         What `rxd.nthread` was set to.
     fluxes : list of Flux
         Sources on nodes.
+    moves : int
+        Grows whenever the model has moved, and `seg.cai` follows its species.
     """
 
     def __init__(self, session: Session) -> None:
@@ -53,7 +55,9 @@ class Chemistry:
         self._registered: tuple[int, int] | None = None
         self.in_force = InForce(self)
         self.views: list[weakref.ref[Any]] = []
+        self.moves = 0
         self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
+        self._kept: dict[tuple[int, int], int] = {}
 
     def add(self, thing: Any) -> int:
         """Take note of a declaration; returns its number."""
@@ -323,7 +327,7 @@ class Chemistry:
                     quantity._values[region.number] = initial
                 else:
                     values[:] = initial  # in place: somebody may hold a view of it
-            quantity.version += 1
+        self.moves += 1
 
     def refresh_views(self) -> None:
         """Bring arrays that scripts hold (`states3d`) up to date."""
@@ -377,29 +381,53 @@ class Chemistry:
         return np.ravel_multi_index(tuple(ijk[inside].T), region.shape), inside
 
     def refresh(self, name: str, record: SectionRecord) -> bool:
-        """Bring an ion concentration of a section up to date with the species; whether there is one.
+        """Let an ion concentration of a section follow the species, if the model has moved since; whether there is one.
 
-        What a script wrote to `seg.cai` stays until the species changes, as in NEURON.
+        What a script writes to nodes shows in `seg.cai` after the next step, and what it writes to `seg.cai` stays until then,
+        as in NEURON.
         """
         found = self.species_at(name, record)
         if found is None:
             return False
-        quantity, region = found
-        values = quantity.values(region)
-        stamp = (quantity.version, self.session.run.version)
+        self.settle(found[0])
+        stamp = (found[0].number, self.moves)
         if self._stamps.get((name, record.id)) != stamp:
             self._stamps[name, record.id] = stamp
-            table = self.table(region)
-            if hasattr(region, "shape"):
-                nodes, places = self._box_nodes(region, record)
-                record.store[name][places] = values[nodes]
-                return True
-            nodes = table.of_record(record)
-            weight = self._weights(table, nodes)
-            total = np.bincount(table.place[nodes], weights=weight, minlength=record.nseg)
-            sums = np.bincount(table.place[nodes], weights=weight * values[nodes], minlength=record.nseg)
-            record.store[name][:] = np.divide(sums, total, out=record.store[name].copy(), where=total > 0)
+            self._follow(*found, record, record.store[name])
         return True
+
+    def concentration(self, name: str, record: SectionRecord) -> np.ndarray:
+        """An ion concentration of a section in the state that is looked at."""
+        found = self.species_at(name, record)
+        shown = np.array(record.values(name))
+        if found is not None:
+            self._follow(*found, record, shown)
+        return shown
+
+    def keep_shown(self, quantity: Any, region: Any) -> None:
+        """Nodes of a species are about to change in the model: what segments show stays."""
+        if quantity.name is None or region.nrn_region is None or self._kept.get((quantity.number, region.number)) == self.moves:
+            return
+        self._kept[quantity.number, region.number] = self.moves
+        name = f"{quantity.name}{region.nrn_region}"
+        for record in self.session.topology if hasattr(region, "shape") else region.living:
+            if name in record.store:
+                self.refresh(name, record)
+
+    def _follow(self, quantity: Any, region: Any, record: SectionRecord, shown: np.ndarray) -> None:
+        """Put the mean of the nodes of every segment where it is shown."""
+        table, values = self.table(region), self.session.run.displayed(quantity, region)
+        if len(values) != len(table):
+            return
+        if hasattr(region, "shape"):
+            nodes, places = self._box_nodes(region, record)
+            shown[places] = values[nodes]
+            return
+        nodes = table.of_record(record)
+        weight = self._weights(table, nodes)
+        total = np.bincount(table.place[nodes], weights=weight, minlength=record.nseg)
+        sums = np.bincount(table.place[nodes], weights=weight * values[nodes], minlength=record.nseg)
+        shown[:] = np.divide(sums, total, out=shown.copy(), where=total > 0)
 
     def _weights(self, table: NodeTable, nodes: np.ndarray) -> np.ndarray:
         """How voxels count for the concentration of their segment: by volume at the start, then those at the surface alone."""

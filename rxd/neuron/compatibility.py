@@ -46,9 +46,9 @@ Fixed steps follow NEURON's order of events: thresholds and events up to the mid
 recordings, events up to its end. The step itself is NEURON's, too: the cable by backward Euler (or as `h.secondorder` says),
 then diffusion and reactions in 1D, then reactions and diffusion in voxels; ions move by the currents of the step's start, and
 that is when currents are read. Voxels and boxes diffuse by the line sweeps of Douglas and Gunn, as in NEURON, with the same
-ringing where concentrations jump. Trajectories agree with NEURON's to round-off and its finite differences; where a region is
-voxels in part, diffusion is solved otherwise and agrees to its own error. Variable steps are taken by Axoplasm's coupled solver
-with the tolerances of `CVode`; steps differ, results agree within the tolerance. `Random` (of the kind Random123, and
+ringing where concentrations jump; what crosses from segments to voxels goes by forward Euler. Trajectories agree with NEURON's
+to round-off and its finite differences, in voxels where its volumes are right. Variable steps are taken by Axoplasm's coupled
+solver with the tolerances of `CVode`; steps differ, results agree within the tolerance. `Random` (of the kind Random123, and
 `Random(seed)`) and the noise of NetStim give NEURON's own numbers; `MCellRan4` has streams of its own.
 """
 
@@ -100,6 +100,8 @@ Where NEURON makes choices, we make the same:
   and faster.
 * Where a section in voxels meets one that is not, half a segment and half a voxel conduct in series, shared among the voxels
   at the end; `docs/space.md` has the better rule of Axoplasm itself.
+* `seg.cai` follows the nodes at the end of a step (of segments joined to voxels: before these exchange with them): what a
+  script writes to nodes shows after the next step. Currents see it at once; in NEURON they see `seg.cai`.
 * `seg.cai` of a section in voxels is the mean over the voxels at the surface (at time 0: over the volume); a voxel that
   several segments share counts as of the first.
 * Two voxels with an open face exchange through the harmonic mean of the parts of them that are inside the cell; `docs/space.md`

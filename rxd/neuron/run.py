@@ -199,6 +199,12 @@ class Run:
         if self.engine is not None:
             self.engine.exchange.fetch_species(quantity, region)
 
+    def displayed(self, quantity: Any, region: Any) -> np.ndarray:
+        """The values of a species on a region that `seg.cai` follows."""
+        found = None if self.engine is None else self.engine.exchange.displayed(quantity, region)
+        values: np.ndarray = quantity._values[region.number] if found is None else found
+        return values
+
     def changed_species(self, quantity: Any, region: Any) -> None:
         """A script has written values of a species on a region."""
         if self.engine is not None:
@@ -261,6 +267,7 @@ class Run:
         """Forget what the solver remembers of earlier steps."""
         self._compiled().restart()
         if self.adaptive:
+            self.session.chemistry.moves += 1
             self._tell(1, 0)
 
     def restart_recordings(self) -> None:

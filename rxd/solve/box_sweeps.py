@@ -28,7 +28,7 @@ def as_box(transport: GraphTransport, lower: np.ndarray) -> tuple[np.ndarray, np
     """
     at, capacity = transport.lattice, transport.capacity
     shape = at.max(axis=0) + 1
-    if np.prod(shape.astype(np.int64)) != transport.n or len(transport.held):
+    if np.prod(shape.astype(np.int64)) != transport.n or len(transport.held) or len(transport.tied):
         return None
     if not np.array_equal(at, np.indices(tuple(shape), dtype=at.dtype).reshape(3, -1).T):
         return None

@@ -56,6 +56,16 @@ class Sweeps(NamedTuple):
         Where the held nodes of each species begin.
     held, held_value : ndarray
         Nodes (counted from the species' first) that take a value in every step, and the value, mM.
+    begins : ndarray of int, shape (n_species + 1,)
+        Where the ties of each species begin.
+    tied : ndarray of int, shape (m, 3)
+        Positions in the state that exchange, in the lattice and outside, and where the latter's value before that is kept.
+    tied_rate : ndarray, shape (m, 2), 1/ms
+        Conductance over the capacity of either.
+    flow : ndarray, shape (m,)
+        Work array.
+    fastest : ndarray, shape (n_species,), 1/ms
+        Bound on the rate at which ties even out.
     shape : ndarray of int, shape (n_species, 3)
         Voxels of a box along each axis.
     rates : ndarray, shape (n_species, 3), 1/ms
@@ -78,6 +88,11 @@ class Sweeps(NamedTuple):
     reach: np.ndarray
     held: np.ndarray
     held_value: np.ndarray
+    begins: np.ndarray
+    tied: np.ndarray
+    tied_rate: np.ndarray
+    flow: np.ndarray
+    fastest: np.ndarray
     shape: np.ndarray
     rates: np.ndarray
     factors: np.ndarray
@@ -136,10 +151,22 @@ def pack_sweeps(species: Sequence[GraphTransport], moved: Sequence[bool], times_
         reach=np.cumsum([0, *(len(transport.held) for transport in species)]),
         held=np.concatenate([np.zeros(0, dtype=np.int64), *(transport.held for transport in species)]),
         held_value=np.concatenate([np.zeros(0), *(transport.held_value for transport in species)]),
+        begins=np.cumsum([0, *(len(transport.tied) for transport in species)]),
+        tied=np.concatenate([np.zeros((0, 3), dtype=np.int64), *(t.tied + np.array([t.start, 0, 0]) for t in species)]),
+        tied_rate=np.concatenate([np.zeros((0, 2)), *(transport.tied_rate for transport in species)]),
+        flow=np.zeros(sum(len(transport.tied) for transport in species)),
+        fastest=np.array([_fastest(transport) for transport in species], dtype=float),
         shape=shapes,
         rates=rates,
         factors=np.zeros((len(species), 3, 3, int(shapes.max(initial=0)))),
     )
+
+
+def _fastest(transport: GraphTransport) -> float:
+    """Sum of what the fastest node on either side of the ties loses; exact where each side of them is alike."""
+    both = zip(transport.tied[:, :2].T, transport.tied_rate.T, strict=True)
+    leaving = [np.bincount(np.unique(node, return_inverse=True)[1], rate) for node, rate in both]
+    return float(sum(rates.max(initial=0.0) for rates in leaving))
 
 
 def _lower(transport: GraphTransport) -> np.ndarray:
@@ -228,6 +255,7 @@ def sweep(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, sweep
         if sweeps.species[s, 3] < 0:
             sweep_box(s, y, dt, source, drift, sweeps)
             continue
+        tie(s, y, dt, sweeps)
         pieces = max(1, math.ceil(dt * sweeps.whole_rate[s] / LONGEST - 1e-9))
         for piece in range(pieces):
             sweep_once(s, y, dt / pieces, source, sweeps)
@@ -254,6 +282,21 @@ def sweep_box(s: int, y: np.ndarray, dt: float, source: np.ndarray, drift: np.nd
     if moved == 1:
         for k in range(n):
             drift[start + k] = gain[k] / dt
+
+
+@lean_kernel
+def tie(s: int, y: np.ndarray, dt: float, sweeps: Sweeps) -> None:
+    """Exchange with nodes outside the lattice by forward Euler, in as many pieces as that is stable in."""
+    begin, end, tied, rate, flow = sweeps.begins[s], sweeps.begins[s + 1], sweeps.tied, sweeps.tied_rate, sweeps.flow
+    pieces = max(1, math.ceil(0.5 * dt * sweeps.fastest[s] - 1e-9))
+    for e in range(begin, end):
+        y[tied[e, 2]] = y[tied[e, 1]]
+    for _ in range(pieces if end > begin else 0):
+        for e in range(begin, end):
+            flow[e] = dt / pieces * (y[tied[e, 1]] - y[tied[e, 0]])
+        for e in range(begin, end):
+            y[tied[e, 0]] += rate[e, 0] * flow[e]
+            y[tied[e, 1]] -= rate[e, 1] * flow[e]
 
 
 @lean_kernel

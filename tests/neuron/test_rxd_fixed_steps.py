@@ -76,3 +76,75 @@ def test_the_sides_of_a_box_count_with_their_initial_values_in_the_first_fixed_s
     assert states[1, 1, 1] == pytest.approx(gain, abs=1e-11)
     states[1, 1, 1] = 1.0
     assert states == pytest.approx(np.ones((3, 3, 3)), abs=1e-10)
+
+
+def test_fixed_steps_across_a_joint_are_neurons():
+    solid, flat = h.Section(name="solid"), h.Section(name="flat")
+    for sec, begin in ((solid, 0.0), (flat, 2.0)):
+        sec.pt3dadd(begin, 0, 0, 1)
+        sec.pt3dadd(begin + 2, 0, 0, 1)
+    flat.connect(solid)
+    rxd.set_solve_type([solid], dimension=3)
+    cyt = rxd.Region([solid, flat], nrn_region="i", dx=0.25)
+    x = rxd.Species(cyt, name="x", d=1.5, initial=lambda node: 1.0 if node in solid else 0.2)
+    h.dt = 0.05
+    recorded = h.Vector().record(flat(0.5)._ref_xi)
+    h.finitialize(-65)
+    seen = [0.2]
+    inside, outside = x.nodes(solid), x.nodes(flat)
+    place = np.array([(node.x3d, node.y3d, node.z3d) for node in inside])
+    volume, u, v = np.array(inside.volume), np.array(inside.value), outside.value[0]
+    last = place[:, 0] > 1.75
+    weight = volume[last] ** (2 / 3)
+    for _ in range(3):
+        h.fadvance()
+        seen.append(v)  # NEURON writes xi before the exchange with voxels
+        assert flat(0.5).xi == pytest.approx(v, abs=1e-11)
+        # half a segment and half a voxel in series, by forward Euler; then the voxels among themselves
+        flow = 0.05 * weight / weight.sum() * 1.5 * np.pi / 4 / (0.5 * (0.25 + 2)) * (u[last] - v)
+        v += flow.sum() / outside.volume[0]
+        u[last] -= flow / volume[last]
+        u = douglas_and_gunn(volume / 0.25**3, np.round(place / 0.25 - 0.5).astype(int), 0.25, 1.5, u, 0.05)
+        assert np.array(inside.value) == pytest.approx(u, abs=1e-11)
+        assert outside.value[0] == pytest.approx(v, abs=1e-11)
+    assert list(recorded) == pytest.approx(seen, abs=1e-11)
+    h.finitialize(-65)
+    h.continuerun(0.15)
+    assert list(recorded) == pytest.approx(seen, abs=1e-11)
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_segments_show_what_is_written_to_nodes_after_the_next_step(variable):
+    sec = h.Section(name="s")
+    sec.nseg = 3
+    x = rxd.Species(rxd.Region([sec], nrn_region="i"), name="x", charge=1, initial=1)
+    h.cvode_active(variable)
+    h.finitialize(-65)
+    x.nodes[1].value = 2
+    assert [segment.xi for segment in sec] == [1, 1, 1]
+    h.fadvance()
+    assert [segment.xi for segment in sec] == [1, 2, 1]
+    x.nodes[0].value = 3
+    x.nodes[2].value = 4  # nobody has looked at xi since the step
+    assert [segment.xi for segment in sec] == [1, 2, 1]
+    sec(0.5).xi = 7
+    h.CVode().re_init()
+    assert [segment.xi for segment in sec] == ([3, 2, 4] if variable else [1, 7, 1])
+    rxd.re_init()
+    assert list(x.nodes.value) == ([3, 2, 4] if variable else [1, 7, 1])
+    h.fadvance()
+    assert [segment.xi for segment in sec] == ([3, 2, 4] if variable else [1, 7, 1])
+
+
+def test_segments_show_what_is_written_to_a_box_after_the_next_step():
+    sec = h.Section(name="s")
+    sec.pt3dadd(1, 1, 1, 1)
+    sec.pt3dadd(2, 1, 1, 1)
+    box = rxd.Extracellular(0, 0, 0, 3, 3, 3, dx=3)
+    x = rxd.Species(box, name="x", charge=1, initial=1)
+    h.finitialize(-65)
+    h.fadvance()
+    x[box].states3d[:] = 5
+    assert sec(0.5).xo == 1
+    h.fadvance()
+    assert sec(0.5).xo == 5

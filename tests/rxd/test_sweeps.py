@@ -170,3 +170,20 @@ def test_a_box_of_equal_voxels_is_stepped_as_any_other_lattice(shape):
     assert len(at) == 1 or pack_sweeps([other], [True], never).species[0, 3] == 0
     for one, two in zip(stepped(box, u, 0.7, source, steps=3), stepped(other, u, 0.7, source, steps=3), strict=True):
         assert one == pytest.approx(two, rel=1e-9)
+
+
+@pytest.mark.parametrize(("dt", "pieces"), [(0.1, 1), (1.0, 3)])
+def test_ties_go_first_by_forward_euler_in_stable_pieces(dt, pieces):
+    n = lattice(2).n
+    tied = np.array([[0, n, n + 2], [3, n, n + 2], [5, n + 1, n + 3]])
+    rate = np.array([[2.0, 0.5], [3.0, 1.0], [4.0, 2.0]])  # the fastest: 4 in the lattice, 2 outside: dt times half of 6
+    transport = lattice(2, diffusion=1e-9, tied=tied, tied_rate=rate)
+    y = np.random.default_rng(3).random(n + 4)
+    expected = y.copy()
+    expected[n + 2 :] = y[n : n + 2]
+    for _ in range(pieces):
+        flow = dt / pieces * (expected[tied[:, 1]] - expected[tied[:, 0]])
+        np.add.at(expected, tied[:, 0], rate[:, 0] * flow)
+        np.add.at(expected, tied[:, 1], -rate[:, 1] * flow)
+    sweep(y, dt, y, y, pack_sweeps([transport], [False], never))
+    assert y == pytest.approx(expected, abs=1e-7)

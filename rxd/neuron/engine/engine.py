@@ -29,7 +29,7 @@ from rxd.neuron.engine.fields import Fields
 from rxd.neuron.engine.fixed import FixedSteps
 from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.initial import Initial
-from rxd.neuron.engine.joints import joined_as_in_neuron
+from rxd.neuron.engine.joints import joined_as_in_neuron, parted_as_in_neuron, spread_unevenly
 from rxd.neuron.engine.mods import moved_as_in_neuron
 from rxd.neuron.engine.order import in_neurons_order
 from rxd.neuron.engine.places import Places
@@ -89,6 +89,10 @@ class Engine:
         self.discretization = joined_as_in_neuron(self.system, self.discretization)
         self.discretization = exchanged_as_in_neuron(self.system, self.discretization)
         self.discretization = spread(session, self.declared, self.discretization, self.places.of_species)
+        if not self.adaptive:
+            uneven = spread_unevenly(session, self.declared)
+            self.discretization = parted_as_in_neuron(self.system, self.discretization, uneven)
+            self.states = self.discretization.layout
         self.discretization, self._held = hold(session, self.declared, self.discretization, self.places.of_species)
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
         problem = build_problem(model, self.system, self.discretization, kernels)
@@ -133,12 +137,12 @@ class Engine:
         """The state is that where currents are seen."""
         now = self.state
         self.state = self.past
-        self.changed()
+        self.changed(moved=False)
         try:
             yield
         finally:
             self.state = now
-            self.changed()
+            self.changed(moved=False)
 
     @contextmanager
     def between(self) -> Iterator[None]:
@@ -160,7 +164,7 @@ class Engine:
     def update_currents(self) -> None:
         """Let currents be those of the present state."""
         self.fixed.past = None
-        self.changed()
+        self.changed(moved=False)
 
     def _options(self) -> dict[str, Any]:
         """Options of the stepper."""
@@ -215,9 +219,10 @@ class Engine:
         self.stepper.start(self.state)
         self.jumped = False
 
-    def changed(self) -> None:
-        """The state, or what is seen of it, is another one now."""
+    def changed(self, moved: bool = True) -> None:
+        """The state, or what is seen of it, is another one now; `moved`: not by a script, so that `seg.cai` follows it."""
         self.version = self._run.next_version()
+        self._chemistry.moves += moved
         if self._chemistry.views:
             self._chemistry.refresh_views()
 
@@ -287,7 +292,7 @@ class Engine:
     def receive(self, point: PointProcess, weight: Any) -> None:
         """A synapse receives an event."""
         if self.synapses.receive(point, float(weight[0])):
-            self.changed()
+            self.changed(moved=False)
 
     def restart(self) -> None:
         """Forget what the stepper remembers of earlier steps."""

@@ -55,6 +55,11 @@ class Exchange:
         if positions is not None and len(positions) == len(quantity._values[region.number]):
             quantity._values[region.number][:] = self.engine.y[positions]
 
+    def displayed(self, quantity: Any, region: Any) -> np.ndarray | None:
+        """The values of a species on a region that `seg.cai` follows."""
+        positions = self.engine.places.displayed(quantity, region)
+        return None if positions is None else self.engine.y[positions]
+
     def note_species(self, quantity: Any, region: Any) -> None:
         """A script has written values of a species on a region."""
         engine = self.engine
@@ -64,7 +69,7 @@ class Exchange:
         if positions is not None:
             engine.y[positions] = values
             engine.jumped = True
-            engine.changed()
+            engine.changed(moved=False)
             return
         symbol = engine.declared.symbols.get((quantity.number, region.number))
         if symbol is not None and quantity.kind == "Parameter":
@@ -114,6 +119,7 @@ class Exchange:
                 positions = engine.places.of_species(quantity, region)
                 if positions is not None:
                     engine.y[positions] = quantity._values[region.number]
+                    engine.y[engine.places.displayed(quantity, region)] = quantity._values[region.number]
                 self.cast_shadows(quantity, region)
         engine.synapses.load()
 

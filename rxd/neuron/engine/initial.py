@@ -38,6 +38,7 @@ class Initial:
                 positions = engine.places.of_species(quantity, region)
                 if positions is not None:
                     engine.y[positions] = quantity._values[region.number]
+                    engine.y[engine.places.displayed(quantity, region)] = quantity._values[region.number]
                     engine.exchange.cast_shadows(quantity, region)
                 else:
                     engine.exchange.note_species(quantity, region)

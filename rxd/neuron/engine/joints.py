@@ -2,23 +2,31 @@
 
 In: a discretisation. Out: the same with other conductances at such joints: half a segment and half a voxel in series, through
 the cross-section of the segment, shared among the voxels at the end of the section in voxels as their volumes to the power 2/3.
-The rule of `docs/space.md` keeps a linear profile straight; this one agrees with NEURON's numbers.
+The rule of `docs/space.md` keeps a linear profile straight; this one agrees with NEURON's numbers. In a fixed step segments and
+voxels take steps of their own, and what crosses the joints goes by forward Euler.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geometry import Segments
 from geometry.voxelize import VoxelGrid
+from rxd.discretize.build import tree_transport
 from rxd.discretize.graph import _assemble, _tree_edges
+from rxd.discretize.records import Block, StateLayout
 from rxd.neuron.engine.faces import shared_faces
 
-__all__ = ["joined_as_in_neuron"]
+if TYPE_CHECKING:
+    from rxd.neuron.engine.declare import Declared
+    from rxd.neuron.session import Session
+
+__all__ = ["joined_as_in_neuron", "parted_as_in_neuron", "spread_unevenly"]
 
 
 def joined_as_in_neuron(system: Any, discretization: Any) -> Any:
@@ -33,6 +41,84 @@ def joined_as_in_neuron(system: Any, discretization: Any) -> Any:
             continue
         graphs.append(_joined(graph, unknown, region, discretization))
     return replace(discretization, graphs=tuple(graphs))
+
+
+def parted_as_in_neuron(system: Any, discretization: Any, whole: Collection[str]) -> Any:
+    """Segments as a tree, voxels as a lattice, and ties between them: what NEURON makes of a fixed step.
+
+    NEURON writes the concentrations of segments to `seg.cai` before they exchange with voxels: the state has places for these.
+
+    Parameters
+    ----------
+    whole : collection of str
+        Species that stay as they are.
+    """
+    unknowns = {unknown.label: unknown for unknown in system.unknowns}
+    transports, graphs = list(discretization.transports), []
+    for graph in discretization.graphs:
+        unknown = unknowns[graph.label]
+        region = discretization.regions[unknown.region]
+        if region.tree is None or region.box is not None or not len(region.voxel) or graph.label in whole:
+            graphs.append(graph)
+            continue
+        tree, lattice = _parted(graph, unknown, region, discretization)
+        transports.append(tree)
+        graphs.append(lattice)
+        discretization = _with_places(discretization, graph.label, np.unique(lattice.tied[:, 1]))
+    return replace(discretization, transports=tuple(transports), graphs=tuple(graphs))
+
+
+def spread_unevenly(session: Session, declared: Declared) -> set[str]:
+    """Labels of species whose coefficients of diffusion differ from node to node."""
+    parts = [(quantity, region) for quantity in session.chemistry.quantities for region in quantity.regions]
+    uneven = [(quantity.number, region.number) for quantity, region in parts if quantity.local_d(region) is not None]
+    return {declared.symbols[key].name for key in uneven if key in declared.symbols}
+
+
+def _with_places(discretization: Any, label: str, tied: np.ndarray) -> Any:
+    """One more place in the state for each of some positions."""
+    layout, block = discretization.layout, discretization.layout[label]
+    stop = layout.size + len(tied)
+    shown = Block(
+        f"shown.{label}",
+        block.unit,
+        layout.size,
+        stop,
+        block.segment[tied - block.start],
+        np.arange(layout.size, stop),
+        len(tied),
+    )
+    return replace(
+        discretization,
+        layout=StateLayout(MappingProxyType({**layout.blocks, shown.label: shown}), stop),
+        capacity=np.concatenate([discretization.capacity, np.ones(len(tied))]),
+        initial=np.concatenate([discretization.initial, discretization.initial[tied]]),
+    )
+
+
+def _parted(graph: Any, unknown: Any, region: Any, discretization: Any) -> tuple[Any, Any]:
+    block, voxels = discretization.layout[graph.label], discretization.voxels
+    kappa = unknown.diffusion * region.tree.tree.kappa
+    tree = tree_transport(graph.label, discretization.layout, region.tree, region.tree.volume, kappa)
+    edges, kappas = shared_faces(region, 0, voxels, np.array(unknown.axes))
+    start = graph.start + block.n_tree
+    ends, rates = [np.zeros((0, 2), dtype=np.int64)], [np.zeros((0, 2))]
+    for segment, rho, chosen in _joints(region, discretization.segments, voxels):
+        row = int(region.tree_row[segment])
+        weight = region.voxel_volume[chosen] ** (2 / 3)
+        conductance = unknown.diffusion * weight / weight.sum() / rho
+        ends.append(np.stack([chosen, np.full(len(chosen), block.order[row])], axis=1))
+        rates.append(np.stack([conductance / region.voxel_volume[chosen], conductance / region.tree.volume[row]], axis=1))
+    tied = np.concatenate(ends)
+    tied = np.column_stack([tied, discretization.layout.size + np.unique(tied[:, 1], return_inverse=True)[1]])
+    lattice = replace(
+        _assemble(graph.label, start, region.voxel_volume, 0, edges, kappas, unknown.diffusion),
+        whole_rate=graph.whole_rate,
+        lattice=np.ascontiguousarray(voxels.ijk[region.voxel]),
+        tied=tied,
+        tied_rate=np.concatenate(rates),
+    )
+    return tree, lattice
 
 
 def _joined(graph: Any, unknown: Any, region: Any, discretization: Any) -> Any:

@@ -5,6 +5,7 @@ In: a species and a region of a session. Out: positions, in the order of NEURON'
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,21 @@ class Places:
     def of_species(self, quantity: Any, region: Any) -> np.ndarray | None:
         """Places in the state of the nodes of a species on a region, in NEURON's order; None if the state does not hold it."""
         return self._positions_of(self.engine.declared.symbols, quantity, region)
+
+    def displayed(self, quantity: Any, region: Any) -> np.ndarray | None:
+        """Places of what `seg.cai` follows: of segments that exchange with voxels their concentrations before that."""
+        positions = self.of_species(quantity, region)
+        if positions is None or not self._tied:
+            return positions
+        shown = positions.copy()
+        for before, after in self._tied:
+            shown[positions == before] = after
+        return shown
+
+    @cached_property
+    def _tied(self) -> list[tuple[int, int]]:
+        ties = (tie for graph in self.engine.discretization.graphs for tie in graph.tied)
+        return sorted({(int(tie[1]), int(tie[2])) for tie in ties})
 
     def _positions_of(self, symbols: Any, quantity: Any, region: Any) -> np.ndarray | None:
         symbol = symbols.get((quantity.number, region.number))

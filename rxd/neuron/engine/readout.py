@@ -174,7 +174,7 @@ class Readout:
         if not charge or not any(moving):
             return None
         with self.engine.looking_back():
-            inside, outside = (np.array(record.values(f"{ion}{side}")) for side in "io")
+            inside, outside = (chemistry.concentration(f"{ion}{side}", record) for side in "io")
         volts = CONSTANTS["R"] * (self.engine.session.globals["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
         with np.errstate(divide="ignore", invalid="ignore"):
             return 1000.0 * volts * np.log(outside / inside)

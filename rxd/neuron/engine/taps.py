@@ -239,11 +239,11 @@ def _concentration(engine: Engine, name: str, record: Any, place: int) -> Tap | 
     if found is None or hasattr(found[1], "shape"):
         return None
     quantity, region = found
-    table, positions = quantity.table(region), engine.places.of_species(quantity, region)
+    table, shown = quantity.table(region), engine.places.displayed(quantity, region)
     nodes = table.of_segment(record, place)
-    if positions is None or len(nodes) != 1 or table.dimension[nodes[0]] != 1:
+    if shown is None or len(nodes) != 1 or table.dimension[nodes[0]] != 1:
         return None
-    return _state(int(positions[nodes[0]]))
+    return _state(int(shown[nodes[0]]))
 
 
 def _node(engine: Engine, node: Any) -> Tap | None:

@@ -50,7 +50,7 @@ class Quantity(Mathable):
 
     __slots__ = (
         "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_regions", "_values",
-        "ecs_boundary_conditions", "node_d", "number", "represents", "session", "settled", "sources", "version",
+        "ecs_boundary_conditions", "node_d", "number", "represents", "session", "settled", "sources",
     )  # fmt: skip
     kind = "Species"
 
@@ -75,7 +75,6 @@ class Quantity(Mathable):
         self._values: dict[int, np.ndarray] = {}
         self.node_d: dict[int, dict[int, float]] = {}
         self.settled: dict[int, Any] = {}
-        self.version = 0
         self.sources: list[Any] = []  # formulas given to `include_flux` live as long as the species
         if name is not None:
             self._register_ion()
@@ -213,7 +212,7 @@ class Quantity(Mathable):
 
     def touched(self, region: AnyRegion) -> None:
         """Note that values on a region have been written."""
-        self.version += 1
+        self.session.chemistry.keep_shown(self, region)
         self.session.run.changed_species(self, region)
 
     @property
