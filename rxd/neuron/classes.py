@@ -29,6 +29,7 @@ from rxd.neuron.section_lists import SectionList, SectionRef
 from rxd.neuron.sections import Section
 from rxd.neuron.standard import MechanismStandard, MechanismType
 from rxd.neuron.texts import String, StringFunctions
+from rxd.neuron.vecstim import VecStim
 from rxd.neuron.vector import Vector
 from rxd.neuron.windows import WINDOW_CLASSES
 
@@ -39,7 +40,7 @@ CLASSES: Mapping[str, type[Any]] = MappingProxyType(
         **{
             kind.__name__: kind
             for kind in (
-                *ARTIFICIAL_CLASSES, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES, APCount, CVode,
+                *ARTIFICIAL_CLASSES, VecStim, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES, APCount, CVode,
                 FInitializeHandler, File, Impedance, List, Matrix, MechanismStandard, MechanismType, NetCon, ParallelContext,
                 PtrVector, Random, SaveState, Section, SectionList, SectionRef, StateTransitionEvent, String, StringFunctions,
                 Vector,

@@ -31,7 +31,8 @@ NEURON 9.0.2. This page is made by `python -m rxd.neuron.compatibility`.
 
 Mod files are read, not compiled (docs/nmodl.md): those of the current folder, of the script's folder, of folders `mod`, `mods`
 or `mechanisms` in them, and those behind what `h.nrn_load_dll` or `neuron.load_mechanisms` names. A file is read when a script
-first asks for its mechanism; what cannot be translated is refused then, with file and line.
+first asks for its mechanism; what cannot be translated is refused then, with file and line. `VecStim`, in NEURON a mod
+file with C code in it (vecevent.mod), is built in.
 
 A name that is not here raises `NotSupported` (an AttributeError) that says what to use instead; nothing is ever answered with
 None.

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.pointers import GlobalPointer
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
@@ -154,21 +155,40 @@ class CVode:
         """Accuracy of threshold detection."""
         return 1
 
-    def debug_event(self, *_: Any) -> float:
+    def debug_event(self, *_: Any) -> int:
         """Has no effect here."""
+        return 0
+
+    def cache_efficient(self, *_: Any) -> bool:
+        """Memory is always arranged for the cache."""
+        return True
+
+    def record(self, variable: Any, values: Vector, times: Vector) -> float:
+        """Record a variable and the times of its values at every step."""
+        values.record(variable)
+        times.record(GlobalPointer(self._session, "t"))
         return 0.0
 
-    def cache_efficient(self, *_: Any) -> float:
-        """Memory is always arranged for the cache."""
-        return 1.0
+    def record_remove(self, values: Vector) -> float:
+        """Record into a Vector no more."""
+        self._run.forget(values)
+        return 0.0
+
+    def current_method(self) -> int:
+        """A number that says how steps are taken: 0 fixed, 10 variable."""
+        return 10 if self.active() else 0
+
+    def use_long_double(self, *_: Any) -> bool:
+        """Sums over all variables are in double precision, always."""
+        return False
 
     def use_mxb(self, *_: Any) -> bool:
         """Has no effect here."""
         return False
 
-    def queue_mode(self, *_: Any) -> float:
+    def queue_mode(self, *_: Any) -> int:
         """Has no effect here."""
-        return 0.0
+        return 0
 
     def netconlist(self, source: Any = "", cell: Any = "", target: Any = "", into: Any = None) -> Any:
         """A List of NetCons, chosen by the cell of the source, the cell of the target and the target.

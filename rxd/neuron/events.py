@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rxd.neuron.errors import HocError
 from rxd.neuron.pointers import Pointer, RangePointer, Ref
 from rxd.neuron.points import PointProcess
+from rxd.neuron.relatives import Relatives
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Detector:
         return risen
 
 
-class NetCon:
+class NetCon(Relatives):
     """A connection from a source of spikes to a target: `h.NetCon(soma(0.5)._ref_v, syn, threshold, delay, weight, sec=soma)`.
 
     Parameters

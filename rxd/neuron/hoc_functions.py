@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc.printing import PRINTERS
 
 if TYPE_CHECKING:
     from rxd.neuron.sections import Section, Segment
@@ -120,17 +122,52 @@ def pt3dstyle(session: Session, *style: Any, sec: Section | None = None) -> floa
 def load_compiled(session: Session, path: str) -> float:
     """`nrn_load_dll`: the mod files behind a compiled library are read; the library need not be there.
 
+    0 if there are none, with a warning, as in NEURON: scripts try one folder after another (x86_64, arm64 ...).
+    """
+    if session.mods.load(path):
+        return 1.0
+    warnings.warn(
+        f"nrn_load_dll({path!r}): compiled code is not loaded here, but the mod files it was made of, and there are none "
+        "where it lies, nor in a folder mod, mods or mechanisms beside it. Put them there.",
+        stacklevel=3,
+    )
+    return 0.0
+
+
+def pt3dconst(session: Session, keep: float = 0.0, sec: Section | None = None) -> float:
+    """Whether 3-d points keep their diameters when a script sets `diam`: no, as is NEURON's default.
+
     Raises
     ------
     HocError
-        If there are no mod files.
+        When asked for.
     """
-    if not session.mods.load(path):
-        raise HocError(
-            f"nrn_load_dll({path!r}): compiled code is not loaded here, but the mod files it was made of, and there are none "
-            "where it lies, nor in a folder mod, mods or mechanisms beside it. Put them there."
-        )
-    return 1.0
+    if keep:
+        raise HocError("pt3dconst(1) is not supported: a diameter that is set goes into the 3-d points. Set it before them.")
+    return 0.0
+
+
+def nrnunit_use_legacy(session: Session, flag: float = 0.0) -> float:
+    """Whether constants of nature have the values of before 2019: no; NEURON 9 knows the present ones only, too.
+
+    Raises
+    ------
+    HocError
+        When asked for.
+    """
+    if flag:
+        raise HocError("nrnunit_use_legacy(1): legacy units are not supported, as in NEURON 9; remove the call.")
+    return 0.0
+
+
+def printer(name: str) -> Callable[..., float]:
+    """hoc's `printf`, `sprint` or `sscanf`, which writes into references, as a function of Python."""
+    call = PRINTERS[name]
+
+    def printing(session: Session, *arguments: Any) -> float:
+        return call(list(arguments))
+
+    return printing
 
 
 def set_ra(session: Session) -> float:
@@ -153,9 +190,10 @@ HOC_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             function.__name__: function
             for function in (
                 lambda_f, strcmp, execute1, nrnpython, getcwd, chdir, system, object_id, neuronhome, nrnmpi_init, access,
-                pt3dstyle, set_ra, has_parent,
+                pt3dstyle, pt3dconst, nrnunit_use_legacy, set_ra, has_parent,
             )
         },
+        **{name: printer(name) for name in PRINTERS},
         "nrn_load_dll": load_compiled,
         "this_node": place,
         "this_section": place,

@@ -52,9 +52,9 @@ class List:
         self._items.clear()
         return 0.0
 
-    def index(self, thing: Any) -> float:
+    def index(self, thing: Any) -> int:
         """Index of an object, -1 if it is not in the list."""
-        return float(next((i for i, item in enumerate(self._items) if item is thing), -1))
+        return next((i for i, item in enumerate(self._items) if item is thing), -1)
 
     def count(self) -> int:
         """Number of objects."""

@@ -176,6 +176,13 @@ POINTS: Mapping[str, PointInfo] = MappingProxyType(
                 receives=True,
                 units={"interval": "ms", "start": "ms"},
             ),
+            PointInfo(
+                "VecStim",
+                assigned={"index": 0.0, "etime": 0.0},
+                artificial=True,
+                receives=True,
+                units={"etime": "ms"},
+            ),
             PointInfo("IntFire1", {"tau": 10.0, "refrac": 5.0}, {"m": 0.0}, artificial=True, receives=True),
             PointInfo(
                 "IntFire2", {"taum": 10.0, "taus": 20.0, "ib": 0.0}, {"i": 0.0, "m": 0.0}, artificial=True, receives=True

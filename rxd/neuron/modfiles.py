@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.mechanisms import POINTS
 from rxd.nmodl import NmodlError, Translation, make_parser, read_file, translate
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class ModFiles:
         """Names of all mechanisms whose files can be translated."""
         found = []
         for name in self.names():
+            if name in POINTS:  # built in: the VecStim of vecevent.mod
+                continue
             try:
                 self.find(name)
             except NmodlError as error:

@@ -79,14 +79,20 @@ class ParallelContext:
         return 0.0
 
     barrier = done = runworker = timeout = subworlds = master_works_on_jobs = context = broadcast = multisplit = _nothing
-    spike_compress = partition = thread_stat = thread_busywait = optimize_node_order = wait_time = _nothing
+    spike_compress = partition = thread_stat = thread_busywait = wait_time = _nothing
     integ_time = send_time = event_time = vtransfer_time = step_wait = mech_time = prcellstate = mpiabort_on_error = _nothing
     # nothing to set up, since source_var and target_var, which would ask for a transfer, are refused
-    print_memory_stats = max_histogram = nworker = setup_transfer = _nothing
+    print_memory_stats = max_histogram = setup_transfer = _nothing
 
-    def nthread(self, *_: Any) -> float:
+    def _none(self, *_: Any) -> int:
+        """A number of something there is none of with one process."""
+        return 0
+
+    nworker = optimize_node_order = _none
+
+    def nthread(self, *_: Any) -> int:
         """Number of threads."""
-        return 1.0
+        return 1
 
     def time(self) -> float:
         """Wall clock, s."""
@@ -111,10 +117,10 @@ class ParallelContext:
         self._shared.announced.add(int(gid))
         return 0.0
 
-    def gid_exists(self, gid: int) -> float:
+    def gid_exists(self, gid: int) -> int:
         """Whether a cell is here: 3 if it is and has a source of spikes, 1 if its number alone is known, 0 if not."""
         number = int(gid)
-        return 3.0 if number in self._shared.cells else float(number in self._shared.announced)
+        return 3 if number in self._shared.cells else int(number in self._shared.announced)
 
     def cell(self, gid: int, source: NetCon, *_: Any) -> float:
         """Give a cell's source of spikes its number.

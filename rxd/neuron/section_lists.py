@@ -158,9 +158,9 @@ class SectionRef:
         """What is connected to it."""
         return self.sec.children()
 
-    def nchild(self) -> float:
+    def nchild(self) -> int:
         """How many sections are connected to it."""
-        return float(len(self._record.children))
+        return len(self._record.children)
 
     def has_parent(self) -> bool:
         """Whether it is connected to something."""

@@ -5,10 +5,11 @@ In: names of mechanisms. Out: their variables.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rxd.neuron.errors import HocError
-from rxd.neuron.mechanisms import POINTS
+from rxd.neuron.mechanisms import POINTS, PointInfo
 from rxd.neuron.pointers import Ref
 from rxd.neuron.sections import Section, Segment
 from rxd.neuron.session import current_session
@@ -46,15 +47,15 @@ class MechanismStandard:
         chosen = groups.get(int(kind)) if kind else {key: value for group in groups.values() for key, value in group.items()}
         self._values = {self._full[key]: value for key, value in (chosen or {}).items()}
 
-    def count(self) -> float:
+    def count(self) -> int:
         """Number of variables."""
-        return float(len(self._values))
+        return len(self._values)
 
-    def name(self, text: Ref | None = None, index: float | None = None) -> float:
+    def name(self, text: Ref | None = None, index: float | None = None) -> int:
         """Write the name of the mechanism, or of a variable, into a string reference; returns the size of the variable."""
         if text is not None:
             text.set(self._name if index is None else list(self._values)[int(index)])
-        return 1.0
+        return 1
 
     def get(self, name: str, *_: Any) -> float:
         """The value of a variable."""
@@ -100,8 +101,20 @@ class MechanismType:
         session.catalogue.take_all()
         self._points = bool(kind)
         ions = [ion.mechanism for ion in session.catalogue.ions.values()]
-        self._names = list(POINTS) if kind else ["morphology", "capacitance", *ions, *session.catalogue.density]
+        own = [name for name, found in session.mods.known.items() if found.file.kind != "SUFFIX"]
+        self._names = [*POINTS, *own] if kind else ["morphology", "capacitance", *ions, *session.catalogue.density]
         self._selected = 0
+        self._found: list[Any] = []
+
+    def _info(self, index: float) -> PointInfo | None:
+        """What is known of a point process by its number; None for density mechanisms."""
+        name = self._names[int(index)]
+        if not self._points:
+            return None
+        if name in POINTS:
+            return POINTS[name]
+        own = current_session().catalogue.point_class(name)
+        return None if own is None else own.own_info
 
     def select(self, which: str | float) -> float:
         """Select one by name or number."""
@@ -111,15 +124,15 @@ class MechanismType:
             self._selected = int(which)
         return 0.0
 
-    def selected(self, text: Ref | None = None) -> float:
+    def selected(self, text: Ref | None = None) -> int:
         """Number of the selected one; its name goes into a string reference."""
         if text is not None:
             text.set(self._names[self._selected])
-        return float(self._selected)
+        return self._selected
 
-    def count(self) -> float:
+    def count(self) -> int:
         """How many there are."""
-        return float(len(self._names))
+        return len(self._names)
 
     def make(self, *_: Any, sec: Section | None = None) -> float:
         """Insert the selected mechanism in a section, or in the accessed one."""
@@ -129,11 +142,13 @@ class MechanismType:
 
     def is_artificial(self, index: float) -> bool:
         """Whether it is an artificial cell."""
-        return self._points and POINTS[self._names[int(index)]].artificial
+        info = self._info(index)
+        return info is not None and info.artificial
 
     def is_netcon_target(self, index: float) -> bool:
         """Whether a NetCon can send to it."""
-        return self._points and POINTS[self._names[int(index)]].receives
+        info = self._info(index)
+        return info is not None and info.receives
 
     def is_ion(self) -> bool:
         """Whether the selected one is an ion."""
@@ -143,15 +158,25 @@ class MechanismType:
         """Whether it sends events."""
         return self.is_artificial(index)
 
-    def pp_begin(self, *_: Any) -> Any:
-        """The first point process of the selected kind in the accessed section."""
-        record = current_session().topology.cas()
+    def pp_begin(self, *_: Any, sec: Section | None = None) -> Any:
+        """The first point process of the selected kind in a section, or in the accessed one."""
+        record = current_session().topology.cas() if sec is None else sec._alive
         self._found = [point for point in current_session().run.points_in(record) if point.kind == self._names[self._selected]]
         return self.pp_next()
 
     def pp_next(self) -> Any:
         """The next one, or None."""
         return self._found.pop(0) if self._found else None
+
+    def file(self) -> str:
+        """The mod file of the selected one; no text for what is built in."""
+        path = current_session().mods.names().get(self._names[self._selected])
+        return "" if path is None else str(path)
+
+    def code(self) -> str:
+        """The text of the mod file of the selected one."""
+        path = self.file()
+        return Path(path).read_text(encoding="utf-8", errors="replace") if path else ""
 
     def where(self, segment: Segment) -> Segment:
         """The segment itself."""

@@ -46,17 +46,17 @@ class StringFunctions:
         """Where a part begins, -1 if it does not occur."""
         return _plain(text).find(_plain(part))
 
-    def head(self, text: str, pattern: str, into: Any) -> float:
+    def head(self, text: str, pattern: str, into: Any) -> int:
         """Write what comes before the first match of a regular expression; returns where that begins, -1 if there is none."""
         match = re.search(_plain(pattern), _plain(text))
         into.set("" if match is None else _plain(text)[: match.start()])
-        return -1.0 if match is None else float(match.start())
+        return -1 if match is None else match.start()
 
-    def tail(self, text: str, pattern: str, into: Any) -> float:
+    def tail(self, text: str, pattern: str, into: Any) -> int:
         """Write what follows the first match of a regular expression; returns where that begins, -1 if there is none."""
         match = re.search(_plain(pattern), _plain(text))
         into.set("" if match is None else _plain(text)[match.end() :])
-        return -1.0 if match is None else float(match.end())
+        return -1 if match is None else match.end()
 
     def left(self, text: Any, n: float) -> float:
         """Keep the first n characters."""
@@ -84,13 +84,13 @@ class StringFunctions:
 
         return hasattr(h, _plain(name))
 
-    def is_point_process(self, thing: object) -> float:
+    def is_point_process(self, thing: object) -> int:
         """Whether an object is a point process or an artificial cell."""
-        return float(isinstance(thing, PointProcess))
+        return int(isinstance(thing, PointProcess))
 
-    def is_artificial(self, thing: object) -> float:
+    def is_artificial(self, thing: object) -> int:
         """Whether an object is an artificial cell."""
-        return float(isinstance(thing, Artificial))
+        return int(isinstance(thing, Artificial))
 
 
 def _plain(text: Any) -> str:
