@@ -114,7 +114,7 @@ class MechanismType:
         if name in POINTS:
             return POINTS[name]
         own = current_session().catalogue.point_class(name)
-        return None if own is None else own.own_info
+        return getattr(own, "own_info", None)
 
     def select(self, which: str | float) -> float:
         """Select one by name or number."""

@@ -1,7 +1,7 @@
 """VecStim: an artificial cell that fires at the times in a Vector.
 
-In: a Vector of times. Out: spikes to the NetCons that listen. In NEURON it is a mod file (`vecevent.mod`) with C code in it that
-published network models bring along; here it is built in, and that file is not read.
+In: a Vector of times. Out: spikes to the NetCons that listen. In NEURON it is a mod file (`vecevent.mod`) with C code in it
+that published network models bring along; here it is built in, and that file is not read.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from rxd.neuron import Session, h, rxd
-from rxd.neuron.errors import HocError
 from rxd.nmodl import NmodlError
 
 POOL = """

@@ -66,8 +66,9 @@ def test_counts_are_whole_numbers_that_range_takes():
     items.append(section)
     text = h.ref("")
     for number in (
-        items.index(section), kinds.count(), kinds.selected(), h.MechanismStandard("hh").count(), h.SectionRef(section).nchild(),
-        h.StringFunctions().head("abc", "b", text), h.StringFunctions().is_point_process(h.NetStim()),
+        items.index(section), kinds.count(), kinds.selected(), h.MechanismStandard("hh").count(),
+        h.SectionRef(section).nchild(), h.StringFunctions().head("abc", "b", text),
+        h.StringFunctions().is_point_process(h.NetStim()),
         h.ParallelContext().nthread(), h.ParallelContext().gid_exists(3), h.CVode().queue_mode(),
     ):  # fmt: skip
         assert isinstance(number, int)
