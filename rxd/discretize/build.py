@@ -12,6 +12,7 @@ import numpy as np
 from cable.hines import plan_elimination
 from cable.operator import build_operator
 from geometry import Mesh, Morphology, Segments, inside, region_mesh, segment
+from geometry.voxelize import VoxelGrid
 from rxd.discretize.fields import Sources, field_values, pack
 from rxd.discretize.graph import graph_transport
 from rxd.discretize.nodes import Nodes, evaluate
@@ -22,7 +23,9 @@ from rxd.errors import DiscretizationError
 VOLTAGE = "v"
 
 
-def discretize(system: Any, morphology: Morphology, rule: Any, settings: Any) -> Discretization:
+def discretize(
+    system: Any, morphology: Morphology, rule: Any, settings: Any, voxels: VoxelGrid | None = None
+) -> Discretization:
     """Lay a system out on a morphology.
 
     Parameters
@@ -33,6 +36,8 @@ def discretize(system: Any, morphology: Morphology, rule: Any, settings: Any) ->
         How sections are cut, see `geometry.segment`.
     settings : sequence of (Selection, dict)
         ``Ra`` (ohm cm), ``cm`` (uF/cm2), ``v_init`` (mV) by selection; later ones win.
+    voxels : VoxelGrid, optional
+        Voxels of all sections that some region has in voxels, if they are there already.
 
     Raises
     ------
@@ -42,7 +47,7 @@ def discretize(system: Any, morphology: Morphology, rule: Any, settings: Any) ->
     """
     segments = segment(morphology, rule)
     membrane = _settings(segments, settings)
-    voxels = build_voxels(system, segments)
+    voxels = build_voxels(system, segments) if voxels is None else voxels
     regions = build_regions(system, segments, voxels)
     points = _point_segments(system, segments)
     nodes = [group_nodes(group, segments, voxels, regions, points) for group in system.groups]

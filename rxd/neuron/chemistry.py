@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import RxDException
+from rxd.neuron.grids import Grid, Grids, Group, build_grids, group_sections
 from rxd.neuron.in_force import InForce
 from rxd.neuron.layout import Layout, build_layout
 
@@ -48,9 +49,10 @@ class Chemistry:
         self._layout: Layout | None = None
         self._tables: dict[int, tuple[Any, NodeTable]] = {}
         self._fresh: dict[int, tuple[tuple[int, int], NodeTable]] = {}
-        self._dimensions: dict[int, tuple[int, float | None]] = {}
+        self._dimensions: dict[int, int] = {}
         self._default_dimension = 1
-        self.grid: Any = None
+        self._grids: tuple[Any, Grids] | None = None
+        self._groups: tuple[Any, tuple[Group, ...]] | None = None
         self._placing = False
         self._registered: tuple[int, int] | None = None
         self.in_force = InForce(self)
@@ -146,14 +148,25 @@ class Chemistry:
     @property
     def layout(self) -> Layout:
         """The session's sections, cut; made again when one has changed."""
-        voxels, dx = self._voxels()
-        revision = (self.session.shape_revision, voxels, dx)
+        revision = (self.session.shape_revision, self._in_voxels())
         if self._layout is None or self._layout.revision != revision:
-            self._layout = build_layout(self.session, revision, voxels, dx)
+            self._layout = build_layout(self.session, revision)
         return self._layout
 
-    def _voxels(self) -> tuple[frozenset[int], float]:
-        """Numbers of the sections that some region has in voxels, and the edge of those: the finest that is wanted.
+    @property
+    def grids(self) -> Grids:
+        """The voxels of the session's sections; made again when the layout has changed."""
+        layout = self.layout
+        if self._grids is None or self._grids[0] is not layout:
+            self._grids = layout, build_grids(layout, layout.revision[1])
+        return self._grids[1]
+
+    def grid_of(self, region: Any) -> Grid:
+        """The grid of a region that is in voxels."""
+        return self.grids.of(self.voxel_records(region))
+
+    def _in_voxels(self) -> tuple[Group, ...]:
+        """The sections that some region has in voxels, by grid.
 
         Raises
         ------
@@ -162,37 +175,11 @@ class Chemistry:
         """
         from rxd.neuron.rxd.region import Region
 
-        wanted: set[int] = set()
-        edges: dict[int, float] = {}
-        for region in self.of(Region):
-            edge = float(region.dx or 0.25)
-            for number in self.voxel_records(region):
-                wanted.add(number)
-                if edges.setdefault(number, edge) != edge:
-                    raise RxDException(f"Regions that share sections need the same dx, not {edges[number]:g} and {edge:g}.")
-        if len(set(edges.values())) > 1:
-            self._check_apart(edges)
-        return frozenset(wanted), min(edges.values(), default=0.25)
-
-    def _check_apart(self, edges: dict[int, float]) -> None:
-        """Sections in voxels of different size must not be joined; all get the finer ones."""
-        for record in self.session.topology:
-            parent = record.parent
-            if (
-                parent is not None
-                and edges.get(record.id, 0) != edges.get(parent.id, 0)
-                and {record.id, parent.id} <= set(edges)
-            ):
-                raise RxDException(
-                    f"{record.name} and {parent.name} are joined and need the same dx, not {edges[record.id]:g} and "
-                    f"{edges[parent.id]:g}."
-                )
-        given = ", ".join(f"{dx:g}" for dx in sorted(set(edges.values())))
-        warnings.warn(
-            f"Regions in 3-D want different dx ({given} um); all are cut into the finest, {min(edges.values()):g} um: their "
-            "voxels are not NEURON's, their concentrations agree within its error.",
-            stacklevel=2,
-        )
+        revision = self.session.revision, self.session.shape_revision
+        if self._groups is None or self._groups[0] != revision:
+            regions = [(region, numbers) for region in self.of(Region) if (numbers := self.voxel_records(region))]
+            self._groups = revision, group_sections(regions, self.session.topology if regions else ())
+        return self._groups[1]
 
     def table(self, region: Any) -> NodeTable:
         """The nodes of a region."""
@@ -247,7 +234,7 @@ class Chemistry:
 
     # ------------------------------------------------------------------------------------------------------------- dimensions
 
-    def set_dimension(self, domain: Any, dimension: int | None, dx: float | None) -> None:
+    def set_dimension(self, domain: Any, dimension: int | None) -> None:
         """Say which sections are 3-D."""
         if domain is None:
             if dimension is not None:
@@ -258,19 +245,19 @@ class Chemistry:
         from rxd.neuron.sections import Section
 
         for section in [domain] if isinstance(domain, Section) else domain:
-            self._dimensions[section.record.id] = (self._default_dimension if dimension is None else dimension, dx)
+            self._dimensions[section.record.id] = self._default_dimension if dimension is None else dimension
         self.session.touch(shape=True)
 
     @property
     def any_3d(self) -> bool:
         """Whether some section is 3-D."""
-        return self._default_dimension == 3 or any(dimension == 3 for dimension, _ in self._dimensions.values())
+        return self._default_dimension == 3 or 3 in self._dimensions.values()
 
     def is_3d(self, record: SectionRecord, region: Any) -> bool:
         """Whether a section of a region is cut into voxels."""
         if region.dimension is not None:
             return bool(region.dimension == 3)
-        return self._dimensions.get(record.id, (self._default_dimension, None))[0] == 3
+        return self._dimensions.get(record.id, self._default_dimension) == 3
 
     def voxel_records(self, region: Any) -> tuple[int, ...]:
         """Numbers of the sections of a region that are cut into voxels."""
@@ -374,7 +361,7 @@ class Chemistry:
     def _box_nodes(self, region: Any, record: SectionRecord) -> tuple[np.ndarray, np.ndarray]:
         """Voxels of a box around the segments of a section, and those segments; only where the section is inside."""
         self.place()
-        position = self.layout.segments.position[self.layout.index[record.id]] + self.layout.shift
+        position = self.layout.segments.position[self.layout.index[record.id]]
         low = np.array([region._xlo, region._ylo, region._zlo])
         ijk = np.floor((position - low) / np.array(region._dx)).astype(int)
         inside = np.flatnonzero(np.all((ijk >= 0) & (ijk < region.shape), axis=1))

@@ -63,7 +63,9 @@ Where NEURON itself is wrong we give the right answer.
   sections. Here once, with their own, and a warning says so.
 * **Voxel volumes.** Volumes of voxels are exact here. NEURON loses volume at the rim of a cylinder whose diameter is a whole
   number of voxels (ratio 0.83 to 0.97), and it fills a cone between sections of different diameter. Voxels
-  lie where NEURON's lie (counted from two voxels and twice the largest radius outside the cell).
+  lie where NEURON's lie: every region has a grid of its own, counted from two voxels and twice the largest radius outside it;
+  regions with sections in common, or joined, share one and need the same dx. dx may differ next to segments, too, which NEURON
+  refuses.
 * **Long steps in voxels.** Line sweeps grow without bound among voxels that a membrane cuts where D dt is 5 to 10 times dx^2.
   Beyond 4 a step goes in several pieces here.
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
@@ -120,7 +122,7 @@ Where NEURON makes choices, we make the same:
 
 Warned about, where NEURON is silent: a reaction left out since one of its species has gone out of scope, a variable given to
 `include_flux` without units, two species that would be the same ion, a section that is connected again, nseg that changes after
-a section was cut into voxels, regions in voxels of different size (all get the finest).
+a section was cut into voxels.
 """
 
 

@@ -154,7 +154,8 @@ def region_name(region: Any, name: str) -> Any:
         return (table.volume if name == "_vol" else table.area)[voxels]
     if name in {"_nodes_by_seg", "_surface_nodes_by_seg"}:
         return _by_segment(table, voxels, name == "_surface_nodes_by_seg")
-    corner, dx = chemistry.layout.shift, float(chemistry.layout.revision[2])
+    grid = chemistry.grid_of(region)
+    corner, dx = grid.voxels.origin, grid.dx
     if name == "_mesh_grid":
         return {"dx": dx, "dy": dx, "dz": dx, "xlo": corner[0], "ylo": corner[1], "zlo": corner[2]}
     places = np.floor((table.position[voxels] - corner) / dx + 1e-6).astype(int)

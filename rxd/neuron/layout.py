@@ -42,10 +42,6 @@ class Layout:
         Segments by number of the record, in order from the 0 end.
     counts : ndarray of int, shape (n_sections,)
         The rule the segments were cut by.
-    shift : ndarray, shape (3,), um
-        What is to be added to places in the morphology to get those of the script. Not zero where sections are in voxels:
-        NEURON's voxels are counted from a corner outside the cell, ours from the origin, and the morphology is moved so that
-        they agree.
     """
 
     revision: Any
@@ -55,7 +51,6 @@ class Layout:
     sections: dict[int, np.ndarray]
     index: dict[int, np.ndarray]
     counts: np.ndarray
-    shift: np.ndarray
 
     def selection(self, records: Iterable[SectionRecord]) -> Selection:
         """The sections of some records."""
@@ -86,7 +81,7 @@ class Layout:
         return values
 
 
-def build_layout(session: Session, revision: Any, voxels: frozenset[int] = frozenset(), dx: float = 0.25) -> Layout:
+def build_layout(session: Session, revision: Any) -> Layout:
     """Lay out all sections of a session.
 
     Parameters
@@ -94,10 +89,6 @@ def build_layout(session: Session, revision: Any, voxels: frozenset[int] = froze
     session : Session
     revision : hashable
         Kept as `Layout.revision`.
-    voxels : frozenset of int
-        Numbers of the sections that some region has in voxels.
-    dx : float, um
-        Edge of the voxels.
     """
     records = [record for root in session.topology.roots() for record in root.by_level()]
     draft = _Draft()
@@ -105,8 +96,6 @@ def build_layout(session: Session, revision: Any, voxels: frozenset[int] = froze
         draft.stand_in()
     for number, record in enumerate(records):
         draft.add(record, number)
-    shift = _corner([draft.shapes[number] for number in draft.shapes if number in voxels], dx)
-    draft.points = [points - np.append(shift, 0.0) for points in draft.points]
     morphology = draft.morphology()
     counts = np.array(draft.counts, dtype=np.int64)
     segments = segment(morphology, lambda section: int(counts[section.index]))
@@ -115,15 +104,7 @@ def build_layout(session: Session, revision: Any, voxels: frozenset[int] = froze
     for record in records:
         own = segments.of(Selection(morphology, sections[record.id]))
         index[record.id] = own if record.end == 0 else own[::-1]
-    return Layout(revision, tuple(records), morphology, segments, sections, index, counts, shift)
-
-
-def _corner(shapes: list[np.ndarray], dx: float) -> np.ndarray:
-    """Where NEURON begins to count voxels: two voxels and twice the largest radius outside the points."""
-    if not shapes:
-        return np.zeros(3)
-    points = np.concatenate(shapes)
-    return np.asarray(points[:, :3].min(axis=0) - points[:, 3].max() - 2 * dx)
+    return Layout(revision, tuple(records), morphology, segments, sections, index, counts)
 
 
 class _Draft:

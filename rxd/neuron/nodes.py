@@ -121,7 +121,7 @@ def segment_table(region: Any, layout: Layout) -> NodeTable:
         place,
         (place + 0.5) / counts[record],
         *sizes,
-        segments.position[index] + layout.shift,
+        segments.position[index],
         np.ones(len(index), dtype=np.int64),
     )
 

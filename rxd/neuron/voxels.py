@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from geometry.voxelize import VoxelGrid, voxelize_sections
 from rxd.neuron.errors import RxDException
 from rxd.neuron.nodes import NodeTable
 from rxd.neuron.rxd.geometry import voxel_shape
@@ -19,27 +18,16 @@ if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["voxel_grid", "voxel_table"]
+__all__ = ["voxel_table"]
 
 TIE = 1e-7  # um: less apart, two planes are one
 CORNERS: Final = np.array(list(np.ndindex(2, 2, 2)))
 
 
-def voxel_grid(region: Any, layout: Layout) -> VoxelGrid:
-    """The grid all 3-D sections of the session share."""
-    chemistry = region.session.chemistry
-    _, wanted, edge = layout.revision
-    if chemistry.grid is None or chemistry.grid[0] != layout.revision:
-        sections = layout.selection([record for record in layout.records if record.id in wanted])
-        chemistry.grid = (layout.revision, voxelize_sections(layout.segments, edge, sections.sections.tolist()))
-    grid: VoxelGrid = chemistry.grid[1]
-    return grid
-
-
 def voxel_table(region: Any, layout: Layout) -> NodeTable:
     """Segments and voxels of a region."""
-    voxels = voxel_grid(region, layout)
-    wanted = set(region.session.chemistry.voxel_records(region))
+    grid = region.session.chemistry.grid_of(region)
+    voxels, wanted = grid.voxels, set(region.session.chemistry.voxel_records(region))
     shape = voxel_shape(region.geometry, layout, wanted)
     if shape.voxel_fractions is None:
         raise RxDException(
@@ -61,10 +49,10 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
     if shape.is_area:
         volume, area = np.zeros(len(voxel)), inner * voxels.volume[voxel] + area
     elif surface:
-        area = surface * triangulated_areas(layout, sorted(set(layout.revision[1])), voxels, voxel)
-    middles = voxels.origin + (voxels.ijk[voxel] + 0.5) * voxels.dx
-    place[len(one) :] = _first_touched(records, record[len(one) :], place[len(one) :], middles + layout.shift, voxels.dx)
-    grid = np.concatenate([np.full((len(one), 3), -1), voxels.ijk[voxel] - voxels.ijk.min(axis=0)])
+        area = surface * triangulated_areas(layout, sorted(grid.sections), voxels, voxel)
+    middles = voxels.middles(voxel)
+    place[len(one) :] = _first_touched(records, record[len(one) :], place[len(one) :], middles, voxels.dx)
+    places = np.concatenate([np.full((len(one), 3), -1), voxels.ijk[voxel] - voxels.ijk.min(axis=0)])
     return NodeTable(
         records,
         record,
@@ -72,9 +60,9 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
         (place + 0.5) / counts[record],
         np.concatenate([shape.volumes(layout.segments, one), volume]),
         np.concatenate([shape.membrane_areas(layout.segments, one), area]),
-        np.concatenate([layout.segments.position[one], middles]) + layout.shift,
+        np.concatenate([layout.segments.position[one], middles]),
         np.concatenate([np.ones(len(one), dtype=np.int64), np.full(len(voxel), 3)]),
-        grid,
+        places,
     )
 
 

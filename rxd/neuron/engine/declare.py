@@ -250,11 +250,9 @@ def _regions(session: Session, declared: Declared) -> None:
 def _region(session: Session, declared: Declared, region: Any, name: str) -> Any:
     """A region of the model; None for one without sections."""
     if isinstance(region, Extracellular):
-        shift = declared.layout.shift
-        low = np.array([region._xlo, region._ylo, region._zlo]) - shift
-        high = np.array([region._xhi, region._yhi, region._zhi]) - shift
-        alpha, tortuosity = (_shifted(value, shift) for value in (region.alpha, region.tortuosity))
-        return _box(tuple(map(float, (*low, *high))), region._dx, alpha, tortuosity, name)
+        ends = (region._xlo, region._ylo, region._zlo, region._xhi, region._yhi, region._zhi)
+        alpha, tortuosity = (_of_places(value) for value in (region.alpha, region.tortuosity))
+        return _box(tuple(map(float, ends)), region._dx, alpha, tortuosity, name)
     records = region.living
     if not records:
         return None
@@ -269,7 +267,7 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
         side=_side_of(session, region),
         shape=_conducting(voxel_shape(region.geometry, declared.layout, voxels)),
         dimension=dimension,
-        dx=float(declared.layout.revision[2]),
+        dx=float(region.dx or 0.25),
     )
 
 
@@ -278,11 +276,9 @@ def _box(corners: tuple[float, ...], dx: Any, alpha: Any, tortuosity: Any, name:
     return rxd.Extracellular(xlo, ylo, zlo, xhi, yhi, zhi, dx, alpha, tortuosity, name)
 
 
-def _shifted(value: Any, shift: np.ndarray) -> Any:
-    """A number or function of a place, for places in the morphology; scripts write functions of one place, we ask for many."""
-    if not callable(value):
-        return value
-    return np.vectorize(lambda x, y, z: float(value(x + shift[0], y + shift[1], z + shift[2])), otypes=[float])
+def _of_places(value: Any) -> Any:
+    """A number or function of a place; scripts write functions of one place, we ask for many."""
+    return np.vectorize(lambda x, y, z: float(value(x, y, z)), otypes=[float]) if callable(value) else value
 
 
 def _side_of(session: Session, region: Any) -> Any:

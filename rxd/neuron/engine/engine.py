@@ -81,7 +81,9 @@ class Engine:
             self.system = moved_as_in_neuron(in_neurons_order(self.system), self.declared.methods, writers)
         self.revision = session.revision
         method = "coupled" if self.adaptive else "split"
-        self.discretization = discretize(self.system, model.morphology, model.segments, model.settings)
+        self.discretization = discretize(
+            self.system, model.morphology, model.segments, model.settings, session.chemistry.grids.joined
+        )
         self.groups = self.discretization.groups
         self.states = self.discretization.layout
         self.fields, self.places = Fields(self), Places(self)

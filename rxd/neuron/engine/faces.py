@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from geometry.voxelize import VoxelGrid
+from rxd.neuron.grids import edges_of
 from rxd.solve.lane_lu import lane_kernel
 
-__all__ = ["exchanged_as_in_neuron", "shared_faces"]
+__all__ = ["exchanged_as_in_neuron", "shared_faces", "times_as_fast"]
 
 
 def shared_faces(region: Any, offset: int, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +29,7 @@ def shared_faces(region: Any, offset: int, voxels: VoxelGrid, axes: np.ndarray) 
     rows, axis = rows[inside], axis[inside]
     share = _share(region, voxels)
     one, other = share[rows[:, 0]], share[rows[:, 1]]
-    return rows + offset, _whole(voxels, axes)[axis] * 2.0 * one * other / (one + other)
+    return rows + offset, _whole(region, voxels, axes)[axis] * 2.0 * one * other / (one + other)
 
 
 def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
@@ -47,7 +48,8 @@ def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
             if key not in made:
                 made[key] = _in_voxels(graph, region, discretization.voxels, np.array(unknown.axes))
             lattice, kappa = made[key]
-            graphs.append(replace(graph, lattice=lattice, kappa=kappa))
+            fastest = graph.whole_rate * times_as_fast(region, discretization.voxels)
+            graphs.append(replace(graph, lattice=lattice, kappa=kappa, whole_rate=fastest))
         else:
             graphs.append(graph)
     return replace(discretization, graphs=tuple(graphs))
@@ -57,18 +59,24 @@ def _in_voxels(graph: Any, region: Any, voxels: VoxelGrid, axes: np.ndarray) -> 
     """Lattice and conductances of a region that is in voxels everywhere."""
     lattice = np.ascontiguousarray(voxels.ijk[region.voxel])
     kappa = np.empty(len(graph.indices))
-    harmonic_means(graph.indptr, graph.indices, lattice, _share(region, voxels), _whole(voxels, axes), kappa)
+    harmonic_means(graph.indptr, graph.indices, lattice, _share(region, voxels), _whole(region, voxels, axes), kappa)
     return lattice, kappa
+
+
+def times_as_fast(region: Any, voxels: VoxelGrid) -> float:
+    """How many times as fast whole voxels of a region exchange as those of the finest grid."""
+    return float((voxels.dx[0] / edges_of(region, voxels)[0]) ** 2)
 
 
 def _share(region: Any, voxels: VoxelGrid) -> np.ndarray:
     """Fraction of each voxel that the region is."""
-    return np.asarray(region.voxel_volume / np.prod(voxels.dx))
+    return np.asarray(region.voxel_volume / np.prod(edges_of(region, voxels)))
 
 
-def _whole(voxels: VoxelGrid, axes: np.ndarray) -> np.ndarray:
+def _whole(region: Any, voxels: VoxelGrid, axes: np.ndarray) -> np.ndarray:
     """Face over distance of two whole voxels along each axis."""
-    return np.asarray(axes * voxels.face_size / voxels.dx)
+    edges = edges_of(region, voxels)
+    return np.asarray(axes * np.prod(edges) / edges**2)
 
 
 @lane_kernel

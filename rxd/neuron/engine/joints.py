@@ -20,7 +20,8 @@ from geometry.voxelize import VoxelGrid
 from rxd.discretize.build import tree_transport
 from rxd.discretize.graph import _assemble, _tree_edges
 from rxd.discretize.records import Block, StateLayout
-from rxd.neuron.engine.faces import shared_faces
+from rxd.neuron.engine.faces import shared_faces, times_as_fast
+from rxd.neuron.grids import edges_of
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.declare import Declared
@@ -113,7 +114,7 @@ def _parted(graph: Any, unknown: Any, region: Any, discretization: Any) -> tuple
     tied = np.column_stack([tied, discretization.layout.size + np.unique(tied[:, 1], return_inverse=True)[1]])
     lattice = replace(
         _assemble(graph.label, start, region.voxel_volume, 0, edges, kappas, unknown.diffusion),
-        whole_rate=graph.whole_rate,
+        whole_rate=graph.whole_rate * times_as_fast(region, voxels),
         lattice=np.ascontiguousarray(voxels.ijk[region.voxel]),
         tied=tied,
         tied_rate=np.concatenate(rates),
@@ -158,7 +159,7 @@ def _joints(region: Any, segments: Segments, voxels: VoxelGrid) -> Iterator[tupl
         half /= float(scale[region.tree_row[segment]])
         area = 0.5 * float(segments.length[segment]) / half
         chosen = _end_voxels(region, segments, voxels, solid, points[0, :3], inward / np.linalg.norm(inward))
-        yield segment, half + 0.5 * float(voxels.dx.min()) / area, chosen
+        yield segment, half + 0.5 * float(edges_of(region, voxels)[0]) / area, chosen
 
 
 def _into(points: np.ndarray, x: float) -> np.ndarray:
@@ -171,7 +172,7 @@ def _end_voxels(
 ) -> np.ndarray:
     """The last layer of voxels of a section before its end: those half a voxel inside of it."""
     own = np.flatnonzero(segments.section[region.voxel_owner] == section)
-    depth = (voxels.middles(region.voxel[own]) - end) @ inward
-    reach = 0.5 * float(np.abs(inward) @ voxels.dx)
-    near = own[np.abs(depth - 0.5 * float(voxels.dx.min())) < reach * (1 + 1e-9)]
+    depth, edges = (voxels.middles(region.voxel[own]) - end) @ inward, edges_of(region, voxels)
+    reach = 0.5 * float(np.abs(inward) @ edges)
+    near = own[np.abs(depth - 0.5 * float(edges[0])) < reach * (1 + 1e-9)]
     return near if len(near) else own[[int(np.argmin(np.abs(depth)))]]

@@ -67,9 +67,11 @@ def set_solve_type(
     """
     if nsubseg is not None or method is not None:
         raise RxDException("set_solve_type: nsubseg and method are not supported.")
+    if dx is not None:
+        raise RxDException(f"set_solve_type: the edge of voxels belongs to regions: rxd.Region(..., dx={dx}).")
     if dimension not in {None, 1, 3}:
         raise RxDException(f"set_solve_type: dimension must be 1 or 3, not {dimension!r}.")
-    current_session().chemistry.set_dimension(domain, dimension, dx)
+    current_session().chemistry.set_dimension(domain, dimension)
 
 
 def nthread(n: int | None = None) -> int:

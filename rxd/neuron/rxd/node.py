@@ -214,8 +214,8 @@ class _Voxel(Node):
         table, index = self._found()
         if hasattr(self._region, "shape"):
             return int(table.grid[index, axis])  # type: ignore[index]
-        layout = self._species.session.chemistry.layout
-        return int((table.position[index, axis] - layout.shift[axis]) / float(layout.revision[2]) + 1e-6)
+        voxels = self._species.session.chemistry.grid_of(self._region).voxels
+        return int((table.position[index, axis] - voxels.origin[axis]) / voxels.dx[axis] + 1e-6)
 
     @property
     def _i(self) -> int:

@@ -1,0 +1,92 @@
+"""Sections in voxels of different size in one session: each as if it were alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h, rxd
+from rxd.neuron.errors import RxDException
+
+
+@pytest.fixture(autouse=True)
+def session():
+    with Session() as session:
+        yield session
+
+
+def stick(name, start, diam, length=2.0):
+    sec = h.Section(name=name)
+    sec.pt3dadd(*start, diam)
+    sec.pt3dadd(start[0] + length, *start[1:], diam)
+    return sec
+
+
+def trajectory(sections, dx, variable=False):
+    """Concentrations on each section's own grid after every step, with places and volumes; sections may overlap in space."""
+    regions = [rxd.Region([sec], nrn_region="i", dx=edge) for sec, edge in zip(sections, dx, strict=True)]
+    rxd.set_solve_type(dimension=3)
+    x = rxd.Species(regions, name="x", d=0.7, initial=lambda node: 1 + np.sin(3 * node.x3d + node.y3d + 2 * node.z3d))
+    decay = rxd.Rate(x, -0.2 * x)  # noqa: F841
+    h.cvode_active(variable)
+    h.dt = 0.05
+    h.finitialize(-65)
+    found = [[np.array([(n.x3d, n.y3d, n.z3d, n._i, n._j, n._k, n.volume) for n in x.nodes(region)])] for region in regions]
+    for time in (0.05, 0.1, 0.15):
+        h.continuerun(time)
+        for values, region, sec in zip(found, regions, sections, strict=True):
+            values += [np.array(x.nodes(region).value), np.array(sec(0.5).xi)]
+    h.cvode_active(False)
+    return found
+
+
+@pytest.mark.parametrize(("dx", "variable"), [((0.25, 0.2), False), ((0.25, 0.25), False), ((0.25, 0.2), True)])
+def test_trees_have_grids_of_their_own(dx, variable):
+    places = (((1.0, 2.0, 3.0), 1.3), ((1.4, 2.2, 3.1), 0.9))
+    alone = []
+    for number, (place, edge) in enumerate(zip(places, dx, strict=True)):
+        with Session():
+            alone += trajectory([stick(f"s{number}", *place)], [edge], variable)
+    both = trajectory([stick(f"s{number}", *place) for number, place in enumerate(places)], dx, variable)
+    tolerance = {"rel": 1e-2} if variable else {"rel": 1e-12}
+    for one, other in zip(alone, both, strict=True):
+        for before, after in zip(one, other, strict=True):
+            assert after == pytest.approx(before, **tolerance)
+    for (place, diam), edge, found in zip(places, dx, both, strict=True):
+        corner = np.array(place) - diam - 2 * edge  # of its first point, as NEURON counts voxels
+        assert found[0][:, 3:6] == pytest.approx((found[0][:, :3] - corner) / edge - 0.5)
+        assert found[0][:, 6].sum() == pytest.approx(np.pi / 4 * diam**2 * 2, rel=1e-3)
+
+
+def test_hybrid_trees_with_voxels_of_different_size_keep_their_molecules():
+    regions, all_of_them = [], []
+    for number, dx in enumerate((0.25, 0.4)):
+        solid, flat = stick(f"solid{number}", (0, 0, 0), 1.3), stick(f"flat{number}", (2, 0, 0), 1.3)
+        flat.connect(solid)
+        rxd.set_solve_type([solid], dimension=3)
+        regions.append(rxd.Region([solid, flat], dx=dx))
+        all_of_them += [solid, flat]
+    x = rxd.Species(regions, name="x", d=1.0, initial=lambda node: float(node.sec in all_of_them[::2]))
+    h.finitialize(-65)
+    amounts = [sum(node.concentration * node.volume for node in x.nodes(region)) for region in regions]
+    h.continuerun(20)
+    for region, amount in zip(regions, amounts, strict=True):
+        assert sum(node.concentration * node.volume for node in x.nodes(region)) == pytest.approx(amount, rel=1e-12)
+        assert x.nodes(region).concentration == pytest.approx([0.5] * len(x.nodes(region)), rel=0.02)
+
+
+def test_sections_that_are_shared_or_joined_need_one_dx():
+    one, other = stick("one", (0, 0, 0), 1), stick("other", (2, 0, 0), 1)
+    rxd.set_solve_type(dimension=3)
+    first, second = rxd.Region([one], dx=0.25), rxd.Region([one, other], dx=0.2)
+    x = rxd.Species([first, second])
+    with pytest.raises(RxDException, match=r"share sections need the same dx, not 0\.25 and 0\.2"):
+        h.finitialize(-65)
+    second.secs = [other]
+    h.finitialize(-65)
+    assert len(x.nodes(first)) < len(x.nodes(second))
+    other.connect(one)
+    with pytest.raises(RxDException, match="other and one are joined and need the same dx"):
+        h.finitialize(-65)
+    with pytest.raises(RxDException, match=r"rxd.Region\(\.\.\., dx=0\.5\)"):
+        rxd.set_solve_type(dimension=3, dx=0.5)
