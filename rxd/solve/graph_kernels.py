@@ -17,6 +17,7 @@ import numba as nb
 import numpy as np
 
 from rxd.codegen.lane_calls import call_part
+from rxd.solve.graph_lanes import finish, fold, make_flow, make_rest, make_row, put
 from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.sweeps import Sweeps
 
@@ -25,6 +26,8 @@ MANY: Final = 16384
 PUT: Final = 0
 FOLD: Final = 1
 FINISH: Final = 2
+LANES: Final = 8
+"""Voxels at a time."""
 
 
 class Graph(NamedTuple):
@@ -32,18 +35,19 @@ class Graph(NamedTuple):
 
     Attributes
     ----------
-    blocks : ndarray of int, shape (n_blocks + 1, 5)
-        Where the rows, rest, held nodes, further edges and slivers of each block begin; the last line ends the last block.
-        Slivers behind that end lie across blocks.
+    blocks : ndarray of int, shape (n_blocks + 1, 6)
+        Where the rows, rest, held nodes, further edges and slivers of each block begin, and in its rest those that wait for
+        more than their six neighbours: slivers, carriers, nodes that are held or have more edges. The last line ends the last
+        block. Slivers behind that end lie across blocks.
     rows : ndarray of int, shape (m, 6)
         First node, count, first neighbour at -x, -y, +y, +x of each row along z; those at -z and +z are k - 1 and k + 1.
     uniform : ndarray, shape (3,)
         Conductance over capacity of a whole voxel along x, y, z, 1/ms.
     rest : ndarray of int, shape (r,)
-        Nodes outside the rows, in order.
-    near : ndarray of int, shape (r, 6)
-        Their neighbours (or themselves, at no rate).
-    rate : ndarray, shape (r, 6)
+        Nodes outside the rows, block by block.
+    near : ndarray of int, shape (6 * r,)
+        Their first neighbours, their second ones ... (or themselves, at no rate).
+    rate : ndarray, shape (6 * r,)
         Conductance to each over the node's capacity, 1/ms.
     held, held_rate, held_value
         Places in ``rest`` that exchange with a reservoir: the rate, 1/ms, and the reservoir's concentration, mM.
@@ -141,68 +145,110 @@ class Stage(NamedTuple):
     flow: np.ndarray
 
 
-@lean_kernel
-def put_rows(graph: Graph, begin: int, end: int, stage: Stage) -> None:
-    """Whole voxels of a stage that overwrites."""
-    gx, gy, gz = stage.step * graph.uniform[0], stage.step * graph.uniform[1], stage.step * graph.uniform[2]
-    c_now, c_other, now = stage.c_now, stage.c_other + stage.inflow, stage.now
-    for m in range(begin, end):
-        k, count, west, south, north, east = graph.rows[m]
-        here, down, up = now[k : k + count], now[k - 1 : k - 1 + count], now[k + 1 : k + 1 + count]
-        at_west, at_east = now[west : west + count], now[east : east + count]
-        at_south, at_north = now[south : south + count], now[north : north + count]
-        other, old = stage.other[k : k + count], stage.old[k : k + count]
-        for i in range(count):
-            u = here[i]
-            x, y, z = (at_west[i] - u) + (at_east[i] - u), (at_south[i] - u) + (at_north[i] - u), (down[i] - u) + (up[i] - u)
-            old[i] = c_now * u + c_other * other[i] + (gx * x + gy * y + gz * z)
+put_row, put_4, put_2, put_1 = (make_row(lanes, put) for lanes in (LANES, 4, 2, 1))
+fold_row, fold_4, fold_2, fold_1 = (make_row(lanes, fold) for lanes in (LANES, 4, 2, 1))
+finish_row, finish_4, finish_2, finish_1 = (make_row(lanes, finish) for lanes in (LANES, 4, 2, 1))
+flow_lanes, flow_one = (make_flow(lanes) for lanes in (LANES, 1))
+put_plain, put_one = (make_rest(lanes, put, False) for lanes in (LANES, 1))
+fold_plain, fold_one = (make_rest(lanes, fold, False) for lanes in (LANES, 1))
+finish_plain, finish_one = (make_rest(lanes, finish, False) for lanes in (LANES, 1))
+put_waiting, put_last = (make_rest(lanes, put, True) for lanes in (LANES, 1))
+fold_waiting, fold_last = (make_rest(lanes, fold, True) for lanes in (LANES, 1))
+finish_waiting, finish_last = (make_rest(lanes, finish, True) for lanes in (LANES, 1))
 
 
 @lean_kernel
-def fold_rows(graph: Graph, begin: int, end: int, stage: Stage) -> None:
-    """Whole voxels of a stage that builds on the last but one, and takes its place."""
-    gx, gy, gz = stage.step * graph.uniform[0], stage.step * graph.uniform[1], stage.step * graph.uniform[2]
-    c_now, c_other, c_old, now = stage.c_now, stage.c_other, stage.c_old, stage.now
-    for m in range(begin, end):
-        k, count, west, south, north, east = graph.rows[m]
-        here, down, up = now[k : k + count], now[k - 1 : k - 1 + count], now[k + 1 : k + 1 + count]
-        at_west, at_east = now[west : west + count], now[east : east + count]
-        at_south, at_north = now[south : south + count], now[north : north + count]
-        other, old = stage.other[k : k + count], stage.old[k : k + count]
-        for i in range(count):
-            u = here[i]
-            x, y, z = (at_west[i] - u) + (at_east[i] - u), (at_south[i] - u) + (at_north[i] - u), (down[i] - u) + (up[i] - u)
-            old[i] = c_old * old[i] + c_now * u + c_other * other[i] + (gx * x + gy * y + gz * z)
+def put_block(graph: Graph, block: int, stage: Stage) -> None:
+    """Whole voxels of a block and those of its rest that wait for nothing, in a stage that overwrites."""
+    begin, end = graph.blocks[block], graph.blocks[block + 1]
+    for row in range(begin[0], end[0]):
+        k, count, west, south, north, east = graph.rows[row]
+        i = 0
+        while i + LANES <= count:
+            put_row(graph, stage, k + i, west + i, south + i, north + i, east + i)
+            i += LANES
+        if count & 4:
+            put_4(graph, stage, k + i, west + i, south + i, north + i, east + i)
+            i += 4
+        if count & 2:
+            put_2(graph, stage, k + i, west + i, south + i, north + i, east + i)
+            i += 2
+        if count & 1:
+            put_1(graph, stage, k + i, west + i, south + i, north + i, east + i)
+    m = begin[1]
+    while m + LANES <= begin[5]:
+        put_plain(graph, stage, m)
+        m += LANES
+    for rest in range(m, begin[5]):
+        put_one(graph, stage, rest)
 
 
 @lean_kernel
-def finish_rows(graph: Graph, begin: int, end: int, stage: Stage) -> None:
-    """Whole voxels of the last stage, added to the state."""
-    gx, gy, gz = stage.step * graph.uniform[0], stage.step * graph.uniform[1], stage.step * graph.uniform[2]
-    c_now, c_other, c_old, now = stage.c_now, stage.c_other, stage.c_old, stage.now
-    for m in range(begin, end):
-        k, count, west, south, north, east = graph.rows[m]
-        here, down, up = now[k : k + count], now[k - 1 : k - 1 + count], now[k + 1 : k + 1 + count]
-        at_west, at_east = now[west : west + count], now[east : east + count]
-        at_south, at_north = now[south : south + count], now[north : north + count]
-        other, old, target = stage.other[k : k + count], stage.old[k : k + count], stage.target[k : k + count]
-        for i in range(count):
-            u = here[i]
-            x, y, z = (at_west[i] - u) + (at_east[i] - u), (at_south[i] - u) + (at_north[i] - u), (down[i] - u) + (up[i] - u)
-            target[i] += c_old * old[i] + c_now * u + c_other * other[i] + (gx * x + gy * y + gz * z)
+def fold_block(graph: Graph, block: int, stage: Stage) -> None:
+    """Whole voxels of a block and those of its rest that wait for nothing, in a stage that builds on the last but one."""
+    begin, end = graph.blocks[block], graph.blocks[block + 1]
+    for row in range(begin[0], end[0]):
+        k, count, west, south, north, east = graph.rows[row]
+        i = 0
+        while i + LANES <= count:
+            fold_row(graph, stage, k + i, west + i, south + i, north + i, east + i)
+            i += LANES
+        if count & 4:
+            fold_4(graph, stage, k + i, west + i, south + i, north + i, east + i)
+            i += 4
+        if count & 2:
+            fold_2(graph, stage, k + i, west + i, south + i, north + i, east + i)
+            i += 2
+        if count & 1:
+            fold_1(graph, stage, k + i, west + i, south + i, north + i, east + i)
+    m = begin[1]
+    while m + LANES <= begin[5]:
+        fold_plain(graph, stage, m)
+        m += LANES
+    for rest in range(m, begin[5]):
+        fold_one(graph, stage, rest)
+
+
+@lean_kernel
+def finish_block(graph: Graph, block: int, stage: Stage) -> None:
+    """Whole voxels of a block and those of its rest that wait for nothing, in the last stage."""
+    begin, end = graph.blocks[block], graph.blocks[block + 1]
+    for row in range(begin[0], end[0]):
+        k, count, west, south, north, east = graph.rows[row]
+        i = 0
+        while i + LANES <= count:
+            finish_row(graph, stage, k + i, west + i, south + i, north + i, east + i)
+            i += LANES
+        if count & 4:
+            finish_4(graph, stage, k + i, west + i, south + i, north + i, east + i)
+            i += 4
+        if count & 2:
+            finish_2(graph, stage, k + i, west + i, south + i, north + i, east + i)
+            i += 2
+        if count & 1:
+            finish_1(graph, stage, k + i, west + i, south + i, north + i, east + i)
+    m = begin[1]
+    while m + LANES <= begin[5]:
+        finish_plain(graph, stage, m)
+        m += LANES
+    for rest in range(m, begin[5]):
+        finish_one(graph, stage, rest)
 
 
 @lean_kernel
 def flows(graph: Graph, block: int, stage: Stage) -> None:
-    """What flows into the rest of a block, over capacity."""
+    """What flows into those of a block that wait, over capacity."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
-    now, flow, step, rest, near, rate = stage.now, stage.flow, stage.step, graph.rest, graph.near, graph.rate
-    for m in range(begin[1], end[1]):
-        u = now[rest[m]]
-        total = rate[m, 0] * (now[near[m, 0]] - u) + rate[m, 1] * (now[near[m, 1]] - u)
-        total += rate[m, 2] * (now[near[m, 2]] - u) + rate[m, 3] * (now[near[m, 3]] - u)
-        total += rate[m, 4] * (now[near[m, 4]] - u) + rate[m, 5] * (now[near[m, 5]] - u)
-        flow[m] = step * total + stage.inflow * stage.other[rest[m]]
+    now, flow, step, rest = stage.now, stage.flow, stage.step, graph.rest
+    m = begin[5]
+    while m + LANES <= end[1]:
+        flow_lanes(graph, stage, m)
+        m += LANES
+    for last in range(m, end[1]):
+        flow_one(graph, stage, last)
+    if stage.inflow != 0.0:
+        for m in range(begin[5], end[1]):
+            flow[m] += stage.inflow * stage.other[rest[m]]
     for e in range(begin[2], end[2]):
         m = graph.held[e]
         flow[m] += step * graph.held_rate[e] * (stage.first * graph.held_value[e] - now[rest[m]])
@@ -225,36 +271,38 @@ def carry(graph: Graph, s: int, flow: np.ndarray) -> None:
 
 @lean_kernel
 def second_half(graph: Graph, block: int, stage: Stage) -> None:
-    """The block's slivers in reverse order, and the stage of its rest."""
+    """The block's slivers in reverse order, and the stage of those that waited for them."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
-    flow, rest, c_now, c_other, c_old = stage.flow, graph.rest, stage.c_now, stage.c_other, stage.c_old
-    now, other, old, target = stage.now, stage.other, stage.old, stage.target
     for s in range(end[4] - 1, begin[4] - 1, -1):
-        carry(graph, s, flow)
+        carry(graph, s, stage.flow)
+    whole = end[1] - (end[1] - begin[5]) % LANES
     if stage.kind == PUT:
-        for m in range(begin[1], end[1]):
-            k = rest[m]
-            old[k] = c_now * now[k] + c_other * other[k] + flow[m]
+        for m in range(begin[5], whole, LANES):
+            put_waiting(graph, stage, m)
+        for m in range(whole, end[1]):
+            put_last(graph, stage, m)
     elif stage.kind == FOLD:
-        for m in range(begin[1], end[1]):
-            k = rest[m]
-            old[k] = c_old * old[k] + c_now * now[k] + c_other * other[k] + flow[m]
+        for m in range(begin[5], whole, LANES):
+            fold_waiting(graph, stage, m)
+        for m in range(whole, end[1]):
+            fold_last(graph, stage, m)
     else:
-        for m in range(begin[1], end[1]):
-            k = rest[m]
-            target[k] += c_old * old[k] + c_now * now[k] + c_other * other[k] + flow[m]
+        for m in range(begin[5], whole, LANES):
+            finish_waiting(graph, stage, m)
+        for m in range(whole, end[1]):
+            finish_last(graph, stage, m)
 
 
 @lean_kernel
 def first_half(graph: Graph, block: int, stage: Stage) -> None:
-    """Rows of a block, flows into its rest and its slivers, one after the other; without slivers anywhere all of the stage."""
+    """A block's rows and rest, and its slivers one after the other; without slivers anywhere all of the stage."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
     if stage.kind == PUT:
-        put_rows(graph, begin[0], end[0], stage)
+        put_block(graph, block, stage)
     elif stage.kind == FOLD:
-        fold_rows(graph, begin[0], end[0], stage)
+        fold_block(graph, block, stage)
     else:
-        finish_rows(graph, begin[0], end[0], stage)
+        finish_block(graph, block, stage)
     flows(graph, block, stage)
     for s in range(begin[4], end[4]):
         carry(graph, s, stage.flow)
@@ -307,14 +355,15 @@ def pick(graphs: Graphs, g: int) -> Graph:
     """Graph g of all."""
     t, a = graphs.table[g], graphs.graph
     rest, held, more = slice(t[4], t[4] + t[5]), slice(t[6], t[6] + t[7]), slice(t[8], t[8] + t[9])
+    around = slice(6 * t[4], 6 * (t[4] + t[5]))
     sliver, carrier = slice(t[10], t[10] + t[11]), slice(t[14], t[14] + t[15])
     return Graph(
         a.blocks[t[0] : t[0] + t[1]],
         a.rows[t[2] : t[2] + t[3]],
         a.uniform[g],
         a.rest[rest],
-        a.near[rest],
-        a.rate[rest],
+        a.near[around],
+        a.rate[around],
         a.held[held],
         a.held_rate[held],
         a.held_value[held],
@@ -438,12 +487,11 @@ def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, gra
 def exchange(graph: Graph, u: np.ndarray, out: np.ndarray, flow: np.ndarray) -> None:
     """``out = A u``, mM/ms: exchange without slivers' inertia and without what reservoirs hold."""
     stage = Stage(PUT, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, u, u, out, out, flow)
-    count = graph.blocks.shape[0] - 1
-    for block in range(count):
-        put_rows(graph, graph.blocks[block, 0], graph.blocks[block + 1, 0], stage)
+    for block in range(graph.blocks.shape[0] - 1):
+        put_block(graph, block, stage)
         flows(graph, block, stage)
-    for m in range(graph.rest.size):
-        out[graph.rest[m]] = flow[m]
+        for m in range(graph.blocks[block, 5], graph.blocks[block + 1, 1]):
+            out[graph.rest[m]] = flow[m]
 
 
 @lean_kernel

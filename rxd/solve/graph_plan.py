@@ -47,10 +47,11 @@ def plan_graph(transport: GraphTransport) -> tuple[Graph, float]:
     kept = np.zeros(transport.n, dtype=bool)
     kept[sliver], kept[carrier] = True, True
     rows, uniform, rest = _find_rows(transport, kept)
+    bounds = _bounds(transport.n, rest)
+    rest, waiting = _plain_first(transport, rest, bounds, kept)
     near, rate, more, more_node, more_rate = _neighbours(transport, rest)
     place = np.zeros(transport.n, dtype=np.uint32)
     place[rest] = np.arange(len(rest), dtype=np.uint32)
-    bounds = _bounds(transport.n, rest)
     order, starts = _by_block(bounds, sliver, reach, carrier)
     count = np.diff(reach)[order]
     entries = np.repeat(reach[:-1][order] - np.append(0, np.cumsum(count)[:-1]), count) + np.arange(count.sum())
@@ -58,10 +59,11 @@ def plan_graph(transport: GraphTransport) -> tuple[Graph, float]:
     blocks = np.column_stack(
         [
             np.searchsorted(rows[:, 0], bounds),
-            np.searchsorted(rest, bounds),
+            np.append(0, np.cumsum(np.bincount(_home(bounds, rest), minlength=len(bounds) - 1))),
             np.searchsorted(transport.held, bounds),
             np.searchsorted(rest[more], bounds),
             starts,
+            waiting,
         ]
     )
     graph = Graph(
@@ -219,7 +221,23 @@ def _neighbours(
     last = np.cumsum(beyond)
     edge = np.arange(len(more)) - np.repeat(last - beyond, beyond) + np.repeat(begin + NEIGHBOURS, beyond)
     more_rate = transport.diffusion * transport.kappa[edge] / transport.capacity[rest[more]]
-    return near, rate, more.astype(np.uint32), transport.indices[edge].astype(np.uint32), more_rate
+    return near.T.reshape(-1), rate.T.reshape(-1), more.astype(np.uint32), transport.indices[edge].astype(np.uint32), more_rate
+
+
+def _plain_first(
+    transport: GraphTransport, rest: np.ndarray, bounds: np.ndarray, kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rest with those first, in every block, whose six neighbours are all they need; where the others begin, and an end."""
+    waits = kept[rest] | (np.diff(transport.indptr)[rest] > NEIGHBOURS) | np.isin(rest, transport.held)
+    home = _home(bounds, rest)
+    count = len(bounds) - 1
+    ends, waiting = np.cumsum(np.bincount(home, minlength=count)), np.bincount(home[waits], minlength=count)
+    return rest[np.lexsort((waits, home))], np.append(ends - waiting, len(rest))
+
+
+def _home(bounds: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """The block of each node."""
+    return np.searchsorted(bounds, nodes, side="right") - 1
 
 
 def _bounds(n: int, rest: np.ndarray) -> np.ndarray:
@@ -235,8 +253,8 @@ def _bounds(n: int, rest: np.ndarray) -> np.ndarray:
 def _by_block(bounds: np.ndarray, sliver: np.ndarray, reach: np.ndarray, carrier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Order of slivers with those of a block together and those across blocks last, and where each block's begin."""
     count = len(bounds) - 1
-    home = np.searchsorted(bounds, sliver, side="right") - 1
-    away = np.searchsorted(bounds, carrier, side="right") - 1 != np.repeat(home, np.diff(reach))
+    home = _home(bounds, sliver)
+    away = _home(bounds, carrier) != np.repeat(home, np.diff(reach))
     across = np.bincount(np.repeat(np.arange(len(sliver)), np.diff(reach)), away, minlength=len(sliver)) > 0
     where = np.where(across, count, home)
     order = np.argsort(where, kind="stable")

@@ -185,7 +185,7 @@ def _end_to_end(graphs: Sequence[Graph]) -> Graph:
     kinds = dict.fromkeys(("blocks", "rows"), np.int64) | dict.fromkeys(
         ("rest", "near", "held", "more", "more_node", "sliver", "reach", "carrier"), np.uint32
     )
-    widths = {"blocks": (0, 5), "rows": (0, 6), "near": (0, 6), "rate": (0, 6), "uniform": (0, 3)}
+    widths = {"blocks": (0, 6), "rows": (0, 6), "uniform": (0, 3)}
     joined = {}
     for name in Graph._fields:
         arrays = [getattr(graph, name) for graph in graphs]
