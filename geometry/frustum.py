@@ -270,29 +270,53 @@ def _open_ends(segments: Segments, chosen: IntArray, n: int, first: IntArray, la
     return ends
 
 
-def pack(solid: Solid, slack: float) -> tuple[FloatArray, IntArray, IntArray, IntArray]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Primitives:
+    """What the kernels read: one row for each frustum, ball and lune; straight chains of frusta are one frustum.
+
+    Attributes
+    ----------
+    table : ndarray, shape (n, COLUMNS)
+    kind : ndarray of int, shape (n,)
+    open_end : ndarray of int, shape (n, 2)
+        As in `Solid`, for the ends of the chains.
+    first : ndarray of int, shape (n + 1,)
+        The pieces of each: `first[p]` to `first[p + 1]`.
+    stop : ndarray, shape (m,), um
+        Where along the axis each piece ends.
+    owner : ndarray of int, shape (m,)
+        Segment of each piece.
+    """
+
+    table: FloatArray
+    kind: IntArray
+    open_end: IntArray
+    first: IntArray
+    stop: FloatArray
+    owner: IntArray
+
+
+def pack(solid: Solid, slack: float) -> Primitives:
     """Table of primitives for the kernels.
 
     Parameters
     ----------
     solid : Solid
     slack : float, um
-        Flat faces are pushed out by this much, so that frusta which share a face leave no crack of round-off.
-
-    Returns
-    -------
-    table : ndarray, shape (n, COLUMNS)
-    kind, owner : ndarray of int, shape (n,)
-    open_end : ndarray of int, shape (n, 2)
+        Flat faces are pushed out by this much, so that frusta which share a face leave no crack of round-off; frusta that
+        continue each other within half of it become one.
     """
     long = _lengths(solid.frusta) > 0
-    frusta = solid.frusta[long]
+    pieces = solid.frusta[long]
+    begin = _straight_chains(pieces, 0.5 * slack)
+    end = np.append(begin, len(pieces))[1:]
+    frusta = np.concatenate([pieces[begin, :4], pieces[end - 1, 4:]], axis=1)
     n, k, j = len(frusta), len(solid.balls), len(solid.lunes)
     table = np.zeros((n + k + j, COLUMNS))
     table[:, SLACK] = slack
     length = _lengths(frusta)
     slope = (frusta[:, 7] - frusta[:, 3]) / length
-    table[:n, :3], table[:n, AXIS : AXIS + 3] = frusta[:, :3], _axes(frusta)
+    table[:n, :3], table[:n, AXIS : AXIS + 3] = frusta[:, :3], (frusta[:, 4:7] - frusta[:, :3]) / length[:, None]
     table[:n, LENGTH], table[:n, RADIUS], table[:n, SLOPE] = length, frusta[:, 3], slope
     table[:n, COSINE] = 1 / np.sqrt(1 + slope * slope)
     table[n : n + k, :3], table[n : n + k, RADIUS] = solid.balls[:, :3], solid.balls[:, 3]
@@ -300,9 +324,34 @@ def pack(solid: Solid, slack: float) -> tuple[FloatArray, IntArray, IntArray, In
     table[n + k :, AXIS : AXIS + 3], table[n + k :, SECOND : SECOND + 3] = solid.lunes[:, 4:7], solid.lunes[:, 7:]
     kind = np.repeat(np.array([FRUSTUM, BALL, LUNE]), [n, k, j])
     owner = np.concatenate([np.asarray(solid.owner)[long], solid.ball_owner, solid.lune_owner]).astype(np.int64)
+    ends = np.asarray(solid.open_end)[long]
     open_end = np.full((n + k + j, 2), -1)
-    open_end[:n] = np.asarray(solid.open_end)[long]
-    return table, kind, owner, open_end
+    open_end[:n, 0], open_end[:n, 1] = ends[begin, 0], ends[end - 1, 1]
+    first = np.concatenate([begin, np.arange(len(pieces), len(pieces) + k + j + 1)])
+    stop = np.zeros(len(owner))
+    chain = np.repeat(np.arange(n), end - begin)
+    stop[: len(pieces)] = np.sum((pieces[:, 4:7] - frusta[chain, :3]) * table[chain, AXIS : AXIS + 3], axis=1)
+    return Primitives(table, kind, open_end, first, stop, owner)
+
+
+def _straight_chains(frusta: FloatArray, near: float) -> IntArray:
+    """First frusta of chains in which each continues the one before: all points lie within `near` of one straight cone."""
+    tied = np.all(frusta[1:, :4] == frusta[:-1, 4:], axis=1)
+    if not tied.any():
+        return np.arange(len(frusta))
+    span = frusta[:, 4:] - frusta[:, :4]
+    # numbers of the same cone per unit of length
+    rate = span / _lengths(frusta)[:, None]
+    tied &= np.abs(rate[1:] - rate[:-1]).max(axis=1) < 1e-6
+    begin = np.flatnonzero(np.concatenate([[True], ~tied]))
+    chain = np.repeat(np.arange(len(begin)), np.diff(np.append(begin, len(frusta))))
+    start, whole = frusta[begin, :4], frusta[np.append(begin[1:], len(frusta)) - 1, 4:] - frusta[begin, :4]
+    length = np.linalg.norm(whole[:, :3], axis=1)
+    at, along = frusta[:, :4] - start[chain], whole / length[:, None]
+    s = np.sum(at[:, :3] * along[chain, :3], axis=1)
+    off = np.abs(at - s[:, None] * along[chain]).max(axis=1) > near
+    bent = np.logical_or.reduceat(off, begin)
+    return np.flatnonzero(np.concatenate([[True], ~tied]) | bent[chain])
 
 
 @inner
@@ -361,7 +410,8 @@ def signed_distance(solid: Solid, points: FloatArray) -> FloatArray:
     -------
     ndarray, shape (n,), um
     """
-    table, kind, _, _ = pack(solid, 0.0)
+    primitives = pack(solid, 0.0)
+    table, kind = primitives.table, primitives.kind
     points = np.ascontiguousarray(np.atleast_2d(points), dtype=np.float64)
     out = np.empty(len(points))
     in_ranges(_distances, len(points), max(1, 100_000 // max(len(kind), 1)), table, kind, points, out)

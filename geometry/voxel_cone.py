@@ -1,7 +1,8 @@
-"""Compiled kernel that measures a voxel into which one frustum reaches, exactly.
+"""Compiled kernel that measures a voxel in which one frustum ends, exactly; and the forms that others share.
 
 In: the local form of one frustum (`geometry.voxel_forms`). Out: the open fractions of the six faces, the fraction of the
-volume, and the area of the surface.
+volume, and the area of the surface. Voxels without a flat end, nearly all, are measured many at a time, with the same forms, by
+`geometry.voxel_lanes`.
 
 A plane cuts the frustum in the inside of a conic. Its part within a convex polygon (a face of the voxel, short of the flat
 ends) is a polygon and segments between chords and arcs. A segment is the affine image of one of a circle: with the sagitta
@@ -23,13 +24,13 @@ from math import atan, atanh, pi, sqrt
 
 from geometry.compiled import ZERO, forced, inner
 from geometry.frustum import AXIS, COSINE, RADIUS, SLOPE, Array
+from geometry.voxel_forms import holds
 
-__all__ = ["CORNERS", "measure_cone"]
+__all__ = ["ALMOST", "CORNERS", "STEEP", "STRAIGHT", "inside_conic", "measure_cone"]
 
 CORNERS = 12  # of a square, cut by six planes at most
 ALMOST = 1e-8  # edge over the distance of the apex below which a cone is a cylinder: both are as wrong there
 STEEP = 1e-7  # the same for slopes, of cones thinner than a voxel
-CORNERS_OF = (0x0F, 0x33, 0x55)  # bits of the corners at a lower face
 STRAIGHT = 1e-13
 WHOLE = 1 - 1e-12
 
@@ -102,7 +103,7 @@ def _add_arc(conic: Array, x0: float, y0: float, x1: float, y1: float, found: Ar
 
 
 @inner
-def _inside(corner: Array, n: int, conic: Array, found: Array) -> None:
+def inside_conic(corner: Array, n: int, conic: Array, found: Array) -> None:
     """Area and first moments of what a conic has of a convex polygon with `n` corners (x, y), counter-clockwise."""
     found[0], found[1], found[2] = 0.0, 0.0, 0.0
     seen, from_corner = False, False
@@ -186,89 +187,13 @@ def _clip(corner: Array, n: int, a: float, b: float, c: float, room: Array) -> i
 
 
 @forced
-def _scale(form: Array, dx: Array, q: Array, g: Array, value: Array) -> int:
-    """Quadric in the coordinates of the unit cube, and its values at the corners 4 i + 2 j + k; bits of the corners inside."""
-    for d in range(3):
-        q[d, d] = form[0, d] * dx[d] * dx[d]
-        g[d] = form[0, 6 + d] * dx[d]
-    q[0, 1] = q[1, 0] = form[0, 3] * dx[0] * dx[1]
-    q[0, 2] = q[2, 0] = form[0, 4] * dx[0] * dx[2]
-    q[1, 2] = q[2, 1] = form[0, 5] * dx[1] * dx[2]
-    bits = 0
-    for corner in range(8):
-        x, y, z = corner >> 2, corner >> 1 & 1, corner & 1
-        at = form[0, 9] + x * (q[0, 0] + 2 * g[0]) + y * (q[1, 1] + 2 * g[1]) + z * (q[2, 2] + 2 * g[2])
-        at += 2 * (x * y * q[0, 1] + x * z * q[0, 2] + y * z * q[1, 2])
-        value[corner] = at
-        bits |= (1 if at <= 0 else 0) << corner
-    return bits
-
-
-@forced
-def _cross_edges(q: Array, g: Array, value: Array, bits: int, cross: Array) -> None:
-    """From where to where the edges `4 d + 2 i + j` (along d, at i and j of the next axes) are inside; 2 to -1 if nowhere."""
-    for d in range(3):
-        b, c = (d + 1) % 3, (d + 2) % 3
-        along, step_b, step_c = 4 >> d, 4 >> b, 4 >> c
-        a = q[d, d]
-        for edge in range(4):
-            i, j = edge >> 1, edge & 1
-            start = i * step_b + j * step_c
-            slope = g[d] + i * q[d, b] + j * q[d, c]
-            inside, beyond = bits >> start & 1, bits >> (start + along) & 1
-            low, high = 0.0, 1.0
-            if inside != beyond:
-                if inside:
-                    high = _root(a, slope, value[start])
-                else:
-                    low = 1 - _root(a, -slope - a, value[start + along])
-            elif not inside:
-                low, high = 2.0, -1.0
-                if slope < 0 and slope + a > 0 and slope * slope > a * value[start]:
-                    root = sqrt(slope * slope - a * value[start]) - slope
-                    low, high = value[start] / root, root / a
-            cross[0, 4 * d + edge], cross[1, 4 * d + edge] = low, high
-
-
-@inner
-def _square(cross: Array, d: int, side: int, conic: Array, found: Array) -> None:
-    """`_inside` for a face of the unit cube, whose edges are known."""
-    b, c = (d + 1) % 3, (d + 2) % 3
-    found[0], found[1], found[2] = 0.0, 0.0, 0.0
-    seen, x_in, y_in, x_out, y_out = False, 0.0, 0.0, 0.0, 0.0
-    for k in range(4):
-        # bottom and right are run through forwards, top and left backwards
-        edge = 4 * b + side + k if k % 2 == 0 else 4 * c + 2 * side + (1 if k == 1 else 0)
-        low, high = cross[0, edge], cross[1, edge]
-        if low > high:
-            continue
-        start, stop = (low, high) if k < 2 else (high, low)
-        at = 1.0 if 0 < k < 3 else 0.0
-        x0, y0, x1, y1 = (start, at, stop, at) if k % 2 == 0 else (at, start, at, stop)
-        if not seen:
-            seen, x_in, y_in = True, x0, y0
-        elif x0 != x_out or y0 != y_out:
-            _add_arc(conic, x_out, y_out, x0, y0, found)
-        _add_polygon(x0, y0, x1, y1, found)
-        x_out, y_out = x1, y1
-    if seen:
-        if x_in != x_out or y_in != y_out:
-            _add_arc(conic, x_out, y_out, x_in, y_in, found)
-        return
-    square = conic[0] * conic[2] - conic[1] * conic[1]
-    x, y = conic[1] * conic[4] - conic[2] * conic[3], conic[1] * conic[3] - conic[0] * conic[4]
-    if 0 < x < square and 0 < y < square and conic[5] * square + x * conic[3] + y * conic[4] < 0:
-        found[0] = -pi * (conic[5] + (x * conic[3] + y * conic[4]) / square) / sqrt(square)
-        found[1], found[2] = found[0] * x / square, found[0] * y / square
-
-
-@forced
-def _conic_of(form: Array, q: Array, g: Array, d: int, side: int, conic: Array) -> None:
+def _conic_of(form: Array, dx: Array, d: int, side: int, conic: Array) -> None:
     """The quadric in the plane of a face of the unit cube, over the two axes after `d`."""
     b, c = (d + 1) % 3, (d + 2) % 3
-    conic[0], conic[1], conic[2] = q[b, b], q[b, c], q[c, c]
-    conic[3], conic[4] = g[b] + side * q[b, d], g[c] + side * q[c, d]
-    conic[5] = form[0, 9] + side * (q[d, d] + 2 * g[d])
+    at, edge, other = side * dx[d], dx[b], dx[c]
+    conic[0], conic[1], conic[2] = form[0, b] * edge * edge, form[0, 2 + b + c] * edge * other, form[0, c] * other * other
+    conic[3], conic[4] = (form[0, 6 + b] + at * form[0, 2 + b + d]) * edge, (form[0, 6 + c] + at * form[0, 2 + c + d]) * other
+    conic[5] = form[0, 9] + at * (at * form[0, d] + 2 * form[0, 6 + d])
 
 
 @inner
@@ -285,7 +210,7 @@ def _clipped_face(
             k = 10 + 4 * end
             at = form[0, k + 3] + side * dx[d] * form[0, k + d]
             n = _clip(corner, n, form[0, k + b] * dx[b], form[0, k + c] * dx[c], at, room)
-    _inside(corner, n, conic, found)
+    inside_conic(corner, n, conic, found)
 
 
 @forced
@@ -326,7 +251,7 @@ def _flat_end(
         n = _clip(corner, n, u, v, at, room)
         n = _clip(corner, n, -u, -v, dx[d] - at, room)
     conic[0], conic[1], conic[2], conic[3], conic[4], conic[5] = 1.0, 0.0, 1.0, 0.0, 0.0, -radius * radius
-    _inside(corner, n, conic, found)
+    inside_conic(corner, n, conic, found)
 
 
 @forced
@@ -341,10 +266,33 @@ def _behind_end(form: Array, end: int, place: Array, dx: Array) -> tuple[float, 
     return height, deep / steep
 
 
+@forced
+def _slab(table: Array, p: int, form: Array, planes: Array, dx: Array, face: Array, end_area: Array) -> float:
+    """Fraction of a voxel within the quadric that one flat end parallel to its faces cuts; -1 if it is not like that."""
+    end = 0 if planes[0, 0] else 1
+    if planes[0, 0] and planes[0, 1]:
+        return -1.0
+    for d in range(3):
+        rate, b, c = form[0, 10 + 4 * end + d], (d + 1) % 3, (d + 2) % 3
+        if abs(rate) == 1 and form[0, 10 + 4 * end + b] == 0 and form[0, 10 + 4 * end + c] == 0:
+            # where the frustum would have gone on: all corners may be within the cone that opens beyond the apex
+            s = form[0, 13] + (dx[d] if rate * (0.5 - end) > 0 else -dx[d])
+            here, there = table[p, RADIUS] + table[p, SLOPE] * form[0, 13], table[p, RADIUS] + table[p, SLOPE] * s
+            if here <= 0 or there <= 0 or not holds(form, 0, dx):
+                return -1.0
+            part = form[0, 13 + 4 * end] / dx[d]
+            part = min(max(1 + part if rate > 0 else part, 0.0), 1.0)
+            face[2 * d], face[2 * d + 1] = (0.0, 1.0) if rate > 0 else (1.0, 0.0)
+            face[2 * b], face[2 * b + 1], face[2 * c], face[2 * c + 1] = part, part, part, part
+            end_area[end] = dx[b] * dx[c]
+            return part
+    return -1.0
+
+
 @inner
 def measure_cone(
-    table: Array, p: int, form: Array, planes: Array, low: Array, dx: Array, q: Array, g: Array, value: Array, cross: Array,
-    place: Array, corner: Array, room: Array, conic: Array, found: Array, face: Array, end_area: Array,
+    table: Array, p: int, form: Array, planes: Array, low: Array, dx: Array, place: Array, corner: Array, room: Array, conic:
+    Array, found: Array, face: Array, end_area: Array,
 ) -> tuple[float, float]:  # fmt: skip
     """Fraction of the volume of a voxel inside the first local form, a frustum, and the area of its side in the voxel, um2.
 
@@ -353,24 +301,20 @@ def measure_cone(
     table, p : ndarray, int
         The table of `geometry.frustum.pack`, and its row there.
     form, planes : ndarray
-        Local forms, and which planes cut the voxel.
+        Local forms, and which planes cut the voxel: at least one does (`geometry.voxel_lanes` is for all others).
     low, dx : ndarray, shape (3,), um
         Lowest corner and edges of the voxel.
-    q, g, value, cross, place, corner, room, conic, found : ndarray
-        Room to work in, of shapes (3, 3), (3,), (8,), (2, 12), (3,), (3, CORNERS), (2, CORNERS), (6,), (3,).
+    place, corner, room, conic, found : ndarray
+        Room to work in, of shapes (3,), (3, CORNERS), (2, CORNERS), (6,), (3,).
     face : ndarray, shape (6,)
         Written: open fractions, lower and upper for each axis.
     end_area : ndarray, shape (2,), um2
         Written: area of each flat end in the voxel.
     """
-    bits, rim = _scale(form, dx, q, g, value), planes[0, 0] or planes[0, 1]
     end_area[0], end_area[1] = 0.0, 0.0
-    if bits == 255 and not rim:
-        for f in range(6):
-            face[f] = 1.0
-        return 1.0, 0.0
-    if not rim:
-        _cross_edges(q, g, value, bits, cross)
+    part = _slab(table, p, form, planes, dx, face, end_area)
+    if part >= 0:
+        return part, 0.0
     unit, thick = dx[0] * dx[1] * dx[2], max(dx[0], dx[1], dx[2])
     slope, s = table[p, SLOPE], 0.0
     for d in range(3):
@@ -385,13 +329,8 @@ def measure_cone(
     seen, turned, volume, most = 0.0, 0.0, 0.0, 1.0
     for d in range(3):
         for side in range(2):
-            _conic_of(form, q, g, d, side, conic)
-            if rim:
-                _clipped_face(form, planes, dx, d, side, corner, room, conic, found)
-            elif bits >> side * (4 >> d) & CORNERS_OF[d] == CORNERS_OF[d]:
-                found[0], found[1], found[2] = 1.0, 0.5, 0.5
-            else:
-                _square(cross, d, side, conic, found)
+            _conic_of(form, dx, d, side, conic)
+            _clipped_face(form, planes, dx, d, side, corner, room, conic, found)
             area = min(max(found[0], 0.0), 1.0)
             area = area if area < WHOLE else 1.0
             face[2 * d + side] = area

@@ -9,12 +9,10 @@ Q (xx, yy, zz, xy, xz, yz), g (3), c, and n (3), w of either plane; `planes` say
 
 from __future__ import annotations
 
-from math import inf, sqrt
-
 from geometry.compiled import forced, inner
-from geometry.frustum import AXIS, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SECOND, SLACK, SLOPE, Array
+from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SECOND, SLACK, SLOPE, Array
 
-__all__ = ["FORM", "holds", "join", "localise", "order_axes", "tangent"]
+__all__ = ["FORM", "holds", "localise", "order_axes"]
 
 FORM = 18
 
@@ -54,41 +52,6 @@ def localise(table: Array, p: int, kind: int, low: Array, dx: Array, form: Array
     return True
 
 
-@forced
-def tangent(table: Array, p: int, kind: int, x: Array, dx: Array) -> float:
-    """How far a voxel with middle `x` is in front of the plane that touches primitive `p` where it bounds `x` most tightly.
-
-    The primitive is convex and lies behind that plane: if the distance is positive the voxel is outside.
-    """
-    ax, ay, az = table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
-    u, v, w = x[0] - table[p, 0], x[1] - table[p, 1], x[2] - table[p, 2]
-    s = u * ax + v * ay + w * az
-    if kind == FRUSTUM:
-        u, v, w = u - s * ax, v - s * ay, w - s * az
-    across = sqrt(u * u + v * v + w * w)
-    scale = 1 / across if across > 0 else 0.0
-    nx, ny, nz = u * scale, v * scale, w * scale
-    distance = across - table[p, RADIUS]
-    if kind == FRUSTUM:
-        slope, cosine = table[p, SLOPE], table[p, COSINE]
-        distance = (distance - slope * s) * cosine
-        nx, ny, nz = (nx - slope * ax) * cosine, (ny - slope * ay) * cosine, (nz - slope * az) * cosine
-    if kind in (FRUSTUM, LUNE):
-        if -s > distance:
-            distance, nx, ny, nz = -s, ax, ay, az
-        if kind == FRUSTUM:
-            other = s - table[p, LENGTH]
-        else:
-            bx, by, bz = table[p, SECOND], table[p, SECOND + 1], table[p, SECOND + 2]
-            other = -(u * bx + v * by + w * bz)
-            ax, ay, az = bx, by, bz
-            if bx == 0 and by == 0 and bz == 0:
-                other = -inf
-        if other > distance:
-            distance, nx, ny, nz = other, ax, ay, az
-    return distance - 0.5 * (abs(nx) * dx[0] + abs(ny) * dx[1] + abs(nz) * dx[2])
-
-
 @inner
 def order_axes(normal: Array, dx: Array, axes: Array) -> None:
     """Axes by how much of the normal lies along them, least first."""
@@ -98,22 +61,6 @@ def order_axes(normal: Array, dx: Array, axes: Array) -> None:
         for j in range(2 - i):
             if abs(normal[axes[j]]) * dx[axes[j]] > abs(normal[axes[j + 1]]) * dx[axes[j + 1]]:
                 axes[j], axes[j + 1] = axes[j + 1], axes[j]
-
-
-@inner
-def join(form: Array, planes: Array, near: Array, first: int, second: int, slack: float) -> bool:
-    """Make one primitive of two frusta that continue each other with the same axis and slope; false if they do not."""
-    for j in range(10):
-        if abs(form[first, j] - form[second, j]) > 1e-9 * (abs(form[first, j]) + 1e-3):
-            return False
-    for side in range(2):
-        end, start = 14 - 4 * side, 10 + 4 * side
-        if abs(form[first, end + 3] + form[second, start + 3]) < 4 * slack:
-            for j in range(4):
-                form[first, end + j] = form[second, end + j]
-            near[first, 1 - side], planes[first, 1 - side] = near[second, 1 - side], planes[second, 1 - side]
-            return True
-    return False
 
 
 @forced

@@ -1,4 +1,4 @@
-"""Compiled passes of the voxelisation: find blocks of voxels, classify voxels, gather faces, lay out the result.
+"""Compiled passes of the voxelisation: find blocks of voxels, number the cut voxels, gather faces, lay out the result.
 
 In: the table of primitives of `geometry.frustum.pack` and the grid. Out: plain arrays that `geometry.voxelize` makes a
 `VoxelGrid` of. Space is visited in blocks of 8 x 8 x 8 voxels that a primitive reaches, so empty space costs nothing; threads
@@ -12,22 +12,22 @@ from math import floor, sqrt
 import numpy as np
 
 from geometry.compiled import ZERO, inner, lean
-from geometry.frustum import AXIS, BALL, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
+from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SLOPE, Array, distance_to
 
 __all__ = [
     "BLOCK",
+    "CELLS",
     "CUT",
     "FULL",
     "OUTSIDE",
     "bin_blocks",
-    "classify",
+    "count_cut",
     "count_rows",
     "face_of",
     "fill",
     "fold_areas",
     "label_pieces",
     "list_cut",
-    "number_cut",
     "number_rows",
 ]
 
@@ -105,119 +105,28 @@ def bin_blocks(
     return n
 
 
-@inner
-def _distances_of_frustum(table: Array, p: int, own: int, x: Array, y: Array, z: Array, best: Array, owner: Array) -> None:
-    """Replace distances and owners of the cells of a block by those of a frustum where it is nearer.
-
-    `geometry.frustum.frustum_distance` without branches, for the 64 cells of a plane at a time: LLVM unrolls loops of eight,
-    and makes no vectors of what results.
-    """
-    px, py, pz, ax, ay, az = table[p, 0], table[p, 1], table[p, 2], table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
-    length, radius, slope = table[p, LENGTH], table[p, RADIUS], table[p, SLOPE]
-    tilt, last = 1 / (1 + slope * slope), radius + slope * length
-    for i in range(BLOCK):
-        u, near, nearest = x[i] - px, best[i], owner[i]
-        for k in range(len(y)):
-            v, w = y[k] - py, z[k] - pz
-            s = u * ax + v * ay + w * az
-            square = u * u + v * v + w * w - s * s
-            rho = sqrt(square if square > 0 else 0.0)
-            t = (s + (rho - radius) * slope) * tilt
-            t = t if t > 0 else 0.0
-            t = t if t < length else length  # noqa: FURB136 - a call of min is not made a vector
-            ds, dr = s - t, rho - radius - slope * t
-            lateral = sqrt(ds * ds + dr * dr)
-            start, stop = -s, s - length
-            inner = stop if stop > start else start  # noqa: FURB136
-            within = rho <= radius + slope * s
-            # inside the planes: depth or lateral distance; before or behind them: the flat end where it is closer
-            cap = (start if rho < radius else lateral) if start > stop else (stop if rho < last else lateral)
-            outer = lateral if lateral < cap else cap  # noqa: FURB136
-            deep = -lateral if -lateral > inner else inner  # noqa: FURB136
-            d = (deep if within else lateral) if inner <= 0 else outer
-            nearer = d < near[k]
-            near[k] = d if nearer else near[k]
-            nearest[k] = own if nearer else nearest[k]
-
-
-def classify(begin: int, past: int, *arrays: Array) -> None:
-    """State of the voxels of blocks `begin` to `past`: certainly outside, certainly full, or cut; and their segments.
-
-    A voxel belongs to the frustum or ball with the smallest signed distance at its middle (the one it lies deepest in); to a
-    joint only where nothing else comes near. The arrays are those that `_classify` names.
-    """
-    x, y, z = np.empty(BLOCK), np.empty(BLOCK**2), np.empty(BLOCK**2)
-    best, own = np.empty((BLOCK, BLOCK**2)), np.empty((BLOCK, BLOCK**2), dtype=np.int32)
-    _classify(begin, past, x, y, z, best, own, *arrays)
-
-
 @lean
-def _classify(
-    begin: int, past: int, x: Array, y: Array, z: Array, best: Array, own: Array, table: Array, kind: Array, owner: Array,
-    origin: Array, dx: Array, corner: Array, first: Array, prims: Array, status: Array, owners: Array,
-) -> None:  # fmt: skip
-    far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
-    for block in range(begin, past):
-        for i in range(BLOCK):
-            x[i] = origin[0] + (corner[block, 0] + i + 0.5) * dx[0]
-            for k in range(BLOCK * BLOCK):
-                best[i, k], own[i, k] = far, -1
-        for k in range(BLOCK * BLOCK):
-            y[k] = origin[1] + (corner[block, 1] + (k >> 3) + 0.5) * dx[1]
-            z[k] = origin[2] + (corner[block, 2] + (k & 7) + 0.5) * dx[2]
-        rest = False
-        for i in range(first[block], first[block + 1]):
-            p = int(prims[i])
-            if kind[p] == FRUSTUM:
-                _distances_of_frustum(table, p, owner[p], x, y, z, best, own)
-            else:
-                rest = True
-        if rest:
-            _add_others(table, kind, owner, first[block], first[block + 1], prims, x, y, z, best, own)
-        for i in range(BLOCK):
-            for k in range(BLOCK * BLOCK):
-                d = best[i, k]
-                status[block, 64 * i + k] = OUTSIDE if d >= far else (FULL if d <= -far else CUT)
-                owners[block, 64 * i + k] = own[i, k]
-
-
-@inner
-def _add_others(
-    table: Array, kind: Array, owner: Array, begin: int, end: int, prims: Array, x: Array, y: Array, z: Array, best: Array,
-    own: Array,
-) -> None:  # fmt: skip
-    """Let balls change the distances of a block's cells, and then joints, which own those that nothing else comes near."""
-    for which in (BALL, LUNE):
-        for j in range(begin, end):
-            p = int(prims[j])
-            if kind[p] == which:
-                for i in range(BLOCK):
-                    for k in range(BLOCK * BLOCK):
-                        d = distance_to(table, kind, p, x[i], y[k], z[k])
-                        if d < best[i, k]:
-                            best[i, k] = d
-                            own[i, k] = owner[p] if which == BALL or own[i, k] < 0 else own[i, k]
-
-
-@lean
-def number_cut(status: Array, number: Array) -> int:
-    """Number the cut voxels, -1 for all others; returns how many there are."""
+def count_cut(status: Array) -> int:
+    """Number of cut voxels."""
     n = 0
     for block in range(len(status)):
         for cell in range(CELLS):
-            cut = status[block, cell] == CUT
-            number[block, cell] = n if cut else -1
-            n += cut
+            n += status[block, cell] == CUT
     return n
 
 
 @lean
-def list_cut(number: Array, blocks: Array, cells: Array) -> None:
-    """Block of each cut voxel, and its cell in the block."""
+def list_cut(status: Array, number: Array, blocks: Array, cells: Array, ways: Array) -> None:
+    """Block of each cut voxel, its cell in the block and how it is measured, which `number` holds; that becomes its number."""
+    n = 0
     for block in range(len(number)):
         for cell in range(CELLS):
-            if number[block, cell] >= 0:
-                blocks[number[block, cell]], cells[number[block, cell]] = block, cell
+            if status[block, cell] == CUT:
+                blocks[n], cells[n], ways[n] = block, cell, number[block, cell]
+                number[block, cell] = n
+                n += 1
+            else:
+                number[block, cell] = -1
 
 
 @inner

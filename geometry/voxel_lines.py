@@ -315,8 +315,8 @@ def _hit_surface(
             side = _normal(form, planes, i, x, 1e-8 * lines[4, k], normal)
             hits[0, found], hits[1, found], hits[2, found] = normal[0], normal[1], normal[2]
             hits[3, found], hits[4, found], hits[5, found] = abs(normal[d]) * lines[5, k], 0.0, side
-            if side >= 0 and open_end[near[i, side], side] >= 0:
-                hits[4, found], end = 1.0, open_end[near[i, side], side]
+            if side >= 0 and open_end[near[i], side] >= 0:
+                hits[4, found], end = 1.0, open_end[near[i], side]
             found += 1
     return found, end
 

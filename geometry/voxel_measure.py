@@ -13,11 +13,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from geometry.compiled import ZERO, forced, inner, lean
-from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SLACK, SLOPE, Array
+from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SLOPE, Array
 from geometry.voxel_cone import CORNERS, measure_cone
-from geometry.voxel_forms import FORM, holds, join, localise, order_axes, tangent
+from geometry.voxel_forms import FORM, holds, localise, order_axes
 from geometry.voxel_kernels import CUT, FULL, OUTSIDE, reach, step
+from geometry.voxel_lanes import FACE, LANES, ROW, SIDE, VOLUME, LaneRoom, lane_room, measure_lanes
 from geometry.voxel_lines import CUTS, LINES, MOST_HITS, MOST_LINES, PLANES, complete_fold, measure_voxel, surface_samples
+from geometry.voxel_sieve import ENDED, SEVERAL, reaches
 
 __all__ = ["ROUGH", "measure", "measure_rough"]
 
@@ -39,10 +41,6 @@ class Room(NamedTuple):
 class Cones(NamedTuple):
     """Room for `geometry.voxel_cone.measure_cone`, in its order."""
 
-    q: Array
-    g: Array
-    value: Array
-    cross: Array
     place: Array
     corner: Array
     spare: Array
@@ -71,25 +69,24 @@ class Lines(NamedTuple):
 
 
 def _room(most: int) -> Room:
-    near, form, planes = np.empty((most, 2), dtype=np.int64), np.empty((most, FORM)), np.empty((most, 2), dtype=bool)
+    near, form, planes = np.empty(most, dtype=np.int64), np.empty((most, FORM)), np.empty((most, 2), dtype=bool)
     return Room(near, form, planes, np.empty(3), np.empty(3), np.ones(PLANES, dtype=bool))
 
 
-def measure(begin: int, past: int, most: int, *arrays: Array) -> None:
+def measure(begin: int, past: int, *arrays: Array) -> None:
     """Measure cut voxels `begin` to `past` as far as one frustum reaches into them.
 
     A face is measured by the voxel above it alone, and only if the voxel below is cut too, so both sides agree to the last bit.
+    Blocks count to the range in which they begin.
 
     Parameters
     ----------
     begin, past : int
-    most : int
-        Most primitives in a block.
     *arrays : ndarray
         As `_measure` names them.
     """
-    shapes = ((3, 3), 3, 8, (2, 12), 3, (3, CORNERS), (2, CORNERS), 6, 3, 6, 2)
-    _measure(begin, past, _room(most), Cones(*(np.empty(shape) for shape in shapes)), *arrays)
+    shapes = (3, (3, CORNERS), (2, CORNERS), 6, 3, 6, 2)
+    _measure(begin, past, _room(1), Cones(*(np.empty(shape) for shape in shapes)), lane_room(), *arrays)
 
 
 def measure_rough(begin: int, past: int, most: int, *arrays: Array) -> None:
@@ -117,26 +114,16 @@ def _gather(
     table: Array, kind: Array, prims: Array, begin: int, end: int, low: Array, dx: Array, middle: Array, near: Array, form:
     Array, planes: Array,
 ) -> int:  # fmt: skip
-    """Local forms of the primitives that reach into a voxel; returns their number, or -1 if one of several holds all of it."""
+    """Local forms of the primitives that reach into a voxel; returns their number, or -1 if one of them holds all of it."""
     count = ZERO
     for i in range(begin, end):
         p = int(prims[i])
-        slack = table[p, SLACK]
-        if tangent(table, p, kind[p], middle, dx) > 2 * slack or not localise(table, p, kind[p], low, dx, form, planes, count):
-            continue
-        near[count, 0], near[count, 1] = p, p
-        fresh = True
-        if kind[p] == FRUSTUM:
-            for j in range(count):
-                if kind[near[j, 0]] == FRUSTUM and join(form, planes, near, j, count, slack):
-                    fresh = False
-                    break
-        if fresh:
-            count += 1
-    if count > 1:
-        for j in range(count):
-            if not (planes[j, 0] or planes[j, 1]) and holds(form, j, dx):
-                return -1
+        if reaches(table, p, kind[p], middle[0], middle[1], middle[2], dx):
+            near[count] = p
+            count += localise(table, p, kind[p], low, dx, form, planes, count)
+    for j in range(count):
+        if not (planes[j, 0] or planes[j, 1]) and holds(form, j, dx):
+            return -1
     return count
 
 
@@ -162,46 +149,85 @@ def _neighbours(block: int, cell: int, beside: Array, status: Array, wanted: Arr
 
 @lean
 def _measure(
-    begin: int, past: int, room: Room, cones: Cones, table: Array, kind: Array, open_end: Array, origin: Array, dx: Array,
-    corner: Array, first: Array, prims: Array, beside: Array, status: Array, blocks: Array, cells: Array, low_face: Array,
-    volume: Array, area: Array, end_area: Array, end: Array,
+    begin: int, past: int, room: Room, cones: Cones, lanes: LaneRoom, table: Array, kind: Array, open_end: Array, origin: Array,
+    dx: Array, corner: Array, first: Array, prims: Array, beside: Array, status: Array, blocks: Array, cells: Array,
+    ways: Array, low_face: Array, volume: Array, area: Array, end_area: Array, end: Array,
 ) -> None:  # fmt: skip
-    near, form, planes, low, middle, wanted = room
-    q, g, value, cross, place, corners, spare, conic, found, face, flat = cones
-    for v in range(begin, past):
-        block, cell = int(blocks[v]), int(cells[v])
-        _corner(origin, dx, corner, block, cell, low, middle)
-        count = _gather(table, kind, prims, first[block], first[block + 1], low, dx, middle, near, form, planes)
-        area[v], end_area[v], end[v] = 0.0, 0.0, -1
-        if count <= 0:
-            volume[v] = -count
-            for d in range(3):
-                low_face[v, d] = -count
+    start = begin
+    while start < past:
+        block = int(blocks[start])
+        stop = start + 1
+        while stop < len(blocks) and blocks[stop] == block:
+            stop += 1
+        if start == begin and start > 0 and blocks[start - 1] == block:
+            start = stop  # the block of another range
             continue
-        _neighbours(block, cell, beside, status, wanted, low_face, v)
-        if count > 1 or kind[near[0, 0]] != FRUSTUM:
-            volume[v] = ROUGH
-            continue
-        volume[v], side = measure_cone(
-            table, near[0, 0], form, planes, low, dx, q, g, value, cross, place, corners, spare, conic, found, face, flat
-        )  # fmt: skip
+        for v in range(start, stop):
+            if ways[v] < 0:
+                continue  # measured along with one before
+            area[v], end_area[v], end[v] = 0.0, 0.0, -1
+            _neighbours(block, int(cells[v]), beside, status, room.wanted, low_face, v)
+            if ways[v] == SEVERAL:
+                volume[v] = ROUGH
+            elif ways[v] & 7 == ENDED:
+                _measure_end(v, table, kind, open_end, origin, dx, corner, blocks, cells, ways[v] >> 3, room, cones, low_face,
+                             volume, area, end_area, end)  # fmt: skip
+            else:
+                _measure_smooth(v, stop, table, origin, dx, corner, beside, status, blocks, cells, ways, room, lanes, low_face,
+                                volume, area, end_area, end)  # fmt: skip
+        start = stop
+
+
+@inner
+def _measure_end(
+    v: int, table: Array, kind: Array, open_end: Array, origin: Array, dx: Array, corner: Array, blocks: Array, cells: Array,
+    p: int, room: Room, cones: Cones, low_face: Array, volume: Array, area: Array, end_area: Array, end: Array,
+) -> None:  # fmt: skip
+    """Measure a voxel that flat ends of frustum `p` cut."""
+    place, corners, spare, conic, found, face, flat = cones
+    _corner(origin, dx, corner, int(blocks[v]), int(cells[v]), room.low, room.middle)
+    localise(table, p, kind[p], room.low, dx, room.form, room.planes, 0)
+    volume[v], side = measure_cone(
+        table, p, room.form, room.planes, room.low, dx, place, corners, spare, conic, found, face, flat
+    )  # fmt: skip
+    for d in range(3):
+        low_face[v, d] = face[2 * d] if room.wanted[d] else low_face[v, d]
+    area[v] = side + flat[0] + flat[1]
+    for which in range(2):
+        if flat[which] > 0 and open_end[p, which] >= 0:
+            end_area[v] += flat[which]
+            end[v] = open_end[p, which]
+
+
+@inner
+def _measure_smooth(
+    v: int, stop: int, table: Array, origin: Array, dx: Array, corner: Array, beside: Array, status: Array, blocks: Array,
+    cells: Array, ways: Array, room: Room, lanes: LaneRoom, low_face: Array, volume: Array, area: Array, end_area: Array,
+    end: Array,
+) -> None:  # fmt: skip
+    """Measure voxel `v` and those after it in its block that the same frustum reaches into, up to `LANES`."""
+    way, block, n = ways[v], int(blocks[v]), ZERO
+    for other in range(v, stop):
+        if ways[other] == way and n < LANES:
+            lanes.voxels[n], lanes.cells[n] = other, cells[other]
+            n += 1
+    measure_lanes(n, table, way >> 3, origin, dx, corner, block, lanes)
+    rows = lanes.rows
+    for k in range(n):
+        u = lanes.voxels[k]
+        _neighbours(block, int(cells[u]), beside, status, room.wanted, low_face, u)
         for d in range(3):
-            low_face[v, d] = face[2 * d] if wanted[d] else low_face[v, d]
-        area[v] = side + flat[0] + flat[1]
-        for which in range(2):
-            number = open_end[near[0, which], which]
-            if flat[which] > 0 and number >= 0:
-                end_area[v] += flat[which]
-                end[v] = number
+            low_face[u, d] = rows[FACE + 2 * d * ROW + k] if room.wanted[d] else low_face[u, d]
+        volume[u], area[u], end_area[u], end[u], ways[u] = rows[VOLUME + k], rows[SIDE + k], 0.0, -1, -1
 
 
 @inner
 def _is_tube(table: Array, kind: Array, near: Array, count: int, thin: float) -> bool:
     """Whether all that reaches into a voxel is much thinner than the voxel, and starts with a frustum."""
     for i in range(count):
-        if reach(table, near[i, 0], kind[near[i, 0]]) >= thin:
+        if reach(table, near[i], kind[near[i]]) >= thin:
             return False
-    return bool(kind[near[0, 0]] == FRUSTUM)
+    return bool(kind[near[0]] == FRUSTUM)
 
 
 @inner
@@ -209,12 +235,9 @@ def _find_span(table: Array, kind: Array, near: Array, count: int, a: int, low: 
     """Range along axis `a` in which thin primitives may be inside a voxel: where their axes come close to it."""
     least, most = dx[a], 0.0
     for i in range(count):
-        p = near[i, 0]
+        p = near[i]
         far = reach(table, p, kind[p])
         s0, s1 = 0.0, table[p, LENGTH] if kind[p] == FRUSTUM else 0.0
-        if p != near[i, 1]:
-            # frusta that continue each other: the line they share
-            s0, s1 = -1e9, 1e9
         for d in range(3):
             rate, at = table[p, AXIS + d], low[d] - table[p, d]
             if abs(rate) > 1e-9 and s1 > s0:
@@ -255,6 +278,11 @@ def _measure_rough(
         block, cell = int(blocks[v]), int(cells[v])
         _corner(origin, dx, corner, block, cell, low_corner, middle)
         count = _gather(table, kind, prims, first[block], first[block + 1], low_corner, dx, middle, near, form, planes)
+        if count <= 0:
+            volume[v], sums[r, :], end[v] = -count, 0.0, -1
+            for d in range(3):
+                low_face[v, d] = -count
+            continue
         _neighbours(block, cell, beside, status, wanted, low_face, v)
         end[v] = surface_samples(
             form, planes, open_end, near, count, x, dx, lines, low, high, order, start, stop, normal, hits, sums, r
@@ -263,7 +291,7 @@ def _measure_rough(
         if tube or normal[0] + normal[1] + normal[2] == 0:
             # what few lines meet is thin: slices across its axis see it, and its surface follows from its volume
             for d in range(3):
-                normal[d] = 1 - table[near[0, 0], AXIS + d] ** 2
+                normal[d] = 1 - table[near[0], AXIS + d] ** 2
         for d in range(3):
             normal[d] = sqrt(max(normal[d], 0.0))
         order_axes(normal, dx, axes)
@@ -274,7 +302,7 @@ def _measure_rough(
             form, planes, count, axes, span, wanted, x, dx, lines, low, high, order, start, stop, cuts, pieces, low_face, v
         )  # fmt: skip
         if tube:
-            surface = _tube_area(table, near[0, 0], middle, volume[v] * dx[0] * dx[1] * dx[2])
+            surface = _tube_area(table, near[0], middle, volume[v] * dx[0] * dx[1] * dx[2])
             sums[r, 4], sums[r, 9] = min(sums[r, 4] + sums[r, 9], surface), 0.0
             sums[r, 0], sums[r, 5] = 0.0, surface
         elif count > 1 and sums[r, 0] > 0 and sums[r, 5] == 0:

@@ -17,16 +17,16 @@ from geometry.frustum import Array, Solid, pack, solid_of
 from geometry.mesh import GridBlock, Mesh
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
+from geometry.voxel_classify import classify
 from geometry.voxel_kernels import (
     BLOCK,
     bin_blocks,
-    classify,
+    count_cut,
     count_rows,
     fill,
     fold_areas,
     label_pieces,
     list_cut,
-    number_cut,
     number_rows,
 )
 from geometry.voxel_lines import SUMS
@@ -219,22 +219,23 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
         raise GeometryError(f"The origin of the grid is a point x, y, z in um; got {origin!r}.")
     if not 0 <= sliver <= 0.5:
         raise GeometryError(f"sliver is the fraction of a voxel below which it is merged, 0 to 0.5; got {sliver!r}.")
-    table, kind, owner, open_end = pack(solid, 1e-9 * float(edge.min()))
+    primitives = pack(solid, 1e-9 * float(edge.min()))
+    table, kind = primitives.table, primitives.kind
     if not len(kind):
         raise GeometryError("There is nothing to voxelise: the solid has no frusta and no balls.")
     corner, beside, first, prims = _blocks(solid, table, kind, start, edge)
     status = np.empty((len(corner), BLOCK**3), dtype=np.uint8)
-    owners = np.empty(status.shape, dtype=np.int32)
-    in_ranges(classify, len(corner), 64, table, kind, owner, start, edge, corner, first, prims, status, owners)
-    number = np.empty(status.shape, dtype=np.int32)
-    n, most = number_cut(status, number), int(np.diff(first).max())
-    blocks, cells = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int32)
-    list_cut(number, blocks, cells)
+    owners, number = np.empty(status.shape, dtype=np.int32), np.empty(status.shape, dtype=np.int32)
+    pieces = primitives.first, primitives.stop, primitives.owner
+    in_ranges(classify, len(corner), 64, table, kind, *pieces, start, edge, corner, first, prims, status, number, owners)
+    n, most = count_cut(status), int(np.diff(first).max())
+    blocks, cells, ways = (np.empty(n, dtype=np.int32) for _ in range(3))
+    list_cut(status, number, blocks, cells, ways)
     # what is known of cut voxels alone
     fraction, end, low_face = np.empty(n), np.empty(n, dtype=np.int32), np.empty((n, 3))
     area, end_area, fate = np.empty(n), np.empty(n), np.empty(n, dtype=np.int8)
-    solids, space = (table, kind, open_end, start, edge), (corner, first, prims, beside, status, blocks, cells)
-    in_ranges(measure, n, 1024, most, *solids, *space, low_face, fraction, area, end_area, end)
+    solids, space = (table, kind, primitives.open_end, start, edge), (corner, first, prims, beside, status, blocks, cells)
+    in_ranges(measure, n, 1024, *solids, *space, ways, low_face, fraction, area, end_area, end)
     rough = np.flatnonzero(fraction == ROUGH)
     sums = np.empty((len(rough), SUMS))
     if rough.size:

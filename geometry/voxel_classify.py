@@ -1,0 +1,162 @@
+"""Compiled pass that classifies the voxels of blocks: outside, full or cut, how the cut ones are measured, and whose they are.
+
+In: the table of primitives, and those that reach into each block (`geometry.voxel_kernels`). Out: arrays over the cells of the
+blocks. Distances of the middles from all primitives leave a band of voxels that may be cut, which `geometry.voxel_sieve` sifts.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+
+from geometry.compiled import ZERO, inner, lean
+from geometry.frustum import AXIS, BALL, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
+from geometry.voxel_kernels import BLOCK, CELLS, CUT, FULL, OUTSIDE
+from geometry.voxel_sieve import FILLED, NONE, SIEVE_ROWS, sift
+
+__all__ = ["classify"]
+
+
+@inner
+def _distances_of_frustum(table: Array, p: int, x: Array, y: Array, z: Array, best: Array, own: Array) -> None:
+    """Replace distances and nearest primitives of the cells of a block where a frustum is nearer.
+
+    `geometry.frustum.frustum_distance` without branches, for the 64 cells of a plane at a time: LLVM unrolls loops of eight,
+    and makes no vectors of what results.
+    """
+    px, py, pz, ax, ay, az = table[p, 0], table[p, 1], table[p, 2], table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
+    length, radius, slope = table[p, LENGTH], table[p, RADIUS], table[p, SLOPE]
+    tilt, last = 1 / (1 + slope * slope), radius + slope * length
+    for i in range(BLOCK):
+        u, near, nearest = x[i] - px, best[i], own[i]
+        for k in range(len(y)):
+            v, w = y[k] - py, z[k] - pz
+            s = u * ax + v * ay + w * az
+            square = u * u + v * v + w * w - s * s
+            rho = sqrt(square if square > 0 else 0.0)
+            t = (s + (rho - radius) * slope) * tilt
+            t = t if t > 0 else 0.0
+            t = t if t < length else length  # noqa: FURB136 - a call of min is not made a vector
+            ds, dr = s - t, rho - radius - slope * t
+            lateral = sqrt(ds * ds + dr * dr)
+            start, stop = -s, s - length
+            inner = stop if stop > start else start  # noqa: FURB136
+            within = rho <= radius + slope * s
+            # inside the planes: depth or lateral distance; before or behind them: the flat end where it is closer
+            cap = (start if rho < radius else lateral) if start > stop else (stop if rho < last else lateral)
+            outer = lateral if lateral < cap else cap  # noqa: FURB136
+            deep = -lateral if -lateral > inner else inner  # noqa: FURB136
+            d = (deep if within else lateral) if inner <= 0 else outer
+            nearer = d < near[k]
+            near[k] = d if nearer else near[k]
+            nearest[k] = p if nearer else nearest[k]
+
+
+def classify(begin: int, past: int, *arrays: Array) -> None:
+    """State of the voxels of blocks `begin` to `past`: outside, full, or cut; and their segments.
+
+    A voxel belongs to the frustum or ball with the smallest signed distance at its middle (the one it lies deepest in); to a
+    joint only where nothing else comes near. The arrays are those that `_classify` names.
+    """
+    x, y, z = np.empty(BLOCK), np.empty(BLOCK**2), np.empty(BLOCK**2)
+    best, own = np.empty((BLOCK, BLOCK**2)), np.empty((BLOCK, BLOCK**2), dtype=np.int32)
+    room = np.ones(SIEVE_ROWS), np.empty(CELLS, dtype=np.int64), np.empty(CELLS, dtype=np.int64)
+    _classify(begin, past, x, y, z, best, own, np.empty(3), *room, *arrays)
+
+
+@lean
+def _classify(
+    begin: int, past: int, x: Array, y: Array, z: Array, best: Array, own: Array, low: Array, rows: Array, cells: Array,
+    found: Array, table: Array, kind: Array, piece: Array, stop: Array, owner: Array, origin: Array, dx: Array, corner: Array,
+    first: Array, prims: Array, status: Array, ways: Array, owners: Array,
+) -> None:  # fmt: skip
+    far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
+    for block in range(begin, past):
+        for d in range(3):
+            low[d] = origin[d] + corner[block, d] * dx[d]
+        _place_middles(low, dx, x, y, z)
+        _find_nearest(far, table, kind, first[block], first[block + 1], prims, x, y, z, best, own)
+        count = ZERO
+        for i in range(BLOCK):
+            for k in range(BLOCK * BLOCK):
+                d = best[i, k]
+                status[block, 64 * i + k] = OUTSIDE if d >= far else (FULL if d <= -far else CUT)
+                cells[count] = 64 * i + k
+                count += abs(d) < far
+        sift(count, cells, table, kind, first[block], first[block + 1], prims, low, dx, rows, found)
+        for j in range(count):
+            way = found[j]
+            status[block, cells[j]] = OUTSIDE if way == NONE else (FULL if way == FILLED else CUT)
+            ways[block, cells[j]] = way
+        for i in range(BLOCK):
+            for k in range(BLOCK * BLOCK):
+                if status[block, 64 * i + k] != OUTSIDE:
+                    p = own[i, k]
+                    at = piece[p]
+                    if piece[p + 1] > at + 1:
+                        at = _piece(table, p, at, piece[p + 1], stop, x[i], y[k], z[k])
+                    owners[block, 64 * i + k] = owner[at]
+
+
+@inner
+def _place_middles(low: Array, dx: Array, x: Array, y: Array, z: Array) -> None:
+    """Coordinates of the middles of a block's cells: x by plane, y and z by place in the plane."""
+    for i in range(BLOCK):
+        x[i] = low[0] + (i + 0.5) * dx[0]
+    for k in range(BLOCK * BLOCK):
+        y[k], z[k] = low[1] + ((k >> 3) + 0.5) * dx[1], low[2] + ((k & 7) + 0.5) * dx[2]
+
+
+@inner
+def _find_nearest(
+    far: float, table: Array, kind: Array, begin: int, end: int, prims: Array, x: Array, y: Array, z: Array, best: Array, own:
+    Array,
+) -> None:  # fmt: skip
+    """Signed distances of the middles of a block's cells, at most `far`, and the nearest primitives, -1 where they are far."""
+    for i in range(BLOCK):
+        for k in range(BLOCK * BLOCK):
+            best[i, k], own[i, k] = far, -1
+    rest = False
+    for i in range(begin, end):
+        p = int(prims[i])
+        if kind[p] == FRUSTUM:
+            _distances_of_frustum(table, p, x, y, z, best, own)
+        else:
+            rest = True
+    if rest:
+        _add_others(table, kind, begin, end, prims, x, y, z, best, own)
+
+
+@inner
+def _piece(table: Array, p: int, first: int, past: int, stop: Array, x: float, y: float, z: float) -> int:
+    """The piece of a frustum that a point lies in, or that is closest to it."""
+    x, y, z, slope = x - table[p, 0], y - table[p, 1], z - table[p, 2], table[p, SLOPE]
+    s = x * table[p, AXIS] + y * table[p, AXIS + 1] + z * table[p, AXIS + 2]
+    beyond = sqrt(max(x * x + y * y + z * z - s * s, 0.0)) - table[p, RADIUS] - slope * s
+    if beyond > 0:
+        s += beyond * slope / (1 + slope * slope)
+    # of equal pieces, as most are, this is the right one but for round-off
+    at = min(max(first + int(s / table[p, LENGTH] * (past - first)), first), past - 1)
+    while at + 1 < past and s >= stop[at]:
+        at += 1
+    while at > first and s < stop[at - 1]:
+        at -= 1
+    return at
+
+
+@inner
+def _add_others(
+    table: Array, kind: Array, begin: int, end: int, prims: Array, x: Array, y: Array, z: Array, best: Array, own: Array
+) -> None:
+    """Let balls change the distances of a block's cells, and then joints, which own those that nothing else comes near."""
+    for which in (BALL, LUNE):
+        for j in range(begin, end):
+            p = int(prims[j])
+            if kind[p] == which:
+                for i in range(BLOCK):
+                    for k in range(BLOCK * BLOCK):
+                        d = distance_to(table, kind, p, x[i], y[k], z[k])
+                        if d < best[i, k]:
+                            best[i, k] = d
+                            own[i, k] = p if which == BALL or own[i, k] < 0 else own[i, k]

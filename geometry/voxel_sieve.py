@@ -1,0 +1,125 @@
+"""Compiled kernel that finds out which primitives reach into the voxels of a block.
+
+In: the voxels of a block that may be cut. Out: those that are outside or full after all, and how the others are to be measured.
+"""
+
+from __future__ import annotations
+
+from math import sqrt
+
+from geometry.compiled import forced, inner
+from geometry.frustum import AXIS, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SECOND, SLACK, SLOPE, Array
+
+__all__ = ["ENDED", "FILLED", "NONE", "SEVERAL", "SIEVE_ROWS", "SMOOTH", "reaches", "sift"]
+
+NONE, FILLED, SMOOTH, ENDED, SEVERAL = 0, 1, 2, 3, 4
+"""What reaches into a voxel: nothing, one primitive that holds all of it, one frustum, one that its flat ends cut, others."""
+ROW = 520
+MIDDLE, COUNT, LAST, CUT_OFF, HELD = (row * ROW for row in (0, 3, 4, 5, 6))
+SIEVE_ROWS = 7 * ROW
+
+
+@forced
+def reaches(table: Array, p: int, kind: int, x: float, y: float, z: float, dx: Array) -> bool:
+    """Whether primitive `p` may reach into the voxel with its middle at a point.
+
+    The primitive is convex. It does not if the voxel lies in front of a plane that touches it: the one that bounds the middle
+    most tightly, or a flat face. What reaches in by less than the slack of flat faces is round-off.
+    """
+    ax, ay, az, slack = table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2], table[p, SLACK]
+    x, y, z = x - table[p, 0], y - table[p, 1], z - table[p, 2]
+    s, half = x * ax + y * ay + z * az, 0.5 * (abs(ax) * dx[0] + abs(ay) * dx[1] + abs(az) * dx[2])
+    slope, cosine, beyond = 0.0, 1.0, 0.0
+    if kind == FRUSTUM:
+        slope, cosine, beyond = table[p, SLOPE], table[p, COSINE], s - table[p, LENGTH] - half
+        u, v, w = x - s * ax, y - s * ay, z - s * az
+    else:
+        bx, by, bz = table[p, SECOND], table[p, SECOND + 1], table[p, SECOND + 2]
+        beyond = -(x * bx + y * by + z * bz) - 0.5 * (abs(bx) * dx[0] + abs(by) * dx[1] + abs(bz) * dx[2])
+        u, v, w = x, y, z
+    if kind in (FRUSTUM, LUNE) and (-s - half > slack or beyond > slack):
+        return False
+    across = sqrt(u * u + v * v + w * w)
+    inward = cosine / max(across, 1e-300)
+    turn = slope * cosine
+    support = abs(u * inward - turn * ax) * dx[0] + abs(v * inward - turn * ay) * dx[1] + abs(w * inward - turn * az) * dx[2]
+    return (across - table[p, RADIUS] - slope * s) * cosine - 0.5 * support <= 2 * slack
+
+
+@inner
+def _pass_frustum(n: int, table: Array, p: int, dx: Array, w: Array) -> None:
+    """Count frustum `p` where it reaches into a voxel, as `reaches` says, and say whether it ends there or holds all of it."""
+    px, py, pz, ax, ay, az = table[p, 0], table[p, 1], table[p, 2], table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
+    length, start, slope, cosine = table[p, LENGTH], table[p, RADIUS], table[p, SLOPE], table[p, COSINE]
+    hx, hy, hz, slack, turn = dx[0], dx[1], dx[2], table[p, SLACK], table[p, SLOPE] * table[p, COSINE]
+    half, tilt = 0.5 * (abs(ax) * hx + abs(ay) * hy + abs(az) * hz), 1 + slope * slope
+    # how far above its tangent plane at the middle the quadric is at a corner, at most
+    bulge = abs(1 - tilt * ax * ax) * hx * hx + abs(1 - tilt * ay * ay) * hy * hy + abs(1 - tilt * az * az) * hz * hz
+    bulge = 0.25 * (bulge + 2 * tilt * (abs(ax * ay) * hx * hy + abs(ax * az) * hx * hz + abs(ay * az) * hy * hz))
+    for k in range(n):
+        x, y, z = w[MIDDLE + k] - px, w[MIDDLE + ROW + k] - py, w[MIDDLE + 2 * ROW + k] - pz
+        s = x * ax + y * ay + z * az
+        x, y, z, radius = x - s * ax, y - s * ay, z - s * az, start + slope * s
+        square = x * x + y * y + z * z
+        across = sqrt(square)
+        inward = cosine / max(across, 1e-300)
+        support = abs(x * inward - turn * ax) * hx + abs(y * inward - turn * ay) * hy + abs(z * inward - turn * az) * hz
+        before, beyond = -s - half, s - length - half
+        off = ((across - radius) * cosine - 0.5 * support > 2 * slack) | (before > slack) | (beyond > slack)
+        ends = (half - s > slack) | (s + half - length > slack)
+        lean = slope * radius
+        gradient = abs(x - lean * ax) * hx + abs(y - lean * ay) * hy + abs(z - lean * az) * hz
+        holds = square - radius * radius + gradient + bulge <= 0
+        w[COUNT + k] += 0.0 if off else 1.0
+        w[LAST + k] = w[LAST + k] if off else p
+        w[CUT_OFF + k] = 1.0 if ends and not off else w[CUT_OFF + k]
+        w[HELD + k] = 1.0 if holds and not (off or ends) else w[HELD + k]
+
+
+@inner
+def sift(
+    n: int, cells: Array, table: Array, kind: Array, begin: int, end: int, prims: Array, low: Array, dx: Array, w: Array,
+    found: Array,
+) -> None:  # fmt: skip
+    """What reaches into `n` voxels of a block.
+
+    Parameters
+    ----------
+    n : int
+    cells : ndarray of int
+        The voxels' cells.
+    table, kind : ndarray
+        As `geometry.frustum.pack` makes them.
+    begin, end, prims : int, int, ndarray of int
+        `prims[begin:end]` reach into the block.
+    low, dx : ndarray, shape (3,), um
+        Lowest corner of the block, and edges of a voxel.
+    w : ndarray, shape (SIEVE_ROWS,)
+        Room to work in.
+    found : ndarray of int
+        Written for each: `NONE`, `FILLED` or `SEVERAL`, or 8 times the number of a frustum plus `SMOOTH` or `ENDED`.
+    """
+    padded = n + 7 & -8
+    for d in range(3):
+        shift = 6 - 3 * d
+        for k in range(n):
+            w[MIDDLE + d * ROW + k] = low[d] + ((cells[k] >> shift & 7) + 0.5) * dx[d]
+    for k in range(padded):
+        w[COUNT + k], w[LAST + k], w[CUT_OFF + k], w[HELD + k] = 0.0, 0.0, 0.0, 0.0
+    for i in range(begin, end):
+        p = int(prims[i])
+        if kind[p] == FRUSTUM:
+            _pass_frustum(padded, table, p, dx, w)
+        else:
+            for k in range(n):
+                if reaches(table, p, kind[p], w[MIDDLE + k], w[MIDDLE + ROW + k], w[MIDDLE + 2 * ROW + k], dx):
+                    w[COUNT + k] += 2
+    for k in range(n):
+        if w[COUNT + k] == 0:
+            found[k] = NONE
+        elif w[HELD + k] != 0:
+            found[k] = FILLED
+        elif w[COUNT + k] > 1:
+            found[k] = SEVERAL
+        else:
+            found[k] = 8 * int(w[LAST + k]) + (ENDED if w[CUT_OFF + k] != 0 else SMOOTH)
