@@ -19,13 +19,14 @@ import numba
 import sympy
 
 from rxd.errors import KernelError
-from rxd.symbolic.system import System
+from rxd.symbolic.system import AffineGate, SolvedBlock, System
 
 # Files whose code ends up inside compiled modules: a change in any of them must not meet old machine code.
 SUPPORT = (
     "declare/functions.py",
     "codegen/vmath.py",
     "codegen/exponentials.py",
+    "codegen/gates_text.py",
     "codegen/lane_calls.py",
     "codegen/lane_relax.py",
     "codegen/leaks.py",
@@ -76,11 +77,19 @@ def system_key(system: System, purpose: str) -> str:
         for label, rate in group.rates:
             digest.update(f"{label}={sympy.srepr(rate)}".encode())
         for gate in group.gates:
-            digest.update(f"gate {gate.label}".encode())
+            digest.update(_text_of(gate).encode())
         for process in group.processes:
             effects = [(label, sympy.srepr(factor)) for label, factor in process.effects]
             digest.update(f"{process.label}={sympy.srepr(process.expression)}{effects}{process.explicit}".encode())
     return digest.hexdigest()[:24]
+
+
+def _text_of(gate: AffineGate | SolvedBlock) -> str:
+    """All of a gate: its step is not always that of its rate."""
+    if isinstance(gate, AffineGate):
+        return f"gate {gate.label} {sympy.srepr(gate.source)} {sympy.srepr(gate.decay)}"
+    matrix = [(i, j, sympy.srepr(value)) for i, j, value in gate.matrix]
+    return f"solved {gate.labels} {[sympy.srepr(value) for value in gate.residuals]} {matrix} {gate.turns}"
 
 
 def discard_stale_code() -> None:

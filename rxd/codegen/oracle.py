@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import numpy as np
 import sympy
 
-from rxd.declare.functions import bernoulli_ratio, bernoulli_slope, linear_solution
+from rxd.declare.functions import bernoulli_ratio, bernoulli_slope, linear_solution, nonlinear_solution
 from rxd.discretize.records import Discretization, Group
 from rxd.symbolic.system import LocalSystem, System
+
+ITERATIONS: Final = 50
 
 
 def _ratio(z: Any) -> Any:
@@ -37,11 +40,28 @@ def _linear_solution(i: Any, n: Any, *entries: Any) -> Any:
     return np.linalg.solve(a, b[..., None])[..., int(i), 0]
 
 
+def _nonlinear_solution(i: int, system: Callable[..., Any], start: Sequence[Any]) -> Any:
+    """Unknown i of equations, node by node; NaN where Newton's method finds no solution without negative values."""
+    n, x = len(start), np.stack(np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in start)))
+    for _ in range(ITERATIONS):
+        values = [np.asarray(value, dtype=float) for value in (*system(*x), x[0])]
+        values = np.stack(np.broadcast_arrays(*values)[:-1])
+        x = np.stack([np.broadcast_to(value, values.shape[1:]) for value in x])
+        matrix = np.moveaxis(values[n:].reshape(n, n, *values.shape[1:]), (0, 1), (-2, -1))
+        change = -np.linalg.solve(matrix, np.moveaxis(values[:n], 0, -1)[..., None])[..., 0]
+        x = np.maximum(x + np.moveaxis(change, -1, 0), 0.0)
+        if np.all(np.abs(change) <= 1e-13 * (1e-3 + np.abs(np.moveaxis(x, 0, -1)))):
+            return x[i]
+    settled = np.all(np.abs(change) <= 1e-6 * (1e-3 + np.abs(np.moveaxis(x, 0, -1))), axis=-1)
+    return np.where(settled, x[i], np.nan)
+
+
 def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> Any:
     """A NumPy function ``f(X, P, t) -> list`` with X (n_unknowns, n) and P (n_fields, n)."""
     symbols = [*group.symbols, *(field.symbol for field in group.fields), sympy.Symbol("t", real=True)]
     own = {bernoulli_ratio.__name__: _ratio, bernoulli_slope.__name__: _slope}
-    modules = [{**own, linear_solution.__name__: _linear_solution}, "numpy"]
+    solving = {linear_solution.__name__: _linear_solution, nonlinear_solution.__name__: _nonlinear_solution}
+    modules = [{**own, **solving}, "numpy"]
     function = sympy.lambdify(symbols, expressions, modules=modules)
 
     def evaluate(X: np.ndarray, P: np.ndarray, t: float) -> list[np.ndarray]:

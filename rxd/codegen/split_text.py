@@ -5,10 +5,11 @@ The time loop around them is the same for all models (`rxd.solve.split_loop`).
 
 from __future__ import annotations
 
+from rxd.codegen.gates_text import gates_text
 from rxd.codegen.lane_relax import LARGEST, WIDTH, products
 from rxd.codegen.leaks import leak_text
 from rxd.codegen.polynomials import Polynomial, polynomial
-from rxd.codegen.text import Terms, chemistry_terms, chemistry_text, electric_rows, electric_text, gates_text
+from rxd.codegen.text import Terms, chemistry_terms, chemistry_text, electric_rows, electric_text
 from rxd.discretize.records import LANES
 from rxd.symbolic.system import LocalSystem, System
 
@@ -75,7 +76,7 @@ def _polynomials(group: LocalSystem, terms: Terms) -> dict[int, Polynomial]:
 def _constants(group: LocalSystem, terms: Terms, rows: tuple[str, ...], polynomials: dict[int, Polynomial]) -> str:
     """What the stepper must know of a group without doing the symbolic work again."""
     name, index = group.name, {label: i for i, label in enumerate(group.unknowns)}
-    gates = [gate.label for gate in group.gates]
+    gates = group.moved
     symbols = {group.symbol_of(label) for label in gates}
     return "\n".join(
         [

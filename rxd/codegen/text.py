@@ -12,9 +12,7 @@ from typing import Final
 
 import sympy
 
-from rxd.codegen.exponentials import share_exponentials
 from rxd.codegen.printer import LanePrinter, assignments
-from rxd.codegen.vmath import NEAR_0
 from rxd.discretize.records import LANES
 from rxd.symbolic.system import VOLTAGE, LocalSystem
 
@@ -52,6 +50,11 @@ OUTPUTS: Final = 120
 KERNEL_ARGUMENTS: Final = "X, P, t, dt, F, J"
 
 
+def lane_head(name: str, doc: str) -> list[str]:
+    """First lines of a kernel."""
+    return ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', "    whole_vectors()", "    rows_apart()"]
+
+
 def lane_function(
     name: str,
     group: LocalSystem,
@@ -66,8 +69,7 @@ def lane_function(
 
     ``before``: lines before the loop; ``most``: targets of one loop, else there are several.
     """
-    lines = ["@kernel", f"def {name}({KERNEL_ARGUMENTS}):", f'    """{doc}"""', "    whole_vectors()", "    rows_apart()"]
-    lines += [f"    {line}" for line in before]
+    lines = [*lane_head(name, doc), *(f"    {line}" for line in before)]
     for first in range(0, len(targets), most) or (0,):
         lines += _lane_loop(group, targets[first : first + most], expressions[first : first + most], shared)
     return "\n".join(lines)
@@ -80,6 +82,18 @@ def _lane_loop(
     shared: Sequence[tuple[sympy.Symbol, sympy.Expr]],
 ) -> list[str]:
     """A loop over lanes that loads what its expressions need, and assigns them to ``targets``."""
+    body = lane_body(group, targets, expressions, shared)
+    return [f"    for l in range({LANES}):", *(f"        {line}" for line in body or ["pass"])]
+
+
+def lane_body(
+    group: LocalSystem,
+    targets: Sequence[str],
+    expressions: Sequence[sympy.Expr],
+    shared: Sequence[tuple[sympy.Symbol, sympy.Expr]] = (),
+    taken: Iterable[str] = (),
+) -> list[str]:
+    """Lines that load what expressions need in one lane, and assign them; ``taken``: names to leave alone."""
     used = set().union(*(expression.free_symbols for expression in (*expressions, *(value for _, value in shared))))
     body = []
     for row, symbol in enumerate(group.symbols):
@@ -89,11 +103,11 @@ def _lane_loop(
         if field.symbol in used:
             body.append(f"{field.name} = P[{row * LANES} + l]")
     body += [f"{symbol.name} = {LanePrinter().doprint(value)}" for symbol, value in shared]
-    body += assignments(targets, expressions, _names(group) | {symbol.name for symbol, _ in shared} | set(targets))
-    return [f"    for l in range({LANES}):", *(f"        {line}" for line in body or ["pass"])]
+    avoided = names_in(group) | {symbol.name for symbol, _ in shared} | set(targets) | set(taken)
+    return body + assignments(targets, expressions, avoided)
 
 
-def _names(group: LocalSystem) -> set[str]:
+def names_in(group: LocalSystem) -> set[str]:
     """Names that stand for something in a kernel of a group."""
     own = {symbol.name for symbol in group.symbols} | {field.name for field in group.fields}
     return own | {"t", "dt", "l", "X", "P", "F", "J"}
@@ -101,7 +115,7 @@ def _names(group: LocalSystem) -> set[str]:
 
 def chemistry_terms(group: LocalSystem) -> Terms:
     """Rates of everything that is neither a gate nor constant, with their Jacobian among themselves."""
-    exact = {gate.label for gate in group.gates}
+    exact = set(group.moved)
     rows = [label for label, _ in group.rates if label not in exact]
     values = [rate for label, rate in group.rates if label not in exact]
     return differentiate(rows, values, [group.symbol_of(label) for label in rows])
@@ -113,32 +127,6 @@ def electric_rows(group: LocalSystem) -> tuple[str, ...]:
         return ()
     moved = dict.fromkeys(label for process in group.processes for label, _ in process.effects if label != VOLTAGE)
     return (VOLTAGE, *moved)
-
-
-def gates_text(group: LocalSystem) -> str:
-    """Exact exponential step of the affine gates with v frozen: ``x += r (exp(z) - 1) / z``, r and z in rows of J between.
-
-    Where z is small in all lanes, as it is unless dt is as long as a gate's time constant, a polynomial does.
-    """
-    targets, expressions, small, large = [], [], [], []
-    dt = sympy.Symbol("dt", real=True)
-    for i, gate in enumerate(group.gates):
-        x = group.symbol_of(gate.label)
-        # The same as x_inf + (x - x_inf) exp(-dt decay), also where decay is zero and x_inf = source / decay is not there.
-        targets += [f"J[{2 * i * LANES} + l]", f"z{i}"]
-        expressions += [dt * (gate.source - gate.decay * x), -dt * gate.decay]
-        row = f"X[{group.unknowns.index(gate.label) * LANES} + l] += J[{2 * i * LANES} + l] *"
-        small.append(f"{row} exponential_ratio_near_0(J[{(2 * i + 1) * LANES} + l])")
-        large.append(f"{row} exponential_ratio(J[{(2 * i + 1) * LANES} + l])")
-    taken = _names(group) | {target for target in targets if target.startswith("z")} | {"large"}
-    shared, expressions = share_exponentials(expressions, sorted(taken))
-    doc = "Advance gates by dt: x_inf + (x - x_inf) exp(-dt / tau)."
-    head = lane_function(f"gates_{group.name}", group, targets, expressions, doc, shared, ("large = 0",))
-    body = [f"        J[{(2 * i + 1) * LANES} + l] = z{i}" for i in range(len(group.gates))]
-    body += [f"        large += 1 if abs(z{i}) > {NEAR_0} else 0" for i in range(len(group.gates))]
-    tail = ["    if large == 0:", f"        for l in range({LANES}):", *(f"            {line}" for line in small)]
-    tail += ["    else:", f"        for l in range({LANES}):", *(f"            {line}" for line in large)]
-    return "\n".join([head, *body, *tail])
 
 
 def chemistry_text(group: LocalSystem, terms: Terms, left_out: Container[int] = ()) -> str:

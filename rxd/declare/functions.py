@@ -67,6 +67,20 @@ class linear_solution(sympy.Function):  # noqa: N801
     """``linear_solution(i, n, a_11, ..., b_1, ...)``: unknown i of n linear equations ``A x = b``; for initial values only."""
 
 
+class nonlinear_solution(sympy.Function):  # noqa: N801
+    """``nonlinear_solution(i, system, x_1, ...)``: unknown i of n equations, by Newton's method from x; for initial values.
+
+    ``system`` is a Lambda from n unknowns to a Tuple of n residuals and, row by row, their n * n derivatives.
+    """
+
+    def _numpycode(self, printer: Any) -> str:
+        number, system, *start = self.args
+        names = ", ".join(printer.doprint(symbol) for symbol in system.signature)
+        values = ", ".join(printer.doprint(value) for value in system.expr)
+        begin = ", ".join(printer.doprint(value) for value in start)
+        return f"nonlinear_solution({number}, lambda {names}: ({values},), ({begin},))"
+
+
 class _Named(sympy.Function):
     """A function that is its first argument, under a name that a step may look for."""
 
@@ -99,6 +113,24 @@ class fixed(_Named):  # noqa: N801
 
     def _eval_derivative(self, symbol: sympy.Symbol) -> sympy.Expr:
         return sympy.Integer(0)
+
+
+class given(_Named):  # noqa: N801
+    """``given(x)`` is x, a coefficient: a step that goes block by block leaves its derivatives out, as the block's own does."""
+
+    nargs = 1
+
+
+class conserved(_Named):  # noqa: N801
+    """``conserved(rate, excess)`` is the rate of a state; a step that goes block by block has ``excess`` vanish instead."""
+
+    nargs = 2
+
+
+class algebraic(_Named):  # noqa: N801
+    """``algebraic(0, excess)`` is the rate of what moves only where a step lets ``excess`` vanish."""
+
+    nargs = 2
 
 
 def vtrap(x: Any, y: Any) -> sympy.Expr:

@@ -46,6 +46,11 @@ class Mechanism:
             raise AttributeError(f"'nrn.Mechanism' object has no attribute '{name}'; {self._name} has: {', '.join(variables)}")
         return variables[name]
 
+    def _array(self, name: str) -> int | None:
+        """Size of an array."""
+        info = self._segment.sec.record.session.catalogue.density.get(self._name)
+        return None if info is None else info.arrays.get(name)
+
     def _variables(self) -> dict[str, str]:
         return self._segment.sec.record.session.catalogue.variables(self._name)
 
@@ -58,6 +63,9 @@ class Mechanism:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if self._array(name.removeprefix("_ref_")) is not None:
+            prefix = "_ref_" if name.startswith("_ref_") else ""
+            return getattr(self._segment, f"{prefix}{name.removeprefix('_ref_')}_{self._name}")
         if name.startswith("_ref_"):
             return RangePointer(self._segment.sec._alive, self._full(name[5:]), self._segment.x)
         return read_range(self._segment.sec._alive, self._full(name), self._segment.x)

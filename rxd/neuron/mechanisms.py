@@ -45,6 +45,8 @@ class MechanismInfo:
         Variables of ions that it determines: `cai`.
     styles : mapping of str to int
         What `h.ion_style` becomes by it, for ions whose concentrations it reads or writes.
+    arrays : mapping of str to int
+        Sizes of arrays, whose elements are variables: `ca_0`, `ca_1` of `ca`.
     """
 
     name: str
@@ -55,6 +57,7 @@ class MechanismInfo:
     units: Mapping[str, str] = field(default_factory=dict)
     writes: tuple[str, ...] = ()
     styles: Mapping[str, int] = field(default_factory=dict)
+    arrays: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def variables(self) -> dict[str, float]:
@@ -231,6 +234,7 @@ def info_of(translation: Translation) -> MechanismInfo:
         {key: d.unit for d in declared for key in expanded(d) if d.unit},
         written,
         {ion.name: _style(ion) for ion in file.ions if _style(ion)},
+        {d.name: d.size for d in declared if d.size is not None and {*expanded(d)} & {*parameters, *computed, *states}},
     )
 
 
@@ -355,6 +359,14 @@ class Catalogue:
             return {name: name for name in ion.variables}
         info = self.density[mechanism]
         return {name: info.full(name) for name in info.variables}
+
+    def array(self, variable: str) -> tuple[str, str, int] | None:
+        """Mechanism, short name and size of an array such as `ca_cadifus`."""
+        for name, info in self.density.items():
+            short = variable.removesuffix(f"_{name}")
+            if short != variable and short in info.arrays:
+                return name, short, info.arrays[short]
+        return None
 
     def owner(self, variable: str) -> str | None:
         """The mechanism a range variable such as `gnabar_hh` or `cai` belongs to."""

@@ -17,6 +17,7 @@ from rxd.neuron import describe
 from rxd.neuron.errors import HocError, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
 from rxd.neuron.pointers import RangePointer
+from rxd.neuron.range_arrays import Elements
 from rxd.neuron.ranges import as_value, read_range, read_range_of_section, write_range
 from rxd.neuron.session import current_session
 
@@ -414,6 +415,9 @@ class Segment:
         if name.startswith("_ref_"):
             variable = name[5:]
             if record.values(variable) is None:
+                array = self._array(variable)
+                if array is not None:
+                    return Elements(variable, array[2], lambda i: RangePointer(record, _element(array, i), self.x))
                 raise AttributeError(f"{name} was not made to point to anything at {self}")
             return RangePointer(record, variable, self.x)
         if name in record.mechanisms:
@@ -422,7 +426,20 @@ class Segment:
             return Mechanism(self, name)
         if record.session.catalogue.knows(name) and name not in record.store:
             raise AttributeError(f"{name}, the mechanism does not exist at {self}. Insert it: section.insert('{name}').")
+        array = self._array(name)
+        if array is not None:
+            return Elements(
+                name,
+                array[2],
+                lambda i: read_range(record, _element(array, i), self.x),
+                lambda i, value: write_range(record, _element(array, i), self.x, value),
+            )
         return read_range(record, name, self.x)
+
+    def _array(self, name: str) -> tuple[str, str, int] | None:
+        record = self._record
+        found = record.session.catalogue.array(name) if record.session.catalogue.taken else None
+        return found if found is not None and found[0] in record.mechanisms else None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "x":
@@ -440,6 +457,12 @@ class Segment:
 
     def __repr__(self) -> str:
         return f"{self.sec}({self.x:g})"
+
+
+def _element(array: tuple[str, str, int], index: int) -> str:
+    """The name of an array's element as a range variable."""
+    mechanism, short, _ = array
+    return f"{short}_{index}_{mechanism}"
 
 
 class ExtendedSection(Section):

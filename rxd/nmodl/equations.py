@@ -11,13 +11,14 @@ from typing import Any
 
 import sympy
 
-from rxd.declare.functions import linear_solution
+from rxd.declare.functions import conserved, given, linear_solution, nonlinear_solution
 from rxd.nmodl.execute import SENDING, SILENT, Machine, key_of
-from rxd.nmodl.names import dt
+from rxd.nmodl.names import dt, names_read
 from rxd.nmodl.syntax import (
     Assign,
     Binary,
     Block,
+    Call,
     Compartment,
     Conserve,
     Diffusion,
@@ -35,6 +36,8 @@ __all__ = ["Equations", "rates_of_procedure"]
 
 SYMBOLIC_LIMIT = 3
 """Largest number of linear equations whose solution is written out; larger ones are solved with numbers."""
+LONG = 1e9
+"""A step (ms) that ends in the steady state: NEURON's."""
 
 
 @dataclass(slots=True)
@@ -43,7 +46,7 @@ class Collected:
 
     rates: dict[str, Any] = field(default_factory=dict)
     volumes: dict[str, Any] = field(default_factory=dict)
-    conserved: list[tuple[Any, int]] = field(default_factory=list)
+    conserved: dict[str, Any] = field(default_factory=dict)
     equations: list[Any] = field(default_factory=list)
     solves: list[Solve] = field(default_factory=list)
 
@@ -76,6 +79,7 @@ class Equations(Machine):
         self.resting: Callable[[str], Any] = resolve
         self.constant: frozenset[str] = frozenset()
         self.found = Collected()
+        self.rate_depth: int | None = None
 
     def is_static(self, condition: Any) -> bool:
         """Whether only parameters decide."""
@@ -93,18 +97,36 @@ class Equations(Machine):
         key = self.key(statement.target, statement.line)
         if key not in self.states:
             raise self.file.error(statement.line, f"{key}' is the rate of something that is no STATE.")
+        self.rate_depth = len(self.frames)
         self.found.rates[key] = self.amount(self.evaluate(statement.value))
+        self.rate_depth = None
+
+    def evaluate(self, expression: Expression) -> Any:
+        """The value of an expression; what a rate does not say of states itself is a coefficient of it."""
+        value = super().evaluate(expression)
+        if self.rate_depth != len(self.frames) or not isinstance(expression, (Name, Call)):
+            return value
+        if isinstance(expression, Name):
+            return value if self.key(expression, 0) in self.states else self._coefficient(value)
+        seen = any(name in self.states or name in self.arrays for name in names_read(expression.arguments))
+        return value if seen or expression.name not in self.procedures else self._coefficient(value)
+
+    def _coefficient(self, value: Any) -> Any:
+        """A value whose dependence on states, if any, an implicit step does not see."""
+        symbols = getattr(value, "free_symbols", ())
+        return given(value) if any(s.name in self.states or ":" in s.name for s in symbols) else value
 
     def special(self, statement: Any) -> None:
         """Statements of KINETIC and LINEAR blocks, and SOLVE."""
         if isinstance(statement, Reaction):
             self._reaction(statement)
         elif isinstance(statement, Flux):
+            amount = self.amount(self.evaluate(statement.amount))
+            self.values["f_flux"], self.values["b_flux"] = sympy.Integer(0), amount
             for key, number in self._terms(statement.target, statement.line):
-                self._add(key, number * self.amount(self.evaluate(statement.amount)))
+                self._add(key, number * self._coefficient(amount))
         elif isinstance(statement, Conserve):
-            total = self.evaluate(statement.left) - self.evaluate(statement.right)
-            self.found.conserved.append((total, statement.line))
+            self._conserve(statement)
         elif isinstance(statement, Compartment):
             self._compartment(statement)
         elif isinstance(statement, Diffusion):
@@ -120,17 +142,28 @@ class Equations(Machine):
 
     def _reaction(self, statement: Reaction) -> None:
         left, right = self._terms(statement.left, statement.line), self._terms(statement.right, statement.line)
-        forward = self.amount(self.evaluate(statement.forward)) * self._product(left)
+        forward = self._coefficient(self.amount(self.evaluate(statement.forward))) * self._product(left)
         backward = sympy.Integer(0)
         if statement.backward is not None:
-            backward = self.amount(self.evaluate(statement.backward)) * self._product(right)
+            backward = self._coefficient(self.amount(self.evaluate(statement.backward))) * self._product(right)
         self.values["f_flux"], self.values["b_flux"] = forward, backward
         for side, sign in ((left, -1), (right, 1)):
             for key, number in side:
                 self._add(key, sign * number * (forward - backward))
 
     def _product(self, terms: list[tuple[str, int]]) -> Any:
-        return sympy.Mul(*(self.get(key) ** number for key, number in terms))
+        values = ((key, self.get(key), number) for key, number in terms)
+        return sympy.Mul(*((x if key in self.states else self._coefficient(x)) ** number for key, x, number in values))
+
+    def _conserve(self, statement: Conserve) -> None:
+        """What is conserved takes the place of the rate of the last state it names that has its own still."""
+        terms = [term for term in self._terms(statement.left, statement.line) if term[0] in self.states]
+        last = next((key for key, _ in reversed(terms) if key not in self.found.conserved), None)
+        if last is None:
+            raise self.file.error(statement.line, "CONSERVE sums no state of this block.")
+        volumes = self.found.volumes
+        total = sympy.Add(*(number * self.get(key) * volumes.get(key, 1) for key, number in terms))
+        self.found.conserved[last] = total - self._coefficient(self.evaluate(statement.right))
 
     def _add(self, key: str, amount: Any) -> None:
         if key in self.states:
@@ -172,21 +205,37 @@ class Equations(Machine):
     def rates(self, block: Block) -> dict[str, Any]:
         """The rates of states that a DERIVATIVE or KINETIC block gives."""
         self.run(block.body)
-        return {key: rate / self.found.volumes.get(key, 1) for key, rate in self.found.rates.items()}
+        found = {key: rate / self.found.volumes.get(key, 1) for key, rate in self.found.rates.items()}
+        excess = self.found.conserved
+        return {key: conserved(rate, excess[key]) if key in excess else rate for key, rate in found.items()}
 
     # --------------------------------------------------------------------------------------------------------------- linear
 
-    def steady(self, block: Block, rates: Mapping[str, Any]) -> dict[str, Any]:
-        """The states at which nothing changes; what CONSERVE names takes the place of the last rate of what it sums."""
-        states = list(rates)
-        rows = dict(rates)
-        for total, line in self.found.conserved:
-            summed = [key for key in states if self.symbol(key) in total.free_symbols]
-            last = next((key for key in reversed(summed) if rows[key] is not None), None)
-            if last is None:
-                raise self.file.error(line, "CONSERVE sums no state of this block.")
-            rows[last] = total
-        return self.solve(list(rows.values()), states, block)
+    def steady(self, block: Block, rates: Mapping[str, Any], start: Mapping[str, Any]) -> dict[str, Any]:
+        """The states at which nothing changes; what CONSERVE names takes the place of a rate.
+
+        Where that is not given by linear equations and CONSERVE, it is where a long step leads from ``start``.
+        """
+        excess = self.found.conserved
+        if excess:
+            rows = [excess.get(key, rate) for key, rate in rates.items()]
+            if self._is_linear(rows, list(rates)):
+                return self.solve(rows, list(rates), block)
+        begin = {key: start.get(key, sympy.Float(self.states[key])) for key in rates}
+        rows = [excess[key] if key in excess else LONG * rate - (self.symbol(key) - begin[key]) for key, rate in rates.items()]
+        return self.solve_nonlinear(rows, begin)
+
+    def solve_nonlinear(self, equations: list[Any], start: Mapping[str, Any]) -> dict[str, Any]:
+        """Solve equations for states, numerically from a start."""
+        symbols = [sympy.Dummy(f"x{i}", real=True) for i in range(len(start))]
+        ties = {self.symbol(key): symbol for key, symbol in zip(start, symbols, strict=True)}
+        rows = [equation.xreplace(ties) for equation in equations]
+        system = sympy.Lambda(tuple(symbols), sympy.Tuple(*rows, *(sympy.diff(row, x) for row in rows for x in symbols)))
+        return {key: nonlinear_solution(i, system, *start.values()) for i, key in enumerate(start)}
+
+    def _is_linear(self, equations: list[Any], states: list[str]) -> bool:
+        symbols = {self.symbol(key) for key in states}
+        return not any(sympy.diff(equation, x).free_symbols & symbols for equation in equations for x in symbols)
 
     def solve(self, equations: list[Any], states: list[str], block: Block) -> dict[str, Any]:
         """Solve linear equations for states.
@@ -202,11 +251,8 @@ class Equations(Machine):
             raise self.file.error(block.line, message)
         nothing = dict.fromkeys(symbols, sympy.Integer(0))
         matrix = [[sympy.diff(equation, symbol) for symbol in symbols] for equation in equations]
-        if any(entry.free_symbols & set(symbols) for row in matrix for entry in row):
-            message = (
-                f"{block.name} is not linear in its states: only linear equations are solved for a steady state or in LINEAR."
-            )
-            raise self.file.error(block.line, message)
+        if not self._is_linear(equations, states):
+            raise self.file.error(block.line, f"{block.name} is not linear in its states. Write it as NONLINEAR.")
         right = [-equation.xreplace(nothing) for equation in equations]
         n = len(symbols)
         if n <= SYMBOLIC_LIMIT:

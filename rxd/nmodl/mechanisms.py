@@ -18,13 +18,17 @@ from rxd.nmodl.translate import Translation
 __all__ = ["as_mechanism", "event_amounts"]
 
 
-def as_mechanism(translation: Translation, parameters: Mapping[str, Any], events: bool = True) -> Mechanism | PointMechanism:
+def as_mechanism(
+    translation: Translation, parameters: Mapping[str, Any], events: bool = True, stepped: bool = False
+) -> Mechanism | PointMechanism:
     """A mechanism with the file's numbers, or others given for them.
 
     Parameters
     ----------
     events : bool
         Declare what an event does to a point process; without, somebody else delivers events.
+    stepped : bool
+        For steps that go block by block (`Translation.stepped`).
 
     Raises
     ------
@@ -37,9 +41,11 @@ def as_mechanism(translation: Translation, parameters: Mapping[str, Any], events
         if name not in known:
             raise NmodlError(f"{file.path}: {file.name} has no parameter '{name}'. It has: {', '.join(known)}.")
     numbers = {**translation.parameters, **_of_place(translation, parameters), **parameters}
+    if not stepped:
+        _refuse_algebraic(translation)
     common: dict[str, Any] = {
         "name": file.name,
-        "gates": translation.gates,
+        "gates": translation.stepped if stepped else translation.gates,
         "currents": translation.currents,
         "parameters": numbers,
     }
@@ -56,6 +62,17 @@ def as_mechanism(translation: Translation, parameters: Mapping[str, Any], events
             f"{file.path}: point process {file.name} writes {ion}{side}; only a density mechanism (SUFFIX) can do that here."
         )
     return PointMechanism(**common, on_event=event_amounts(translation) if events else {})
+
+
+def _refuse_algebraic(translation: Translation) -> None:
+    file = translation.file
+    for key, method in translation.methods.items():
+        if method.kind == "algebraic":
+            message = (
+                f"{method.block} gives {key} by an equation, not a rate, which only fixed steps of rxd.neuron solve. "
+                "Write its solution, or a DERIVATIVE."
+            )
+            raise file.error(next(block.line for block in file.blocks if block.name == method.block), message)
 
 
 def _of_place(translation: Translation, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ In: a `ModFile`. Out: `Names`: for every name whether it is a parameter, a state
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -14,9 +14,22 @@ import sympy
 
 from rxd.declare.symbols import celsius, t, v
 from rxd.nmodl.execute import key_of
-from rxd.nmodl.syntax import Assign, Branches, Declaration, Loop, ModFile, Start, Statement
+from rxd.nmodl.syntax import (
+    Assign,
+    Binary,
+    Branches,
+    Call,
+    Declaration,
+    Expression,
+    Loop,
+    ModFile,
+    Name,
+    Start,
+    Statement,
+    Unary,
+)
 
-__all__ = ["PLACE", "IonName", "Names", "assigned_in", "expanded", "names_of"]
+__all__ = ["PLACE", "IonName", "Names", "assigned_in", "expanded", "names_of", "names_read"]
 
 dt = sympy.Symbol("dt", real=True)
 SIMULATORS: Mapping[str, Any] = MappingProxyType({"v": v, "t": t, "celsius": celsius, "dt": dt})
@@ -125,4 +138,19 @@ def assigned_in(body: tuple[Statement, ...]) -> set[str]:
                 found |= assigned_in(inner)
         elif isinstance(statement, (Loop, Start)):
             found |= assigned_in(statement.body)
+    return found
+
+
+def names_read(expressions: Iterable[Expression]) -> set[str]:
+    """Names of variables (of arrays as a whole) in expressions."""
+    found: set[str] = set()
+    for expression in expressions:
+        if isinstance(expression, Name):
+            found.add(expression.name)
+        elif isinstance(expression, Unary):
+            found |= names_read((expression.operand,))
+        elif isinstance(expression, Binary):
+            found |= names_read((expression.left, expression.right))
+        elif isinstance(expression, Call):
+            found |= names_read(expression.arguments)
     return found

@@ -25,8 +25,8 @@ _BLANKED = re.compile(
     r"|\bCOMMENT\b.*?\bENDCOMMENT\b|[:?][^\n]*|\bTITLE\b[^\n]*|\bUNITS(?:ON|OFF)\b|\bINDEPENDENT\b\s*\{[^}]*\}",
     re.DOTALL,
 )
-# `2 A` in a reaction becomes `2*A`: elsewhere a number before a name is the end of one statement and the start of another
-_SEVERAL = re.compile(r"~[^~=]*?(?:<->|->|<<)[^(]*")
+# `2 A` in a reaction or CONSERVE becomes `2*A`: elsewhere a number before a name ends one statement, the name begins another
+_SEVERAL = re.compile(r"~[^~=]*?(?:<->|->|<<)[^(]*|\bCONSERVE\b[^=\n]*=")
 _INCLUDE = re.compile(r"^[ \t]*INCLUDE[ \t]+\"([^\"\n]+)\"", re.MULTILINE)
 
 

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy
 
-from rxd.declare.functions import earlier
+from rxd.declare.functions import algebraic, conserved, earlier, given
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
-from rxd.nmodl.equations import Equations, rates_of_procedure
+from rxd.nmodl.equations import SYMBOLIC_LIMIT, Equations, rates_of_procedure
 from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, dt, names_of
 from rxd.nmodl.regular import smooth
 from rxd.nmodl.syntax import Block, ModFile, NmodlError, Solve, UnknownNameError
@@ -30,6 +30,21 @@ IMPLICIT = frozenset({"derivimplicit", "sparse", "runge", "euler", "adrunge", "c
 ZERO = sympy.Integer(0)
 
 
+class Method(NamedTuple):
+    """How a step of NEURON's moves a state.
+
+    Attributes
+    ----------
+    kind : str
+        ``cnexp`` (exactly, if the rate is affine), ``newton`` or ``sparse`` (backward Euler, together with the other states of
+        its block), ``algebraic`` (equations of LINEAR and NONLINEAR), ``euler`` (forward).
+    block : str
+    """
+
+    kind: str
+    block: str
+
+
 @dataclass(frozen=True, slots=True)
 class Translation:
     """The equations of a mod file.
@@ -38,8 +53,11 @@ class Translation:
     ----------
     gates : tuple of Gate
         States, and variables that keep what INITIAL gave them.
-    methods : mapping of str to str
-        Method of each state.
+    stepped : tuple of Gate
+        The same for steps that go block by block: rates name what these leave out of derivatives (`given`), and what vanishes
+        instead (`conserved`, `algebraic`).
+    methods : mapping of str to Method
+        Of each state.
     currents : tuple of Current
     writes : mapping of (ion, side) to expression
         Concentrations (``i``, ``o``) and reversal potentials (``e``) it sets.
@@ -54,7 +72,8 @@ class Translation:
     file: ModFile
     names: Names
     gates: tuple[Gate, ...]
-    methods: Mapping[str, str]
+    stepped: tuple[Gate, ...]
+    methods: Mapping[str, Method]
     currents: tuple[Current, ...]
     writes: Mapping[tuple[str, str], Any]
     assigned: Mapping[str, tuple[Any, str]]
@@ -84,9 +103,9 @@ class _Translator:
     def __init__(self, file: ModFile) -> None:
         self.file = file
         self.names = names_of(file)
-        for kind in ("hook", "nonlinear", "discrete"):
+        for kind in ("hook", "discrete"):
             for block in file.all(kind):
-                what = {"hook": "BEFORE or AFTER block", "nonlinear": "NONLINEAR block", "discrete": "DISCRETE block"}[kind]
+                what = {"hook": "BEFORE or AFTER block", "discrete": "DISCRETE block"}[kind]
                 raise file.error(block.line, f"a {what} cannot be translated. Write it as DERIVATIVE, KINETIC or LINEAR.")
         if file.random:
             raise file.error(file.line_of(file.random[0]), f"RANDOM {file.random[0]}: noise in equations is not supported.")
@@ -174,15 +193,15 @@ class _Translator:
         settable = dict.fromkeys((*(k for k in sorted(self.names.assigned) if self._is_settable(k)), *self.file.pointers), 0.0)
         self._refuse_dt((*gates, *frozen), made)
         return Translation(
-            self.file, self.names, (*gates, *frozen), MappingProxyType(methods), made, MappingProxyType(writes),
-            MappingProxyType(assigned), MappingProxyType(settable), self.events,
+            self.file, self.names, _plain((*gates, *frozen)), (*gates, *frozen), MappingProxyType(methods), made,
+            MappingProxyType(writes), MappingProxyType(assigned), MappingProxyType(settable), self.events,
         )  # fmt: skip
 
     def _is_settable(self, key: str) -> bool:
         return key in self.events or not any(key in values for values in self.stages.values())
 
     def _block_of(self, solve: Solve) -> Block:
-        kinds = ("derivative", "kinetic", "procedure", "linear")
+        kinds = ("derivative", "kinetic", "procedure", "linear", "nonlinear")
         block = next((b for kind in kinds for b in self.file.all(kind) if b.name == solve.block), None)
         if block is None:
             raise self.file.error(
@@ -195,47 +214,68 @@ class _Translator:
         block = self._block_of(solve)
         inner = self.machine("initial")
         inner.values = machine.values
-        if block.kind == "linear":
+        if block.kind in {"linear", "nonlinear"}:
+            inner.values = {key: value for key, value in machine.values.items() if key not in self.names.states}
             inner.run(block.body)
-            states = [
-                key for key in self.names.states if any(self.symbol(key) in e.free_symbols for e in inner.found.equations)
-            ]
-            machine.values |= inner.solve(inner.found.equations, states, block)
+            states, equations = self._involved(inner), inner.found.equations
+            if block.kind == "linear":
+                machine.values |= inner.solve(equations, states, block)
+            else:
+                begin = {key: machine.values.get(key, sympy.Float(self.names.states[key])) for key in states}
+                machine.values |= inner.solve_nonlinear(self._as_many(equations, states, block), begin)
         elif block.kind in {"kinetic", "derivative"}:
             unknown = dict(machine.values)
             inner.values = {key: value for key, value in unknown.items() if key not in self.names.states}
             rates = inner.rates(block)
-            found = inner.steady(block, rates)
+            found = inner.steady(block, rates, unknown)
             machine.values = {**unknown, **inner.values, **found}
         else:
             inner.run(block.body)
 
-    def _states(self, solves: list[Solve]) -> tuple[dict[str, Any], dict[str, str]]:
+    def _involved(self, machine: Equations) -> list[str]:
+        """The states that equations are for."""
+        symbols = set().union(*(equation.free_symbols for equation in machine.found.equations))
+        return [key for key in self.names.states if self.symbol(key) in symbols]
+
+    def _as_many(self, equations: list[Any], states: list[str], block: Block) -> list[Any]:
+        if len(equations) != len(states):
+            message = f"{block.name} has {len(equations)} equations for {len(states)} states ({', '.join(states)})."
+            raise self.file.error(block.line, message)
+        return equations
+
+    def _states(self, solves: list[Solve]) -> tuple[dict[str, Any], dict[str, Method]]:
         rates: dict[str, Any] = {}
-        methods: dict[str, str] = {}
+        methods: dict[str, Method] = {}
         for solve in solves:
             block, machine = self._block_of(solve), self.machine("states")
             machine.values = dict(self.stages["states"])
             if solve.method not in EXACT | IMPLICIT:
                 known = ", ".join(sorted((EXACT | IMPLICIT) - {""}))
                 raise self.file.error(solve.line, f"METHOD {solve.method} is not known; there are: {known}.")
-            if block.kind == "procedure":
-                found, values = rates_of_procedure(self.file, block, machine)
-                machine.values = {k: x for k, x in machine.values.items() if k not in self.names.states} | values
-                exact = True
-            elif block.kind == "linear":
-                machine.run(block.body)
-                involved = [
-                    k for k in self.names.states if any(self.symbol(k) in e.free_symbols for e in machine.found.equations)
-                ]
-                machine.values |= machine.solve(machine.found.equations, involved, block)
-                found, exact = {}, True
-            else:
-                found, exact = machine.rates(block), block.kind == "derivative" and solve.method in EXACT
+            found, how = self._solved(block, solve, machine)
             rates |= found
-            methods |= dict.fromkeys(found, "cnexp" if exact else "euler" if solve.method == "euler" else "implicit")
+            methods |= dict.fromkeys(found, Method(how, block.name))
             self.stages["states"] = machine.values
         return rates, methods
+
+    def _solved(self, block: Block, solve: Solve, machine: Equations) -> tuple[dict[str, Any], str]:
+        """Rates of the states of a block, and how a step moves them."""
+        if block.kind == "procedure":
+            found, values = rates_of_procedure(self.file, block, machine)
+            machine.values = {k: x for k, x in machine.values.items() if k not in self.names.states} | values
+            return found, "cnexp"
+        if block.kind in {"linear", "nonlinear"}:
+            machine.run(block.body)
+            states, equations = self._involved(machine), machine.found.equations
+            if block.kind == "linear" and len(states) <= SYMBOLIC_LIMIT:
+                machine.values |= machine.solve(equations, states, block)
+                return {}, ""
+            pairs = zip(states, self._as_many(equations, states, block), strict=True)
+            return {key: algebraic(ZERO, equation) for key, equation in pairs}, "algebraic"
+        found = machine.rates(block)
+        if block.kind == "derivative" and solve.method in EXACT:
+            return found, "cnexp"
+        return found, "euler" if solve.method == "euler" else "sparse" if block.kind == "kinetic" else "newton"
 
     # ---------------------------------------------------------------------------------------------------------------- finals
 
@@ -349,3 +389,14 @@ class _Translator:
             if dt in sympy.sympify(value).free_symbols:
                 message = f"{name} depends on dt, the step of the simulator. Write it as a rate, in DERIVATIVE."
                 raise self.file.error(self.file.line_of(name), message)
+
+
+def _plain(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    """Gates without what only a step that goes block by block looks for."""
+    return tuple(Gate(gate.symbol, _unnamed(gate.rate), gate.initial) for gate in gates)
+
+
+def _unnamed(value: Any) -> Any:
+    while found := value.atoms(given, conserved, algebraic) if isinstance(value, sympy.Basic) else ():
+        value = value.xreplace({part: part.args[0] for part in found})
+    return value

@@ -102,6 +102,38 @@ class AffineGate:
     source: sympy.Expr
     decay: sympy.Expr
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its label, as those of a `SolvedBlock`."""
+        return (self.label,)
+
+
+@dataclass(frozen=True, slots=True)
+class SolvedBlock:
+    """States that a step solves for together, by Newton's method: ``x += d`` with ``matrix d = residuals``.
+
+    Attributes
+    ----------
+    labels : tuple of str
+    residuals : tuple of expressions
+        Of the states, their values before the step (`before`), ``dt`` and everything else as it is by then.
+    matrix : tuple of (int, int, expression)
+        Row, column and value of what is not zero.
+    turns : {"once", "sum", "each"}
+        One linear solution; or as many as it takes until the sum of all changes is 1e-6 at most, with no state below zero; or
+        until each state changes by less than 1e-8 of itself.
+    """
+
+    labels: tuple[str, ...]
+    residuals: tuple[sympy.Expr, ...]
+    matrix: tuple[tuple[int, int, sympy.Expr], ...]
+    turns: Literal["once", "sum", "each"]
+
+    @staticmethod
+    def before(number: int) -> sympy.Symbol:
+        """A state as it was before the step."""
+        return sympy.Symbol(f"before_{number}", real=True)
+
 
 @dataclass(frozen=True, slots=True)
 class LocalSystem:
@@ -109,7 +141,8 @@ class LocalSystem:
 
     ``unknowns`` are labels, ``v`` first; ``scattered`` says that nodes' unknowns lie anywhere in the state, or are shared by
     several nodes; ``rates`` maps a label to its chemistry (no electric current), ``processes`` hold the currents; ``gates``
-    are the labels among ``rates`` that the split stepper advances exactly; ``assigned`` are quantities for results to read.
+    are the labels among ``rates`` that the split stepper advances exactly, or by themselves (`SolvedBlock`), in this order;
+    ``assigned`` are quantities for results to read.
     """
 
     name: str
@@ -122,7 +155,7 @@ class LocalSystem:
     symbols: tuple[sympy.Symbol, ...]
     fields: tuple[Field, ...]
     rates: tuple[tuple[str, sympy.Expr], ...]
-    gates: tuple[AffineGate, ...]
+    gates: tuple[AffineGate | SolvedBlock, ...]
     processes: tuple[ElectricProcess, ...]
     initials: tuple[tuple[str, sympy.Expr], ...]
     assigned: tuple[tuple[str, sympy.Expr], ...] = ()
@@ -136,6 +169,11 @@ class LocalSystem:
             for label, factor in process.effects:
                 total[label] += factor * process.expression
         return total
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """Labels of the gates."""
+        return tuple(label for gate in self.gates for label in gate.labels)
 
     def symbol_of(self, label: str) -> sympy.Symbol:
         """Symbol of one of its unknowns."""
@@ -228,6 +266,6 @@ def describe_group(group: LocalSystem) -> str:
     where = counted.get(group.space, f"{len(group.sections)} sections")
     lines = [f"{group.name}: {where}, {len(group.unknowns)} unknowns, {len(group.processes)} currents"]
     lines += [f"  {process.label} = {process.expression}  [{process.unit}]" for process in group.processes]
-    exact = {gate.label for gate in group.gates}
+    exact = set(group.moved)
     lines += [f"  d {label}/dt = {rate}{'   (gate)' if label in exact else ''}" for label, rate in group.rates]
     return "\n".join(lines)

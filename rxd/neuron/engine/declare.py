@@ -103,7 +103,7 @@ class Declared:
     regions: dict[int, Any] = field(default_factory=dict)
     counts: dict[int, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
-    methods: dict[str, str] = field(default_factory=dict)
+    methods: dict[str, Any] = field(default_factory=dict)
 
     def unique(self, text: str) -> str:
         """A word that no other region or species has."""
@@ -222,7 +222,9 @@ def _points_of_mod_files(session: Session, declared: Declared) -> None:
         if translation.file.kind == "ARTIFICIAL_CELL" or not placed:
             continue
         everywhere = {key: read_global(session, translation, key) for key in translation.names.globals}
-        mechanism = as_mechanism(translation, {**everywhere, **dict.fromkeys(translation.names.place, 1.0)}, events=False)
+        mechanism = as_mechanism(
+            translation, {**everywhere, **dict.fromkeys(translation.names.place, 1.0)}, False, not session.run.adaptive
+        )
         assert isinstance(mechanism, rxd.PointMechanism)
         for point in placed:
             assert point.host is not None

@@ -2,11 +2,12 @@
 
 In: what mod files say, and the values of a session. Out: `rxd.Mechanism`s, and systems whose states move as NEURON moves them
 in a fixed step: currents as they were at the step's start, then what mechanisms write, then the others, each state of METHOD
-cnexp by its exact exponential with everything else as it is by then.
+cnexp by its exact exponential, blocks of other methods by Newton's, with everything else as it is by then.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,9 @@ import numpy as np
 import sympy
 
 from rxd.declare.functions import bernoulli_ratio, earlier, fixed, ion_total
+from rxd.neuron.engine.solved import solved_block, with_given_fixed
 from rxd.nmodl.mechanisms import as_mechanism
+from rxd.nmodl.translate import Method
 from rxd.symbolic.system import VOLTAGE, AffineGate, Field, LocalSystem, System, Unknown
 
 if TYPE_CHECKING:
@@ -46,19 +49,19 @@ def density_mechanism(session: Session, layout: Layout, translation: Translation
             settings[name] = _reader(layout.gather(f"{name}_{suffix}", default))
     if "area" in translation.names.place:
         settings["area"] = _reader(layout.segments.area)
-    return as_mechanism(translation, settings)
+    return as_mechanism(translation, settings, stepped=not session.run.adaptive)
 
 
 def _reader(values: np.ndarray) -> Any:
     return lambda nodes: values[nodes.segment]
 
 
-def moved_as_in_neuron(system: System, methods: Mapping[str, str], writers: frozenset[str]) -> System:
+def moved_as_in_neuron(system: System, methods: Mapping[str, Method], writers: frozenset[str]) -> System:
     """States of mod files moved in NEURON's order.
 
     Parameters
     ----------
-    methods : mapping of str to str
+    methods : mapping of str to Method
         Method of each state, by label; those of other mechanisms are not named.
     writers : frozenset of str
         Mechanisms that write concentrations.
@@ -102,7 +105,7 @@ class _Moved:
     """One group with its states in NEURON's order."""
 
     def __init__(
-        self, group: LocalSystem, methods: Mapping[str, str], writers: frozenset[str], unknowns: list[Unknown]
+        self, group: LocalSystem, methods: Mapping[str, Method], writers: frozenset[str], unknowns: list[Unknown]
     ) -> None:
         self.local, self.methods, self.writers, self.unknowns = group, methods, writers, unknowns
         self.labels, self.symbols = list(group.unknowns), list(group.symbols)
@@ -110,45 +113,52 @@ class _Moved:
         self.processes = list(group.processes)
         self.held: dict[Any, sympy.Symbol] = {}
         self.initials = list(group.initials)
-        self.gates = [gate for gate in group.gates if gate.label not in methods]
+        self.gates = [gate for gate in group.gates if not methods.keys() & set(gate.labels)]
+        self.last: list[AffineGate] = []
 
     def group(self) -> LocalSystem:
         """The group."""
-        mine = [label for label in self.local.unknowns if label in self.methods]
+        mine = [label for label in self.local.unknowns if label in self.methods and label in self.rates]
         self.processes = [replace(p, expression=_with_fixed(p.expression)) for p in self.processes]
         if not mine:
             return replace(self.local, processes=tuple(self.processes))
-        after: dict[Any, Any] = {}
         order = sorted(mine, key=lambda label: label.split(".")[0] not in self.writers)
-        for label in order:
-            rate = self.rates.get(label, sympy.Integer(0))
-            if self.methods[label] == "cnexp":
-                self._gate(label, rate, after)
-        self._hold_for_chemistry()
+        after: dict[str, Any] = {}
+        for (_, method), labels in itertools.groupby(order, lambda label: (label.split(".")[0], self.methods[label])):
+            states = list(labels)
+            rates = [self._with_voltage_before(self._as_at_start(self.rates[label])) for label in states]
+            gates = self._affine(states, rates, after) if method.kind == "cnexp" else None
+            if gates is None:
+                after.clear()  # what has moved before stands in the state by then
+                gates = [solved_block(states, [self.local.symbol_of(label) for label in states], rates, method.kind)]
+            self.gates += gates
         return replace(
             self.local,
             unknowns=tuple(self.labels),
             symbols=tuple(self.symbols),
             rates=tuple(self.rates.items()),
             processes=tuple(self.processes),
-            gates=tuple(self.gates),
+            gates=(*self.gates, *self.last),
             initials=tuple(self.initials),
         )
 
-    def _gate(self, label: str, rate: sympy.Expr, after: dict[Any, Any]) -> None:
-        """A state that moves by its exponential, with currents of the step's start and with what has moved before it."""
-        x = self.local.symbol_of(label)
-        rate = self._with_voltage_before(self._as_at_start(rate))
-        slope = sympy.diff(rate, x)
-        if x in slope.free_symbols:
-            return
-        source = rate.xreplace({x: sympy.Integer(0)})
-        owner = label.split(".", maxsplit=1)[0]
-        seen = {self.local.symbol_of(other): value for other, value in after.items() if self._is_seen(other, owner)}
-        source, decay = (value.xreplace(seen) for value in (source, -slope))
-        self.gates.append(AffineGate(label, source, decay))
-        change = dt * (source - decay * x)
-        after[label] = x + (change if decay == 0 else change / bernoulli_ratio(-dt * decay))
+    def _affine(self, labels: list[str], rates: list[sympy.Expr], after: dict[str, Any]) -> list[Any] | None:
+        """States that move by their exponentials, each with what has moved before it; None if a rate is not affine."""
+        gates, moved = [], dict(after)
+        for label, rate in zip(labels, map(with_given_fixed, rates), strict=True):
+            x = self.local.symbol_of(label)
+            slope = sympy.diff(rate, x)
+            if x in slope.xreplace(names := {part: sympy.Dummy() for part in rate.atoms(fixed)}).free_symbols:
+                return None
+            source = rate.xreplace(names).xreplace({x: sympy.Integer(0)}).xreplace({new: old for old, new in names.items()})
+            owner = label.split(".", maxsplit=1)[0]
+            seen = {self.local.symbol_of(other): value for other, value in moved.items() if self._is_seen(other, owner)}
+            source, decay = (value.xreplace(seen) for value in (source, -slope))
+            gates.append(AffineGate(label, source, decay))
+            change = dt * (source - decay * x)
+            moved[label] = x + (change if decay == 0 else change / bernoulli_ratio(-dt * decay))
+        after.update(moved)
+        return gates
 
     def _is_seen(self, other: str, owner: str) -> bool:
         """Whether a state that has moved is seen by a mechanism: its own, and what is written."""
@@ -167,7 +177,7 @@ class _Moved:
         v = self.local.symbol_of(VOLTAGE)
         if "held.v" not in self.labels:
             held = self._unknown("held.v")
-            self.gates.append(AffineGate("held.v", AT_ONCE / dt * v, AT_ONCE / dt))
+            self.last.append(AffineGate("held.v", AT_ONCE / dt * v, AT_ONCE / dt))
             self.initials.append(("held.v", v))
         held = self.symbols[self.labels.index("held.v")]
         return value.xreplace({part: part.args[0].xreplace({v: held}) for part in found})
@@ -181,22 +191,9 @@ class _Moved:
                 replace(p, effects=(*p.effects, (f"held.{ion}", sympy.Integer(1)))) if p.ion == ion else p
                 for p in self.processes
             ]
-            self.gates.append(AffineGate(f"held.{ion}", sympy.Integer(0), AT_ONCE / dt))
+            self.last.append(AffineGate(f"held.{ion}", sympy.Integer(0), AT_ONCE / dt))
             self.held[total] = symbol
         return self.held[total]
-
-    def _hold_for_chemistry(self) -> None:
-        """Chemistry comes after the gates, which empty what is held: it reads a copy."""
-        exact = {gate.label for gate in self.gates}
-        for label, rate in list(self.rates.items()):
-            sums = rate.atoms(ion_total) if label not in exact else set()
-            for total in sums:
-                held = self._total(total)
-                name = f"{held.name}_now"
-                if name not in self.labels:
-                    self._unknown(name)
-                    self.gates.append(AffineGate(name, AT_ONCE / dt * held / dt, AT_ONCE / dt))
-                self.rates[label] = self.rates[label].xreplace({total: self.symbols[self.labels.index(name)]})
 
     def _unknown(self, label: str) -> sympy.Symbol:
         """An unknown of the step's own, in the sections of this group."""

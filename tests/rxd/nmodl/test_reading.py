@@ -93,7 +93,7 @@ def test_states_of_derivative_and_initial() -> None:
     m = gate.symbol
     assert sympy.simplify(gate.rate - (1 / (1 + sympy.exp(-rxd.v)) - m) / (2 + rxd.v)) == 0
     assert gate.initial == 1 / (1 + sympy.exp(-rxd.v))
-    assert found.methods == {"m": "cnexp"}
+    assert found.methods == {"m": ("cnexp", "s")}
     assert set(found.assigned) == {"minf", "mtau"}
 
 
@@ -169,7 +169,9 @@ REFUSED = [
         "LONGITUDINAL",
     ),
     ("ASSIGNED { dt } BREAKPOINT { i = g*dt }", "depends on dt"),
-    ("NONLINEAR s { ~ v = 1 } BREAKPOINT { i = g }", "NONLINEAR block cannot be translated"),
+    ("STATE { a }\nNONLINEAR s { ~ a*a = v  ~ a = 1 } BREAKPOINT { SOLVE s  i = g }", "line 3: s has 2 equations for 1 states"),
+    ("STATE { a b }\nLINEAR s { ~ a*b = 1  ~ a = 2 } BREAKPOINT { SOLVE s  i = g }", "line 3: s is not linear in its states"),
+    ("DISCRETE s { } BREAKPOINT { i = g }", "DISCRETE block cannot be translated"),
     ("UNITS { Q = (furlong) (fortnight) } BREAKPOINT { i = g }", "is no constant that is known here"),
 ]
 
