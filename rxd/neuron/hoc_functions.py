@@ -17,6 +17,7 @@ import numpy as np
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.printing import PRINTERS
+from rxd.neuron.links import setpointer
 
 if TYPE_CHECKING:
     from rxd.neuron.sections import Section, Segment
@@ -190,7 +191,7 @@ HOC_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             function.__name__: function
             for function in (
                 lambda_f, strcmp, execute1, nrnpython, getcwd, chdir, system, object_id, neuronhome, nrnmpi_init, access,
-                pt3dstyle, pt3dconst, nrnunit_use_legacy, set_ra, has_parent,
+                pt3dstyle, pt3dconst, nrnunit_use_legacy, set_ra, has_parent, setpointer,
             )
         },
         **{name: printer(name) for name in PRINTERS},

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from rxd.neuron.pointers import RangePointer
+from rxd.neuron.pointers import Pointer, RangePointer, as_pointer
 from rxd.neuron.ranges import read_range, write_range
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ class Mechanism:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        linked = self._behind(name.removeprefix("_ref_"))
+        if linked is not None:
+            return linked if name.startswith("_ref_") else linked.get()
         if self._array(name.removeprefix("_ref_")) is not None:
             prefix = "_ref_" if name.startswith("_ref_") else ""
             return getattr(self._segment, f"{prefix}{name.removeprefix('_ref_')}_{self._name}")
@@ -70,7 +73,23 @@ class Mechanism:
             return RangePointer(self._segment.sec._alive, self._full(name[5:]), self._segment.x)
         return read_range(self._segment.sec._alive, self._full(name), self._segment.x)
 
+    def _behind(self, name: str) -> Pointer | None:
+        """What a variable follows, if it is linked."""
+        record = self._segment.sec._alive
+        links = record.session.links
+        if name not in links.of_mechanism(self._name):
+            return None
+        return links.behind_range(record, self._segment.x, self._name, name)
+
     def __setattr__(self, name: str, value: Any) -> None:
+        record = self._segment.sec._alive
+        if name.startswith("_ref_"):
+            record.session.links.segment(record, self._segment.x, self._name, name[5:], as_pointer(value, name))
+            return
+        linked = self._behind(name)
+        if linked is not None:
+            linked.set(float(value))
+            return
         write_range(self._segment.sec._alive, self._full(name), self._segment.x, value)
 
     def __repr__(self) -> str:

@@ -93,7 +93,10 @@ class IonInfo:
 
 @dataclass(frozen=True, slots=True)
 class PointInfo:
-    """A point process or artificial cell: parameters, computed variables, lengths of array variables."""
+    """A point process or artificial cell: parameters, computed variables, lengths of array variables.
+
+    ``element_counts``: sizes of arrays whose elements are variables of their own (`g_0`, `g_1`), as those of mod files are.
+    """
 
     name: str
     parameters: Mapping[str, float] = field(default_factory=dict)
@@ -102,6 +105,7 @@ class PointInfo:
     artificial: bool = False
     receives: bool = False
     units: Mapping[str, str] = field(default_factory=dict)
+    element_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 DENSITY: Mapping[str, MechanismInfo] = MappingProxyType(

@@ -27,7 +27,6 @@ MISSING: Mapping[str, str] = MappingProxyType(
         "PatternStim": "play a Vector into a NetCon with events: FInitializeHandler and nc.event(t)",
         "fclamp": "use h.SEClamp", "fstim": "use h.IClamp", "fsyn": "use h.AlphaSynapse",
         "GapJunction": "declare the current with rxd",
-        "setpointer": "pointers between mechanisms are not supported; a NetCon or rxd can carry the coupling",
         "fadvance_noblock": "use h.fadvance",
         "ivoc": _GRAPHICS,
         "attr_praxis": "use scipy.optimize",

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sympy
 
 from rxd.neuron.artificial import Artificial
-from rxd.neuron.errors import HocError
 from rxd.neuron.mechanisms import PointInfo
+from rxd.neuron.pointers import AttributePointer, Pointer, as_pointer
 from rxd.neuron.points import PointProcess
+from rxd.neuron.range_arrays import Elements
 from rxd.nmodl import NmodlError, Translation
-from rxd.nmodl.execute import SENDING, Numbers
+from rxd.nmodl.execute import SENDING, Numbers, key_of
 from rxd.nmodl.mechanisms import event_amounts
 from rxd.nmodl.names import expanded
 from rxd.nmodl.syntax import Branches, Call, Solve, Start, Statement, UnknownNameError, Watch
@@ -72,9 +73,46 @@ class _WithCode(PointProcess):
         block = self.translation.file.block("net_receive")
         return 1 if block is None else max(len(block.arguments), 1)
 
+    def _behind(self, name: str) -> Pointer | None:
+        """What a variable follows, if it is linked."""
+        links = self.session.links
+        return links.behind(self, name) if name in links.of_mechanism(self.kind) else None
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"session", "kind"} or name.startswith("__"):
+            raise AttributeError(name)
+        linked = self._behind(name.removeprefix("_ref_"))
+        if linked is not None:
+            return linked if name.startswith("_ref_") else linked.get()
+        size = self.own_info.element_counts.get(name.removeprefix("_ref_"))
+        if size is not None:
+            return self._elements(name, size)
+        return super().__getattr__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_ref_"):
+            self.session.links.point(self, name[5:], as_pointer(value, name))
+            return
+        linked = self._behind(name)
+        if linked is not None:
+            linked.set(float(value))
+        else:
+            super().__setattr__(name, value)
+
+    def _elements(self, name: str, size: int) -> Elements:
+        """An array, or pointers to its elements."""
+        if name.startswith("_ref_"):
+            return Elements(name[5:], size, lambda i: AttributePointer(self, key_of(name[5:], i)))
+        return Elements(
+            name, size, lambda i: getattr(self, key_of(name, i)), lambda i, value: setattr(self, key_of(name, i), value)
+        )
+
     def look_up(self, key: str) -> float:
         """The number behind a name of the file."""
         session, file = self.session, self.translation.file
+        linked = self._behind(key)
+        if linked is not None:
+            return float(linked.get())
         if key in self.values:
             if key in self.info.assigned and key not in self.translation.memory:
                 self.session.run.refresh_point(self)
@@ -182,13 +220,10 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
 
     Raises
     ------
-    HocError, NmodlError
-        If the file has a POINTER, which nothing can set, or a WATCH.
+    NmodlError
+        If the file has a WATCH.
     """
     file, names = translation.file, translation.names
-    if file.pointers:
-        pointers = ", ".join(file.pointers)
-        raise HocError(f"{file.path}: POINTER {pointers} of {file.name} cannot be set here. Use a NetCon, USEION, or rxd.")
     for block in file.all("net_receive"):
         _refuse_watch(translation, block.body)
     own = {
@@ -201,7 +236,8 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
     assigned = {key: names.states.get(key, 0.0) for key in dict.fromkeys((*computed, *written)) if key not in own}
     units = {key: d.unit for d in (*file.parameters, *file.assigned, *file.states) for key in expanded(d) if d.unit}
     artificial = file.kind == "ARTIFICIAL_CELL"
-    info = PointInfo(file.name, own, assigned, {}, artificial, file.block("net_receive") is not None, units)
+    counts = {d.name: d.size for d in (*file.parameters, *file.assigned, *file.states) if d.size is not None}
+    info = PointInfo(file.name, own, assigned, {}, artificial, file.block("net_receive") is not None, units, counts)
     base = ModArtificial if artificial else ModPoint
     settings = {"kind": file.name, "translation": translation, "own_info": info, "__doc__": f"{file.name} of {file.path}."}
     return type(file.name, (base,), {**settings, "simple": None if artificial else _simple(translation)})

@@ -13,6 +13,8 @@ from typing import Any
 
 from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.events import NetCon
+from rxd.neuron.links import link
+from rxd.neuron.pointers import Pointer, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector import Vector
 
@@ -31,11 +33,17 @@ class Exchange:
         What the script called `pc.cell` with.
     announced : set of int
         Numbers said to be on this process.
+    sources : dict of int to Pointer
+        Variables that others follow, by their numbers.
+    targets : list of (Pointer, int)
+        Those that will, with the number of what.
     """
 
     cells: dict[int, NetCon] = field(default_factory=dict)
     given: dict[int, Callable[[], Any]] = field(default_factory=dict)
     announced: set[int] = field(default_factory=set)
+    sources: dict[int, Pointer] = field(default_factory=dict)
+    targets: list[tuple[Pointer, int]] = field(default_factory=list)
     records: list[tuple[int, Vector, Vector]] = field(default_factory=list)
     jobs: list[tuple[int, Any, tuple[Any, ...]]] = field(default_factory=list)
     board: dict[Any, list[tuple[Any, ...]]] = field(default_factory=dict)
@@ -81,8 +89,7 @@ class ParallelContext:
     barrier = done = runworker = timeout = subworlds = master_works_on_jobs = context = broadcast = multisplit = _nothing
     spike_compress = partition = thread_stat = thread_busywait = wait_time = _nothing
     integ_time = send_time = event_time = vtransfer_time = step_wait = mech_time = prcellstate = mpiabort_on_error = _nothing
-    # nothing to set up, since source_var and target_var, which would ask for a transfer, are refused
-    print_memory_stats = max_histogram = setup_transfer = _nothing
+    print_memory_stats = max_histogram = _nothing
 
     def _none(self, *_: Any) -> int:
         """A number of something there is none of with one process."""
@@ -237,6 +244,30 @@ class ParallelContext:
     def py_broadcast(self, value: Any, *_: Any) -> Any:
         """The value of the sender."""
         return value
+
+    def source_var(self, source: Any, number: int, sec: Any = None) -> float:
+        """Name a variable that others follow."""
+        key = int(number)
+        if key in self._shared.sources:
+            raise HocError(f"source_var: {key} is the number of {self._shared.sources[key]!r} already.")
+        self._shared.sources[key] = as_pointer(source, "source_var")
+        return 0.0
+
+    def target_var(self, target: Any, *rest: Any, sec: Any = None) -> float:
+        """Let a variable follow the source of a number: `target_var(gap, gap._ref_vgap, number)`, from `setup_transfer` on."""
+        pointer, number = rest if len(rest) == 2 else (target, rest[0])
+        self._shared.targets.append((as_pointer(pointer, "target_var"), int(number)))
+        return 0.0
+
+    def setup_transfer(self) -> float:
+        """Connect targets with their sources."""
+        shared = self._shared
+        for target, number in shared.targets:
+            if number not in shared.sources:
+                raise HocError(f"setup_transfer: no source_var has the number {number}, which {target!r} is to follow.")
+            link(self._session, target, shared.sources[number])
+        shared.targets.clear()
+        return 0.0
 
     # ------------------------------------------------------------------------------------------------------- bulletin board
 

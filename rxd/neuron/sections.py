@@ -444,6 +444,10 @@ class Segment:
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "x":
             raise AttributeError("x of a segment cannot be set; make another one: section(x)")
+        if name.startswith("_ref_"):
+            short, _, mechanism = name[5:].rpartition("_")
+            setattr(Mechanism(self, mechanism), f"_ref_{short}", value)
+            return
         write_range(self._record, name, self.x, value)
 
     def __eq__(self, other: object) -> bool:

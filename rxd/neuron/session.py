@@ -20,6 +20,7 @@ from rxd.neuron.topology import Topology
 if TYPE_CHECKING:
     from rxd.neuron.chemistry import Chemistry
     from rxd.neuron.hoc.state import HocState
+    from rxd.neuron.links import Links
     from rxd.neuron.mechanisms import Catalogue
     from rxd.neuron.membrane import MembraneCurrents
     from rxd.neuron.modfiles import ModFiles
@@ -131,6 +132,13 @@ class Session:
         from rxd.neuron.membrane import MembraneCurrents
 
         return self._part("membrane", MembraneCurrents)
+
+    @property
+    def links(self) -> Links:
+        """What POINTER variables of mod files point to."""
+        from rxd.neuron.links import Links
+
+        return self._part("links", Links)
 
     @property
     def exchange(self) -> Exchange:

@@ -5,12 +5,12 @@ In: a `Translation`. Out: `Mechanism` or `PointMechanism`, with numbers for its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sympy
 
-from rxd.declare.mechanism import Mechanism, PointMechanism
+from rxd.declare.mechanism import Gate, Mechanism, PointMechanism
 from rxd.nmodl.execute import Machine
 from rxd.nmodl.syntax import NmodlError
 from rxd.nmodl.translate import Translation
@@ -19,7 +19,11 @@ __all__ = ["as_mechanism", "event_amounts"]
 
 
 def as_mechanism(
-    translation: Translation, parameters: Mapping[str, Any], events: bool = True, stepped: bool = False
+    translation: Translation,
+    parameters: Mapping[str, Any],
+    events: bool = True,
+    stepped: bool = False,
+    linked: Collection[str] = (),
 ) -> Mechanism | PointMechanism:
     """A mechanism with the file's numbers, or others given for them.
 
@@ -29,6 +33,8 @@ def as_mechanism(
         Declare what an event does to a point process; without, somebody else delivers events.
     stepped : bool
         For steps that go block by block (`Translation.stepped`).
+    linked : collection of str
+        Parameters that are states without a rate: they follow what somebody else computes.
 
     Raises
     ------
@@ -43,9 +49,11 @@ def as_mechanism(
     numbers = {**translation.parameters, **_of_place(translation, parameters), **parameters}
     if not stepped:
         _refuse_algebraic(translation)
+    numbers = {name: value for name, value in numbers.items() if name not in linked}
+    followers = tuple(Gate(sympy.Symbol(name, real=True), sympy.Integer(0), sympy.Integer(0)) for name in linked)
     common: dict[str, Any] = {
         "name": file.name,
-        "gates": translation.stepped if stepped else translation.gates,
+        "gates": (*(translation.stepped if stepped else translation.gates), *followers),
         "currents": translation.currents,
         "parameters": numbers,
     }

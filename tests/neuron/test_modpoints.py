@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from rxd.neuron import Session, h
-from rxd.neuron.errors import HocError
 from rxd.nmodl import NmodlError
 
 SYNAPSE = """
@@ -82,7 +81,6 @@ BREAKPOINT { ica = -50*g }
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
-    (tmp_path / "gap.mod").write_text("NEURON { POINT_PROCESS Gap POINTER other NONSPECIFIC_CURRENT i } ASSIGNED { v i other }")
     (tmp_path / "w.mod").write_text("NEURON { POINT_PROCESS W } ASSIGNED { v } NET_RECEIVE(w) { WATCH (v > -20) 2 }")
     (tmp_path / "pool.mod").write_text(POOL)
     (tmp_path / "casyn.mod").write_text(CALCIUM)
@@ -209,7 +207,5 @@ def test_calcium_of_a_synapse_enters_what_a_mechanism_writes(soma):
 
 
 def test_what_is_refused(soma):
-    with pytest.raises(HocError, match="POINTER other of Gap cannot be set"):
-        h.Gap(soma(0.5))
     with pytest.raises(NmodlError, match=r"w\.mod, line 1: WATCH is not supported"):
         h.W(soma(0.5))

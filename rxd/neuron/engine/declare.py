@@ -25,16 +25,15 @@ from rxd import library
 from rxd.declare.mechanism import symbols
 from rxd.neuron.engine.borders import AtBorders
 from rxd.neuron.engine.counts import times_counted, warn_of_wrong_crossing
-from rxd.neuron.engine.mods import density_mechanism, read_global
+from rxd.neuron.engine.keys import Key
+from rxd.neuron.engine.mod_declare import declare_mechanisms, declare_points
 from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.errors import RxDException
 from rxd.neuron.layout import Layout
-from rxd.neuron.modpoints import place_values
 from rxd.neuron.rxd.formula import NodeSymbol, RangeSymbol
 from rxd.neuron.rxd.geometry import as_shape, voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
 from rxd.neuron.rxd.region import Extracellular
-from rxd.nmodl.mechanisms import as_mechanism
 
 if TYPE_CHECKING:
     from rxd.neuron.points import PointProcess
@@ -88,7 +87,9 @@ class Declared:
         Regions of the model, and species on them, that stand for Parameters which are concentrations of ions: currents read
         them, and nothing changes them.
     methods : dict
-        Method of the states of mod files, by label.
+        Method of the states of mod files, by mechanism and name.
+    linked : set
+        Variables of mod files that follow others, likewise.
     """
 
     model: Any
@@ -103,7 +104,8 @@ class Declared:
     regions: dict[int, Any] = field(default_factory=dict)
     counts: dict[int, Any] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
-    methods: dict[str, Any] = field(default_factory=dict)
+    methods: dict[Key, Any] = field(default_factory=dict)
+    linked: set[Key] = field(default_factory=set)
 
     def unique(self, text: str) -> str:
         """A word that no other region or species has."""
@@ -184,17 +186,7 @@ def _mechanisms(session: Session, declared: Declared) -> None:
         mechanism = hh_with_tables(**settings) if tabulated else make(**settings)
         declared.model.insert(mechanism, on=declared.layout.selection(records))
         declared.inserted.append((name, records))
-    for name in dict.fromkeys(name for record in declared.layout.records for name in record.mechanisms):
-        translation = session.mods.known.get(name)
-        if name in DENSITY or translation is None:
-            continue
-        records = [record for record in declared.layout.records if name in record.mechanisms]
-        if translation.file.pointers:
-            pointers = ", ".join(translation.file.pointers)
-            raise RxDException(f"{translation.file.path}: POINTER {pointers} of {name} cannot be set here. Use USEION, or rxd.")
-        declared.model.insert(density_mechanism(session, declared.layout, translation), on=declared.layout.selection(records))
-        declared.inserted.append((name, records))
-        declared.methods.update({f"{name}.{state}": method for state, method in translation.methods.items()})
+    declare_mechanisms(session, declared, DENSITY)
 
 
 def _reader(layout: Layout, name: str, default: float) -> Callable[[Any], np.ndarray]:
@@ -212,28 +204,7 @@ def _synapses(session: Session, declared: Declared) -> None:
                 settings = {name: point.values[name] for name in mechanisms[kind].parameters}
                 declared.model.add(rxd.PointProcess(mechanisms[kind], place, **settings))
                 declared.points.append(point)
-    _points_of_mod_files(session, declared)
-
-
-def _points_of_mod_files(session: Session, declared: Declared) -> None:
-    for name, made in session.catalogue.points.items():
-        translation = session.mods.known[name]
-        placed = [point for point in session.run.points if type(point) is made and point.host is not None and point.host.alive]
-        if translation.file.kind == "ARTIFICIAL_CELL" or not placed:
-            continue
-        everywhere = {key: read_global(session, translation, key) for key in translation.names.globals}
-        mechanism = as_mechanism(
-            translation, {**everywhere, **dict.fromkeys(translation.names.place, 1.0)}, False, not session.run.adaptive
-        )
-        assert isinstance(mechanism, rxd.PointMechanism)
-        for point in placed:
-            assert point.host is not None
-            own = {key: point.values[key] for key in mechanism.parameters if key in point.values}
-            here = {key: value for key, value in place_values(point).items() if key in translation.names.place}
-            place = declared.layout.location(point.host, point.x)
-            declared.model.add(rxd.PointProcess(mechanism, place, **own, **here))
-            declared.points.append(point)
-        declared.methods.update({f"{name}.{state}": method for state, method in translation.methods.items()})
+    declare_points(session, declared)
 
 
 # ---------------------------------------------------------------------------------------------------------------- chemistry

@@ -30,6 +30,7 @@ from rxd.neuron.engine.fixed import FixedSteps
 from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.initial import Initial
 from rxd.neuron.engine.joints import joined_as_in_neuron, parted_as_in_neuron, spread_unevenly
+from rxd.neuron.engine.linked import Linked, without_motion
 from rxd.neuron.engine.mods import moved_as_in_neuron
 from rxd.neuron.engine.order import in_neurons_order
 from rxd.neuron.engine.places import Places
@@ -62,7 +63,7 @@ class Engine:
         Grows whenever the state changes.
     jumped : bool
         Whether somebody has written into the state since the last step.
-    fields, places, exchange, initial, readout, synapses : object
+    fields, places, exchange, initial, readout, synapses, linked : object
         Its parts, each with one thing to do.
     """
 
@@ -73,7 +74,7 @@ class Engine:
         self.declared = declare(session)
         model = self.declared.model
         self.adaptive = session.run.adaptive
-        self.system = build_system(model)
+        self.system = without_motion(build_system(model), self.declared.linked)
         if self.adaptive:
             warn_of_unseen_currents(self.system)
         else:
@@ -107,12 +108,13 @@ class Engine:
         if self.adaptive:
             equations = replace(self.problem.equations, stimuli=self.electrodes)
             self.problem = replace(self.problem, equations=equations)
+        self.readout = Readout(self)
+        self.synapses = Synapses(self)
+        self.linked = Linked(self)
         self.stepper: Any = make_stepper(method, self.problem, kernels, **self._options())
         self.statistics = Statistics()
         self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
         self.version = session.run.next_version()
-        self.readout = Readout(self)
-        self.synapses = Synapses(self)
         self.exchange = Exchange(self)
         self.initial = Initial(self)
         self.jumped = False
@@ -269,6 +271,8 @@ class Engine:
         """One fixed step."""
         if self.fields.stale or self.jumped:
             self._prepare(t)
+        if self.linked.followed:
+            self.linked.refresh()
         self.fixed.one(t, dt)
         self.changed()
         if self._chemistry.fluxes:
@@ -281,6 +285,8 @@ class Engine:
     def advance(self, t: float, until: float, samples: Samples, single: bool) -> tuple[tuple[int, float], ...]:
         """Variable steps to a time, or to where a watched voltage rises, or (`single`) one step; returns the spikes."""
         self._prepare(t)
+        self.linked.refresh()
+        until = self.linked.longest(until)
         self.electrodes.t = None
         following = float(self.state.memory["dt"][0])
         if single:

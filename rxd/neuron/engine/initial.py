@@ -42,6 +42,7 @@ class Initial:
                     engine.exchange.cast_shadows(quantity, region)
                 else:
                     engine.exchange.note_species(quantity, region)
+        engine.linked.refresh()
         self._gates()
         engine.synapses.close()
         engine.state.t = 0.0

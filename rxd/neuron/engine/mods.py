@@ -16,6 +16,7 @@ import numpy as np
 import sympy
 
 from rxd.declare.functions import bernoulli_ratio, earlier, fixed, ion_total
+from rxd.neuron.engine.keys import Key, mechanism_of
 from rxd.neuron.engine.solved import solved_block, with_given_fixed
 from rxd.nmodl.mechanisms import as_mechanism
 from rxd.nmodl.translate import Method
@@ -49,27 +50,32 @@ def density_mechanism(session: Session, layout: Layout, translation: Translation
             settings[name] = _reader(layout.gather(f"{name}_{suffix}", default))
     if "area" in translation.names.place:
         settings["area"] = _reader(layout.segments.area)
-    return as_mechanism(translation, settings, stepped=not session.run.adaptive)
+    linked = session.links.of_mechanism(suffix)
+    return as_mechanism(translation, settings, True, not session.run.adaptive, linked)
 
 
 def _reader(values: np.ndarray) -> Any:
     return lambda nodes: values[nodes.segment]
 
 
-def moved_as_in_neuron(system: System, methods: Mapping[str, Method], writers: frozenset[str]) -> System:
+def moved_as_in_neuron(system: System, methods: Mapping[Key, Method], writers: frozenset[str]) -> System:
     """States of mod files moved in NEURON's order.
 
     Parameters
     ----------
-    methods : mapping of str to Method
-        Method of each state, by label; those of other mechanisms are not named.
+    methods : mapping of (str, str) to Method
+        Method of each state, by mechanism and name; those of other mechanisms are not named.
     writers : frozenset of str
         Mechanisms that write concentrations.
     """
     if not methods:
         return system
     unknowns = list(system.unknowns)
-    groups = [_Moved(group, methods, writers, unknowns).group() for group in system.groups]
+    groups = []
+    for group in system.groups:
+        keys = {label: mechanism_of(system, group, label) for label in group.unknowns}
+        own = {label: methods[key] for label, key in keys.items() if key in methods}
+        groups.append(_Moved(group, own, writers, unknowns).group())
     held = {unknown.label: frozenset(unknown.sections) for unknown in unknowns if unknown.label.startswith("held.")}
     groups = [_taken_up(system, group, held) if group.space == "points" else group for group in groups]
     return replace(system, groups=tuple(groups), unknowns=tuple(unknowns))

@@ -174,7 +174,12 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
     translation = getattr(point, "translation", None)
     if translation is not None:
         node = engine.synapses.node(point)
-        return None if node is None else _formula(engine, *node, f"{translation.file.name}.{name}", translation)
+        if node is None:
+            return None
+        local = engine.system.groups[node[0]]
+        labels = (label for label, _ in (*local.assigned, *((p.label, p.expression) for p in local.processes)))
+        label = next((label for label in labels if label.split(".", 1)[1] == name), "")
+        return _formula(engine, *node, label, translation)
     for electrode in engine.electrodes.electrodes:
         if electrode.clamp is point and name == "i":
             return _clamp(electrode, engine.states["v"].start)

@@ -16,6 +16,7 @@ from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.evaluate import Evaluator, Frame
 from rxd.neuron.hoc.printing import shown
 from rxd.neuron.hoc.state import HocArray, Procedure, Template
+from rxd.neuron.links import link
 from rxd.neuron.sections import Section
 
 __all__ = ["Executor", "Halt", "Return"]
@@ -140,6 +141,10 @@ class Executor(Evaluator):
         else:
             target, x = self.session.topology.cas().section, self.number(parent)
         section.connect(target(x), end)
+
+    def do_setpointer(self, variable: Tree, source: Tree) -> None:
+        """`setpointer gap.vgap, soma.v(0.5)`."""
+        link(self.session, self._pointer(variable), self._pointer(source))
 
     def _place(self, reference: Tree) -> tuple[Section, float]:
         """A section and a place on it, as `dend[1](0)`."""

@@ -1,0 +1,63 @@
+"""Mechanisms and point processes of mod files, declared in a model.
+
+In: a session, and the model with its cable. Out: the model with them; how their states move and which of their variables are
+linked to others is noted in `Declared`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import rxd
+from rxd.neuron.engine.mods import density_mechanism, read_global
+from rxd.neuron.modpoints import place_values
+from rxd.nmodl.mechanisms import as_mechanism
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from rxd.neuron.engine.declare import Declared
+    from rxd.neuron.session import Session
+    from rxd.nmodl import Translation
+
+__all__ = ["declare_mechanisms", "declare_points"]
+
+
+def declare_mechanisms(session: Session, declared: Declared, known: Container[str]) -> None:
+    """Insert the density mechanisms of mod files; those ``known`` are in the model already."""
+    for name in dict.fromkeys(name for record in declared.layout.records for name in record.mechanisms):
+        translation = session.mods.known.get(name)
+        if name in known or translation is None:
+            continue
+        records = [record for record in declared.layout.records if name in record.mechanisms]
+        declared.model.insert(density_mechanism(session, declared.layout, translation), on=declared.layout.selection(records))
+        declared.inserted.append((name, records))
+        _note(session, declared, translation)
+
+
+def declare_points(session: Session, declared: Declared) -> None:
+    """Add the point processes of mod files."""
+    for name, made in session.catalogue.points.items():
+        translation = session.mods.known[name]
+        placed = [point for point in session.run.points if type(point) is made and point.host is not None and point.host.alive]
+        if translation.file.kind == "ARTIFICIAL_CELL" or not placed:
+            continue
+        numbers: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.names.globals}
+        numbers |= dict.fromkeys(translation.names.place, 1.0)
+        linked = session.links.of_mechanism(name)
+        mechanism = as_mechanism(translation, numbers, False, not session.run.adaptive, linked)
+        assert isinstance(mechanism, rxd.PointMechanism)
+        for point in placed:
+            assert point.host is not None
+            own = {key: point.values[key] for key in mechanism.parameters if key in point.values}
+            here = {key: value for key, value in place_values(point).items() if key in translation.names.place}
+            place = declared.layout.location(point.host, point.x)
+            declared.model.add(rxd.PointProcess(mechanism, place, **own, **here))
+            declared.points.append(point)
+        _note(session, declared, translation)
+
+
+def _note(session: Session, declared: Declared, translation: Translation) -> None:
+    name = translation.file.name
+    declared.methods.update({(name, state): method for state, method in translation.methods.items()})
+    declared.linked.update((name, variable) for variable in session.links.of_mechanism(name))

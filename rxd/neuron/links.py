@@ -1,0 +1,112 @@
+"""What POINTER variables of mod files point to, and where ParallelContext transfers values.
+
+In: `h.setpointer`, `gap._ref_vgap = soma(0.5)._ref_v`, `pc.target_var`. Out: for each linked variable the pointer behind it.
+The compiled model reads it where its state holds the value, and is told it before every step where it does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.pointers import AttributePointer, Pointer, RangePointer
+from rxd.neuron.points import PointProcess
+
+if TYPE_CHECKING:
+    from rxd.neuron.record import SectionRecord
+    from rxd.neuron.session import Session
+
+__all__ = ["Links", "link", "setpointer"]
+
+
+class Links:
+    """The linked variables of a session.
+
+    Attributes
+    ----------
+    names : dict of str to set of str
+        Variables of each mechanism that are linked somewhere, its POINTERs apart.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._points: WeakKeyDictionary[PointProcess, dict[str, Pointer]] = WeakKeyDictionary()
+        self._records: WeakKeyDictionary[SectionRecord, dict[tuple[str, str, float], Pointer]] = WeakKeyDictionary()
+        self.names: dict[str, set[str]] = {}
+
+    def point(self, target: PointProcess, name: str, source: Pointer) -> None:
+        """Link a variable of a point process or artificial cell."""
+        if name not in self.of_mechanism(target.kind):
+            self._may_follow(target.kind, name)
+        self._points.setdefault(target, {})[name] = source
+        self._session.touch()
+
+    def segment(self, record: SectionRecord, x: float, mechanism: str, name: str, source: Pointer) -> None:
+        """Link a variable of a mechanism in one segment."""
+        if name not in self.of_mechanism(mechanism):
+            self._may_follow(mechanism, name)
+        self._records.setdefault(record, {})[mechanism, name, x] = source
+        self._session.touch()
+
+    def _may_follow(self, mechanism: str, name: str) -> None:
+        """Let a variable that is no POINTER be linked."""
+        translation = self._session.mods.find(mechanism)
+        if translation is None or name not in translation.parameters or name in translation.names.globals:
+            message = f"{name} of {mechanism} is neither a POINTER nor a RANGE variable that nothing else computes."
+            raise HocError(message)
+        self.names.setdefault(mechanism, set()).add(name)
+
+    def of_mechanism(self, mechanism: str) -> tuple[str, ...]:
+        """The variables of a mechanism that may be linked: its POINTERs, and what transfers have been asked for."""
+        translation = self._session.mods.known.get(mechanism)
+        pointers = () if translation is None else translation.file.pointers
+        return (*pointers, *sorted(self.names.get(mechanism, ())))
+
+    def behind(self, target: PointProcess, name: str) -> Pointer | None:
+        """What a variable of a point process follows, if it is linked."""
+        return self._points.get(target, {}).get(name)
+
+    def behind_range(self, record: SectionRecord, x: float, mechanism: str, name: str) -> Pointer | None:
+        """What a variable of a mechanism follows in a segment, if it is linked there."""
+        index = record.index(x)
+        for (owner, variable, place), pointer in self._records.get(record, {}).items():
+            if (owner, variable) == (mechanism, name) and record.index(place) == index:
+                return pointer
+        return None
+
+    def need(self, file: Any, name: str, place: Any) -> HocError:
+        """The error for a POINTER that nobody has set."""
+        return HocError(
+            f"POINTER {name} of {place} is not set ({file.path}, line {file.line_of(name)}): "
+            f"h.setpointer(soma(0.5)._ref_v, '{name}', ...) before h.finitialize()."
+        )
+
+
+def setpointer(session: Session, source: Any, name: str, target: Any) -> float:
+    """Let a POINTER of a point process, or of a mechanism in a segment (`soma(0.5).gap`), point to a variable."""
+    if not isinstance(source, Pointer):
+        raise HocError(f"setpointer takes a pointer such as soma(0.5)._ref_v, not {source!r}.")
+    from rxd.neuron.inserted import Mechanism
+
+    if isinstance(target, PointProcess):
+        session.links.point(target, name, source)
+    elif isinstance(target, Mechanism):
+        segment = target.segment()
+        session.links.segment(segment.sec._alive, segment.x, target.name(), name, source)
+    else:
+        raise HocError(f"setpointer takes a point process or a mechanism such as soma(0.5).gap, not {target!r}.")
+    return 1.0
+
+
+def link(session: Session, target: Any, source: Pointer) -> None:
+    """Let the variable that a pointer names follow another."""
+    if isinstance(target, AttributePointer) and isinstance(target.target, PointProcess) and target.item is None:
+        session.links.point(target.target, target.name, source)
+        return
+    if isinstance(target, RangePointer):
+        for owner in target.record.mechanisms:
+            if target.name.endswith(f"_{owner}"):
+                session.links.segment(target.record, target.x, owner, target.name.removesuffix(f"_{owner}"), source)
+                return
+    raise HocError(f"only a variable of a point process or mechanism of a mod file can follow another, not {target!r}.")
