@@ -43,17 +43,18 @@ def _linear_solution(i: Any, n: Any, *entries: Any) -> Any:
 def _nonlinear_solution(i: int, system: Callable[..., Any], start: Sequence[Any]) -> Any:
     """Unknown i of equations, node by node; NaN where Newton's method finds no solution without negative values."""
     n, x = len(start), np.stack(np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in start)))
+    remaining = np.inf
     for _ in range(ITERATIONS):
-        values = [np.asarray(value, dtype=float) for value in (*system(*x), x[0])]
-        values = np.stack(np.broadcast_arrays(*values)[:-1])
-        x = np.stack([np.broadcast_to(value, values.shape[1:]) for value in x])
-        matrix = np.moveaxis(values[n:].reshape(n, n, *values.shape[1:]), (0, 1), (-2, -1))
-        change = -np.linalg.solve(matrix, np.moveaxis(values[:n], 0, -1)[..., None])[..., 0]
-        x = np.maximum(x + np.moveaxis(change, -1, 0), 0.0)
-        if np.all(np.abs(change) <= 1e-13 * (1e-3 + np.abs(np.moveaxis(x, 0, -1)))):
-            return x[i]
-    settled = np.all(np.abs(change) <= 1e-6 * (1e-3 + np.abs(np.moveaxis(x, 0, -1))), axis=-1)
-    return np.where(settled, x[i], np.nan)
+        parts = np.broadcast_arrays(*(np.asarray(value, dtype=float) for value in (*system(*x), x[0])))
+        values = np.stack(parts[:-1], axis=-1)
+        matrix, right = values[..., n:].reshape(*values.shape[:-1], n, n), -values[..., :n, None]
+        x = np.stack([np.broadcast_to(value, values.shape[:-1]) for value in x])
+        change = np.moveaxis(np.linalg.solve(matrix, right)[..., 0], -1, 0)
+        x = np.maximum(x + change, 0.0)
+        remaining = np.max(np.abs(change) / (1e-3 + np.abs(x)), axis=0)
+        if np.all(remaining <= 1e-13):
+            break
+    return np.where(remaining <= 1e-6, x[i], np.nan)
 
 
 def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -417,7 +417,8 @@ class Segment:
             if record.values(variable) is None:
                 array = self._array(variable)
                 if array is not None:
-                    return Elements(variable, array[2], lambda i: RangePointer(record, _element(array, i), self.x))
+                    names, size = _elements(array), array[2]
+                    return Elements(variable, size, lambda i: RangePointer(record, names(i), self.x))
                 raise AttributeError(f"{name} was not made to point to anything at {self}")
             return RangePointer(record, variable, self.x)
         if name in record.mechanisms:
@@ -428,11 +429,12 @@ class Segment:
             raise AttributeError(f"{name}, the mechanism does not exist at {self}. Insert it: section.insert('{name}').")
         array = self._array(name)
         if array is not None:
+            names, size = _elements(array), array[2]
             return Elements(
                 name,
-                array[2],
-                lambda i: read_range(record, _element(array, i), self.x),
-                lambda i, value: write_range(record, _element(array, i), self.x, value),
+                size,
+                lambda i: read_range(record, names(i), self.x),
+                lambda i, value: write_range(record, names(i), self.x, value),
             )
         return read_range(record, name, self.x)
 
@@ -463,10 +465,10 @@ class Segment:
         return f"{self.sec}({self.x:g})"
 
 
-def _element(array: tuple[str, str, int], index: int) -> str:
-    """The name of an array's element as a range variable."""
+def _elements(array: tuple[str, str, int]) -> Callable[[int], str]:
+    """The names of an array's elements as range variables."""
     mechanism, short, _ = array
-    return f"{short}_{index}_{mechanism}"
+    return lambda index: f"{short}_{index}_{mechanism}"
 
 
 class ExtendedSection(Section):

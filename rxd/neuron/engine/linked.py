@@ -102,6 +102,7 @@ class Linked:
         places: Any = [declared.points[point] for point in local.points] if local.space == "points" else self._segments(number)
         for column, place in enumerate(places):
             pointer: Pointer | None
+            own: Pointer
             if local.space == "points":
                 pointer, own = links.behind(place, name), EntryPointer(place.values, name)
             else:

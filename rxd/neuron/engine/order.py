@@ -26,7 +26,7 @@ def in_neurons_order(system: System) -> System:
 
 
 def _reordered(group: LocalSystem, exact: set[str]) -> LocalSystem:
-    gates = tuple(gate for gate in group.gates if gate.label in exact)
+    gates = tuple(gate for gate in group.gates if exact.issuperset(gate.labels))
     if group.space != "segments":
         return replace(group, gates=gates)
     rates = dict(group.rates)
