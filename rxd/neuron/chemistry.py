@@ -17,6 +17,7 @@ from rxd.neuron.errors import RxDException
 from rxd.neuron.grids import Grid, Grids, Group, build_grids, group_sections
 from rxd.neuron.in_force import InForce
 from rxd.neuron.layout import Layout, build_layout
+from rxd.neuron.rxd.views import Views
 
 if TYPE_CHECKING:
     from rxd.neuron.fluxes import Flux
@@ -56,7 +57,7 @@ class Chemistry:
         self._placing = False
         self._registered: tuple[int, int] | None = None
         self.in_force = InForce(self)
-        self.views: list[weakref.ref[Any]] = []
+        self.views = Views(session)
         self.moves = 0
         self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
         self._kept: dict[tuple[int, int], int] = {}
@@ -197,14 +198,14 @@ class Chemistry:
 
         if isinstance(region, Extracellular):
             self._register_outside()
-            key: Any = "box"
+            key: Any = ("box", region.edits)
         else:
             self.place()
             sections = tuple(record.id for record in region.living)
             key = (self.layout.revision, id(region.geometry), sections, self.voxel_records(region))
         known = self._tables.get(region.number)
         if known is None or known[0] != key:
-            if key == "box":
+            if key[0] == "box":
                 table = box_table(region)
             elif key[-1]:
                 from rxd.neuron.voxels import voxel_table
@@ -212,7 +213,7 @@ class Chemistry:
                 table = voxel_table(region, self.layout)
             else:
                 table = segment_table(region, self.layout)
-            if key != "box" and key[-1] and known is not None:
+            if key[0] != "box" and key[-1] and known is not None:
                 self._note_cut(region, table, known[1])
             self._tables[region.number] = known = (key, table)
         return known[1]
@@ -280,6 +281,7 @@ class Chemistry:
             quantity.settled[region.number] = table
             if old is None or values is None:
                 quantity._values[region.number] = self._initial(quantity, region, table)
+                _tell_box(region, quantity)
             elif not _same_nodes(old, table):
                 kept = _carried(old, table, values)
                 new = np.isnan(kept)
@@ -314,14 +316,9 @@ class Chemistry:
                     quantity._values[region.number] = initial
                 else:
                     values[:] = initial  # in place: somebody may hold a view of it
+                _tell_box(region, quantity)
+        self.views.settle()
         self.moves += 1
-
-    def refresh_views(self) -> None:
-        """Bring arrays that scripts hold (`states3d`) up to date."""
-        held = [view for reference in self.views if (view := reference()) is not None]
-        self.views = [weakref.ref(view) for view in held]
-        for species, region in (target for view in held if (target := view.target) is not None):
-            self.session.run.refresh_species(species, region)
 
     def species_at(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
         """The species (and region) behind an ion variable such as `cai` in a section, or None."""
@@ -403,7 +400,9 @@ class Chemistry:
 
     def _follow(self, quantity: Any, region: Any, record: SectionRecord, shown: np.ndarray) -> None:
         """Put the mean of the nodes of every segment where it is shown."""
-        table, values = self.table(region), self.session.run.displayed(quantity, region)
+        table, engine = self.table(region), self.session.run.engine
+        known = None if engine is None else engine.exchange.displayed(quantity, region)
+        values = quantity._values[region.number] if known is None else known
         if len(values) != len(table):
             return
         if hasattr(region, "shape"):
@@ -493,6 +492,12 @@ class Chemistry:
     def species_of(self, record: SectionRecord) -> set[Any]:
         """The species in a section."""
         return {quantity for quantity in self.quantities if any(record in region.records for region in quantity.regions)}
+
+
+def _tell_box(region: Any, quantity: Any) -> None:
+    """Let a box know of new values of a quantity that may be one of its properties."""
+    if hasattr(region, "shape") and region.depends_on(quantity):
+        region.changed()
 
 
 def _carried(old: NodeTable, new: NodeTable, values: np.ndarray) -> np.ndarray:

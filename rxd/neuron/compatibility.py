@@ -75,6 +75,9 @@ Where NEURON itself is wrong we give the right answer.
   `seg.nai` are its too, with a warning. In NEURON they are those of the last such region of the species.
 * **Several products in extracellular space.** Of `MultiCompartmentReaction(x[cyt], y[ecs] + z[ecs], ...)` NEURON 9.0.2 changes
   `z` with the multiple of `x`; here by as many molecules as `y`.
+* **Properties of extracellular space set later.** A volume fraction that differs from voxel to voxel counts in diffusion also
+  if it is set after the box was made (`ecs.alpha = ...`), and so does a permeability that is a State; in NEURON only those of
+  the constructor do. A State or Parameter is read when it is set and when its nodes are written: reactions must not change it.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers. In
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts
@@ -115,6 +118,8 @@ Where NEURON makes choices, we make the same:
   membrane follows the exact area, so that nothing is lost on the way.
 * `ecs_boundary_conditions` hold the outermost voxels themselves, from the end of the first fixed step on.
 * Sources added with `include_flux` that vary are read at the end of a step.
+* Functions of x, y, z for the properties of a box are asked once, for the lower corner of every voxel; between two voxels the
+  tortuosity of the higher one counts.
 * Coefficients that differ (`node.d`): between two segments the mean counts, between two voxels that of the higher one.
 * A formula given to `include_flux` is a rate in mM/ms, whatever the units.
 * VClamp is the amplifier at its steady state, with NEURON's finite gain, at all times.
@@ -203,8 +208,13 @@ def _rxd_lines() -> list[str]:
         "number",
         "session",
         "settled",
-        "version",
         "table",
+        "adopt",
+        "changed",
+        "depends_on",
+        "fractions",
+        "known_fractions",
+        "tortuosities",
         "values",
         "write",
         "touched",

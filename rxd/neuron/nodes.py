@@ -139,11 +139,7 @@ def box_table(region: Any) -> NodeTable:
     grid = np.stack(np.unravel_index(np.arange(n), region.shape), axis=1)
     steps = np.array(region._dx)
     position = np.array([region._xlo, region._ylo, region._zlo]) + (grid + 0.5) * steps
-    fraction = region.alpha
-    if callable(fraction):
-        fraction = np.array([float(fraction(*place)) for place in position])
-    else:
-        fraction = np.broadcast_to(np.asarray(fraction, dtype=float), region.shape).ravel()
+    fraction = np.broadcast_to(np.asarray(region.known_fractions, dtype=float), region.shape).ravel()
     outside = np.full(n, -1, dtype=np.int64)
     zeros = np.zeros(n)
     return NodeTable(

@@ -195,15 +195,11 @@ class Run:
             self.engine.exchange.note(name, record)
 
     def refresh_species(self, quantity: Any, region: Any) -> None:
-        """Bring the values of a species on a region up to date."""
+        """Bring the values of a species on a region up to date, with what scripts have written into arrays."""
+        if self.session.chemistry.views:
+            self.session.chemistry.views.adopt()
         if self.engine is not None:
             self.engine.exchange.fetch_species(quantity, region)
-
-    def displayed(self, quantity: Any, region: Any) -> np.ndarray:
-        """The values of a species on a region that `seg.cai` follows."""
-        found = None if self.engine is None else self.engine.exchange.displayed(quantity, region)
-        values: np.ndarray = quantity._values[region.number] if found is None else found
-        return values
 
     def changed_species(self, quantity: Any, region: Any) -> None:
         """A script has written values of a species on a region."""

@@ -224,8 +224,7 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
     """A region of the model; None for one without sections."""
     if isinstance(region, Extracellular):
         ends = (region._xlo, region._ylo, region._zlo, region._xhi, region._yhi, region._zhi)
-        alpha, tortuosity = (_of_places(value) for value in (region.alpha, region.tortuosity))
-        return _box(tuple(map(float, ends)), region._dx, alpha, tortuosity, name)
+        return _box(tuple(map(float, ends)), region._dx, region.fractions, region.tortuosities, name)
     records = region.living
     if not records:
         return None
@@ -247,11 +246,6 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
 def _box(corners: tuple[float, ...], dx: Any, alpha: Any, tortuosity: Any, name: str) -> Any:
     xlo, ylo, zlo, xhi, yhi, zhi = corners
     return rxd.Extracellular(xlo, ylo, zlo, xhi, yhi, zhi, dx, alpha, tortuosity, name)
-
-
-def _of_places(value: Any) -> Any:
-    """A number or function of a place; scripts write functions of one place, we ask for many."""
-    return np.vectorize(lambda x, y, z: float(value(x, y, z)), otypes=[float]) if callable(value) else value
 
 
 def _side_of(session: Session, region: Any) -> Any:

@@ -139,6 +139,7 @@ class Engine:
     @contextmanager
     def looking_back(self) -> Iterator[None]:
         """The state is that where currents are seen."""
+        self._chemistry.views.adopt()
         now = self.state
         self.state = self.past
         self.changed(moved=False)
@@ -151,6 +152,7 @@ class Engine:
     @contextmanager
     def between(self) -> Iterator[None]:
         """The state is that after the cable's part of the last fixed step: v new, all else old. What is changed then counts."""
+        self._chemistry.views.adopt()
         now, past = self.state, self.past
         v = slice(self.states["v"].start, self.states["v"].stop)
         shown = past.copy()
@@ -161,6 +163,7 @@ class Engine:
         try:
             yield
         finally:
+            self._chemistry.views.adopt()
             now.y += shown.y - before
             self.state = now
             self.changed()
@@ -228,9 +231,11 @@ class Engine:
         self.version = self._run.next_version()
         self._chemistry.moves += moved
         if self._chemistry.views:
-            self._chemistry.refresh_views()
+            self._chemistry.views.follow()
 
     def _prepare(self, t: float) -> None:
+        if self._chemistry.views:
+            self._chemistry.views.adopt()
         if self.fields.stale:
             self.fields.flush()
         self.state.t = t
@@ -269,6 +274,8 @@ class Engine:
 
     def step(self, t: float, dt: float) -> None:
         """One fixed step."""
+        if self._chemistry.views:
+            self._chemistry.views.adopt()
         if self.fields.stale or self.jumped:
             self._prepare(t)
         if self.linked.followed:
@@ -309,6 +316,7 @@ class Engine:
     def save(self) -> Any:
         """A copy of the state."""
         self.fixed.settle()
+        self._chemistry.views.adopt()
         return self.state.copy()
 
     def restore(self, saved: Any) -> None:

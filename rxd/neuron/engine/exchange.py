@@ -23,6 +23,7 @@ class Exchange:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._fetched: dict[tuple[str, int], int] = {}
+        self._brought: dict[tuple[int, int], tuple[int, int]] = {}
 
     def fetch(self, name: str, record: SectionRecord) -> None:
         """Bring a range variable of a section up to date."""
@@ -51,9 +52,13 @@ class Exchange:
 
     def fetch_species(self, quantity: Any, region: Any) -> None:
         """Bring the values of a species on a region up to date."""
+        values, key = quantity._values[region.number], (quantity.number, region.number)
+        if self._brought.get(key) == (self.engine.version, id(values)):  # scripts ask node by node
+            return
+        self._brought[key] = self.engine.version, id(values)
         positions = self.engine.places.of_species(quantity, region)
-        if positions is not None and len(positions) == len(quantity._values[region.number]):
-            quantity._values[region.number][:] = self.engine.y[positions]
+        if positions is not None and len(positions) == len(values):
+            values[:] = self.engine.y[positions]
 
     def displayed(self, quantity: Any, region: Any) -> np.ndarray | None:
         """The values of a species on a region that `seg.cai` follows."""
@@ -75,6 +80,17 @@ class Exchange:
         if symbol is not None and quantity.kind == "Parameter":
             engine.fields.put_parameter(symbol.name, self._by_segment(quantity, region, values))
 
+    def adopt(self, quantity: Any, region: Any, where: np.ndarray, values: np.ndarray) -> None:
+        """A script has written some values of a species on a region into an array of its own."""
+        engine = self.engine
+        positions = engine.places.of_species(quantity, region)
+        if positions is None:
+            self.note_species(quantity, region)
+            return
+        engine.y[positions[where]] = values
+        engine.jumped = True
+        engine.changed(moved=False)
+
     def _by_segment(self, quantity: Any, region: Any, values: np.ndarray) -> np.ndarray:
         table = quantity.table(region)
         found = np.zeros(self.engine.layout.segments.n)
@@ -90,6 +106,7 @@ class Exchange:
     def fetch_all(self) -> None:
         """Bring everything up to date, before the structure changes."""
         engine = self.engine
+        engine.session.chemistry.views.adopt()
         for record in engine.layout.records:
             if record.alive:
                 for name in list(record.store):

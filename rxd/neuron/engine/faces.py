@@ -42,8 +42,11 @@ def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
         region = discretization.regions[unknown.region]
         key = unknown.region, unknown.axes
         if region.box is not None:
-            lattice = np.indices(tuple(region.box.shape), dtype=np.int32).reshape(3, -1).T
-            graphs.append(replace(graph, lattice=made.setdefault(key, (lattice, lattice))[0]))
+            if key not in made:
+                lattice = np.indices(tuple(region.box.shape), dtype=np.int32).reshape(3, -1).T
+                made[key] = lattice, _in_box(graph, region.box, np.array(unknown.axes))
+            lattice, kappa = made[key]
+            graphs.append(replace(graph, lattice=lattice, kappa=kappa))
         elif region.tree is None and len(region.voxel):
             if key not in made:
                 made[key] = _in_voxels(graph, region, discretization.voxels, np.array(unknown.axes))
@@ -53,6 +56,19 @@ def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
         else:
             graphs.append(graph)
     return replace(discretization, graphs=tuple(graphs))
+
+
+def _in_box(graph: Any, box: Any, axes: np.ndarray) -> np.ndarray:
+    """Conductances of a box: NEURON takes the tortuosity of the higher of two voxels where it differs."""
+    fraction, tortuosity = box.fraction.ravel(), box.lambda_.ravel()
+    if np.ptp(tortuosity) == 0:
+        return np.asarray(graph.kappa)
+    row, column = np.repeat(np.arange(graph.n), np.diff(graph.indptr)), graph.indices
+    step, spacing = np.abs(column - row), np.array(box.spacing)
+    axis = np.where(step == box.shape[1] * box.shape[2], 0, np.where(step == box.shape[2], 1, 2))
+    whole = axes * np.prod(spacing) / spacing**2
+    shared = 2 * fraction[row] * fraction[column] / (fraction[row] + fraction[column])
+    return np.asarray(whole[axis] * shared / tortuosity[np.maximum(row, column)] ** 2)
 
 
 def _in_voxels(graph: Any, region: Any, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

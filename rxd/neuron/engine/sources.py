@@ -5,11 +5,12 @@ In: an engine. Out: the steady ones as parameters of its equations, the others a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rxd.neuron.rxd.constants import molecules_per_mM_um3
+from rxd.solve.sweeps import sweep
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -35,17 +36,42 @@ def read_steady(engine: Engine) -> None:
 
 
 def add_varying(engine: Engine, dt: float) -> None:
-    """Add what sources outside the equations give in a step: read at its end, with h.t still at its start, as in NEURON."""
+    """Add what sources outside the equations give in a step: read at its end, with h.t still at its start, as in NEURON.
+
+    What they give to voxels diffuses in the step: NEURON's line sweeps take it as they take currents.
+    """
     found = [flux for flux in engine.session.chemistry.fluxes if not flux.is_steady]
     if not found:
         return
+    sweeps = None if engine.adaptive else engine.stepper._graphs.sweeps
+    source = np.zeros(0 if sweeps is None else len(engine.y))
     for flux in found:
         species = flux.species()
         positions = None if species is None else engine.places.of_species(species, flux.region)
-        if positions is not None:
-            engine.y[positions[flux.index]] += dt * flux.read() / (flux.table.volume[flux.index] * molecules_per_mM_um3())
+        if positions is None:
+            continue
+        position = int(positions[flux.index])
+        rate = flux.read() / (flux.table.volume[flux.index] * molecules_per_mM_um3())
+        if sweeps is not None and np.any((sweeps.species[:, 0] <= position) & (position < sweeps.species[:, :2].sum(axis=1))):
+            source[position] += rate
+        else:
+            engine.y[position] += dt * rate
+    if sweeps is not None and source.any():
+        engine.y[:] += _swept(sweeps, source, dt)
     engine.changed()
     engine.jumped = True
+
+
+def _swept(sweeps: Any, source: np.ndarray, dt: float) -> np.ndarray:
+    """What a step makes of a source (mM/ms) in voxels where there is nothing else; a step is linear."""
+    moved = sweeps.species.copy()
+    moved[:, 2] = 1
+    gains = []
+    for part in (source, np.zeros_like(source)) if len(sweeps.held) else (source,):
+        gain, drift = np.zeros_like(source), np.zeros_like(source)
+        sweep(gain, dt, part, drift, sweeps._replace(species=moved))
+        gains.append(gain)
+    return gains[0] - gains[1] if len(sweeps.held) else gains[0]
 
 
 def varying(engine: Engine) -> bool:

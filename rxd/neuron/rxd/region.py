@@ -14,6 +14,7 @@ import numpy as np
 from rxd.neuron.errors import RxDException
 from rxd.neuron.internals import module_name, region_name
 from rxd.neuron.rxd.geometry import Measured, as_shape
+from rxd.neuron.rxd.tissue import as_field, owner_of, present
 from rxd.neuron.section_lists import SectionList
 from rxd.neuron.sections import Section
 from rxd.neuron.session import current_session
@@ -164,7 +165,7 @@ class Extracellular:
     xlo, ylo, zlo, xhi, yhi, zhi : float, um
     dx : float or three of them, um
     volume_fraction, tortuosity, permeability : float, array, or function of x, y, z
-        Permeability is 1 / tortuosity^2; give one of the two.
+        Permeability is 1 / tortuosity^2; give one of the two. It and the volume fraction may be a State or Parameter.
     """
 
     nrn_region = "o"
@@ -200,26 +201,76 @@ class Extracellular:
             low + n * step for low, n, step in zip((xlo, ylo, zlo), self.shape, steps, strict=True)
         )
         self._nx, self._ny, self._nz = self.shape
-        self.alpha = volume_fraction
-        self.tortuosity = self._tortuosity(tortuosity, permeability)
         self.name: str | None = None
         self.records: list[SectionRecord] = []
         self.number = self.session.chemistry.add(self)
+        self.edits = 0
+        self._alpha = as_field(volume_fraction, self, "volume_fraction")
+        self._tortuosity = (
+            None if permeability is not None else as_field(1.0 if tortuosity is None else tortuosity, self, "tortuosity")
+        )
+        self._permeability = None if permeability is None else as_field(permeability, self, "permeability")
 
-    @staticmethod
-    def _tortuosity(tortuosity: Any, permeability: Any) -> Any:
-        if permeability is None:
-            return 1.0 if tortuosity is None else tortuosity
-        if callable(permeability):
-            return lambda *place: 1.0 / np.sqrt(permeability(*place))
-        return 1.0 / np.sqrt(permeability)
+    @property
+    def alpha(self) -> Any:
+        """Volume fraction: a number, an array of `shape`, or the State or Parameter it was set to.
+
+        Setting it (these, or a function of x, y, z) leaves concentrations as they are.
+        """
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, value: Any) -> None:
+        self._alpha = as_field(value, self, "volume_fraction")
+        self.changed()
+
+    @property
+    def tortuosity(self) -> Any:
+        """Tortuosity: a number or an array of `shape`."""
+        return self.tortuosities
+
+    @tortuosity.setter
+    def tortuosity(self, value: Any) -> None:
+        self._tortuosity, self._permeability = as_field(value, self, "tortuosity"), None
+        self.changed()
 
     @property
     def permeability(self) -> Any:
-        """1 / tortuosity^2."""
-        if callable(self.tortuosity):
-            return lambda *place: 1.0 / self.tortuosity(*place) ** 2
-        return 1.0 / np.square(self.tortuosity)
+        """1 / tortuosity^2: a number, an array of `shape`, or the State or Parameter it was set to."""
+        return self._permeability if self._tortuosity is None else 1.0 / np.square(self._tortuosity)
+
+    @permeability.setter
+    def permeability(self, value: Any) -> None:
+        self._permeability, self._tortuosity = as_field(value, self, "permeability"), None
+        self.changed()
+
+    @property
+    def fractions(self) -> Any:
+        """Volume fraction in numbers: one, or an array of `shape`."""
+        return present(self._alpha, self)
+
+    @property
+    def known_fractions(self) -> Any:
+        """The same, but 1 as long as a quantity that gives them has no values."""
+        quantity = owner_of(self._alpha)
+        if quantity is None:
+            return self._alpha
+        values = quantity._values.get(self.number)
+        return 1.0 if values is None else values.reshape(self.shape)
+
+    @property
+    def tortuosities(self) -> Any:
+        """Tortuosity in numbers: one, or an array of `shape`."""
+        return 1.0 / np.sqrt(present(self._permeability, self)) if self._tortuosity is None else self._tortuosity
+
+    def changed(self) -> None:
+        """Note that a property has changed."""
+        self.edits += 1
+        self.session.touch()
+
+    def depends_on(self, quantity: object) -> bool:
+        """Whether a State or Parameter is one of its properties."""
+        return quantity is self._alpha or quantity is self._permeability
 
     @property
     def label(self) -> str:
@@ -234,9 +285,7 @@ class Extracellular:
     def volume(self, index: int | None = None) -> float:
         """Volume in um3 of the free space: of all, or of one voxel."""
         box = float(np.prod(self._dx))
-        if callable(self.alpha):
-            raise RxDException("Extracellular.volume: the volume fraction is a function; see node.volume.")
-        fraction = np.broadcast_to(np.asarray(self.alpha, dtype=float), self.shape).ravel()
+        fraction = np.broadcast_to(np.asarray(self.fractions, dtype=float), self.shape).ravel()
         return box * float(fraction.sum() if index is None else fraction[index])
 
     def __contains__(self, node: object) -> bool:

@@ -19,6 +19,7 @@ from rxd.neuron.internals import instances, module_name, state_indices
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol
 from rxd.neuron.rxd.nodelist import NodeList
 from rxd.neuron.rxd.region import Extracellular, Region
+from rxd.neuron.rxd.tissue import alpha_at
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
@@ -214,6 +215,19 @@ class Quantity(Mathable):
         """Note that values on a region have been written."""
         self.session.chemistry.keep_shown(self, region)
         self.session.run.changed_species(self, region)
+        self._tell_box(region)
+
+    def adopt(self, region: AnyRegion, where: np.ndarray, values: np.ndarray) -> None:
+        """Let values that somebody has written into its array reach the compiled model."""
+        self.session.chemistry.keep_shown(self, region)
+        engine = self.session.run.engine
+        if engine is not None:
+            engine.exchange.adopt(self, region, where, values)
+        self._tell_box(region)
+
+    def _tell_box(self, region: AnyRegion) -> None:
+        if isinstance(region, Extracellular) and region.depends_on(self):
+            region.changed()
 
     @property
     def nodes(self) -> NodeList:
@@ -387,9 +401,7 @@ class SpeciesOnExtracellular(SpeciesOnRegion):
     @property
     def states3d(self) -> np.ndarray:
         """Concentrations as an array (nx, ny, nz); write into it to set them."""
-        from rxd.neuron.rxd.views import GridView
-
-        return GridView.of(self.species, self._region)
+        return self.species.session.chemistry.views.lend(self.species, self._region)
 
     def node_by_location(self, x: float, y: float, z: float) -> Any:
         """The node of the voxel that holds a place (um).
@@ -423,15 +435,10 @@ class SpeciesOnExtracellular(SpeciesOnRegion):
             raise RxDException(f"extent: the axes are xyz, xy, xz, yz, x, y or z, not {axes!r}.")
         return [float(getattr(self._region, f"_{axis}{end}")) for axis in axes for end in ("lo", "hi")]
 
-    def alpha_by_location(self, x: float, y: float, z: float) -> float:
-        """Volume fraction at a place."""
-        alpha = self._region.alpha
-        if callable(alpha):
-            return float(alpha(x, y, z))
-        values = np.broadcast_to(np.asarray(alpha, dtype=float), self._region.shape)
+    def alpha_by_location(self, locs: Any) -> Any:
+        """Volume fraction: one number where it is the same everywhere, else an array for a list of places (x, y, z)."""
         region: Any = self._region
-        low = np.array([region._xlo, region._ylo, region._zlo])
-        return float(values[tuple(np.floor((np.array([x, y, z]) - low) / region._dx).astype(int))])
+        return alpha_at(region.alpha, region, locs)
 
 
 def _along_axes(d: Any, node: Any) -> Any:

@@ -1,63 +1,87 @@
-"""Arrays over the voxels of a species that read and write through.
+"""Arrays over the voxels of a species that scripts read and write as if they were the model's memory.
 
-In: a species in a box. Out: an ndarray of its concentrations: it follows the model, and what is assigned to its elements
-reaches the model.
+In: species in boxes. Out: plain ndarrays of their concentrations. They follow the model as long as somebody holds them or a
+part of them, and what is written into them, in whatever way, reaches the model before anybody else looks.
 """
 
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["GridView"]
+if TYPE_CHECKING:
+    from rxd.neuron.session import Session
+
+__all__ = ["Views"]
 
 
-class GridView(np.ndarray):
-    """Concentrations (nx, ny, nz); `view[...] = value` also sets them in the model. It does not keep the species alive."""
+class _Memory:
+    """The base of a lent array. Parts of an array refer to the array whose base is no array: it lives as long as they do."""
 
-    _target: tuple[weakref.ref[Any], Any] | None
+    __slots__ = ("__array_interface__", "values")
 
-    @classmethod
-    def of(cls, species: Any, region: Any) -> GridView:
-        """The present concentrations, and those to come as long as somebody looks."""
-        view = species.values(region).reshape(region.shape).view(cls)
-        view._target = (weakref.ref(species), region)
-        species.session.chemistry.views.append(weakref.ref(view))
-        return view
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.__array_interface__ = values.__array_interface__
 
-    def __array_finalize__(self, source: Any) -> None:
-        self._target = getattr(source, "_target", None) if source is not None and np.shares_memory(self, source) else None
 
-    @property
-    def target(self) -> tuple[Any, Any] | None:
-        """The species, as long as it is there, and the region."""
-        if self._target is None:
-            return None
-        species, region = self._target
-        return None if (found := species()) is None else (found, region)
+@dataclass(slots=True)
+class _Lent:
+    """One array; ``seen``: what was in it when model and array were last the same."""
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        target = self.target
-        if target is not None:
-            target[0].values(target[1])
-        super().__setitem__(index, value)
-        if target is not None:
-            target[0].touched(target[1])
+    array: weakref.ref[np.ndarray]
+    species: weakref.ref[Any]
+    region: Any
+    values: np.ndarray
+    seen: np.ndarray
 
-    def __iadd__(self, other: Any) -> GridView:  # type: ignore[misc]
-        self[...] = np.asarray(self) + other
-        return self
 
-    def __isub__(self, other: Any) -> GridView:  # type: ignore[override,misc]
-        self[...] = np.asarray(self) - other
-        return self
+class Views:
+    """The arrays that the scripts of a session hold."""
 
-    def __imul__(self, other: Any) -> GridView:  # type: ignore[misc]
-        self[...] = np.asarray(self) * other
-        return self
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lent: list[_Lent] = []
 
-    def __itruediv__(self, other: Any) -> GridView:  # type: ignore[override,misc]
-        self[...] = np.asarray(self) / other
-        return self
+    def __bool__(self) -> bool:
+        return bool(self._lent)
+
+    def lend(self, species: Any, region: Any) -> np.ndarray:
+        """The concentrations of a species in a box, shape (nx, ny, nz)."""
+        values = species.values(region)
+        for lent in self._lent:
+            array = lent.array()
+            if array is not None and lent.values is values and lent.species() is species:
+                return array.reshape(region.shape)
+        array = np.asarray(_Memory(values))
+        self._lent.append(_Lent(weakref.ref(array), weakref.ref(species), region, values, values.copy()))
+        return array.reshape(region.shape)
+
+    def adopt(self) -> None:
+        """Take into the model what scripts have written, also into arrays that nobody holds any more."""
+        for lent in self._lent:
+            written = np.flatnonzero(lent.values != lent.seen)
+            species = lent.species()
+            if len(written) and species is not None and lent.values is species._values.get(lent.region.number):
+                given = lent.values[written]
+                lent.seen[written] = given
+                species.adopt(lent.region, written, given)
+        self._lent = [lent for lent in self._lent if lent.array() is not None and lent.species() is not None]
+
+    def follow(self) -> None:
+        """Let the arrays show the model."""
+        self.adopt()
+        engine = self._session.run.engine
+        for lent in self._lent:
+            species = lent.species()
+            if engine is not None and species is not None and lent.values is species._values.get(lent.region.number):
+                engine.exchange.fetch_species(species, lent.region)
+                lent.seen[:] = lent.values
+
+    def settle(self) -> None:
+        """What is in the arrays is not a script's doing."""
+        for lent in self._lent:
+            lent.seen[:] = lent.values

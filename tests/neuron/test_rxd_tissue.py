@@ -1,0 +1,176 @@
+"""Boxes whose properties differ from voxel to voxel, or change; arrays over their voxels; sources in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h, rxd
+from rxd.neuron.errors import RxDException
+
+SHAPE, DX = (4, 3, 2), np.array([5.0, 4.0, 3.0])
+CORNER = np.array([-10.0, -6.0, -3.0])
+
+
+@pytest.fixture(autouse=True)
+def session():
+    with Session() as session:
+        h.Section(name="s")
+        yield session
+
+
+def box(**properties):
+    return rxd.Extracellular(*CORNER, *(CORNER + SHAPE * DX), dx=tuple(DX), **properties)
+
+
+def expected(u, dt, d, alpha, tortuosity, source=0.0):
+    """A step of Douglas and Gunn by dense matrices: the higher voxel's tortuosity counts, and the harmonic mean of alpha."""
+    n = int(np.prod(SHAPE))
+    number = np.arange(n).reshape(SHAPE)
+    alpha, ease = (np.broadcast_to(values, SHAPE).ravel() for values in (alpha, 1 / np.square(tortuosity)))
+    along = np.zeros((3, n, n))
+    for axis in range(3):
+        low, high = np.delete(number, -1, axis=axis).ravel(), np.delete(number, 0, axis=axis).ravel()
+        kappa = d * ease[high] * 2 * alpha[low] * alpha[high] / (alpha[low] + alpha[high]) / DX[axis] ** 2
+        np.add.at(along[axis], (np.r_[low, high], np.r_[low, high]), -np.r_[kappa, kappa])
+        along[axis][np.r_[low, high], np.r_[high, low]] += np.r_[kappa, kappa]
+    gain = dt * (along.sum(axis=0) @ u.ravel() + alpha * np.ravel(source * np.ones(SHAPE)))
+    for matrix in along:
+        gain = alpha * np.linalg.solve(np.diag(alpha) - 0.5 * dt * matrix, gain)
+    return u + (gain / alpha).reshape(SHAPE)
+
+
+def profile(node):
+    return 2 + np.sin(node.x3d / 3 + node.y3d) * np.cos(node.z3d)
+
+
+def fields(of_places=False):
+    """Volume fraction and tortuosity at the lower corners of voxels, or the functions."""
+
+    def alpha(x, y, z):
+        return 0.2 + x / 100 + y / 200
+
+    def tortuosity(x, y, z):
+        return 1.6 + z / 20 + x / 50
+
+    if of_places:
+        return alpha, tortuosity
+    x, y, z = np.meshgrid(*(low + np.arange(n) * h for low, n, h in zip(CORNER, SHAPE, DX, strict=True)), indexing="ij")
+    return alpha(x, y, z), tortuosity(x, y, z)
+
+
+@pytest.mark.parametrize("form", ["functions", "arrays", "permeability", "later", "quantities", "dict"])
+def test_properties_of_every_form_count(form):
+    alpha, tortuosity = fields()
+    if form == "functions":
+        one, other = fields(of_places=True)
+        ecs = box(volume_fraction=one, tortuosity=other)
+    elif form == "arrays":
+        ecs = box(volume_fraction=alpha, tortuosity=tortuosity)
+    elif form == "permeability":
+        ecs = box(volume_fraction=alpha, permeability=tortuosity**-2)
+    elif form == "dict":
+        at = {tuple(key): value for key, value in zip(np.argwhere(alpha), alpha.ravel(), strict=True)}
+        ecs = box(volume_fraction={"name": "a", "initial": lambda n: at[n._i, n._j, n._k]}, tortuosity=tortuosity)
+    else:
+        ecs = box()
+    x = rxd.Species(ecs, name="x", d=2.0, initial=profile)
+    h.dt = 0.5
+    if form == "quantities":
+        parts = [rxd.Parameter(ecs, name="a", value=0.5), rxd.State(ecs, name="p", initial=0.5)]
+        ecs.alpha, ecs.permeability = parts[0], parts[1][ecs]
+    h.finitialize(-65)
+    if form == "later":
+        ecs.alpha, ecs.tortuosity = fields(of_places=True)
+    if form == "quantities":
+        parts[0].nodes.value, parts[1].nodes.value = alpha.ravel(), tortuosity.ravel() ** -2
+    u = np.array(x[ecs].states3d)
+    assert np.array(x.nodes.volume) == pytest.approx(60 * alpha.ravel())
+    assert ecs.volume() == pytest.approx(60 * alpha.sum())
+    for _ in range(3):
+        h.fadvance()
+        u = expected(u, 0.5, 2.0, alpha, tortuosity)
+        assert x[ecs].states3d == pytest.approx(u, abs=1e-11)
+    assert x[ecs].alpha_by_location([(-9, -5, -2), (9, 5, 2)]) == pytest.approx([alpha[0, 0, 0], alpha[3, 2, 1]])
+
+
+def test_uniform_properties_change_at_any_time():
+    ecs = box(volume_fraction=0.2, tortuosity=1.6)
+    x = rxd.Species(ecs, name="x", d=2.0, initial=profile)
+    assert x[ecs].alpha_by_location([(0, 0, 0)]) == 0.2
+    h.dt = 0.5
+    h.finitialize(-65)
+    u = np.array(x[ecs].states3d)
+    for tortuosity in (1.6, 3.0, 0.8):
+        ecs.permeability = tortuosity**-2
+        assert ecs.tortuosity == pytest.approx(tortuosity)
+        h.fadvance()
+        u = expected(u, 0.5, 2.0, 0.2, tortuosity)
+        assert x[ecs].states3d == pytest.approx(u, abs=1e-11)
+
+
+def test_properties_that_are_none_are_refused():
+    with pytest.raises(RxDException, match="array the size of the grid: 4x3x2, not 2x2"):
+        box(volume_fraction=np.ones((2, 2)))
+    ecs, other = box(), box()
+    a = rxd.State(other, name="a", initial=1)
+    with pytest.raises(RxDException, match="must be defined on this region; a is not"):
+        ecs.alpha = a
+    with pytest.raises(RxDException, match="permeability may be a State"):
+        other.tortuosity = a
+    other.alpha = a
+    decay = rxd.Rate(a, -a)  # noqa: F841
+    x = rxd.Species(other, name="x")  # noqa: F841
+    with pytest.raises(RxDException, match="a is the volume fraction or permeability of a box, and changes"):
+        h.finitialize(-65)
+
+
+@pytest.mark.parametrize("source", ["number", "function", "pointer"])
+def test_sources_diffuse_in_the_step_they_act(source):
+    ecs = box(volume_fraction=0.3, tortuosity=1.4)
+    x = rxd.Species(ecs, name="x", d=2.0, initial=profile)
+    rate = h.ref(1e6)
+    x[ecs].node_by_ijk(2, 1, 0).include_flux(*{"number": (1e6,), "function": (lambda: 1e6,), "pointer": (rate,)}[source])
+    h.dt = 0.5
+    h.finitialize(-65)
+    u, source = np.array(x[ecs].states3d), np.zeros(SHAPE)
+    source[2, 1, 0] = 1e6 / (602214.0857 * 60 * 0.3)
+    for _ in range(3):
+        h.fadvance()
+        u = expected(u, 0.5, 2.0, 0.3, 1.4, source)
+        assert x[ecs].states3d == pytest.approx(u, abs=1e-8)
+
+
+def test_whatever_numpy_writes_into_states3d_reaches_the_model():
+    ecs = box()
+    x = rxd.Species(ecs, name="x", initial=1)
+    y = rxd.Species(ecs, name="y", initial=2)
+    h.finitialize(-65)
+    x[ecs].states3d[0, 0, 0] = 5  # nobody holds the array
+    assert x.nodes[0].value == 5
+    held, plane = x[ecs].states3d, x[ecs].states3d[:, 1]
+    assert type(held) is np.ndarray
+    held.flat[3] = 7
+    held.ravel()[4] = 8
+    np.add(held, 1, out=held)
+    plane.fill(3)
+    y[ecs].states3d.sort()
+    y[ecs].states3d.reshape(-1)[:2] = 4, 9
+    x.nodes[1].value = 6  # both ways at once
+    assert np.array(x.nodes.value) == pytest.approx(held.ravel())
+    del held
+    want = {0: 6, 1: 6, 2: 3, 3: 3, 4: 9, 6: 2}
+    assert {k: x.nodes[k].value for k in want} == want
+    h.fadvance()
+    assert {k: x.nodes[k].value for k in want} == want
+    assert y.nodes.value[:3] == [4, 9, 2]
+    for _ in range(2):
+        plane *= 2
+        h.fadvance()
+    assert x.nodes[2].value == 12
+    h.finitialize(-65)
+    assert plane.max() == 1
+    state = rxd.save_state()
+    plane[:] = 4
+    rxd.restore_state(state)
+    assert plane.max() == 1
