@@ -11,12 +11,34 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from rxd.neuron.errors import HocError
 from rxd.neuron.philox import Stream
 from rxd.neuron.points import PointProcess
 from rxd.neuron.random import Random
 
-__all__ = ["ARTIFICIAL_CLASSES", "Artificial", "IntFire1", "IntFire2", "IntFire4", "NetStim"]
+__all__ = ["ARTIFICIAL_CLASSES", "Artificial", "IntFire1", "IntFire2", "IntFire4", "NetStim", "Turn"]
+
+
+class Turn:
+    """What an artificial cell does at a time, unless it has changed its mind since."""
+
+    __slots__ = ("action", "cell", "number")
+    __name__ = "turn"
+
+    def __init__(self, cell: Artificial, number: int, action: Callable[[float], None]) -> None:
+        self.cell, self.number, self.action = cell, number, action
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will happen."""
+        return bool(self.cell.pending != self.number or not getattr(self.cell, "on", True))
+
+    def __call__(self, t: float) -> None:
+        """Do it."""
+        if self.cell.pending == self.number:
+            self.action(t)
 
 
 class Artificial(PointProcess):
@@ -36,13 +58,7 @@ class Artificial(PointProcess):
     def later(self, t: float, action: Callable[[float], None]) -> None:
         """Do something at a time, unless another call or `finitialize` comes first."""
         object.__setattr__(self, "pending", getattr(self, "pending", 0) + 1)
-        turn = self.pending
-
-        def act(when: float) -> None:
-            if self.pending == turn:
-                action(when)
-
-        self.session.run.at(t, act)
+        self.session.run.at(t, Turn(self, self.pending, action))
 
 
 class NetStim(Artificial):
@@ -111,6 +127,56 @@ class NetStim(Artificial):
             self.later(t + max(self._gap(), 0.0), self._spike)
         else:
             object.__setattr__(self, "on", False)
+
+    def expects(self, t: float, until: float) -> int:
+        """How many numbers `ahead` will probably take for its spikes from t to a time."""
+        left = min(self.number - self.fired, 1e9)
+        if self.noise == 0 or not self.interval > 0:
+            return 0
+        mean = max(until - t, 0.0) / self.interval
+        return int(min(mean + 4.0 * math.sqrt(mean) + 2.0, left))
+
+    @property
+    def stream_of_intervals(self) -> Stream:
+        """Where its intervals come from."""
+        return self._random
+
+    def ahead(self, t: float, until: float, drawn: np.ndarray) -> tuple[np.ndarray, float]:
+        """Times of its spikes from the next one, at t, up to a time, and the one after them; nothing changes.
+
+        `drawn`: the next numbers of its stream, as many as it may need or fewer.
+        """
+        noise, stream = min(max(self.noise, 0.0), 1.0), self._random
+        fixed, left, place = float(self.interval), self.number - self.fired, stream.place
+        times = [float(t)]
+        while times[-1] <= until and len(times) < left:
+            if self.noise == 0:
+                times.append(times[-1] + max(fixed, 0.0))
+                continue
+            if not drawn.size:
+                stream.place = place + len(times) - 1
+                drawn = stream.take(64)
+            for u in drawn.tolist():
+                times.append(times[-1] + max(fixed * ((1 - noise) - noise * math.log(u)), 0.0))
+                if times[-1] > until or len(times) >= left:
+                    break
+            drawn = drawn[:0]
+        stream.place = place
+        return (np.array(times[:-1]), times[-1]) if times[-1] > until else (np.array(times), math.inf)
+
+    def go_on(self, count: int, following: float) -> None:
+        """It has fired so many times; the next spike is at a time."""
+        if count == 0:
+            return
+        fired, drawing = self.fired + count, self.noise != 0
+        object.__setattr__(self, "fired", fired)
+        if fired < self.number:
+            self._random.place += count if drawing else 0
+            self.later(following, self._spike)
+        else:
+            self._random.place += count - 1 if drawing else 0
+            object.__setattr__(self, "on", False)
+            object.__setattr__(self, "pending", self.pending + 1)
 
     def receive(self, weight: Any, t: float) -> None:
         """A positive weight starts a sequence of spikes, a negative one stops it."""

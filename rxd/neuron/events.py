@@ -15,6 +15,7 @@ from rxd.neuron.pointers import Pointer, RangePointer, Ref
 from rxd.neuron.points import PointProcess
 from rxd.neuron.relatives import Relatives
 from rxd.neuron.session import current_session
+from rxd.solve.between_steps import DETECTION
 
 if TYPE_CHECKING:
     from rxd.neuron.sections import Section, Segment
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Detector", "EventHeap", "FInitializeHandler", "NetCon", "StateTransitionEvent", "as_action"]
 
-DELAY_OF_DETECTION = 1e-10  # NEURON's own: a spike found at t is sent from just after t
+DELAY_OF_DETECTION = DETECTION  # NEURON's own: a spike found at t is sent from just after t
 
 
 class EventHeap:
@@ -51,6 +52,11 @@ class EventHeap:
     def first(self, wanted: Callable[[Callable[[float], None]], bool]) -> float:
         """Time of the first of some actions, ms; infinity if there is none."""
         return min((t for t, _, action in self._heap if wanted(action)), default=math.inf)
+
+    def first_of(self, wanted: Callable[[float, Any], bool]) -> list[tuple[float, Any]]:
+        """Times and actions of some entries, those put in first in front; they stay."""
+        found = sorted((entry for entry in self._heap if wanted(entry[0], entry[2])), key=lambda entry: entry[1])
+        return [(t, action) for t, _, action in found]
 
     def take(self, until: float, wanted: Callable[[Callable[[float], None]], bool]) -> list[Any]:
         """Take some actions out up to a time, in their order; `put_back` brings them back."""
@@ -153,7 +159,7 @@ class NetCon(Relatives):
         self._number = session.number("NetCon")
         session.run.add_connection(self)
         self.delay = float(delay)
-        self.weight = _Weights([float(weight), *[0.0] * (getattr(target, "weights", 1) - 1)])
+        self.weight = _Weights([float(weight), *[0.0] * (getattr(target, "weights", 1) - 1)], session.run)
         self._active = True
         self._numbers: Vector | None = None
         self._label = 0.0
@@ -258,6 +264,16 @@ class NetCon(Relatives):
         """The Vector recorded into."""
         return self._record
 
+    @property
+    def numbers(self) -> Vector | None:
+        """The Vector that takes a number for every spike."""
+        return self._numbers
+
+    @property
+    def label(self) -> float:
+        """That number."""
+        return self._label
+
     def event(self, t: float, *_: float) -> float:
         """Deliver an event at a time, whatever the source does."""
         self._session.run.at(float(t), self.deliver)
@@ -314,7 +330,7 @@ class NetCon(Relatives):
             self.weight[0] = value
         else:
             object.__setattr__(self, name, value)
-            if name in {"delay", "_record", "_target"}:
+            if name in {"delay", "_record", "_target", "_active", "_numbers", "_label"}:
                 self._session.run.wiring += 1
 
     def __repr__(self) -> str:
@@ -322,12 +338,17 @@ class NetCon(Relatives):
 
 
 class _Weights(list[float]):
-    """Weights of a NetCon."""
+    """Weights of a NetCon, of a run that wants to know when they change."""
 
-    __slots__ = ()
+    __slots__ = ("_run",)
+
+    def __init__(self, values: list[float], run: Any) -> None:
+        super().__init__(values)
+        self._run = run
 
     def __setitem__(self, index: Any, value: Any) -> None:
         super().__setitem__(index, float(value))
+        self._run.wiring += 1
 
 
 def as_action(callback: Any) -> Callable[[], Any]:

@@ -2,15 +2,14 @@
 
 In: a run and a time. Out: its engine moved on, with recordings, spikes and events as if the steps had been made one by one.
 
-Events for synapses are handed over within the loop; a spike in it sends its own after the run, which therefore ends before the
-first of them arrives. Recordings that the state does not hold, played Vectors, state machines and functions to be called end
-it, or are left to single steps.
+Events for synapses are handed over within the loop, also those that spikes in it send; for other targets a run ends before the
+first of them arrives. NetStims are computed ahead. Recordings that the state does not hold, Vectors that play what the loop
+does not know, state machines and functions to be called end it, or are left to single steps.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,13 @@ import numpy as np
 
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.engine.batch import Batch, sampled
+from rxd.neuron.engine.courses import can_play, played
 from rxd.neuron.engine.sources import varying
 from rxd.neuron.engine.taps import Tap, tap
+from rxd.neuron.engine.wires import Wiring, wire, wiring_of
+from rxd.neuron.recording import write_down
+from rxd.neuron.trains import Trains, is_train, trains_in
+from rxd.solve.between_steps import DETECTION, Known, known_events
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["many_steps", "record_step"]
 
 MOST = 1_000_000  # steps in a run, and numbers recorded in it
-LEAST = 256  # steps to try at once after a run has been short
+LEAST = 256  # steps to try at once where spikes may end a run
 FEW = 8  # steps that take no longer one by one
 SHORT = 3  # steps of delay below which spikes end every run at once
 
@@ -53,37 +57,38 @@ class _Plan:
 
 def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     """Make as many fixed steps towards a time as can be made at once; whether there were any."""
-    if run._players or run._machines or run.watchers or run._watches()[1] or engine.linked.followed or varying(engine):
+    if run._machines or run.watchers or run._watches()[1] or engine.linked.followed or varying(engine):
         return False
     values = run.session.globals
     t, dt = values.t, values.dt
-    taps, wires = _taps(run, engine), _wires(run)
-    if taps is None or wires.shortest < SHORT * dt:
+    taps, wiring = _taps(run, engine), _wiring(run, engine)
+    if taps is None or wiring.shortest < SHORT * dt or not can_play(engine, run.players, taps):
         return False
     if run._detectors:
         run._detect(t)
     run._deliver(t + 0.5 * dt)
     if engine.revision != run.session.revision or values.t != t or values.dt != dt:
         return True  # an event has changed the model: begin anew
-    receives, wires = _receiver(engine), _wires(run)
-    n = _steps(run, engine, stop, receives)
+    wiring = _wiring(run, engine)
+    n = _steps(run, engine, stop, wiring)
     if n < FEW:
         _few(run, engine, n)
         return True
-    batch = Batch(t, dt, n, taps, wires.calls, wires.grace(dt))
-    taken = run.events.take(float(batch.middle[-1]), receives)
-    for when, _, action in taken:
-        target = action.__self__.syn()
-        if target is not None and action.__self__.active():
-            batch.receive(when, engine.synapses.amounts(target, float(action.__self__.weight[0])))
+    batch = Batch(t, dt, n, taps, wiring)
     middle = batch.middle
+    taken = run.events.take(float(middle[-1]), lambda action: _hands_over(engine, action))
+    trains = trains_in(run, engine, wiring, float(middle[-1]))
+    batch.known, batch.played = _known(engine, taken, trains), played(engine, run.players, batch.middle)
     done = engine.steps(t, dt, n, batch)
     plan = _plan(run, engine)
     plan.reach = min(2 * n, MOST) if done == n else max(4 * done, LEAST)
-    if done < n:
-        run.events.put_back([entry for entry in taken if entry[0] > middle[done - 1]])
     values["t"] = float(batch.ends[-1])
-    _spikes(run, engine, batch, done)
+    if run.players:
+        run._play(values.t)
+    until = float(middle[done - 1])
+    run.events.put_back([entry for entry in taken if entry[0] > until])
+    _send(run, batch, trains, until)
+    _note_spikes(run, engine, batch, done, trains, until)
     _record(run, batch)
     run._deliver(values.t)
     return True
@@ -133,83 +138,83 @@ def _taps(run: Run, engine: Engine) -> list[Tap] | None:
     return taps if len(taps) == len(run._recorders) else None
 
 
-def _receiver(engine: Engine) -> Callable[[Any], bool]:
+def _hands_over(engine: Engine, action: Any) -> bool:
     """Whether an action hands a weight to a synapse of the state."""
     from rxd.neuron.events import NetCon
 
-    def receives(action: Any) -> bool:
-        if getattr(action, "__func__", None) is not NetCon.deliver:
-            return False
-        target = action.__self__.syn()
-        return target is None or (not isinstance(target, Artificial) and engine.synapses.has(target))
-
-    return receives
+    if getattr(action, "__func__", None) is not NetCon.deliver:
+        return False
+    target = action.__self__.syn()
+    return target is None or (not isinstance(target, Artificial) and engine.synapses.has(target))
 
 
-@dataclass(frozen=True, slots=True)
-class _Wires:
-    """What listens to the voltages that the engine watches.
-
-    ``calls``: whether somebody wants to be called at a spike, so that a run ends there. ``delays``: of each detector the
-    shortest delay to a target, ms.
-    """
-
-    key: tuple[Any, ...]
-    calls: bool
-    delays: np.ndarray
-
-    @property
-    def shortest(self) -> float:
-        """The shortest delay, ms."""
-        return float(self.delays.min(initial=math.inf))
-
-    def grace(self, dt: float) -> np.ndarray:
-        """How many steps a run may have from one with a spike on: the next is delivered before the step after them."""
-        with np.errstate(invalid="ignore"):
-            return np.minimum(np.ceil(self.delays / dt + 0.5 - 1e-9), MOST).astype(np.int64)
-
-
-def _wires(run: Run) -> _Wires:
+def _wiring(run: Run, engine: Engine) -> Wiring:
     """The present connections; looked at anew when one of them changes."""
-    watched = run._watches()[0]
-    wires, key = run.wires, (watched, run.wiring)
-    if wires is None or wires.key[0] is not watched or wires.key[1] != run.wiring:
-        calls, delays = False, np.full(len(watched), math.inf)
-        for number, detector in enumerate(watched):
-            for connection in detector.listening():
-                wanted = connection.get_recordvec()
-                calls = calls or callable(wanted) or isinstance(wanted, (str, tuple))
-                if connection.syn() is not None:
-                    delays[number] = min(delays[number], connection.delay)
-        run.wires = wires = _Wires(key, calls, delays)
-    return wires
+    watched, wiring = run._watches()[0], run.wires
+    if wiring is None or wiring.engine is not engine or wiring.watched is not watched or wiring.version != run.wiring:
+        run.wires = wiring = wiring_of(engine, watched, run.wiring)
+    found: Wiring = wiring
+    return found
 
 
-def _steps(run: Run, engine: Engine, stop: float, receives: Callable[[Any], bool]) -> int:
+def _steps(run: Run, engine: Engine, stop: float, wiring: Wiring) -> int:
     """How many steps may be made at once."""
     values = run.session.globals
     t, dt = values.t, values.dt
-    foreign = run.events.first(lambda action: action.__name__ != "take" and not receives(action))
+    foreign = run.events.first(
+        lambda action: action.__name__ != "take" and not _hands_over(engine, action) and not is_train(run, wiring, action)
+    )
     # the last step may end on an event, but none may be due in the first half of one
     free = min(foreign - 0.5 * dt, stop - 0.5 * dt)
-    room = MOST / (1 + len(run._recorders) + len(run._detectors))
-    most = int(min(math.ceil((free - t) / dt - 1e-9), room, _plan(run, engine).reach))
+    room = MOST / (1 + len(run._recorders) + len(run.players) + len(run._detectors))
+    reach = MOST if wiring.shortest == math.inf and not wiring.calls else _plan(run, engine).reach
+    most = int(min(math.ceil((free - t) / dt - 1e-9), room, reach))
     return engine.clear_steps(t, dt, most) if most > 1 else 1
 
 
-def _spikes(run: Run, engine: Engine, batch: Batch, done: int) -> None:
-    """Let connections know of spikes; one in the last step is found by the next look at the voltages."""
-    from rxd.neuron.events import DELAY_OF_DETECTION
+def _known(engine: Engine, taken: list[Any], trains: Trains) -> Known:
+    """Events that arrive in a run for sure: those on their way, and those of NetStims."""
+    rows = []
+    for when, _, action in taken:
+        target = action.__self__.syn()
+        if target is not None and action.__self__.active():
+            rows += [(when, *pair) for pair in engine.synapses.amounts(target, float(action.__self__.weight[0]))]
+    time, target, amount = np.array(rows, dtype=float).reshape(-1, 3).T
+    return known_events(
+        np.concatenate([time, trains.time]),
+        np.concatenate([target, trains.target]),
+        np.concatenate([amount, trains.amount]),
+    )
 
-    watched = run._watches()[0]
+
+def _send(run: Run, batch: Batch, trains: Trains, until: float) -> None:
+    """Put what has been sent in a run and has not arrived into the queue."""
+    late = trains.settle(run, until)
+    for when, number in batch.on_their_way():
+        source = batch.wiring.sources[number]
+        if source is not None:
+            late.append((when, source.connection.deliver))
+    for when, action in sorted(late, key=lambda entry: entry[0]):
+        run.at(when, action)
+
+
+def _note_spikes(run: Run, engine: Engine, batch: Batch, done: int, trains: Trains, until: float) -> None:
+    """Let those who record or deliver by themselves know of spikes; one in the last step the next look at voltages finds."""
+    watched, spikes = batch.wiring.watched, batch.spikes
     for detector, v in zip(watched, engine.watched() if watched else (), strict=True):
         detector.above = bool(v > detector.threshold)
-    for step, number in batch.spikes:
-        if step == done - 1:
-            watched[number].above = False
-            continue
-        for connection in watched[number].listening():
-            connection.spike(float(batch.ends[step]) + DELAY_OF_DETECTION)
+    for number in spikes[spikes[:, 0] == done - 1, 1]:
+        watched[number].above = False
+    spikes = spikes[spikes[:, 0] < done - 1]
+    times = batch.ends[spikes[:, 0]] + DETECTION
+    heard = trains.recorded(until)
+    heard += [(times[spikes[:, 1] == number], one.connection) for number, one in batch.wiring.recorded]
+    write_down(heard)
+    for number in np.flatnonzero(np.isfinite(batch.wiring.delays)):
+        for connection in watched[number].listening() if (spikes[:, 1] == number).any() else ():
+            if connection.active() and connection.syn() is not None and wire(engine, connection) is None:
+                for when in times[spikes[:, 1] == number]:
+                    run.at(float(when) + connection.delay, connection.deliver)
 
 
 def _record(run: Run, batch: Batch) -> None:

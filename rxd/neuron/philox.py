@@ -7,9 +7,11 @@ Salmon J. K., Moraes M. A., Dror R. O., Shaw D. E. (2011), doi:10.1145/2063384.2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-__all__ = ["Stream", "philox"]
+__all__ = ["Stream", "look_ahead", "philox"]
 
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -68,8 +70,12 @@ class Stream:
         counter[0] = np.arange(first, first + count, dtype=np.uint64) & _LOW
         for row, word in enumerate(self._words, 1):
             counter[row] = word
-        bits = philox(counter, self._key)
-        return np.asarray((bits.T.ravel().astype(float) + 1.0) / 4294967297.0)
+        return _between_0_and_1(philox(counter, self._key))
+
+    @property
+    def names(self) -> tuple[tuple[int, ...], tuple[int, int]]:
+        """What tells it from others: words of its counter and its key."""
+        return self._words, self._key
 
     def take(self, n: int) -> np.ndarray:
         """The next n numbers."""
@@ -87,3 +93,27 @@ class Stream:
             at = self.place - self._start
         self.place += 1
         return float(self._made[at])
+
+
+def look_ahead(streams: Sequence[Stream], counts: Sequence[int]) -> list[np.ndarray]:
+    """The next numbers of many streams, so many of each, which stay where they are."""
+    found: list[np.ndarray] = [np.zeros(0)] * len(streams)
+    for key in {stream.names[1] for stream in streams}:
+        mine = [i for i, stream in enumerate(streams) if stream.names[1] == key]
+        first = np.array([streams[i].place // 4 for i in mine], dtype=np.uint64)
+        blocks = np.array([(streams[i].place + counts[i] + 3) // 4 - streams[i].place // 4 for i in mine])
+        begin = np.concatenate([[0], np.cumsum(blocks)])
+        counter = np.empty((4, int(begin[-1])), dtype=np.uint64)
+        within = np.arange(begin[-1]) - np.repeat(begin[:-1], blocks)
+        counter[0] = (np.repeat(first, blocks) + within.astype(np.uint64)) & _LOW
+        words = np.array([streams[i].names[0] for i in mine], dtype=np.uint64)
+        counter[1:] = np.repeat(words, blocks, axis=0).T
+        numbers = _between_0_and_1(philox(counter, key))
+        for i, block in zip(mine, begin[:-1], strict=True):
+            start = 4 * int(block) + streams[i].place % 4
+            found[i] = numbers[start : start + counts[i]]
+    return found
+
+
+def _between_0_and_1(bits: np.ndarray) -> np.ndarray:
+    return np.asarray((bits.T.ravel().astype(float) + 1.0) / 4294967297.0)

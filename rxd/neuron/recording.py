@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import weakref
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rxd.neuron.pointers import Pointer
     from rxd.neuron.vector import Vector
 
-__all__ = ["Player", "Recorder"]
+__all__ = ["Player", "Recorder", "write_down"]
 
 _ROUND_OFF = 1e-9  # ms, by which a time summed up step by step may fall short
 
@@ -135,6 +135,21 @@ class Player:
             return float(np.interp(t, times, values))
         return float(values[np.searchsorted(times, t + _ROUND_OFF, side="right") - 1])
 
+    def course(self, times: np.ndarray, before: float) -> np.ndarray:
+        """The values at many times; `before` the first what somebody else has set. As `value`, to the last bit."""
+        known, values = self.times, np.asarray(self.vector)
+        if not known.size:
+            return np.full(len(times), before)
+        if not self.continuous:
+            index = np.searchsorted(known, times + _ROUND_OFF, side="right") - 1
+            return np.where(index < 0, before, values[np.maximum(index, 0)])
+        found = np.interp(times, known, values)
+        if known.size > 1 and known[-1] > known[-2]:
+            beyond = times > known[-1]
+            slope = (times[beyond] - known[-1]) * (values[-1] - values[-2]) / (known[-1] - known[-2])
+            found[beyond] = values[-1] + slope
+        return np.asarray(found)
+
     def rises(self, start: float, stop: float) -> bool:
         """Whether the value changes between two times with no jump in between."""
         return self.continuous and self.value(start) != self.value(stop)
@@ -150,3 +165,21 @@ class Player:
         times = self.times
         index = int(np.searchsorted(times, t, side="right"))
         return float(times[index]) if index < times.size else np.inf
+
+
+def write_down(heard: list[tuple[np.ndarray, Any]]) -> None:
+    """Append the times of spikes to what NetCons record them in: of every Vector in order of time."""
+    vectors: dict[int, list[tuple[np.ndarray, Any]]] = {}
+    for times, connection in heard:
+        if len(times):
+            vectors.setdefault(id(connection.get_recordvec()), []).append((times, connection))
+    for parts in vectors.values():
+        every = np.concatenate([times for times, _ in parts])
+        order = np.argsort(every, kind="stable")
+        parts[0][1].get_recordvec().push_all(every[order])
+        source = np.repeat(np.arange(len(parts)), [len(times) for times, _ in parts])[order]
+        for numbers in {id(connection.numbers): connection.numbers for _, connection in parts}.values():
+            if numbers is not None:
+                mine = np.array([connection.numbers is numbers for _, connection in parts])[source]
+                labels = np.array([connection.label for _, connection in parts])[source]
+                numbers.push_all(labels[mine])

@@ -52,12 +52,14 @@ class Run:
     ----------
     engine : Engine or None
         The compiled model; None before the first `finitialize`.
+    players : list of Player
+        Vectors that drive variables.
     watchers : list of (int, function)
         What `CVode.extra_scatter_gather` wants called at every step.
     plan, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
     wiring : int
-        Grows whenever a NetCon gets another delay, target or recording.
+        Grows whenever a NetCon gets another delay, weight, target or recording, or its target another parameter.
     """
 
     def __init__(self, session: Session) -> None:
@@ -77,7 +79,7 @@ class Run:
         self._detectors: list[Detector] = []
         self._listeners: dict[int, list[weakref.ref[NetCon]]] = {}
         self._recorders: list[Recorder] = []
-        self._players: list[Player] = []
+        self.players: list[Player] = []
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
         self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
         self.plan: Any = None
@@ -130,6 +132,7 @@ class Run:
         """Let a NetCon listen to its source; NetCons of one variable share a detector."""
         if hasattr(source, "fire"):
             self._listeners.setdefault(id(source), []).append(weakref.ref(connection))
+            self.wiring += 1
             weakref.finalize(source, self._listeners.pop, id(source), None)
             return None
         if source is None:
@@ -146,15 +149,26 @@ class Run:
         detector.connections.append(weakref.ref(connection))
         return detector
 
+    def listeners(self, source: Artificial) -> list[NetCon]:
+        """The NetCons that listen to an artificial cell."""
+        found = [reference() for reference in self._listeners.get(id(source), ())]
+        return [connection for connection in found if connection is not None]
+
     def add_connection(self, connection: NetCon) -> None:
         """Take note of a NetCon."""
-        self._connections.append(weakref.ref(connection))
+        run = weakref.ref(self)
+
+        def gone(_: object) -> None:
+            owner = run()
+            if owner is not None:
+                owner.wiring += 1
+
+        self._connections.append(weakref.ref(connection, gone))
 
     def connections(self) -> list[NetCon]:
         """All NetCons that are alive, oldest first."""
-        found = [reference() for reference in self._connections]
-        self._connections = [weakref.ref(one) for one in found if one is not None]
-        return [one for one in found if one is not None]
+        self._connections = [reference for reference in self._connections if reference() is not None]
+        return [one for one in (reference() for reference in self._connections) if one is not None]
 
     def count_with(self, detector: Detector, instead_of: Detector | None) -> None:
         """Let a counter of action potentials look at its segment, and no longer at where it was."""
@@ -168,12 +182,12 @@ class Run:
 
     def play(self, vector: Vector, pointer: Pointer, when: float | Vector, continuous: bool) -> None:
         """Let a Vector drive a variable."""
-        self._players.append(Player(vector, pointer, when, continuous))
+        self.players.append(Player(vector, pointer, when, continuous))
 
     def forget(self, vector: Vector) -> None:
         """Let a Vector neither record nor play."""
         self._recorders = [recorder for recorder in self._recorders if recorder.vector() not in {None, vector}]
-        self._players = [player for player in self._players if player.vector is not vector]
+        self.players = [player for player in self.players if player.vector is not vector]
 
     # ------------------------------------------------------------------------------------------------ values of the engine
 
@@ -213,6 +227,8 @@ class Run:
 
     def changed_point(self, point: PointProcess, name: str) -> None:
         """A script has written a variable of a point process."""
+        if point.info.receives:
+            self.wiring += 1  # what an event does to a synapse depends on its parameters
         if self.engine is not None:
             self.engine.exchange.note_point(point, name)
 
@@ -345,10 +361,8 @@ class Run:
 
     def fire(self, source: Artificial, t: float) -> None:
         """An artificial cell fires."""
-        for reference in list(self._listeners.get(id(source), ())):
-            connection = reference()
-            if connection is not None:
-                connection.spike(t)
+        for connection in self.listeners(source):
+            connection.spike(t)
 
     def _detect(self, t: float, but: Collection[Detector] = ()) -> None:
         """Look for sources that have risen through their thresholds."""
@@ -488,7 +502,7 @@ class Run:
         self._recorders = [recorder for recorder in self._recorders if recorder.vector() is not None]
 
     def _play(self, t: float) -> None:
-        for player in self._players:
+        for player in self.players:
             player.play(t)
 
     # ---------------------------------------------------------------------------------------------------------------- steps
@@ -510,7 +524,7 @@ class Run:
             self._detect(t)
         if self.events.next_time() <= middle:
             self._deliver(middle)
-        if self._players:
+        if self.players:
             self._play(middle)
         engine.step(t, dt)
         self._compared = engine.version
@@ -518,7 +532,7 @@ class Run:
             with engine.between():
                 self._tell(0)
         t = values["t"] = middle + 0.5 * dt  # as NEURON adds it up
-        if self._players:
+        if self.players:
             self._play(t)
         if self._recorders:
             record_step(self, engine)
@@ -575,9 +589,9 @@ class Run:
         values = self.session.globals
         t = values.t
         self._deliver(t)
-        jumps = min((player.next_jump(t) for player in self._players), default=np.inf)
+        jumps = min((player.next_jump(t) for player in self.players), default=np.inf)
         target = min(stop, self.events.next_time(), jumps, engine.next_jump(t))
-        ramps = any(player.rises(t, min(target, t + RAMP)) for player in self._players)
+        ramps = any(player.rises(t, min(target, t + RAMP)) for player in self.players)
         if ramps:  # the course is a staircase of short steps, each at the height of its middle
             target = min(target, t + RAMP)
         self._play(0.5 * (t + target) if ramps else t)

@@ -13,10 +13,11 @@ import numba as nb
 import numpy as np
 
 from rxd.codegen.lane_calls import part_address
+from rxd.solve.between_steps import Watch, watched
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.problem import State, Statistics, check_finite
-from rxd.solve.split_loop import Watch, advance
+from rxd.solve.split_loop import advance
 
 if TYPE_CHECKING:
     from rxd.solve.split import SplitStepper
@@ -105,8 +106,7 @@ class Single:
         self._compared = False
         self.crossed = True
         self.clamps = clamps
-        empty, whole, none = np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros((0, 0))
-        watch = Watch(True, whole, whole, empty, whole, none, np.zeros((1, 2), dtype=np.int64), self.past[:seen], whole)
+        watch = watched(past=self.past[:seen])
         node, conductance, drive = clamps
         moment = Moment(
             state.y, self.drift, node, conductance, drive, np.zeros(detectors), np.zeros(detectors), watch,

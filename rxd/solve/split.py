@@ -19,14 +19,16 @@ from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
 from rxd.solve import split_network as network
 from rxd.solve.aligned import aligned
+from rxd.solve.between_steps import Watch, watched
 from rxd.solve.blame import first_bad_rate
 from rxd.solve.cable_pack import Leaks, find_leaks, moves_v, pack_cable, renew_leaks, row_of
 from rxd.solve.cable_sweeps import U
+from rxd.solve.event_heap import Wires
 from rxd.solve.kept import Kept
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.schemes import SCHEMES, Scheme, Stages
 from rxd.solve.split_cable import Cable
-from rxd.solve.split_loop import ELECTRIC, Fluxes, Lanes, Step, Watch, advance
+from rxd.solve.split_loop import ELECTRIC, Fluxes, Lanes, Step, advance
 from rxd.solve.split_network import TOLERANCE
 from rxd.solve.split_pack import (
     bundles,
@@ -41,44 +43,6 @@ from rxd.solve.tree_lanes import WIDTH, prepare_trees
 
 SPIKES_AT_ONCE, EVENTS_AT_ONCE = 4096, 4096
 """Spikes that the compiled loop of a network notes, and events by which its heap may grow, before it returns."""
-
-
-def watched(
-    stops: bool = True,
-    events: Any = None,
-    taps: np.ndarray | None = None,
-    steps: int = 0,
-    spikes: int = 0,
-    past: int = 0,
-    grace: np.ndarray | None = None,
-) -> Watch:
-    """A `Watch` with room for so many steps and spikes, and for a state of a size.
-
-    Parameters
-    ----------
-    stops : bool
-        End a run after a step with a spike.
-    events : list of (int, int, float)
-        Before which step what is added: number of the step, position in the state, amount.
-    taps : ndarray of int
-        Positions to look at after every step.
-    grace : ndarray of int, shape (n_detectors,)
-        How many steps there may be from one in which a detector's voltage rises on, that one included: at least 2, lest the
-        state before the last one is not kept.
-    """
-    ordered = sorted(events or (), key=lambda event: event[0])
-    taps = np.zeros(0, dtype=np.int64) if taps is None else taps
-    return Watch(
-        stops,
-        np.array([step for step, *_ in ordered], dtype=np.int64),
-        np.array([target for _, target, _ in ordered], dtype=np.int64),
-        np.array([amount for *_, amount in ordered], dtype=float),
-        taps,
-        np.zeros((steps if taps.size else 0, taps.size)),
-        np.zeros((1 + spikes, 2), dtype=np.int64),
-        np.zeros(past),
-        np.zeros(0, dtype=np.int64) if grace is None else grace,
-    )
 
 
 UNWATCHED: Final = watched()
@@ -136,7 +100,7 @@ class SplitStepper:
         self._leaks, self._cable = self._plan_cable(problem.stimuli.clamped(0.0)[0])
         self._junctions = self._junction_views()
         self._prepared: tuple[float, Stages] | None = None
-        self._wires: network.Wires | None = None
+        self._wires: Wires | None = None
 
     def _plan_cable(self, clamped: np.ndarray) -> tuple[Leaks, Cable]:
         """The cable in lanes, for clamps at some nodes; currents that are linear in v become part of it."""
@@ -216,7 +180,7 @@ class SplitStepper:
         self._warn_if_negative(state, started.y)
         return StepResult(Reason.SPIKE if spikes else Reason.DONE, tuple(spikes))
 
-    def _wiring(self) -> network.Wires:
+    def _wiring(self) -> Wires:
         """Connections in arrays, made once."""
         if self._wires is None:
             self._wires = network.wire(self.problem.stimuli.connections, len(self.problem.stimuli.detector_position))

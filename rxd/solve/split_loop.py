@@ -15,6 +15,7 @@ import numpy as np
 
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
+from rxd.solve.between_steps import Watch, follow_courses, last_step, let_happen, look, note_spikes
 from rxd.solve.cable_sweeps import U
 from rxd.solve.denormals import take_as_before, take_for_zero
 from rxd.solve.graph_exponential import diffuse_exactly
@@ -132,74 +133,6 @@ class Step(NamedTuple):
     groups: Groups
     scheme: Scheme
     parts: Parts
-
-
-class Watch(NamedTuple):
-    """What happens to the state, and who looks at it, between the steps of one run of the loop.
-
-    Attributes
-    ----------
-    stops : bool
-        End the run after a step with a spike.
-    step, target, amount : ndarray, shape (n_events,)
-        Before which step (in order) what is added to which position of the state.
-    taps : ndarray of int, shape (n_taps,)
-        Positions whose values go to ``trace (steps, n_taps)`` after every step.
-    log : ndarray of int, shape (1 + most, 2)
-        Step and detector of spikes, from row 1; their number in row 0. The run ends when it is full.
-    past : ndarray
-        The state before the last step; empty if nobody wants it.
-    grace : ndarray of int, shape (n_detectors,) or (0,)
-        How many steps there may be from one in which a detector's voltage rises on, that one included; empty: any number.
-    """
-
-    stops: bool
-    step: np.ndarray
-    target: np.ndarray
-    amount: np.ndarray
-    taps: np.ndarray
-    trace: np.ndarray
-    log: np.ndarray
-    past: np.ndarray
-    grace: np.ndarray
-
-
-@lean_kernel
-def let_happen(s: int, events: int, last: bool, y: np.ndarray, watch: Watch) -> int:
-    """Events before a step, and the state before it if it may be the last; how many events there have been until then."""
-    while events < watch.step.size and watch.step[events] <= s:
-        y[watch.target[events]] += watch.amount[events]
-        events += 1
-    if last:
-        for k in range(watch.past.size):
-            watch.past[k] = y[k]
-    return events
-
-
-@lean_kernel
-def look(s: int, y: np.ndarray, watch: Watch) -> None:
-    """Write down what is wanted after a step."""
-    for i in range(watch.taps.size):
-        watch.trace[s, i] = y[watch.taps[i]]
-
-
-@lean_kernel
-def note_spikes(s: int, fraction: np.ndarray, log: np.ndarray) -> bool:
-    """Write the spikes of a step down; whether there is no room for those of another."""
-    for d in range(fraction.size):
-        if fraction[d] >= 0.0 and log[0, 0] < log.shape[0] - 1:
-            log[0, 0] += 1
-            log[log[0, 0], 0], log[log[0, 0], 1] = s, d
-    return log[0, 0] + fraction.size > log.shape[0] - 1
-
-
-@lean_kernel
-def last_step(s: int, last: int, fraction: np.ndarray, grace: np.ndarray) -> int:
-    """How many steps there may be after the spikes of step s, if there might have been ``last``."""
-    for d in range(grace.size):
-        if fraction[d] >= 0.0:
-            last = min(last, s + grace[d])
-    return max(last, s + 1)
 
 
 @lean_kernel
@@ -440,14 +373,14 @@ def advance(
     ahead = 0.5 * dt if halved else 0.0
     if halved and parts.local != 0:
         call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local, parts.together))
-    done, events, last, n = 0, 0, steps, v_stop - v_start
+    done, spikes, last, n = 0, 0, steps, v_stop - v_start
     u = cable.table[U * cable.size : (U + 1) * cable.size]
     load_cable(y, v_start, n, cable.slot, u)
     for s in range(steps):
-        now, before_now = t + s * dt, events
-        events = let_happen(s, events, watch.stops or s == last - 1, y, watch)
-        if cable.reload or events > before_now:
+        now = t + s * dt
+        if let_happen(s, spikes, watch.stops or s == last - 1, y, fraction, watch) or cable.reload:
             load_cable(y, v_start, n, cable.slot, u)
+        follow_courses(s, clamp_conductance, clamp_drive, groups.fields, watch.courses)
         if parts.currents != 0:
             call_part(parts.currents, (y, drift, ahead, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups))
         cable_step(
@@ -483,7 +416,7 @@ def advance(
             call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs, scheme.exact))
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
-        full = spikes > 0 and note_spikes(s, fraction, watch.log)
+        full = spikes > 0 and note_spikes(s, fraction, watch)
         if spikes > 0:
             last = last_step(s, last, fraction, watch.grace)
         ends = (spikes > 0 and (watch.stops or full)) or s == last - 1

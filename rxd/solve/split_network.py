@@ -14,34 +14,18 @@ from typing import NamedTuple
 import numpy as np
 
 from cable.events import Event, EventQueue
+from rxd.solve.between_steps import Watch
+from rxd.solve.event_heap import Events, Wires, drop_first, push, room_for
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_operations import exact_kernel
 from rxd.solve.problem import Connection
-from rxd.solve.split_loop import Step, Watch, advance
+from rxd.solve.split_loop import Step, advance
 from rxd.solve.tree_lanes import prepare_trees
 
 TOLERANCE = 1e-9
 """Fraction of a step below which two times are the same."""
 DUE = 1e-12
 """How far ahead an event may lie and still be due, ms."""
-
-
-class Wires(NamedTuple):
-    """Connections by detector: those of d are ``first[d] .. first[d + 1] - 1``."""
-
-    first: np.ndarray
-    target: np.ndarray
-    amount: np.ndarray
-    delay: np.ndarray
-
-
-class Events(NamedTuple):
-    """A heap of events: time, target (a position in the state), order in which they were sent, amount."""
-
-    time: np.ndarray
-    target: np.ndarray
-    order: np.ndarray
-    amount: np.ndarray
 
 
 class Tally(NamedTuple):
@@ -53,51 +37,6 @@ class Tally(NamedTuple):
 
 
 HEAPED, SENT, SPIKES, DELIVERED, STEPS = range(5)
-
-
-@exact_kernel
-def earlier(events: Events, i: int, j: int) -> bool:
-    """Whether event i comes before event j."""
-    if events.time[i] != events.time[j]:
-        return events.time[i] < events.time[j]
-    if events.target[i] != events.target[j]:
-        return events.target[i] < events.target[j]
-    return events.order[i] < events.order[j]
-
-
-@exact_kernel
-def swap(events: Events, i: int, j: int) -> None:
-    """Exchange two places of the heap."""
-    events.time[i], events.time[j] = events.time[j], events.time[i]
-    events.target[i], events.target[j] = events.target[j], events.target[i]
-    events.order[i], events.order[j] = events.order[j], events.order[i]
-    events.amount[i], events.amount[j] = events.amount[j], events.amount[i]
-
-
-@exact_kernel
-def push(events: Events, size: int, time: float, target: int, order: int, amount: float) -> None:
-    """Put an event into a heap of ``size`` events."""
-    events.time[size], events.target[size], events.order[size], events.amount[size] = time, target, order, amount
-    i = size
-    while i > 0 and earlier(events, i, (i - 1) // 2):
-        swap(events, i, (i - 1) // 2)
-        i = (i - 1) // 2
-
-
-@exact_kernel
-def drop_first(events: Events, size: int) -> None:
-    """Take the first event out of a heap of ``size`` events."""
-    last = size - 1
-    swap(events, 0, last)
-    i = 0
-    while 2 * i + 1 < last:
-        child = 2 * i + 1
-        if child + 1 < last and earlier(events, child + 1, child):
-            child += 1
-        if not earlier(events, child, i):
-            break
-        swap(events, i, child)
-        i = child
 
 
 @exact_kernel
@@ -201,7 +140,7 @@ def wire(connections: Sequence[Connection], detectors: int) -> Wires:
 def heap(queue: EventQueue, room: int) -> tuple[Events, int]:
     """The events of a queue, sorted, which is a heap, with room for so many more; how many they are."""
     pending = queue.pending()
-    events = Events(*(np.zeros(len(pending) + room, dtype=kind) for kind in (float, np.int64, np.int64, float)))
+    events = room_for(len(pending) + room)
     for i, event in enumerate(pending):
         events.time[i], events.target[i], events.order[i], events.amount[i] = event.time, event.target, i, event.weight
     return events, len(pending)

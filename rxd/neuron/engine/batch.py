@@ -1,21 +1,27 @@
 """What happens in a run of fixed steps without Python between them: events that synapses receive, spikes, recordings.
 
-In: events and recordings of a run. Out: a `Watch` for the loop; afterwards, what was recorded and who has spiked when.
+In: events, connections, courses and recordings of a run. Out: a `Watch` for the loop; afterwards, what was recorded, who has
+spiked when, and which events are still on their way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rxd.neuron.engine.taps import Tap, Trace
-from rxd.solve.split import watched
+from rxd.solve.between_steps import Known, sent, watched
 
 if TYPE_CHECKING:
-    from rxd.solve.split_loop import Watch
+    from rxd.neuron.engine.courses import Played
+    from rxd.neuron.engine.wires import Wiring
+    from rxd.solve.between_steps import Watch
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "sampled"]
+
+MOST_SPIKES = 1 << 16
 
 
 class Batch:
@@ -28,59 +34,69 @@ class Batch:
     n : int
     taps : list of Tap
         Of the recordings.
-    stops : bool
-        End with the first step in which a watched voltage rises.
-    grace : ndarray of int, shape (n_detectors,)
-        How many steps there may be from one in which a watched voltage rises on, that one included; at least 2.
+    wiring : Wiring
+        Who listens to the voltages that the engine watches.
 
     Attributes
     ----------
     ends, middle : ndarray, shape (n,)
         Times of the ends and middles of the steps, as NEURON adds them up.
-    spikes : list of (int, int)
+    known : Known or None
+        Events known before the run.
+    played : Played or None
+        What Vectors play in the run.
+    spikes : ndarray of int, shape (n_spikes, 2)
         Step and number of the detector.
     """
 
-    def __init__(self, t: float, dt: float, n: int, taps: list[Tap], stops: bool, grace: np.ndarray) -> None:
+    def __init__(self, t: float, dt: float, n: int, taps: list[Tap], wiring: Wiring) -> None:
         halves = np.add.accumulate(np.concatenate([[t], np.full(2 * n, 0.5 * dt)]))
-        self.middle, self.ends = halves[1::2], halves[2::2]
-        self.taps, self.stops, self.grace = taps, stops, grace
-        self.events: list[tuple[int, int, float]] = []
-        self.spikes: list[tuple[int, int]] = []
-        self._begin = np.zeros(0)
-        self._trace = np.zeros((0, 0))
+        self.middle, self.ends = np.ascontiguousarray(halves[1::2]), np.ascontiguousarray(halves[2::2])
+        self.taps, self.wiring, self.grace = taps, wiring, wiring.grace(dt)
+        self.known: Known | None = None
+        self.played: Played | None = None
+        self.spikes = np.zeros((0, 2), dtype=np.int64)
+        self._watch: Watch | None = None
 
-    def receive(self, when: float, places: list[tuple[int, float]]) -> None:
-        """Let states grow by something at a time: NEURON hands it over before the step whose middle is not earlier."""
-        step = int(np.searchsorted(self.middle, when))
-        self.events += [(step, place, amount) for place, amount in places]
-
-    def watch(self, y: np.ndarray, n: int, detectors: int) -> Watch:
-        """For the loop."""
+    def watch(self, size: int) -> Watch:
+        """For the loop and a state of a size."""
         positions = np.concatenate([np.zeros(0, dtype=np.int64), *(tap.positions for tap in self.taps)])
-        self._begin = y[positions]
-        self._positions = positions
-        return watched(self.stops, self.events, positions, n, detectors * (n // 2 + 2), len(y), self.grace)
+        detectors = len(self.grace)
+        self._watch = watched(
+            stops=self.wiring.calls,
+            times=(self.middle, self.ends),
+            known=self.known,
+            wires=self.wiring.wires,
+            courses=None if self.played is None else self.played.courses,
+            taps=positions,
+            starts=not all(tap.kind for tap in self.taps),
+            spikes=min(detectors * (len(self.ends) // 2 + 2), MOST_SPIKES + detectors),
+            past=np.zeros(size),
+            grace=self.grace,
+        )
+        return self._watch
 
     def keep(self, watch: Watch, done: int) -> None:
         """What the loop has written down."""
         self.middle, self.ends = self.middle[:done], self.ends[:done]
-        self._trace = watch.trace[:done]
-        self.spikes = [(int(step), int(number)) for step, number in watch.log[1 : 1 + watch.log[0, 0]]]
+        self.spikes = watch.log[1 : 1 + watch.log[0, 0]]
+
+    def on_their_way(self) -> list[tuple[float, int]]:
+        """Time and wire of the events that spikes have sent and that have not arrived."""
+        return [] if self._watch is None else sent(self._watch)
 
     def read(self) -> list[np.ndarray]:
         """Values of each tap after each step, shape (steps,) each."""
-        if not self.taps or not len(self.ends):
+        n = len(self.ends)
+        if not self.taps or not n or self._watch is None:
             return [np.zeros(0) for _ in self.taps]
-        trace = self._trace if self._trace.size else np.zeros((len(self.ends), 0))
-        starts = np.concatenate([self._begin[None, :], trace[:-1]])
-        for step, place, amount in self.events:
-            if step < len(starts):
-                starts[step, self._positions == place] += amount
+        trace = self._watch.trace[:n] if self._watch.trace.size else np.zeros((n, 0))
+        starts = self._watch.begin[:n] if self._watch.begin.size else trace
+        levels: Mapping[int, Any] = {} if self.played is None else self.played.levels
         values, at = [], 0
         for tap in self.taps:
             part = slice(at, at + len(tap.positions))
-            values.append(np.asarray(tap.read(Trace(starts[:, part], trace[:, part], self.ends, self.middle))))
+            values.append(np.asarray(tap.read(Trace(starts[:, part], trace[:, part], self.ends, self.middle, levels))))
             at += len(tap.positions)
         return values
 

@@ -10,6 +10,7 @@ charge is stored: its current divides among the segments that meet there in prop
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,18 @@ class Electrodes:
                 conductance[part], drive[part] = electrode.weights * g, electrode.weights * current
                 start = part.stop
         return self._held
+
+    def moved(self, levels: Mapping[int, tuple[float, float]]) -> None:
+        """The loop has taken some clamps (by id) to other levels than those that `clamped` put there last."""
+        self._levels = [
+            levels.get(id(electrode.clamp), level) for electrode, level in zip(self.electrodes, self._levels, strict=True)
+        ]
+
+    def seen(self, electrode: Electrode, now: float) -> tuple[float, float]:
+        """The level of a clamp that the last fixed step has seen, or that at a time."""
+        if self.t is None or len(self._levels) != len(self.electrodes):
+            return electrode.level(now)
+        return self._levels[self.electrodes.index(electrode)]
 
     def at(self, t: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Injected current (nA), clamp conductance (uS) and clamp drive (nA) by segment in storage order."""

@@ -285,6 +285,10 @@ class Engine:
         if self._chemistry.fluxes:
             add_varying(self, dt)
 
+    def leaks(self, group: int) -> bool:
+        """Whether currents of a group are part of the cable's matrix, which the stepper has to be told of."""
+        return self.stepper.kernels.groups[group].leak is not None
+
     def next_jump(self, t: float) -> float:
         """The next time at which a clamp jumps, ms."""
         return self.electrodes.next_jump(t)

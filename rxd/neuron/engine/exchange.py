@@ -146,7 +146,7 @@ class Exchange:
         for electrode in engine.electrodes.electrodes:
             if electrode.clamp is point:
                 now = engine.state.t if engine.electrodes.t is None else engine.electrodes.t
-                g, drive = electrode.level(now)
+                g, drive = engine.electrodes.seen(electrode, now)
                 v = float(electrode.weights @ engine.y[engine.states["v"].start + electrode.nodes])
                 point.values["i"] = drive - g * v
                 if "vc" in point.values:

@@ -92,12 +92,15 @@ class FixedSteps:
         self.settle()
         engine.electrodes.t = t + 0.5 * dt
         state.before = engine.watched()
-        watch = batch.watch(state.y, n, len(state.before))
+        watch = batch.watch(len(state.y))
         done = int(engine.stepper.follow(state, n, watch, engine.statistics))
         self.past = State(t + (done - 0.5) * dt, watch.past, state.before, state.queue)
         if self._globals["secondorder"] == 2:
             self._bring_forward()
         batch.keep(watch, done)
+        if batch.played is not None:
+            last = {key: (float(g[done - 1]), float(drive[done - 1])) for key, (g, drive) in batch.played.levels.items()}
+            engine.electrodes.moved(last)
         return done
 
     def _prepared(self, clamps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Single:

@@ -46,7 +46,7 @@ class Initial:
         self._gates()
         engine.synapses.close()
         engine.state.t = 0.0
-        engine.fixed.past = None
+        engine.fixed.past = engine.electrodes.t = None
         engine.start()
         read_steady(self.engine)
         engine.changed()

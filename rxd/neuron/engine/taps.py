@@ -6,7 +6,7 @@ what these held at the ends, and (currents) at the starts, of many steps at once
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +35,14 @@ class Trace:
     """What some positions held in n steps.
 
     ``ends (n, k)`` at the ends of steps, ``starts (n, k)`` at their starts, after events; ``t (n,)`` and ``middle (n,)``,
-    times of their ends and middles, ms.
+    times of their ends and middles, ms. ``levels``: of clamps that Vectors play, by id, conductance and drive in every step.
     """
 
     starts: np.ndarray
     ends: np.ndarray
     t: np.ndarray
     middle: np.ndarray
+    levels: Mapping[int, tuple[Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +190,12 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
 
 
 def _clamp(electrode: Electrode, start: int) -> Tap:
-    """The current of a clamp, which does not change its level within a run of steps."""
+    """The current of a clamp, which changes its level within a run of steps only if a Vector plays it."""
 
     def read(trace: Trace) -> np.ndarray:
-        g, drive = electrode.level(float(trace.middle[0]))
-        return drive - g * (trace.ends @ electrode.weights)
+        played = trace.levels.get(id(electrode.clamp))
+        g, drive = electrode.level(float(trace.middle[0])) if played is None else (part[: len(trace.t)] for part in played)
+        return np.asarray(drive - g * (trace.ends @ electrode.weights))
 
     return Tap(start + electrode.nodes, read)
 

@@ -1,0 +1,268 @@
+"""What happens between the steps of one run of the split stepper's loop, and who looks on.
+
+In: events that are known before, connections whose events spikes send within the run, courses of clamps and parameters, places
+to look at. Out: the state changed before its steps as if somebody had stopped the loop there.
+
+Events are delivered as in NEURON's fixed step: those due by the middle of a step before it; a spike is found at the end of a
+step and sent just after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from rxd.solve.event_heap import Events, Wires, drop_first, push, room_for
+from rxd.solve.lane_operations import exact_kernel, lean_kernel
+
+__all__ = ["DETECTION", "Courses", "Known", "Watch", "known_events", "sent", "watched"]
+
+DETECTION: Final = 1e-10
+"""How long after the end of the step that it is found in a spike is sent, ms."""
+HEAPED: Final = 0
+SENT: Final = 1
+KNOWN: Final = 2
+
+
+class Known(NamedTuple):
+    """Events known before the run, in the order of their delivery."""
+
+    time: np.ndarray
+    target: np.ndarray
+    amount: np.ndarray
+
+
+class Courses(NamedTuple):
+    """What changes from step to step in a way known before.
+
+    Attributes
+    ----------
+    clamp : ndarray of int, shape (n_clamp,)
+        Places in the arrays of clamps; in every step they have ``conductance``, ``drive (steps, n_clamp)``.
+    field : ndarray of int, shape (n_field,)
+        Places in the fields of all groups end to end, in every step ``value (steps, n_field)``.
+    """
+
+    clamp: np.ndarray
+    conductance: np.ndarray
+    drive: np.ndarray
+    field: np.ndarray
+    value: np.ndarray
+
+
+class Watch(NamedTuple):
+    """What happens to the state, and who looks at it, between the steps of one run of the loop.
+
+    Attributes
+    ----------
+    stops : bool
+        End the run after a step with a spike.
+    middle, ends : ndarray, shape (steps,)
+        Times of the middles and ends of steps, ms; they may be empty if there are neither events nor wires.
+    known : Known
+    wires : Wires
+        Connections of detectors to positions of the state.
+    heap : Events
+        Room for the events that they send; what is left in it was not delivered. Of each ``order`` is the number of its wire
+        plus that of all wires times how many spikes were sent before.
+    counts : ndarray of int, shape (3,)
+        Events in the heap, spikes sent, known events delivered.
+    courses : Courses
+    taps : ndarray of int, shape (n_taps,)
+        Positions whose values go to ``trace (steps, n_taps)`` after every step.
+    begin : ndarray, shape (steps, n_taps) or (0, 0)
+        Takes the same before every step, after its events, if somebody wants it.
+    log : ndarray of int, shape (1 + most, 2)
+        Step and detector of spikes, from row 1; their number in row 0. The run ends when it is full.
+    past : ndarray
+        The state before the last step; empty if nobody wants it.
+    grace : ndarray of int, shape (n_detectors,) or (0,)
+        How many steps there may be from one in which a detector's voltage rises on, that one included; empty: any number.
+    """
+
+    stops: bool
+    middle: np.ndarray
+    ends: np.ndarray
+    known: Known
+    wires: Wires
+    heap: Events
+    counts: np.ndarray
+    courses: Courses
+    taps: np.ndarray
+    trace: np.ndarray
+    begin: np.ndarray
+    log: np.ndarray
+    past: np.ndarray
+    grace: np.ndarray
+
+
+@exact_kernel
+def send(s: int, fraction: np.ndarray, watch: Watch) -> None:
+    """Send the events of the spikes found in the step before s."""
+    wires, heap, counts = watch.wires, watch.heap, watch.counts
+    if wires.target.size == 0 or s == 0:
+        return
+    for d in range(fraction.size):
+        if fraction[d] < 0.0:
+            continue
+        for w in range(wires.first[d], wires.first[d + 1]):
+            arrival = (watch.ends[s - 1] + DETECTION) + wires.delay[w]
+            push(heap, counts[HEAPED], arrival, wires.target[w], counts[SENT] * wires.target.size + w, wires.amount[w])
+            counts[HEAPED] += 1
+        counts[SENT] += 1
+
+
+@exact_kernel
+def deliver_until(t: float, y: np.ndarray, watch: Watch) -> bool:
+    """Deliver what is due at a time; whether anything was."""
+    known, heap, counts = watch.known, watch.heap, watch.counts
+    found = False
+    while True:
+        k = counts[KNOWN]
+        from_known = k < known.time.size and known.time[k] <= t
+        from_heap = counts[HEAPED] > 0 and heap.time[0] <= t
+        if from_known and (not from_heap or known.time[k] <= heap.time[0]):
+            y[known.target[k]] += known.amount[k]
+            counts[KNOWN] += 1
+        elif from_heap:
+            y[heap.target[0]] += heap.amount[0]
+            drop_first(heap, counts[HEAPED])
+            counts[HEAPED] -= 1
+        else:
+            return found
+        found = True
+
+
+@lean_kernel
+def let_happen(s: int, spikes: int, last: bool, y: np.ndarray, fraction: np.ndarray, watch: Watch) -> bool:
+    """Events before a step, and the state before it if it may be the last; whether there were events.
+
+    ``spikes``: of the step before, with their ``fraction``.
+    """
+    if spikes > 0:
+        send(s, fraction, watch)
+    found = watch.middle.size > 0 and deliver_until(watch.middle[s], y, watch)
+    if watch.begin.size > 0:
+        for i in range(watch.taps.size):
+            watch.begin[s, i] = y[watch.taps[i]]
+    if last:
+        for k in range(watch.past.size):
+            watch.past[k] = y[k]
+    return found
+
+
+@lean_kernel
+def follow_courses(s: int, conductance: np.ndarray, drive: np.ndarray, fields: np.ndarray, courses: Courses) -> None:
+    """Clamps and parameters as they are in step s."""
+    for i in range(courses.clamp.size):
+        conductance[courses.clamp[i]] = courses.conductance[s, i]
+        drive[courses.clamp[i]] = courses.drive[s, i]
+    for i in range(courses.field.size):
+        fields[courses.field[i]] = courses.value[s, i]
+
+
+@lean_kernel
+def look(s: int, y: np.ndarray, watch: Watch) -> None:
+    """Write down what is wanted after a step."""
+    for i in range(watch.taps.size):
+        watch.trace[s, i] = y[watch.taps[i]]
+
+
+@lean_kernel
+def note_spikes(s: int, fraction: np.ndarray, watch: Watch) -> bool:
+    """Write the spikes of a step down; whether there is no room for those of another, or for the events they send."""
+    log = watch.log
+    for d in range(fraction.size):
+        if fraction[d] >= 0.0 and log[0, 0] < log.shape[0] - 1:
+            log[0, 0] += 1
+            log[log[0, 0], 0], log[log[0, 0], 1] = s, d
+    room = watch.heap.time.size - watch.counts[HEAPED]
+    return log[0, 0] + fraction.size > log.shape[0] - 1 or room < 2 * watch.wires.target.size
+
+
+@lean_kernel
+def last_step(s: int, last: int, fraction: np.ndarray, grace: np.ndarray) -> int:
+    """How many steps there may be after the spikes of step s, if there might have been ``last``."""
+    for d in range(grace.size):
+        if fraction[d] >= 0.0:
+            last = min(last, s + grace[d])
+    return max(last, s + 1)
+
+
+def known_events(time: np.ndarray, target: np.ndarray, amount: np.ndarray) -> Known:
+    """Events in the order of their delivery: by time, simultaneous ones as they are given."""
+    order = np.argsort(time, kind="stable")
+    return Known(time[order], target[order].astype(np.int64), amount[order])
+
+
+def sent(watch: Watch) -> list[tuple[float, int]]:
+    """Time and wire of the events that spikes have sent in a run and that were not delivered in it, in the order of sending."""
+    size, wires = int(watch.counts[HEAPED]), max(len(watch.wires.target), 1)
+    order = np.argsort(watch.heap.order[:size])
+    return [(float(watch.heap.time[i]), int(watch.heap.order[i]) % wires) for i in order]
+
+
+def no_courses() -> Courses:
+    """Nothing changes."""
+    none = np.zeros(0, dtype=np.int64)
+    return Courses(none, np.zeros((0, 0)), np.zeros((0, 0)), none, np.zeros((0, 0)))
+
+
+def no_wires(detectors: int = 0) -> Wires:
+    """Nobody listens."""
+    return Wires(np.zeros(detectors + 1, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+
+
+def watched(
+    stops: bool = True,
+    times: tuple[np.ndarray, np.ndarray] | None = None,
+    known: Known | None = None,
+    wires: Wires | None = None,
+    courses: Courses | None = None,
+    taps: np.ndarray | Sequence[int] = (),
+    starts: bool = False,
+    spikes: int = 0,
+    past: np.ndarray | None = None,
+    grace: np.ndarray | None = None,
+) -> Watch:
+    """A `Watch` with room for so many spikes.
+
+    Parameters
+    ----------
+    stops : bool
+        End a run after a step with a spike.
+    times : (ndarray, ndarray)
+        Middles and ends of the steps, ms.
+    known, wires, courses : records
+        Events, connections and courses; none of them by default.
+    taps : ndarray of int
+        Positions to look at after every step.
+    starts : bool
+        Look at them before every step as well.
+    past : ndarray
+        Takes the state before the last step.
+    grace : ndarray of int, shape (n_detectors,)
+        How many steps there may be from one in which a detector's voltage rises on, that one included: at least 2, lest the
+        state before the last one is not kept.
+    """
+    none, places = np.zeros(0), np.asarray(taps, dtype=np.int64)
+    middle, ends = (none, none) if times is None else times
+    wires = no_wires() if wires is None else wires
+    return Watch(
+        stops,
+        middle,
+        ends,
+        Known(none, np.zeros(0, dtype=np.int64), none) if known is None else known,
+        wires,
+        room_for(4 * len(wires.target) + 4096 if len(wires.target) else 0),
+        np.zeros(3, dtype=np.int64),
+        no_courses() if courses is None else courses,
+        places,
+        np.zeros((len(ends) if places.size else 0, places.size)),
+        np.zeros((len(ends), places.size) if starts and places.size else (0, 0)),
+        np.zeros((1 + spikes, 2), dtype=np.int64),
+        none if past is None else past,
+        np.zeros(0, dtype=np.int64) if grace is None else grace,
+    )
