@@ -210,6 +210,11 @@ def _note_spikes(run: Run, engine: Engine, batch: Batch, done: int, trains: Trai
     heard = trains.recorded(until)
     heard += [(times[spikes[:, 1] == number], one.connection) for number, one in batch.wiring.recorded]
     write_down(heard)
+    for number, reference in batch.wiring.counters:
+        counter = reference()
+        for when in times[spikes[:, 1] == number].tolist():
+            if counter is not None:
+                counter.spike(when)
     for number in np.flatnonzero(np.isfinite(batch.wiring.delays)):
         for connection in watched[number].listening() if (spikes[:, 1] == number).any() else ():
             if connection.active() and connection.syn() is not None and wire(engine, connection) is None:

@@ -55,6 +55,8 @@ class Wiring:
         Of each of the wires the connection; None where another wire of the same connection comes before.
     recorded : list of (int, Wire)
         Detectors, and connections that record their spikes.
+    counters : list of (int, weak reference)
+        Detectors, and counters of action potentials that want to be told of every spike.
     trains : dict
         Room for what `rxd.neuron.trains` finds out of these connections.
     """
@@ -67,6 +69,7 @@ class Wiring:
     wires: Wires
     sources: list[Wire | None]
     recorded: list[tuple[int, Wire]]
+    counters: list[tuple[int, weakref.ref[Any]]]
     trains: dict[int, Any] = field(default_factory=dict)
 
     @property
@@ -103,8 +106,12 @@ def wiring_of(engine: Engine, watched: list[Detector], version: int) -> Wiring:
     rows: list[tuple[int, float, float]] = []
     sources: list[Wire | None] = []
     recorded: list[tuple[int, Wire]] = []
+    counters: list[tuple[int, weakref.ref[Any]]] = []
     for number, detector in enumerate(watched):
         for connection in detector.listening():
+            if not hasattr(connection, "deliver"):
+                counters.append((number, weakref.ref(connection)))
+                continue
             called = called or calls(connection)
             if connection.get_recordvec() is not None:
                 recorded.append((number, Wire(weakref.ref(connection), [])))
@@ -118,4 +125,4 @@ def wiring_of(engine: Engine, watched: list[Detector], version: int) -> Wiring:
         first.append(len(rows))
     columns: Any = np.ascontiguousarray(np.array(rows, dtype=float).reshape(-1, 3).T)
     wires = Wires(np.array(first, dtype=np.int64), columns[0].astype(np.int64), columns[1], columns[2])
-    return Wiring(engine, watched, version, called, delays, wires, sources, recorded)
+    return Wiring(engine, watched, version, called, delays, wires, sources, recorded, counters)
