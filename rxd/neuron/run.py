@@ -31,7 +31,7 @@ from rxd.neuron.many_steps import many_steps, record_step
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.recording import Player, Recorder
-from rxd.neuron.samples import Samples
+from rxd.neuron.variable_steps import adaptive_step
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from rxd.neuron.vector import Vector
 
 __all__ = ["Run"]
-
-
-RAMP = 0.05  # ms, how long a Vector played with interpolation is held during variable steps
 
 
 class Run:
@@ -511,7 +508,7 @@ class Run:
         """One step: of dt, or one the solver chooses if CVode is active."""
         engine = self._compiled()
         if self.adaptive:
-            self._adaptive_step(engine, np.inf, single=True)
+            adaptive_step(self, engine, np.inf, single=True)
         else:
             self._fixed_step(engine)
         return 1.0
@@ -557,7 +554,7 @@ class Run:
             if self.adaptive:
                 if values.t >= stop or values["stoprun"]:
                     return
-                self._adaptive_step(engine, stop, single=bool(self.watchers))
+                adaptive_step(self, engine, stop, single=bool(self.watchers))
             else:
                 if values.t >= stop - 0.5 * values.dt or values["stoprun"]:
                     return
@@ -583,25 +580,3 @@ class Run:
             and detector.pointer.name == "v"
             and detector.pointer.record.id in known
         ]
-
-    def _adaptive_step(self, engine: Engine, stop: float, single: bool) -> None:
-        """Advance to the next thing that happens, or by one internal step."""
-        values = self.session.globals
-        t = values.t
-        self._deliver(t)
-        jumps = min((player.next_jump(t) for player in self.players), default=np.inf)
-        target = min(stop, self.events.next_time(), jumps, engine.next_jump(t))
-        ramps = any(player.rises(t, min(target, t + RAMP)) for player in self.players)
-        if ramps:  # the course is a staircase of short steps, each at the height of its middle
-            target = min(target, t + RAMP)
-        self._play(0.5 * (t + target) if ramps else t)
-        spikes = engine.advance(t, target, Samples(self), single)
-        values["t"] = engine.t
-        self._tell(1, 0)
-        self._play(engine.t)
-        watched = self._voltages(engine.layout.index)
-        for number, when in spikes:
-            for connection in watched[number].listening():
-                connection.spike(when)
-        self._detect(values.t, but=watched)
-        self._deliver(values.t)
