@@ -81,6 +81,21 @@ class nonlinear_solution(sympy.Function):  # noqa: N801
         return f"nonlinear_solution({number}, lambda {names}: ({values},), ({begin},))"
 
 
+class floor(sympy.Function):  # noqa: N801 - the name under which generated code knows it
+    """The whole number below; flat between its jumps, so that rates have derivatives."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, z: Any) -> Any:
+        """A number for a number, else None."""
+        return sympy.floor(z) if z.is_number else None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """Zero."""
+        return sympy.Integer(0)
+
+
 class _Named(sympy.Function):
     """A function that is its first argument, under a name that a step may look for."""
 

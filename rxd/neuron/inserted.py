@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.modcalls import block_of, density_call
 from rxd.neuron.pointers import Pointer, RangePointer, as_pointer
 from rxd.neuron.ranges import read_range, write_range
 
@@ -63,6 +64,11 @@ class Mechanism:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        session = self._segment.sec._alive.session
+        translation = session.mods.known.get(self._name) if session.catalogue.taken else None
+        block = None if translation is None else block_of(translation, name)
+        if translation is not None and block is not None:
+            return density_call(session, translation, block, self._segment)
         linked = self._behind(name.removeprefix("_ref_"))
         if linked is not None:
             return linked if name.startswith("_ref_") else linked.get()

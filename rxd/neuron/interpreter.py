@@ -16,6 +16,7 @@ from rxd.neuron.hoc_functions import HOC_FUNCTIONS
 from rxd.neuron.inserted import DensityMechanism
 from rxd.neuron.math_functions import MATH_FUNCTIONS
 from rxd.neuron.missing import why_missing
+from rxd.neuron.modcalls import hoc_call
 from rxd.neuron.pointers import GlobalPointer, Ref
 from rxd.neuron.run_functions import RUN_FUNCTIONS
 from rxd.neuron.session import Session, current_session
@@ -50,7 +51,9 @@ def set_global(session: Session, name: str, value: float) -> None:
         session.catalogue.take_owner(name)
     if name in values:
         values[name] = float(value)
-        if name in {"celsius", "usetable_hh"} or session.catalogue.global_of(name):
+        if name.startswith("usetable_") and name[9:] in session.mods.known:
+            session.mods.use_tables(name[9:], bool(session.globals[name]))
+        if name == "celsius" or name.startswith("usetable_") or session.catalogue.global_of(name):
             session.run.rates_changed()
         elif name == "t":
             session.run.time_changed()
@@ -144,10 +147,8 @@ class Interpreter:
             return point
         if name in {"L", "Ra", "nseg"}:
             return getattr(session.topology.cas().section, name)
-        if name == "cvode":
-            return classes()["CVode"]()
-        if name == "numericalmethodpanel":
-            return classes()["NumericalMethodPanel"]()
+        if name in {"cvode", "numericalmethodpanel"}:
+            return classes()["CVode" if name == "cvode" else "NumericalMethodPanel"]()
         if name == "graphList":
             return session.graph_lists
         if name in {"v", "diam", "cm"} or session.catalogue.owner(name) is not None:
@@ -155,6 +156,9 @@ class Interpreter:
             raise TypeError(message)
         if session.catalogue.take_owner(name) and name in session.globals:
             return session.globals[name]
+        call = hoc_call(session, name)
+        if call is not None:
+            return call
         raise NotSupported(why_missing(name))
 
     def __setattr__(self, name: str, value: Any) -> None:

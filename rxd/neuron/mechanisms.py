@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rxd.neuron.errors import HocError
-from rxd.nmodl.names import expanded
+from rxd.nmodl.names import expanded, has_tables
 
 if TYPE_CHECKING:
     from rxd.neuron.points import PointProcess
@@ -316,7 +316,8 @@ class Catalogue:
             for parameter in sorted(found.names.globals):
                 self.global_parameters.add(f"{parameter}_{name}")
                 self._session.globals[f"{parameter}_{name}"] = found.names.parameters[parameter]
-            self._session.globals[f"usetable_{name}"] = 0.0  # rates are exact
+            if has_tables(found.file):
+                self._session.globals[f"usetable_{name}"] = 1.0
         if found.file.kind != "SUFFIX":
             return False
         self.density[name] = info_of(found)

@@ -92,8 +92,15 @@ class ModFiles:
             return None
         if self._parser is None:
             self._parser = make_parser()
-        self.known[name] = translate(read_file(path, self._parser))
+        self.known[name] = translate(read_file(path, self._parser), tables=True)
         return self.known[name]
+
+    def use_tables(self, name: str, flag: bool) -> None:
+        """Interpolate in the tables of a mechanism, or compute what is in them: `h.usetable_kca = 0`."""
+        self.known[name] = translate(self.known[name].file, tables=flag)
+        made = self._session.catalogue.points.get(name)
+        if made is not None:
+            made.translation = self.known[name]  # type: ignore[attr-defined]
 
     def readable(self) -> list[str]:
         """Names of all mechanisms whose files can be translated."""

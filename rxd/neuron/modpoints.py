@@ -13,6 +13,7 @@ import sympy
 
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.mechanisms import PointInfo
+from rxd.neuron.modcalls import block_of, call_block
 from rxd.neuron.pointers import AttributePointer, Pointer, as_pointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.range_arrays import Elements
@@ -84,6 +85,9 @@ class _WithCode(PointProcess):
         linked = self._behind(name.removeprefix("_ref_"))
         if linked is not None:
             return linked if name.startswith("_ref_") else linked.get()
+        block = block_of(self.translation, name)
+        if block is not None:
+            return lambda *arguments: call_block(self.session, _Code(self, self.session.globals.t), block, arguments)
         size = self.own_info.element_counts.get(name.removeprefix("_ref_"))
         if size is not None:
             return self._elements(name, size)

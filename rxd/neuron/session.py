@@ -141,6 +141,11 @@ class Session:
         return self._part("links", Links)
 
     @property
+    def data(self) -> dict[str, Any]:
+        """The segment that `h.setdata_kca` has chosen, by mechanism."""
+        return self._part("data", lambda session: {})  # type: ignore[arg-type]
+
+    @property
     def exchange(self) -> Exchange:
         """What the ParallelContexts share."""
         from rxd.neuron.parallel import Exchange

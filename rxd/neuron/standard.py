@@ -41,6 +41,9 @@ class MechanismStandard:
                 3: dict.fromkeys(density.states, 0.0),
             }
             self._full = session.catalogue.variables(name)
+        elif session.catalogue.point_class(name) is not None:
+            groups = _of_point(session.catalogue.points[name])
+            self._full = {key: key for group in groups.values() for key in group}
         else:
             raise HocError(f"{name} is not a mechanism")
         self._name = name
@@ -91,6 +94,16 @@ class MechanismStandard:
         if name == "in":
             return self.in_
         raise AttributeError(f"'hoc.MechanismStandard' object has no attribute '{name}'")
+
+
+def _of_point(kind: Any) -> dict[int, dict[str, float]]:
+    """Parameters, assigned variables and states of a point process of a mod file, as far as scripts see them."""
+    info, translation = kind.own_info, kind.translation
+    states = {key: 0.0 for key in translation.names.states if key not in translation.names.ions}
+    shown = {*translation.file.ranges, *translation.file.nonspecific, *translation.file.electrode}
+    parameters = {key: value for key, value in info.parameters.items() if key in shown or key.rpartition("_")[0] in shown}
+    assigned = {key: value for key, value in info.assigned.items() if key in shown and key not in states}
+    return {1: parameters, 2: assigned, 3: states}
 
 
 class MechanismType:

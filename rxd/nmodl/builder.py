@@ -25,6 +25,7 @@ from rxd.nmodl.syntax import (
     Solve,
     Start,
     Statement,
+    Table,
     Text,
     Unary,
     Verbatim,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Builder"]
 
-_IGNORED = frozenset({"table", "conductance", "lock", "reset"})
+_IGNORED = frozenset({"conductance", "lock", "reset"})
 
 
 class Builder:
@@ -77,6 +78,13 @@ class Builder:
         """Local variables."""
         names = [(str(c.children[0]), str(c.children[1]) if len(c.children) > 1 else None) for c in tree.children]
         return Local(tuple(names))
+
+    def table(self, tree: Any) -> Table:
+        """A table."""
+        parts = [child for child in tree.children if getattr(child, "data", "") not in {"names", "depend"}]
+        names = [str(name) for child in tree.children if getattr(child, "data", "") == "names" for name in child.children]
+        low, high, number = parts
+        return Table(tuple(names), self.expression(low), self.expression(high), str(number), tree.meta.line)
 
     def verbatim(self, tree: Any) -> Verbatim:
         """C code."""

@@ -16,7 +16,7 @@ import sympy
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
-from rxd.declare.functions import bernoulli_ratio
+from rxd.declare.functions import bernoulli_ratio, floor
 from rxd.nmodl.regular import regular
 from rxd.nmodl.syntax import (
     Assign,
@@ -31,6 +31,7 @@ from rxd.nmodl.syntax import (
     Name,
     Number,
     Statement,
+    Table,
     Text,
     Unary,
     UnknownNameError,
@@ -53,7 +54,7 @@ SYMBOLIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt, "fabs": sympy.Abs, "abs": sympy.Abs, "sin": sympy.sin,
         "cos": sympy.cos, "tan": sympy.tan, "asin": sympy.asin, "acos": sympy.acos, "atan": sympy.atan, "sinh": sympy.sinh,
         "cosh": sympy.cosh, "tanh": sympy.tanh, "erf": sympy.erf, "log10": lambda x: sympy.log(x) / sympy.log(10),
-        "pow": lambda x, y: x**y, "floor": sympy.floor, "ceil": sympy.ceiling, "fmin": sympy.Min, "fmax": sympy.Max,
+        "pow": lambda x, y: x**y, "floor": floor, "ceil": sympy.ceiling, "fmin": sympy.Min, "fmax": sympy.Max,
         "exprelr": bernoulli_ratio, "atan2": sympy.atan2,
     }
 )  # fmt: skip
@@ -92,10 +93,13 @@ class Machine:
     ----------
     values : dict
         What has been assigned, by name; elements of arrays by `key_of`.
+    tables : bool
+        Interpolate in tables where the file has them; else what would be in them is computed.
     """
 
     functions = SYMBOLIC
     silent = SILENT
+    tables = False
 
     def __init__(self, file: ModFile, resolve: Callable[[str], Any]) -> None:
         self.file = file
@@ -140,6 +144,8 @@ class Machine:
                 self._frame()[name] = self.number("0")
         elif isinstance(statement, Verbatim):
             self.verbatim(statement)
+        elif isinstance(statement, Table):
+            return  # `inline` has seen it
         else:
             self.special(statement)
 
@@ -390,12 +396,41 @@ class Machine:
             raise self.file.error(line, message)
         if len(self.frames) > 50:
             raise self.file.error(line, f"{block.name} calls itself without end.")
+        table = next((statement for statement in block.body if isinstance(statement, Table)), None)
+        if table is not None and self.tables and len(arguments) == 1:
+            return self.interpolated(block, table, arguments[0])
+        return self.called(block, arguments)
+
+    def called(self, block: Block, arguments: list[Any]) -> Any:
+        """What a FUNCTION computes; what a PROCEDURE assigns is assigned."""
         self.frames.append({**dict(zip(block.arguments, arguments, strict=True)), block.name: self.number("0")})
         try:
             self.run(block.body)
             return self.frames[-1][block.name]
         finally:
             self.frames.pop()
+
+    def interpolated(self, block: Block, table: Table, x: Any) -> Any:
+        """As `called`, by linear interpolation between the points of a table, as NEURON does; beyond its ends it is flat."""
+        low, high = (self.amount(self.evaluate(end)) for end in (table.low, table.high))
+        count = int(float(self._size(table.number)))
+        lowest, highest, whole = self.functions["fmin"], self.functions["fmax"], self.functions["floor"]
+        step = self.divide(high - low, self.number(str(count)))
+        place = self.divide(self.number("1"), step) * (x - low)
+        below = lowest(highest(whole(place), self.number("0")), self.number(str(count - 1)))
+        weight = lowest(highest(place - below, self.number("0")), self.number("1"))
+        names = table.names or (block.name,)
+        ends = []
+        for point in (low + step * below, low + step * (below + self.number("1"))):
+            before = dict(self.values)
+            result = self.called(block, [point])
+            ends.append({name: result if name == block.name else self.get(name) for name in names})
+            self.values = before
+        found = {name: ends[0][name] + weight * (ends[1][name] - ends[0][name]) for name in names}
+        for name, value in found.items():
+            if name != block.name:
+                self.put(name, value)
+        return found.get(block.name, self.number("0"))
 
 
 class Numbers(Machine):

@@ -26,10 +26,11 @@ from rxd.nmodl.syntax import (
     Name,
     Start,
     Statement,
+    Table,
     Unary,
 )
 
-__all__ = ["PLACE", "IonName", "Names", "assigned_in", "expanded", "names_of", "names_read"]
+__all__ = ["PLACE", "IonName", "Names", "assigned_in", "expanded", "has_tables", "names_of", "names_read"]
 
 dt = sympy.Symbol("dt", real=True)
 SIMULATORS: Mapping[str, Any] = MappingProxyType({"v": v, "t": t, "celsius": celsius, "dt": dt})
@@ -139,6 +140,12 @@ def assigned_in(body: tuple[Statement, ...]) -> set[str]:
         elif isinstance(statement, (Loop, Start)):
             found |= assigned_in(statement.body)
     return found
+
+
+def has_tables(file: ModFile) -> bool:
+    """Whether a FUNCTION or PROCEDURE says TABLE."""
+    blocks = (*file.all("function"), *file.all("procedure"))
+    return any(isinstance(statement, Table) for block in blocks for statement in block.body)
 
 
 def names_read(expressions: Iterable[Expression]) -> set[str]:

@@ -13,7 +13,7 @@ from rxd.errors import RxdError
 __all__ = [
     "Assign", "Binary", "Block", "Branches", "Call", "Compartment", "Conserve", "Declaration", "Diffusion", "Equation",
     "Expression", "Flux", "Ion", "Local", "Loop", "ModFile", "Name", "NmodlError", "Number", "Reaction", "Solve", "Start",
-    "Statement", "Text", "Unary", "UnknownNameError", "Verbatim", "Watch", "error_at",
+    "Statement", "Table", "Text", "Unary", "UnknownNameError", "Verbatim", "Watch", "error_at",
 ]  # fmt: skip
 
 
@@ -195,6 +195,17 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """``TABLE names FROM low TO high WITH number``: values of a function or procedure are read from a table."""
+
+    names: tuple[str, ...]
+    low: Expression
+    high: Expression
+    number: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """``INITIAL {...}`` within NET_RECEIVE: what a weight of a connection is at the start."""
 
@@ -211,7 +222,7 @@ class Verbatim:
 
 Statement = (
     Assign | Branches | Loop | Local | Solve | Reaction | Flux | Equation | Conserve | Compartment | Diffusion | Watch | Start
-    | Verbatim | Call
+    | Verbatim | Table | Call
 )  # fmt: skip
 
 

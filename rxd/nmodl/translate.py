@@ -86,22 +86,27 @@ class Translation:
         return {**self.names.parameters, **self.settable}
 
 
-def translate(file: ModFile) -> Translation:
+def translate(file: ModFile, tables: bool = False) -> Translation:
     """The equations of a mod file.
+
+    Parameters
+    ----------
+    tables : bool
+        Interpolate where the file says TABLE, as NEURON does, instead of computing what would be in them.
 
     Raises
     ------
     NmodlError
         For what cannot be an equation; the line and a remedy are named.
     """
-    return _Translator(file).translate()
+    return _Translator(file, tables).translate()
 
 
 class _Translator:
     """One file in translation."""
 
-    def __init__(self, file: ModFile) -> None:
-        self.file = file
+    def __init__(self, file: ModFile, tables: bool) -> None:
+        self.file, self.tables = file, tables
         self.names = names_of(file)
         for kind in ("hook", "discrete"):
             for block in file.all(kind):
@@ -168,6 +173,7 @@ class _Translator:
     def machine(self, stage: str, on_solve: Any = None) -> Equations:
         """A machine for a block."""
         made = Equations(self.file, self.resolver(stage), self.names.states, self.symbol, on_solve)
+        made.tables = self.tables
         made.constant = frozenset((*self.names.parameters, *self.names.place, "celsius")) - self.changed
         made.resting = lambda key: self._placeholder(key, "rest") if key in self.names.assigned else made.resolve(key)
         return made

@@ -12,18 +12,9 @@ from typing import Any
 import sympy
 
 from rxd import Gate, Mechanism, celsius, library, v
+from rxd.declare.functions import floor
 
 __all__ = ["hh_with_tables"]
-
-
-class floor(sympy.Function):  # noqa: N801 - the name under which generated code knows it
-    """The whole number below; flat between its jumps, so that rates have derivatives."""
-
-    nargs = 1
-
-    def fdiff(self, argindex: int = 1) -> sympy.Expr:
-        """Zero."""
-        return sympy.Integer(0)
 
 
 def hh_with_tables(**parameters: Any) -> Mechanism:
