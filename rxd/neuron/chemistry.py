@@ -55,6 +55,7 @@ class Chemistry:
         self._grids: tuple[Any, Grids] | None = None
         self._groups: tuple[Any, tuple[Group, ...]] | None = None
         self._placing = False
+        self._placed = -1  # revision of shapes at which sections were put in place
         self._registered: tuple[int, int] | None = None
         self.in_force = InForce(self)
         self.views = Views(session)
@@ -117,13 +118,11 @@ class Chemistry:
     # ---------------------------------------------------------------------------------------------------------------- layout
 
     def place(self) -> None:
-        """Give sections 3-d points where places in space matter, as NEURON does when its rxd structures are made."""
-        from rxd.neuron.rxd.region import Extracellular
-
+        """Give every section its place and 3-d points, as NEURON does when its rxd structures are made."""
         if self._placing:  # bringing values up to date asks for places itself
             return
         self._register_outside()
-        if (self.of(Extracellular) or self.any_3d) and any(not record.has_shape for record in self.session.topology):
+        if self.quantities and self._placed != self.session.shape_revision:
             from rxd.neuron.tree_functions import define_shape
 
             self._placing = True
@@ -132,6 +131,7 @@ class Chemistry:
                 define_shape(self.session)
             finally:
                 self._placing = False
+            self._placed = self.session.shape_revision
 
     def _register_outside(self) -> None:
         """Insert the ion of every named species in a box into all sections, in the box or not, as NEURON does."""
@@ -381,10 +381,11 @@ class Chemistry:
         return True
 
     def concentration(self, name: str, record: SectionRecord) -> np.ndarray:
-        """An ion concentration of a section in the state that is looked at."""
+        """An ion concentration of a section in the state that is looked at, which may be a past one: what is shown stays."""
         found = self.species_at(name, record)
-        shown = np.array(record.values(name))
+        shown = np.array(record.values(name) if found is None else record.store[name])
         if found is not None:
+            self.settle(found[0])
             self._follow(*found, record, shown)
         return shown
 

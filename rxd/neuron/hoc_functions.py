@@ -116,8 +116,9 @@ def has_parent(session: Session, sec: Section | None = None) -> float:
 
 
 def pt3dstyle(session: Session, *style: Any, sec: Section | None = None) -> float:
-    """Whether a logical connection point is kept apart from the first 3-d point; never here."""
-    return 0.0
+    """See `Section.pt3dstyle`."""
+    section = session.topology.cas().section if sec is None else sec
+    return float(section.pt3dstyle(*style))
 
 
 def load_compiled(session: Session, path: str) -> float:

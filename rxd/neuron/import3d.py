@@ -10,9 +10,12 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from geometry import GeometryError, Morphology
 from geometry.io import load_asc, load_swc
 from rxd.neuron.errors import HocError
+from rxd.neuron.record import SectionRecord
 from rxd.neuron.section_lists import SectionList
 from rxd.neuron.sections import Section
 from rxd.neuron.session import current_session
@@ -91,6 +94,7 @@ class Import3d_GUI:  # noqa: N801 - NEURON's name
         for section, parent, x in zip(sections, morphology.parent, morphology.parent_x, strict=True):
             if parent >= 0:
                 session.topology.connect(section.record, sections[parent].record, float(x), 0)
+                _keep_place(section.record, sections[parent].record.points, float(x))
         groups = _grouped(list(made.values()))
         if cell is None:
             from rxd.neuron.hoc.state import HocArray
@@ -126,6 +130,13 @@ def _make(morphology: Morphology, index: int, cell: Any) -> Section:
     section = Section(morphology.names[index], cell)
     section.record.points = morphology.points[start:stop]
     return section
+
+
+def _keep_place(record: SectionRecord, parent: np.ndarray, x: float) -> None:
+    """Let a section that begins elsewhere than where `define_shape` looks for it, as on a soma's surface, stay there."""
+    place = parent[0, :3] * (1 - x) + parent[-1, :3] * x
+    if np.abs(place - record.points[0, :3]).max() > 1e-6:
+        record.logical_connection = place
 
 
 def _rank(morphology: Morphology) -> Callable[[int], tuple[int, int]]:

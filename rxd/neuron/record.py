@@ -65,6 +65,8 @@ class SectionRecord:
         The section it is connected to, at `parent_x` (0..1), with its own end `end` (0 or 1).
     children : list of SectionRecord
         In the order of connection.
+    logical_connection : ndarray, shape (3,), um, or None
+        The place that `define_shape` brings to the parent instead of the first point (`pt3dstyle`).
     mechanisms : list of str
         Inserted mechanisms, ions included, in order of insertion; ions come after the first mechanism that uses them.
     """
@@ -86,6 +88,7 @@ class SectionRecord:
         "id",
         "ion_styles",
         "label",
+        "logical_connection",
         "mechanisms",
         "name",
         "parent",
@@ -110,6 +113,7 @@ class SectionRecord:
         self._arc = np.zeros(0)
         self.has_shape = False
         self._shape: SegmentShape | None = None
+        self.logical_connection: np.ndarray | None = None
         self.store: dict[str, np.ndarray] = {"diam": np.full(1, 500.0), "cm": np.ones(1), "v": np.full(1, -65.0)}
         self.mechanisms: list[str] = []
         self.ion_styles: dict[str, int] = {}

@@ -16,7 +16,7 @@ import numpy as np
 from rxd.neuron import describe
 from rxd.neuron.errors import HocError, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
-from rxd.neuron.pointers import RangePointer
+from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.range_arrays import Elements
 from rxd.neuron.ranges import as_value, read_range, read_range_of_section, write_range
 from rxd.neuron.session import current_session
@@ -277,9 +277,21 @@ class Section:
         points[int(index), -len(values) :] = values
         self.record.points = points
 
-    def pt3dstyle(self, *_: Any) -> bool:
-        """Whether a logical connection point is kept apart from the first 3-d point; never here."""
-        return False
+    def pt3dstyle(self, *style: Any) -> bool:
+        """Whether a place apart from the first point is what `define_shape` brings to the parent.
+
+        `pt3dstyle(1, x, y, z)` sets that place in um, or reads it if x, y, z are references; `pt3dstyle(0)` forgets it.
+        """
+        if len(style) not in {0, 1, 4} or (len(style) == 4) != bool(style and style[0]):
+            raise TypeError("pt3dstyle takes nothing, (0), or (1, x, y, z) in um")
+        record = self._alive
+        if len(style) == 4 and all(isinstance(one, Pointer) for one in style[1:]):
+            if record.logical_connection is not None:
+                for pointer, value in zip(style[1:], record.logical_connection, strict=True):
+                    pointer.set(float(value))
+        elif style:
+            record.logical_connection = np.array(style[1:], dtype=float) if style[0] else None
+        return record.logical_connection is not None
 
     def spine3d(self, index: int) -> bool:
         """Whether a point is marked as a spine; never here."""

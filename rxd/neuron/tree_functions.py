@@ -101,35 +101,64 @@ def psection(session: Session, sec: Section | None = None) -> float:
 
 
 def define_shape(session: Session) -> float:
-    """Give 3-d points to sections without: straight lines, each from where it is connected; roots lie side by side."""
+    """Put every section where its parent says; those without 3-d points get some, along straight lines.
+
+    As in NEURON: a place on a parent is taken on the chord between its first and last point. Sections that have points are
+    moved there as they are, by their first point or, if they have one, their logical connection (`pt3dstyle`). Roots with
+    points stay; others lie side by side.
+    """
     for number, root in enumerate(session.topology.roots()):
         for record in root.subtree():
             if not record.has_shape:
                 _draw(record, number)
+            elif record.parent is not None:
+                _move(record, _joint(record, record.parent))
     return 1.0
+
+
+def _joint(record: SectionRecord, parent: SectionRecord) -> np.ndarray:
+    """Where a section is joined: on the chord of its parent."""
+    x = _along_points(record, parent)
+    return parent.points[0, :3] * (1 - x) + parent.points[-1, :3] * x
+
+
+def _along_points(record: SectionRecord, parent: SectionRecord) -> float:
+    """The place on the parent counted along its points, whose first is the end that is joined to its own parent."""
+    return 1 - record.parent_x if parent.end == 1 else record.parent_x
+
+
+def _move(record: SectionRecord, place: np.ndarray) -> None:
+    logical = record.logical_connection
+    shift = place - (record.points[0, :3] if logical is None else logical)
+    # NEURON's single precision does not resolve less; a section that is in its place stays there to the last bit
+    if np.abs(shift).max() <= 1e-6 * max(1.0, np.abs(place).max()):
+        return
+    points = record.points.copy()
+    points[:, :3] += shift
+    record.points = points
+    if logical is not None:
+        record.logical_connection = place
 
 
 def _draw(record: SectionRecord, number: int) -> None:
     """Points of a section at its ends and the middles of its segments."""
-    start, direction = np.array([0.0, 0.0, 100.0 * number]), np.array([1.0, 0.0, 0.0])
-    parent = record.parent
+    start, along, parent = np.array([0.0, 0.0, 100.0 * number]), np.array([1.0, 0.0]), record.parent
     if parent is not None:
-        arc, points = parent.arc, parent.points[:, :3]
-        start = np.array([np.interp(record.parent_x * arc[-1], arc, points[:, axis]) for axis in range(3)])
-        along = points[-1] - points[0]
-        along /= np.linalg.norm(along)
-        inner = 0 < record.parent_x < 1
-        direction = np.array([-along[1], along[0], along[2]]) if inner else along * (1 if record.parent_x == 1 else -1)
+        start, chord = _joint(record, parent), parent.points[-1, :2] - parent.points[0, :2]
+        if np.abs(chord).max() >= 1e-6:
+            along = chord / np.hypot(*chord) * (-1 if _along_points(record, parent) < 0.5 else 1)
+        if 0 < record.parent_x < 1:
+            along = np.array([-along[1], along[0]])
         siblings = [child for child in parent.ordered_children() if child.parent_x == record.parent_x]
-        if not inner and len(siblings) > 1:
-            angle = np.pi / 3 * (siblings.index(record) / (len(siblings) - 1) - 0.5)
+        if len(siblings) > 1:
+            angle = 0.8 * siblings.index(record) / (len(siblings) - 1) - 0.4
             c, s = np.cos(angle), np.sin(angle)
-            direction = np.array([c * direction[0] - s * direction[1], s * direction[0] + c * direction[1], direction[2]])
+            along = np.array([c * along[0] - s * along[1], s * along[0] + c * along[1]])
     x = np.concatenate([[0.0], (np.arange(record.nseg) + 0.5) / record.nseg, [1.0]])
     diam = record.diam[np.concatenate([[0], np.arange(record.nseg), [record.nseg - 1]])]
     if record.end == 1:
         diam = diam[::-1]
-    places = start + np.outer(x * record.L, direction)
+    places = start + np.outer(x * record.L, [*along, 0.0])
     record.points = np.column_stack([places, diam])
 
 

@@ -106,3 +106,21 @@ def test_steps_are_those_written_out_by_hand(neuron: Any, secondorder: int) -> N
         np.testing.assert_allclose(found, [hand.v, hand.na, hand.dimer, hand.s, hand.gates[0]], rtol=1e-7)
         assert node.ina == pytest.approx(ina, rel=1e-6), number  # of the step's start
     assert len(reactions) == 3
+
+
+def test_a_sample_taken_after_an_edit_is_of_the_present(neuron: Any) -> None:
+    """What currents of the step's start are computed of is a past state: it does not show in seg.ki."""
+    h, rxd = neuron
+    section = h.Section(name="s")
+    section.L, section.diam = 20, 2
+    section.insert("hh")
+    k = rxd.Species(rxd.Region([section], nrn_region="i"), name="k", charge=1, initial=54.4)
+    decay = rxd.Rate(k, -0.1 * k)
+    h.dt = 0.05
+    shown, nodes = h.Vector().record(section(0.5)._ref_ki, 0.25), h.Vector().record(k.nodes[0]._ref_concentration, 0.25)
+    h.finitialize(-65)
+    h.continuerun(3)
+    k.d = 0.5  # the model is compiled again
+    h.continuerun(4.01)
+    assert list(shown) == list(nodes)
+    assert decay is not None

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import Session, h, rxd
 
 
 @pytest.fixture(autouse=True)
@@ -256,6 +256,59 @@ def test_define_shape_draws_straight_lines():
     assert [a.x3d(i) for i in range(3)] == [0, 50, 100]
     assert [b.x3d(i) for i in range(3)] == [100, 150, 200]
     assert [(c.x3d(i), c.y3d(i)) for i in range(3)] == [(50, 0), (50, 50), (50, 100)]
+
+
+def test_define_shape_takes_places_on_the_chord_of_the_parent_and_spreads_siblings():
+    # numbers of NEURON 9.0.2
+    a, b, c, d = (h.Section(name=name) for name in "abcd")
+    for section, x in ((b, 1), (c, 1), (d, 0.5)):
+        section.L = 10
+        section.connect(a(x))
+    for point in ((0, 0, 0, 2), (10, 10, 3, 2), (20, 0, 6, 2)):
+        a.pt3dadd(*point)
+    h.define_shape()
+    assert [d.x3d(0), d.y3d(0), d.z3d(0)] == [10, 0, 3]  # not the point (10, 10, 3) half way along the parent
+    assert (d.x3d(2), d.y3d(2), d.z3d(2)) == pytest.approx((10, 10, 3))
+    ends = sorted((section.x3d(2), section.y3d(2), section.z3d(2)) for section in (b, c))
+    side = 10 * np.array([np.cos(0.4), np.sin(0.4)])
+    assert ends == [pytest.approx((20 + side[0], -side[1], 6)), pytest.approx((20 + side[0], side[1], 6))]
+
+
+def test_define_shape_moves_sections_to_their_parents():
+    a, b, c = (h.Section(name=name) for name in "abc")
+    a.L = 30
+    for section in (b, c):
+        section.connect(a(1))
+        for x in (0, 10):
+            section.pt3dadd(x, 5, 7, 1)
+    assert not c.pt3dstyle()
+    assert c.pt3dstyle(1, 0, 4, 7)
+    with pytest.raises(TypeError, match="x, y, z"):
+        c.pt3dstyle(1)
+    h.define_shape()
+    assert [(b.x3d(i), b.y3d(i), b.z3d(i)) for i in range(2)] == [(30, 0, 0), (40, 0, 0)]
+    assert [(c.x3d(i), c.y3d(i), c.z3d(i)) for i in range(2)] == [(30, 1, 0), (40, 1, 0)]  # by its logical connection
+    place = [h.ref(0), h.ref(0), h.ref(0)]
+    assert h.pt3dstyle(1, *place, sec=c) == 1
+    assert [one[0] for one in place] == [30, 0, 0]
+    assert h.pt3dstyle(0, sec=c) == 0
+    h.define_shape()
+    assert (c.x3d(0), c.y3d(0), c.z3d(0)) == (30, 0, 0)
+
+
+def test_rxd_gives_sections_without_points_a_shape_as_neuron_does():
+    a = h.Section(name="a")
+    a.L, a.nseg = 30, 3
+    for number, segment in enumerate(a):
+        segment.diam = 1 + number
+    ca = rxd.Species(rxd.Region([a]), name="ca", charge=2)
+    h.finitialize(-65)
+    assert a.n3d() == 5  # ends and middles, so that diameters are interpolated between middles
+    assert [segment.diam for segment in a] == pytest.approx([1.125, 2, 2.875], rel=1e-12)
+    assert [segment.area() for segment in a] == pytest.approx(
+        [35.36744572482832, 62.91034386201394, 90.3747512089815], rel=1e-7
+    )
+    assert ca.nodes.volume == pytest.approx([10.14472627721704, 32.070425005395805, 65.12259771503842], rel=1e-7)
 
 
 def test_unknown_names_are_refused_with_a_reason():

@@ -1,8 +1,8 @@
 """NEURON's hh as NEURON computes it: rates read from tables.
 
 In: nothing. Out: the mechanism of `rxd.library.hh`, but with steady states and time constants of the gates interpolated
-linearly between whole millivolts, as NEURON does while `h.usetable_hh` is 1. That moves a resting potential
-by some hundredths of a millivolt; with `h.usetable_hh = 0` the exact rates are used, here as there.
+linearly between whole millivolts from -100 to 100 mV and constant beyond, as NEURON does while `h.usetable_hh` is 1. That
+moves a resting potential by some hundredths of a millivolt; with `h.usetable_hh = 0` the exact rates are used, here as there.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ def hh_with_tables(**parameters: Any) -> Mechanism:
     enough for both, instead of five: they would take longer than everything else in a step.
     """
     exact = library.hh(**parameters)
-    below = floor(v)
-    weight = v - below
+    within = sympy.Max(-100, sympy.Min(100, v))
+    below = floor(within)
+    weight = within - below
     speed = 3 ** ((celsius - 6.3) / 10)
     gates = []
     for gate in exact.gates:
