@@ -78,6 +78,10 @@ Where NEURON itself is wrong we give the right answer.
 * **Properties of extracellular space set later.** A volume fraction that differs from voxel to voxel counts in diffusion also
   if it is set after the box was made (`ecs.alpha = ...`), and so does a permeability that is a State; in NEURON only those of
   the constructor do. A State or Parameter is read when it is set and when its nodes are written: reactions must not change it.
+* **Parts of the volume at joints.** Where segments meet voxels of a region that is a part of the volume (`FractionalVolume`),
+  NEURON takes the voxels there for whole ones; here they have their part.
+* **Currents into voxels** follow the concentrations of every voxel at the membrane, with their parts of its area; in NEURON all
+  voxels of a segment have the current of the segment, at its `seg.cai`.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers. In
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts

@@ -149,3 +149,25 @@ def test_sections_that_change_are_cut_into_voxels_again():
     h.fadvance()
     assert sum(x.nodes.volume) == pytest.approx(4.5 * np.pi, rel=1e-3)
     assert np.allclose(x.nodes.concentration, 1)
+
+
+def test_currents_of_sections_in_voxels_are_shown():
+    twins = []
+    for number in range(2):
+        sec = h.Section(name=f"s{number}")
+        sec.pt3dadd(0, 20 * number, 0, 3)
+        sec.pt3dadd(6, 20 * number, 0, 3)
+        sec.insert("hh")
+        twins.append(sec)
+    rxd.set_solve_type([twins[0]], dimension=3)
+    regions = [rxd.Region([sec], nrn_region="i", dx=1) for sec in twins]
+    k = rxd.Species(regions, name="k", charge=1, initial=60)  # noqa: F841
+    recorded = [h.Vector().record(sec(0.5)._ref_ik) for sec in twins]
+    h.finitialize(-50)
+    for _ in range(3):
+        h.fadvance()
+        assert twins[0](0.5).ik == pytest.approx(twins[1](0.5).ik, rel=1e-4)  # what has entered is not the same everywhere
+    assert twins[1](0.5).ik > 0.05
+    assert list(recorded[0]) == pytest.approx(list(recorded[1]), rel=1e-4)
+    h.continuerun(1)
+    assert list(recorded[0])[-1] == twins[0](0.5).ik

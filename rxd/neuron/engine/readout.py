@@ -217,6 +217,11 @@ class Readout:
         """All currents of a segment's group."""
         return [current for current in self._processes() if current.group == self._group_of[segment]]
 
+    def flows_in_voxels(self, segment: int, wanted: Callable[[_Current], bool]) -> bool:
+        """Whether some of the wanted currents of a segment are those of its voxels."""
+        groups = self.engine.groups
+        return any(c.in_voxels and wanted(c) and segment in groups[c.group].segment for c in self._processes())
+
     def group(self, segment: int) -> int:
         """Number of the group of a segment."""
         return int(self._group_of[segment])
@@ -230,7 +235,7 @@ class Readout:
             self._currents[""] = [
                 _Current(number, local, process, self.engine)
                 for number, local in enumerate(self.engine.system.groups)
-                if local.space == "segments"
+                if local.space in {"segments", "surface"}
                 for process in local.processes
             ]
         return self._currents[""]
@@ -240,6 +245,14 @@ class Readout:
         total = np.zeros(len(index))
         found = False
         for process in processes:
+            if process.in_voxels:  # every voxel with its share of the segment's membrane
+                owner = self.engine.groups[process.group].segment
+                columns = np.flatnonzero(np.isin(owner, index))
+                if len(columns):
+                    found = True
+                    density = process.density(self.engine, columns)
+                    total += np.bincount(owner[columns], weights=density, minlength=int(index.max()) + 1)[index]
+                continue
             here = self._group_of[index] == process.group
             if here.any():
                 found = True
@@ -251,7 +264,7 @@ class _Current:
     """One current of one group, evaluated on demand."""
 
     def __init__(self, number: int, local: Any, process: Any, engine: Engine) -> None:
-        self.group, self.label = number, process.label
+        self.group, self.label, self.in_voxels = number, process.label, local.space == "surface"
         self.charges = {process.ion} if process.ion else set()
         factor = dict(process.effects).get("v", sympy.Integer(0))
         # dv/dt = -(density) / C: what the density is follows from its effect on v, whatever unit the process has

@@ -226,7 +226,7 @@ def _currents(engine: Engine, segment: int, wanted: Callable[[_Current], bool]) 
     if engine.session.globals["secondorder"] == 2:
         return None
     found = [current for current in engine.readout.currents_at(segment) if wanted(current)]
-    if not found:
+    if not found or engine.readout.flows_in_voxels(segment, wanted):
         return None
     column = engine.readout.column(segment)
     group = engine.groups[found[0].group]
