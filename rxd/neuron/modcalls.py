@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.modnumbers import SessionNumbers
 from rxd.neuron.ranges import read_range, write_range
-from rxd.nmodl.execute import Numbers
 from rxd.nmodl.syntax import Block, UnknownNameError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def block_of(translation: Translation, name: str) -> Block | None:
     return next((b for kind in ("function", "procedure") for b in file.all(kind) if b.name == name), None)
 
 
-def call_block(session: Session, machine: Numbers, block: Block, arguments: tuple[Any, ...]) -> float:
+def call_block(session: Session, machine: SessionNumbers, block: Block, arguments: tuple[Any, ...]) -> float:
     """What a FUNCTION gives; 1 of a PROCEDURE, as in hoc."""
     machine.tables = bool(session.globals.values.get(f"usetable_{machine.file.name}", 0.0))
     value = machine.inline(block, [float(argument) for argument in arguments], block.line)
@@ -86,7 +86,7 @@ def density_call(session: Session, translation: Translation, block: Block, segme
 
     def call(*arguments: Any) -> float:
         place = _Place(session, translation, segment)
-        return call_block(session, Numbers(translation.file, place.read, place.write), block, arguments)
+        return call_block(session, SessionNumbers(session, translation.file, place.read, place.write), block, arguments)
 
     call.__name__ = call.__qualname__ = block.name
     return call

@@ -12,56 +12,34 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sympy
 
 from rxd.neuron.artificial import Artificial
+from rxd.neuron.errors import HocError
 from rxd.neuron.mechanisms import PointInfo
 from rxd.neuron.modcalls import block_of, call_block
+from rxd.neuron.modevents import EventCode, Watches
+from rxd.neuron.modnumbers import Noise
 from rxd.neuron.pointers import AttributePointer, Pointer, as_pointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.range_arrays import Elements
 from rxd.nmodl import NmodlError, Translation
-from rxd.nmodl.execute import SENDING, Numbers, key_of
+from rxd.nmodl.execute import key_of
 from rxd.nmodl.mechanisms import event_amounts
 from rxd.nmodl.names import expanded
-from rxd.nmodl.syntax import Branches, Call, Solve, Start, Statement, UnknownNameError, Watch
+from rxd.nmodl.syntax import Start, Statement, UnknownNameError
+from rxd.nmodl.verbatim import random_use, verbatim_of
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
-__all__ = ["ModArtificial", "ModPoint", "make_point_class", "place_values"]
+__all__ = ["ModArtificial", "ModObject", "ModPoint", "make_point_class", "place_values"]
 
 
-class _Code(Numbers):
-    """Runs INITIAL and NET_RECEIVE of one object."""
-
-    def __init__(self, owner: _WithCode, t: float) -> None:
-        super().__init__(owner.translation.file, lambda key: t if key == "t" else owner.look_up(key), owner.store)
-        self.owner, self.t = owner, t
-        self.weights: Any = None
-
-    def do(self, statement: Statement) -> None:
-        """Run one statement."""
-        if isinstance(statement, Call) and statement.name in SENDING:
-            self._event(statement)
-        elif not isinstance(statement, (Start, Solve)):  # INITIAL of weights has its turn; the model has solved for states
-            super().do(statement)
-
-    def _event(self, call: Call) -> None:
-        when = float(self.evaluate(call.arguments[0]))
-        if call.name == "net_event":
-            self.owner.fire(when)
-            return
-        if call.name == "net_move":
-            self.owner.drop_sent()
-            self.owner.send(when, 1.0, self.weights)
-            return
-        self.owner.send(self.t + when, float(self.evaluate(call.arguments[1])), self.weights)
-
-
-class _WithCode(PointProcess):
+class ModObject(PointProcess):
     """What point processes and artificial cells of mod files share."""
 
     translation: ClassVar[Translation]
     own_info: ClassVar[PointInfo]
     simple: ClassVar[Mapping[str, Callable[..., float]] | None] = None
+    movable: tuple[list[bool], Any] | None = None
 
     @property
     def info(self) -> PointInfo:
@@ -80,14 +58,16 @@ class _WithCode(PointProcess):
         return links.behind(self, name) if name in links.of_mechanism(self.kind) else None
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"session", "kind"} or name.startswith("__"):
+        if name in {"session", "kind", "noise_", "watches_"} or name.startswith("__"):
             raise AttributeError(name)
         linked = self._behind(name.removeprefix("_ref_"))
         if linked is not None:
             return linked if name.startswith("_ref_") else linked.get()
         block = block_of(self.translation, name)
+        if block is not None and random_use(verbatim_of(block)) == "set":
+            return self._set_noise
         if block is not None:
-            return lambda *arguments: call_block(self.session, _Code(self, self.session.globals.t), block, arguments)
+            return lambda *arguments: call_block(self.session, EventCode(self, self.session.globals.t), block, arguments)
         size = self.own_info.element_counts.get(name.removeprefix("_ref_"))
         if size is not None:
             return self._elements(name, size)
@@ -102,6 +82,11 @@ class _WithCode(PointProcess):
             linked.set(float(value))
         else:
             super().__setattr__(name, value)
+
+    def _set_noise(self, *arguments: Any) -> float:
+        """Take random numbers from a Random, or from the stream that numbers name."""
+        self.noise.set(*arguments)
+        return 0.0
 
     def _elements(self, name: str, size: int) -> Elements:
         """An array, or pointers to its elements."""
@@ -144,15 +129,17 @@ class _WithCode(PointProcess):
 
     def run_code(self, body: tuple[Statement, ...], t: float, frame: dict[str, float], weights: Any = None) -> dict[str, float]:
         """Run statements; what the local variables are afterwards."""
-        code = _Code(self, t)
+        code = EventCode(self, t)
         code.weights = weights
         code.frames.append({**frame})
-        code.run(body)
-        return code.frames[-1]
+        code.run_all(body)
+        return code.frames[0]
 
     def initialize(self) -> None:
         """INITIAL, and the weights of connections; called by `finitialize`."""
-        object.__setattr__(self, "sent", 0)
+        object.__setattr__(self, "movable", None)
+        if self._watching:
+            self.watches.clear()
         block = self.translation.file.block("initial")
         self.values.update(dict.fromkeys(self.translation.memory, 0.0))
         if block is not None:
@@ -161,10 +148,36 @@ class _WithCode(PointProcess):
             self.session.run.changed_point(self, name)
         receive = self.translation.file.block("net_receive")
         starts = [s for s in receive.body if isinstance(s, Start)] if receive is not None else []
-        for connection in self.session.run.connections():
+        for connection in self.session.run.connections() if starts else ():
             if connection.syn() is self:
                 for start in starts:
                     self._with_weights(start.body, 0.0, connection.weight, 0.0)
+
+    @property
+    def _watching(self) -> bool:
+        return "watches_" in self.__dict__
+
+    @property
+    def noise(self) -> Noise:
+        """What its functions draw random numbers from."""
+        return self._own("noise_", lambda: Noise(self.session))  # type: ignore[no-any-return]
+
+    @property
+    def watches(self) -> Watches:
+        """The conditions it watches."""
+
+        def made() -> Watches:
+            found = Watches(self)
+            self.session.run.add_machine(found)
+            return found
+
+        return self._own("watches_", made)  # type: ignore[no-any-return]
+
+    def _own(self, name: str, make: Callable[[], Any]) -> Any:
+        """Something of its own, made at its first use."""
+        if name not in self.__dict__:
+            object.__setattr__(self, name, make())
+        return self.__dict__[name]
 
     def _with_weights(self, body: tuple[Statement, ...], t: float, weights: Any, flag: float) -> None:
         """Run statements of NET_RECEIVE, which may change the weights."""
@@ -174,7 +187,7 @@ class _WithCode(PointProcess):
         frame = {**dict(zip(receive.arguments, given, strict=True)), "flag": flag}
         after = self.run_code(body, t, frame, weights)
         for i, name in enumerate(receive.arguments):
-            if i < len(weights) and after[name] != given[i]:
+            if i < len(weights) and after[name] != weights[i]:
                 weights[i] = after[name]
 
     def receive(self, weight: Any, t: float, flag: float = 0.0) -> None:
@@ -185,28 +198,42 @@ class _WithCode(PointProcess):
 
     def send(self, t: float, flag: float, weights: Any) -> None:
         """An event to itself."""
-        turn = getattr(self, "sent", 0)
+        alive = [True]
+        if flag == 1:
+            object.__setattr__(self, "movable", (alive, weights))
 
         def arrive(when: float) -> None:
-            if getattr(self, "sent", 0) == turn:
+            if alive[0]:
+                if flag == 1 and self.movable is not None and self.movable[0] is alive:
+                    object.__setattr__(self, "movable", None)
                 self.receive([] if weights is None else weights, when, flag)
 
         self.session.run.at(t, arrive)
 
-    def drop_sent(self) -> None:
-        """Forget events to itself that are on their way."""
-        object.__setattr__(self, "sent", getattr(self, "sent", 0) + 1)
+    def move_sent(self, t: float) -> None:
+        """Let the last event of flag 1 to itself that is on its way arrive at another time.
+
+        Raises
+        ------
+        HocError
+            If there is none.
+        """
+        if self.movable is None:
+            raise HocError(f"net_move of {self}: no net_send with flag 1 is on its way.")
+        alive, weights = self.movable
+        alive[0] = False
+        self.send(t, 1.0, weights)
 
     def fire(self, t: float) -> None:
         """Send a spike to whoever listens."""
         self.session.run.fire(self, t)
 
 
-class ModPoint(_WithCode):
+class ModPoint(ModObject):
     """A point process of a mod file."""
 
 
-class ModArtificial(_WithCode, Artificial):
+class ModArtificial(ModObject, Artificial):
     """An artificial cell of a mod file."""
 
 
@@ -220,16 +247,8 @@ def place_values(point: PointProcess) -> dict[str, float]:
 
 
 def make_point_class(session: Session, translation: Translation) -> type[PointProcess]:
-    """The class behind `h.Name`.
-
-    Raises
-    ------
-    NmodlError
-        If the file has a WATCH.
-    """
+    """The class behind `h.Name`."""
     file, names = translation.file, translation.names
-    for block in file.all("net_receive"):
-        _refuse_watch(translation, block.body)
     own = {
         key: value
         for key, value in translation.parameters.items()
@@ -245,16 +264,6 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
     base = ModArtificial if artificial else ModPoint
     settings = {"kind": file.name, "translation": translation, "own_info": info, "__doc__": f"{file.name} of {file.path}."}
     return type(file.name, (base,), {**settings, "simple": None if artificial else _simple(translation)})
-
-
-def _refuse_watch(translation: Translation, body: tuple[Statement, ...]) -> None:
-    for statement in body:
-        if isinstance(statement, Watch):
-            message = "WATCH is not supported. Let a NetCon watch the voltage and send an event."
-            raise translation.file.error(statement.line, message)
-        if isinstance(statement, Branches):
-            for _, inner in statement.cases:
-                _refuse_watch(translation, inner)
 
 
 def _simple(translation: Translation) -> dict[str, Callable[..., float]] | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rxd.neuron.modfiles import ModFiles
     from rxd.neuron.parallel import Exchange
     from rxd.neuron.run import Run
+    from rxd.neuron.scop import ScopRandom
 
 __all__ = ["Session", "current_session"]
 
@@ -139,6 +140,13 @@ class Session:
         from rxd.neuron.links import Links
 
         return self._part("links", Links)
+
+    @property
+    def scop(self) -> ScopRandom:
+        """The random numbers of mod files."""
+        from rxd.neuron.scop import ScopRandom
+
+        return self._part("scop", lambda session: ScopRandom())  # type: ignore[arg-type]
 
     @property
     def data(self) -> dict[str, Any]:

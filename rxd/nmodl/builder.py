@@ -16,6 +16,7 @@ from rxd.nmodl.syntax import (
     Equation,
     Expression,
     Flux,
+    ForNetCons,
     Local,
     Loop,
     Name,
@@ -85,6 +86,12 @@ class Builder:
         names = [str(name) for child in tree.children if getattr(child, "data", "") == "names" for name in child.children]
         low, high, number = parts
         return Table(tuple(names), self.expression(low), self.expression(high), str(number), tree.meta.line)
+
+    def for_netcons(self, tree: Any) -> ForNetCons:
+        """A loop over connections."""
+        parameters, body = tree.children
+        names = tuple(str(argument.children[0]) for argument in parameters.children)
+        return ForNetCons(names, self.body(body), tree.meta.line)
 
     def verbatim(self, tree: Any) -> Verbatim:
         """C code."""

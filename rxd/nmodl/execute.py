@@ -37,8 +37,9 @@ from rxd.nmodl.syntax import (
     UnknownNameError,
     Verbatim,
 )
+from rxd.nmodl.verbatim import is_idle, random_use
 
-__all__ = ["SENDING", "SILENT", "Machine", "Numbers", "is_idle", "key_of"]
+__all__ = ["SENDING", "SILENT", "Machine", "Numbers", "key_of"]
 
 CONDITIONS = (Relational, BooleanFunction, BooleanAtom)
 MOST = 10_000
@@ -69,7 +70,7 @@ NUMERIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
     }
 )  # fmt: skip
 
-SILENT = frozenset({"printf", "fprintf"})
+SILENT = frozenset({"printf", "fprintf", "set_seed"})
 """Calls that change nothing."""
 SENDING = frozenset({"net_send", "net_event", "net_move"})
 """Calls that send events, which equations do not see."""
@@ -132,7 +133,9 @@ class Machine:
         if isinstance(statement, Assign):
             self.assign(statement)
         elif isinstance(statement, Call):
-            if statement.name != "at_time":  # tells a variable step of a jump, which steps here find themselves
+            if statement.name == "state_discontinuity":
+                self.jump(statement)
+            elif statement.name != "at_time":  # tells a variable step of a jump, which steps here find themselves
                 self.call(statement)
         elif isinstance(statement, Branches):
             self.branch(statement.cases, statement.line)
@@ -156,7 +159,7 @@ class Machine:
 
     def verbatim(self, statement: Verbatim) -> None:
         """C code: only what does nothing here can be left out."""
-        if not is_idle(statement.text):
+        if not is_idle(statement.text) and random_use(statement.text) != "reset":
             text = " ".join(statement.text.split())
             message = f"VERBATIM holds C code, which is not run here: '{text[:60]}'. Write it in NMODL, or leave it out."
             raise self.file.error(statement.line, message)
@@ -164,6 +167,13 @@ class Machine:
     def assign(self, statement: Assign) -> None:
         """``name = value``."""
         self.put(self.key(statement.target, statement.line), self.amount(self.evaluate(statement.value)))
+
+    def jump(self, call: Call) -> None:
+        """``state_discontinuity(state, value)``: an assignment."""
+        target = call.arguments[0] if len(call.arguments) == 2 else None
+        if not isinstance(target, Name):
+            raise self.file.error(call.line, "state_discontinuity takes a state and its new value.")
+        self.put(self.key(target, call.line), self.amount(self.evaluate(call.arguments[1])))
 
     def put(self, key: str, value: Any) -> None:
         """Assign to a local variable, or one of the file."""
@@ -485,10 +495,3 @@ class Numbers(Machine):
         if right == 0.0:
             return math.nan if left == 0.0 or math.isnan(left) else math.copysign(math.inf, left)
         return left / right
-
-
-def is_idle(code: str) -> bool:
-    """Whether C code does nothing that matters here: nothing at all, headers, or the old ``return 0;``."""
-    lines = [line.strip() for line in code.splitlines()]
-    kept = [line for line in lines if line and not line.startswith(("#include", "//", "extern "))]
-    return all(line.replace(" ", "") in {"return0;", "return(0);", ";"} for line in kept)

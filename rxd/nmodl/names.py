@@ -21,6 +21,7 @@ from rxd.nmodl.syntax import (
     Call,
     Declaration,
     Expression,
+    ForNetCons,
     Loop,
     ModFile,
     Name,
@@ -30,7 +31,7 @@ from rxd.nmodl.syntax import (
     Unary,
 )
 
-__all__ = ["PLACE", "IonName", "Names", "assigned_in", "expanded", "has_tables", "names_of", "names_read"]
+__all__ = ["PLACE", "IonName", "Names", "assigned_in", "expanded", "has_tables", "names_in", "names_of", "names_read"]
 
 dt = sympy.Symbol("dt", real=True)
 SIMULATORS: Mapping[str, Any] = MappingProxyType({"v": v, "t": t, "celsius": celsius, "dt": dt})
@@ -137,7 +138,7 @@ def assigned_in(body: tuple[Statement, ...]) -> set[str]:
         elif isinstance(statement, Branches):
             for _, inner in statement.cases:
                 found |= assigned_in(inner)
-        elif isinstance(statement, (Loop, Start)):
+        elif isinstance(statement, (Loop, Start, ForNetCons)):
             found |= assigned_in(statement.body)
     return found
 
@@ -146,6 +147,16 @@ def has_tables(file: ModFile) -> bool:
     """Whether a FUNCTION or PROCEDURE says TABLE."""
     blocks = (*file.all("function"), *file.all("procedure"))
     return any(isinstance(statement, Table) for block in blocks for statement in block.body)
+
+
+def names_in(part: Any) -> set[str]:
+    """All names of variables in blocks, statements or expressions; C code is not looked into."""
+    if isinstance(part, (tuple, list)):
+        return set().union(*map(names_in, part))
+    if isinstance(part, Name):
+        return {part.name} | names_in(part.index)
+    fields = getattr(part, "__dataclass_fields__", ())
+    return set().union(*(names_in(getattr(part, field)) for field in fields))
 
 
 def names_read(expressions: Iterable[Expression]) -> set[str]:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rxd.nmodl.builder import Builder
+from rxd.nmodl.names import names_in
 from rxd.nmodl.syntax import Block, Declaration, Ion, ModFile, NmodlError, error_at
 from rxd.nmodl.units import constant
 
@@ -122,10 +123,16 @@ class _Reader:
         for declaration in self.declared["constant"]:
             self.constants[declaration.name] = 0.0 if declaration.value is None else declaration.value
         listed = {key: tuple(dict.fromkeys(values)) for key, values in self.lists.items()}
+        used = names_in(self.blocks)
+        for name in listed.get("bbcore", ()):
+            if name in used:
+                remedy = "It shares memory with C code, which is not there here: make it a POINTER, or leave it out."
+                raise self._error(self.lines[name], f"BBCOREPOINTER {name} cannot be translated. {remedy}")
         return ModFile(
             path=self.path, kind=kind, name=name, ions=tuple(self.ions),
             nonspecific=listed.get("nonspecific", ()), electrode=listed.get("electrode", ()),
-            ranges=listed.get("range", ()), globals=listed.get("global_", ()), pointers=listed.get("pointer", ()),
+            ranges=listed.get("range", ()), globals=listed.get("global_", ()),
+            pointers=tuple(name for name in listed.get("pointer", ()) if name in used),  # others are C code's alone
             parameters=tuple(self.declared["parameter"]), assigned=tuple(self.declared["assigned"]),
             states=tuple(self.declared["state"]), constants=MappingProxyType(self.constants), blocks=tuple(self.blocks),
             locals=tuple(self.locals), random=listed.get("random", ()),
@@ -159,11 +166,10 @@ class _Reader:
             self.name = str(children[0]), str(children[1])
         elif kind == "useion":
             self.ions.append(self._ion(part))
-        elif kind in {"bbcore", "external"}:
-            word = "BBCOREPOINTER" if kind == "bbcore" else "EXTERNAL"
+        elif kind == "external":
             listed = ", ".join(_names(children[-1]))
-            remedy = "It shares memory with C code, or with another mod file, which is not there here: leave it out."
-            raise self._error(part.meta.line, f"{word} {listed} cannot be translated. {remedy}")
+            remedy = "It shares memory with another mod file, which is not done here: leave it out."
+            raise self._error(part.meta.line, f"EXTERNAL {listed} cannot be translated. {remedy}")
         elif kind != "threadsafe":
             names = _names(children[-1])
             self.lists.setdefault(kind, []).extend(names)

@@ -12,8 +12,8 @@ from rxd.errors import RxdError
 
 __all__ = [
     "Assign", "Binary", "Block", "Branches", "Call", "Compartment", "Conserve", "Declaration", "Diffusion", "Equation",
-    "Expression", "Flux", "Ion", "Local", "Loop", "ModFile", "Name", "NmodlError", "Number", "Reaction", "Solve", "Start",
-    "Statement", "Table", "Text", "Unary", "UnknownNameError", "Verbatim", "Watch", "error_at",
+    "Expression", "Flux", "ForNetCons", "Ion", "Local", "Loop", "ModFile", "Name", "NmodlError", "Number", "Reaction",
+    "Solve", "Start", "Statement", "Table", "Text", "Unary", "UnknownNameError", "Verbatim", "Watch", "error_at",
 ]  # fmt: skip
 
 
@@ -213,6 +213,15 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class ForNetCons:
+    """``FOR_NETCONS(w, ...) {...}``: statements for each connection to an object, with its weights."""
+
+    arguments: tuple[str, ...]
+    body: tuple[Statement, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verbatim:
     """C code."""
 
@@ -222,7 +231,7 @@ class Verbatim:
 
 Statement = (
     Assign | Branches | Loop | Local | Solve | Reaction | Flux | Equation | Conserve | Compartment | Diffusion | Watch | Start
-    | Verbatim | Table | Call
+    | Verbatim | Table | ForNetCons | Call
 )  # fmt: skip
 
 

@@ -182,12 +182,13 @@ class _Translator:
         """Run all blocks and put together what they say."""
         initial = self.machine("initial")
         initial.on_solve = lambda solve: self._solve_now(solve, initial)
+        equations = self.file.kind != "ARTIFICIAL_CELL"  # which has none: all its code is run event by event
         block = self.file.block("initial")
-        if block is not None:
+        if block is not None and equations:
             initial.run(block.body)
         currents = self.machine("currents")
         block = self.file.block("breakpoint")
-        if block is not None:
+        if block is not None and equations:
             currents.run(block.body)
         self.stages["initial"], self.stages["currents"] = initial.values, currents.values
         rates, methods = self._states(currents.found.solves)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from rxd.neuron import Session, h
-from rxd.nmodl import NmodlError
 
 SYNAPSE = """
 NEURON { POINT_PROCESS Syn NONSPECIFIC_CURRENT i RANGE tau, e, g GLOBAL scale }
@@ -81,7 +80,6 @@ BREAKPOINT { ica = -50*g }
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
-    (tmp_path / "w.mod").write_text("NEURON { POINT_PROCESS W } ASSIGNED { v } NET_RECEIVE(w) { WATCH (v > -20) 2 }")
     (tmp_path / "pool.mod").write_text(POOL)
     (tmp_path / "casyn.mod").write_text(CALCIUM)
     for name, text in {"syn": SYNAPSE, "plastic": PLASTIC, "pulse": PULSE, "cell": CELL}.items():
@@ -204,8 +202,3 @@ def test_calcium_of_a_synapse_enters_what_a_mechanism_writes(soma):
         cai = goal + (cai - goal) * math.exp(-0.025 / 10)
     assert np.array(current)[1:] == pytest.approx(density, rel=1e-12)
     assert cai > 3e-4
-
-
-def test_what_is_refused(soma):
-    with pytest.raises(NmodlError, match=r"w\.mod, line 1: WATCH is not supported"):
-        h.W(soma(0.5))

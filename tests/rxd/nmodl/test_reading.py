@@ -184,7 +184,8 @@ def test_refused(text: str, message: str) -> None:
 
 def test_shared_memory_is_refused() -> None:
     with pytest.raises(NmodlError, match="BBCOREPOINTER p cannot be translated"):
-        parse("NEURON { SUFFIX x BBCOREPOINTER p }", "x.mod")
+        parse("NEURON { SUFFIX x BBCOREPOINTER p } BREAKPOINT { i = p }", "x.mod")
+    assert parse("NEURON { SUFFIX x POINTER p, q BBCOREPOINTER r } BREAKPOINT { i = q }", "x.mod").pointers == ("q",)
 
 
 def test_a_file_that_is_not_there() -> None:
