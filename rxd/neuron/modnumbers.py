@@ -40,7 +40,7 @@ class Noise:
             self._source = arguments[0]
         elif arguments:
             ids = [int(float(number)) for number in (*arguments, 0, 0)[:3]]
-            self._source = Stream(*ids, int(self._session.globals["random_index"]))
+            self._source = Stream(ids[0], ids[1], ids[2], int(self._session.globals["random_index"]))
         else:
             self._source = None
 

@@ -160,7 +160,7 @@ class ModObject(PointProcess):
     @property
     def noise(self) -> Noise:
         """What its functions draw random numbers from."""
-        return self._own("noise_", lambda: Noise(self.session))  # type: ignore[no-any-return]
+        return self._own("noise_", lambda: Noise(self.session))
 
     @property
     def watches(self) -> Watches:
@@ -171,7 +171,7 @@ class ModObject(PointProcess):
             self.session.run.add_machine(found)
             return found
 
-        return self._own("watches_", made)  # type: ignore[no-any-return]
+        return self._own("watches_", made)
 
     def _own(self, name: str, make: Callable[[], Any]) -> Any:
         """Something of its own, made at its first use."""

@@ -139,14 +139,13 @@ def test_watched_conditions_fire_when_they_come_true(soma):
     connection, times = spikes_of(watching)
     v, t = h.Vector().record(soma(0.5)._ref_v), h.Vector().record(h._ref_t)
     h.finitialize(-70)
-    h.continuerun(8)
+    h.continuerun(10)
     first = np.array(t)[np.flatnonzero(np.array(v) > -60)[0]]
     assert list(times) == pytest.approx([first], abs=1e-9)
     assert watching.when == pytest.approx(first, abs=1e-12)
     assert connection.pre() is watching
     assert (watching.ups, watching.downs) == (1, 1)
-    h.continuerun(9)
-    clamp.delay, clamp.dur = 9, 4
+    clamp.delay, clamp.dur = 11, 4
     h.continuerun(20)
     assert (watching.ups, watching.downs) == (2, 2)
     clamp.delay = 100
