@@ -7,6 +7,7 @@ blocks. Distances of the middles from all primitives leave a band of voxels that
 from __future__ import annotations
 
 from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from geometry.voxel_kernels import BLOCK, CELLS, CUT, FULL, OUTSIDE
 from geometry.voxel_sieve import FILLED, NONE, SIEVE_ROWS, sift
 
 __all__ = ["classify"]
+
+ALL_FULL = 0x0101010101010101 * FULL  # eight states at once
 
 
 @inner
@@ -57,46 +60,98 @@ def classify(begin: int, past: int, *arrays: Array) -> None:
     """State of the voxels of blocks `begin` to `past`: outside, full, or cut; and their segments.
 
     A voxel belongs to the frustum or ball with the smallest signed distance at its middle (the one it lies deepest in); to a
-    joint only where nothing else comes near. The arrays are those that `_classify` names.
+    joint only where nothing else comes near. The arrays are those that `_classify` names: `cut` and `full` as in `Space`, and
+    for the cut and full voxels, from `place` on those of each block, `ways` (see `geometry.voxel_sieve`) and `owners`.
     """
-    x, y, z = np.empty(BLOCK), np.empty(BLOCK**2), np.empty(BLOCK**2)
-    best, own = np.empty((BLOCK, BLOCK**2)), np.empty((BLOCK, BLOCK**2), dtype=np.int32)
-    room = np.ones(SIEVE_ROWS), np.empty(CELLS, dtype=np.int64), np.empty(CELLS, dtype=np.int64)
-    _classify(begin, past, x, y, z, best, own, np.empty(3), *room, *arrays)
+    state = np.empty(CELLS, dtype=np.uint8)
+    room = Room(
+        np.empty(BLOCK), np.empty(BLOCK**2), np.empty(BLOCK**2), np.empty((BLOCK, BLOCK**2)),
+        np.empty((BLOCK, BLOCK**2), dtype=np.int32), np.empty(3), np.ones(SIEVE_ROWS), np.empty(CELLS, dtype=np.int64),
+        np.empty(CELLS, dtype=np.int64), state, state.view(np.int64), np.empty(CELLS, dtype=np.int32),
+    )  # fmt: skip
+    _classify(begin, past, room, *arrays)
+
+
+class Room(NamedTuple):
+    """Room for a block: coordinates of cells, distances, nearest primitives; its corner; what `sift` needs; states and ways."""
+
+    x: Array
+    y: Array
+    z: Array
+    best: Array
+    own: Array
+    low: Array
+    rows: Array
+    cells: Array
+    found: Array
+    state: Array
+    states: Array
+    way: Array
 
 
 @lean
 def _classify(
-    begin: int, past: int, x: Array, y: Array, z: Array, best: Array, own: Array, low: Array, rows: Array, cells: Array,
-    found: Array, table: Array, kind: Array, piece: Array, stop: Array, owner: Array, origin: Array, dx: Array, corner: Array,
-    first: Array, prims: Array, status: Array, ways: Array, owners: Array,
+    begin: int, past: int, room: Room, table: Array, kind: Array, piece: Array, stop: Array, owner: Array, origin: Array, dx:
+    Array, corner: Array, first: Array, prims: Array, cut: Array, full: Array, place: Array, ways: Array, owners: Array,
 ) -> None:  # fmt: skip
+    x, y, z, best, own, low, rows, cells, found, state, _, way = room
     far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
+    at = begin * CELLS
     for block in range(begin, past):
         for d in range(3):
             low[d] = origin[d] + corner[block, d] * dx[d]
         _place_middles(low, dx, x, y, z)
         _find_nearest(far, table, kind, first[block], first[block + 1], prims, x, y, z, best, own)
-        count = ZERO
-        for i in range(BLOCK):
-            for k in range(BLOCK * BLOCK):
-                d = best[i, k]
-                status[block, 64 * i + k] = OUTSIDE if d >= far else (FULL if d <= -far else CUT)
-                cells[count] = 64 * i + k
-                count += abs(d) < far
+        count = _list_near(far, room)
         sift(count, cells, table, kind, first[block], first[block + 1], prims, low, dx, rows, found)
         for j in range(count):
-            way = found[j]
-            status[block, cells[j]] = OUTSIDE if way == NONE else (FULL if way == FILLED else CUT)
-            ways[block, cells[j]] = way
-        for i in range(BLOCK):
-            for k in range(BLOCK * BLOCK):
-                if status[block, 64 * i + k] != OUTSIDE:
-                    p = own[i, k]
-                    at = piece[p]
-                    if piece[p + 1] > at + 1:
-                        at = _piece(table, p, at, piece[p + 1], stop, x[i], y[k], z[k])
-                    owners[block, 64 * i + k] = owner[at]
+            state[cells[j]] = OUTSIDE if found[j] == NONE else (FULL if found[j] == FILLED else CUT)
+            way[cells[j]] = found[j]
+        place[block] = at
+        at = _list_present(block, at, room, table, piece, stop, owner, cut, full, ways, owners)
+
+
+@inner
+def _list_near(far: float, room: Room) -> int:
+    """States by distance, and the cells that may be cut; returns the number of these."""
+    best, cells, state, states = room.best, room.cells, room.state, room.states
+    for i in range(BLOCK):
+        for k in range(BLOCK * BLOCK):
+            d = best[i, k]
+            state[64 * i + k] = OUTSIDE if d >= far else (FULL if d <= -far else CUT)
+    count = ZERO
+    for row in range(64):
+        if states[row] == 0 or states[row] == ALL_FULL:
+            continue
+        for cell in range(8 * row, 8 * row + 8):
+            cells[count] = cell
+            count += state[cell] == CUT
+    return count
+
+
+@inner
+def _list_present(
+    block: int, at: int, room: Room, table: Array, piece: Array, stop: Array, owner: Array, cut: Array, full: Array, ways:
+    Array, owners: Array,
+) -> int:  # fmt: skip
+    """Bits of the cut and full voxels of a block; their ways and owners from `at` on. Returns where the next block's begin."""
+    for row in range(64):
+        cut_bits, full_bits = 0, 0
+        if room.states[row] != 0:
+            i = row >> 3
+            for k in range(8):
+                cell = 8 * row + k
+                state, p = room.state[cell], room.own[i, cell & 63]
+                cut_bits |= (state == CUT) << k
+                full_bits |= (state == FULL) << k
+                if state != OUTSIDE:
+                    which = piece[p]
+                    if piece[p + 1] > which + 1:
+                        which = _piece(table, p, which, piece[p + 1], stop, room.x[i], room.y[cell & 63], room.z[cell & 63])
+                    ways[at], owners[at] = room.way[cell], owner[which]
+                    at += 1
+        cut[block, row], full[block, row] = cut_bits, full_bits
+    return at
 
 
 @inner

@@ -8,6 +8,7 @@ share the blocks.
 from __future__ import annotations
 
 from math import floor, sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,15 +21,22 @@ __all__ = [
     "CUT",
     "FULL",
     "OUTSIDE",
+    "Space",
     "bin_blocks",
-    "count_cut",
+    "bits_of",
     "count_rows",
     "face_of",
     "fill",
     "fold_areas",
     "label_pieces",
     "list_cut",
+    "number_cut",
+    "number_of",
     "number_rows",
+    "reach",
+    "state_of",
+    "step",
+    "voxel_number",
 ]
 
 BLOCK = 8
@@ -105,28 +113,80 @@ def bin_blocks(
     return n
 
 
+class Space(NamedTuple):
+    """Where the cut and the full voxels are.
+
+    Attributes
+    ----------
+    beside : ndarray of int, shape (n_blocks, 6)
+        The block on the other side of each face of a block, or -1.
+    cut, full : ndarray of uint8, shape (n_blocks, 64)
+        Bits of the cut and the full voxels along z in each row of a block; all others are outside.
+    first : ndarray of int, shape (n_blocks, 64)
+        Number of the first cut voxel of each row.
+    blocks, cells : ndarray of int, shape (n_cut,)
+        Block of each cut voxel, and its cell there, `64 i + 8 j + k`.
+    """
+
+    beside: Array
+    cut: Array
+    full: Array
+    first: Array
+    blocks: Array
+    cells: Array
+
+
+@inner
+def bits_of(value: int) -> int:
+    """Number of bits of a byte."""
+    value -= value >> 1 & 0x55
+    value = (value & 0x33) + (value >> 2 & 0x33)
+    return (value + (value >> 4)) & 0x0F
+
+
 @lean
-def count_cut(status: Array) -> int:
-    """Number of cut voxels."""
+def number_cut(cut: Array, first: Array) -> int:
+    """Number of the first cut voxel of each row; returns how many there are."""
     n = 0
-    for block in range(len(status)):
-        for cell in range(CELLS):
-            n += status[block, cell] == CUT
+    for block in range(len(cut)):
+        for row in range(64):
+            first[block, row] = n
+            n += bits_of(cut[block, row])
     return n
 
 
 @lean
-def list_cut(status: Array, number: Array, blocks: Array, cells: Array, ways: Array) -> None:
-    """Block of each cut voxel, its cell in the block and how it is measured, which `number` holds; that becomes its number."""
+def list_cut(space: Space, place: Array, present: Array, ways: Array) -> None:
+    """Write block, cell and way of each cut voxel; `present` has the ways, and room for those of full ones, from `place` on."""
     n = 0
-    for block in range(len(number)):
-        for cell in range(CELLS):
-            if status[block, cell] == CUT:
-                blocks[n], cells[n], ways[n] = block, cell, number[block, cell]
-                number[block, cell] = n
-                n += 1
-            else:
-                number[block, cell] = -1
+    for block in range(len(space.cut)):
+        at = place[block]
+        for row in range(64):
+            cut, full = space.cut[block, row], space.full[block, row]
+            if cut == 0:
+                at += bits_of(full)
+                continue
+            for k in range(8):
+                if cut >> k & 1:
+                    space.blocks[n], space.cells[n], ways[n] = block, 8 * row + k, present[at]
+                    n += 1
+                at += (cut | full) >> k & 1
+
+
+@inner
+def state_of(space: Space, block: int, cell: int) -> int:
+    """Whether a voxel is `OUTSIDE`, `FULL` or `CUT`; those of no block are outside."""
+    if block < 0:
+        return OUTSIDE
+    if space.full[block, cell // 8] >> (cell % 8) & 1:
+        return FULL
+    return CUT if space.cut[block, cell // 8] >> (cell % 8) & 1 else OUTSIDE
+
+
+@inner
+def number_of(space: Space, block: int, cell: int) -> int:
+    """Number of a cut voxel."""
+    return space.first[block, cell // 8] + bits_of(space.cut[block, cell // 8] & ((1 << cell % 8) - 1))
 
 
 @inner
@@ -170,20 +230,17 @@ def _two_areas(vector: tuple[float, float, float], sums: Array, r: int) -> tuple
 
 
 @inner
-def face_of(v: int, f: int, blocks: Array, cells: Array, beside: Array, status: Array, number: Array, low_face: Array) -> float:
+def face_of(v: int, f: int, space: Space, low_face: Array) -> float:
     """Open fraction of a face of cut voxel `v`: its own measure of a lower one, that of the voxel above of an upper one."""
     if f % 2 == 0:
         return low_face[v, f // 2]
-    other, at = step(int(blocks[v]), int(cells[v]), f, beside)
-    state = OUTSIDE if other < 0 else status[other, at]
-    return low_face[number[other, at], f // 2] if state == CUT else (1.0 if state == FULL else 0.0)
+    other, at = step(int(space.blocks[v]), int(space.cells[v]), f, space.beside)
+    state = state_of(space, other, at)
+    return low_face[number_of(space, other, at), f // 2] if state == CUT else (1.0 if state == FULL else 0.0)
 
 
 @lean
-def fold_areas(
-    rough: Array, dx: Array, blocks: Array, cells: Array, beside: Array, status: Array, number: Array, low_face: Array, sums:
-    Array, area: Array, end_area: Array,
-) -> None:  # fmt: skip
+def fold_areas(rough: Array, dx: Array, space: Space, low_face: Array, sums: Array, area: Array, end_area: Array) -> None:
     """Surface of the rough voxels: its vector area is minus the sum of the faces, and the samples say how much longer it is."""
     for r in range(len(rough)):
         v = rough[r]
@@ -192,31 +249,21 @@ def fold_areas(
         else:
             x, y, z = 0.0, 0.0, 0.0
             for d in range(3):
-                part = low_face[v, d] - face_of(v, 2 * d + 1, blocks, cells, beside, status, number, low_face)
+                part = low_face[v, d] - face_of(v, 2 * d + 1, space, low_face)
                 part *= dx[(d + 1) % 3] * dx[(d + 2) % 3]
                 x, y, z = (part, y, z) if d == 0 else ((x, part, z) if d == 1 else (x, y, part))
             area[v], end_area[v] = _two_areas((x, y, z), sums, r)
 
 
 @lean
-def count_rows(status: Array, number: Array, keep: Array, mask: Array) -> None:
-    """Bits of the active voxels along z in each row of each block."""
-    for block in range(len(status)):
+def count_rows(space: Space, fate: Array, keep: int, mask: Array) -> None:
+    """Bits of the active voxels along z in each row of each block: the full ones, and those cut ones whose fate is `keep`."""
+    for block in range(len(mask)):
         for row in range(64):
-            bits = 0
-            for k in range(8):
-                state = status[block, 8 * row + k]
-                if state == FULL or (state == CUT and keep[number[block, 8 * row + k]]):
-                    bits |= 1 << k
-            mask[block, row] = bits
-
-
-@inner
-def _bits(value: int) -> int:
-    """Number of bits of a byte."""
-    value -= value >> 1 & 0x55
-    value = (value & 0x33) + (value >> 2 & 0x33)
-    return (value + (value >> 4)) & 0x0F
+            mask[block, row] = space.full[block, row]
+    for v in range(len(fate)):
+        if fate[v] == keep:
+            mask[space.blocks[v], space.cells[v] // 8] |= 1 << space.cells[v] % 8
 
 
 @lean
@@ -239,7 +286,7 @@ def number_rows(corner: Array, mask: Array, begin: Array) -> int:
                 for j in range(8):
                     for block in range(column, after):
                         begin[block, 8 * i + j] = n
-                        n += _bits(mask[block, 8 * i + j])
+                        n += bits_of(mask[block, 8 * i + j])
                 column = after
         plane = past
     return n
@@ -251,7 +298,7 @@ def voxel_number(mask: Array, begin: Array, block: int, cell: int) -> int:
     if block < 0:
         return -1
     bits, k = mask[block, cell // 8], cell % 8
-    return begin[block, cell // 8] + _bits(bits & ((1 << k) - 1)) if bits >> k & 1 else -1
+    return begin[block, cell // 8] + bits_of(bits & ((1 << k) - 1)) if bits >> k & 1 else -1
 
 
 @inner
@@ -263,54 +310,67 @@ def _beside_row(block: int, row: int, face: int, beside: Array, mask: Array, beg
 
 @lean
 def fill(
-    first: int, past: int, corner: Array, beside: Array, mask: Array, begin: Array, status: Array, number: Array, owners:
-    Array, low_face: Array, cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array,
-    volume: Array, face: Array, neighbor: Array, area: Array, end_area: Array, end_number: Array, owner: Array,
+    first: int, past: int, corner: Array, mask: Array, begin: Array, space: Space, place: Array, owners: Array, low_face: Array,
+    cut_volume: Array, cut_area: Array, cut_end: Array, end_of: Array, unit: float, ijk: Array, volume: Array, face: Array,
+    neighbor: Array, area: Array, end_area: Array, end_number: Array, owner: Array,
 ) -> None:  # fmt: skip
     """Write the active voxels of blocks `first` to `past`, in C order; `end_area` and `end_number` are 0 and -1 beforehand.
 
-    Rows of voxels are numbered from one on: numbers of neighbours are counted up along the rows beside this one.
+    Rows of voxels are numbered from one on: numbers of neighbours are counted up along the rows beside this one. `owners` are
+    the segments of cut and full voxels, from `place` on those of each block.
     """
     for block in range(first, past):
+        at = place[block]
         for row in range(64):
-            bits, n = mask[block, row], begin[block, row]
+            bits, cut, n = mask[block, row], space.cut[block, row], begin[block, row]
+            there = cut | space.full[block, row]
             if bits == 0:
+                at += bits_of(there)
                 continue
-            west, at_west = _beside_row(block, row, WEST, beside, mask, begin)
-            east, at_east = _beside_row(block, row, EAST, beside, mask, begin)
-            south, at_south = _beside_row(block, row, SOUTH, beside, mask, begin)
-            north, at_north = _beside_row(block, row, NORTH, beside, mask, begin)
-            for k in range(8):
-                if bits >> k & 1:
-                    cell = 8 * row + k
-                    ijk[n, 0], ijk[n, 1], ijk[n, 2] = (
-                        corner[block, 0] + row // 8,
-                        corner[block, 1] + row % 8,
-                        corner[block, 2] + k,
-                    )
-                    owner[n] = owners[block, cell]
-                    neighbor[n, 0], neighbor[n, 1] = at_west if west >> k & 1 else -1, at_east if east >> k & 1 else -1
-                    neighbor[n, 2], neighbor[n, 3] = at_south if south >> k & 1 else -1, at_north if north >> k & 1 else -1
-                    neighbor[n, 4] = n - 1 if k > 0 and bits >> (k - 1) & 1 else -1
-                    neighbor[n, 5] = n + 1 if k < 7 and bits >> (k + 1) & 1 else -1
-                    if k % 7 == 0:
-                        # the voxel below the first or above the last is the last or first of another row
-                        f, there = (4, cell + 7) if k == 0 else (5, cell - 7)
-                        neighbor[n, f] = voxel_number(mask, begin, beside[block, f], there)
-                    v = number[block, cell]
-                    if v < 0:
-                        volume[n], area[n] = unit, 0.0
-                        face[n, 0], face[n, 1], face[n, 2] = 1.0, 1.0, 1.0
-                    else:
-                        volume[n], area[n] = unit * cut_volume[v], cut_area[v]
-                        face[n, 0], face[n, 1], face[n, 2] = low_face[v, 0], low_face[v, 1], low_face[v, 2]
-                        if cut_end[v] > 0:
-                            end_area[n], end_number[n] = cut_end[v], end_of[v]
-                    n += 1
-                at_west += west >> k & 1
-                at_east += east >> k & 1
-                at_south += south >> k & 1
-                at_north += north >> k & 1
+            west, at_west = _beside_row(block, row, WEST, space.beside, mask, begin)
+            east, at_east = _beside_row(block, row, EAST, space.beside, mask, begin)
+            south, at_south = _beside_row(block, row, SOUTH, space.beside, mask, begin)
+            north, at_north = _beside_row(block, row, NORTH, space.beside, mask, begin)
+            i, j, last = corner[block, 0] + row // 8, corner[block, 1] + row % 8, n + bits_of(bits) - 1
+            if bits == 255 and cut == 0 and west & east & south & north == 255:
+                for k in range(8):
+                    ijk[n + k, 0], ijk[n + k, 1], ijk[n + k, 2] = i, j, corner[block, 2] + k
+                    neighbor[n + k, 0], neighbor[n + k, 1] = at_west + k, at_east + k
+                    neighbor[n + k, 2], neighbor[n + k, 3] = at_south + k, at_north + k
+                    neighbor[n + k, 4], neighbor[n + k, 5] = n + k - 1, n + k + 1
+                    face[n + k, 0], face[n + k, 1], face[n + k, 2] = 1.0, 1.0, 1.0
+                    volume[n + k], area[n + k], owner[n + k] = unit, 0.0, owners[at + k]
+                at += 8
+            else:
+                v = space.first[block, row]
+                for k in range(8):
+                    if bits >> k & 1:
+                        ijk[n, 0], ijk[n, 1], ijk[n, 2], owner[n] = i, j, corner[block, 2] + k, owners[at]
+                        neighbor[n, 0], neighbor[n, 1] = at_west if west >> k & 1 else -1, at_east if east >> k & 1 else -1
+                        neighbor[n, 2], neighbor[n, 3] = at_south if south >> k & 1 else -1, at_north if north >> k & 1 else -1
+                        neighbor[n, 4], neighbor[n, 5] = (
+                            n - 1 if bits << 1 >> k & 1 else -1,
+                            n + 1 if bits >> 1 >> k & 1 else -1,
+                        )
+                        if cut >> k & 1:
+                            volume[n], area[n] = unit * cut_volume[v], cut_area[v]
+                            face[n, 0], face[n, 1], face[n, 2] = low_face[v, 0], low_face[v, 1], low_face[v, 2]
+                            if cut_end[v] > 0:
+                                end_area[n], end_number[n] = cut_end[v], end_of[v]
+                        else:
+                            volume[n], area[n], face[n, 0], face[n, 1], face[n, 2] = unit, 0.0, 1.0, 1.0, 1.0
+                        n += 1
+                    at += there >> k & 1
+                    v += cut >> k & 1
+                    at_west += west >> k & 1
+                    at_east += east >> k & 1
+                    at_south += south >> k & 1
+                    at_north += north >> k & 1
+            # the voxel below the first or above the last is the last or first of another row
+            if bits & 1:
+                neighbor[begin[block, row], 4] = voxel_number(mask, begin, space.beside[block, 4], 8 * row + 7)
+            if bits & 128:
+                neighbor[last, 5] = voxel_number(mask, begin, space.beside[block, 5], 8 * row)
 
 
 @lean

@@ -16,7 +16,7 @@ from geometry.compiled import ZERO, forced, inner, lean
 from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SLOPE, Array
 from geometry.voxel_cone import CORNERS, measure_cone
 from geometry.voxel_forms import FORM, holds, localise, order_axes
-from geometry.voxel_kernels import CUT, FULL, OUTSIDE, reach, step
+from geometry.voxel_kernels import CUT, FULL, Space, reach, state_of, step
 from geometry.voxel_lanes import FACE, LANES, ROW, SIDE, VOLUME, LaneRoom, lane_room, measure_lanes
 from geometry.voxel_lines import CUTS, LINES, MOST_HITS, MOST_LINES, PLANES, complete_fold, measure_voxel, surface_samples
 from geometry.voxel_sieve import ENDED, SEVERAL, reaches
@@ -138,11 +138,11 @@ def _corner(origin: Array, dx: Array, corner: Array, block: int, cell: int, low:
 
 
 @forced
-def _neighbours(block: int, cell: int, beside: Array, status: Array, wanted: Array, low_face: Array, v: int) -> None:
+def _neighbours(block: int, cell: int, space: Space, wanted: Array, low_face: Array, v: int) -> None:
     """Which of the three lower faces must be measured; those towards full voxels are open, towards empty ones closed."""
     for d in range(3):
-        other, at = step(block, cell, 2 * d, beside)
-        state = OUTSIDE if other < 0 else status[other, at]
+        other, at = step(block, cell, 2 * d, space.beside)
+        state = state_of(space, other, at)
         wanted[d] = state == CUT
         low_face[v, d] = 1.0 if state == FULL else 0.0
 
@@ -150,10 +150,10 @@ def _neighbours(block: int, cell: int, beside: Array, status: Array, wanted: Arr
 @lean
 def _measure(
     begin: int, past: int, room: Room, cones: Cones, lanes: LaneRoom, table: Array, kind: Array, open_end: Array, origin: Array,
-    dx: Array, corner: Array, first: Array, prims: Array, beside: Array, status: Array, blocks: Array, cells: Array,
-    ways: Array, low_face: Array, volume: Array, area: Array, end_area: Array, end: Array,
+    dx: Array, corner: Array, first: Array, prims: Array, space: Space, ways: Array, low_face: Array, volume: Array, area:
+    Array, end_area: Array, end: Array,
 ) -> None:  # fmt: skip
-    start = begin
+    start, blocks, cells = begin, space.blocks, space.cells
     while start < past:
         block = int(blocks[start])
         stop = start + 1
@@ -166,26 +166,26 @@ def _measure(
             if ways[v] < 0:
                 continue  # measured along with one before
             area[v], end_area[v], end[v] = 0.0, 0.0, -1
-            _neighbours(block, int(cells[v]), beside, status, room.wanted, low_face, v)
+            _neighbours(block, int(cells[v]), space, room.wanted, low_face, v)
             if ways[v] == SEVERAL:
                 volume[v] = ROUGH
             elif ways[v] & 7 == ENDED:
-                _measure_end(v, table, kind, open_end, origin, dx, corner, blocks, cells, ways[v] >> 3, room, cones, low_face,
-                             volume, area, end_area, end)  # fmt: skip
+                _measure_end(v, table, kind, open_end, origin, dx, corner, space, ways[v] >> 3, room, cones, low_face, volume,
+                             area, end_area, end)  # fmt: skip
             else:
-                _measure_smooth(v, stop, table, origin, dx, corner, beside, status, blocks, cells, ways, room, lanes, low_face,
-                                volume, area, end_area, end)  # fmt: skip
+                _measure_smooth(v, stop, table, origin, dx, corner, space, ways, room, lanes, low_face, volume, area,
+                                end_area, end)  # fmt: skip
         start = stop
 
 
 @inner
 def _measure_end(
-    v: int, table: Array, kind: Array, open_end: Array, origin: Array, dx: Array, corner: Array, blocks: Array, cells: Array,
-    p: int, room: Room, cones: Cones, low_face: Array, volume: Array, area: Array, end_area: Array, end: Array,
+    v: int, table: Array, kind: Array, open_end: Array, origin: Array, dx: Array, corner: Array, space: Space, p: int, room:
+    Room, cones: Cones, low_face: Array, volume: Array, area: Array, end_area: Array, end: Array,
 ) -> None:  # fmt: skip
     """Measure a voxel that flat ends of frustum `p` cut."""
     place, corners, spare, conic, found, face, flat = cones
-    _corner(origin, dx, corner, int(blocks[v]), int(cells[v]), room.low, room.middle)
+    _corner(origin, dx, corner, int(space.blocks[v]), int(space.cells[v]), room.low, room.middle)
     localise(table, p, kind[p], room.low, dx, room.form, room.planes, 0)
     volume[v], side = measure_cone(
         table, p, room.form, room.planes, room.low, dx, place, corners, spare, conic, found, face, flat
@@ -201,21 +201,20 @@ def _measure_end(
 
 @inner
 def _measure_smooth(
-    v: int, stop: int, table: Array, origin: Array, dx: Array, corner: Array, beside: Array, status: Array, blocks: Array,
-    cells: Array, ways: Array, room: Room, lanes: LaneRoom, low_face: Array, volume: Array, area: Array, end_area: Array,
-    end: Array,
+    v: int, stop: int, table: Array, origin: Array, dx: Array, corner: Array, space: Space, ways: Array, room: Room, lanes:
+    LaneRoom, low_face: Array, volume: Array, area: Array, end_area: Array, end: Array,
 ) -> None:  # fmt: skip
     """Measure voxel `v` and those after it in its block that the same frustum reaches into, up to `LANES`."""
-    way, block, n = ways[v], int(blocks[v]), ZERO
+    way, block, n = ways[v], int(space.blocks[v]), ZERO
     for other in range(v, stop):
         if ways[other] == way and n < LANES:
-            lanes.voxels[n], lanes.cells[n] = other, cells[other]
+            lanes.voxels[n], lanes.cells[n] = other, space.cells[other]
             n += 1
     measure_lanes(n, table, way >> 3, origin, dx, corner, block, lanes)
     rows = lanes.rows
     for k in range(n):
         u = lanes.voxels[k]
-        _neighbours(block, int(cells[u]), beside, status, room.wanted, low_face, u)
+        _neighbours(block, int(space.cells[u]), space, room.wanted, low_face, u)
         for d in range(3):
             low_face[u, d] = rows[FACE + 2 * d * ROW + k] if room.wanted[d] else low_face[u, d]
         volume[u], area[u], end_area[u], end[u], ways[u] = rows[VOLUME + k], rows[SIDE + k], 0.0, -1, -1
@@ -263,8 +262,8 @@ def _tube_area(table: Array, p: int, middle: Array, volume: float) -> float:
 @lean
 def _measure_rough(
     begin: int, past: int, room: Room, to_line: Lines, rough: Array, table: Array, kind: Array, open_end: Array, origin: Array,
-    dx: Array, corner: Array, first: Array, prims: Array, beside: Array, status: Array, blocks: Array, cells: Array, low_face:
-    Array, volume: Array, sums: Array, end: Array,
+    dx: Array, corner: Array, first: Array, prims: Array, space: Space, low_face: Array, volume: Array, sums: Array, end:
+    Array,
 ) -> None:  # fmt: skip
     """Volume and lower faces of rough voxels, and in `sums` samples of their surface (`geometry.voxel_lines.surface_samples`).
 
@@ -275,7 +274,7 @@ def _measure_rough(
     thick = max(dx[0], dx[1], dx[2])
     for r in range(begin, past):
         v = rough[r]
-        block, cell = int(blocks[v]), int(cells[v])
+        block, cell = int(space.blocks[v]), int(space.cells[v])
         _corner(origin, dx, corner, block, cell, low_corner, middle)
         count = _gather(table, kind, prims, first[block], first[block + 1], low_corner, dx, middle, near, form, planes)
         if count <= 0:
@@ -283,7 +282,7 @@ def _measure_rough(
             for d in range(3):
                 low_face[v, d] = -count
             continue
-        _neighbours(block, cell, beside, status, wanted, low_face, v)
+        _neighbours(block, cell, space, wanted, low_face, v)
         end[v] = surface_samples(
             form, planes, open_end, near, count, x, dx, lines, low, high, order, start, stop, normal, hits, sums, r
         )  # fmt: skip

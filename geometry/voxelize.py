@@ -20,13 +20,15 @@ from geometry.selection import SectionsLike, section_indices
 from geometry.voxel_classify import classify
 from geometry.voxel_kernels import (
     BLOCK,
+    CELLS,
+    Space,
     bin_blocks,
-    count_cut,
     count_rows,
     fill,
     fold_areas,
     label_pieces,
     list_cut,
+    number_cut,
     number_rows,
 )
 from geometry.voxel_lines import SUMS
@@ -224,40 +226,46 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     if not len(kind):
         raise GeometryError("There is nothing to voxelise: the solid has no frusta and no balls.")
     corner, beside, first, prims = _blocks(solid, table, kind, start, edge)
-    status = np.empty((len(corner), BLOCK**3), dtype=np.uint8)
-    owners, number = np.empty(status.shape, dtype=np.int32), np.empty(status.shape, dtype=np.int32)
-    pieces = primitives.first, primitives.stop, primitives.owner
-    in_ranges(classify, len(corner), 64, table, kind, *pieces, start, edge, corner, first, prims, status, number, owners)
-    n, most = count_cut(status), int(np.diff(first).max())
+    cut, full = np.empty((len(corner), 64), dtype=np.uint8), np.empty((len(corner), 64), dtype=np.uint8)
+    # for every cell of the blocks, of which those in use are few and the first; what is not touched takes no memory
+    present, owners = np.empty(len(corner) * CELLS, dtype=np.int32), np.empty(len(corner) * CELLS, dtype=np.int32)
+    place, pieces = np.empty(len(corner), dtype=np.int64), (primitives.first, primitives.stop, primitives.owner)
+    in_ranges(
+        classify, len(corner), 64, table, kind, *pieces, start, edge, corner, first, prims, cut, full, place, present, owners
+    )
+    number = np.empty(cut.shape, dtype=np.int32)
+    n, most = number_cut(cut, number), int(np.diff(first).max())
     blocks, cells, ways = (np.empty(n, dtype=np.int32) for _ in range(3))
-    list_cut(status, number, blocks, cells, ways)
+    space = Space(beside, cut, full, number, blocks, cells)
+    list_cut(space, place, present, ways)
+    del present
     # what is known of cut voxels alone
     fraction, end, low_face = np.empty(n), np.empty(n, dtype=np.int32), np.empty((n, 3))
     area, end_area, fate = np.empty(n), np.empty(n), np.empty(n, dtype=np.int8)
-    solids, space = (table, kind, primitives.open_end, start, edge), (corner, first, prims, beside, status, blocks, cells)
-    in_ranges(measure, n, 1024, *solids, *space, ways, low_face, fraction, area, end_area, end)
+    solids = table, kind, primitives.open_end, start, edge, corner, first, prims, space
+    in_ranges(measure, n, 1024, *solids, ways, low_face, fraction, area, end_area, end)
     rough = np.flatnonzero(fraction == ROUGH)
-    sums = np.empty((len(rough), SUMS))
     if rough.size:
-        in_ranges(measure_rough, len(rough), 256, most, rough, *solids, *space, low_face, fraction, sums, end)
-    if rough.size:
-        fold_areas(rough, edge, blocks, cells, beside, status, number, low_face, sums, area, end_area)
-    del sums
-    decide(beside, status, number, blocks, cells, low_face, fraction, max(sliver, NOTHING), fate)
-    mask = np.empty((len(corner), 64), dtype=np.uint8)
-    count_rows(status, number, fate == KEEP, mask)
+        sums = np.empty((len(rough), SUMS))
+        in_ranges(measure_rough, len(rough), 256, most, rough, *solids, low_face, fraction, sums, end)
+        fold_areas(rough, edge, space, low_face, sums, area, end_area)
+        del sums
+    decide(space, low_face, fraction, max(sliver, NOTHING), fate, ways)
+    mask = np.empty(cut.shape, dtype=np.uint8)
+    count_rows(space, fate, KEEP, mask)
     begin = np.empty(mask.shape, dtype=np.int32)
     size, unit = number_rows(corner, mask, begin), float(np.prod(edge))
     ijk, neighbor = np.empty((size, 3), dtype=np.int32), np.empty((size, 6), dtype=np.int32)
     volume, faces, membrane, segment = np.empty(size), np.empty((size, 3)), np.empty(size), np.empty(size, dtype=np.int32)
-    open_area, open_number = np.zeros(size), np.full(size, -1, dtype=np.int32)
+    open_size = size if np.any(primitives.open_end >= 0) else 0
+    open_area, open_number = np.zeros(open_size), np.full(open_size, -1, dtype=np.int32)
     in_ranges(
-        fill, len(corner), 64, corner, beside, mask, begin, status, number, owners, low_face, fraction, area, end_area, end,
-        unit, ijk, volume, faces, neighbor, membrane, open_area, open_number, segment,
+        fill, len(corner), 64, corner, mask, begin, space, place, owners, low_face, fraction, area, end_area, end, unit, ijk,
+        volume, faces, neighbor, membrane, open_area, open_number, segment,
     )  # fmt: skip
     merge(
-        beside, status, number, blocks, cells, fate, mask, begin, low_face, fraction, area, end_area, end,
-        unit, neighbor, volume, faces, membrane, open_area, open_number,
+        space, fate, mask, begin, low_face, fraction, area, end_area, end, unit, neighbor, volume, faces, membrane, open_area,
+        open_number,
     )  # fmt: skip
     at_end = np.flatnonzero(open_area > 0)
     if at_end.size:
