@@ -123,7 +123,11 @@ def frustum_area(frusta: FloatArray) -> FloatArray:
 
 
 def _lengths(frusta: FloatArray) -> FloatArray:
-    return np.linalg.norm(frusta[:, 4:7] - frusta[:, :3], axis=1)
+    return _sizes(frusta[:, 4:7] - frusta[:, :3])
+
+
+def _sizes(vectors: FloatArray) -> FloatArray:
+    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
 
 
 def solid_of(segments: Segments, sections: SectionsLike | None = None) -> Solid:
@@ -151,8 +155,9 @@ def solid_of(segments: Segments, sections: SectionsLike | None = None) -> Solid:
     section, frusta, owner = section[keep], frusta[keep], owner[keep]
     first = np.searchsorted(section, chosen)
     last = np.searchsorted(section, chosen, side="right") - 1
-    lunes, lune_owner = _joints(section, frusta, owner)
-    more, more_owner = _branch_joints(segments, chosen, frusta, owner, first, last)
+    axis = (frusta[:, 4:7] - frusta[:, :3]) / _lengths(frusta)[:, None]
+    lunes, lune_owner = _joints(section, frusta, axis, owner)
+    more, more_owner = _branch_joints(segments, chosen, frusta, axis, owner, first, last)
     bridges, bridge_owner, notes = _bridges(segments, chosen, frusta, owner, first, last)
     ends = _open_ends(segments, chosen, len(frusta), first, last)
     return Solid(
@@ -179,9 +184,14 @@ def _cut_frusta(segments: Segments, chosen: IntArray) -> tuple[IntArray, FloatAr
     fresh = (np.abs(m.arc[at] - arc) > near) & (np.abs(m.arc[at - 1] - arc) > near)
     at, arc, home = at[fresh], arc[fresh], home[fresh]
     weight = ((arc - m.arc[at - 1]) / (m.arc[at] - m.arc[at - 1]))[:, None]
-    points = np.insert(m.points, at, (1 - weight) * m.points[at - 1] + weight * m.points[at], axis=0)
+    # where what was there moves to, and where the borders go
+    old, new = np.arange(len(m.arc)) + np.searchsorted(at, np.arange(len(m.arc)), side="right"), at + np.arange(len(at))
+    size = len(old) + len(new)
+    points, arcs, section = np.empty((size, 4)), np.empty(size), np.empty(size, dtype=np.int64)
+    points[old], points[new] = m.points, (1 - weight) * m.points[at - 1] + weight * m.points[at]
     points[:, 3] *= 0.5
-    of_point, arcs = np.insert(of_point, at, home), np.insert(m.arc, at, arc)
+    section[old], section[new], arcs[old], arcs[new] = of_point, home, m.arc, arc
+    of_point = section
     pair = np.flatnonzero((of_point[1:] == of_point[:-1]) & wanted[of_point[1:]])
     section = of_point[pair]
     n_here = segments.counts[section]
@@ -190,24 +200,16 @@ def _cut_frusta(segments: Segments, chosen: IntArray) -> tuple[IntArray, FloatAr
     return section, points[pair], points[pair + 1], owner
 
 
-def _axes(frusta: FloatArray) -> FloatArray:
-    return (frusta[:, 4:7] - frusta[:, :3]) / _lengths(frusta)[:, None]
-
-
-def _joints(section: IntArray, frusta: FloatArray, owner: IntArray) -> tuple[FloatArray, IntArray]:
+def _joints(section: IntArray, frusta: FloatArray, axis: FloatArray, owner: IntArray) -> tuple[FloatArray, IntArray]:
     """Lunes between consecutive frusta of a section."""
-    axis = _axes(frusta)
-    before = np.flatnonzero(section[1:] == section[:-1])
-    bent = np.linalg.norm(np.cross(axis[before], axis[before + 1]), axis=1) > STRAIGHT
-    bent |= np.sum(axis[before] * axis[before + 1], axis=1) < 0
-    before = before[bent]
+    before = np.flatnonzero((section[1:] == section[:-1]) & (_sizes(axis[1:] - axis[:-1]) > STRAIGHT))
     radius = np.minimum(frusta[before, 7], frusta[before + 1, 3])
     lunes = np.concatenate([frusta[before, 4:7], radius[:, None], axis[before], -axis[before + 1]], axis=1)
     return lunes, owner[before + 1]
 
 
 def _branch_joints(
-    segments: Segments, chosen: IntArray, frusta: FloatArray, owner: IntArray, first: IntArray, last: IntArray
+    segments: Segments, chosen: IntArray, frusta: FloatArray, axis: FloatArray, owner: IntArray, first: IntArray, last: IntArray
 ) -> tuple[FloatArray, IntArray]:
     """Lunes, or half balls, where sections start on a parent that is part of the solid."""
     m = segments.morphology
@@ -215,12 +217,12 @@ def _branch_joints(
     place[chosen] = np.arange(len(chosen))
     child = np.flatnonzero((m.parent[chosen] >= 0) & (place[m.parent[chosen]] >= 0))
     parent = place[m.parent[chosen[child]]]
-    axis, start = _axes(frusta), first[child]
+    start = first[child]
     centre, radius = frusta[start, :3], frusta[start, 3]
     second = np.zeros((len(child), 3))
     at_end, at_start = m.parent_x[chosen[child]] == 1, m.parent_x[chosen[child]] == 0
     for here, side, end, sign in ((at_end, last[parent], slice(4, 7), 1), (at_start, first[parent], slice(0, 3), -1)):
-        touching = here & (np.linalg.norm(frusta[side, end] - centre, axis=1) < 1e-6 * (1 + radius))
+        touching = here & (_sizes(frusta[side, end] - centre) < 1e-6 * (1 + radius))
         second[touching] = sign * axis[side[touching]]
     return np.concatenate([centre, radius[:, None], -axis[start], second], axis=1), owner[start]
 
@@ -231,15 +233,13 @@ def _bridges(
     """Cylinders from the starts of sections that do not touch their parents to the parents' axes."""
     m = segments.morphology
     bridges, owners, gaps = [], [], []
-    for place in np.flatnonzero(m.parent[chosen] >= 0):
-        i = int(chosen[place])
-        parent = int(np.searchsorted(chosen, m.parent[i]))
-        if parent == len(chosen) or chosen[parent] != m.parent[i]:
-            continue
+    parents = np.minimum(np.searchsorted(chosen, m.parent[chosen]), len(chosen) - 1)
+    starts = frusta[first, :3]
+    apart = (frusta[last[parents], 4:7] != starts).any(axis=1) & (frusta[first[parents], :3] != starts).any(axis=1)
+    for place in np.flatnonzero((chosen[parents] == m.parent[chosen]) & apart):
+        i, parent = int(chosen[place]), int(parents[place])
         start = frusta[first[place], :4]
         own = Solid(frusta[first[parent] : last[parent] + 1])
-        if np.array_equal(frusta[last[parent], 4:7], start[:3]) or np.array_equal(frusta[first[parent], :3], start[:3]):
-            continue
         gap = float(signed_distance(own, start[None, :3])[0])
         if gap > 0.5 * start[3]:
             target = Location(Section(m, int(m.parent[i])), float(m.parent_x[i])).position
@@ -259,6 +259,8 @@ def _open_ends(segments: Segments, chosen: IntArray, n: int, first: IntArray, la
     inside = np.zeros(m.n_sections, dtype=bool)
     inside[chosen] = True
     ends = np.full((n, 2), -1)
+    if len(chosen) == m.n_sections:
+        return ends
     parent = m.parent[chosen]
     starts = (parent >= 0) & ~inside[parent]
     ends[first[starts], 0] = 2 * chosen[starts]
@@ -346,7 +348,7 @@ def _straight_chains(frusta: FloatArray, near: float) -> IntArray:
     begin = np.flatnonzero(np.concatenate([[True], ~tied]))
     chain = np.repeat(np.arange(len(begin)), np.diff(np.append(begin, len(frusta))))
     start, whole = frusta[begin, :4], frusta[np.append(begin[1:], len(frusta)) - 1, 4:] - frusta[begin, :4]
-    length = np.linalg.norm(whole[:, :3], axis=1)
+    length = _sizes(whole[:, :3])
     at, along = frusta[:, :4] - start[chain], whole / length[:, None]
     s = np.sum(at[:, :3] * along[chain, :3], axis=1)
     off = np.abs(at - s[:, None] * along[chain]).max(axis=1) > near

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from geometry.compiled import ZERO, inner, lean
-from geometry.frustum import AXIS, BALL, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
+from geometry.frustum import AXIS, BALL, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
 from geometry.voxel_kernels import BLOCK, CELLS, CUT, FULL, OUTSIDE
 from geometry.voxel_sieve import FILLED, NONE, SIEVE_ROWS, sift
 
@@ -22,17 +22,32 @@ ALL_FULL = 0x0101010101010101 * FULL  # eight states at once
 
 
 @inner
-def _distances_of_frustum(table: Array, p: int, x: Array, y: Array, z: Array, best: Array, own: Array) -> None:
+def _distances_of_frustum(
+    far: float, alone: bool, table: Array, p: int, x: Array, y: Array, z: Array, best: Array, own: Array
+) -> None:
     """Replace distances and nearest primitives of the cells of a block where a frustum is nearer.
 
     `geometry.frustum.frustum_distance` without branches, for the 64 cells of a plane at a time: LLVM unrolls loops of eight,
-    and makes no vectors of what results.
+    and makes no vectors of what results. Planes that are farther than `far` are left out, and so are those that lie so deep
+    inside of a frustum that is `alone` in its block: their distance is `-far`.
     """
     px, py, pz, ax, ay, az = table[p, 0], table[p, 1], table[p, 2], table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
     length, radius, slope = table[p, LENGTH], table[p, RADIUS], table[p, SLOPE]
-    tilt, last = 1 / (1 + slope * slope), radius + slope * length
+    tilt, last, cosine = 1 / (1 + slope * slope), radius + slope * length, table[p, COSINE]
+    mid_y, mid_z = 0.5 * (y[0] + y[-1]) - py, 0.5 * (z[0] + z[-1]) - pz
+    # of the middle of a plane from its corners, and a little more
+    reach = far + 0.5 * sqrt((y[-1] - y[0]) ** 2 + (z[-1] - z[0]) ** 2) * (1 + 1e-9)
     for i in range(BLOCK):
         u, near, nearest = x[i] - px, best[i], own[i]
+        s = u * ax + mid_y * ay + mid_z * az
+        square = u * u + mid_y * mid_y + mid_z * mid_z - s * s
+        depth = (sqrt(square if square > 0 else 0.0) - radius - slope * s) * cosine
+        if depth > reach or s < -reach or s > length + reach:
+            continue
+        if alone and depth < -reach and reach < s < length - reach:
+            for k in range(len(y)):
+                near[k], nearest[k] = -far, p
+            continue
         for k in range(len(y)):
             v, w = y[k] - py, z[k] - pz
             s = u * ax + v * ay + w * az
@@ -108,7 +123,8 @@ def _classify(
             state[cells[j]] = OUTSIDE if found[j] == NONE else (FULL if found[j] == FILLED else CUT)
             way[cells[j]] = found[j]
         place[block] = at
-        at = _list_present(block, at, room, table, piece, stop, owner, cut, full, ways, owners)
+        single = prims[first[block]] if first[block + 1] == first[block] + 1 else -1
+        at = _list_present(block, at, single, room, table, piece, stop, owner, cut, full, ways, owners)
 
 
 @inner
@@ -131,14 +147,23 @@ def _list_near(far: float, room: Room) -> int:
 
 @inner
 def _list_present(
-    block: int, at: int, room: Room, table: Array, piece: Array, stop: Array, owner: Array, cut: Array, full: Array, ways:
-    Array, owners: Array,
+    block: int, at: int, single: int, room: Room, table: Array, piece: Array, stop: Array, owner: Array, cut: Array, full:
+    Array, ways: Array, owners: Array,
 ) -> int:  # fmt: skip
-    """Bits of the cut and full voxels of a block; their ways and owners from `at` on. Returns where the next block's begin."""
+    """Bits of the cut and full voxels of a block; their ways and owners from `at` on. Returns where the next block's begin.
+
+    `single` is the only primitive that reaches into the block, or -1.
+    """
+    only = piece[max(single, 0)]
+    simple = single >= 0 and piece[single + 1] == only + 1
     for row in range(64):
-        cut_bits, full_bits = 0, 0
-        if room.states[row] != 0:
-            i = row >> 3
+        cut_bits, full_bits, i = 0, 0, row >> 3
+        if simple and room.states[row] == ALL_FULL:
+            full_bits = 255
+            for k in range(8):
+                owners[at + k] = owner[only]
+            at += 8
+        elif room.states[row] != 0:
             for k in range(8):
                 cell = 8 * row + k
                 state, p = room.state[cell], room.own[i, cell & 63]
@@ -176,7 +201,7 @@ def _find_nearest(
     for i in range(begin, end):
         p = int(prims[i])
         if kind[p] == FRUSTUM:
-            _distances_of_frustum(table, p, x, y, z, best, own)
+            _distances_of_frustum(far, end == begin + 1, table, p, x, y, z, best, own)
         else:
             rest = True
     if rest:

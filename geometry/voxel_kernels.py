@@ -29,6 +29,7 @@ __all__ = [
     "fill",
     "fold_areas",
     "label_pieces",
+    "list_blocks",
     "list_cut",
     "number_cut",
     "number_of",
@@ -110,6 +111,33 @@ def bin_blocks(
                         keys[n] = ((bx - lowest[0]) * shape[1] + (by - lowest[1])) * shape[2] + bz - lowest[2]
                         prims[n] = p
                     n += 1
+    return n
+
+
+@lean
+def list_blocks(keys: Array, lowest: Array, shape: Array, first: Array, corner: Array, beside: Array) -> int:
+    """Blocks by sorted keys: where the keys of each begin, its lowest voxel, its neighbours or -1; returns their number."""
+    n = ZERO
+    for i in range(len(keys)):
+        key = keys[i]
+        if i == 0 or key != keys[i - 1]:
+            first[n] = i
+            corner[n, 0] = (key // (shape[1] * shape[2]) + lowest[0]) * BLOCK
+            corner[n, 1], corner[n, 2] = (key // shape[2] % shape[1] + lowest[1]) * BLOCK, (key % shape[2] + lowest[2]) * BLOCK
+            n += 1
+    first[n] = len(keys)
+    for d in range(3):
+        stride, other = (shape[1] * shape[2] if d == 0 else (shape[2] if d == 1 else 1)), ZERO
+        for block in range(n):
+            beside[block, 2 * d + 1] = -1
+        for block in range(n):
+            key = keys[first[block]]
+            while other < n and keys[first[other]] < key - stride:
+                other += 1
+            found = other < n and keys[first[other]] == key - stride
+            beside[block, 2 * d] = other if found else -1
+            if found:
+                beside[other, 2 * d + 1] = block
     return n
 
 

@@ -166,10 +166,10 @@ def _measure(
             if ways[v] < 0:
                 continue  # measured along with one before
             area[v], end_area[v], end[v] = 0.0, 0.0, -1
-            _neighbours(block, int(cells[v]), space, room.wanted, low_face, v)
             if ways[v] == SEVERAL:
                 volume[v] = ROUGH
             elif ways[v] & 7 == ENDED:
+                _neighbours(block, int(cells[v]), space, room.wanted, low_face, v)
                 _measure_end(v, table, kind, open_end, origin, dx, corner, space, ways[v] >> 3, room, cones, low_face, volume,
                              area, end_area, end)  # fmt: skip
             else:

@@ -27,6 +27,7 @@ from geometry.voxel_kernels import (
     fill,
     fold_areas,
     label_pieces,
+    list_blocks,
     list_cut,
     number_cut,
     number_rows,
@@ -277,7 +278,9 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
 
 
 def _check_edges(dx: float | FloatArray) -> FloatArray:
-    edge = np.array(np.broadcast_to(np.asarray(dx, dtype=np.float64), 3)) if np.shape(dx) in ((), (3,)) else np.zeros(3)
+    edge = np.zeros(3)
+    if np.shape(dx) in ((), (3,)):
+        edge[:] = dx
     if not np.all(np.isfinite(edge) & (edge > 0)):
         raise GeometryError(f"dx is the edge of a voxel in um: one number above zero, or three; got {dx!r}.")
     return edge
@@ -301,14 +304,9 @@ def _blocks(
         room = n
     order = np.argsort(keys[:n], kind="stable")
     keys, prims = keys[order], prims[order]
-    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1], [True]]))
-    key = keys[first[:-1]]
-    corner = (np.stack(np.unravel_index(key, tuple(shape)), axis=1) + lowest) * BLOCK
-    beside = np.empty((len(key), 6), dtype=np.int64)
-    for face, stride in enumerate((-shape[1] * shape[2], shape[1] * shape[2], -shape[2], shape[2], -1, 1)):
-        at = np.minimum(np.searchsorted(key, key + stride), len(key) - 1)
-        beside[:, face] = np.where(key[at] == key + stride, at, -1)
-    return corner, beside, first, prims
+    first, corner, beside = np.empty(n + 1, dtype=np.int64), np.empty((n, 3), dtype=np.int64), np.empty((n, 6), dtype=np.int64)
+    n = list_blocks(keys, lowest, shape, first, corner, beside)
+    return corner[:n], beside[:n], first[: n + 1], prims
 
 
 def voxelize_sections(
