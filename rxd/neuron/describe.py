@@ -64,7 +64,7 @@ def input_resistance(record: SectionRecord, x: float) -> float:
     towards_root, away = (shape.rho_left, shape.rho_right) if record.end == 0 else (shape.rho_right[::-1], shape.rho_left[::-1])
     node = record.node(x) if record.end == 0 else record.nseg - 1 - record.node(x)
     if node < 0:
-        return 1e30 if record.parent is None else 0.0
+        return 1e30 if record.parent is None else input_resistance(record.parent, record.parent_x)  # the parent's own node
     if node == record.nseg:
         return float(scale * away[-1])
     before = 0.0 if node == 0 else away[node - 1]

@@ -21,6 +21,7 @@ from rxd.neuron.pointers import GlobalPointer, Ref
 from rxd.neuron.run_functions import RUN_FUNCTIONS
 from rxd.neuron.session import Session, current_session
 from rxd.neuron.tree_functions import TREE_FUNCTIONS
+from rxd.nmodl import NmodlError
 
 __all__ = ["Function", "Interpreter", "set_global"]
 
@@ -67,6 +68,10 @@ def set_global(session: Session, name: str, value: float) -> None:
         setattr(session.topology.cas().section, name, value)
     else:
         raise LookupError(f"'{name}' is not a defined hoc variable name.")
+
+
+class UnreadableError(NotSupported, NmodlError):
+    """A mechanism whose mod file cannot be translated: no name of `h`, and the error of the file."""
 
 
 class Function:
@@ -128,7 +133,10 @@ class Interpreter:
                 return table[name]
         if name.startswith("_ref_"):
             return self._pointer(session, name[5:])
-        return self._defined(session, name)
+        try:
+            return self._defined(session, name)
+        except NmodlError as error:  # hasattr(h, name) asks whether there is such a mechanism: none that can be used
+            raise UnreadableError(str(error)) from error
 
     def _pointer(self, session: Session, name: str) -> GlobalPointer:
         if name in session.globals or name in session.hoc.variables:

@@ -8,6 +8,7 @@ same folders: the current one, that of the script, and in both of these the fold
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -40,14 +41,19 @@ class ModFiles:
         self.known: dict[str, Translation] = {}
         self._loaded: list[Path] = []
         self._scanned: dict[Path, dict[str, Path]] = {}
+        self._names: tuple[Any, dict[str, Path]] = (None, {})
         self._parser: Any = None
 
     def names(self) -> dict[str, Path]:
-        """The file of every mechanism there is."""
+        """The file of every mechanism there is; looked for once for each current folder, since each unknown name asks."""
+        key = (os.getcwd(), sys.path[0], *self._loaded)  # noqa: PTH109 - a text, at once
+        if self._names[0] == key:
+            return self._names[1]
         found: dict[str, Path] = {}
         for folder in self._folders():
             for name, path in self._scan(folder).items():
                 found.setdefault(name, path)
+        self._names = key, found
         return found
 
     def _folders(self) -> list[Path]:

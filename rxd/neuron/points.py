@@ -119,10 +119,10 @@ class PointProcess:
         if name.startswith("__") or name in {"values", "arrays", "session", "host"}:
             raise AttributeError(name)
         if name.startswith("_ref_"):
-            return self._pointer(HOC_NAMES.get(name[5:], name[5:]))
+            return self._pointer(self._own_name(name[5:]))
         if name in self.arrays:
             return self.arrays[name]
-        name = HOC_NAMES.get(name, name)
+        name = self._own_name(name)
         if name not in self.values:
             variables = ", ".join((*self.values, *self.arrays))
             raise AttributeError(f"'hoc.{self.kind}' object has no attribute '{name}'; {self.kind} has: {variables}")
@@ -131,7 +131,7 @@ class PointProcess:
         return self.values[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        name = HOC_NAMES.get(name, name)
+        name = self._own_name(name)
         if name in self.arrays:
             # hoc writes to the first element of an array that is used without an index
             self.arrays[name][0] = value
@@ -141,6 +141,12 @@ class PointProcess:
         else:
             variables = ", ".join((*self.values, *self.arrays))
             raise LookupError(f"'{name}' is not a defined hoc variable name. {self.kind} has: {variables}.")
+
+    def _own_name(self, name: str) -> str:
+        """The name of a variable here: hoc's `del` is `delay`, which Python can say; also where a mod file has `del`."""
+        if name in self.values or name in self.arrays:
+            return name
+        return next((own for pair in HOC_NAMES.items() if name in pair for own in pair if own in self.values), name)
 
     def _pointer(self, name: str) -> Any:
         if name in self.arrays:

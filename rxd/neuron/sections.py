@@ -437,7 +437,7 @@ class Segment:
             if not 0 < self.x < 1:
                 raise AttributeError(f"{name}, the mechanism does not exist at {self}")
             return Mechanism(self, name)
-        if record.session.catalogue.knows(name) and name not in record.store:
+        if name not in record.store and name != "i_membrane_" and record.session.catalogue.knows(name):
             raise AttributeError(f"{name}, the mechanism does not exist at {self}. Insert it: section.insert('{name}').")
         array = self._array(name)
         if array is not None:

@@ -107,12 +107,15 @@ def define_shape(session: Session) -> float:
     moved there as they are, by their first point or, if they have one, their logical connection (`pt3dstyle`). Roots with
     points stay; others lie side by side.
     """
-    for number, root in enumerate(session.topology.roots()):
-        for record in root.subtree():
+    before = 0  # sections of the trees before: NEURON leaves 100 um for each
+    for root in session.topology.roots():
+        tree = list(root.subtree())
+        for record in tree:
             if not record.has_shape:
-                _draw(record, number)
+                _draw(record, before)
             elif record.parent is not None:
                 _move(record, _joint(record, record.parent))
+        before += len(tree)
     return 1.0
 
 
@@ -168,10 +171,9 @@ def cas(session: Session) -> Section:
 
 
 def pop_section(session: Session) -> float:
-    """Undo the last `sec.push()`."""
-    if not session.topology.stack:
-        raise HocError("pop_section: no section was pushed")
-    session.topology.stack.pop()
+    """Undo the last `sec.push()`; without one nothing happens, as in NEURON: scripts pop to be safe."""
+    if session.topology.stack:
+        session.topology.stack.pop()
     return 1.0
 
 

@@ -137,3 +137,96 @@ def test_cvode_records_values_and_their_times():
     h.finitialize(-50)
     h.continuerun(1)
     assert values[0] == -60
+
+
+def named(name: str, parent=None, *points, **settings):
+    section = h.Section(name=name)
+    if parent is not None:
+        section.connect(parent)
+    for point in points:
+        section.pt3dadd(*point, 1)
+    if not points:
+        section.L, section.diam = 100, 2
+    return section
+
+
+def ends(section):
+    last = section.n3d() - 1
+    return [(round(section.x3d(i), 2), round(section.y3d(i), 2), round(section.z3d(i), 2)) for i in (0, last)]
+
+
+def test_shapes_of_sections_without_points_are_those_of_neuron():
+    # coordinates of NEURON 9.0.2
+    a = named("a")
+    kids = [named(f"k{i}", a(1)) for i in range(3)]
+    early, late = named("early", a(0.3)), named("late", a(0.6))
+    pair = [named(f"p{i}", kids[0](1)) for i in range(2)]
+    second = named("second")
+    turned = h.Section(name="turned")
+    turned.connect(second(1), 1)
+    beyond = named("beyond", turned(0))
+    h.define_shape()
+    assert [ends(kid)[1] for kid in kids] == [(192.11, 38.94, 0), (200, 0, 0), (192.11, -38.94, 0)]
+    assert ends(early) == [(30, 0, 0), (30, -100, 0)]
+    assert ends(late) == [(60, 0, 0), (60, 100, 0)]
+    assert [ends(one)[1] for one in pair] == [(261.78, 110.68, 0), (292.11, 38.94, 0)]
+    assert ends(second) == [(0, 0, 800), (100, 0, 800)]
+    assert ends(beyond) == [(200, 0, 800), (300, 0, 800)]
+
+
+def test_sections_with_points_are_moved_to_their_parents():
+    p = named("p", None, (0, 0, 0), (20, 0, 30), (30, 0, 40))
+    free = named("free", p(0.3), (5, 5, 5), (5, 15, 5))
+    then = named("then", free(1), (5, 15, 5), (5, 25, 5))
+    kept = named("kept", p(0), (5, 5, 5), (5, 15, 5))
+    h.pt3dstyle(1, 0, 0, 0, sec=kept)
+    h.define_shape()
+    assert ends(free) == [(9, 0, 12), (9, 10, 12)]  # on the straight line from end to end, as in NEURON
+    assert ends(then) == [(9, 10, 12), (9, 20, 12)]
+    assert ends(kept) == [(5, 5, 5), (5, 15, 5)]
+    assert (h.pt3dstyle(sec=kept), h.pt3dstyle(sec=free)) == (1, 0)
+
+
+def test_the_resistance_at_a_joined_end_is_that_of_the_parents_node():
+    a, b, c = (h.Section(name=name) for name in "abc")
+    b.connect(a(1))
+    c.connect(b(0.3))
+    b.nseg = 3
+    assert b(0).ri() == a(1).ri() > 0
+    assert c(0).ri() == b(0.3).ri() > 0
+    assert a(0).ri() == 1e30
+
+
+def test_popping_more_sections_than_were_pushed_does_nothing():
+    section = h.Section(name="soma")
+    assert h.pop_section() == 1
+    assert h.cas() == section
+
+
+def test_a_mod_file_that_cannot_be_read_is_no_name_of_h(folder):
+    (folder / "bad.mod").write_text("NEURON { SUFFIX bad }\nASSIGNED { v }\nDISCRETE d { }\n")
+    assert not hasattr(h, "bad")
+    with pytest.raises(AttributeError, match=r"bad\.mod, line"):
+        _ = h.bad
+
+
+def test_a_variable_that_a_mod_file_calls_del_is_called_delay(folder):
+    (folder / "pulse.mod").write_text(SYNAPSE.replace("tau", "del"))
+    section = h.Section(name="soma")
+    point = h.Pulse(section(0.5))
+    point.delay = 3
+    h("objref p")
+    h.p = point
+    h("p.del = p.del + 1")
+    assert point.delay == 4
+    assert point._ref_delay[0] == 4
+
+
+def test_a_segment_asks_for_mod_files_once(folder, monkeypatch):
+    section = h.Section(name="soma")
+    h.CVode().use_fast_imem(True)
+    h.finitialize(-65)
+    assert not hasattr(section(0.5), "nothing_like_this")
+    monkeypatch.setattr("pathlib.Path.glob", lambda *_: pytest.fail("looks for files again"))
+    _ = section(0.5).i_membrane_
+    assert not hasattr(section(0.5), "nothing_like_this")
