@@ -58,6 +58,8 @@ _INITIAL = MappingProxyType(
         "n_graph_lists": 4.0,
         "movie_timer": 0.0,
         "random_index": 0.0,
+        "random_low": 0.0,
+        "random_count": 0.0,
     }
 )
 

@@ -1,7 +1,6 @@
 """Random: NEURON's random numbers.
 
-In: a distribution and a stream. Out: numbers: those of NEURON for `Random123` and for a plain `Random(seed)`; `MCellRan4` names
-a stream too, with other numbers than NEURON's.
+In: a distribution and a stream. Out: the numbers of NEURON, for `Random123`, `MCellRan4` and a plain `Random(seed)`.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from rxd.neuron.errors import HocError
+from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.philox import Stream
 from rxd.neuron.pointers import Pointer
+from rxd.neuron.ran4 import Ran4, ran4
 from rxd.neuron.session import current_session
 
 __all__ = ["Random"]
@@ -32,7 +32,7 @@ class Random:
 
     def __init__(self, seed: float = 0, *_: float) -> None:
         self._session = current_session()
-        self._stream = Stream(int(seed), _PLAIN, 0)
+        self._stream: Stream | Ran4 = Stream(int(seed), _PLAIN, 0)
         self.stream_ids: tuple[int, int, int] | None = (int(seed), _PLAIN, 0)
         self._many: Callable[[int], np.ndarray] | None = None
         self._spare: float | None = None
@@ -80,17 +80,16 @@ class Random:
         return self._session.globals["random_index"]
 
     def MCellRan4(self, first: float = 0, second: float = 0) -> float:
-        """Select the stream with these numbers."""
-        self._open(first, second, 4)
-        self.stream_ids = None
-        return float(first)
+        """Select the stream `second` (0: the one that `h.mcell_ran4_init` names) from the place `first` on.
 
-    def ACG(self, seed: float = 0, *_: float) -> float:
-        """Select the stream with this seed; NEURON has only this kind now."""
-        return self._open(seed, _PLAIN, 0)
-
-    MLCG = ACG
-    Isaac64 = ACG
+        A place of 0 stands for another one at every call. Returns the place.
+        """
+        values = self._session.globals
+        values["random_count"] = count = values["random_count"] + 1.0
+        low = int(values["random_low"])
+        place = int(first) or int(ran4(np.array([int(count)], dtype=np.uint64), low)[0])
+        self._stream, self.stream_ids, self._spare = Ran4(place, int(second) or low), None, None
+        return float(place)
 
     def seq(self, place: float | None = None) -> float:
         """How many numbers of the stream have been used; with an argument, go to that place."""
@@ -198,4 +197,6 @@ class Random:
         return f"Random[{self._number}]"
 
     def __getattr__(self, name: str) -> Any:
+        if name in {"ACG", "MLCG", "Isaac64"}:
+            raise NotSupported(f"Random.{name} is not in NEURON 9, nor here: use Random123(id1, id2, id3) or MCellRan4(place).")
         raise AttributeError(f"'hoc.Random' object has no attribute '{name}'")

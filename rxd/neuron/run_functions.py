@@ -187,10 +187,10 @@ def nothing(session: Session, *_: Any) -> float:
 _IDLE = (
     "addplot boolean_dialog cache_efficient celsius_panel continue_dialog doEvents doNotify fast_flush_list "
     "fastflushPlot flushPlot flush_list getSpineArea graphmenu help hoc_notify_iv hoc_stdout initPlot ivoc_style "
-    "load_func load_proc load_template mcell_ran4 mcell_ran4_init movierunpanel newPlot newPlotI newPlotS newPlotV "
+    "load_func load_proc load_template movierunpanel newPlot newPlotI newPlotS newPlotV "
     "newphaseplane newshapeplot nrn_feenableexcept nrn_mallinfo nrnallsectionmenu nrncontrolmenu nrnmainmenu "
     "nrnpanel plt print_session pwman_place realtime_reset retrieveaudit save_session "
-    "saveaudit set_v_init show_errmess_always stop_run use_mcell_ran4 variable_domain xbutton xcheckbox xfixedvalue "
+    "saveaudit set_v_init show_errmess_always stop_run variable_domain xbutton xcheckbox xfixedvalue "
     "xlabel xmenu xpanel xpvalue xradiobutton xslider xstatebutton xvalue xvarlabel"
 )
 
