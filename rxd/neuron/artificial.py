@@ -21,6 +21,9 @@ from rxd.neuron.random import Random
 __all__ = ["ARTIFICIAL_CLASSES", "Artificial", "IntFire1", "IntFire2", "IntFire4", "NetStim", "Turn"]
 
 
+KEPT = ("pending", "fired", "on", "last", "resting")
+
+
 class Turn:
     """What an artificial cell does at a time, unless it has changed its mind since."""
 
@@ -47,6 +50,22 @@ class Artificial(PointProcess):
     def initialize(self) -> None:
         """Set the initial state and schedule first events; called by `finitialize`."""
         object.__setattr__(self, "pending", 0)
+
+    def kept(self) -> tuple[dict[str, Any], dict[str, float], int]:
+        """What changes in a run: for `keep_on`."""
+        own = {name: self.__dict__[name] for name in KEPT if name in self.__dict__}
+        stream = self.__dict__.get("stream")
+        return own, dict(self.values), 0 if stream is None else stream.place
+
+    def keep_on(self, kept: tuple[dict[str, Any], dict[str, float], int]) -> None:
+        """Go on from where `kept` was asked."""
+        own, values, place = kept
+        for name, value in own.items():
+            object.__setattr__(self, name, value)
+        self.values.update(values)
+        stream = self.__dict__.get("stream")
+        if stream is not None:
+            stream.place = place
 
     def receive(self, weight: Any, t: float) -> None:
         """An event arrives; `weight` is the weight vector of the NetCon."""

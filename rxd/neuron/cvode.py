@@ -10,28 +10,24 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.cvode_states import States
 from rxd.neuron.errors import HocError
 from rxd.neuron.pointers import GlobalPointer
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
-    from rxd.neuron.run import Run
     from rxd.neuron.vector import Vector
 
 __all__ = ["CVode"]
 
 
-class CVode:
+class CVode(States):
     """`h.CVode()`; all objects of a session are views of the same settings."""
 
     def __init__(self) -> None:
         session = current_session()
         self._session = session
         self._number = session.number("CVode")
-
-    @property
-    def _run(self) -> Run:
-        return self._session.run
 
     def active(self, flag: bool | None = None) -> bool:
         """Whether steps are variable; with an argument, set it."""
@@ -175,8 +171,9 @@ class CVode:
         return 0.0
 
     def current_method(self) -> int:
-        """A number that says how steps are taken: 0 fixed, 10 variable."""
-        return 10 if self.active() else 0
+        """A number that says how steps are taken: 1 if there are equations, and 100, 200 for `h.secondorder`, 300 for CVode."""
+        order = 3 if self.active() else int(self._session.globals["secondorder"])
+        return int(len(self._session.topology) > 0) + 100 * order
 
     def use_long_double(self, *_: Any) -> bool:
         """Sums over all variables are in double precision, always."""
@@ -203,9 +200,6 @@ class CVode:
             if all(_is(wanted, first() if first() is not None else second()) for wanted, first, second in given):
                 found.append(one)
         return found
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"'hoc.CVode' object has no attribute '{name}'")
 
     def __repr__(self) -> str:
         return f"CVode[{self._number}]"

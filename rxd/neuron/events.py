@@ -83,6 +83,10 @@ class EventHeap:
         self._heap = [entry for entry in self._heap if not unwanted(entry[2])]
         heapq.heapify(self._heap)
 
+    def entries(self) -> list[tuple[float, Any]]:
+        """The times and actions of all, in order."""
+        return [(t, action) for t, _, action in sorted(self._heap, key=lambda entry: entry[:2])]
+
     def times(self) -> list[float]:
         """The times of all actions, in order."""
         return sorted(t for t, *_ in self._heap)

@@ -60,6 +60,7 @@ _INITIAL = MappingProxyType(
         "random_index": 0.0,
         "random_low": 0.0,
         "random_count": 0.0,
+        "random_ran4": 0.0,
     }
 )
 

@@ -18,15 +18,17 @@ from rxd.neuron.math_functions import MATH_FUNCTIONS
 from rxd.neuron.missing import why_missing
 from rxd.neuron.modcalls import hoc_call
 from rxd.neuron.pointers import GlobalPointer, Ref
+from rxd.neuron.random_functions import RANDOM_FUNCTIONS
 from rxd.neuron.run_functions import RUN_FUNCTIONS
 from rxd.neuron.session import Session, current_session
+from rxd.neuron.text_streams import STREAM_FUNCTIONS
 from rxd.neuron.tree_functions import TREE_FUNCTIONS
 from rxd.nmodl import NmodlError
 
 __all__ = ["Function", "Interpreter", "set_global"]
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {**MATH_FUNCTIONS, **TREE_FUNCTIONS, **RUN_FUNCTIONS, **HOC_FUNCTIONS}
+    {**MATH_FUNCTIONS, **TREE_FUNCTIONS, **RUN_FUNCTIONS, **HOC_FUNCTIONS, **RANDOM_FUNCTIONS, **STREAM_FUNCTIONS}
 )
 
 

@@ -86,9 +86,9 @@ class Random:
         """
         values = self._session.globals
         values["random_count"] = count = values["random_count"] + 1.0
-        low = int(values["random_low"])
-        place = int(first) or int(ran4(np.array([int(count)], dtype=np.uint64), low)[0])
-        self._stream, self.stream_ids, self._spare = Ran4(place, int(second) or low), None, None
+        name = int(second) or int(values["random_low"])
+        place = int(first) or int(ran4(np.array([int(count)], dtype=np.uint64), name)[0])
+        self._stream, self.stream_ids, self._spare = Ran4(place, name), None, None
         return float(place)
 
     def seq(self, place: float | None = None) -> float:

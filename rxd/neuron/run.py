@@ -312,7 +312,8 @@ class Run:
         engine = self._compiled()
         places = [recorder.taken for recorder in self._recorders]
         above = [detector.above for detector in self._detectors]
-        return engine.save(), dict(self.session.globals.values), self.events.copy(), places, above, engine.revision
+        cells = [(point, point.kept()) for point in self.points if isinstance(point, Artificial)]
+        return engine.save(), dict(self.session.globals.values), self.events.copy(), places, above, cells, engine.revision
 
     def restore(self, saved: Any) -> None:
         """Return to what `save` has kept.
@@ -322,13 +323,15 @@ class Run:
         HocError
             If the structure of the model has changed since.
         """
-        state, values, events, places, above, revision = saved
+        state, values, events, places, above, cells, revision = saved
         engine = self._compiled()
         if engine.revision != revision:
             raise HocError("SaveState.restore: the model has changed since save().")
         engine.restore(state)
         self.session.globals.values.update(values)
         self.events.restore(events)
+        for cell, kept in cells:
+            cell.keep_on(kept)
         for recorder, taken in zip(self._recorders, places, strict=False):
             recorder.taken = taken
         for detector, was in zip(self._detectors, above, strict=False):

@@ -61,7 +61,7 @@ class SaveState:
         state.memory = {name.removeprefix(_MEMORY): array for name, array in found.items() if name.startswith(_MEMORY)}
         values.update(zip(found["names"].tolist(), found["values"].tolist(), strict=True))
         listening = [found[name].tolist() for name in ("places", "above")]
-        run.restore((state, values, [event for event in events if event[0] >= state.t], *listening, revision))
+        run.restore((state, values, [event for event in events if event[0] >= state.t], *listening, [], revision))
         run.reschedule()
 
     def fwrite(self, file: File, close: bool = True) -> float:

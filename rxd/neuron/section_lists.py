@@ -178,6 +178,22 @@ class SectionRef:
         """Whether the section is still there."""
         return self._record.alive
 
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def same(self, other: object) -> bool:
+        """Whether it is the same object."""
+        return self is other
+
+    def unname(self) -> float:
+        """Take its name from a section of hoc code; one made in Python keeps it, as in NEURON."""
+        return 0.0
+
+    def rename(self, *_: str) -> float:
+        """Give an unnamed section a name; one made in Python keeps its own, as in NEURON."""
+        return 0.0
+
     def __repr__(self) -> str:
         return f"SectionRef[{self._number}]"
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rxd.neuron.parallel import Exchange
     from rxd.neuron.run import Run
     from rxd.neuron.scop import ScopRandom
+    from rxd.neuron.text_streams import Streams
 
 __all__ = ["Session", "current_session"]
 
@@ -159,6 +160,13 @@ class Session:
         from rxd.neuron.parallel import Exchange
 
         return self._part("exchange", lambda session: Exchange())  # type: ignore[arg-type]
+
+    @property
+    def streams(self) -> Streams:
+        """The text files that hoc's `ropen` and `wopen` have opened."""
+        from rxd.neuron.text_streams import Streams
+
+        return self._part("streams", Streams)
 
     @property
     def graph_lists(self) -> list[Any]:

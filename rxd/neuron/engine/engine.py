@@ -136,6 +136,11 @@ class Engine:
         """Where currents are seen: NEURON computes them at the beginning of a fixed step, and they stay so to its end."""
         return self.state if self.fixed.past is None else self.fixed.past
 
+    @property
+    def midway(self) -> State:
+        """Where currents of ions are seen: as `past`, but in the middle of the step where `h.secondorder` is 2."""
+        return self.fixed.midway or self.state
+
     @contextmanager
     def looking_back(self) -> Iterator[None]:
         """The state is that where currents are seen."""

@@ -82,8 +82,6 @@ class FixedSteps:
             self.past = State(middle, state.y.copy(), state.before, state.queue)
             state.t, state.before = t, engine.watched()
             engine.stepper.advance(state, t + dt, engine.statistics)
-        if way[1] == 2:
-            self._bring_forward()
 
     def many(self, t: float, dt: float, n: int, batch: Batch) -> int:
         """Up to n steps from t, with what happens between them; how many were made."""
@@ -95,8 +93,6 @@ class FixedSteps:
         watch = batch.watch(len(state.y))
         done = int(engine.stepper.follow(state, n, watch, engine.statistics))
         self.past = State(t + (done - 0.5) * dt, watch.past, state.before, state.queue)
-        if self._globals["secondorder"] == 2:
-            self._bring_forward()
         batch.keep(watch, done)
         if batch.played is not None:
             last = {key: (float(g[done - 1]), float(drive[done - 1])) for key, (g, drive) in batch.played.levels.items()}
@@ -122,12 +118,15 @@ class FixedSteps:
             stepper.scheme = scheme
         self._way = way
 
-    def _bring_forward(self) -> None:
-        """Bring currents to the middle of the step: `h.secondorder` is 2."""
-        engine, past = self.engine, self.past
-        assert past is not None
-        v = slice(engine.states["v"].start, engine.states["v"].stop)
-        past.y[v] = 0.5 * (past.y[v] + engine.state.y[v])
+    @property
+    def midway(self) -> State | None:
+        """Where currents of ions are seen: the same, but with v of the middle of the step where `h.secondorder` is 2."""
+        past = self.past
+        if past is None or self._globals["secondorder"] != 2:
+            return past
+        moved, v = past.copy(), slice(self.engine.states["v"].start, self.engine.states["v"].stop)
+        moved.y[v] = 0.5 * (past.y[v] + self.engine.state.y[v])
+        return moved
 
 
 def _seen_size(engine: Engine) -> int:

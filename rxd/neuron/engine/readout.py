@@ -6,8 +6,8 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +15,13 @@ import sympy
 
 from cable.constants import NA_PER_DENSITY
 from rxd.codegen.oracle import fields_of, make_numpy
+from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.globals import CONSTANTS
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.record import SectionRecord
+    from rxd.solve.problem import State
 
 __all__ = ["Readout"]
 
@@ -103,7 +105,7 @@ class Readout:
         if f"{owner}.{short}" in self.engine.states.blocks:
             return self._state(f"{owner}.{short}")
         formula = ASSIGNED.get(name)
-        return None if formula is None else lambda record: self._assigned(formula, record)
+        return None if formula is None else lambda record: self._assigned(name, record)
 
     def _labels(self) -> set[str]:
         return {process.label for local in self.engine.system.groups for process in local.processes}
@@ -131,9 +133,11 @@ class Readout:
 
         return read
 
-    def _assigned(self, formula: Callable[..., Any], record: SectionRecord) -> np.ndarray | None:
-        get = {name: record.values(name) for name in record.store if name in NEEDED}
-        return np.asarray(formula(get, self.engine.session.globals["celsius"]), dtype=float)
+    def _assigned(self, name: str, record: SectionRecord) -> np.ndarray | None:
+        """What hh assigns: in BREAKPOINT at the start of a step, from its rates at the end."""
+        with self.engine.looking_back() if name in STARTED else nullcontext():
+            get = {needed: np.array(record.values(needed)) for needed in record.store if needed in NEEDED}
+        return np.asarray(ASSIGNED[name](get, self.engine.session.globals), dtype=float)
 
     def assigned(self, label: str, record: SectionRecord) -> np.ndarray | None:
         """A quantity that a mod file assigns: in BREAKPOINT at the start of a step, in the block it solves at its end."""
@@ -183,30 +187,30 @@ class Readout:
 
     def current(self, label: str, record: SectionRecord) -> np.ndarray | None:
         """A membrane current by its label, mA/cm2."""
-        return self._sum([process for process in self._processes() if process.label == label], record)
+        return self._sum([process for process in self._processes() if process.label == label], record, self.engine.past)
 
     def ion_current(self, ion: str, record: SectionRecord) -> np.ndarray | None:
         """All currents of an ion, mA/cm2."""
-        total = self._sum([process for process in self._processes() if ion in process.charges], record)
-        return self._with_points(ion, record, total)
+        state = self.engine.midway
+        total = self._sum([process for process in self._processes() if ion in process.charges], record, state)
+        return self._with_points(ion, record, total, state)
 
     def has_point_current(self, ion: str) -> bool:
         """Whether a point process carries an ion."""
         return any(p.ion == ion for local in self.engine.system.groups if local.space == "points" for p in local.processes)
 
-    def _with_points(self, ion: str, record: SectionRecord, total: np.ndarray | None) -> np.ndarray | None:
+    def _with_points(self, ion: str, record: SectionRecord, total: np.ndarray | None, state: State) -> np.ndarray | None:
         """The same with the currents of point processes, per area of their segments."""
         if not self.has_point_current(ion):
             return total
         index = self.layout.index[record.id]
         found = np.zeros(len(index)) if total is None else total
-        past = self.engine.past
         for number, (local, group) in enumerate(zip(self.engine.system.groups, self.engine.groups, strict=True)):
             for process in local.processes if local.space == "points" else ():
                 if process.ion != ion:
                     continue
                 values = self.expression(number, process.label, process.expression)(
-                    past.y[group.position], fields_of(group), past.t
+                    state.y[group.position], fields_of(group), state.t
                 )[0]
                 density = values / (NA_PER_DENSITY * self.layout.segments.area[group.segment])
                 for place, segment in enumerate(index):
@@ -240,7 +244,7 @@ class Readout:
             ]
         return self._currents[""]
 
-    def _sum(self, processes: list[_Current], record: SectionRecord) -> np.ndarray | None:
+    def _sum(self, processes: list[_Current], record: SectionRecord, state: State) -> np.ndarray | None:
         index = self.layout.index[record.id]
         total = np.zeros(len(index))
         found = False
@@ -256,7 +260,7 @@ class Readout:
             here = self._group_of[index] == process.group
             if here.any():
                 found = True
-                total[here] += process.density(self.engine, self._column_of[index[here]])
+                total[here] += process.density(self.engine, self._column_of[index[here]], state)
         return total if found else None
 
 
@@ -271,56 +275,8 @@ class _Current:
         per_capacitance = next((f.symbol for f in local.fields if f.kind == "capacitance"), sympy.Integer(1))
         self.evaluate = make_numpy(local, [-factor / per_capacitance * process.expression])
 
-    def density(self, engine: Engine, columns: np.ndarray) -> np.ndarray:
+    def density(self, engine: Engine, columns: np.ndarray, state: State) -> np.ndarray:
         """mA/cm2 at some nodes of the group."""
         group = engine.groups[self.group]
         fields = fields_of(group)[:, columns]
-        past = engine.past
-        return self.evaluate(past.y[group.position[:, columns]], fields, past.t)[0]
-
-
-def _q10(celsius: float) -> float:
-    return 3.0 ** ((celsius - 6.3) / 10.0)
-
-
-def _vtrap(x: np.ndarray, y: float) -> np.ndarray:
-    z = x / y
-    small = np.abs(z) < 1e-6
-    return np.where(small, y * (1 - z / 2), x / np.expm1(np.where(small, 1.0, z)))
-
-
-def _rates(get: Mapping[str, Any], gate: str) -> tuple[np.ndarray, np.ndarray]:
-    """Opening and closing rate of a gate of hh, 1/ms, at 6.3 degrees."""
-    v = get["v"]
-    if gate == "m":
-        return 0.1 * _vtrap(-(v + 40), 10), 4 * np.exp(-(v + 65) / 18)
-    if gate == "h":
-        return 0.07 * np.exp(-(v + 65) / 20), 1 / (np.exp(-(v + 35) / 10) + 1)
-    return 0.01 * _vtrap(-(v + 55), 10), 0.125 * np.exp(-(v + 65) / 80)
-
-
-def _steady(gate: str) -> Callable[..., Any]:
-    def value(get: Mapping[str, Any], celsius: float) -> Any:
-        alpha, beta = _rates(get, gate)
-        return alpha / (alpha + beta)
-
-    return value
-
-
-def _time_constant(gate: str) -> Callable[..., Any]:
-    def value(get: Mapping[str, Any], celsius: float) -> Any:
-        alpha, beta = _rates(get, gate)
-        return 1 / (_q10(celsius) * (alpha + beta))
-
-    return value
-
-
-NEEDED = frozenset({"v", "m_hh", "h_hh", "n_hh", "gnabar_hh", "gkbar_hh"})
-ASSIGNED: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {
-        "gna_hh": lambda get, _: get["gnabar_hh"] * get["m_hh"] ** 3 * get["h_hh"],
-        "gk_hh": lambda get, _: get["gkbar_hh"] * get["n_hh"] ** 4,
-        **{f"{gate}inf_hh": _steady(gate) for gate in "mhn"},
-        **{f"{gate}tau_hh": _time_constant(gate) for gate in "mhn"},
-    }
-)
+        return self.evaluate(state.y[group.position[:, columns]], fields, state.t)[0]

@@ -14,7 +14,7 @@ import numpy as np
 
 from rxd.codegen.oracle import fields_of
 from rxd.neuron.ends import shares
-from rxd.neuron.engine.readout import ASSIGNED, NEEDED
+from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.synapses import STATES
 from rxd.neuron.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
 from rxd.neuron.points import PointProcess
@@ -151,7 +151,7 @@ def _formula(engine: Engine, number: int, column: int, label: str, translation: 
 
 
 def _assigned(engine: Engine, record: SectionRecord, segment: int, name: str, place: int) -> Tap | None:
-    """What follows from v and gates at the ends of steps, with parameters as they are now."""
+    """What follows from v and gates, with parameters as they are now: conductances at the starts of steps."""
     labels = {label: label if label == "v" else ".".join(reversed(label.rsplit("_", 1))) for label in NEEDED}
     held = {label: text for label, text in labels.items() if text in engine.states.blocks}
     positions = np.array([engine.readout.positions(text)[segment] for text in held.values()], dtype=np.int64)
@@ -160,9 +160,10 @@ def _assigned(engine: Engine, record: SectionRecord, segment: int, name: str, pl
     formula, session = ASSIGNED[name], engine.session
 
     def read(trace: Trace) -> np.ndarray:
-        known: dict[str, Any] = dict(zip(held, trace.ends.T, strict=True))
+        rows = trace.starts if name in STARTED else trace.ends
+        known: dict[str, Any] = dict(zip(held, rows.T, strict=True))
         known |= {label: record.store[label][place] for label in NEEDED - known.keys() if label in record.store}
-        return np.asarray(formula(known, session.globals["celsius"]), dtype=float)
+        return np.asarray(formula(known, session.globals), dtype=float)
 
     return Tap(positions, read)
 
