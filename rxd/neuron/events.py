@@ -99,6 +99,7 @@ class EventHeap:
         """Put back what `copy` gave."""
         self._heap = list(actions)
         heapq.heapify(self._heap)
+        self._pushed = max([self._pushed, *(number + 1 for _, number, _ in self._heap)])
 
     def __len__(self) -> int:
         return len(self._heap)

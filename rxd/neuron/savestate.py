@@ -1,7 +1,6 @@
 """SaveState: the state of the whole session, to return to.
 
-In: a session at some time. Out: a copy of its time, state, parameters and events on their way; or a file
-without the events.
+In: a session at some time. Out: a copy of its time, state, parameters and events on their way, or a file with the same.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.queue_file import read_queue, written
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
@@ -54,14 +54,15 @@ class SaveState:
     def _take_up(self, found: dict[str, np.ndarray]) -> None:
         """Return to a state that was read from a file."""
         run = self._session.run
-        state, values, events, *_, revision = run.save()
+        state, values, *_, revision = run.save()
         if len(found["y"]) != len(state.y):
             raise HocError("SaveState.restore: the file holds the state of another model.")
         state.t, state.y, state.before = float(found["t"]), found["y"], found["before"]
         state.memory = {name.removeprefix(_MEMORY): array for name, array in found.items() if name.startswith(_MEMORY)}
         values.update(zip(found["names"].tolist(), found["values"].tolist(), strict=True))
         listening = [found[name].tolist() for name in ("places", "above")]
-        run.restore((state, values, [event for event in events if event[0] >= state.t], *listening, [], revision))
+        events, cells = read_queue(run, str(found["queue"]))
+        run.restore((state, values, events, *listening, cells, revision))
         run.reschedule()
 
     def fwrite(self, file: File, close: bool = True) -> float:
@@ -70,19 +71,16 @@ class SaveState:
         Raises
         ------
         HocError
-            If nothing was saved, or if events were on their way then: they are Python's, and cannot be written.
+            If nothing was saved, or if functions were to be called then (CVode.event): they cannot be written.
         """
         if self._saved is None:
             raise HocError("SaveState.fwrite: nothing was saved; call save() first.")
-        state, values, events, places, above, _ = self._saved
-        if any(action.__name__ != "take" for _, _, action in events):
-            raise HocError(
-                "SaveState.fwrite: events are on their way (NetStim, NetCon delays, CVode.event); they cannot be kept."
-            )
+        state, values, events, places, above, cells, _ = self._saved
+        queue = written(self._session.run, events, cells)
         file.wopen()
         memory = {_MEMORY + name: array for name, array in state.memory.items()}
         numbers = {"names": list(values), "values": list(values.values()), "places": places, "above": above}
-        np.savez(file.stream, y=state.y, t=state.t, before=state.before, **numbers, **memory)
+        np.savez(file.stream, y=state.y, t=state.t, before=state.before, queue=queue, **numbers, **memory)
         if close:
             file.close()
         return 1.0

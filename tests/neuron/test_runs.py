@@ -409,7 +409,7 @@ def test_a_state_in_a_file(ball, tmp_path):
     assert list(vec) == whole
     h.CVode().event(5, lambda: None)
     state.save()
-    with pytest.raises(HocError, match="on their way"):
+    with pytest.raises(HocError, match="a function is to be called at 5 ms"):
         state.fwrite(file)
     decay = None  # noqa: F841
     ball.nseg = 3

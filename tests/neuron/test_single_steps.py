@@ -159,9 +159,10 @@ def test_currents_are_seen_where_the_step_began(neuron: Any) -> None:
     parts = cell(h, rxd)
     run(h, 60)
     seg = parts["left"](0.5)
-    before = seg.v, seg.gk_hh if hasattr(seg, "gk_hh") else seg.hh.gk
+    v, n = seg.v, seg.n_hh
     h.fadvance()
-    assert seg.ik == pytest.approx(before[1] * (before[0] - seg.ek), rel=1e-9)
+    assert seg.gk_hh == pytest.approx(seg.gkbar_hh * n**4, rel=1e-12)
+    assert seg.ik == pytest.approx(seg.gk_hh * (v - seg.ek), rel=1e-9)
 
 
 def test_species_in_a_box_are_not_part_of_what_currents_see(neuron: Any) -> None:

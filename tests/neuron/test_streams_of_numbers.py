@@ -91,6 +91,30 @@ def excited(h: Any) -> tuple[Any, list[Any]]:
     return cell, [synapse, train, h.NetCon(train, synapse, 0, 1.3, 0.002)]
 
 
+def test_a_state_in_a_file_has_its_events(tmp_path: Path) -> None:
+    """What NetStims and NetCons have sent arrives in another session that reads the file."""
+    path, found = str(tmp_path / "state"), []
+    for first in (True, False):
+        with Session():
+            from rxd.neuron import h
+
+            h.load_file("stdrun.hoc")
+            cell, kept = excited(h)
+            h.finitialize(-65)
+            state = h.SaveState()
+            if first:
+                h.continuerun(10)
+                state.save()
+                state.fwrite(h.File(path))
+            else:
+                state.fread(h.File(path))
+                state.restore()
+            h.continuerun(25)
+            found.append([h.t, cell(0.5).v, kept[0].g])
+    assert found[0] == found[1]
+    assert found[0][2] > 0
+
+
 def test_a_saved_state_has_its_netstims(h: Any) -> None:
     cell, kept = excited(h)
     h.finitialize(-65)
