@@ -254,7 +254,7 @@ class Readout:
                 columns = np.flatnonzero(np.isin(owner, index))
                 if len(columns):
                     found = True
-                    density = process.density(self.engine, columns)
+                    density = process.density(self.engine, columns, state)
                     total += np.bincount(owner[columns], weights=density, minlength=int(index.max()) + 1)[index]
                 continue
             here = self._group_of[index] == process.group
