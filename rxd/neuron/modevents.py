@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.events import DELAY_OF_DETECTION
 from rxd.neuron.modnumbers import SessionNumbers
+from rxd.neuron.modrandom import DRAWS
 from rxd.nmodl.execute import SENDING
-from rxd.nmodl.syntax import Binary, Call, Expression, ForNetCons, Solve, Start, Statement, Watch
+from rxd.nmodl.syntax import Binary, Call, Expression, ForNetCons, Name, Solve, Start, Statement, Watch
 
 if TYPE_CHECKING:
     from rxd.neuron.modpoints import ModObject
@@ -47,6 +48,15 @@ class EventCode(SessionNumbers):
             self._for_each(statement)
         elif not isinstance(statement, (Start, Solve)):  # INITIAL of weights has its turn; the model has solved for states
             super().do(statement)
+
+    def call(self, call: Call) -> Any:
+        """A function or procedure; those that draw from a RANDOM variable take it as it is."""
+        first = call.arguments[0] if call.arguments else None
+        if call.name in DRAWS and isinstance(first, Name) and first.name in self.file.random:
+            numbers = [float(self.evaluate(argument)) for argument in call.arguments[1:]]
+            drawn = getattr(self.owner.random(first.name), DRAWS[call.name])(*numbers)
+            return drawn if isinstance(drawn, float) else 0.0
+        return super().call(call)
 
     def _event(self, call: Call) -> None:
         when = float(self.evaluate(call.arguments[0]))

@@ -17,6 +17,7 @@ from rxd.neuron.mechanisms import PointInfo
 from rxd.neuron.modcalls import block_of, call_block
 from rxd.neuron.modevents import EventCode, Watches
 from rxd.neuron.modnumbers import Noise
+from rxd.neuron.modrandom import RandomVariable
 from rxd.neuron.pointers import AttributePointer, Pointer, as_pointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.range_arrays import Elements
@@ -52,6 +53,11 @@ class ModObject(PointProcess):
         block = self.translation.file.block("net_receive")
         return 1 if block is None else max(len(block.arguments), 1)
 
+    def __init__(self, *place: Any, **where: Any) -> None:
+        super().__init__(*place, **where)
+        for name in self.translation.file.random:
+            self.random(name)
+
     def _behind(self, name: str) -> Pointer | None:
         """What a variable follows, if it is linked."""
         links = self.session.links
@@ -60,6 +66,8 @@ class ModObject(PointProcess):
     def __getattr__(self, name: str) -> Any:
         if name in {"session", "kind", "noise_", "watches_"} or name.startswith("__"):
             raise AttributeError(name)
+        if name in self.translation.file.random:
+            return self.random(name)
         linked = self._behind(name.removeprefix("_ref_"))
         if linked is not None:
             return linked if name.startswith("_ref_") else linked.get()
@@ -161,6 +169,10 @@ class ModObject(PointProcess):
     def noise(self) -> Noise:
         """What its functions draw random numbers from."""
         return self._own("noise_", lambda: Noise(self.session))
+
+    def random(self, name: str) -> RandomVariable:
+        """A RANDOM variable."""
+        return self._own(f"random_{name}_", lambda: RandomVariable(self.session))
 
     @property
     def watches(self) -> Watches:

@@ -217,7 +217,7 @@ class Equations(Machine):
         Where that is not given by linear equations and CONSERVE, it is where a long step leads from ``start``.
         """
         excess = self.found.conserved
-        if excess:
+        if excess and not self.tables:  # NEURON takes the long step always
             rows = [excess.get(key, rate) for key, rate in rates.items()]
             if self._is_linear(rows, list(rates)):
                 return self.solve(rows, list(rates), block)

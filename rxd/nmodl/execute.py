@@ -237,6 +237,8 @@ class Machine:
         """Run both ways and join what they assign."""
         before, frames = dict(self.values), [dict(frame) for frame in self.frames]
         self.run(body)
+        if not rest and self._is_kept(condition, before):
+            return
         one = dict(self.values), [dict(frame) for frame in self.frames]
         self.values, self.frames = dict(before), [dict(frame) for frame in frames]
         self.branch(rest, line)
@@ -251,6 +253,24 @@ class Machine:
                 first = mine[key] if key in mine else base(key)
                 second = other[key] if key in other else base(key)
                 other[key] = self.either(condition, first, second)
+
+    def _is_kept(self, condition: Any, before: dict[str, Any]) -> bool:
+        """Whether a branch keeps what it computes until its condition holds again: ``if (was != x) {was = x  q = f(x)}``.
+
+        Then everything is always as the branch computes it.
+        """
+        if not isinstance(condition, sympy.Ne):
+            return False
+        for known, now in (condition.args, condition.args[::-1]):
+            key = next((key for key, x in self.values.items() if x == now and self.resolve(key) == known), None)
+            changed = [x for name, x in self.values.items() if before.get(name) is not x]
+            if key is not None and key not in before:
+                return all(getattr(x, "free_symbols", set()) <= now.free_symbols | self.unchanging() for x in changed)
+        return False
+
+    def unchanging(self) -> set[Any]:
+        """Symbols of what does not change in a run."""
+        return set(self.defaults)
 
     def is_static(self, condition: Any) -> bool:
         """Whether a condition holds for good or never: then a variable that it does not let assign stays as INITIAL left it."""
@@ -429,7 +449,8 @@ class Machine:
         place = self.divide(self.number("1"), step) * (x - low)
         below = lowest(highest(whole(place), self.number("0")), self.number(str(count - 1)))
         weight = lowest(highest(place - below, self.number("0")), self.number("1"))
-        names = table.names or (block.name,)
+        given = table.names or (block.name,)
+        names = [key_of(name, i) for name in given for i in (range(self.arrays[name]) if name in self.arrays else (None,))]
         ends = []
         for point in (low + step * below, low + step * (below + self.number("1"))):
             before = dict(self.values)

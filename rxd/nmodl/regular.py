@@ -17,6 +17,8 @@ __all__ = ["regular", "smooth"]
 
 NARROW = 1e-2
 """Widest guard, in units of what is compared, that is taken for one around a singularity."""
+NOTHING = 20
+"""Exponents below minus this are taken for minus infinity by such guards."""
 ROUNDING = 1e-9
 """How far apart two zeros may be that are one: numbers in mod files are rounded."""
 
@@ -24,12 +26,20 @@ ROUNDING = 1e-9
 def regular(condition: Any, first: Any, second: Any) -> Any:
     """``first`` where the condition holds, else ``second``; the smooth one alone if the other only guards a singularity."""
     first, second = smooth(first), smooth(second)
+    if first == 0 and isinstance(second, sympy.exp) and _is_far_below(condition, second.args[0]):
+        return second
     guarded = _guarded(condition)
     if guarded is not None:
         inside, outside = (first, second) if guarded else (second, first)
         if outside.has(bernoulli_ratio) and not _singular(outside) and not inside.has(sympy.Piecewise):
             return outside
     return sympy.Piecewise((first, condition), (second, True), evaluate=False)
+
+
+def _is_far_below(condition: Any, x: Any) -> bool:
+    """Whether a condition holds only where the exponential of x is nothing: ``if (x < -50) {Exp = 0} else {Exp = exp(x)}``."""
+    bounded = isinstance(condition, (sympy.Lt, sympy.Le)) and condition.lts == x
+    return bounded and condition.gts.is_number and float(condition.gts) <= -NOTHING
 
 
 def _guarded(condition: Any) -> bool | None:

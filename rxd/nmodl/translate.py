@@ -27,6 +27,8 @@ __all__ = ["Translation", "translate"]
 
 EXACT = frozenset({"cnexp", "after_cvode", ""})
 IMPLICIT = frozenset({"derivimplicit", "sparse", "runge", "euler", "adrunge", "cvode_t", "cvode_v", "newton", "cvode"})
+OWN = frozenset({"breakpoint", "derivative", "kinetic", "linear", "nonlinear", "procedure"})
+"""Blocks that say what variables are at all times."""
 ZERO = sympy.Integer(0)
 
 
@@ -112,12 +114,9 @@ class _Translator:
             for block in file.all(kind):
                 what = {"hook": "BEFORE or AFTER block", "discrete": "DISCRETE block"}[kind]
                 raise file.error(block.line, f"a {what} cannot be translated. Write it as DERIVATIVE, KINETIC or LINEAR.")
-        if file.random:
-            raise file.error(file.line_of(file.random[0]), f"RANDOM {file.random[0]}: noise in equations is not supported.")
         self.placeholders: dict[Any, str] = {}
         received = [assigned_in(block.body) for block in file.all("net_receive")]
-        own = [assigned_in(b.body) for kind in ("breakpoint", "derivative", "kinetic", "linear") for b in file.all(kind)]
-        own += [assigned_in(block.body) for block in file.all("procedure")]
+        own = [assigned_in(block.body) for block in file.blocks if block.kind in OWN]
         self.events = frozenset(set().union(*received) - set(self.names.states) - set().union(*own)) & self.names.assigned
         changed = set().union(*own, *(assigned_in(block.body) for block in file.all("initial")))
         self.changed = frozenset(key for key in self.names.parameters if key in changed)
@@ -150,6 +149,8 @@ class _Translator:
                 return self.symbol(key)
             if key.endswith("0") and key[:-1] in names.states:
                 return sympy.Float(names.states[key[:-1]])
+            if key in self.file.random:
+                raise self.file.error(self.file.line_of(key), f"RANDOM {key}: noise in equations is not supported.")
             raise UnknownNameError(key)
 
         return resolve
@@ -185,7 +186,7 @@ class _Translator:
         equations = self.file.kind != "ARTIFICIAL_CELL"  # which has none: all its code is run event by event
         block = self.file.block("initial")
         if block is not None and equations:
-            initial.run(block.body)
+            self._initialize(initial, block)
         currents = self.machine("currents")
         block = self.file.block("breakpoint")
         if block is not None and equations:
@@ -193,6 +194,8 @@ class _Translator:
         self.stages["initial"], self.stages["currents"] = initial.values, currents.values
         rates, methods = self._states(currents.found.solves)
         gates = tuple(Gate(self.symbol(key), self.final(rate, "states"), self._initial(key)) for key, rate in rates.items())
+        still = [key for key in self.names.states if key not in rates and not any(key in s for s in self._moving())]
+        self.frozen |= {key: self._initial(key) for key in still if key not in self.names.ions}
         made = self._currents()
         writes = self._writes(set(rates))
         assigned = self._assigned(set(rates))
@@ -203,6 +206,25 @@ class _Translator:
             self.file, self.names, _plain((*gates, *frozen)), (*gates, *frozen), MappingProxyType(methods), made,
             MappingProxyType(writes), MappingProxyType(assigned), MappingProxyType(settable), self.events,
         )  # fmt: skip
+
+    def _initialize(self, machine: Equations, block: Block) -> None:
+        """INITIAL. What it does to a point process beyond equations is left to whoever runs it with numbers."""
+        if self.file.kind == "SUFFIX":
+            machine.run(block.body)
+            return
+        own = set().union(*(assigned_in(b.body) for b in self.file.blocks if b.kind in OWN))
+        for statement in block.body:
+            before = dict(machine.values)
+            try:
+                machine.do(statement)
+            except NmodlError:
+                machine.values = before
+                names = assigned_in((statement,)) - own
+                self.events |= {key for key in self.names.assigned if key in names or key.rpartition("_")[0] in names}
+
+    def _moving(self) -> tuple[dict[str, Any], ...]:
+        """What blocks assign that run step by step."""
+        return self.stages["currents"], self.stages["states"]
 
     def _is_settable(self, key: str) -> bool:
         return key in self.events or not any(key in values for values in self.stages.values())

@@ -55,12 +55,12 @@ def factor(unit: str) -> float | None:
 
 
 def _word(word: str) -> float | None:
-    match = re.fullmatch(r"([a-z]*?|1)(\d*)", word.lower())
+    try:
+        return float(word)
+    except ValueError:
+        match = re.fullmatch(r"([a-z]*?)(\d*)", word.lower())
     if match is None:
-        try:
-            return float(word)
-        except ValueError:
-            return None
+        return None
     name, power = match.group(1), int(match.group(2) or 1)
     for base in (name, name.removesuffix("s")):
         if base in BASES:

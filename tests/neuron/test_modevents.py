@@ -218,3 +218,35 @@ def test_what_c_code_is_refused(soma):
         drawing.draw()
     with pytest.raises(ValueError, match=r"drawing\.mod, line 4\d: VERBATIM holds C code.*secret"):
         drawing.other()
+
+
+RANDOM = """
+NEURON { ARTIFICIAL_CELL Ran RANGE a, b, c RANDOM r, q }
+ASSIGNED { a b c }
+INITIAL { random_setseq(r, 0)  net_send(1, 1) }
+NET_RECEIVE(w) { a = random_uniform(r, 2, 5)  b = random_negexp(r, 2)  c = random_normal(r, 1, 3)  net_send(1, 1) }
+FUNCTION next() { next = random_dpick(q) }
+"""
+
+
+def test_random_variables(soma, tmp_path):
+    (tmp_path / "ran.mod").write_text(RANDOM)
+    with Session():
+        one, two = h.Ran(), h.Ran()
+        assert [list(x.get_ids()) for x in (one.r, one.q, two.r)] == [[1, 0, 1], [1, 0, 2], [1, 0, 3]]
+        one.r.set_ids(7, 8, 9)
+        same = h.Random()
+        same.Random123(7, 8, 9)
+        values = [same.uniform(0, 1), *(same.repick() for _ in range(20))]
+        h.finitialize(-65)
+        h.continuerun(1.5)
+        assert one.a == 2 + 3 * values[0]
+        assert one.b == -2 * math.log(values[1])
+        pairs = ((2 * values[i] - 1, 2 * values[i + 1] - 1) for i in range(2, 20, 2))
+        x, square = next((x, x * x + y * y) for x, y in pairs if x * x + y * y <= 1)
+        assert one.c == pytest.approx(1 + 3 * x * math.sqrt(-2 * math.log(square) / square), rel=1e-14)
+        first = one.q.get_seq()
+        drawn = one.next()
+        assert one.q.get_seq() == first + 1
+        one.q.set_seq(first)
+        assert one.next() == drawn

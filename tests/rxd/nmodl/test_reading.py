@@ -209,3 +209,43 @@ def test_what_an_event_adds() -> None:
     assert sympy.simplify(found["g"] - 2 * weight / tau) == 0
     with pytest.raises(NmodlError, match="does more than add to states"):
         rxd.nmodl.mechanisms.event_amounts(read(body + "NET_RECEIVE(w) { if (flag == 0) { g = w } }", head))
+
+
+def test_units_with_numbers() -> None:
+    constants = parse(
+        "NEURON { SUFFIX x } UNITS { F = (faraday) (10000 coulomb) R = (k-mole) (joule/degC) }", "x.mod"
+    ).constants
+    assert constants["F"] == pytest.approx(9.648533212331, rel=1e-12)
+    assert constants["R"] == pytest.approx(8.31446261815, rel=1e-11)
+
+
+def test_tables_of_arrays() -> None:
+    text = (
+        "STATE { m } ASSIGNED { inf[2] } BREAKPOINT { SOLVE s METHOD cnexp  i = g*m } DERIVATIVE s { r(v)  m' = inf[1] - m }"
+        "PROCEDURE r(u) { TABLE inf FROM 0 TO 10 WITH 5  FROM j=0 TO 1 { inf[j] = u*u + j } }"
+    )
+    (gate,) = translate(parse(HEAD + text, "x.mod"), tables=True).gates
+    assert at(gate.rate, m=0, v=3) == pytest.approx((4 + 16) / 2 + 1)
+    assert at(gate.rate, m=0, v=-3) == 1
+    assert at(gate.rate, m=0, v=30) == 101
+
+
+def test_what_is_kept_until_a_value_changes_follows_it() -> None:
+    text = (
+        "LOCAL was, q\nPARAMETER { celsius } BREAKPOINT { if (was != celsius) { was = celsius  q = 3^(celsius/10) }  i = g*q }"
+    )
+    assert read(text).currents[0].density == sympy.Symbol("g", real=True) * 3 ** (rxd.celsius / 10)
+    with pytest.raises(NmodlError, match="keeps its value"):
+        read(text.replace("3^(celsius/10)", "v"))
+
+
+def test_exponentials_that_are_cut_off_are_exponentials() -> None:
+    density = read("FUNCTION f(x) { if (x < -50) { f = 0 } else { f = exp(x) } } BREAKPOINT { i = f(v) }").currents[0].density
+    assert density == sympy.exp(rxd.v)
+
+
+def test_initial_of_a_point_process_may_do_what_no_equation_says() -> None:
+    head = "NEURON { POINT_PROCESS s NONSPECIFIC_CURRENT i } PARAMETER { n = 3 } ASSIGNED { v i k c } STATE { g }\n"
+    found = read("INITIAL { k = 1  while (k < v) { k = 2*k }  c = 5 } BREAKPOINT { i = k*c*v }", head)
+    assert found.memory == {"k"}
+    assert found.currents[0].density == 5 * sympy.Symbol("k", real=True) * rxd.v
