@@ -12,7 +12,7 @@ Three choices, all of which leave the result of the elimination the same up to r
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numba
 import numpy as np
@@ -26,7 +26,8 @@ BATCH: Final = 8192
 
 
 # Without reference counts, which nothing here needs, numba takes less time.
-_kernel = numba.njit(cache=True, _nrt=False, error_model="numpy")  # type: ignore[call-overload]
+_compile: Any = numba.njit  # its types do not know the options
+_kernel = _compile(cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 class EliminationOrder(NamedTuple):

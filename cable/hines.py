@@ -20,6 +20,7 @@ by side (`cable.lane_order`, `rxd.solve.cable_sweeps`), and species that diffuse
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -37,7 +38,10 @@ __all__ = [
 ]
 
 # Contraction and reciprocals only: no assumption about NaN or infinity, since steppers look for them to refuse a step.
-_kernel = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+_compile: Any = numba.njit  # its types do not know the options
+_kernel = _compile(
+    cache=True, nogil=True, _nrt=False, no_cfunc_wrapper=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy"
+)
 
 
 @dataclass(frozen=True, slots=True)

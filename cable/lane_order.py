@@ -15,13 +15,14 @@ of a step.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numba
 import numpy as np
 
 from cable.elimination import depth_and_batch
 from cable.hines import HinesPlan
+from geometry.compiled import inner
 
 __all__ = ["BLOCK", "WIDTH", "LaneOrder", "lane_order"]
 
@@ -37,8 +38,9 @@ BLOCK: Final = 256
 """Least number of nodes of a block: ten arrays of that many doubles fit into a level-1 cache."""
 
 
+_compile: Any = numba.njit  # its types do not know the options
 # Without reference counts, which nothing here needs, numba takes less time.
-_kernel = numba.njit(cache=True, _nrt=False, error_model="numpy")  # type: ignore[call-overload]
+_kernel = _compile(cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +158,7 @@ def _blocks(parent: np.ndarray, root: np.ndarray, size: np.ndarray) -> tuple[np.
     return block[root], np.array([*blocks, held])
 
 
-@_kernel
+@inner
 def _choose(chosen: np.ndarray, found: int, left: np.ndarray) -> int:
     """Bring those that are to go together to the front, the shortest last; returns how many they are."""
     leader = chosen[0]
@@ -183,7 +185,7 @@ def _choose(chosen: np.ndarray, found: int, left: np.ndarray) -> int:
     return end - begin
 
 
-@_kernel
+@inner
 def _take(
     deepest: int, most: int, depth: np.ndarray, hanging: np.ndarray, following: np.ndarray, left: np.ndarray, chosen: np.ndarray
 ) -> int:

@@ -1,34 +1,161 @@
 """How kernels are compiled and called: those that only kernels call, and those that threads share.
 
 `inner` and `forced` leave out what Python needs to call a function, which for twenty arrays takes as long to compile as the
-function. None of these kernels counts references: one that hands on arrays counts each up and down, atomically, which took
-more than a third of the time. So they cannot allocate either, and all arrays belong to who calls them from Python. `in_ranges`
-stands for numba's `prange`: what that makes of a loop takes as long again to compile as the loop, and everybody waits for
-that, while few have the voxels that are worth several threads.
+function, and what numba does to a function before it knows who calls it (`Draft`). None of these kernels counts references: one
+that hands on arrays counts each up and down, atomically, which took more than a third of the time. So they cannot allocate
+either, and all arrays belong to who calls them from Python. `in_ranges` stands for numba's `prange`: what that makes of a loop
+takes as long again to compile as the loop, and everybody waits for that, while few have the voxels that are worth several
+threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ctypes
+import gc
+import importlib
+import sys
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any, Final
 
 import numba
 import numpy as np
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
-__all__ = ["ZERO", "forced", "in_ranges", "inner", "lean"]
+__all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_options", "lean", "load_numba"]
+
+
+# "returned NULL without setting an exception", says Python if it calls what only kernels can, and goes on in peace.
+_REFUSAL: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, *3 * [ctypes.c_void_p])(lambda *_: None)
+
+
+class Draft(JITCodeLibrary):
+    """A function that only kernels call: LLVM's code as numba wrote it, neither optimised nor made machine code by itself.
+
+    A kernel takes the code of all it calls into its own and optimises it there; numba would do so, and make machine code, for
+    each of them before that, which took as long as the kernel that somebody calls.
+    """
+
+    optimised = False
+
+    def _optimize_functions(self, module: Any) -> None:
+        if self.optimised:
+            super()._optimize_functions(module)
+        else:
+            module.data_layout = self._codegen._data_layout
+
+    def finalize(self) -> None:
+        """Take in what this function calls, and leave the rest to who calls it."""
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        if self.optimised:
+            self._optimize_final_module()
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """What Python reaches if it calls this function, whose own machine code there is not."""
+        return int(ctypes.cast(_REFUSAL, ctypes.c_void_p).value or 0)
+
+    @property
+    def codegen(self) -> Draft:
+        """Who is told of the function's surroundings (`set_env`); what is nowhere in memory needs none."""
+        return self
+
+    def set_env(self, name: str, surroundings: object) -> None:
+        """Only what raises or holds Python's objects has a use for them."""
+
+
+class OptimisedDraft(Draft):
+    """The same, optimised once by itself: LLVM makes less of a loop in a function in which it has inlined many."""
+
+    optimised = True
+
+
+class InnerCompiler(Compiler):
+    """Numba's compiler, whose result is a `Draft`."""
+
+    kind = Draft
+
+    def compile_extra(self, function: Any) -> Any:
+        """Compile a Python function."""
+        self.state.library = self.kind(self.state.targetctx.codegen(), function.__qualname__)
+        return super().compile_extra(function)
+
+
+class OptimisingCompiler(InnerCompiler):
+    """The same, whose result is an `OptimisedDraft`."""
+
+    kind = OptimisedDraft
+
 
 _compile: Any = numba.njit  # its types do not know the options below
+inner_options: Final = MappingProxyType(
+    {"pipeline_class": InnerCompiler, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
+)
+"""How functions are compiled that only kernels call."""
+hot_options: Final = MappingProxyType({**inner_options, "pipeline_class": OptimisingCompiler})
+"""The same of those with loops in which time is spent."""
 lean: Any = _compile(cache=True, nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True)
 """Decorator of kernels that Python calls, from several threads if it likes."""
-inner: Any = _compile(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
+inner: Any = _compile(error_model="numpy", **inner_options)
 """Decorator of kernels that other kernels call; Python cannot."""
-forced: Any = _compile(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=True)
+forced: Any = _compile(error_model="numpy", forceinline=True, **inner_options)
 """The same, written into the kernel that calls."""
 ZERO: Any = np.int64(0)
 """Where a kernel begins to count: with a plain 0 numba compiles what is called with the count once more, for the constant."""
+FIRST: Final = (
+    *(
+        f"cpython.{name}"
+        for name in (
+            "builtins", "charseq", "enumimpl", "hashing", "heapq", "iterators", "listobj", "numbers", "rangeobj", "setobj",
+            "slicing", "tupleobj", "unicode",
+        )
+    ),
+    "core.optional", "core.inline_closurecall", "misc.gdb_hook", "misc.literal",
+)  # fmt: skip
+"""What numba loads before its linear algebra."""
 RANGES: Final = 4
 """Ranges a thread gets, so that none waits long for the others."""
+
+
+def load_numba() -> None:
+    """Have numba load what it knows of Python and NumPy, as its first compiled function would, in a third less time.
+
+    It would import all of `scipy.linalg` to see whether SciPy is there, which it is. What uses its BLAS still asks for it.
+    """
+    if "numba.np.arraymath" in sys.modules:
+        return
+    for name in FIRST:  # in numba's own order: the first of two that know a function is asked first
+        with suppress(ImportError):
+            importlib.import_module(f"numba.{name}")
+    linalg: Any = importlib.import_module("numba.np.linalg")
+    ensure = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        arraymath: Any = importlib.import_module("numba.np.arraymath")
+        arraymath.ensure_blas = ensure
+    finally:
+        linalg.ensure_blas = ensure
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Python's collector of garbage does not look while numba compiles.
+
+    It would go through millions of objects again and again, for a tenth of the time, and nearly all are still in use.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def in_ranges(kernel: Callable[..., None], count: int, least: int, *arguments: Any) -> None:

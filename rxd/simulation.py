@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from cable import EventQueue
+from geometry.compiled import collector_paused, load_numba
+from rxd.codegen.cache import discard_stale_code
 from rxd.codegen.kernels import Kernels, compile_kernels
 from rxd.codegen.oracle import initial_gates
 from rxd.discretize.build import discretize
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from rxd.model import Model
 
 
+@collector_paused()
 def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simulation:
     """Take a model through every stage; each hands over a frozen record.
 
@@ -50,6 +53,8 @@ def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simu
     **options
         Of the stepper: ``dt`` (ms) and others.
     """
+    load_numba()
+    discard_stale_code()
     find_stepper(method)  # an unknown one is refused before any work is done
     system = build_system(model)
     warn_of_unseen_currents(system)

@@ -123,7 +123,6 @@ def load_module(system: System, purpose: str, write: Callable[[System], str]) ->
     KernelError
         If the source does not load (its text is in the message).
     """
-    discard_stale_code()
     key = system_key(system, purpose)
     path = cache_folder() / key / f"axoplasm_{purpose}_{key}.py"
     if not path.exists():

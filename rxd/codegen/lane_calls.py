@@ -71,10 +71,20 @@ def call_kernel(typing_context: Any, address: Any, X: Any, P: Any, at: Any, t: A
 
 def part_address(part: Any, *arguments: Any) -> int:
     """Address of a compiled part of a loop for arguments of the types of these; compiles it, or takes it from numba's cache."""
-    signature = tuple(nb.typeof(argument) for argument in arguments)
-    part.compile(signature)
-    made = part.overloads[signature]
+    made = _compiled(part, arguments)
+    return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
+
+
+def c_address(function: Any, *arguments: Any) -> int:
+    """The same of a function that C can call: one that was compiled with its wrapper for C."""
+    made = _compiled(function, arguments)
     return int(made.library.get_pointer_to_function(made.fndesc.llvm_cfunc_wrapper_name))
+
+
+def _compiled(function: Any, arguments: tuple[Any, ...]) -> Any:
+    signature = tuple(nb.typeof(argument) for argument in arguments)
+    function.compile(signature)
+    return function.overloads[signature]
 
 
 def _call_part(typing_context: Any, address: Any, arguments: Any) -> Any:
@@ -82,10 +92,11 @@ def _call_part(typing_context: Any, address: Any, arguments: Any) -> Any:
     signature = types.void(types.int64, arguments)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        values = [context.get_value_type(kind) for kind in sig.args[1]]
-        function_type = ir.FunctionType(context.get_value_type(types.none), values)
+        kinds = list(sig.args[1])
+        function_type = context.call_conv.get_function_type(types.none, kinds)
         function = builder.inttoptr(args[0], function_type.as_pointer())
-        builder.call(function, cgutils.unpack_tuple(builder, args[1]))
+        # as one compiled function calls another; parts raise nothing, so what they say of errors is left alone
+        context.call_conv.call_function(builder, function, types.none, kinds, cgutils.unpack_tuple(builder, args[1]))
         return context.get_dummy_value()
 
     return signature, generate

@@ -16,8 +16,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from geometry.compiled import inner_options
+
 # forceinline: a call that is left in a loop over lanes keeps that loop from becoming vector code.
-inline_kernel = nb.njit(fastmath={"contract"}, inline="never", forceinline=True, error_model="numpy")
+_compile: Any = nb.njit  # its types do not know the options below
+inline_kernel: Any = _compile(fastmath={"contract"}, inline="never", forceinline=True, error_model="numpy", **inner_options)
 
 LOG2E: Final = 1.4426950408889634
 LN2_HIGH: Final = 6.93147180369123816490e-01

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.discretize.records import LANES, Discretization, GraphTransport, Group, Transport
-from rxd.solve.lane_lu import lane_kernel
+from rxd.solve.lane_operations import lean_kernel
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -103,7 +103,7 @@ class Assembly:
         return sparse.csr_array((data, self.indices, self.indptr), shape=(self.size, self.size))
 
 
-@lane_kernel
+@lean_kernel
 def _scatter(data: np.ndarray, entry: np.ndarray, local: np.ndarray, source: np.ndarray) -> None:
     for k in range(entry.size):
         data[entry[k]] += local[source[k]]
@@ -166,7 +166,7 @@ def held_positions(discretization: Discretization) -> tuple[np.ndarray, np.ndarr
     return held, conductance / discretization.capacity[held], np.concatenate([np.zeros(0), *(g.held_value for g in graphs)])
 
 
-@lane_kernel
+@lean_kernel
 def add_exchange(y: np.ndarray, f: np.ndarray, exchange: tuple[np.ndarray, ...]) -> None:
     """Add what flows along every edge to ``f``: one flow, taken and given."""
     ranges, link, first, second, conductance, inverse_capacity, held, held_rate, held_value = exchange
@@ -188,7 +188,7 @@ def add_exchange(y: np.ndarray, f: np.ndarray, exchange: tuple[np.ndarray, ...])
         f[held[k]] += held_rate[k] * (held_value[k] - y[held[k]])
 
 
-@lane_kernel
+@lean_kernel
 def add_electrodes(
     y: np.ndarray, f: np.ndarray, start: int, current: np.ndarray, conductance: np.ndarray, inverse_capacity: np.ndarray
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from rxd.solve.event_heap import Events, Wires, drop_first, push, room_for
-from rxd.solve.lane_operations import exact_kernel, lean_kernel
+from rxd.solve.lane_operations import exact_inner_kernel, inner_kernel
 
 __all__ = ["DETECTION", "Courses", "Known", "Watch", "known_events", "sent", "watched"]
 
@@ -98,7 +98,7 @@ class Watch(NamedTuple):
     grace: np.ndarray
 
 
-@exact_kernel
+@exact_inner_kernel
 def send(s: int, fraction: np.ndarray, watch: Watch) -> None:
     """Send the events of the spikes found in the step before s."""
     wires, heap, counts = watch.wires, watch.heap, watch.counts
@@ -114,7 +114,7 @@ def send(s: int, fraction: np.ndarray, watch: Watch) -> None:
         counts[SENT] += 1
 
 
-@exact_kernel
+@exact_inner_kernel
 def deliver_until(t: float, y: np.ndarray, watch: Watch) -> bool:
     """Deliver what is due at a time; whether anything was."""
     known, heap, counts = watch.known, watch.heap, watch.counts
@@ -135,7 +135,7 @@ def deliver_until(t: float, y: np.ndarray, watch: Watch) -> bool:
         found = True
 
 
-@lean_kernel
+@inner_kernel
 def let_happen(s: int, spikes: int, last: bool, y: np.ndarray, fraction: np.ndarray, watch: Watch) -> bool:
     """Events before a step, and the state before it if it may be the last; whether there were events.
 
@@ -153,7 +153,7 @@ def let_happen(s: int, spikes: int, last: bool, y: np.ndarray, fraction: np.ndar
     return found
 
 
-@lean_kernel
+@inner_kernel
 def follow_courses(s: int, conductance: np.ndarray, drive: np.ndarray, fields: np.ndarray, courses: Courses) -> None:
     """Clamps and parameters as they are in step s."""
     for i in range(courses.clamp.size):
@@ -163,14 +163,14 @@ def follow_courses(s: int, conductance: np.ndarray, drive: np.ndarray, fields: n
         fields[courses.field[i]] = courses.value[s, i]
 
 
-@lean_kernel
+@inner_kernel
 def look(s: int, y: np.ndarray, watch: Watch) -> None:
     """Write down what is wanted after a step."""
     for i in range(watch.taps.size):
         watch.trace[s, i] = y[watch.taps[i]]
 
 
-@lean_kernel
+@inner_kernel
 def note_spikes(s: int, fraction: np.ndarray, watch: Watch) -> bool:
     """Write the spikes of a step down; whether there is no room for those of another, or for the events they send."""
     log = watch.log
@@ -182,7 +182,7 @@ def note_spikes(s: int, fraction: np.ndarray, watch: Watch) -> bool:
     return log[0, 0] + fraction.size > log.shape[0] - 1 or room < 2 * watch.wires.target.size
 
 
-@lean_kernel
+@inner_kernel
 def last_step(s: int, last: int, fraction: np.ndarray, grace: np.ndarray) -> int:
     """How many steps there may be after the spikes of step s, if there might have been ``last``."""
     for d in range(grace.size):

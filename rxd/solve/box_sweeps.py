@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from rxd.discretize.records import GraphTransport
-from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.lane_operations import inner_kernel
 
 EQUAL: Final = 1e-13
 """Relative difference up to which voxels and faces are the same."""
@@ -41,7 +41,7 @@ def as_box(transport: GraphTransport, lower: np.ndarray) -> tuple[np.ndarray, np
     return None if np.ptp(capacity) > EQUAL * capacity[0] else (shape.astype(np.int64), rates)
 
 
-@lean_kernel
+@inner_kernel
 def factor_lines(shape: np.ndarray, rates: np.ndarray, half: float, factors: np.ndarray) -> None:
     """Factorise ``1 - half F`` along a line of each axis: pivot, ahead, behind in ``factors (3, 3, longest)``."""
     for axis in range(3):
@@ -53,7 +53,7 @@ def factor_lines(shape: np.ndarray, rates: np.ndarray, half: float, factors: np.
             factors[axis, 0, i], factors[axis, 1, i], factors[axis, 2, i] = last, ahead, last * high
 
 
-@lean_kernel
+@inner_kernel
 def exchange_in_box(shape: np.ndarray, rates: np.ndarray, dt: float, u: np.ndarray, gain: np.ndarray) -> None:
     """Add what voxels exchange in dt, mM."""
     nx, ny, nz = shape[0], shape[1], shape[2]
@@ -76,7 +76,7 @@ def exchange_in_box(shape: np.ndarray, rates: np.ndarray, dt: float, u: np.ndarr
                 out[nz - 1] += gz * (here[nz - 2] - here[nz - 1])
 
 
-@lean_kernel
+@inner_kernel
 def solve_sheets(gain: np.ndarray, count: int, width: int, factors: np.ndarray) -> None:
     """Solve along lines that lie side by side: ``count`` sheets of ``width`` numbers."""
     for i in range(1, count):
@@ -94,7 +94,7 @@ def solve_sheets(gain: np.ndarray, count: int, width: int, factors: np.ndarray) 
             here[m] = pivot * here[m] + behind * after[m]
 
 
-@lean_kernel
+@inner_kernel
 def solve_rows(gain: np.ndarray, count: int, length: int, factors: np.ndarray) -> None:
     """Solve along ``count`` lines one after the other in memory, several at a time: each alone would wait for itself."""
     for first in range(0, count, TOGETHER):
@@ -113,7 +113,7 @@ def solve_rows(gain: np.ndarray, count: int, length: int, factors: np.ndarray) -
                 gain[at] = pivot * gain[at] + behind * gain[at + 1]
 
 
-@lean_kernel
+@inner_kernel
 def solve_box(shape: np.ndarray, factors: np.ndarray, gain: np.ndarray) -> None:
     """The three sweeps, in place."""
     nx, ny, nz = shape[0], shape[1], shape[2]

@@ -15,8 +15,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from rxd.discretize.records import LANES
-from rxd.solve.lane_lu import lane_kernel, load, load_scattered
-from rxd.solve.lane_store import add_all_rows, add_rows, put_rows
+from rxd.solve.lane_lu import load
+from rxd.solve.lane_operations import draft_kernel, lean_kernel
+from rxd.solve.lane_store import add_row, load_scattered, put_rows
 
 NODES, UNKNOWNS, N_FIELDS, ENTRIES, N_TIMED, SCATTERED = range(6)
 """Columns of the table: nodes, unknowns, fields, Jacobian values, rows that time changes; whether nodes lie anywhere."""
@@ -56,45 +57,45 @@ def _make_call() -> Any:
 call_at = _make_call()
 
 
-@lane_kernel
+@lean_kernel
 def call_rates(y: np.ndarray, t: float, f: np.ndarray, work: np.ndarray, model: Model) -> None:
     """Right-hand side without exchange between nodes into ``f``."""
     fields, table, places = model
-    f[:] = 0.0
+    for k in range(f.size):
+        f[k] = 0.0
     for g in range(table.shape[0]):
         row = table[g]
+        rates = row[UNKNOWNS] * LANES
         for first in range(0, row[NODES], LANES):
             _load(y, first, row, places, work)
-            rates = row[UNKNOWNS] * LANES
             call_at(row[RATES], work, 0, fields, row[FIELDS] + first * row[N_FIELDS], t, work, rates, work, 2 * rates)
             _store(work, first, row, places, f)
 
 
-@lane_kernel
+@lean_kernel
 def call_linearise(
     y: np.ndarray, t: float, f: np.ndarray, drift: np.ndarray, jacobian: np.ndarray, work: np.ndarray, model: Model
 ) -> None:
     """The same with its explicit time derivative added to ``drift`` and the values of its Jacobian in ``jacobian``."""
     fields, table, places = model
-    f[:] = 0.0
+    for k in range(f.size):
+        f[k] = 0.0
     for g in range(table.shape[0]):
         row = table[g]
-        timed = places[row[TIMED] : row[TIMED] + row[N_TIMED]]
-        size = row[ENTRIES] * LANES
+        rates, size = row[UNKNOWNS] * LANES, row[ENTRIES] * LANES
         for first in range(0, row[NODES], LANES):
             _load(y, first, row, places, work)
-            rates = row[UNKNOWNS] * LANES
             call_at(row[LINEARISE], work, 0, fields, row[FIELDS] + first * row[N_FIELDS], t, work, rates, work, 2 * rates)
             _store(work, first, row, places, f)
-            here, there = work[2 * rates : 2 * rates + size], jacobian[row[JACOBIAN] + first * row[ENTRIES] :]
+            there, width = row[JACOBIAN] + first * row[ENTRIES], min(LANES, row[NODES] - first)
             for k in range(size):
-                there[k] = here[k]
-            if row[N_TIMED] > 0:
-                position = _positions(row, places)
-                add_rows(work, 2 * rates + size, position, timed, first, min(LANES, row[NODES] - first), drift)
+                jacobian[there + k] = work[2 * rates + k]
+            for r in range(row[N_TIMED]):
+                at = row[POSITION] + places[row[TIMED] + r] * row[NODES] + first
+                add_row(work, 2 * rates + size + r * LANES, places, at, width, drift)
 
 
-@lane_kernel
+@lean_kernel
 def call_constants(address: int, fields: np.ndarray, chunks: int, given: int, made: int) -> None:
     """Fill in the constants of a group behind the fields that they are made of: ``given + made`` rows a chunk."""
     for chunk in range(chunks):
@@ -102,28 +103,22 @@ def call_constants(address: int, fields: np.ndarray, chunks: int, given: int, ma
         call_at(address, fields, at, fields, at, 0.0, fields, at + given * LANES, fields, at)
 
 
-@lane_kernel
-def _positions(row: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """State positions of a group's unknowns, shape (unknowns, nodes)."""
-    return places[row[POSITION] : row[POSITION] + row[UNKNOWNS] * row[NODES]].reshape((row[UNKNOWNS], row[NODES]))
-
-
-@lane_kernel
+@draft_kernel
 def _load(y: np.ndarray, first: int, row: np.ndarray, places: np.ndarray, X: np.ndarray) -> None:
     """Unknowns of a chunk into lanes; missing lanes repeat the last node."""
     width = min(LANES, row[NODES] - first)
     if row[SCATTERED]:
-        load_scattered(y, _positions(row, places), first, width, X)
+        load_scattered(y, places, row[POSITION], row[NODES], row[UNKNOWNS], first, width, X)
     else:
         load(y, places[row[STARTS] : row[STARTS] + row[UNKNOWNS]], first, width, X)
 
 
-@lane_kernel
+@draft_kernel
 def _store(work: np.ndarray, first: int, row: np.ndarray, places: np.ndarray, f: np.ndarray) -> None:
     """Rates of a chunk to their nodes; those that share unknowns with others add theirs."""
     width, rates = min(LANES, row[NODES] - first), row[UNKNOWNS] * LANES
     if row[SCATTERED]:
-        position = _positions(row, places)
-        add_all_rows(work, rates, position, first, width, f)
+        for u in range(row[UNKNOWNS]):
+            add_row(work, rates + u * LANES, places, row[POSITION] + u * row[NODES] + first, width, f)
     else:
-        put_rows(work, rates, places[row[STARTS] : row[STARTS] + row[UNKNOWNS]], first, width, f)
+        put_rows(work, rates, places, row[STARTS], row[UNKNOWNS], first, width, f)

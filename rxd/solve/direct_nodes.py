@@ -18,7 +18,7 @@ import numpy as np
 from rxd.discretize.records import LANES
 from rxd.solve.direct_tree import WIDTH
 from rxd.solve.lane_lu import copy_lanes, factorise, set_product, subtract_product
-from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation, raised
+from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, lean_kernel, make_operation, raised
 from rxd.solve.vector_moves import make_double_scatter, make_gather, make_scatter
 from rxd.solve.vectors import cleared, make_change, make_product, make_transfer, negated, replaced
 
@@ -51,17 +51,18 @@ clear_lanes = make_change(LANES, cleared)
 add_number = make_operation(LANES, raised)
 
 
-@lean_kernel
+@draft_kernel
 def clear(A: np.ndarray, blank: np.ndarray, column: int) -> None:
     """Zeros where no straight half writes; the bounds are in two columns of ``blank``."""
     for k in range(blank.shape[0]):
-        A[blank[k, column] : blank[k, column + 1]] = 0.0
+        for i in range(blank[k, column], blank[k, column + 1]):
+            A[i] = 0.0
 
 
 Lists = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-@inline_kernel
+@draft_inline_kernel
 def solving_lists(row: np.ndarray, program: np.ndarray) -> Lists:
     """What `send_to_tree` and `bring_from_tree` read of a part's lists."""
     return (
@@ -73,7 +74,7 @@ def solving_lists(row: np.ndarray, program: np.ndarray) -> Lists:
     )
 
 
-@inline_kernel
+@draft_inline_kernel
 def assemble(
     A: np.ndarray, J: np.ndarray, j: int, entry: np.ndarray, fill: np.ndarray, shifted: np.ndarray, shift: float
 ) -> None:
@@ -86,7 +87,7 @@ def assemble(
         add_number((A,), (shifted[e] * LANES,), (shift,))
 
 
-@inline_kernel
+@draft_inline_kernel
 def prepare_chunk(
     first: int, shift: float, row: np.ndarray, program: np.ndarray, J: np.ndarray, j: int, places: np.ndarray,
     capacity: np.ndarray, work: np.ndarray, A: np.ndarray, S: np.ndarray,
@@ -115,7 +116,7 @@ def prepare_chunk(
             put_lanes(S, places[0], p, offset, work, a, capacity, scale)
 
 
-@inline_kernel
+@draft_inline_kernel
 def _put_blocks(
     c: int, p: int, schur: np.ndarray, zeros: np.ndarray, places: np.ndarray, capacity: np.ndarray, work: np.ndarray,
     S: np.ndarray,
@@ -129,7 +130,7 @@ def _put_blocks(
             clear_half(S, s + zeros[e])
 
 
-@inline_kernel
+@draft_inline_kernel
 def eliminate_forward(A: np.ndarray, a: int, B: np.ndarray, b: int, lower: np.ndarray) -> None:
     """Right-hand side through the elimination of the local unknowns."""
     i = 0
@@ -141,7 +142,7 @@ def eliminate_forward(A: np.ndarray, a: int, B: np.ndarray, b: int, lower: np.nd
             i += 2
 
 
-@inline_kernel
+@draft_inline_kernel
 def send_to_tree(
     first: int, b: int, row: np.ndarray, lists: Lists, places: np.ndarray, capacity: np.ndarray, A: np.ndarray,
     B: np.ndarray, R: np.ndarray, X: np.ndarray, x: int, Z: np.ndarray,
@@ -172,7 +173,7 @@ def send_to_tree(
             put_both(R, places[1], p, offset, B, u, capacity, scale, Z, X, x + rows[i] * LANES)
 
 
-@inline_kernel
+@draft_inline_kernel
 def bring_from_tree(
     first: int, b: int, row: np.ndarray, lists: Lists, places: np.ndarray, A: np.ndarray, B: np.ndarray, R: np.ndarray
 ) -> None:
@@ -196,7 +197,7 @@ def bring_from_tree(
             i += 2
         set_product(B, u, B, u, A, a + diagonal[k] * LANES)
     if row[POINTS]:
-        B[b : b + LANES] = 0.0
+        clear_lanes(B, b)
 
 
 @lean_kernel
@@ -224,7 +225,7 @@ def store_lanes(X: np.ndarray, lane: np.ndarray, out: np.ndarray) -> None:
         out[k] = X[lane[k]]
 
 
-@inline_kernel
+@draft_inline_kernel
 def sort_jacobian(
     local: np.ndarray, row: np.ndarray, program: np.ndarray, first: int, index: np.ndarray, J: np.ndarray
 ) -> None:

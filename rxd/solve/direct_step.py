@@ -37,7 +37,7 @@ from rxd.solve.direct_nodes import (
 )
 from rxd.solve.direct_tree import WIDTH, Arrays, eliminate_tree, settle_branch_points, solve_tree
 from rxd.solve.kept import Kept, kept
-from rxd.solve.lane_operations import inline_kernel, lean_kernel
+from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, lean_kernel
 from rxd.solve.vector_moves import make_gather
 from rxd.solve.vector_stages import make_finish, make_stage_sums
 from rxd.solve.vectors import added, make_transfer, replaced
@@ -81,7 +81,7 @@ def prepare(local: np.ndarray, work: tuple[np.ndarray, np.ndarray], shift: float
     eliminate_tree(S, coupling, diagonal, T, tree)
 
 
-@lean_kernel
+@draft_kernel
 def _add_clamps(S: np.ndarray, clamps: Any) -> None:
     """Conductance of electrodes to the diagonal of v."""
     clamped, _, conductance = clamps
@@ -103,7 +103,8 @@ def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, lane: np.ndarray, sol
         for first in range(0, row[NODES], LANES):
             at = row[LANES_AT] + first * row[UNKNOWNS]
             send_to_tree(first, at, row, lists, places, capacity, A, B, R, B, at, Z)
-    Z[:] = 0.0
+    for k in range(Z.size):
+        Z[k] = 0.0
     solve_tree(S, coupling, R, Z, T, tree)
     for g in range(table.shape[0]):
         row = table[g]
@@ -130,7 +131,9 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     _add_clamps(S, clamps)
     eliminate_tree(S, coupling, diagonal, T, tree)
     clamped, current, conductance = clamps
-    stages, size, apart = alpha.size, Y.size, not fresh[1:].all()
+    stages, size, apart = alpha.size, Y.size, False
+    for i in range(1, stages):
+        apart = apart or not fresh[i]
     for i in range(stages):
         R, before = sides[i % 2], sides[1 - i % 2]
         clear(R, blank, 2)
@@ -155,7 +158,8 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
             R[clamped[k, 1]] += current[k] - conductance[k] * Z[clamped[k, 1]]
         settle_branch_points(Z, twins)
         solve_tree(S, coupling, R, Z, T, tree)
-    most[:] = 0.0
+    for lane in range(most.size):
+        most[lane] = 0.0
     unknowns, last = 0, (stages - 1) * size
     for g in range(table.shape[0]):
         row = table[g]
@@ -168,7 +172,7 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     return _judged(most)
 
 
-@inline_kernel
+@draft_inline_kernel
 def _judged(most: np.ndarray) -> float:
     """The largest of the first numbers; infinity if any of the others, sums over everything, is no number."""
     worst = 0.0
@@ -179,7 +183,7 @@ def _judged(most: np.ndarray) -> float:
     return worst
 
 
-@lean_kernel
+@draft_kernel
 def _linearise(
     t: float, shift: float, fields: np.ndarray, Y: np.ndarray, F: np.ndarray, drift: np.ndarray, J: np.ndarray, solver: Arrays
 ) -> None:
@@ -204,7 +208,7 @@ def _linearise(
             prepare_chunk(first, shift, row, program, J, 0, places, capacity, T, A, S)
 
 
-@inline_kernel
+@draft_inline_kernel
 def _sum_chunk(
     i: int, at: int, size: int, rows: int, timed: np.ndarray, weights: Any, Y: np.ndarray, F: np.ndarray, U: np.ndarray,
     drift: np.ndarray, X: np.ndarray, x: int, apart: bool,
@@ -226,7 +230,7 @@ def _sum_chunk(
                 U[i * size + at + lane] += slope * drift[at + lane]
 
 
-@inline_kernel
+@draft_inline_kernel
 def _add_rates(
     fresh: bool, t: float, first: int, at: int, begin: int, row: np.ndarray, fields: np.ndarray, F: np.ndarray, U: np.ndarray,
     X: np.ndarray, x: int, work: np.ndarray,

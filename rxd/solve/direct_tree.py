@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from rxd.solve.lane_operations import inline_kernel, lean_kernel
+from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel
 from rxd.solve.vector_blocks import make_climb, make_descend, make_reduce
 from rxd.solve.vector_moves import make_gather
 from rxd.solve.vectors import (
@@ -60,25 +60,28 @@ invert = make_inverse(WIDTH)
 
 UNROLLED: Final = 6
 """Larger blocks are inverted in loops."""
-reduce_block = make_reduce(WIDTH, UNROLLED, add=False)
-reduce_onward = make_reduce(WIDTH, UNROLLED, add=True)
-climb = make_climb(WIDTH, UNROLLED, add=False)
-climb_onward = make_climb(WIDTH, UNROLLED, add=True)
+# Each stands in one place only: the straight code of all sizes takes LLVM longer than the rest of a step does.
+reduce_block = make_reduce(WIDTH, UNROLLED)
+climb = make_climb(WIDTH, UNROLLED)
 descend = make_descend(WIDTH, UNROLLED)
 
 
-@lean_kernel
+@draft_kernel
 def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, tree: Waves) -> None:
     """Eliminate wave after wave; S ends as the inverses of the blocks. D is G, and one where a node lacks an unknown."""
     waves, mask, others, _ = tree
     for w in range(waves.shape[0]):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
         up = 0
-        if m <= UNROLLED and waves[w, 5] == ALL:
-            reduce_onward(S, s, G, r, D, r, S, waves[w, 3], m)
-            continue
         if m <= UNROLLED:
-            reduce_block(S, s, G, r, D, r, T, 0, m)
+            onward = waves[w, 5] == ALL
+            if not onward:
+                for e in range(m * m * WIDTH):
+                    T[e] = 0.0
+            target, t = (S, waves[w, 3]) if onward else (T, 0)
+            reduce_block(S, s, G, r, D, r, target, t, m)
+            if onward:
+                continue
         else:
             up = m * m * WIDTH  # behind the inverse: what goes up
             _invert_blocks(S, G, D, T, s, r, m)
@@ -91,7 +94,7 @@ def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, t
                 S[target + e * WIDTH] += T[source + e * WIDTH]
 
 
-@lean_kernel
+@draft_kernel
 def _invert_blocks(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, s: int, r: int, m: int) -> None:
     """Invert ``E + G``; behind it ``G (E + G)^-1 E``, which off the diagonal is ``- G (E + G)^-1 G``."""
     for e in range(m * m):
@@ -111,7 +114,7 @@ def _invert_blocks(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, s
         copy(S, s + e * WIDTH, T, e * WIDTH)
 
 
-@inline_kernel
+@draft_inline_kernel
 def _from_parents(A: np.ndarray, T: np.ndarray, w: int, waves: np.ndarray, parents: np.ndarray) -> None:
     """What A holds at the parents of a wave's nodes; zeros where a parent holds fewer unknowns."""
     m = waves[w, 0]
@@ -124,44 +127,63 @@ def _from_parents(A: np.ndarray, T: np.ndarray, w: int, waves: np.ndarray, paren
         take(A, parents, (2 * w + 1) * WIDTH, i * WIDTH, T, i * WIDTH)
 
 
-@lean_kernel
+@draft_kernel
 def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np.ndarray, tree: Waves) -> None:
     """Solve on the tree with the inverse blocks in S: up to the roots and back; R in, solution out.
 
     Z, laid out as R, is a state: what flows along the edges in it is part of the right-hand side. Zeros add nothing.
     """
+    _to_roots(S, G, R, Z, T, tree)
+    _from_roots(S, G, R, T, tree)
+
+
+@draft_kernel
+def _to_roots(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np.ndarray, tree: Waves) -> None:
+    """The way up of `solve_tree`."""
     waves, mask, others, parents = tree
     for w in range(waves.shape[0]):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
-        if m <= UNROLLED and waves[w, 5] == ALL:
-            climb_onward(R, r, S, s, G, r, Z, r, Z, waves[w, 4], R, waves[w, 4], m)
-            continue
+        up = 0
+        onward = m <= UNROLLED and waves[w, 5] == ALL
+        if not onward:
+            _from_parents(Z, T, w, waves, parents)
         if m <= UNROLLED:
-            _from_parents(Z, T, w, waves, parents)
-            climb(R, r, S, s, G, r, Z, r, T, 0, T, 0, m)
+            parent, p, target, t = (Z, waves[w, 4], R, waves[w, 4]) if onward else (T, 0, T, m * WIDTH)
+            if not onward:
+                up = m * WIDTH  # behind what the parents hold
+                for e in range(up, 2 * up):
+                    T[e] = 0.0
+            climb(R, r, S, s, G, r, Z, r, parent, p, target, t, m)
+            if onward:
+                continue
         else:
-            _from_parents(Z, T, w, waves, parents)
             _climb(R, r, S, s, G, Z, T, m)
         if waves[w, 5]:
             for i in range(m):
-                add_product(R, waves[w, 4] + i * WIDTH, T, i * WIDTH, mask, w * WIDTH)
+                add_product(R, waves[w, 4] + i * WIDTH, T, up + i * WIDTH, mask, w * WIDTH)
         for k in range(waves[w, 6], waves[w, 7]):
-            lane, target = others[k, 0], others[k, 2]
+            source, target_at = up + others[k, 0], others[k, 2]
             for i in range(others[k, 3]):
-                R[target + i * WIDTH] += T[i * WIDTH + lane]
+                R[target_at + i * WIDTH] += T[i * WIDTH + source]
+
+
+@draft_kernel
+def _from_roots(S: np.ndarray, G: np.ndarray, R: np.ndarray, T: np.ndarray, tree: Waves) -> None:
+    """The way back."""
+    waves, _, _, parents = tree
     for w in range(waves.shape[0] - 1, -1, -1):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
-        if m <= UNROLLED and waves[w, 5] == ALL:
-            descend(R, r, S, s, G, r, R, waves[w, 4], m)
-        elif m <= UNROLLED:
+        onward = m <= UNROLLED and waves[w, 5] == ALL
+        if not onward:
             _from_parents(R, T, w, waves, parents)
-            descend(R, r, S, s, G, r, T, 0, m)
+        if m <= UNROLLED:
+            parent, p = (R, waves[w, 4]) if onward else (T, 0)
+            descend(R, r, S, s, G, r, parent, p, m)
         else:
-            _from_parents(R, T, w, waves, parents)
             _descend(R, r, S, s, G, T, m)
 
 
-@lean_kernel
+@draft_kernel
 def _climb(R: np.ndarray, r: int, S: np.ndarray, s: int, G: np.ndarray, Z: np.ndarray, T: np.ndarray, m: int) -> None:
     """A wave on the way up, see `rxd.solve.vector_blocks.make_climb`."""
     x = m * WIDTH
@@ -177,7 +199,7 @@ def _climb(R: np.ndarray, r: int, S: np.ndarray, s: int, G: np.ndarray, Z: np.nd
         add_product(T, e, T, x + e, G, r + e)
 
 
-@lean_kernel
+@draft_kernel
 def _descend(R: np.ndarray, r: int, S: np.ndarray, s: int, G: np.ndarray, T: np.ndarray, m: int) -> None:
     """A wave on the way down, see `rxd.solve.vector_blocks.make_descend`."""
     x = m * WIDTH
@@ -188,7 +210,7 @@ def _descend(R: np.ndarray, r: int, S: np.ndarray, s: int, G: np.ndarray, T: np.
         add(R, r + i * WIDTH, T, x + i * WIDTH)
 
 
-@lean_kernel
+@draft_kernel
 def settle_branch_points(Z: np.ndarray, twins: np.ndarray) -> None:
     """Give branch points, which hold nothing, the value of a neighbour: what flows through them is then solved for."""
     for k in range(twins.shape[0]):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rxd.solve.lane_operations import exact_kernel
+from rxd.solve.lane_operations import exact_inner_kernel
 
 __all__ = ["Events", "Wires", "drop_first", "earlier", "push", "room_for", "swap"]
 
@@ -38,7 +38,7 @@ def room_for(size: int) -> Events:
     return Events(*(np.zeros(size, dtype=kind) for kind in (float, np.int64, np.int64, float)))
 
 
-@exact_kernel
+@exact_inner_kernel
 def earlier(events: Events, i: int, j: int) -> bool:
     """Whether event i comes before event j."""
     if events.time[i] != events.time[j]:
@@ -48,7 +48,7 @@ def earlier(events: Events, i: int, j: int) -> bool:
     return events.order[i] < events.order[j]
 
 
-@exact_kernel
+@exact_inner_kernel
 def swap(events: Events, i: int, j: int) -> None:
     """Exchange two places of the heap."""
     events.time[i], events.time[j] = events.time[j], events.time[i]
@@ -57,7 +57,7 @@ def swap(events: Events, i: int, j: int) -> None:
     events.amount[i], events.amount[j] = events.amount[j], events.amount[i]
 
 
-@exact_kernel
+@exact_inner_kernel
 def push(events: Events, size: int, time: float, target: int, order: int, amount: float) -> None:
     """Put an event into a heap of ``size`` events."""
     events.time[size], events.target[size], events.order[size], events.amount[size] = time, target, order, amount
@@ -67,7 +67,7 @@ def push(events: Events, size: int, time: float, target: int, order: int, amount
         i = (i - 1) // 2
 
 
-@exact_kernel
+@exact_inner_kernel
 def drop_first(events: Events, size: int) -> None:
     """Take the first event out of a heap of ``size`` events."""
     last = size - 1

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from rxd.solve.graph_kernels import FINISH, FOLD, MANY, PUT, Graph, Graphs, Stage, pick, run_stage
-from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.lane_operations import inner_kernel
 
 TOLERANCE: Final = 4e-2
 """Error in what is left of the fastest mode after a step; that of smooth modes falls with the cube of their rates."""
@@ -25,7 +25,7 @@ DEGREE: Final = 60
 """Largest degree, for which `Graphs.work` has room at its end."""
 
 
-@lean_kernel
+@inner_kernel
 def remainder(s: float) -> float:
     """``((1 - exp(-s)) / s - 1 + s / 2) / s**2`` for positive s."""
     if s > 1.0:
@@ -38,7 +38,7 @@ def remainder(s: float) -> float:
     return total
 
 
-@lean_kernel
+@inner_kernel
 def multiply(c: np.ndarray, degree: int, z: float) -> None:
     """Multiply a Chebyshev series in ``1 - 2 s / z`` by s; its degree grows by one."""
     before, now = 0.0, c[0]
@@ -48,7 +48,7 @@ def multiply(c: np.ndarray, degree: int, z: float) -> None:
         before, now = now, after
 
 
-@lean_kernel
+@inner_kernel
 def coefficients(z: float, c: np.ndarray) -> int:
     """Polynomial near ``(1 - exp(-s)) / s`` for s from 0 to z, and as ``1 - s / 2`` near 0; returns its degree.
 
@@ -79,7 +79,7 @@ def coefficients(z: float, c: np.ndarray) -> int:
     return degree + 2
 
 
-@lean_kernel
+@inner_kernel
 def exponential(
     graph: Graph,
     z: float,
@@ -126,7 +126,7 @@ def exponential(
     return degree + 1
 
 
-@lean_kernel
+@inner_kernel
 def diffuse_exactly(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, graphs: Graphs) -> None:
     """Advance every species in voxels (and segments joined to them) by dt."""
     for s in range(graphs.species.shape[0]):

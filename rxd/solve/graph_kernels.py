@@ -18,7 +18,7 @@ import numpy as np
 
 from rxd.codegen.lane_calls import call_part
 from rxd.solve.graph_lanes import finish, fold, make_flow, make_rest, make_row, put
-from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.lane_operations import inner_kernel, lean_kernel
 from rxd.solve.sweeps import Sweeps
 
 MANY: Final = 16384
@@ -157,7 +157,7 @@ fold_waiting, fold_last = (make_rest(lanes, fold, True) for lanes in (LANES, 1))
 finish_waiting, finish_last = (make_rest(lanes, finish, True) for lanes in (LANES, 1))
 
 
-@lean_kernel
+@inner_kernel
 def put_block(graph: Graph, block: int, stage: Stage) -> None:
     """Whole voxels of a block and those of its rest that wait for nothing, in a stage that overwrites."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -183,7 +183,7 @@ def put_block(graph: Graph, block: int, stage: Stage) -> None:
         put_one(graph, stage, rest)
 
 
-@lean_kernel
+@inner_kernel
 def fold_block(graph: Graph, block: int, stage: Stage) -> None:
     """Whole voxels of a block and those of its rest that wait for nothing, in a stage that builds on the last but one."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -209,7 +209,7 @@ def fold_block(graph: Graph, block: int, stage: Stage) -> None:
         fold_one(graph, stage, rest)
 
 
-@lean_kernel
+@inner_kernel
 def finish_block(graph: Graph, block: int, stage: Stage) -> None:
     """Whole voxels of a block and those of its rest that wait for nothing, in the last stage."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -257,7 +257,7 @@ def flows(graph: Graph, block: int, stage: Stage) -> None:
         flow[m] += step * graph.more_rate[e] * (now[graph.more_node[e]] - now[rest[m]])
 
 
-@lean_kernel
+@inner_kernel
 def carry(graph: Graph, s: int, flow: np.ndarray) -> None:
     """Bring a sliver's rate closer to the mean of its carriers'; what it gives up they get."""
     own, begin, end = graph.sliver[s], graph.reach[s], graph.reach[s + 1]
@@ -269,7 +269,7 @@ def carry(graph: Graph, s: int, flow: np.ndarray) -> None:
         flow[graph.carrier[e]] += graph.back[e] * difference
 
 
-@lean_kernel
+@inner_kernel
 def second_half(graph: Graph, block: int, stage: Stage) -> None:
     """The block's slivers in reverse order, and the stage of those that waited for them."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -293,7 +293,7 @@ def second_half(graph: Graph, block: int, stage: Stage) -> None:
             finish_last(graph, stage, m)
 
 
-@lean_kernel
+@inner_kernel
 def first_half(graph: Graph, block: int, stage: Stage) -> None:
     """A block's rows and rest, and its slivers one after the other; without slivers anywhere all of the stage."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -324,7 +324,7 @@ def second_half_threads(graph: Graph, stage: Stage) -> None:
         second_half(graph, block, stage)
 
 
-@lean_kernel
+@inner_kernel
 def run_stage(graph: Graph, stage: Stage, first: int, second: int) -> None:
     """One stage on all blocks; slivers across blocks come between the halves.
 
@@ -350,7 +350,7 @@ def run_stage(graph: Graph, stage: Stage, first: int, second: int) -> None:
             second_half(graph, block, stage)
 
 
-@lean_kernel
+@inner_kernel
 def pick(graphs: Graphs, g: int) -> Graph:
     """Graph g of all."""
     t, a = graphs.table[g], graphs.graph
@@ -379,7 +379,7 @@ def pick(graphs: Graphs, g: int) -> Graph:
     )
 
 
-@lean_kernel
+@inner_kernel
 def stretch(stages: int) -> tuple[float, float]:
     """``w0, w1`` of Runge-Kutta-Chebyshev: the argument of the polynomials is ``w0 + w1 z``; stable for ``z >= -2 w0 / w1``."""
     w0 = 1.0 + (2.0 / 13.0) / (stages * stages)
@@ -388,7 +388,7 @@ def stretch(stages: int) -> tuple[float, float]:
     return w0, math.sinh(angle) * (w0 * w0 - 1.0) / (math.cosh(angle) * stages * root - w0 * math.sinh(angle))
 
 
-@lean_kernel
+@inner_kernel
 def count_stages(z: float) -> int:
     """The fewest stages that are stable for a step times spectral radius."""
     stages = max(2, math.floor(math.sqrt(1.0 + 1.5 * z)))
@@ -399,7 +399,7 @@ def count_stages(z: float) -> int:
     return stages
 
 
-@lean_kernel
+@inner_kernel
 def chebyshev(
     graph: Graph,
     radius: float,
@@ -461,7 +461,7 @@ def chebyshev(
     return stages
 
 
-@lean_kernel
+@inner_kernel
 def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, graphs: Graphs) -> None:
     """Advance every species in voxels (and segments joined to them) by dt."""
     for s in range(graphs.species.shape[0]):

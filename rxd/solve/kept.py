@@ -7,19 +7,14 @@ those that Python has.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import numba as nb
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import NativeValue, intrinsic, models, register_model, typeof_impl, unbox
-
-from rxd.solve.lane_operations import lean_kernel
-
-LARGEST: Final = 1 << 16
-"""Bytes there are for a tuple."""
 
 
 class KeptType(types.Type):
@@ -43,12 +38,30 @@ class Kept:
     def __init__(self, values: Any) -> None:
         self.values = values
         self.kind = KeptType(nb.typeof(values))
-        self.memory = np.zeros(LARGEST, dtype=np.uint8)
+        form, numbers = _in_memory(values)
+        self.memory = np.frombuffer(struct.pack(form, *numbers), dtype=np.uint8).copy()
         self.address = int(self.memory.ctypes.data)
-        size = _write(self.memory, values)
-        if size > LARGEST:
-            message = f"A tuple of {size} bytes does not fit into {LARGEST}."
-            raise ValueError(message)
+
+
+def _in_memory(value: Any) -> tuple[str, list[Any]]:
+    """How compiled code lays a value out (as C would, in the words of `struct`), and the numbers there.
+
+    An array is its owner and parent, which nobody counts here, its size, that of an element, its address, shape and strides. To
+    have numba write all this takes a second to compile, for every kind of tuple.
+    """
+    if isinstance(value, np.ndarray):
+        words = [0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides]
+        return f"{len(words)}q", words
+    if isinstance(value, tuple):
+        parts = [_in_memory(part) for part in value]
+        form = "".join(part for part, _ in parts)
+        edge = "0q" if form.strip("?") else ""  # begins and ends where its widest number may
+        return edge + form + edge, [number for _, numbers in parts for number in numbers]
+    for kind, letter in ((bool, "?"), (int, "q"), (float, "d")):
+        if isinstance(value, kind):
+            return letter, [value]
+    message = f"A tuple for compiled functions holds arrays, bools, ints, floats and tuples of these, not {value!r}."
+    raise TypeError(message)
 
 
 def entry(function: Any, *arguments: Any) -> Callable[..., Any]:
@@ -87,21 +100,3 @@ def kept(typing_context: Any, holder: Any) -> Any:
         return builder.load(_place(context, builder, args[0], holder.held))
 
     return holder.held(holder), generate
-
-
-@intrinsic
-def _store(typing_context: Any, memory: Any, values: Any) -> Any:
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        size = context.get_abi_sizeof(context.get_value_type(values))
-        if size <= LARGEST:
-            data = context.make_array(sig.args[0])(context, builder, args[0]).data
-            builder.store(args[1], _place(context, builder, data, values))
-        return ir.Constant(ir.IntType(64), size)
-
-    return types.int64(memory, values), generate
-
-
-@lean_kernel
-def _write(memory: np.ndarray, values: Any) -> int:
-    """Bytes that the tuple takes; it is in memory if it fits."""
-    return _store(memory, values)  # type: ignore[call-arg]

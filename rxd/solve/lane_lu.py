@@ -10,7 +10,7 @@ import numba as nb
 import numpy as np
 
 from rxd.discretize.records import LANES
-from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation, moved_row
+from rxd.solve.lane_operations import inline_kernel, inner_kernel, make_operation, moved_row
 from rxd.solve.vectors import inverted, make_change, make_product, make_transfer, replaced, subtracted
 
 lane_kernel = nb.njit(cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
@@ -23,10 +23,11 @@ copy_lanes = make_transfer(LANES, replaced)
 add_multiple = make_operation(LANES, moved_row)
 
 
-@lean_kernel
+@inner_kernel
 def assemble(A: np.ndarray, J: np.ndarray, entry: np.ndarray, diagonal: np.ndarray, scale: float) -> None:
     """``A = I - scale * J``."""
-    A[:] = 0.0
+    for k in range(A.size):
+        A[k] = 0.0
     arrays = (A, J)
     for e in range(entry.size):
         add_multiple(arrays, (entry[e] * LANES, e * LANES), (-scale,))
@@ -53,7 +54,7 @@ def factorise(A: np.ndarray, program: np.ndarray) -> None:
                 i += 2
 
 
-@lean_kernel
+@inner_kernel
 def solve(A: np.ndarray, b: np.ndarray, lower: np.ndarray, upper: np.ndarray, diagonal: np.ndarray) -> None:
     """Overwrite b with the solution."""
     i = 0
@@ -86,15 +87,6 @@ def load(y: np.ndarray, starts: np.ndarray, first: int, width: int, X: np.ndarra
                 X[row + lane] = y[at + lane]
             for lane in range(width, LANES):
                 X[row + lane] = y[at + width - 1]
-
-
-@inline_kernel
-def load_scattered(y: np.ndarray, position: np.ndarray, first: int, width: int, X: np.ndarray) -> None:
-    """Rows of nodes anywhere in the state into lanes."""
-    for u in range(position.shape[0]):
-        row = u * LANES
-        for lane in range(LANES):
-            X[row + lane] = y[position[u, first + (lane if lane < width else width - 1)]]
 
 
 @inline_kernel

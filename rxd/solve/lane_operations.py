@@ -6,7 +6,7 @@ As in `rxd.solve.vectors`, every operation reads all its operands before it writ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numba as nb
 from llvmlite import ir
@@ -14,21 +14,34 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from geometry.compiled import hot_options, inner_options
 from rxd.solve.vectors import CONTRACT, load_lanes, store_lanes
+
+_ARITHMETIC: Final = {"contract", "nsz", "arcp"}
+_compile: Any = nb.njit  # its types do not know the options below
 
 # Without reference counts: a loop that takes a part of an array counts it up and down, atomically, and spent a fifth of a step
 # on that. Such a function cannot allocate, and the arrays belong to its caller.
-lean_kernel: Any = nb.njit(  # type: ignore[call-overload]
-    cache=True, _nrt=False, fastmath={"contract", "nsz", "arcp"}, error_model="numpy"
+lean_kernel: Any = _compile(cache=True, _nrt=False, fastmath=_ARITHMETIC, error_model="numpy", no_cfunc_wrapper=True)
+"""Decorator of what Python calls."""
+part_kernel: Any = _compile(
+    cache=True, _nrt=False, fastmath=_ARITHMETIC, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
+"""Decorator of what compiled code calls by address (`rxd.codegen.lane_calls.call_part`)."""
+c_kernel: Any = _compile(cache=True, _nrt=False, fastmath=_ARITHMETIC, error_model="numpy", no_cpython_wrapper=True)
+"""Decorator of what Python calls by address."""
+inner_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", **hot_options)
+"""Decorator of what only these call."""
+draft_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", **inner_options)
+"""The same where LLVM does as well if it meets the function in its caller only: compiled in less time."""
 
 # Passing an array to a function costs seven words on the stack: what is called for every few nodes becomes part of its caller.
-inline_kernel: Any = nb.njit(  # type: ignore[call-overload]
-    cache=True, _nrt=False, fastmath={"contract", "nsz", "arcp"}, error_model="numpy", forceinline=True
-)
+inline_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", forceinline=True, **hot_options)
+draft_inline_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", forceinline=True, **inner_options)
 
 # Products and sums rounded one by one, as Python does: for times that both compute.
-exact_kernel: Any = nb.njit(cache=True, _nrt=False, error_model="numpy")  # type: ignore[call-overload]
+exact_kernel: Any = _compile(cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
+exact_inner_kernel: Any = _compile(error_model="numpy", **inner_options)
 
 Body = Callable[[Any, list[Any], list[Any]], list[Any]]
 """From a builder, vectors that were read and numbers to the vectors to be written."""

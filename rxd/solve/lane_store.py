@@ -1,36 +1,38 @@
-"""Lanes of a kernel from and to vectors shaped like the state; ``offset`` is where rows of W begin."""
+"""Lanes of a kernel from and to vectors shaped like the state.
+
+Unknown u of node k lies at ``places[at + u * n + k]``, or from ``places[at + u]`` on where nodes are consecutive; ``offset`` is
+where rows of lanes begin.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from rxd.discretize.records import LANES
-from rxd.solve.lane_lu import lane_kernel
+from rxd.solve.lane_operations import draft_kernel
 
 
-@lane_kernel
-def put_rows(W: np.ndarray, offset: int, starts: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
+@draft_kernel
+def load_scattered(
+    y: np.ndarray, places: np.ndarray, at: int, n: int, rows: int, first: int, width: int, X: np.ndarray
+) -> None:
+    """Rows of nodes anywhere in the state into lanes; missing lanes repeat the last node."""
+    for u in range(rows):
+        for lane in range(LANES):
+            X[u * LANES + lane] = y[places[at + u * n + first + (lane if lane < width else width - 1)]]
+
+
+@draft_kernel
+def put_rows(W: np.ndarray, offset: int, places: np.ndarray, at: int, rows: int, first: int, width: int, f: np.ndarray) -> None:
     """Every row of lanes to its consecutive nodes."""
-    for u in range(starts.size):
-        at, row = starts[u] + first, offset + u * LANES
-        here, there = W[row : row + width], f[at : at + width]
+    for u in range(rows):
+        to, row = places[at + u] + first, offset + u * LANES
         for lane in range(width):
-            there[lane] = here[lane]
+            f[to + lane] = W[row + lane]
 
 
-@lane_kernel
-def add_all_rows(W: np.ndarray, offset: int, position: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
-    """Every row of lanes added at the nodes of its unknown, which may lie anywhere and be shared."""
-    for u in range(position.shape[0]):
-        row = offset + u * LANES
-        for lane in range(width):
-            f[position[u, first + lane]] += W[row + lane]
-
-
-@lane_kernel
-def add_rows(W: np.ndarray, offset: int, position: np.ndarray, rows: np.ndarray, first: int, width: int, f: np.ndarray) -> None:
-    """Row r of lanes added at the nodes of unknown ``rows[r]``."""
-    for r in range(rows.size):
-        u, row = rows[r], offset + r * LANES
-        for lane in range(width):
-            f[position[u, first + lane]] += W[row + lane]
+@draft_kernel
+def add_row(W: np.ndarray, row: int, places: np.ndarray, at: int, width: int, f: np.ndarray) -> None:
+    """A row of lanes added at its nodes, which may lie anywhere and be shared."""
+    for lane in range(width):
+        f[places[at + lane]] += W[row + lane]

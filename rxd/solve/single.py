@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numba as nb
 import numpy as np
 
-from rxd.codegen.lane_calls import part_address
+from geometry.compiled import inner_options
+from rxd.codegen.lane_calls import c_address
 from rxd.solve.between_steps import Watch, watched
 from rxd.solve.kept import Kept, kept
-from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.lane_operations import c_kernel
 from rxd.solve.problem import State, Statistics, check_finite
 from rxd.solve.split_loop import advance
 
@@ -46,7 +47,10 @@ class Moment(NamedTuple):
     above: np.ndarray
 
 
-@nb.njit(cache=True, _nrt=False, fastmath={"contract", "nsz", "reassoc"}, error_model="numpy")  # type: ignore[call-overload]
+_compile: Any = nb.njit  # its types do not know the options
+
+
+@_compile(fastmath={"contract", "nsz", "reassoc"}, error_model="numpy", **inner_options)
 def total(y: np.ndarray) -> float:
     """The sum, in any order: enough to see whether all is finite."""
     found = 0.0
@@ -55,7 +59,7 @@ def total(y: np.ndarray) -> float:
     return found
 
 
-@lean_kernel
+@c_kernel
 def single_step(model: Kept, moment: Kept, t: float, dt: float) -> int:
     """One step of the model's `Step`; what there is to say of the state after it."""
     values: Moment = kept(moment)  # type: ignore[call-arg]
@@ -166,7 +170,7 @@ class Single:
         if model is not self._model:
             # called by address: numba's own way to tell the types of arguments takes longer than it
             kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_double, ctypes.c_double)
-            self._call = kind(part_address(single_step, model, self._moment, 0.0, 0.0))
+            self._call = kind(c_address(single_step, model, self._moment, 0.0, 0.0))
         self._model, self._scheme, self._prepared, self._dt = model, stepper.scheme, stepper._prepared, dt
         self._placed = True
         return model

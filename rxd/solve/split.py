@@ -15,6 +15,7 @@ from typing import Any, Final
 import numba
 import numpy as np
 
+from geometry.compiled import collector_paused
 from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
 from rxd.solve import split_network as network
@@ -252,6 +253,7 @@ class SplitStepper:
         step = (state.y, state.t, dt, steps, state.memory["drift"])
         return int(self._compiled(advance, *step, *clamps, state.before, fraction, watch))
 
+    @collector_paused()  # the first call compiles
     def _compiled(self, loop: Any, *arguments: Any) -> Any:
         """What a compiled loop returns, run on the threads of this stepper."""
         threads = min(self.threads, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]

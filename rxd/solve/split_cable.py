@@ -32,7 +32,7 @@ from rxd.solve.cable_sweeps import (
     rise_again,
     take_out,
 )
-from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.lane_operations import inner_kernel
 from rxd.solve.schemes import Stages
 
 
@@ -69,14 +69,14 @@ class Cable(NamedTuple):
     reload: bool
 
 
-@lean_kernel
+@inner_kernel
 def load_cable(y: np.ndarray, start: int, n: int, slot: np.ndarray, u: np.ndarray) -> None:
     """Take v of segments from the state."""
     for k in range(n):
         u[slot[k]] = y[start + k]
 
 
-@lean_kernel
+@inner_kernel
 def cable_step(
     y: np.ndarray,
     start: int,
@@ -105,7 +105,8 @@ def cable_step(
         slope[start + k] -= clamp_conductance[c] / given[k]
     if at_rest(y, start, n, value, given, slot, table, U * size):
         if averaged:
-            average[:] = 0.0
+            for k in range(average.size):
+                average[k] = 0.0
     else:
         per_step = 1.0 / (stages.gamma * dt)
         copy = factors_for(per_step, often, first, above, fixed, table, size, prepared)
@@ -124,7 +125,7 @@ def cable_step(
         slope[start + clamp_node[c]] = 0.0
 
 
-@lean_kernel
+@inner_kernel
 def solve_cable(
     per_step: float,
     copy: int,
@@ -160,7 +161,7 @@ def solve_cable(
             descend_again(table, size, copy, above, place, value, slope, i, first[i], first[i + 1], weight)
 
 
-@lean_kernel
+@inner_kernel
 def factors_for(
     per_step: float,
     often: bool,
@@ -198,7 +199,7 @@ def factors_for(
     return copy
 
 
-@lean_kernel
+@inner_kernel
 def at_rest(
     y: np.ndarray, start: int, n: int, value: np.ndarray, given: np.ndarray, slot: np.ndarray, table: np.ndarray, u: int
 ) -> bool:

@@ -22,14 +22,14 @@ import numpy as np
 
 from rxd.discretize.records import LANES
 from rxd.solve.lane_lu import add_multiple, assemble, copy_lanes, factorise, solve
-from rxd.solve.lane_operations import inline_kernel, lean_kernel, make_operation, scaled_row
+from rxd.solve.lane_operations import inline_kernel, inner_kernel, make_operation, scaled_row
 from rxd.solve.lane_places import place_of
 from rxd.solve.schemes import Stages
 
 set_multiple = make_operation(LANES, scaled_row)
 
 
-@lean_kernel
+@inner_kernel
 def relax(
     X: np.ndarray,
     F: np.ndarray,
@@ -106,7 +106,7 @@ def put_currents(
         slope[at + lane] += E[LANES + lane]
 
 
-@lean_kernel
+@inner_kernel
 def collect_sources(
     held_value: np.ndarray,
     held_slope: np.ndarray,
@@ -128,7 +128,7 @@ def collect_sources(
             source[place_of(starts[u], away[u], ints, k)] += change
 
 
-@lean_kernel
+@inner_kernel
 def crossings(y: np.ndarray, position: np.ndarray, threshold: np.ndarray, before: np.ndarray, fraction: np.ndarray) -> int:
     """Count of rising threshold crossings in the last step; their linear position in it goes to ``fraction``, else -1."""
     count = 0

@@ -22,7 +22,7 @@ from rxd.solve.graph_exponential import diffuse_exactly
 from rxd.solve.graph_kernels import MANY, Graphs, diffuse
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_lu import add_drift, load, store
-from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.lane_operations import inner_kernel, lean_kernel, part_kernel
 from rxd.solve.lane_places import add_changes, add_drift_placed, add_placed, load_placed, store_placed
 from rxd.solve.schemes import Scheme, Stages
 from rxd.solve.split_cable import Cable, cable_step, load_cable
@@ -135,7 +135,7 @@ class Step(NamedTuple):
     parts: Parts
 
 
-@lean_kernel
+@inner_kernel
 def lanes_of(lanes: Lanes, copy: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """One copy of the rows of unknowns, rates, Jacobian, matrix and right-hand side."""
     x, f, j = lanes.X.size // lanes.copies, lanes.F.size // lanes.copies, lanes.J.size // lanes.copies
@@ -149,7 +149,7 @@ def lanes_of(lanes: Lanes, copy: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     )
 
 
-@lean_kernel
+@inner_kernel
 def local_nodes(
     g: int,
     begin: int,
@@ -224,7 +224,7 @@ def local_threads(
         local_nodes(g, begin, end, copy, y, t, dt, lanes, groups, halved, stages)
 
 
-@lean_kernel
+@part_kernel
 def local(
     y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, which: int, halved: bool, stages: Stages, together: int
 ) -> None:
@@ -247,7 +247,7 @@ def local(
         groups.pending[k] = 0.0
 
 
-@lean_kernel
+@part_kernel
 def currents(
     y: np.ndarray,
     drift: np.ndarray,
@@ -263,8 +263,9 @@ def currents(
     X, J, E = lanes.X, lanes.J, lanes.E
     table, ints, fields, held_value, held_slope, _, _ = groups
     value, slope = fluxes.value, fluxes.slope
-    value[v_start:v_stop] = 0.0
-    slope[v_start:v_stop] = 0.0
+    for row in (value[v_start:v_stop], slope[v_start:v_stop]):
+        for k in range(row.size):
+            row[k] = 0.0
     for g in range(table.shape[0]):
         row = table[g]
         nodes, unknowns, moves = row[NODES], row[UNKNOWNS], row[MOVED]
@@ -293,7 +294,7 @@ def currents(
                 put_currents(E, starts, moves, nodes, first, width, kept_value, kept_slope, value, slope)
 
 
-@lean_kernel
+@part_kernel
 def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
     """Time-averaged fluxes of the currents into species."""
     table, ints, _, held_value, held_slope, _, _ = groups
@@ -314,7 +315,7 @@ def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
         collect_sources(kept_value, kept_slope, fluxes.average, starts, away, ints, moved, nodes, v_start, source)
 
 
-@lean_kernel
+@part_kernel
 def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees: Trees, stages: Stages) -> None:
     """Diffusion of species on segments with the currents' fluxes; species that do not diffuse just take the flux."""
     source, still = fluxes.source, fluxes.still
@@ -325,26 +326,36 @@ def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees
         diffuse_bundle(s, y, dt, source, drift, trees, stages)
 
 
-@lean_kernel
-def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, exact: bool) -> None:
-    """Diffusion of species in voxels, ``exact`` or to second order."""
-    if exact:
-        diffuse_exactly(y, dt, source, drift, graphs)
-    else:
-        diffuse(y, dt, source, drift, graphs)
+@part_kernel
+def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
+    """Diffusion of species in voxels, to second order."""
+    diffuse(y, dt, source, drift, graphs)
 
 
-@lean_kernel
-def swept(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, exact: bool) -> None:
+@part_kernel
+def voxels_exactly(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
+    """The same without an error of time."""
+    diffuse_exactly(y, dt, source, drift, graphs)
+
+
+@part_kernel
+def swept(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
     """The same where all species are stepped along the lines of a lattice."""
     sweep(y, dt, source, drift, graphs.sweeps)
 
 
-@lean_kernel
-def swept_and_voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, exact: bool) -> None:
-    """The same where some of them are."""
+@part_kernel
+def swept_and_voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
+    """The same where some of them are, the others to second order."""
     sweep(y, dt, source, drift, graphs.sweeps)
-    voxels(y, dt, drift, source, graphs, exact)
+    diffuse(y, dt, source, drift, graphs)
+
+
+@part_kernel
+def swept_and_exactly(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
+    """The same where some of them are, the others without an error of time."""
+    sweep(y, dt, source, drift, graphs.sweeps)
+    diffuse_exactly(y, dt, source, drift, graphs)
 
 
 @lean_kernel
@@ -413,7 +424,7 @@ def advance(
                     parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local, parts.together)
                 )
         if parts.voxels != 0:
-            call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs, scheme.exact))
+            call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs))
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         full = spikes > 0 and note_spikes(s, fraction, watch)

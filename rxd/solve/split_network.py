@@ -17,7 +17,7 @@ from cable.events import Event, EventQueue
 from rxd.solve.between_steps import Watch
 from rxd.solve.event_heap import Events, Wires, drop_first, push, room_for
 from rxd.solve.kept import Kept, kept
-from rxd.solve.lane_operations import exact_kernel
+from rxd.solve.lane_operations import exact_inner_kernel, exact_kernel
 from rxd.solve.problem import Connection
 from rxd.solve.split_loop import Step, advance
 from rxd.solve.tree_lanes import prepare_trees
@@ -39,7 +39,7 @@ class Tally(NamedTuple):
 HEAPED, SENT, SPIKES, DELIVERED, STEPS = range(5)
 
 
-@exact_kernel
+@exact_inner_kernel
 def send(began: float, dt: float, t: float, fraction: np.ndarray, wires: Wires, events: Events, tally: Tally) -> None:
     """Note the spikes of the last step, in order of time, and send their events."""
     count = tally.counts
@@ -62,7 +62,7 @@ def send(began: float, dt: float, t: float, fraction: np.ndarray, wires: Wires, 
             count[SENT] += 1
 
 
-@exact_kernel
+@exact_inner_kernel
 def deliver(y: np.ndarray, t: float, events: Events, count: np.ndarray) -> None:
     """Add what is due to the state."""
     while count[HEAPED] > 0 and events.time[0] <= t + DUE:

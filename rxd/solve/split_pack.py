@@ -222,8 +222,13 @@ def _voxels_part(y: np.ndarray, graphs: Graphs, scheme: Scheme) -> int:
     swept, others = len(graphs.sweeps.species) > 0, len(graphs.species) > 0
     if not swept and not others:
         return 0
-    part = loop.swept_and_voxels if swept and others else (loop.swept if swept else loop.voxels)
-    return part_address(part, y, 0.0, y, y, graphs, scheme.exact)
+    if not others:
+        part = loop.swept
+    elif scheme.exact:
+        part = loop.swept_and_exactly if swept else loop.voxels_exactly
+    else:
+        part = loop.swept_and_voxels if swept else loop.voxels
+    return part_address(part, y, 0.0, y, y, graphs)
 
 
 def join(arrays: Sequence[np.ndarray], dtype: Any) -> np.ndarray:

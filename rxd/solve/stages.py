@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 
 from rxd.solve.lane_lu import lane_kernel
-from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.lane_operations import draft_kernel, lean_kernel
 
 PIECE: Final = 512
 
 
-@lane_kernel
+@lean_kernel
 def add_stages(base: np.ndarray, U: np.ndarray, weights: np.ndarray, count: int, out: np.ndarray) -> None:
     """``out = base + sum_j weights[j] U[j]`` over the first ``count`` stages."""
     for first in range(0, base.size, PIECE):
@@ -27,7 +27,7 @@ def add_stages(base: np.ndarray, U: np.ndarray, weights: np.ndarray, count: int,
             _add(there, U[j, first:last], weights[j])
 
 
-@lane_kernel
+@lean_kernel
 def sum_stages(
     y: np.ndarray,
     U: np.ndarray,
@@ -46,7 +46,8 @@ def sum_stages(
         for k in range(there.size):
             there[k] = here[k]
         if weight == 0.0:
-            more[:] = 0.0
+            for k in range(there.size):
+                more[k] = 0.0
         else:
             for k in range(there.size):
                 more[k] = weight * slope[k]
@@ -54,21 +55,21 @@ def sum_stages(
             _add_both(there, more, U[j, first:last], a[j], c[j])
 
 
-@lane_kernel
+@draft_kernel
 def _add(out: np.ndarray, u: np.ndarray, w: float) -> None:
     if w != 0.0:
         for k in range(out.size):
             out[k] += w * u[k]
 
 
-@lane_kernel
+@draft_kernel
 def _add_both(one: np.ndarray, two: np.ndarray, u: np.ndarray, v: float, w: float) -> None:
     for k in range(one.size):
         one[k] += v * u[k]
         two[k] += w * u[k]
 
 
-@lane_kernel
+@lean_kernel
 def add_vector(out: np.ndarray, other: np.ndarray) -> None:
     """``out += other``."""
     for k in range(out.size):
@@ -86,7 +87,8 @@ def worst_error_with(
     error: np.ndarray, y: np.ndarray, new: np.ndarray, atol: np.ndarray, rtol: float, most: np.ndarray, total: np.ndarray
 ) -> tuple[float, int]:
     """As `worst_error`, with two work arrays of `PIECE` numbers."""
-    most[:], total[:] = 0.0, 0.0
+    for k in range(PIECE):
+        most[k], total[k] = 0.0, 0.0
     for first in range(0, y.size, PIECE):
         last = min(first + PIECE, y.size)
         _largest(error[first:last], y[first:last], new[first:last], atol[first:last], rtol, most, total)
@@ -107,7 +109,7 @@ def worst_error_with(
     return worst, where
 
 
-@lean_kernel
+@draft_kernel
 def _largest(
     error: np.ndarray, y: np.ndarray, new: np.ndarray, atol: np.ndarray, rtol: float, most: np.ndarray, total: np.ndarray
 ) -> None:

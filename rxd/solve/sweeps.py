@@ -22,7 +22,7 @@ import numpy as np
 from rxd.discretize.records import GraphTransport
 from rxd.solve.box_sweeps import as_box, exchange_in_box, factor_lines, solve_box
 from rxd.solve.lane_lu import lane_kernel
-from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.lane_operations import inner_kernel
 
 __all__ = ["Sweeps", "has_lines", "pack_sweeps", "sweep"]
 
@@ -210,7 +210,7 @@ def lower_conductances(
                     lower[axis, k] = diffusion * kappa[e]
 
 
-@lean_kernel
+@inner_kernel
 def factor(half: float, capacity: np.ndarray, node: np.ndarray, before: np.ndarray, factors: tuple) -> None:
     """Factorise ``C - half F`` along the lines of one axis."""
     pivot, ahead, behind = factors
@@ -223,7 +223,7 @@ def factor(half: float, capacity: np.ndarray, node: np.ndarray, before: np.ndarr
         pivot[i], behind[i] = last, last * high
 
 
-@lean_kernel
+@inner_kernel
 def outflow(dt: float, node: np.ndarray, before: np.ndarray, u: np.ndarray, gain: np.ndarray) -> None:
     """Add what nodes exchange along the lines of one axis in dt, mM um3."""
     for i in range(1, node.size):
@@ -233,7 +233,7 @@ def outflow(dt: float, node: np.ndarray, before: np.ndarray, u: np.ndarray, gain
         gain[there] -= flow
 
 
-@lean_kernel
+@inner_kernel
 def solve_lines(node: np.ndarray, factors: tuple, gain: np.ndarray, work: np.ndarray) -> None:
     """Solve along the lines of one axis, in place."""
     pivot, ahead, behind = factors
@@ -247,7 +247,7 @@ def solve_lines(node: np.ndarray, factors: tuple, gain: np.ndarray, work: np.nda
         gain[node[i]] = last
 
 
-@lean_kernel
+@inner_kernel
 def sweep(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, sweeps: Sweeps) -> None:
     """Advance every species on a lattice by dt, with a constant source (mM/ms) from currents."""
     for s in range(sweeps.species.shape[0]):
@@ -264,7 +264,7 @@ def sweep(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, sweep
                     drift[start + k] = sweeps.work[k] / dt + (drift[start + k] if piece > 0 else 0.0)
 
 
-@lean_kernel
+@inner_kernel
 def sweep_box(s: int, y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, sweeps: Sweeps) -> None:
     """A step of species s through a box of equal voxels."""
     start, n, moved = sweeps.species[s, 0], sweeps.species[s, 1], sweeps.species[s, 2]
@@ -284,7 +284,7 @@ def sweep_box(s: int, y: np.ndarray, dt: float, source: np.ndarray, drift: np.nd
             drift[start + k] = gain[k] / dt
 
 
-@lean_kernel
+@inner_kernel
 def tie(s: int, y: np.ndarray, dt: float, sweeps: Sweeps) -> None:
     """Exchange with nodes outside the lattice by forward Euler, in as many pieces as that is stable in."""
     begin, end, tied, rate, flow = sweeps.begins[s], sweeps.begins[s + 1], sweeps.tied, sweeps.tied_rate, sweeps.flow
@@ -299,7 +299,7 @@ def tie(s: int, y: np.ndarray, dt: float, sweeps: Sweeps) -> None:
             y[tied[e, 1]] -= rate[e, 1] * flow[e]
 
 
-@lean_kernel
+@inner_kernel
 def sweep_once(s: int, y: np.ndarray, dt: float, source: np.ndarray, sweeps: Sweeps) -> None:
     """One piece of a step of species s; what it has gained is left in ``work``.
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from rxd.solve.lane_operations import (
+    inner_kernel,
     lean_kernel,
     make_operation,
     make_transpose_in,
@@ -127,7 +128,7 @@ def prepare_trees(dt: float, trees: Trees, stages: Stages) -> None:
             eliminate(arrays, (parent[i] * WIDTH, at_i, at_i, node[i] * WIDTH, at_i), (1.0,))
 
 
-@lean_kernel
+@inner_kernel
 def diffuse_bundle(
     s: int, y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, trees: Trees, stages: Stages
 ) -> None:
@@ -138,7 +139,8 @@ def diffuse_bundle(
     u, r, b = trees.u[begin:end], trees.r[: total * WIDTH], trees.b[: total * WIDTH]
     inverse, factor = trees.inverse[begin:end], trees.factor[begin:end]
     load_bundle(lanes, y, n, trees.starts, u)
-    r[:] = 0.0
+    for k in range(r.size):
+        r[k] = 0.0
     for lane in range(species):
         if trees.moved[lanes + lane]:
             start = trees.starts[lanes + lane]
@@ -163,7 +165,7 @@ def diffuse_bundle(
     store_bundle(lanes, species, y, n, trees.starts, u)
 
 
-@lean_kernel
+@inner_kernel
 def second_stage(
     total: int,
     node: np.ndarray,
@@ -190,7 +192,7 @@ def second_stage(
         last_down(last, (k, k, parent[i] * WIDTH, i * WIDTH, i * WIDTH, k), (weight,))
 
 
-@lean_kernel
+@inner_kernel
 def load_bundle(first: int, y: np.ndarray, n: int, starts: np.ndarray, u: np.ndarray) -> None:
     """Species from the state into lanes."""
     whole = n - n % WIDTH
@@ -201,7 +203,7 @@ def load_bundle(first: int, y: np.ndarray, n: int, starts: np.ndarray, u: np.nda
             u[k * WIDTH + lane] = y[starts[first + lane] + k]
 
 
-@lean_kernel
+@inner_kernel
 def store_bundle(first: int, species: int, y: np.ndarray, n: int, starts: np.ndarray, u: np.ndarray) -> None:
     """Species from lanes back into the state."""
     whole = n - n % WIDTH

@@ -65,10 +65,10 @@ def _by_size(
     return context.get_dummy_value()
 
 
-def make_climb(lanes: int, most: int, add: bool) -> Any:
+def make_climb(lanes: int, most: int) -> Any:
     """``op(R, r, S, s, G, g, Z, z, P, p, T, t, m)``: a wave on the way up; P has Z of the parents, T gets what goes to them.
 
-    ``flow = G (Z - P)``, ``w = S (R - flow)``; R becomes w, T becomes ``flow + G w``, or gets it in addition.
+    ``flow = G (Z - P)``, ``w = S (R - flow)``; R becomes w, T gets ``flow + G w`` in addition.
     """
 
     def write(values: Values, m: int) -> None:
@@ -81,7 +81,7 @@ def make_climb(lanes: int, most: int, add: bool) -> Any:
         for i in range(m):
             found = values.products([(values.load(2, i * m + k), right[k]) for k in range(m)])
             values.store(0, i, found)
-            upward = flow[i] if not add else values.builder.fadd(values.load(10, i), flow[i], flags=CONTRACT)
+            upward = values.builder.fadd(values.load(10, i), flow[i], flags=CONTRACT)
             values.store(10, i, plus_product(values.builder, upward, coupling[i], found))
 
     @intrinsic
@@ -120,10 +120,10 @@ def make_descend(lanes: int, most: int) -> Any:
     return operation
 
 
-def make_reduce(lanes: int, most: int, add: bool) -> Any:
-    """``op(S, s, G, g, D, d, T, t, m)``: the block E of a wave in S becomes ``(E + D)^-1``; T gets ``G (E + D)^-1 E``.
+def make_reduce(lanes: int, most: int) -> Any:
+    """``op(S, s, G, g, D, d, T, t, m)``: the block E of a wave in S becomes ``(E + D)^-1``; T gets ``G (E + D)^-1 E`` as well.
 
-    With ``add`` in addition to what is there. By Gauss-Jordan elimination without pivoting; off the diagonal T is
+    By Gauss-Jordan elimination without pivoting; off the diagonal T is
     ``- G (E + D)^-1 G``. D is G where G is not zero.
     """
 
@@ -149,11 +149,7 @@ def make_reduce(lanes: int, most: int, add: bool) -> Any:
                     upward = values.products([(block[i][k], values.load(0, k * m + i)) for k in range(m)])
                 else:
                     upward = builder.fneg(values.times(block[i][j], coupling[j]))
-                if add:
-                    upward = plus_product(builder, values.load(6, i * m + j), upward, coupling[i])
-                else:
-                    upward = values.times(upward, coupling[i])
-                values.store(6, i * m + j, upward)
+                values.store(6, i * m + j, plus_product(builder, values.load(6, i * m + j), upward, coupling[i]))
         for i in range(m):
             for j in range(m):
                 values.store(0, i * m + j, block[i][j])

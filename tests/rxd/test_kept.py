@@ -1,4 +1,4 @@
-"""Arguments unpacked once: the same arrays, numbers and nested tuples, and what does not fit."""
+"""Arguments unpacked once: the same arrays, numbers and nested tuples, and what compiled code does not know."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from rxd.solve import kept as module
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_operations import lean_kernel
 
@@ -44,7 +43,20 @@ def test_a_function_sees_and_changes_the_same_arrays() -> None:
     assert weigh(Kept(Outer(np.zeros((4, 2), dtype=np.int64), 7, Inner(numbers, flag=False))), 1.0) == -1.0
 
 
-def test_a_tuple_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_write", lambda memory, values: module.LARGEST + 1)
-    with pytest.raises(ValueError, match="does not fit"):
-        Kept((1, 2.0))
+@lean_kernel
+def back(holder: Kept) -> tuple:
+    """What is kept."""
+    return kept(holder)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [(1, 2.5), (True, False, 3, (True, False), -2.5, (7, (True,)), False), ((False, True), True), (0.5, (), (True, 1e300))],
+)
+def test_numbers_lie_where_compiled_code_looks_for_them(values: tuple) -> None:
+    assert back(Kept(values)) == values
+
+
+def test_what_compiled_code_cannot_read_is_refused() -> None:
+    with pytest.raises(TypeError, match="not 'ca'"):
+        Kept((1, (2.0, "ca")))

@@ -14,10 +14,15 @@ from cable.hines import solve_reference
 from geometry import SectionSpec
 from rxd import library
 from rxd.codegen.leaks import leak_text
+from rxd.solve import split_cable
 from rxd.solve.cable_sweeps import G
+from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.problem import State, Statistics
 from rxd.solve.schemes import EULER, SDIRK, Stages
-from rxd.solve.split_cable import cable_step, load_cable
+
+# For Python, to call what else only kernels do.
+cable_step = lean_kernel(split_cable.cable_step.py_func)
+load_cable = lean_kernel(split_cable.load_cable.py_func)
 
 
 def bush(cells: int = 3, seed: int = 0) -> geometry.Morphology:

@@ -16,7 +16,13 @@ from rxd import library
 from rxd.errors import ConvergenceError
 from rxd.solve import split
 from rxd.solve import split_network as network
+from rxd.solve.lane_operations import exact_kernel
 from rxd.solve.problem import Connection, State
+
+# For Python, to call what else only kernels do.
+push = exact_kernel(network.push.py_func)
+drop_first = exact_kernel(network.drop_first.py_func)
+send = exact_kernel(network.send.py_func)
 
 
 def test_the_heap_gives_events_in_the_order_of_the_queue() -> None:
@@ -26,13 +32,13 @@ def test_the_heap_gives_events_in_the_order_of_the_queue() -> None:
     for order in range(200):
         time, target, amount = float(rng.integers(0, 9)), int(rng.integers(0, 4)), float(order)
         queue.push(time, target, amount)
-        network.push(events, size, time, target, order, amount)
+        push(events, size, time, target, order, amount)
         size += 1
         if order % 3 == 2:
             first = queue.pending()[0]
             assert (events.time[0], events.target[0], events.amount[0]) == first
             queue = EventQueue(queue.pending()[1:])
-            network.drop_first(events, size)
+            drop_first(events, size)
             size -= 1
     assert network.queue_of(events, size).pending() == queue.pending()
     again, count = network.heap(queue, 1)
@@ -49,7 +55,7 @@ def test_spikes_of_a_step_are_sent_in_order_of_time() -> None:
     ]
     wires, (events, _) = network.wire(connections, 4), network.heap(EventQueue(), 9)
     tally = network.Tally(np.zeros(9, dtype=np.int64), np.zeros(9), np.zeros(5, dtype=np.int64))
-    network.send(8.0, 2.0, 8.75, fraction, wires, events, tally)
+    send(8.0, 2.0, 8.75, fraction, wires, events, tally)
     assert list(zip(tally.detector[:3], tally.when[:3], strict=True)) == [(2, 8.5), (0, 9.0), (3, 9.0)]
     pending = network.queue_of(events, int(tally.counts[network.HEAPED])).pending()
     assert pending == ((8.75, 20, 2.0), (9.0, 11, 1.5), (9.0, 30, 3.0), (10.0, 10, 1.0))  # none before the step's end

@@ -7,7 +7,12 @@ import pytest
 
 from rxd.discretize.graph_rows import compressed
 from rxd.discretize.records import GraphTransport
-from rxd.solve.sweeps import has_lines, pack_sweeps, sweep
+from rxd.solve import sweeps as module
+from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.sweeps import has_lines, pack_sweeps
+
+# For Python, to call what else only kernels do.
+sweep = lean_kernel(module.sweep.py_func)
 
 
 def lattice(seed=0, shape=(4, 3, 5), diffusion=0.7, start=0, **more):

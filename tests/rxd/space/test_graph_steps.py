@@ -16,10 +16,17 @@ import geometry
 import rxd
 from rxd.discretize.build import discretize
 from rxd.discretize.records import GraphTransport
-from rxd.solve.graph_kernels import MANY, carry_all, count_stages, diffuse, exchange, stretch
+from rxd.solve import graph_kernels
+from rxd.solve.graph_kernels import MANY, carry_all, exchange
 from rxd.solve.graph_plan import FASTEST, plan_graph
+from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.split_pack import pack_graphs, with_threads
 from rxd.symbolic.build import build_system
+
+# For Python, to call what else only kernels do.
+count_stages = lean_kernel(graph_kernels.count_stages.py_func)
+diffuse = lean_kernel(graph_kernels.diffuse.py_func)
+stretch = lean_kernel(graph_kernels.stretch.py_func)
 
 
 def laid_out(cell: geometry.Morphology, *species: rxd.Species) -> tuple[GraphTransport, ...]:
