@@ -129,6 +129,17 @@ class NetStim(Artificial):
         object.__setattr__(self, "stream", made)
         return 1.0
 
+    def erand(self) -> float:
+        """The next number of its stream, exponential with mean 1 as NEURON gives it."""
+        return -math.log(self._random.one())
+
+    def invl(self, mean: float) -> float:
+        """An interval with this mean, ms, as its noise makes it."""
+        if not mean > 0:
+            return 0.01
+        noise = min(max(self.noise, 0.0), 1.0)
+        return float(mean) if noise == 0 else float((1 - noise) * mean + noise * mean * self.erand())
+
     def seed(self, number: float) -> float:
         """Has no effect, as in NEURON: the stream begins anew at every initialisation."""
         return 0.0
@@ -262,6 +273,10 @@ class _Integrator(Artificial):
     def move(self, t: float) -> None:
         """Bring the state to a time."""
 
+    def M(self) -> float:
+        """The membrane state now."""
+        return self.at(self.session.globals.t - self.last)
+
     def schedule(self) -> None:
         """Fire when the state reaches 1, if it does."""
         from scipy.optimize import brentq  # few scripts need it, and it takes long to load
@@ -357,6 +372,16 @@ class IntFire4(_Integrator):
         first = gain_i * i1 * _chain(k1, k2, km)(after)
         second = gain_i * i2 * (math.exp(-k2 * after) - math.exp(-km * after)) / (km - k2)
         return float(m * math.exp(-km * after) + excited + first + second)
+
+    def E(self) -> float:
+        """The excitatory current now."""
+        return float(self._gains()[0] * self.values["e"] * math.exp(-(self.session.globals.t - self.last) / self.taue))
+
+    def I(self) -> float:  # noqa: E743 - NEURON's name
+        """The inhibitory current now."""
+        after, (_, k1, k2, _) = self.session.globals.t - self.last, self._rates()
+        given = self.values["i1"] * (math.exp(-k1 * after) - math.exp(-k2 * after)) / (k2 - k1)
+        return float(self._gains()[1] * (self.values["i2"] * math.exp(-k2 * after) + given))
 
     def move(self, t: float) -> None:
         """Bring the state to a time."""

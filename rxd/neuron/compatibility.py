@@ -49,8 +49,13 @@ then diffusion and reactions in 1D, then reactions and diffusion in voxels; ions
 that is when currents are read. Voxels and boxes diffuse by the line sweeps of Douglas and Gunn, as in NEURON, with the same
 ringing where concentrations jump; what crosses from segments to voxels goes by forward Euler. Trajectories agree with NEURON's
 to round-off and its finite differences, in voxels where its volumes are right. Variable steps are taken by Axoplasm's coupled
-solver with the tolerances of `CVode`; steps differ, results agree within the tolerance. `Random` (of the kind Random123, and
-`Random(seed)`) and the noise of NetStim give NEURON's own numbers; `MCellRan4` has streams of its own.
+solver with the tolerances of `CVode`; steps differ, results agree within the tolerance. `Random` (of the kinds Random123 and
+MCellRan4, and `Random(seed)`), `h.mcell_ran4` and the noise of NetStim give NEURON's own numbers.
+
+Fixed steps go in compiled code until something happens that only Python can do: a function of `cvode.event` or of
+`NetCon.record`, an event for an IntFire cell or for a mod file with a NET_RECEIVE of more than one sum, a recording of what the
+state does not hold. Spikes and their delivery to synapses, NetStims, and Vectors that play IClamp.amp, SEClamp.amp1 to amp3 or
+a parameter of a mechanism or synapse (not of a current that is linear in v, such as g_pas) are part of it.
 """
 
 DIFFERENCES = """\

@@ -5,12 +5,15 @@ In: attribute access. Out: values of range variables, read and written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.modcalls import block_of, density_call
 from rxd.neuron.pointers import Pointer, RangePointer, as_pointer
 from rxd.neuron.ranges import read_range, write_range
+from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
     from rxd.neuron.sections import Segment
@@ -137,6 +140,9 @@ class RangeVar:
         return f"<{self._name} at {self._mechanism.segment()}>"
 
 
+ONTOLOGY: Mapping[str, str] = MappingProxyType({"na": "CHEBI:29101", "k": "CHEBI:29103", "ca": "CHEBI:29108"})
+
+
 class DensityMechanism:
     """A mechanism as a thing of its own: `h.hh`, to insert."""
 
@@ -150,6 +156,43 @@ class DensityMechanism:
         for section in [sections] if hasattr(sections, "insert") else sections:
             section.insert(self)
         return sections
+
+    def uninsert(self, sections: Any) -> Any:
+        """Take it out of a section or of several."""
+        for section in [sections] if hasattr(sections, "insert") else sections:
+            section.uninsert(self.name)
+        return sections
+
+    def _translation(self) -> Any:
+        return current_session().mods.known.get(self.name)
+
+    @property
+    def file(self) -> str:
+        """Path of its mod file; "" for an ion and for what is built in here, which has none."""
+        translation = self._translation()
+        return "" if translation is None else str(translation.file.path)
+
+    @property
+    def code(self) -> str:
+        """Text of its mod file; "" for an ion and for what is built in here."""
+        return Path(self.file).read_text(encoding="utf-8", errors="replace") if self.file else ""
+
+    @property
+    def ions(self) -> dict[str, dict[str, Any]]:
+        """By name of an ion which of its variables are read and written, and the charge that the mechanism gives it."""
+        session, translation = current_session(), self._translation()
+        if translation is not None:
+            used = [(ion.name, list(ion.reads), list(ion.writes), ion.charge) for ion in translation.file.ions]
+        else:
+            info = session.catalogue.density.get(self.name)
+            used = [(name, [f"e{name}"], [f"i{name}"], None) for name in (() if info is None else info.ions)]
+        keys = ("read", "write", "charge")
+        return {name: {**dict(zip(keys, row, strict=True)), "ontology_id": ONTOLOGY.get(name)} for name, *row in used}
+
+    @property
+    def ontology_ids(self) -> list[str]:
+        """Terms of ontologies that the mod file names: none are read here."""
+        return []
 
     def __repr__(self) -> str:
         return f"neuron.DensityMechanism('{self.name}')"

@@ -5,6 +5,7 @@ In: cells with numbers (gids), values to exchange, jobs. Out: connections by num
 
 from __future__ import annotations
 
+import os
 import time
 import weakref
 from collections.abc import Callable
@@ -309,7 +310,7 @@ class ParallelContext:
         shared = self._shared
         shared.board.setdefault(key, []).append(tuple(values) or tuple(shared.packed))
         shared.packed = []
-        return 0.0
+        return 1.0
 
     def pack(self, *values: Any) -> float:
         """Gather values for `post`."""
@@ -342,6 +343,44 @@ class ParallelContext:
         if not self.look_take(key):
             raise HocError(f"pc.take: {key!r} is not on the board, and no other process could post it.")
         return 1.0
+
+    def alltoall(self, values: Vector, counts: Vector, into: Vector) -> float:
+        """Every process gets the part meant for it: this one its own, of which `counts` says how long it is."""
+        mine = int(counts[0]) if len(counts) else 0
+        if mine > len(values):
+            raise HocError(f"pc.alltoall: {mine} values are to be sent, and the Vector has {len(values)}.")
+        into.from_python(values.to_python()[:mine])
+        return 0.0
+
+    def unpack(self, *into: Any) -> float:
+        """Unpack values into references, Vectors and texts, in the order in which they were packed."""
+        for target in into:
+            value = self._shared.packed.pop(0)
+            if isinstance(target, Vector):
+                target.from_python(value)
+            else:
+                as_pointer(target, "pc.unpack").set(value)
+        return 0.0
+
+    def get_partition(self, number: float = 0) -> Any:
+        """The sections that a thread works on: there is one, and it has the roots of all cells."""
+        from rxd.neuron.section_lists import SectionList
+
+        if int(number) != 0:
+            raise HocError(f"pc.get_partition: there is one thread, 0; not {int(number)}.")
+        return SectionList([record.section for record in self._session.topology.roots()])
+
+    def thread_how_many_proc(self) -> int:
+        """How many processors there are."""
+        return os.cpu_count() or 1
+
+    def spike_statistics(self, *_: Any) -> int:
+        """How many spikes went between processes: none."""
+        return 0
+
+    def thread_ctime(self, *_: Any) -> float:
+        """Time that a thread has computed, s: not measured, as in NEURON without threads."""
+        return 0.0
 
     def upkpyobj(self) -> Any:
         """The next packed value."""

@@ -19,6 +19,7 @@ from rxd.neuron.session import current_session
 from rxd.neuron.vector_analysis import Analysis
 from rxd.neuron.vector_arithmetic import Arithmetic
 from rxd.neuron.vector_signals import Signals
+from rxd.neuron.vector_spikes import Spikes
 
 if TYPE_CHECKING:
     from rxd.neuron.run import Run
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Vector"]
 
 
-class Vector(Arithmetic, Analysis, Signals):
+class Vector(Arithmetic, Analysis, Signals, Spikes):
     """A growable array of floats.
 
     Parameters
