@@ -26,13 +26,14 @@ from geometry.compiled import ZERO, forced, inner
 from geometry.frustum import AXIS, COSINE, RADIUS, SLOPE, Array
 from geometry.voxel_forms import holds
 
-__all__ = ["ALMOST", "CORNERS", "STEEP", "STRAIGHT", "inside_conic", "measure_cone"]
+__all__ = ["ALMOST", "CORNERS", "STEEP", "STRAIGHT", "inside_conic", "measure_cone", "unit_square"]
 
 CORNERS = 12  # of a square, cut by six planes at most
 ALMOST = 1e-8  # edge over the distance of the apex below which a cone is a cylinder: both are as wrong there
 STEEP = 1e-7  # the same for slopes, of cones thinner than a voxel
 STRAIGHT = 1e-13
 WHOLE = 1 - 1e-12
+FILM = 1e-8  # part of a voxel between a face and a flat end that agree but for round-off
 
 
 @forced
@@ -196,14 +197,20 @@ def _conic_of(form: Array, dx: Array, d: int, side: int, conic: Array) -> None:
     conic[5] = form[0, 9] + at * (at * form[0, d] + 2 * form[0, 6 + d])
 
 
+@forced
+def unit_square(corner: Array) -> None:
+    """Write the corners of the unit square, counter-clockwise."""
+    corner[0, 0], corner[0, 1], corner[0, 2], corner[0, 3] = 0.0, 1.0, 1.0, 0.0
+    corner[1, 0], corner[1, 1], corner[1, 2], corner[1, 3] = 0.0, 0.0, 1.0, 1.0
+
+
 @inner
 def _clipped_face(
     form: Array, planes: Array, dx: Array, d: int, side: int, corner: Array, room: Array, conic: Array, found: Array
 ) -> None:
     """Open area and first moments of a face of the unit cube, short of the flat ends."""
     b, c = (d + 1) % 3, (d + 2) % 3
-    corner[0, 0], corner[0, 1], corner[0, 2], corner[0, 3] = 0.0, 1.0, 1.0, 0.0
-    corner[1, 0], corner[1, 1], corner[1, 2], corner[1, 3] = 0.0, 0.0, 1.0, 1.0
+    unit_square(corner)
     n = ZERO + 4
     for end in range(2):
         if planes[0, end]:
@@ -266,26 +273,38 @@ def _behind_end(form: Array, end: int, place: Array, dx: Array) -> tuple[float, 
     return height, deep / steep
 
 
-@forced
-def _slab(table: Array, p: int, form: Array, planes: Array, dx: Array, face: Array, end_area: Array) -> float:
-    """Fraction of a voxel within the quadric that one flat end parallel to its faces cuts; -1 if it is not like that."""
+@inner
+def _slab(
+    table: Array, p: int, form: Array, planes: Array, dx: Array, corner: Array, conic: Array, found: Array, face: Array,
+    end_area: Array,
+) -> float:  # fmt: skip
+    """Fraction of a voxel that one flat end parallel to its faces cuts, if that is simple; else -1.
+
+    It is where all of the voxel is within the quadric, and in a film between a face and the end, which agree but for round-off.
+    """
     end = 0 if planes[0, 0] else 1
     if planes[0, 0] and planes[0, 1]:
         return -1.0
     for d in range(3):
         rate, b, c = form[0, 10 + 4 * end + d], (d + 1) % 3, (d + 2) % 3
         if abs(rate) == 1 and form[0, 10 + 4 * end + b] == 0 and form[0, 10 + 4 * end + c] == 0:
-            # where the frustum would have gone on: all corners may be within the cone that opens beyond the apex
-            s = form[0, 13] + (dx[d] if rate * (0.5 - end) > 0 else -dx[d])
-            here, there = table[p, RADIUS] + table[p, SLOPE] * form[0, 13], table[p, RADIUS] + table[p, SLOPE] * s
-            if here <= 0 or there <= 0 or not holds(form, 0, dx):
-                return -1.0
-            part = form[0, 13 + 4 * end] / dx[d]
+            part, side, area = form[0, 13 + 4 * end] / dx[d], 1 if rate > 0 else 0, 1.0
             part = min(max(1 + part if rate > 0 else part, 0.0), 1.0)
-            face[2 * d], face[2 * d + 1] = (0.0, 1.0) if rate > 0 else (1.0, 0.0)
-            face[2 * b], face[2 * b + 1], face[2 * c], face[2 * c + 1] = part, part, part, part
-            end_area[end] = dx[b] * dx[c]
-            return part
+            beside = part
+            if part < FILM:
+                _conic_of(form, dx, d, side, conic)
+                unit_square(corner)
+                inside_conic(corner, 4, conic, found)
+                area, beside = min(max(found[0], 0.0), 1.0), 0.0
+            else:
+                # where the frustum would have gone on: all corners may be within the cone that opens beyond the apex
+                s = form[0, 13] + (dx[d] if rate * (0.5 - end) > 0 else -dx[d])
+                here, there = table[p, RADIUS] + table[p, SLOPE] * form[0, 13], table[p, RADIUS] + table[p, SLOPE] * s
+                if here <= 0 or there <= 0 or not holds(form, 0, dx):
+                    return -1.0
+            face[2 * d], face[2 * d + 1], end_area[end] = (1 - side) * area, side * area, area * dx[b] * dx[c]
+            face[2 * b], face[2 * b + 1], face[2 * c], face[2 * c + 1] = beside, beside, beside, beside
+            return part * area
     return -1.0
 
 
@@ -312,7 +331,7 @@ def measure_cone(
         Written: area of each flat end in the voxel.
     """
     end_area[0], end_area[1] = 0.0, 0.0
-    part = _slab(table, p, form, planes, dx, face, end_area)
+    part = _slab(table, p, form, planes, dx, corner, conic, found, face, end_area)
     if part >= 0:
         return part, 0.0
     unit, thick = dx[0] * dx[1] * dx[2], max(dx[0], dx[1], dx[2])

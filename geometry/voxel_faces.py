@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from geometry.compiled import forced, inner
 from geometry.frustum import Array
-from geometry.voxel_cone import STRAIGHT, inside_conic
+from geometry.voxel_cone import STRAIGHT, inside_conic, unit_square
 
 __all__ = ["CORNER_IN", "CORNER_OUT", "FACE_ROWS", "ODD", "SIDE_IN", "TOUCHED", "FaceRoom", "measure_faces"]
 
@@ -150,8 +150,7 @@ def _one_face(k: int, room: FaceRoom) -> None:
     v00, v10, v01 = f[VALUE + k], f[VALUE + MOST_FACES + k], f[VALUE + 2 * MOST_FACES + k]
     conic[0], conic[1], conic[2], conic[5] = f[A + k], f[B + k], f[C + k], v00
     conic[3], conic[4] = 0.5 * (v10 - v00 - f[A + k]), 0.5 * (v01 - v00 - f[C + k])
-    corner[0, 0], corner[0, 1], corner[0, 2], corner[0, 3] = 0.0, 1.0, 1.0, 0.0
-    corner[1, 0], corner[1, 1], corner[1, 2], corner[1, 3] = 0.0, 0.0, 1.0, 1.0
+    unit_square(corner)
     inside_conic(corner, 4, conic, found)
     f[OPEN + k] = found[0]
     f[MOMENT + k] = f[WEIGHT + k] * (found[1] - 0.5 * found[0])

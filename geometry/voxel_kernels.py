@@ -206,23 +206,23 @@ def state_of(space: Space, block: int, cell: int) -> int:
     """Whether a voxel is `OUTSIDE`, `FULL` or `CUT`; those of no block are outside."""
     if block < 0:
         return OUTSIDE
-    if space.full[block, cell // 8] >> (cell % 8) & 1:
+    if space.full[block, cell >> 3] >> (cell & 7) & 1:
         return FULL
-    return CUT if space.cut[block, cell // 8] >> (cell % 8) & 1 else OUTSIDE
+    return CUT if space.cut[block, cell >> 3] >> (cell & 7) & 1 else OUTSIDE
 
 
 @inner
 def number_of(space: Space, block: int, cell: int) -> int:
     """Number of a cut voxel."""
-    return space.first[block, cell // 8] + bits_of(space.cut[block, cell // 8] & ((1 << cell % 8) - 1))
+    return space.first[block, cell >> 3] + bits_of(space.cut[block, cell >> 3] & ((1 << (cell & 7)) - 1))
 
 
 @inner
 def step(block: int, cell: int, face: int, beside: Array) -> tuple[int, int]:
     """Block and cell on the other side of a face (0..5: -x, +x, -y, +y, -z, +z); block -1 if there is none."""
-    stride = 64 if face < 2 else (8 if face < 4 else 1)
-    at = cell // stride % 8
-    if face % 2 == 0:
+    shift = 6 if face < 2 else (3 if face < 4 else 0)
+    at, stride = cell >> shift & 7, 1 << shift
+    if face & 1 == 0:
         return (block, cell - stride) if at > 0 else (beside[block, face], cell + 7 * stride)
     return (block, cell + stride) if at < 7 else (beside[block, face], cell - 7 * stride)
 
@@ -260,11 +260,11 @@ def _two_areas(vector: tuple[float, float, float], sums: Array, r: int) -> tuple
 @inner
 def face_of(v: int, f: int, space: Space, low_face: Array) -> float:
     """Open fraction of a face of cut voxel `v`: its own measure of a lower one, that of the voxel above of an upper one."""
-    if f % 2 == 0:
-        return low_face[v, f // 2]
+    if f & 1 == 0:
+        return low_face[v, f >> 1]
     other, at = step(int(space.blocks[v]), int(space.cells[v]), f, space.beside)
     state = state_of(space, other, at)
-    return low_face[number_of(space, other, at), f // 2] if state == CUT else (1.0 if state == FULL else 0.0)
+    return low_face[number_of(space, other, at), f >> 1] if state == CUT else (1.0 if state == FULL else 0.0)
 
 
 @lean
@@ -291,7 +291,7 @@ def count_rows(space: Space, fate: Array, keep: int, mask: Array) -> None:
             mask[block, row] = space.full[block, row]
     for v in range(len(fate)):
         if fate[v] == keep:
-            mask[space.blocks[v], space.cells[v] // 8] |= 1 << space.cells[v] % 8
+            mask[space.blocks[v], space.cells[v] >> 3] |= 1 << (space.cells[v] & 7)
 
 
 @lean
@@ -325,15 +325,15 @@ def voxel_number(mask: Array, begin: Array, block: int, cell: int) -> int:
     """Number of an active voxel, or -1."""
     if block < 0:
         return -1
-    bits, k = mask[block, cell // 8], cell % 8
-    return begin[block, cell // 8] + bits_of(bits & ((1 << k) - 1)) if bits >> k & 1 else -1
+    bits, k = mask[block, cell >> 3], cell & 7
+    return begin[block, cell >> 3] + bits_of(bits & ((1 << k) - 1)) if bits >> k & 1 else -1
 
 
 @inner
 def _beside_row(block: int, row: int, face: int, beside: Array, mask: Array, begin: Array) -> tuple[int, int]:
     """Bits of the row of voxels along z at a face of another, and number of its first; no bits if there is none."""
     other, cell = step(block, 8 * row, face, beside)
-    return (mask[other, cell // 8], begin[other, cell // 8]) if other >= 0 else (ZERO, ZERO)
+    return (mask[other, cell >> 3], begin[other, cell >> 3]) if other >= 0 else (ZERO, ZERO)
 
 
 @lean
@@ -359,7 +359,7 @@ def fill(
             east, at_east = _beside_row(block, row, EAST, space.beside, mask, begin)
             south, at_south = _beside_row(block, row, SOUTH, space.beside, mask, begin)
             north, at_north = _beside_row(block, row, NORTH, space.beside, mask, begin)
-            i, j, last = corner[block, 0] + row // 8, corner[block, 1] + row % 8, n + bits_of(bits) - 1
+            i, j, last = corner[block, 0] + (row >> 3), corner[block, 1] + (row & 7), n + bits_of(bits) - 1
             if bits == 255 and cut == 0 and west & east & south & north == 255:
                 for k in range(8):
                     ijk[n + k, 0], ijk[n + k, 1], ijk[n + k, 2] = i, j, corner[block, 2] + k

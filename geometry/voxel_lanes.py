@@ -44,6 +44,7 @@ LOW, MIDDLE, CORNER, BITS, FACE, LEVER, SEEN, TURNED, ROUND, VOLUME, SIDE = (
 )
 ROWS = 30 * ROW
 CLOSED, WHOLE, FIRST = 0, 1, 2  # entries of the table of faces that stand for all those without and all those within
+ALONG, ACROSS = (2, 1, 4), (1, 4, 2)  # bits of a corner's number for the two axes after each
 # how a face with some corners inside (bits 0 to 3: at (0, 0), (1, 0), (0, 1), (1, 1)) is turned: which corner becomes (0, 0),
 # whether x and y change places, and the arrangement
 ORIGIN = (0, 0, 1, 0, 2, 0, 0, 3, 3, 0, 1, 2, 2, 1, 0, 0)
@@ -118,7 +119,7 @@ def _planes(table: Array, p: int, dx: Array, plane: Array) -> None:
 @forced
 def _add_face(k: int, d: int, side: int, bits: int, count: int, w: Array, plane: Array, f: Array) -> int:
     """Entry of the face of voxel `k` at one side of axis `d` in the table; a new one, `count`, if the surface may cross it."""
-    along, across = 4 >> (d + 1) % 3, 4 >> (d + 2) % 3
+    along, across = ALONG[d], ACROSS[d]
     at = side * (4 >> d)
     inside = bits >> at & 1 | (bits >> (at + along) & 1) << 1 | (bits >> (at + across) & 1) << 2
     inside |= (bits >> (at + along + across) & 1) << 3
@@ -150,8 +151,8 @@ def _list_faces(n: int, room: LaneRoom) -> int:
     for k in range(n):
         bits, cell = int(w[BITS + k]), room.cells[k]
         for d in range(3):
-            stride = 64 >> 3 * d
-            at = cell // stride % 8
+            shift = 6 - 3 * d
+            at, stride = cell >> shift & 7, 1 << shift
             j = _add_face(k, d, 0, bits, count, w, plane, f)
             count = max(count, j + 1)
             slot[2 * d * ROW + k] = j

@@ -130,9 +130,9 @@ def _gather(
 @forced
 def _corner(origin: Array, dx: Array, corner: Array, block: int, cell: int, low: Array, middle: Array) -> None:
     """Lowest corner and middle of a voxel."""
-    low[0] = origin[0] + (corner[block, 0] + cell // 64) * dx[0]
-    low[1] = origin[1] + (corner[block, 1] + cell // 8 % 8) * dx[1]
-    low[2] = origin[2] + (corner[block, 2] + cell % 8) * dx[2]
+    low[0] = origin[0] + (corner[block, 0] + (cell >> 6)) * dx[0]
+    low[1] = origin[1] + (corner[block, 1] + (cell >> 3 & 7)) * dx[1]
+    low[2] = origin[2] + (corner[block, 2] + (cell & 7)) * dx[2]
     for d in range(3):
         middle[d] = low[d] + 0.5 * dx[d]
 

@@ -77,6 +77,22 @@ def _widest(v: int, face: Array, space: Space) -> float:
     return widest
 
 
+@inner
+def _first_look(v: int, face: Array, space: Space, volume: Array, sliver: float) -> int:
+    """Fate of a sliver that is nothing, or has one open face towards a voxel that is kept; of others it is undecided."""
+    ways, widest, best = 0, 0.0, 0
+    for f in range(6):
+        open_part = face_of(v, f, space, face)
+        ways += open_part > SHUT
+        widest, best = (open_part, f) if open_part > widest else (widest, best)
+    if ways == 1:
+        other, at = step(int(space.blocks[v]), int(space.cells[v]), best, space.beside)
+        state = state_of(space, other, at)
+        if state == FULL or (state == CUT and volume[number_of(space, other, at)] >= sliver):
+            return JUST_NOW + best
+    return DROP if volume[v] <= 0 and widest <= 0 else UNDECIDED
+
+
 @lean
 def decide(space: Space, face: Array, volume: Array, sliver: float, fate: Array, waiting: Array) -> None:
     """Fate of every cut voxel; `waiting` is room for their numbers.
@@ -86,12 +102,12 @@ def decide(space: Space, face: Array, volume: Array, sliver: float, fate: Array,
     """
     count = ZERO
     for v in range(len(fate)):
-        fate[v] = KEEP
         # a tip that pokes through a face between two lines has no open face: it joins the neighbour too
-        if volume[v] < sliver or _widest(v, face, space) <= SHUT:
-            fate[v] = DROP if volume[v] <= 0 and _widest(v, face, space) <= 0 else UNDECIDED
-            waiting[count] = v
-            count += fate[v] == UNDECIDED
+        fate[v] = (
+            KEEP if volume[v] >= sliver and _widest(v, face, space) > SHUT else _first_look(v, face, space, volume, sliver)
+        )
+        waiting[count] = v
+        count += fate[v] >= UNDECIDED
     for _ in range(4):
         for i in range(count):
             v = int(waiting[i])
@@ -168,9 +184,9 @@ def merge(
             if held < 0:
                 continue
             # a face is kept by the voxel above it
-            if not given and f % 2 == 1:
+            if not given and f & 1 == 1:
                 # a kept voxel now ends here; the taker itself is one of these
-                face[held, f // 2] = 0.0
-            elif given and f % 2 == 0 and taker >= 0 and neighbor[taker, f] == held:
-                face[taker, f // 2] += open_part
+                face[held, f >> 1] = 0.0
+            elif given and f & 1 == 0 and taker >= 0 and neighbor[taker, f] == held:
+                face[taker, f >> 1] += open_part
     return lost
