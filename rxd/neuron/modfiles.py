@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,11 +99,24 @@ class ModFiles:
             return None
         if self._parser is None:
             self._parser = make_parser()
-        self.known[name] = translate(read_file(path, self._parser), tables=True)
-        return self.known[name]
+        file = read_file(path, self._parser)
+        try:
+            found = translate(file, tables=True)
+        except NmodlError as error:
+            from rxd.neuron.modstepped import stepped_translation
+
+            stepped = stepped_translation(file, error)
+            if stepped is None:
+                raise
+            warnings.warn(f"{file.name} is run with numbers at every step, which takes long: {error}", stacklevel=2)
+            found = stepped
+        self.known[name] = found
+        return found
 
     def use_tables(self, name: str, flag: bool) -> None:
         """Interpolate in the tables of a mechanism, or compute what is in them: `h.usetable_kca = 0`."""
+        if self.known[name].reason:
+            return
         self.known[name] = translate(self.known[name].file, tables=flag)
         made = self._session.catalogue.points.get(name)
         if made is not None:

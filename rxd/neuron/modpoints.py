@@ -149,7 +149,8 @@ class ModObject(PointProcess):
         if self._watching:
             self.watches.clear()
         block = self.translation.file.block("initial")
-        self.values.update(dict.fromkeys(self.translation.memory, 0.0))
+        states = self.translation.names.states
+        self.values.update({name: states.get(name, 0.0) for name in self.translation.memory})
         if block is not None:
             self.run_code(block.body, 0.0, {})
         for name in self.translation.memory:
@@ -273,9 +274,11 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
     artificial = file.kind == "ARTIFICIAL_CELL"
     counts = {d.name: d.size for d in (*file.parameters, *file.assigned, *file.states) if d.size is not None}
     info = PointInfo(file.name, own, assigned, {}, artificial, file.block("net_receive") is not None, units, counts)
-    base = ModArtificial if artificial else ModPoint
+    from rxd.neuron.modstepped import ModStepped
+
+    base = ModArtificial if artificial else ModStepped if translation.reason else ModPoint
     settings = {"kind": file.name, "translation": translation, "own_info": info, "__doc__": f"{file.name} of {file.path}."}
-    return type(file.name, (base,), {**settings, "simple": None if artificial else _simple(translation)})
+    return type(file.name, (base,), {**settings, "simple": None if base is not ModPoint else _simple(translation)})
 
 
 def _simple(translation: Translation) -> dict[str, Callable[..., float]] | None:

@@ -69,6 +69,8 @@ class Translation:
         Variables that nobody assigns: a script or an event does.
     memory : frozenset of str
         Those among them that NET_RECEIVE assigns.
+    reason : str
+        Why there are no equations, for what somebody runs with numbers instead.
     """
 
     file: ModFile
@@ -81,6 +83,7 @@ class Translation:
     assigned: Mapping[str, tuple[Any, str]]
     settable: Mapping[str, float]
     memory: frozenset[str]
+    reason: str = ""
 
     @property
     def parameters(self) -> dict[str, float]:

@@ -10,19 +10,21 @@ charge is stored: its current divides among the segments that meet there in prop
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rxd.neuron.ends import shares
+from rxd.neuron.errors import HocError
+from rxd.neuron.modstepped import ModStepped
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
     from rxd.neuron.points import PointProcess
 
-__all__ = ["Electrode", "Electrodes"]
+__all__ = ["Electrode", "Electrodes", "refuse_variable_steps"]
 
 CLAMPS = ("IClamp", "SEClamp", "VClamp")
 
@@ -73,6 +75,33 @@ class Electrode:
         return [float(t) for t in np.cumsum(self.phases()[0])]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stepped(Electrode):
+    """A point process of a mod file that is run with numbers; ``read`` gives voltages of segments, or None."""
+
+    read: Callable[[np.ndarray], Any]
+
+    def voltage(self) -> float | None:
+        """Where it is, mV."""
+        values = self.read(self.nodes)
+        return None if values is None else float(self.weights @ values)
+
+    def level(self, t: float) -> tuple[float, float]:
+        """What BREAKPOINT gives at a time, with the present voltage."""
+        v, clamp = self.voltage(), self.clamp
+        return (0.0, 0.0) if v is None or not isinstance(clamp, ModStepped) else clamp.level(t, v)
+
+    def move(self, t: float) -> None:
+        """Bring its states to a time, the end of a step."""
+        v, clamp = self.voltage(), self.clamp
+        if v is not None and isinstance(clamp, ModStepped):
+            clamp.move(t, v)
+
+    def jumps(self) -> list[float]:
+        """Nobody knows them."""
+        return []
+
+
 @dataclass(slots=True, eq=False)
 class Electrodes:
     """All clamps of a session, with the attributes a stepper reads of its stimuli.
@@ -98,7 +127,9 @@ class Electrodes:
     _held: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     @classmethod
-    def of(cls, points: list[PointProcess], layout: Layout, storage: np.ndarray) -> Electrodes:
+    def of(
+        cls, points: list[PointProcess], layout: Layout, storage: np.ndarray, read: Callable[[np.ndarray], Any]
+    ) -> Electrodes:
         """The clamps among some point processes.
 
         Parameters
@@ -107,14 +138,18 @@ class Electrodes:
         layout : Layout
         storage : ndarray of int, shape (n_segments,)
             Place of each segment in the stepper's order.
+        read : function
+            The voltages of segments in that order, or None while there are none.
         """
-        found = []
+        found: list[Electrode] = []
         for clamp in points:
-            if clamp.kind in CLAMPS and clamp.host is not None and clamp.host.alive:
+            stepped = isinstance(clamp, ModStepped)
+            if (clamp.kind in CLAMPS or stepped) and clamp.host is not None and clamp.host.alive:
                 places = shares(clamp.host, clamp.x)
                 nodes = np.array([storage[layout.index[record.id][index]] for record, index, _ in places], dtype=np.int64)
-                found.append(Electrode(clamp, nodes, np.array([weight for *_, weight in places])))
-        return cls(found)
+                weights = np.array([weight for *_, weight in places])
+                found.append(Stepped(clamp, nodes, weights, read) if stepped else Electrode(clamp, nodes, weights))
+        return cls(sorted(found, key=_turn))
 
     def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Node (storage order), conductance (uS) and drive (nA) of every part of a clamp; without conductance a current.
@@ -160,7 +195,31 @@ class Electrodes:
                 np.add.at(conductance, electrode.nodes, electrode.weights * g)
         return injected, conductance, drive
 
+    @property
+    def stepped(self) -> list[Stepped]:
+        """Those that are run with numbers."""
+        return [electrode for electrode in self.electrodes if isinstance(electrode, Stepped)]
+
     def next_jump(self, t: float) -> float:
         """The next time after t at which a clamp jumps, ms; infinity if there is none."""
         times = [jump for electrode in self.electrodes for jump in electrode.jumps() if jump > t + 1e-9]
         return min(times, default=np.inf)
+
+
+def _turn(electrode: Electrode) -> tuple[str, int]:
+    """When it has its turn: NEURON goes through mechanisms by the names of their files, and along the nodes of a cell."""
+    clamp = electrode.clamp
+    return (clamp.translation.file.path, int(electrode.nodes[0])) if isinstance(clamp, ModStepped) else ("", 0)
+
+
+def refuse_variable_steps(engine: Any) -> None:
+    """Say that what is run with numbers at every step cannot go with steps that the solver chooses and repeats.
+
+    Raises
+    ------
+    HocError
+        With CVode, if there is such a point process.
+    """
+    for electrode in engine.stepped if engine.adaptive else ():
+        reason = electrode.clamp.translation.reason
+        raise HocError(f"{electrode.clamp} runs with fixed steps only; switch CVode off. It has no equations: {reason}")

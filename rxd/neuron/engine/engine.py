@@ -22,7 +22,7 @@ from rxd.codegen.kernels import compile_kernels
 from rxd.discretize.build import discretize
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.declare import declare
-from rxd.neuron.engine.electrodes import Electrodes
+from rxd.neuron.engine.electrodes import Electrodes, refuse_variable_steps
 from rxd.neuron.engine.exchange import Exchange
 from rxd.neuron.engine.faces import exchanged_as_in_neuron
 from rxd.neuron.engine.fields import Fields
@@ -100,7 +100,9 @@ class Engine:
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
         problem = build_problem(model, self.system, self.discretization, kernels)
         order = self.states["v"].order - self.states["v"].start
-        self.electrodes = Electrodes.of(session.run.points, self.layout, order)
+        self.electrodes = Electrodes.of(session.run.points, self.layout, order, self._voltages)
+        self.stepped = self.electrodes.stepped
+        refuse_variable_steps(self)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these
         self.problem = replace(problem, stimuli=self.electrodes)  # type: ignore[arg-type]
         self.fixed = FixedSteps(self)
@@ -203,6 +205,10 @@ class Engine:
         )
         self.fixed.forget()
 
+    def _voltages(self, nodes: np.ndarray) -> np.ndarray | None:
+        """Voltages of segments in the order of the state; None before there is a state."""
+        return self.state.y[self.states["v"].start + nodes] if hasattr(self, "state") else None
+
     def _storage(self, segment: int) -> int:
         return int(self.states["v"].order[segment] - self.states["v"].start)
 
@@ -287,6 +293,8 @@ class Engine:
             self.linked.refresh()
         self.fixed.one(t, dt)
         self.changed()
+        for electrode in self.stepped:
+            electrode.move(t + dt)
         if self._chemistry.fluxes:
             add_varying(self, dt)
 

@@ -144,6 +144,8 @@ class Exchange:
         """Bring the computed variables of a point process up to date."""
         engine = self.engine
         for electrode in engine.electrodes.electrodes:
+            if electrode.clamp is point and electrode in engine.stepped:
+                return  # it has computed its variables itself
             if electrode.clamp is point:
                 now = engine.state.t if engine.electrodes.t is None else engine.electrodes.t
                 g, drive = engine.electrodes.seen(electrode, now)

@@ -40,7 +40,7 @@ def declare_points(session: Session, declared: Declared) -> None:
     for name, made in session.catalogue.points.items():
         translation = session.mods.known[name]
         placed = [point for point in session.run.points if type(point) is made and point.host is not None and point.host.alive]
-        if translation.file.kind == "ARTIFICIAL_CELL" or not placed:
+        if translation.file.kind == "ARTIFICIAL_CELL" or translation.reason or not placed:
             continue
         numbers: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.names.globals}
         numbers |= dict.fromkeys(translation.names.place, 1.0)
