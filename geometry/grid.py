@@ -50,7 +50,7 @@ class ExtracellularGrid:
     spacing : tuple of float, um
         Edges of a voxel.
     fraction, lambda_ : ndarray, shape `shape`
-        Both properties in every voxel.
+        Both properties in every voxel; not to be written to.
     """
 
     xlo: float
@@ -103,6 +103,13 @@ class ExtracellularGrid:
     def volume(self) -> FloatArray:
         """Free volume of each voxel, `alpha V`, shape (n,), um3."""
         return self.fraction.ravel() * np.prod(self.spacing)
+
+    @property
+    def ease(self) -> FloatArray:
+        """Diffusion across the tissue over free diffusion, `alpha / lambda^2`, shape (n,), or (1,) where it is one number."""
+        if not any(self.fraction.strides) and not any(self.lambda_.strides):
+            return self.fraction.ravel()[:1] / self.lambda_.ravel()[:1] ** 2
+        return (self.fraction / self.lambda_**2).ravel()
 
     @property
     def position(self) -> FloatArray:
@@ -242,7 +249,7 @@ def _evaluated(grid: ExtracellularGrid, name: str, most: float) -> FloatArray:
             f"{name} has the shape {values.shape}; a number, an array of the grid's shape {grid.shape}, or a function of "
             "(x, y, z) that returns one is needed."
         )
-    values = np.array(np.broadcast_to(values, grid.shape))
+    values = np.broadcast_to(values.copy(), grid.shape)  # one number for all takes the room of one
     bad = np.argwhere(~((values > 0) & (values <= most) & np.isfinite(values)))
     if bad.size:
         where = "" if np.ndim(given) == 0 and not callable(given) else f" in voxel {tuple(int(i) for i in bad[0])}"

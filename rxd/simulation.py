@@ -67,11 +67,13 @@ def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simu
 
 def build_problem(model: Model, system: System, discretization: Discretization, kernels: Kernels) -> Problem:
     """Initial state, stimuli, scales and (for "coupled") the right-hand side of the discretised system."""
-    initial = initial_gates(system, discretization, np.array(discretization.initial))
-    scale = np.ones(len(initial))
-    for unknown in system.unknowns:
-        block = discretization.layout[unknown.label]
-        scale[block.start : block.stop] = unknown.atolscale
+    initial = initial_gates(system, discretization, discretization.initial)
+    scale = np.broadcast_to(np.ones(1), len(initial))
+    if kernels.purpose == "coupled":
+        scale = np.ones(len(initial))
+        for unknown in system.unknowns:
+            block = discretization.layout[unknown.label]
+            scale[block.start : block.stop] = unknown.atolscale
     for array in (initial, scale):
         array.setflags(write=False)
     stimuli = build_stimuli(model, system, discretization, event_amounts(system))

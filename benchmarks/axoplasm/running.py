@@ -38,8 +38,8 @@ def work(sim: rxd.Simulation, nodes: int) -> dict[str, float]:
     size = discretization.layout.size
     numbers = 4.0 * size + sum(group.fields.size for group in discretization.groups)
     numbers += sum(t.capacity.size + t.conductance.size for t in discretization.transports)
-    numbers += sum(g.capacity.size + g.conductance.size + 0.5 * g.indices.size for g in discretization.graphs)
-    flops = sum(8.0 * t.n for t in discretization.transports) + sum(2.0 * g.indices.size for g in discretization.graphs)
+    numbers += sum(g.capacity.size + 1.5 * g.neighbours for g in discretization.graphs)
+    flops = sum(8.0 * t.n for t in discretization.transports) + sum(2.0 * g.neighbours for g in discretization.graphs)
     expressions = {group.name: group for group in system.groups}
     for group in discretization.groups:
         local = expressions[group.name]

@@ -89,8 +89,11 @@ def local_rates(system: System, discretization: Discretization, y: np.ndarray, t
 
 
 def initial_gates(system: System, discretization: Discretization, y: np.ndarray) -> np.ndarray:
-    """State with the gates of mechanisms at their declared initial values (expressions of v, ions and parameters)."""
-    result = y.copy()
+    """State with the gates of mechanisms at their declared initial values (expressions of v, ions and parameters).
+
+    A copy, unless there are none.
+    """
+    result = y.copy() if any(local.initials for local in system.groups) else y
     for local, group in zip(system.groups, discretization.groups, strict=True):
         if not local.initials:
             continue

@@ -104,19 +104,18 @@ def _layout(
 def _storage(
     unknown: Any, segments: Segments, regions: dict[str, RegionNodes], rank: np.ndarray, points: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Segment of each node in storage order, storage index of the nodes in segment order, number of segment nodes."""
+    """Segment of each node in storage order, storage index of those on segments in segment order, number of segment nodes."""
     if unknown.points:
         here = points[list(unknown.points)]
         return here, np.arange(len(here)), len(here)
     if unknown.box:
-        mesh = regions[unknown.region].box_mesh
-        assert mesh is not None
-        return np.full(mesh.n, -1, dtype=np.int64), np.arange(mesh.n), 0
+        n = regions[unknown.region].box.n
+        return np.broadcast_to(np.full(1, -1), n), np.zeros(0, dtype=np.int64), 0
     ordered = segments.of(list(unknown.sections)) if unknown.sections else np.zeros(0, dtype=np.int64)
     by_rank = np.argsort(rank[ordered], kind="stable")
     owners = regions[unknown.region].voxel_owner if unknown.voxel_sections else np.zeros(0, dtype=np.int64)
-    order = np.concatenate([np.argsort(by_rank, kind="stable"), len(ordered) + np.arange(len(owners))])
-    return np.concatenate([ordered[by_rank], owners]), order, len(ordered)
+    here = np.concatenate([ordered[by_rank], owners]) if len(ordered) else owners
+    return here, np.argsort(by_rank, kind="stable"), len(ordered)
 
 
 def _groups(
@@ -133,12 +132,16 @@ def _groups(
     groups = []
     for local, where in zip(system.groups, nodes, strict=True):
         values = [field_values(field, local, where, sources) for field in local.fields]
-        rows = [_positions(system.unknown(label), local, where, layout, regions, segments) for label in local.unknowns]
+        # voxels are many: their places are written as small numbers, one unknown after the other
+        small = np.int64 if where.space in ("segments", "points") else np.int32
+        position = np.empty((len(local.unknowns), len(where.segment)), dtype=small)
+        for row, label in zip(position, local.unknowns, strict=True):
+            row[:] = _positions(system.unknown(label), local, where, layout, regions, segments)
         groups.append(
             Group(
                 name=local.name,
                 segment=_frozen(where.segment),
-                position=_frozen(np.array(rows, dtype=np.int64).reshape(len(rows), len(where.segment))),
+                position=_frozen(position),
                 contiguous=not local.scattered,
                 fields=_frozen(pack(values, len(where.segment))),
             )
@@ -186,7 +189,7 @@ def _transports(
         if unknown.kind != "species":
             continue
         region, block = regions[unknown.region], layout[unknown.label]
-        capacity[block.order] = _volumes(unknown.label, region, segments)
+        capacity[block.ordered] = _volumes(unknown.label, region, segments)
         if unknown.diffusion > 0 and not unknown.box and not unknown.voxel_sections:
             assert region.tree is not None
             if region.name not in trees:
@@ -197,15 +200,15 @@ def _transports(
             conductance = _frozen(unknown.diffusion * first.conductance)
             transports.append(replace(first, label=unknown.label, start=block.start, conductance=conductance))
         elif unknown.diffusion > 0:
-            graphs.append((unknown, graph_transport(unknown, region, block, segments, voxels, graphs)))
+            graphs.append((unknown, graph_transport(unknown, region, block, segments, voxels, capacity, graphs)))
     return capacity, tuple(transports), tuple(graph for _, graph in graphs)
 
 
 def _volumes(label: str, region: RegionNodes, segments: Segments) -> np.ndarray:
     """Volumes of a region's nodes: segments in their order, then voxels."""
-    if region.box_mesh is not None:
-        return region.box_mesh.volume
-    volume = np.concatenate([region.tree.volume if region.tree is not None else np.zeros(0), region.voxel_volume])
+    if region.box is not None:
+        return np.asarray(region.box.volume)
+    volume = np.concatenate([region.tree.volume, region.voxel_volume]) if region.tree is not None else region.voxel_volume
     if np.any(volume <= 0):
         owners = np.concatenate([region.tree.owner if region.tree is not None else region.voxel_owner[:0], region.voxel_owner])
         worst = segments.location(int(owners[np.argmin(volume)]))
@@ -247,14 +250,14 @@ def _initial(
         if unknown.kind == "voltage":
             y[block.order] = v_init
         elif unknown.initial is not None and not unknown.points:
-            segment = block.segment[block.order - block.start]
+            segment = block.owners
             where = (segment, block.n_tree, regions[unknown.region], segments, voxels)
             nodes = Nodes(segments, unknown.region, segment, partial(node_positions, *where))
-            y[block.order] = evaluate(unknown.initial, nodes, f"Initial value of {unknown.label}")
+            y[block.ordered] = evaluate(unknown.initial, nodes, f"Initial value of {unknown.label}")
     return y
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:
-    array = np.ascontiguousarray(array)
+    array = np.ascontiguousarray(array) if any(array.strides) else array  # one number for all stays one
     array.setflags(write=False)
     return array

@@ -72,9 +72,8 @@ def _volume(name: str, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """Volume of a region at the nodes of a group, um3."""
     region = sources.regions[name]
     if region.box is not None:
-        assert region.box_mesh is not None
         rows = np.arange(len(nodes.segment)) if nodes.space == "box" else box_rows(region, nodes, sources.segments)
-        volume = region.box_mesh.volume[rows]
+        volume = region.box.volume[rows]
     elif nodes.space in ("voxels", "surface"):
         volume = region.voxel_volume[region.voxel_row[nodes.voxel]]
     else:

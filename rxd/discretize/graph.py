@@ -11,7 +11,7 @@ import numpy as np
 from geometry import Segments
 from geometry.grid import SIDES
 from geometry.voxelize import VoxelGrid
-from rxd.discretize.graph_rows import compressed, voxel_rows
+from rxd.discretize.graph_rows import BoxRows, ListedRows, VoxelRows, compressed
 from rxd.discretize.joins import with_joins
 from rxd.discretize.records import Block, GraphTransport
 from rxd.discretize.space import RegionNodes
@@ -23,9 +23,13 @@ def graph_transport(
     block: Block,
     segments: Segments,
     voxels: VoxelGrid | None,
+    capacity: np.ndarray,
     made: Sequence[tuple[Any, GraphTransport]],
 ) -> GraphTransport:
-    """Exchange operator of a species that lives (partly) in voxels or in a box; ``made``: those of species before it."""
+    """Exchange operator of a species that lives (partly) in voxels or in a box.
+
+    ``capacity``: of the whole state; ``made``: operators of species before it.
+    """
     same = [graph for other, graph in made if (other.region, other.axes) == (unknown.region, unknown.axes)]
     if same:
         # the state's numbering differs by where the block begins alone
@@ -33,7 +37,7 @@ def graph_transport(
         whole_rate = same[0].whole_rate * (unknown.diffusion / same[0].diffusion)
         graph = replace(alike, whole_rate=whole_rate)
     elif region.box is not None:
-        graph = _box_graph(unknown, region, block)
+        graph = _box_graph(unknown, region, block, capacity)
     else:
         assert voxels is not None
         graph = _voxel_graph(unknown, region, block, segments, voxels)
@@ -45,8 +49,9 @@ def _voxel_graph(unknown: Any, region: RegionNodes, block: Block, segments: Segm
     axes = np.array(unknown.axes)
     capacity = region.voxel_volume
     if region.tree is None:
-        rows = _whole_rows(region, voxels, axes)
-        graph = GraphTransport(unknown.label, block.start, len(capacity), capacity, *rows, unknown.diffusion)
+        kappa = region.face_factor * axes * voxels.face_size / voxels.dx
+        rows = VoxelRows(region.voxel, region.voxel_row, voxels.neighbor, voxels.low_face, kappa)
+        graph = GraphTransport(unknown.label, block.start, len(capacity), capacity, rows, unknown.diffusion)
     else:
         edges, kappa = _voxel_edges(region, block.n_tree, voxels, axes)
         tree_edges, tree_kappa, tree_junctions = _tree_edges(region, block, len(capacity))
@@ -64,21 +69,13 @@ def _voxel_graph(unknown: Any, region: RegionNodes, block: Block, segments: Segm
     return replace(graph, cut=cut, whole_rate=whole_rate)
 
 
-def _whole_rows(region: RegionNodes, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compressed rows of a region that has no segments outside voxels."""
-    kappa = region.face_factor * axes * voxels.face_size / voxels.dx
-    return voxel_rows(region.voxel, region.voxel_row, voxels.neighbor, voxels.low_face, kappa)
-
-
-def _box_graph(unknown: Any, region: RegionNodes, block: Block) -> GraphTransport:
+def _box_graph(unknown: Any, region: RegionNodes, block: Block, capacity: np.ndarray) -> GraphTransport:
     """Exchange in a box."""
-    mesh = region.box_mesh
-    assert mesh is not None
-    kappa = mesh.face_area / mesh.distance
-    if len(set(unknown.axes)) > 1:
-        axis = np.argmax(np.abs(mesh.position[mesh.edges[:, 0]] - mesh.position[mesh.edges[:, 1]]), axis=1)
-        kappa *= np.array(unknown.axes)[axis]
-    return _assemble(unknown.label, block.start, mesh.volume, 0, mesh.edges, kappa, unknown.diffusion)
+    box, axes = region.box, np.array(unknown.axes, dtype=float)
+    rows = BoxRows(box.shape, box.spacing, box.ease, axes if len(set(unknown.axes)) > 1 else np.ones(3))
+    own = capacity[block.start : block.stop]
+    own.setflags(write=False)
+    return GraphTransport(unknown.label, block.start, box.n, own, rows, unknown.diffusion)
 
 
 def _with_sides(graph: GraphTransport, unknown: Any, region: RegionNodes) -> GraphTransport:
@@ -100,7 +97,7 @@ def _assemble(
     n = len(capacity)
     capacity = np.ascontiguousarray(capacity, dtype=float)
     if not junctions:
-        return GraphTransport(label, start, n, capacity, *compressed(n, edges, kappa), diffusion)
+        return GraphTransport(label, start, n, capacity, ListedRows(*compressed(n, edges, kappa)), diffusion)
     from scipy.sparse import coo_array  # here: a model without voxels does not wait for SciPy
 
     both = (np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]]))
@@ -108,7 +105,7 @@ def _assemble(
     rows = _without_junctions(rows, n)
     rows.sum_duplicates()
     arrays = (rows.indptr.astype(np.int32), rows.indices.astype(np.int32), np.ascontiguousarray(rows.data, dtype=float))
-    return GraphTransport(label, start, n, capacity, *arrays, diffusion)
+    return GraphTransport(label, start, n, capacity, ListedRows(*arrays), diffusion)
 
 
 def _without_junctions(rows: Any, n: int) -> Any:

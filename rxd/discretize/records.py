@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,11 @@ import numpy as np
 
 from cable.hines import HinesPlan
 from geometry import Segments
+from rxd.discretize.graph_rows import Rows, Triple
 from rxd.discretize.space import node_positions
 
+PART = 16384
+"""Nodes whose neighbours are listed at once."""
 LANES = 16
 """Width of a kernel's inner loop: two AVX-512 or four AVX2 vectors of doubles."""
 
@@ -27,8 +30,8 @@ class Block:
         Its slice of the state.
     segment : ndarray of int, shape (n,)
         Segment of each node in storage order; -1 in extracellular space.
-    order : ndarray of int, shape (n,)
-        State positions of the nodes in segment order: ``y[order]`` reads like the morphology.
+    tree_order : ndarray of int, shape (n_tree,)
+        State positions of those that are segments, in segment order.
     """
 
     label: str
@@ -36,13 +39,31 @@ class Block:
     start: int
     stop: int
     segment: np.ndarray
-    order: np.ndarray
+    tree_order: np.ndarray
     n_tree: int = 0
     """Nodes that are segments; the nodes after them are voxels."""
     region: str | None = None
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+    @property
+    def order(self) -> np.ndarray:
+        """State positions of the nodes in segment order, voxels last: ``y[order]`` reads like the morphology."""
+        first = self.start + len(self.tree_order)
+        if first == self.stop:
+            return self.tree_order
+        return np.concatenate([self.tree_order, np.arange(first, self.stop)])
+
+    @property
+    def ordered(self) -> slice | np.ndarray:
+        """The same, as a slice where the nodes are stored in segment order: for indexing without a list of all."""
+        return self.order if len(self.tree_order) else slice(self.start, self.stop)
+
+    @property
+    def owners(self) -> np.ndarray:
+        """Segment of each node, in segment order."""
+        return self.segment[self.order - self.start] if len(self.tree_order) else self.segment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,9 +153,9 @@ class GraphTransport:
     label, start, n
         As in `Transport`.
     capacity : ndarray, shape (n,), um3
-    indptr, indices, kappa : ndarray
-        Neighbours of every node in compressed rows, in order, and face over distance to each, um; symmetric. Branch points are
-        eliminated. Species of one region share these arrays.
+    rows : Rows
+        Neighbours of every node in order and face over distance to each, um; symmetric. Branch points are eliminated. Species
+        of one region share them.
     diffusion : float, um2/ms
         Conductance over kappa.
     held : ndarray of int, shape (m,)
@@ -158,9 +179,7 @@ class GraphTransport:
     start: int
     n: int
     capacity: np.ndarray
-    indptr: np.ndarray
-    indices: np.ndarray
-    kappa: np.ndarray
+    rows: Rows
     diffusion: float = 1.0
     held: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     held_conductance: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -172,9 +191,20 @@ class GraphTransport:
     tied_rate: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
     @property
-    def conductance(self) -> np.ndarray:
-        """Conductance to each neighbour, um3/ms: ``diffusion * kappa``, computed anew."""
-        return self.diffusion * self.kappa
+    def neighbours(self) -> int:
+        """How many neighbours all nodes have together, counted anew."""
+        return sum(int(indptr[-1]) for _, (indptr, *_) in self.in_parts())
+
+    def in_parts(self) -> Iterator[tuple[int, Triple]]:
+        """First nodes of parts of the graph, and the rows of their nodes: so that nobody holds all."""
+        for first in range(0, self.n, PART):
+            yield first, self.rows.of(np.arange(first, min(first + PART, self.n), dtype=np.int32))
+
+    def listed(self) -> Triple:
+        """Compressed rows of all nodes, made anew: where each begins, neighbours, conductance to each (um3/ms)."""
+        indptr, indices, kappa = self.rows.of(np.arange(self.n, dtype=np.int32))
+        kappa *= self.diffusion
+        return indptr, indices, kappa
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,7 +252,7 @@ class Discretization:
     def place_of(self, block: Block) -> np.ndarray:
         """Where the nodes of an unknown are, in segment order, shape (n, 3), um: middles of segments or of voxels."""
         region = self.regions.get(block.region) if block.region else None
-        return node_positions(block.segment[block.order - block.start], block.n_tree, region, self.segments, self.voxels)
+        return node_positions(block.owners, block.n_tree, region, self.segments, self.voxels)
 
     def place(self, segment: int) -> str:
         """A segment in words: ``dend[3](0.5)``."""

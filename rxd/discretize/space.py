@@ -36,7 +36,6 @@ class RegionNodes:
     face_factor : float
         Fraction of a voxel's open face that belongs to the region.
     box : ExtracellularGrid or None
-    box_mesh : Mesh or None
     """
 
     name: str
@@ -48,7 +47,6 @@ class RegionNodes:
     voxel_volume: np.ndarray
     face_factor: float
     box: Any = None
-    box_mesh: Mesh | None = None
 
 
 def build_voxels(system: Any, segments: Segments) -> VoxelGrid | None:
@@ -84,23 +82,22 @@ def _nodes(region: Any, segments: Segments, voxels: VoxelGrid | None) -> RegionN
     tree = None
     none = np.zeros(0, dtype=np.int64)
     if region.box is not None:
-        mesh = region.box.mesh()
-        return RegionNodes(region.name, None, tree_row, none, none, none, np.zeros(0), 1.0, region.box, mesh)
+        return RegionNodes(region.name, None, tree_row, none, none, none, np.zeros(0), 1.0, region.box)
     if region.sections:
         tree = region_mesh(segments, list(region.sections), region.shape)
         tree_row[tree.owner] = np.arange(tree.n)
     if not region.voxel_sections or voxels is None:
         return RegionNodes(region.name, tree, tree_row, none, none, none, np.zeros(0), 1.0)
-    chosen = np.isin(segments.section[voxels.owner], np.array(region.voxel_sections))
+    chosen = np.isin(segments.section, np.array(region.voxel_sections))[voxels.owner]
     if region.shape.is_area and region.shape.on_cell_surface:
         chosen &= voxels.membrane_area > 0
-    voxel = np.flatnonzero(chosen)
+    voxel = np.flatnonzero(chosen).astype(np.int32)
     if len(voxel) == voxels.n:
         # all of the grid, as in most models: the same arrays, which nobody may write to
         volume, _, face = voxel_measures(region, voxels)
         return RegionNodes(region.name, tree, tree_row, voxel, voxels.owner, voxel, volume, face)
-    row = np.full(voxels.n, -1, dtype=np.int64)
-    row[voxel] = np.arange(len(voxel))
+    row = np.full(voxels.n, -1, dtype=np.int32)
+    row[voxel] = np.arange(len(voxel), dtype=np.int32)
     volume, _, face = voxel_measures(region, voxels)
     return RegionNodes(region.name, tree, tree_row, voxel, voxels.owner[voxel], row, volume[voxel], face)
 
@@ -148,16 +145,16 @@ def group_nodes(
     if local.space == "segments":
         return _on_segments("segments", segments, segments.of(list(local.sections)))
     if local.space == "box":
-        mesh = regions[local.region].box_mesh
-        assert mesh is not None
-        nowhere = np.full(mesh.n, -1, dtype=np.int64)
-        return GroupNodes("box", nowhere, nowhere, lambda: mesh.position)
+        box = regions[local.region].box
+        nowhere = np.broadcast_to(np.full(1, -1), box.n)
+        return GroupNodes("box", nowhere, nowhere, lambda: box.position)
     assert voxels is not None
-    chosen = np.isin(segments.section[voxels.owner], np.array(local.sections))
+    chosen = np.isin(segments.section, np.array(local.sections))[voxels.owner]
     if local.space == "surface":
         chosen &= voxels.membrane_area > 0
-    voxel = np.flatnonzero(chosen)
-    return GroupNodes(local.space, voxels.owner[voxel], voxel, partial(voxels.middles, voxel))
+    voxel = np.flatnonzero(chosen).astype(np.int32)
+    owner = voxels.owner if len(voxel) == voxels.n else voxels.owner[voxel]
+    return GroupNodes(local.space, owner, voxel, partial(voxels.middles, voxel))
 
 
 def _on_segments(space: str, segments: Segments, where: np.ndarray) -> GroupNodes:
@@ -189,12 +186,12 @@ def node_positions(
     segment: np.ndarray, n_tree: int, region: RegionNodes | None, segments: Segments, voxels: VoxelGrid | None
 ) -> np.ndarray:
     """Where the nodes of an unknown are, in segment order and voxels after segments, shape (n, 3), um."""
-    if region is not None and region.box_mesh is not None:
-        return region.box_mesh.position
+    if region is not None and region.box is not None:
+        return np.asarray(region.box.position)
     if region is None or not len(region.voxel):
         return segments.position[segment]
     assert voxels is not None
-    middles = voxels.middles(region.voxel)
+    middles = voxels.middles(region.voxel if len(region.voxel) < voxels.n else slice(None))
     return np.concatenate([segments.position[segment[:n_tree]], middles]) if n_tree else middles
 
 

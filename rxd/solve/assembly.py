@@ -284,9 +284,10 @@ def star_mesh(transport: Transport) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def graph_edges(graph: GraphTransport) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Edges of a transport on a graph, each once."""
-    row = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
-    once = row < graph.indices
-    return graph.start + row[once], graph.start + graph.indices[once], graph.conductance[once]
+    indptr, indices, conductance = graph.listed()
+    row = np.repeat(np.arange(graph.n), np.diff(indptr))
+    once = row < indices
+    return graph.start + row[once], graph.start + indices[once], conductance[once]
 
 
 def _eliminate(junction: int, arms: dict[int, dict[int, float]]) -> None:

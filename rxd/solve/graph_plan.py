@@ -39,16 +39,26 @@ ITERATIONS: Final = 100
 MARGIN: Final = 1.02
 
 
-def plan_graph(transport: GraphTransport) -> tuple[Graph, float]:
-    """The graph as its kernels want it, and its spectral radius (1/ms)."""
-    leaving = leaving_rates(transport.indptr, transport.kappa, transport.diffusion)
+def plan_graph(transport: GraphTransport, work: np.ndarray | None = None) -> tuple[Graph, float]:
+    """The graph as its kernels want it, and its spectral radius (1/ms).
+
+    Parameters
+    ----------
+    transport : GraphTransport
+    work : ndarray, at least three times as long as there are nodes, optional
+        Room for vectors.
+    """
+    leaving, many = _leaving(transport)
+    circles = _circles(transport, leaving)
     slivers = _find_slivers(transport, leaving)
     sliver, reach, own, carrier, weight, back = _carriers(transport, leaving, slivers)
     kept = np.zeros(transport.n, dtype=bool)
+    del leaving
     kept[sliver], kept[carrier] = True, True
     rows, uniform, rest = _find_rows(transport, kept)
     bounds = _bounds(transport.n, rest)
-    rest, waiting = _plain_first(transport, rest, bounds, kept)
+    rest, waiting = _plain_first(rest, bounds, kept, np.union1d(many, transport.held))
+    del kept
     near, rate, more, more_node, more_rate = _neighbours(transport, rest)
     place = np.zeros(transport.n, dtype=np.uint32)
     place[rest] = np.arange(len(rest), dtype=np.uint32)
@@ -86,7 +96,23 @@ def plan_graph(transport: GraphTransport) -> tuple[Graph, float]:
         weight=weight[entries],
         back=back[entries],
     )
-    return graph, spectral_radius(graph, transport, leaving)
+    return graph, spectral_radius(graph, transport, circles, np.empty(3 * transport.n) if work is None else work)
+
+
+def _leaving(transport: GraphTransport) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of the conductances of every node, um3/ms; nodes with more than `NEIGHBOURS`."""
+    leaving, many = np.zeros(transport.n), [np.zeros(0, dtype=np.int64)]
+    for first, (indptr, _, kappa) in transport.in_parts():
+        add_rates(indptr, kappa, transport.diffusion, leaving[first : first + len(indptr) - 1])
+        many.append(first + np.flatnonzero(np.diff(indptr) > NEIGHBOURS))
+    return leaving, np.concatenate(many)
+
+
+def _circles(transport: GraphTransport, leaving: np.ndarray) -> float:
+    """S. Gershgorin's bound of the spectral radius."""
+    rates = leaving / transport.capacity
+    rates[transport.held] += 0.5 * transport.held_conductance / transport.capacity[transport.held]
+    return 2.0 * float(rates.max())
 
 
 def _find_slivers(transport: GraphTransport, leaving: np.ndarray) -> np.ndarray:
@@ -99,14 +125,10 @@ def _carriers(
     transport: GraphTransport, leaving: np.ndarray, slivers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Slivers, where the carriers of each begin, what it gives up; carriers, their weights, what they get back."""
-    begin = transport.indptr[slivers]
-    degree = transport.indptr[slivers + 1] - begin
-    of = np.repeat(np.arange(len(slivers)), degree)
-    edge = np.repeat(begin.astype(np.int64) - np.append(0, np.cumsum(degree)[:-1])[: len(degree)], degree) + np.arange(
-        degree.sum()
-    )
-    carrier = transport.indices[edge].astype(np.int64)
-    weight = transport.diffusion * transport.kappa[edge] / leaving[slivers][of]
+    indptr, indices, kappa = transport.rows.of(slivers)
+    of = np.repeat(np.arange(len(slivers)), np.diff(indptr))
+    carrier = indices.astype(np.int64)
+    weight = transport.diffusion * kappa / leaving[slivers][of]
     largest = np.zeros(len(slivers))
     np.maximum.at(largest, of, weight)
     kept = weight >= np.minimum(LEAST_SHARE, largest[of])
@@ -114,39 +136,48 @@ def _carriers(
     weight /= np.bincount(of, weight, minlength=len(slivers))[of]
     capacity = transport.capacity
     reaction = 1.0 / capacity[slivers] + np.bincount(of, weight**2 / capacity[carrier], minlength=len(slivers))
-    kappa = 1.0 / (FASTEST * transport.whole_rate) if len(slivers) else 0.0
-    part = (1.0 - 1.0 / np.sqrt(1.0 + kappa * leaving[slivers] * reaction)) / reaction
+    slowest = 1.0 / (FASTEST * transport.whole_rate) if len(slivers) else 0.0
+    part = (1.0 - 1.0 / np.sqrt(1.0 + slowest * leaving[slivers] * reaction)) / reaction
     reach = np.append(0, np.cumsum(np.bincount(of, minlength=len(slivers))))
     return slivers, reach, part / capacity[slivers], carrier, weight, part[of] * weight / capacity[carrier]
 
 
 def _find_rows(transport: GraphTransport, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of whole voxels, their rates of exchange, and all other nodes; those in ``kept`` are among the others."""
-    indptr, indices, kappa, diffusion = transport.indptr, transport.indices, transport.kappa, transport.diffusion
-    nothing = np.zeros((0, 6), dtype=np.int64), np.zeros(3), np.arange(transport.n)
-    six = np.flatnonzero((np.diff(indptr) == NEIGHBOURS) & ~kept)
-    if not six.size:
-        return nothing
-    sample = six[:: 1 + len(six) // SAMPLE]
-    rates = diffusion * kappa[indptr[sample][:, None] + np.arange(NEIGHBOURS)] / transport.capacity[sample][:, None]
-    typical = np.median(rates, axis=0)
-    if not np.allclose(typical, typical[::-1], rtol=EQUAL, atol=0):
-        return nothing
+    typical = _typical_rates(transport, kept)
+    if typical is None:
+        return np.zeros((0, 6), dtype=np.int64), np.zeros(3), np.arange(transport.n)
     length = np.zeros(transport.n, dtype=np.int32)
-    count = run_lengths(indptr, indices, kappa, diffusion, transport.capacity, kept, typical, length)
-    rows = list_rows(indptr, indices, length, count)
-    in_rows = length != 0
-    return rows, np.ascontiguousarray(typical[:3]), np.flatnonzero(~in_rows)
+    for first, (indptr, indices, kappa) in transport.in_parts():
+        part = slice(first, first + len(indptr) - 1)
+        whole = (transport.capacity[part], kept[part])
+        run_lengths(indptr, indices, kappa, transport.diffusion, *whole, typical, first, length[part])
+    begin = np.flatnonzero(length > 0).astype(np.int32)
+    around = transport.rows.of(begin)[1].reshape(-1, NEIGHBOURS)
+    rows = np.column_stack([begin, length[begin], around[:, :2], around[:, 4:]]).astype(np.int64)
+    return rows, np.ascontiguousarray(typical[:3]), np.flatnonzero(length == 0)
+
+
+def _typical_rates(transport: GraphTransport, kept: np.ndarray) -> np.ndarray | None:
+    """Rates of exchange of a whole voxel with its six neighbours, if what is typical is the same on opposite sides."""
+    step = 1 + transport.n // SAMPLE
+    nodes = np.arange(0, transport.n, step, dtype=np.int32)
+    nodes = nodes[~kept[nodes]]
+    indptr, _, kappa = transport.rows.of(nodes)
+    six = np.flatnonzero(np.diff(indptr) == NEIGHBOURS)
+    if not six.size:
+        return None
+    rates = transport.diffusion * kappa[indptr[six][:, None] + np.arange(NEIGHBOURS)] / transport.capacity[nodes[six]][:, None]
+    typical = np.median(rates, axis=0)
+    return typical if np.allclose(typical, typical[::-1], rtol=EQUAL, atol=0) else None
 
 
 @lane_kernel
-def leaving_rates(indptr: np.ndarray, kappa: np.ndarray, diffusion: float) -> np.ndarray:
-    """Sum of the conductances of every node."""
-    leaving = np.zeros(indptr.size - 1)
+def add_rates(indptr: np.ndarray, kappa: np.ndarray, diffusion: float, leaving: np.ndarray) -> None:
+    """Sum of the conductances of every node of a part."""
     for k in range(leaving.size):
         for e in range(indptr[k], indptr[k + 1]):
             leaving[k] += diffusion * kappa[e]
-    return leaving
 
 
 @lane_kernel
@@ -158,18 +189,19 @@ def run_lengths(
     capacity: np.ndarray,
     kept: np.ndarray,
     typical: np.ndarray,
+    start: int,
     length: np.ndarray,
-) -> int:
-    """Number of nodes of a row at its first node, -1 at its others, 0 outside rows; returns the number of rows.
+) -> None:
+    """Number of nodes of a row at its first node, -1 at its others, 0 outside rows, in a part whose first node is ``start``.
 
     Neighbours are in order of their numbers, which is -x, -y, -z, +z, +y, +x in a grid numbered in C order.
     """
-    n, count, first = length.size, 0, -1
+    n, first = length.size, -1
     for k in range(n + 1):
         whole = k < n and indptr[k + 1] - indptr[k] == NEIGHBOURS and not kept[k]
         if whole:
             at = indptr[k]
-            whole = indices[at + 2] == k - 1 and indices[at + 3] == k + 1
+            whole = indices[at + 2] == start + k - 1 and indices[at + 3] == start + k + 1
             for f in range(NEIGHBOURS):
                 rate = diffusion * kappa[at + f] / capacity[k]
                 whole = whole and abs(rate - typical[f]) <= EQUAL * typical[f]
@@ -181,54 +213,37 @@ def run_lengths(
             if k - first >= SHORTEST:
                 length[first] = k - first
                 length[first + 1 : k] = -1
-                count += 1
             first = -1
         if whole and first < 0:
             first = k
-    return count
-
-
-@lane_kernel
-def list_rows(indptr: np.ndarray, indices: np.ndarray, length: np.ndarray, count: int) -> np.ndarray:
-    """Rows as `Graph` has them, from `run_lengths`."""
-    rows, m = np.empty((count, 6), dtype=np.int64), 0
-    for k in range(length.size):
-        if length[k] > 0:
-            at = indptr[k]
-            rows[m, 0], rows[m, 1] = k, length[k]
-            rows[m, 2], rows[m, 3] = indices[at], indices[at + 1]
-            rows[m, 4], rows[m, 5] = indices[at + 4], indices[at + 5]
-            m += 1
-    return rows
 
 
 def _neighbours(
     transport: GraphTransport, rest: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Six neighbours of each node of the rest with their rates, and the edges of those that have more."""
-    begin = transport.indptr[rest].astype(np.int64)
-    degree = transport.indptr[rest + 1] - begin
+    indptr, indices, kappa = transport.rows.of(rest)
+    begin = indptr[:-1].astype(np.int64)
+    degree = np.diff(indptr).astype(np.int64)
     slot = np.arange(NEIGHBOURS)
-    edge = np.minimum(begin[:, None] + slot, max(len(transport.indices) - 1, 0))
+    edge = np.minimum(begin[:, None] + slot, max(len(indices) - 1, 0))
     there = slot < degree[:, None]
     near = np.repeat(rest[:, None], NEIGHBOURS, axis=1).astype(np.uint32)
     rate = np.zeros(near.shape)
-    near[there] = transport.indices[edge[there]]
-    rate[there] = transport.diffusion * transport.kappa[edge[there]]
+    near[there] = indices[edge[there]]
+    rate[there] = transport.diffusion * kappa[edge[there]]
     rate /= transport.capacity[rest][:, None]
     beyond = np.maximum(degree - NEIGHBOURS, 0)
     more = np.repeat(np.arange(len(rest)), beyond)
     last = np.cumsum(beyond)
     edge = np.arange(len(more)) - np.repeat(last - beyond, beyond) + np.repeat(begin + NEIGHBOURS, beyond)
-    more_rate = transport.diffusion * transport.kappa[edge] / transport.capacity[rest[more]]
-    return near.T.reshape(-1), rate.T.reshape(-1), more.astype(np.uint32), transport.indices[edge].astype(np.uint32), more_rate
+    more_rate = transport.diffusion * kappa[edge] / transport.capacity[rest[more]]
+    return near.T.reshape(-1), rate.T.reshape(-1), more.astype(np.uint32), indices[edge].astype(np.uint32), more_rate
 
 
-def _plain_first(
-    transport: GraphTransport, rest: np.ndarray, bounds: np.ndarray, kept: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _plain_first(rest: np.ndarray, bounds: np.ndarray, kept: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rest with those first, in every block, whose six neighbours are all they need; where the others begin, and an end."""
-    waits = kept[rest] | (np.diff(transport.indptr)[rest] > NEIGHBOURS) | np.isin(rest, transport.held)
+    waits = kept[rest] | np.isin(rest, others)
     home = _home(bounds, rest)
     count = len(bounds) - 1
     ends, waiting = np.cumsum(np.bincount(home, minlength=count)), np.bincount(home[waits], minlength=count)
@@ -243,10 +258,10 @@ def _home(bounds: np.ndarray, nodes: np.ndarray) -> np.ndarray:
 def _bounds(n: int, rest: np.ndarray) -> np.ndarray:
     """First nodes of blocks that cost about the same, and n: the same for any number of threads."""
     count = min(max(n // NODES_A_BLOCK, 1), MOST_BLOCKS)
-    cost = np.ones(n, dtype=np.int64)
+    cost = np.ones(n, dtype=np.int32)
     cost[rest] = COST_OF_REST
-    cost = np.cumsum(cost)
-    inner = np.searchsorted(cost, cost[-1] * np.arange(1, count) / count)
+    np.cumsum(cost, out=cost)
+    inner = np.searchsorted(cost, int(cost[-1]) * np.arange(1, count) / count)
     return np.concatenate([[0], inner, [n]])
 
 
@@ -261,37 +276,70 @@ def _by_block(bounds: np.ndarray, sliver: np.ndarray, reach: np.ndarray, carrier
     return order, np.searchsorted(where[order], np.arange(count + 1))
 
 
-def spectral_radius(graph: Graph, transport: GraphTransport, leaving: np.ndarray) -> float:
-    """Spectral radius (1/ms) from C. Lanczos' recurrence, with a margin, but at most what S. Gershgorin's circles allow.
+def spectral_radius(graph: Graph, transport: GraphTransport, circles: float, work: np.ndarray) -> float:
+    """Spectral radius (1/ms) from C. Lanczos' recurrence, with a margin, but at most what S. Gershgorin's ``circles`` allow.
 
     Exchange A with slivers' inertia B acts on rates as ``-A B``, symmetric in the product ``v M B w``. From a random start the
     recurrence misses `MARGIN` with a probability below 1e-9 for a million nodes (J. Kuczynski and H. Wozniakowski 1992,
     doi:10.1137/0613066). Slivers' inertia only slows exchange down, so that the circles of the plain graph hold.
     """
-    from scipy.linalg import eigvalsh_tridiagonal  # here: a model without voxels does not wait for SciPy
-
-    capacity, flow = transport.capacity, np.zeros(len(graph.rest))
-    leaving[transport.held] += 0.5 * transport.held_conductance
-    circles = 2.0 * float(np.max(leaving / capacity))
-    before, v, image = np.zeros(transport.n), np.zeros(transport.n), np.empty(transport.n)
-    rest = np.random.default_rng(0).standard_normal(transport.n)
-    rest /= np.sqrt(capacity)
-    carried = np.empty(transport.n)
+    n, capacity, flow, nodes = transport.n, transport.capacity, np.zeros(len(graph.rest)), graph.rest
+    last, rest, spare = (work[i * n : (i + 1) * n] for i in range(3))
+    last[:] = 0.0
+    np.random.default_rng(0).standard_normal(out=rest)
+    rest /= np.sqrt(capacity, out=spare)
     alphas: list[float] = []
     betas: list[float] = []
-    while len(alphas) < min(ITERATIONS, transport.n):
-        carried[:] = rest
-        carry_all(graph, carried, flow)
-        norm = float(np.sqrt(np.vdot(np.multiply(rest, carried, out=image), capacity)))
-        if norm <= 1e-12 * circles:
+    while len(alphas) < min(ITERATIONS, n):
+        square, plain = weighted(rest, rest, capacity), rest[nodes]
+        carry_all(graph, rest, flow)
+        square += float(np.sum(plain * (rest[nodes] - plain) * capacity[nodes]))
+        if square <= (1e-12 * circles) ** 2:
             break
-        before, v, rest = v, np.divide(rest, norm, out=rest), before
-        carried /= norm
-        exchange(graph, carried, image, flow)
+        norm = float(np.sqrt(square))
+        exchange(graph, rest, spare, flow)
         betas.append(norm)
-        alphas.append(-float(np.vdot(np.multiply(carried, image, out=carried), capacity)))
-        np.multiply(before, -norm, out=rest)
-        rest -= image
-        rest -= np.multiply(v, alphas[-1], out=image)
-    largest = float(eigvalsh_tridiagonal(np.array(alphas), np.array(betas[1:]))[-1]) if alphas else 0.0
-    return min(circles, MARGIN * largest)
+        alphas.append(-weighted(rest, spare, capacity) / square)
+        rest[nodes] = plain
+        recur(norm, alphas[-1], last, rest, spare)
+        last, rest, spare = rest, spare, last
+    return min(circles, MARGIN * _largest(alphas, betas[1:])) if alphas else 0.0
+
+
+@lane_kernel
+def weighted(a: np.ndarray, b: np.ndarray, weight: np.ndarray) -> float:
+    """Sum of ``a b weight``, in parts, so that round-off does not pile up."""
+    total = 0.0
+    for first in range(0, a.size, 1024):
+        part = 0.0
+        for k in range(first, min(first + 1024, a.size)):
+            part += a[k] * b[k] * weight[k]
+        total += part
+    return total
+
+
+@lane_kernel
+def recur(norm: float, alpha: float, last: np.ndarray, rest: np.ndarray, image: np.ndarray) -> None:
+    """Divide ``rest`` by its norm; its image (before that) becomes what is left of the new one beside it and the last one."""
+    for k in range(rest.size):
+        rest[k] /= norm
+        image[k] = -image[k] / norm - alpha * rest[k] - norm * last[k]
+
+
+def _largest(diagonal: list[float], beside: list[float]) -> float:
+    """Largest eigenvalue of a symmetric tridiagonal matrix, to round-off.
+
+    By bisection: as many eigenvalues are above x as there are positive pivots of the matrix minus x (J. W. Givens 1954).
+    """
+    squares = [0.0, *(b * b for b in beside)]
+    reach = [abs(a) + abs(b) for a, b in zip([0.0, *beside], [*beside, 0.0], strict=True)]
+    low, high = max(diagonal), max(d + r for d, r in zip(diagonal, reach, strict=True))
+    while high - low > 1e-15 * abs(high):
+        middle, pivot, above = 0.5 * (low + high), 1.0, False
+        if not low < middle < high:
+            break
+        for d, square in zip(diagonal, squares, strict=True):
+            pivot = d - middle - square / (pivot or 1e-300)
+            above = above or pivot > 0
+        low, high = (middle, high) if above else (low, middle)
+    return high

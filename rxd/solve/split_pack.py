@@ -38,7 +38,7 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
         touched, shared = changed[~common], changed[common]
         positions.update(group.position[shared].ravel().tolist())
         starts = group.position[:, 0] if group.n else np.zeros(len(group.position), dtype=np.int64)
-        listed = np.any(group.position != starts[:, None] + np.arange(group.n), axis=1)
+        listed = _listed_rows(group, compiled)
         away = np.full(len(starts), -1)
         parts = [starts, away, compiled.active, touched]
         parts += [compiled.moved, program.entry, program.diagonal, program.factor, program.lower, program.upper, shared]
@@ -61,6 +61,14 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
     values = aligned(join([*fields, np.zeros(1)], float))
     pending = np.zeros(len(owners) if everywhere.size else 0)
     return Groups(table, join(ints, np.int64), values, *held, everywhere, pending)
+
+
+def _listed_rows(group: Group, compiled: Any) -> np.ndarray:
+    """Which unknowns of a group are not one after the other in the state; a group in which nothing happens needs no list."""
+    if not any(compiled.addresses[:3]) and not len(compiled.moved):
+        return np.zeros(len(group.position), dtype=bool)
+    steps = (bool(np.any(row[1:] - row[:-1] != 1)) for row in group.position)
+    return np.fromiter(steps, dtype=bool, count=len(group.position))
 
 
 def _owners(groups: Sequence[Group], kernels: Sequence[Any]) -> np.ndarray:
@@ -139,7 +147,8 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
             first.append(transport)
         scale.append(ratios[known] if known < len(ratios) else 1.0)
         table.append((transport.start, transport.n, int(_any_between(moving, transport)), known))
-    made = [plan_graph(transport) for transport in first]
+    work = np.zeros(3 * max((n for _, n, *_ in table), default=0) + DEGREE + 1)
+    made = [plan_graph(transport, work) for transport in first]
     graphs = [graph for graph, _ in made]
     parts = ("blocks", "rows", "rest", "held", "more", "sliver", "reach", "carrier")
     sizes = [[len(getattr(graph, part)) for part in parts] for graph in graphs]
@@ -151,7 +160,7 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
         radius=np.array([radius for _, radius in made], dtype=float),
         table=np.stack([offsets, counts], axis=2).reshape(len(graphs), 2 * len(parts)),
         graph=_end_to_end(graphs),
-        work=np.zeros(3 * max((n for _, n, *_ in table), default=0) + DEGREE + 1),
+        work=work,
         flow=np.zeros(max((len(graph.rest) for graph in graphs), default=0)),
         counts=np.zeros(1, dtype=np.int64),
         first=0,
@@ -171,10 +180,14 @@ def with_threads(graphs: Graphs) -> Graphs:
 
 def _times_as_fast(transport: GraphTransport, other: GraphTransport) -> float | None:
     """How many times as fast as another a species exchanges at every edge, or None if there is no such number."""
-    names = ("indptr", "indices", "kappa", "capacity", "cut", "held", "held_value", "lattice")
+    names = ("capacity", "cut", "held", "held_value", "lattice")
     pairs = [(getattr(transport, name), getattr(other, name)) for name in names]
     if not transport.diffusion or not other.diffusion or not all(a is b or np.array_equal(a, b) for a, b in pairs):
         return None
+    if transport.rows is not other.rows:
+        every = np.arange(transport.n, dtype=np.int32)
+        if not all(np.array_equal(a, b) for a, b in zip(transport.rows.of(every), other.rows.of(every), strict=True)):
+            return None
     ratio = transport.diffusion / other.diffusion
     alike = np.allclose(transport.held_conductance, ratio * other.held_conductance, rtol=1e-14, atol=0)
     return ratio if alike else None

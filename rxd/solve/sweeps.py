@@ -101,7 +101,7 @@ class Sweeps(NamedTuple):
 def has_lines(transport: GraphTransport) -> bool:
     """Whether a species may be stepped by sweeps: it has a lattice, on which it exchanges with neighbours alone."""
     at = transport.lattice
-    return len(at) == transport.n > 0 and bool(along_lines(transport.indptr, transport.indices, at))
+    return len(at) == transport.n > 0 and bool(along_lines(*transport.listed()[:2], at))
 
 
 def pack_sweeps(species: Sequence[GraphTransport], moved: Sequence[bool], times_as_fast: Any) -> Sweeps:
@@ -172,7 +172,7 @@ def _fastest(transport: GraphTransport) -> float:
 def _lower(transport: GraphTransport) -> np.ndarray:
     """Conductance of every node to the one below it on each axis."""
     lower = np.zeros((3, transport.n))
-    lower_conductances(transport.indptr, transport.indices, transport.kappa, transport.diffusion, transport.lattice, lower)
+    lower_conductances(*transport.listed(), transport.lattice, lower)
     return lower
 
 
@@ -200,14 +200,14 @@ def along_lines(indptr: np.ndarray, indices: np.ndarray, at: np.ndarray) -> bool
 
 @lane_kernel
 def lower_conductances(
-    indptr: np.ndarray, indices: np.ndarray, kappa: np.ndarray, diffusion: float, at: np.ndarray, lower: np.ndarray
+    indptr: np.ndarray, indices: np.ndarray, conductance: np.ndarray, at: np.ndarray, lower: np.ndarray
 ) -> None:
     """Conductance of every node to the one below it on each axis."""
     for k in range(indptr.size - 1):
         for e in range(indptr[k], indptr[k + 1]):
             for axis in range(3):
                 if at[indices[e], axis] < at[k, axis]:
-                    lower[axis, k] = diffusion * kappa[e]
+                    lower[axis, k] = conductance[e]
 
 
 @inner_kernel

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from rxd.discretize.graph_rows import compressed
+from rxd.discretize.graph_rows import ListedRows, compressed
 from rxd.discretize.records import GraphTransport
 from rxd.solve import sweeps as module
 from rxd.solve.lane_operations import lean_kernel
@@ -24,19 +26,20 @@ def lattice(seed=0, shape=(4, 3, 5), diffusion=0.7, start=0, **more):
     edges = [(k, number.get(tuple(at[k] + step), -1)) for k in range(len(at)) for step in steps]
     edges = np.array([edge for edge in edges if edge[1] >= 0])
     kappa = rng.uniform(0.1, 2.0, len(edges))
-    rows = compressed(len(at), edges, kappa)
-    return GraphTransport("x", start, len(at), rng.uniform(0.01, 1.0, len(at)), *rows, diffusion, lattice=at, **more)
+    rows = ListedRows(*compressed(len(at), edges, kappa))
+    return GraphTransport("x", start, len(at), rng.uniform(0.01, 1.0, len(at)), rows, diffusion, lattice=at, **more)
 
 
 def dense(transport):
     """Exchange along each axis as matrices, um3/ms."""
     along = np.zeros((3, transport.n, transport.n))
+    indptr, indices, conductance = transport.listed()
     for k in range(transport.n):
-        for e in range(transport.indptr[k], transport.indptr[k + 1]):
-            other = transport.indices[e]
+        for e in range(indptr[k], indptr[k + 1]):
+            other = indices[e]
             axis = int(np.flatnonzero(transport.lattice[k] != transport.lattice[other])[0])
-            along[axis, k, other] += transport.diffusion * transport.kappa[e]
-            along[axis, k, k] -= transport.diffusion * transport.kappa[e]
+            along[axis, k, other] += conductance[e]
+            along[axis, k, k] -= conductance[e]
     return along
 
 
@@ -75,8 +78,8 @@ def ball(d):
     edges = [(k, number.get(tuple(at[k] + step), -1)) for k in range(len(at)) for step in np.eye(3, dtype=int)]
     edges = np.array([edge for edge in edges if edge[1] >= 0])
     one, other = share[edges].T
-    rows = compressed(len(at), edges, 0.3 * 2 * one * other / (one + other))
-    return GraphTransport("x", 0, len(at), 0.3**3 * share, *rows, d, whole_rate=6 * d / 0.3**2, lattice=at)
+    rows = ListedRows(*compressed(len(at), edges, 0.3 * 2 * one * other / (one + other)))
+    return GraphTransport("x", 0, len(at), 0.3**3 * share, rows, d, whole_rate=6 * d / 0.3**2, lattice=at)
 
 
 @pytest.mark.parametrize("dt", [0.1, 1.0, 10.0])
@@ -147,12 +150,10 @@ def test_species_share_a_lattice_and_keep_factors_of_their_own():
 
 def test_what_is_not_a_lattice_has_no_lines():
     transport = lattice()
-    assert not has_lines(GraphTransport("x", 0, 3, np.ones(3), *compressed(3, np.array([[0, 1]]), np.ones(1))))
+    assert not has_lines(GraphTransport("x", 0, 3, np.ones(3), ListedRows(*compressed(3, np.array([[0, 1]]), np.ones(1)))))
     far = transport.lattice.copy()
     far[0] -= 5
-    bent = GraphTransport(
-        "x", 0, transport.n, transport.capacity, transport.indptr, transport.indices, transport.kappa, lattice=far
-    )
+    bent = replace(transport, lattice=far)
     assert not has_lines(bent)
 
 
@@ -164,11 +165,11 @@ def test_a_box_of_equal_voxels_is_stepped_as_any_other_lattice(shape):
         (k, number.get(tuple(at[k] + step), -1), axis) for k in range(len(at)) for axis, step in enumerate(np.eye(3, dtype=int))
     ]
     edges = np.array([edge for edge in edges if edge[1] >= 0], dtype=np.int64).reshape(-1, 3)
-    rows = compressed(len(at), edges[:, :2], np.array([0.4, 1.1, 0.7])[edges[:, 2]])
-    box = GraphTransport("x", 0, len(at), np.full(len(at), 0.6), *rows, 0.9, lattice=at)
+    rows = ListedRows(*compressed(len(at), edges[:, :2], np.array([0.4, 1.1, 0.7])[edges[:, 2]]))
+    box = GraphTransport("x", 0, len(at), np.full(len(at), 0.6), rows, 0.9, lattice=at)
     capacity = box.capacity.copy()
     capacity[0] *= 1 + 1e-12  # no longer equal
-    other = GraphTransport("x", 0, len(at), capacity, *rows, 0.9, lattice=at)
+    other = GraphTransport("x", 0, len(at), capacity, rows, 0.9, lattice=at)
     rng = np.random.default_rng(1)
     u, source = rng.random((2, len(at)))
     assert pack_sweeps([box], [True], never).species[0, 3] == -1

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from geometry.voxelize import VoxelGrid
+from rxd.discretize.graph_rows import ListedRows, Rows
 from rxd.neuron.grids import edges_of
 from rxd.solve.lane_lu import lane_kernel
 
@@ -35,7 +36,7 @@ def shared_faces(region: Any, offset: int, voxels: VoxelGrid, axes: np.ndarray) 
 def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
     """Exchange operators of species in voxels and boxes, with NEURON's conductances and their lattices."""
     unknowns = {unknown.label: unknown for unknown in system.unknowns}
-    made: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+    made: dict[Any, tuple[np.ndarray, Rows]] = {}
     graphs = []
     for graph in discretization.graphs:
         unknown = unknowns[graph.label]
@@ -45,38 +46,40 @@ def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
             if key not in made:
                 lattice = np.indices(tuple(region.box.shape), dtype=np.int32).reshape(3, -1).T
                 made[key] = lattice, _in_box(graph, region.box, np.array(unknown.axes))
-            lattice, kappa = made[key]
-            graphs.append(replace(graph, lattice=lattice, kappa=kappa))
+            lattice, rows = made[key]
+            graphs.append(replace(graph, lattice=lattice, rows=rows))
         elif region.tree is None and len(region.voxel):
             if key not in made:
                 made[key] = _in_voxels(graph, region, discretization.voxels, np.array(unknown.axes))
-            lattice, kappa = made[key]
+            lattice, rows = made[key]
             fastest = graph.whole_rate * times_as_fast(region, discretization.voxels)
-            graphs.append(replace(graph, lattice=lattice, kappa=kappa, whole_rate=fastest))
+            graphs.append(replace(graph, lattice=lattice, rows=rows, whole_rate=fastest))
         else:
             graphs.append(graph)
     return replace(discretization, graphs=tuple(graphs))
 
 
-def _in_box(graph: Any, box: Any, axes: np.ndarray) -> np.ndarray:
+def _in_box(graph: Any, box: Any, axes: np.ndarray) -> Rows:
     """Conductances of a box: NEURON takes the tortuosity of the higher of two voxels where it differs."""
     fraction, tortuosity = box.fraction.ravel(), box.lambda_.ravel()
     if np.ptp(tortuosity) == 0:
-        return np.asarray(graph.kappa)
-    row, column = np.repeat(np.arange(graph.n), np.diff(graph.indptr)), graph.indices
+        rows: Rows = graph.rows
+        return rows
+    indptr, column, _ = graph.listed()
+    row = np.repeat(np.arange(graph.n), np.diff(indptr))
     step, spacing = np.abs(column - row), np.array(box.spacing)
     axis = np.where(step == box.shape[1] * box.shape[2], 0, np.where(step == box.shape[2], 1, 2))
     whole = axes * np.prod(spacing) / spacing**2
     shared = 2 * fraction[row] * fraction[column] / (fraction[row] + fraction[column])
-    return np.asarray(whole[axis] * shared / tortuosity[np.maximum(row, column)] ** 2)
+    return ListedRows(indptr, column, whole[axis] * shared / tortuosity[np.maximum(row, column)] ** 2)
 
 
-def _in_voxels(graph: Any, region: Any, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _in_voxels(graph: Any, region: Any, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, Rows]:
     """Lattice and conductances of a region that is in voxels everywhere."""
     lattice = np.ascontiguousarray(voxels.ijk[region.voxel])
-    kappa = np.empty(len(graph.indices))
-    harmonic_means(graph.indptr, graph.indices, lattice, _share(region, voxels), _whole(region, voxels, axes), kappa)
-    return lattice, kappa
+    indptr, indices, kappa = graph.listed()
+    harmonic_means(indptr, indices, lattice, _share(region, voxels), _whole(region, voxels, axes), kappa)
+    return lattice, ListedRows(indptr, indices, kappa)
 
 
 def times_as_fast(region: Any, voxels: VoxelGrid) -> float:

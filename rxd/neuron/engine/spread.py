@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.discretize.graph_rows import ListedRows
+
 if TYPE_CHECKING:
     from rxd.neuron.engine.declare import Declared
     from rxd.neuron.session import Session
@@ -77,11 +79,12 @@ def _on_tree(transport: Any, d: np.ndarray) -> Any:
 
 
 def _on_graph(graph: Any, d: np.ndarray, grid: np.ndarray) -> Any:
-    rows = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
-    step = grid[graph.indices] - grid[rows]
-    joint = (grid[rows, 0] < 0) | (grid[graph.indices, 0] < 0)
+    indptr, indices, conductance = graph.listed()
+    rows = np.repeat(np.arange(graph.n), np.diff(indptr))
+    step = grid[indices] - grid[rows]
+    joint = (grid[rows, 0] < 0) | (grid[indices, 0] < 0)
     axis = np.where(joint, 0, np.argmax(np.abs(step), axis=1))
-    own, other = d[rows, axis], d[graph.indices, axis]
+    own, other = d[rows, axis], d[indices, axis]
     higher = np.where(step[np.arange(len(rows)), axis] > 0, other, own)
-    kappa = graph.conductance * np.where(joint, 0.5 * (own + other), higher)
-    return replace(graph, kappa=kappa, diffusion=1.0, whole_rate=graph.whole_rate * float(d.max(initial=0.0)))
+    listed = ListedRows(indptr, indices, conductance * np.where(joint, 0.5 * (own + other), higher))
+    return replace(graph, rows=listed, diffusion=1.0, whole_rate=graph.whole_rate * float(d.max(initial=0.0)))

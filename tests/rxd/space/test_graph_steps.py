@@ -58,7 +58,8 @@ def large() -> tuple[GraphTransport, ...]:
 
 
 def laplacian(graph: GraphTransport) -> Any:
-    exchange = csr_array((graph.conductance, graph.indices, graph.indptr), shape=(graph.n, graph.n))
+    indptr, indices, conductance = graph.listed()
+    exchange = csr_array((conductance, indices, indptr), shape=(graph.n, graph.n))
     return diags_array(exchange.sum(axis=1)) - exchange
 
 

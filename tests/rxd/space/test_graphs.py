@@ -28,7 +28,8 @@ def laid_out(cell: geometry.Morphology, *things: Any, segments: Any = 5) -> Disc
 
 
 def matrix(graph: GraphTransport) -> csr_array:
-    return csr_array((graph.conductance, graph.indices, graph.indptr), shape=(graph.n, graph.n))
+    indptr, indices, conductance = graph.listed()
+    return csr_array((conductance, indices, indptr), shape=(graph.n, graph.n))
 
 
 def rod(direction: Any, start: Any = (0.0, 0.0, 0.0), length: float = 9.0, diam: float = 1.1) -> geometry.Morphology:
@@ -60,7 +61,7 @@ def test_what_one_node_gives_another_gets(graphs: dict[str, GraphTransport], nam
     graph = graphs[name]
     exchange = matrix(graph)
     assert abs(exchange - exchange.T).max() == 0
-    assert np.all(graph.conductance > 0)
+    assert np.all(exchange.data > 0)
     assert connected_components(exchange, directed=False)[0] == 1
 
 
@@ -164,7 +165,7 @@ def test_fraction_of_a_voxel_holds_and_passes_a_fraction() -> None:
     shape = rxd.FractionalVolume(0.2, neighbor_areas_fraction=0.2)
     whole, part = (laid_out(cell, species(cell, shape=s)).graphs[0] for s in (None, shape))
     np.testing.assert_allclose(part.capacity, 0.2 * whole.capacity, rtol=1e-12)
-    np.testing.assert_allclose(part.conductance, 0.2 * whole.conductance, rtol=1e-12)
+    np.testing.assert_allclose(part.listed()[2], 0.2 * whole.listed()[2], rtol=1e-12)
     assert part.whole_rate == pytest.approx(whole.whole_rate)
 
 
@@ -173,9 +174,10 @@ def test_diffusion_along_axes_multiplies_their_faces() -> None:
     same, different = (laid_out(cell, species(cell, d=given)) for given in (2.0, d))
     place = same.place_of(same.layout["u[cyt]"])
     graph = same.graphs[0]
-    row = np.repeat(np.arange(graph.n), np.diff(graph.indptr))
-    axis = np.argmax(np.abs(place[row] - place[graph.indices]), axis=1)
-    np.testing.assert_allclose(different.graphs[0].conductance, graph.conductance * np.array(d)[axis] / 2.0, rtol=1e-12)
+    indptr, indices, conductance = graph.listed()
+    row = np.repeat(np.arange(graph.n), np.diff(indptr))
+    axis = np.argmax(np.abs(place[row] - place[indices]), axis=1)
+    np.testing.assert_allclose(different.graphs[0].listed()[2], conductance * np.array(d)[axis] / 2.0, rtol=1e-12)
     assert different.graphs[0].whole_rate == pytest.approx(2 * sum(d) / 0.25**2)
 
 
