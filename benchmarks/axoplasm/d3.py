@@ -39,9 +39,8 @@ def build(dx_nm: int = 143, steps: int = 10, buffer: int = 0, threads: int = 1) 
         warnings.simplefilter("ignore", VoxelWarning)
         sim = model.compile("split", dt=DT, threads=threads)
     block = sim.discretization.layout["ca[cyt]"]
-    volume = sim.discretization.capacity[block.order]
 
     def check() -> float:
-        return float(np.average(sim.values(ca[cyt]), weights=volume))
+        return float(np.average(sim.values(ca[cyt]), weights=sim.discretization.capacity[block.order]))
 
-    return stepped(sim, steps * DT, DT, len(volume), check, "voxel and step")
+    return stepped(sim, steps * DT, DT, len(block), check, "voxel and step")

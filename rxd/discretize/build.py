@@ -16,7 +16,7 @@ from geometry.voxelize import VoxelGrid
 from rxd.discretize.fields import Sources, field_values, pack
 from rxd.discretize.graph import graph_transport
 from rxd.discretize.nodes import Nodes, evaluate
-from rxd.discretize.records import Block, Discretization, GraphTransport, Group, StateLayout, Transport
+from rxd.discretize.records import Along, Block, Discretization, GraphTransport, Group, Row, StateLayout, Through, Transport
 from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, build_regions, build_voxels, group_nodes, node_positions
 from rxd.errors import DiscretizationError
 
@@ -132,41 +132,30 @@ def _groups(
     groups = []
     for local, where in zip(system.groups, nodes, strict=True):
         values = [field_values(field, local, where, sources) for field in local.fields]
-        # voxels are many: their places are written as small numbers, one unknown after the other
-        small = np.int64 if where.space in ("segments", "points") else np.int32
-        position = np.empty((len(local.unknowns), len(where.segment)), dtype=small)
-        for row, label in zip(position, local.unknowns, strict=True):
-            row[:] = _positions(system.unknown(label), local, where, layout, regions, segments)
-        groups.append(
-            Group(
-                name=local.name,
-                segment=_frozen(where.segment),
-                position=_frozen(position),
-                contiguous=not local.scattered,
-                fields=_frozen(pack(values, len(where.segment))),
-            )
+        rows = [_positions(system.unknown(label), where, layout, regions, segments) for label in local.unknowns]
+        group = Group(
+            local.name, _frozen(where.segment), tuple(rows), not local.scattered, _frozen(pack(values, len(where.segment)))
         )
+        many = where.space in ("voxels", "box")
+        groups.append(group if many else replace(group, table=_frozen(group.position.reshape(len(rows), group.n))))
     return tuple(groups)
 
 
 def _positions(
-    unknown: Any, local: Any, where: GroupNodes, layout: StateLayout, regions: dict[str, RegionNodes], segments: Segments
-) -> np.ndarray:
+    unknown: Any, where: GroupNodes, layout: StateLayout, regions: dict[str, RegionNodes], segments: Segments
+) -> Row:
     """State position of one unknown at each node of a group."""
     block = layout[unknown.label]
-    if unknown.points:
-        return np.arange(block.start, block.stop)
+    if unknown.points or (unknown.box and where.space == "box"):
+        return Along(block.start)
     if unknown.box:
-        if where.space == "box":
-            return np.arange(block.start, block.stop)
         return block.start + box_rows(regions[unknown.region], where, segments)
-    if where.space == "box":
-        return np.full(len(where.segment), block.start)  # v, which nothing in a box reads
     if unknown.voxel_sections and where.space in ("voxels", "surface"):
-        return block.start + block.n_tree + regions[unknown.region].voxel_row[where.voxel]
+        region, first = regions[unknown.region], block.start + block.n_tree
+        return Along(first) if np.array_equal(where.voxel, region.voxel) else first + region.voxel_row[where.voxel]
     inverse = np.full(segments.n, -1, dtype=np.int64)
     inverse[block.segment[: block.n_tree]] = np.arange(block.start, block.start + block.n_tree)
-    return inverse[where.segment]
+    return Through(inverse) if where.space in ("voxels", "box") else inverse[where.segment]
 
 
 def _transports(

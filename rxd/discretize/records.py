@@ -90,6 +90,24 @@ class StateLayout:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Along:
+    """State positions one after the other."""
+
+    start: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Through:
+    """State positions by the segments of nodes: ``place (n_segments,)``."""
+
+    place: np.ndarray
+
+
+Row = Along | Through | np.ndarray
+"""State positions of one unknown of a group."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """Nodes that share equations.
 
@@ -98,8 +116,9 @@ class Group:
     name : str
         Of the `LocalSystem`.
     segment : ndarray of int, shape (n,)
-    position : ndarray of int, shape (n_unknowns, n)
-        State positions by unknown (in the group's order, v first) and node.
+    rows : tuple of Row
+        State positions of each unknown, in the group's order, v first. Voxels are many, and nearly all that would be listed is
+        one number after the other.
     contiguous : bool
         True if every row of ``position`` counts up by one (section groups).
     fields : ndarray, shape (n_chunks, n_fields, LANES)
@@ -108,14 +127,30 @@ class Group:
 
     name: str
     segment: np.ndarray
-    position: np.ndarray
+    rows: tuple[Row, ...]
     contiguous: bool
     fields: np.ndarray
+    table: np.ndarray | None = None
+    """All rows, where there are not many nodes."""
 
     @property
     def n(self) -> int:
         """Number of nodes."""
         return len(self.segment)
+
+    def row(self, unknown: int) -> np.ndarray:
+        """State positions of one unknown, shape (n,)."""
+        row = self.rows[unknown]
+        if isinstance(row, Along):
+            return np.arange(row.start, row.start + self.n)
+        return row.place[self.segment] if isinstance(row, Through) else row
+
+    @property
+    def position(self) -> np.ndarray:
+        """State positions by unknown and node, shape (n_unknowns, n); made anew where there are many nodes."""
+        if self.table is not None:
+            return self.table
+        return np.stack([self.row(unknown) for unknown in range(len(self.rows))])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -125,7 +125,8 @@ def moves_v(discretization: Discretization, kernels: Sequence[Any]) -> bool:
     """Whether gates or chemistry change v."""
     cable = discretization.cable
     for group, compiled in zip(discretization.groups, kernels, strict=True):
-        changed = group.position[np.concatenate([compiled.active, compiled.gates]).astype(np.int64)]
-        if np.any((changed >= cable.start) & (changed < cable.start + cable.n)):
-            return True
+        for unknown in np.concatenate([compiled.active, compiled.gates]).astype(np.int64):
+            changed = group.row(unknown)
+            if np.any((changed >= cable.start) & (changed < cable.start + cable.n)):
+                return True
     return False

@@ -365,7 +365,8 @@ class SplitStepper:
     def _moved_positions(self) -> np.ndarray:
         """Positions of y that currents change, v excluded, sorted."""
         both = zip(self.problem.discretization.groups, self.kernels.groups, strict=True)
-        return np.unique(np.concatenate([group.position[kernels.moved[1:]].ravel() for group, kernels in both]))
+        rows = [group.row(unknown) for group, kernels in both for unknown in kernels.moved[1:]]
+        return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *rows]))
 
     def _flux_arrays(self, moving: np.ndarray) -> Fluxes:
         """Currents' work arrays; which of the species they move do not diffuse."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from cable.hines import factor_and_solve
 from rxd.codegen.lane_calls import part_address
-from rxd.discretize.records import GraphTransport, Group, Transport
+from rxd.discretize.records import Along, GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
 from rxd.solve.aligned import aligned
 from rxd.solve.graph_exponential import DEGREE
@@ -34,15 +34,16 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
     for row, group, compiled in zip(table, groups, kernels, strict=True):
         program = compiled.program
         changed = np.unique(np.concatenate([compiled.active, compiled.gates]))
-        common = np.array([bool(np.any(owners[group.position[r]] > 1)) for r in changed], dtype=bool)
+        common = np.array([bool(np.any(owners[group.row(r)] > 1)) for r in changed], dtype=bool)
         touched, shared = changed[~common], changed[common]
-        positions.update(group.position[shared].ravel().tolist())
-        starts = group.position[:, 0] if group.n else np.zeros(len(group.position), dtype=np.int64)
+        for unknown in shared:
+            positions.update(group.row(unknown).tolist())
+        starts = np.array([_first(group, unknown) for unknown in range(len(group.rows))], dtype=np.int64)
         listed = _listed_rows(group, compiled)
         away = np.full(len(starts), -1)
         parts = [starts, away, compiled.active, touched]
         parts += [compiled.moved, program.entry, program.diagonal, program.factor, program.lower, program.upper, shared]
-        row[loop.NODES], row[loop.UNKNOWNS], row[loop.FIELDS] = group.n, len(group.position), group.fields.shape[1]
+        row[loop.NODES], row[loop.UNKNOWNS], row[loop.FIELDS] = group.n, len(group.rows), group.fields.shape[1]
         row[loop.SCATTERED], row[loop.DRIVES] = listed.any(), compiled.drives
         row[loop.ACTIVE], row[loop.TOUCHED], row[loop.MOVED] = len(compiled.active), len(touched), len(compiled.moved)
         row[loop.ENTRIES], row[loop.FACTOR] = len(program.entry), len(program.factor)
@@ -51,7 +52,7 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
         row[loop.GATES], row[loop.CHEMISTRY], row[loop.ELECTRIC], row[loop.RELAX] = compiled.addresses
         row[loop.FREE], row[loop.SHARED] = compiled.free, len(shared)
         away[listed] = at_ints + sum(len(part) for part in parts) + group.n * np.arange(np.count_nonzero(listed))
-        parts += [group.position[u] for u in np.flatnonzero(listed)]
+        parts += [group.row(int(u)) for u in np.flatnonzero(listed)]
         ints += parts
         fields.append(group.fields.ravel())
         at_ints += sum(len(part) for part in parts)
@@ -66,19 +67,29 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
 def _listed_rows(group: Group, compiled: Any) -> np.ndarray:
     """Which unknowns of a group are not one after the other in the state; a group in which nothing happens needs no list."""
     if not any(compiled.addresses[:3]) and not len(compiled.moved):
-        return np.zeros(len(group.position), dtype=bool)
-    steps = (bool(np.any(row[1:] - row[:-1] != 1)) for row in group.position)
-    return np.fromiter(steps, dtype=bool, count=len(group.position))
+        return np.zeros(len(group.rows), dtype=bool)
+    numbers = range(len(group.rows))
+    steps = (not isinstance(group.rows[u], Along) and bool(np.any(np.diff(group.row(u)) != 1)) for u in numbers)
+    return np.fromiter(steps, dtype=bool, count=len(numbers))
+
+
+def _first(group: Group, unknown: int) -> int:
+    """State position of an unknown at the first node of a group."""
+    row = group.rows[unknown]
+    return row.start if isinstance(row, Along) else (int(group.row(unknown)[0]) if group.n else 0)
 
 
 def _owners(groups: Sequence[Group], kernels: Sequence[Any]) -> np.ndarray:
     """How many nodes change each position of the state by gates or chemistry."""
-    changed = [
-        group.position[np.unique(np.concatenate([compiled.active, compiled.gates]))].ravel()
+    rows = [
+        group.row(unknown)
         for group, compiled in zip(groups, kernels, strict=True)
+        for unknown in np.unique(np.concatenate([compiled.active, compiled.gates]))
     ]
-    size = 1 + max((int(group.position.max()) for group in groups if group.position.size), default=0)
-    return np.bincount(join(changed, np.int64), minlength=size)
+    counts = np.zeros(1 + max((int(row.max()) for row in rows if row.size), default=0), dtype=np.int32)
+    for row in rows:
+        np.add.at(counts, row, 1)
+    return counts
 
 
 def bundles(species: Sequence[Transport]) -> list[list[int]]:
