@@ -29,8 +29,7 @@ def _is_x86() -> bool:
     return platform.machine().lower() in {"x86_64", "amd64"}
 
 
-@intrinsic
-def take_for_zero(typing_context: Any) -> Any:
+def _take_for_zero(typing_context: Any) -> Any:
     """From here on numbers that are not normal are zero; returns how it was before, for `take_as_before`."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -47,8 +46,7 @@ def take_for_zero(typing_context: Any) -> Any:
     return types.int32(), generate
 
 
-@intrinsic
-def take_as_before(typing_context: Any, before: Any) -> Any:
+def _take_as_before(typing_context: Any, before: Any) -> Any:
     """Undo `take_for_zero`."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -58,3 +56,7 @@ def take_as_before(typing_context: Any, before: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int32), generate
+
+
+take_for_zero: Any = intrinsic(_take_for_zero)
+take_as_before: Any = intrinsic(_take_as_before)

@@ -17,6 +17,7 @@ import numba as nb
 import numpy as np
 
 from rxd.codegen.lane_calls import call_part
+from rxd.solve.denormals import take_as_before, take_for_zero
 from rxd.solve.graph_lanes import finish, fold, make_flow, make_rest, make_row, put
 from rxd.solve.lane_operations import inner_kernel, lean_kernel
 from rxd.solve.sweeps import Sweeps
@@ -314,14 +315,18 @@ def first_half(graph: Graph, block: int, stage: Stage) -> None:
 def first_half_threads(graph: Graph, stage: Stage) -> None:
     """`first_half` of all blocks, by several threads."""
     for block in nb.prange(graph.blocks.shape[0] - 1):
+        before = take_for_zero()  # a thread has a setting of its own
         first_half(graph, block, stage)
+        take_as_before(before)
 
 
 @nb.njit(cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 def second_half_threads(graph: Graph, stage: Stage) -> None:
     """`second_half` of all blocks, by several threads."""
     for block in nb.prange(graph.blocks.shape[0] - 1):
+        before = take_for_zero()
         second_half(graph, block, stage)
+        take_as_before(before)
 
 
 @inner_kernel

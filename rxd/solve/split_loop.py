@@ -221,7 +221,9 @@ def local_threads(
     share = LANES * (-(-nodes // (LANES * copies)))
     for copy in nb.prange(copies):
         begin, end = min(copy * share, nodes), min((copy + 1) * share, nodes)
+        before = take_for_zero()  # a thread has a setting of its own
         local_nodes(g, begin, end, copy, y, t, dt, lanes, groups, halved, stages)
+        take_as_before(before)
 
 
 @part_kernel

@@ -153,6 +153,21 @@ def test_threads_do_not_change_a_bit(large: tuple[GraphTransport, ...], moved: b
         assert np.array_equal(one[1], more[1])
 
 
+def test_threads_take_for_zero_what_one_thread_does() -> None:
+    """Differences of concentrations this small are below the smallest normal number."""
+    cell = tilted(6.0, 3.0)
+    u = rxd.Species(rxd.Region(cell.all, "cyt", dimension=3, dx=0.13), "u", d=2.0)
+    model = rxd.Model(cell, segments=1)
+    model.add(rxd.Species(u.regions, "w", d=0.5, initial=lambda n: 3e-308 * (1.5 + np.sin(n.position[:, 0]))), u)
+    ends = []
+    for threads in (1, 2):
+        sim = model.compile("split", dt=0.01, threads=threads)
+        sim.run(0.05)
+        ends.append(sim.values("w[cyt]"))
+    assert np.ptp(ends[0]) > 0
+    assert np.array_equal(*ends)
+
+
 def test_species_that_differ_in_speed_alone_share_a_graph(large: tuple[GraphTransport, ...]) -> None:
     graphs = shifted(large)
     packed = pack_graphs(graphs, np.zeros(0, dtype=np.int64))
