@@ -69,7 +69,7 @@ def build_problem(model: Model, system: System, discretization: Discretization, 
     """Initial state, stimuli, scales and (for "coupled") the right-hand side of the discretised system."""
     initial = initial_gates(system, discretization, discretization.initial)
     scale = np.broadcast_to(np.ones(1), len(initial))
-    if kernels.purpose == "coupled":
+    if kernels.purpose == "coupled" or any(unknown.atolscale != 1.0 for unknown in system.unknowns):
         scale = np.ones(len(initial))
         for unknown in system.unknowns:
             block = discretization.layout[unknown.label]
