@@ -74,6 +74,11 @@ Where NEURON itself is wrong we give the right answer.
 * **Long steps in voxels.** Line sweeps grow without bound among voxels that a membrane cuts where D dt is 5 to 10 times dx^2.
   Beyond 4 a step goes in several pieces here.
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
+* **A membrane flux after a change of d.** Setting `species.d` in the middle of a run lets NEURON forget the currents of all
+  reactions with `membrane_flux=True` (`seg.ik` is 0 until the next `finitialize`), while concentrations go on changing; here
+  they flow on.
+* **Joints at the 0 end of an inner section.** In NEURON, a section connected to the 0 end of one that is itself connected there
+  exchanges species with the middle of its first segment, not with the point where the cable joins them; here with that point.
 * **Diffusion along membranes.** A species on a region that is a membrane stays where it is, with a warning if its values
   differ; in NEURON it diffuses along the perimeter.
 * **Shells that all have `nrn_region="i"`.** Currents go to the one with the membrane, as in NEURON; reversal potentials and
