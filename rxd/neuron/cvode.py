@@ -83,7 +83,7 @@ class CVode(States):
 
     def event(self, t: float, action: Any = None, *_: Any) -> float:
         """Call something at a time; without anything to call, only end a step there."""
-        self._run.callback(float(t), (lambda: None) if action is None else action)
+        self._run.callbacks.schedule(float(t), (lambda: None) if action is None else action)
         return 0.0
 
     def solve(self, t: float | None = None) -> float:

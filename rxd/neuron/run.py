@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.artificial import Artificial
+from rxd.neuron.callbacks import Callbacks
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import (
     DELAY_OF_DETECTION,
@@ -25,7 +26,6 @@ from rxd.neuron.events import (
     FInitializeHandler,
     NetCon,
     StateTransitionEvent,
-    as_action,
 )
 from rxd.neuron.many_steps import many_steps, record_step
 from rxd.neuron.pointers import Pointer, RangePointer
@@ -69,6 +69,7 @@ class Run:
         self._versions = 0
         self._pulled = -1
         self.fast_imem = False
+        self.callbacks = Callbacks(self)
         self._connections: list[weakref.ref[NetCon]] = []
         self._points: dict[int, weakref.ref[PointProcess]] = {}
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
@@ -354,11 +355,6 @@ class Run:
             if values.t == t:
                 values["t"] = now
 
-    def callback(self, t: float, action: Any) -> None:
-        """Schedule something of the user's."""
-        todo = as_action(action)
-        self.at(t, lambda when: self.call(todo, when))
-
     def fire(self, source: Artificial, t: float) -> None:
         """An artificial cell fires."""
         for connection in self.listeners(source):
@@ -449,6 +445,7 @@ class Run:
         values = self.session.globals
         values["t"] = 0.0
         self.events.clear()
+        self.callbacks.clear()
         self._drop_dead()
         self._handle(3)
         if self.engine is not None and self.engine.revision != self.session.revision:

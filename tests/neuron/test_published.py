@@ -230,3 +230,31 @@ def test_a_segment_asks_for_mod_files_once(folder, monkeypatch):
     monkeypatch.setattr("pathlib.Path.glob", lambda *_: pytest.fail("looks for files again"))
     _ = section(0.5).i_membrane_
     assert not hasattr(section(0.5), "nothing_like_this")
+
+
+def test_callbacks_wait_for_the_end_of_their_step():
+    # times and order of NEURON 9.0.2
+    section = h.Section(name="soma")
+    section.insert("pas")
+    h.dt = 1
+    called = []
+    h.finitialize(-70)
+    for time in (1, 2, 2.4, 2.5, 2.6, 3):
+        h.CVode().event(time, lambda time=time: called.append((time, h.t)))
+    while h.t < 4:
+        h.fadvance()
+    assert called == [(1, 1), (2, 2), (2.4, 3), (2.5, 3), (2.6, 3), (3, 3)]
+
+
+def test_a_change_made_in_a_callback_counts_from_the_end_of_its_step():
+    section = h.Section(name="soma")
+    section.insert("pas")
+    clamp = h.IClamp(section(0.5))
+    clamp.dur = 1e9
+    for time, first in ((1.0, 41), (1.005, 42), (1.015, 42), (1.03, 43)):  # the first step NEURON 9.0.2 makes with the current
+        clamp.amp = 0
+        v = h.Vector().record(section(0.5)._ref_v)
+        h.finitialize(-70)
+        h.CVode().event(time, lambda: setattr(clamp, "amp", 0.5))
+        h.continuerun(1.2)
+        assert int(np.argmax(v.as_numpy() > -70 + 1e-9)) == first
