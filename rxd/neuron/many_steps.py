@@ -57,7 +57,15 @@ class _Plan:
 
 def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     """Make as many fixed steps towards a time as can be made at once; whether there were any."""
-    if run._machines or run.watchers or run._watches()[1] or engine.linked.followed or engine.stepped or varying(engine):
+    if (
+        run._machines
+        or run.watchers
+        or run._watches()[1]
+        or engine.linked.followed
+        or engine.stepped
+        or engine.hooks
+        or varying(engine)
+    ):
         return False
     values = run.session.globals
     t, dt = values.t, values.dt

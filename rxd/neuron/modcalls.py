@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 
-__all__ = ["block_of", "call_block", "density_call", "hoc_call"]
+__all__ = ["Place", "block_of", "call_block", "density_call", "hoc_call"]
 
 
 def block_of(translation: Translation, name: str) -> Block | None:
@@ -33,7 +33,7 @@ def call_block(session: Session, machine: SessionNumbers, block: Block, argument
     return float(value) if block.kind == "function" else 1.0
 
 
-class _Place:
+class Place:
     """The numbers behind the names of a density mechanism, in a segment or (global ones) nowhere."""
 
     def __init__(self, session: Session, translation: Translation, segment: Segment | None) -> None:
@@ -74,18 +74,28 @@ class _Place:
     def write(self, key: str, value: float) -> None:
         """A number for a variable: a range variable where it is, else a global one."""
         full = f"{key}_{self.name}"
-        record = None if self.segment is None else self.segment.sec._alive
-        if record is not None and self.segment is not None and record.values(full) is not None:
-            write_range(record, full, self.segment.x, value)
-        else:
+        if self.segment is None:
             self.session.globals[full] = value
+            return
+        record, x = self.segment.sec._alive, self.segment.x
+        linked = self.session.links.behind_range(record, x, self.name, key)
+        if linked is not None:
+            linked.set(value)
+        elif record.values(full) is not None:
+            write_range(record, full, x, value)
+        else:
+            self.hide(key, value)
+
+    def hide(self, key: str, value: float) -> None:
+        """A number for a variable that is no range variable: a global one, as far as scripts see it."""
+        self.session.globals[f"{key}_{self.name}"] = value
 
 
 def density_call(session: Session, translation: Translation, block: Block, segment: Segment | None) -> Any:
     """A function of numbers that calls a block of a density mechanism."""
 
     def call(*arguments: Any) -> float:
-        place = _Place(session, translation, segment)
+        place = Place(session, translation, segment)
         return call_block(session, SessionNumbers(session, translation.file, place.read, place.write), block, arguments)
 
     call.__name__ = call.__qualname__ = block.name

@@ -132,6 +132,10 @@ class ModObject(PointProcess):
 
     def store(self, key: str, value: float) -> None:
         """A number for a variable of the file."""
+        linked = self._behind(key)
+        if linked is not None:
+            linked.set(value)
+            return
         self.values[key] = value
         self.session.run.changed_point(self, key)
 

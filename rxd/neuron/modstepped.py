@@ -26,7 +26,7 @@ def stepped_translation(file: ModFile, reason: NmodlError) -> Translation | None
     """What is known of a point process without equations; None if it does more than carry a current of no ion's."""
     solved = [solve for block in file.all("breakpoint") for solve in block.body if isinstance(solve, Solve)]
     kinds = {block.kind for solve in solved for block in file.blocks if block.name == solve.block}
-    refused = any(file.all(kind) for kind in ("hook", "discrete", "linear", "nonlinear", "kinetic"))
+    refused = any(file.all(kind) for kind in ("discrete", "linear", "nonlinear", "kinetic"))
     if file.kind != "POINT_PROCESS" or refused or not kinds <= {"procedure", "derivative"}:
         return None
     if any(ion.writes for ion in file.ions):

@@ -467,6 +467,7 @@ class Run:
         for point in self.points:
             if hasattr(point, "initialize"):
                 point.initialize()
+        engine.hooks.initialize()
         self._handle(1)
         engine = self._compiled()
         for recorder in self._recorders:

@@ -52,6 +52,7 @@ class Builder:
         parts: list[Any] = tree.children
         for child in parts:
             if not hasattr(child, "data"):
+                name = name or (" ".join(child.lower().split()) if child.type == "HOOK" else "")
                 name = name or (str(child) if child.type == "NAME" else "")
             elif child.data == "parameters":
                 arguments = tuple(str(argument.children[0]) for argument in child.children)

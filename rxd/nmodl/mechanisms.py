@@ -74,6 +74,9 @@ def as_mechanism(
 
 def _refuse_algebraic(translation: Translation) -> None:
     file = translation.file
+    for block in file.all("hook"):
+        message = f"{block.name.upper()} runs around fixed steps of rxd.neuron only. Compute it in BREAKPOINT, or from results."
+        raise file.error(block.line, message)
     for key, method in translation.methods.items():
         if method.kind == "algebraic":
             message = (

@@ -113,10 +113,8 @@ class _Translator:
     def __init__(self, file: ModFile, tables: bool) -> None:
         self.file, self.tables = file, tables
         self.names = names_of(file)
-        for kind in ("hook", "discrete"):
-            for block in file.all(kind):
-                what = {"hook": "BEFORE or AFTER block", "discrete": "DISCRETE block"}[kind]
-                raise file.error(block.line, f"a {what} cannot be translated. Write it as DERIVATIVE, KINETIC or LINEAR.")
+        for block in file.all("discrete"):
+            raise file.error(block.line, "a DISCRETE block cannot be translated. Write it as DERIVATIVE, KINETIC or LINEAR.")
         self.placeholders: dict[Any, str] = {}
         received = [assigned_in(block.body) for block in file.all("net_receive")]
         own = [assigned_in(block.body) for block in file.blocks if block.kind in OWN]

@@ -28,6 +28,7 @@ from rxd.neuron.engine.faces import exchanged_as_in_neuron
 from rxd.neuron.engine.fields import Fields
 from rxd.neuron.engine.fixed import FixedSteps
 from rxd.neuron.engine.held import hold
+from rxd.neuron.engine.hooks import Hooks
 from rxd.neuron.engine.initial import Initial
 from rxd.neuron.engine.joints import joined_as_in_neuron, parted_as_in_neuron, spread_unevenly
 from rxd.neuron.engine.linked import Linked, without_motion
@@ -118,6 +119,7 @@ class Engine:
         self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
         self.version = session.run.next_version()
         self.exchange = Exchange(self)
+        self.hooks = Hooks(self)
         self.initial = Initial(self)
         self.jumped = False
         self.exchange.load()
@@ -289,12 +291,15 @@ class Engine:
             self._chemistry.views.adopt()
         if self.fields.stale or self.jumped:
             self._prepare(t)
+        self.hooks.run("before breakpoint", t + 0.5 * dt)
         if self.linked.followed:
             self.linked.refresh()
         self.fixed.one(t, dt)
         self.changed()
         for electrode in self.stepped:
             electrode.move(t + dt)
+        for when in ("after solve", "before step") if self.hooks else ():
+            self.hooks.run(when, t + dt)
         if self._chemistry.fluxes:
             add_varying(self, dt)
 

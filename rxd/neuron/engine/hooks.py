@@ -1,0 +1,102 @@
+"""BEFORE and AFTER blocks of mod files: code that runs around INITIAL and around fixed steps.
+
+In: an engine and the mechanisms of its session. Out: their blocks run with numbers, place by place, in NEURON's order:
+mechanisms by the names of their files, places along the cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.modcalls import Place
+from rxd.neuron.modevents import EventCode
+from rxd.neuron.modnumbers import SessionNumbers
+from rxd.nmodl.syntax import Block
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+    from rxd.nmodl import Translation
+
+__all__ = ["Hooks"]
+
+
+class _KeptPlace(Place):
+    """A segment whose mechanism keeps the variables that nobody outside of the file sees, too."""
+
+    def __init__(self, *about: Any) -> None:
+        super().__init__(*about)
+        self.kept: dict[str, float] = {}
+        self.t = 0.0
+
+    def read(self, key: str) -> float:
+        """The number behind a name."""
+        return self.t if key == "t" else self.kept[key] if key in self.kept else super().read(key)
+
+    def hide(self, key: str, value: float) -> None:
+        """Keep the number of a variable that is neither RANGE nor GLOBAL."""
+        self.kept[key] = value
+
+
+class Hooks:
+    """The blocks of an engine, by when they run: ``before breakpoint``, ``after solve`` and so on."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._blocks: dict[str, list[Callable[[float], None]]] = {}
+        known = engine.session.mods.known.values()
+        for translation in sorted((found for found in known if found.file.all("hook")), key=lambda found: found.file.path):
+            for action, block in self._actions(translation):
+                if engine.adaptive:
+                    message = f"{block.name.upper()} of {translation.file.name} runs with fixed steps only; switch CVode off."
+                    raise HocError(message)
+                self._blocks.setdefault(block.name, []).append(action)
+
+    def __bool__(self) -> bool:
+        return bool(self._blocks)
+
+    def initialize(self) -> None:
+        """Those around INITIAL, and those that NEURON runs for the currents and records of the initial state."""
+        for when in ("before initial", "after initial", "before breakpoint", "before step"):
+            self.run(when, 0.0)
+
+    def run(self, when: str, t: float) -> None:
+        """Run the blocks of one kind, at a time."""
+        for action in self._blocks.get(when, ()):
+            action(t)
+
+    def _actions(self, translation: Translation) -> Iterator[tuple[Callable[[float], None], Block]]:
+        """What runs each block at each place of a mechanism."""
+        engine, file = self.engine, translation.file
+        for block in file.all("hook"):
+            if file.kind != "SUFFIX":
+                made = engine.session.catalogue.points.get(file.name)
+                points = [point for point in engine.session.run.points if type(point) is made]
+                yield from ((_of_point(point, block), block) for point in points)
+                continue
+            for record in engine.layout.records:
+                if record.alive and file.name in record.mechanisms:
+                    for i in range(record.nseg):
+                        segment = record.section((i + 0.5) / record.nseg)
+                        yield _of_place(_KeptPlace(engine.session, translation, segment), block), block
+
+
+def _of_point(point: Any, block: Block) -> Callable[[float], None]:
+    def run(t: float) -> None:
+        code = EventCode(point, t)
+        code.frames.append({})
+        code.run_all(block.body)
+
+    return run
+
+
+def _of_place(place: _KeptPlace, block: Block) -> Callable[[float], None]:
+    code = SessionNumbers(place.session, place.translation.file, place.read, place.write)
+
+    def run(t: float) -> None:
+        place.t = t
+        code.frames[:] = [{}]
+        code.run_all(block.body)
+
+    return run
