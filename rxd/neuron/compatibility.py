@@ -90,6 +90,9 @@ Where NEURON itself is wrong we give the right answer.
   the constructor do. A State or Parameter is read when it is set and when its nodes are written: reactions must not change it.
 * **Parts of the volume at joints.** Where segments meet voxels of a region that is a part of the volume (`FractionalVolume`),
   NEURON takes the voxels there for whole ones; here they have their part.
+* **Segments on the 0 end of a root in voxels** exchange with its voxels; in NEURON they do not, but with other segments.
+* **Somas drawn as outlines** are in voxels the solid of the section (21 slices); NEURON cuts the outline anew into 100 slices,
+  in the plane of the drawing, and loses a fifth of the volume in the voxels between them.
 * **Currents into voxels** follow the concentrations of every voxel at the membrane, with their parts of its area; in NEURON all
   voxels of a segment have the current of the segment, at its `seg.cai`.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.

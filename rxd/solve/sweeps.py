@@ -22,9 +22,9 @@ import numpy as np
 from rxd.discretize.records import GraphTransport
 from rxd.solve.box_sweeps import as_box, exchange_in_box, factor_lines, solve_box
 from rxd.solve.lane_lu import lane_kernel
-from rxd.solve.lane_operations import inner_kernel
+from rxd.solve.lane_operations import inner_kernel, lean_kernel
 
-__all__ = ["Sweeps", "has_lines", "pack_sweeps", "sweep"]
+__all__ = ["Sweeps", "has_lines", "pack_sweeps", "sweep", "sweep_alone"]
 
 LONGEST: Final = 24.0
 """Longest step among cut voxels times what a whole voxel exchanges in all over its capacity, 6 D / dx^2."""
@@ -332,3 +332,9 @@ def sweep_once(s: int, y: np.ndarray, dt: float, source: np.ndarray, sweeps: Swe
     sweeps.taken[s] = dt
     for k in range(n):
         u[k] += gain[k]
+
+
+@lean_kernel
+def sweep_alone(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, sweeps: Sweeps) -> None:
+    """`sweep`, for Python to call."""
+    sweep(y, dt, source, drift, sweeps)

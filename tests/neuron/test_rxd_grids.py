@@ -90,3 +90,20 @@ def test_sections_that_are_shared_or_joined_need_one_dx():
         h.finitialize(-65)
     with pytest.raises(RxDException, match=r"rxd.Region\(\.\.\., dx=0\.5\)"):
         rxd.set_solve_type(dimension=3, dx=0.5)
+
+
+def test_segments_on_the_0_end_of_a_root_in_voxels_exchange_with_it():
+    solid = stick("solid", (0, 0, 0), 1.3)
+    flats = [stick("far", (2, 0, 0), 1.3), h.Section(name="near")]
+    flats[1].pt3dadd(0, 0, 0, 1.3)
+    flats[1].pt3dadd(-2, 0, 0, 1.3)
+    for end, flat in zip((1, 0), flats, strict=True):
+        flat.connect(solid(end))
+    rxd.set_solve_type([solid], dimension=3)
+    x = rxd.Species(rxd.Region([solid, *flats], dx=0.25), name="x", d=1.0, initial=lambda node: float(node.sec == solid))
+    h.dt = 0.05
+    h.finitialize(-65)
+    h.fadvance()
+    flow = 0.05 * np.pi / 4 * 1.3**2 / (0.5 * (2 + 0.25))  # half a segment and half a voxel in series
+    for flat in flats:
+        assert x.nodes(flat).value == pytest.approx([flow / (np.pi / 4 * 1.3**2 * 2)], rel=1e-9)

@@ -9,12 +9,8 @@ import pytest
 
 from rxd.discretize.graph_rows import ListedRows, compressed
 from rxd.discretize.records import GraphTransport
-from rxd.solve import sweeps as module
-from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.sweeps import has_lines, pack_sweeps
-
-# For Python, to call what else only kernels do.
-sweep = lean_kernel(module.sweep.py_func)
+from rxd.solve.sweeps import sweep_alone as sweep
 
 
 def lattice(seed=0, shape=(4, 3, 5), diffusion=0.7, start=0, **more):

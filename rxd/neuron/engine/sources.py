@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.rxd.constants import molecules_per_mM_um3
-from rxd.solve.sweeps import sweep
+from rxd.solve.sweeps import sweep_alone
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -69,7 +69,7 @@ def _swept(sweeps: Any, source: np.ndarray, dt: float) -> np.ndarray:
     gains = []
     for part in (source, np.zeros_like(source)) if len(sweeps.held) else (source,):
         gain, drift = np.zeros_like(source), np.zeros_like(source)
-        sweep(gain, dt, part, drift, sweeps._replace(species=moved))
+        sweep_alone(gain, dt, part, drift, sweeps._replace(species=moved))
         gains.append(gain)
     return gains[0] - gains[1] if len(sweeps.held) else gains[0]
 
