@@ -97,10 +97,11 @@ class NetStim(Artificial):
             self.later(max(first, 0.0), self._begin)
 
     def _gap(self) -> float:
-        if self.noise == 0:
-            return float(self.interval)
-        noise = min(max(self.noise, 0.0), 1.0)
-        return float(self.interval * ((1 - noise) - noise * math.log(self._random.one())))
+        noise, interval = self.values["noise"], self.values["interval"]
+        if noise == 0:
+            return float(interval)
+        noise = min(max(noise, 0.0), 1.0)
+        return float(interval * ((1 - noise) - noise * math.log(self._random.one())))
 
     @property
     def _random(self) -> Stream:
@@ -153,7 +154,7 @@ class NetStim(Artificial):
             return
         object.__setattr__(self, "fired", self.fired + 1)
         self.fire(t)
-        if self.fired < self.number:
+        if self.fired < self.values["number"]:
             self.later(t + max(self._gap(), 0.0), self._spike)
         else:
             object.__setattr__(self, "on", False)

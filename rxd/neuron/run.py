@@ -245,7 +245,10 @@ class Run:
     def receive(self, target: PointProcess, weight: Any) -> None:
         """A synapse receives an event."""
         if self.engine is not None:
+            same = self._compared == self.engine.version
             self.engine.receive(target, weight)
+            if same:  # voltages have not moved
+                self._compared = self.engine.version
 
     def next_version(self) -> int:
         """A number no state of an engine has had."""
@@ -382,8 +385,9 @@ class Run:
         """Those of some detectors, whose voltages the engine looks at, that have risen."""
         engine = self.engine
         assert engine is not None
-        values = engine.compare().tolist()
-        return [detector for detector, v in zip(watched, values, strict=True) if detector.rises_to(v)]
+        values, changed = engine.compare()
+        numbers = range(len(watched)) if changed is None else changed.tolist()
+        return [watched[number] for number in numbers if watched[number].rises_to(float(values[number]))]
 
     def watch_changed(self) -> None:
         """NetCons or their thresholds have changed."""

@@ -124,11 +124,22 @@ class Single:
         self._scheme, self._prepared, self._dt = stepper.scheme, stepper._prepared, 0.0
         self._call: Any = None
 
-    def compare(self, values: np.ndarray) -> None:
-        """Somebody compares the detectors' voltages with their thresholds."""
-        if len(values) == len(self._above):
-            self._above[:] = values > self.threshold
-            self._compared = True
+    def compare(self, values: np.ndarray) -> np.ndarray | None:
+        """Somebody compares the detectors' voltages with their thresholds; which are on another side than the last time.
+
+        None if nobody has compared before.
+        """
+        if len(values) != len(self._above):
+            return None
+        above = values > self.threshold
+        changed = np.flatnonzero(above != self._above) if self._compared else None
+        self._above[:] = above
+        self._compared = True
+        return changed
+
+    def forget_comparison(self) -> None:
+        """Somebody else has compared in the meantime."""
+        self._compared = False
 
     def step(self, t: float, statistics: Statistics) -> None:
         """From t one step of the stepper's dt on.

@@ -226,11 +226,13 @@ class Engine:
         """Whether a watched voltage may be on another side of its threshold now than at the last `compare`."""
         return self.jumped or self.fixed.crossed
 
-    def compare(self) -> np.ndarray:
-        """The watched voltages, for somebody who compares them with their thresholds."""
+    def compare(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """The watched voltages, for somebody who compares them with their thresholds, and which have changed sides since.
+
+        None for the second where that is not known.
+        """
         values = self.watched()
-        self.fixed.compare(values)
-        return values
+        return values, self.fixed.compare(values)
 
     def start(self) -> None:
         """Let the stepper forget what it remembers of earlier steps."""

@@ -43,10 +43,9 @@ class FixedSteps:
         """Whether the last step may have taken a watched voltage through its threshold, up or down, since `compare`."""
         return self._single is None or self._single.crossed
 
-    def compare(self, values: np.ndarray) -> None:
-        """Somebody compares the watched voltages with their thresholds."""
-        if self._single is not None:
-            self._single.compare(values)
+    def compare(self, values: np.ndarray) -> np.ndarray | None:
+        """Somebody compares the watched voltages with their thresholds; which have changed sides, None if that is not known."""
+        return None if self._single is None else self._single.compare(values)
 
     def settle(self) -> None:
         """Let the state be complete, before anything but single steps changes or keeps it."""
@@ -88,6 +87,8 @@ class FixedSteps:
         engine, state, chemistry = self.engine, self.engine.state, self._chemistry
         self._follow((dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times))
         self.settle()
+        if self._single is not None:
+            self._single.forget_comparison()
         engine.electrodes.t = t + 0.5 * dt
         state.before = engine.watched()
         watch = batch.watch(len(state.y))
