@@ -60,9 +60,10 @@ invert = make_inverse(WIDTH)
 
 UNROLLED: Final = 6
 """Larger blocks are inverted in loops."""
-# Each stands in one place only: the straight code of all sizes takes LLVM longer than the rest of a step does.
+# In one place only: its straight code of all sizes takes LLVM longer than the rest of a step does.
 reduce_block = make_reduce(WIDTH, UNROLLED)
-climb = make_climb(WIDTH, UNROLLED)
+climb = make_climb(WIDTH, UNROLLED, add=False)
+climb_onward = make_climb(WIDTH, UNROLLED, add=True)
 descend = make_descend(WIDTH, UNROLLED)
 
 
@@ -133,53 +134,34 @@ def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np
 
     Z, laid out as R, is a state: what flows along the edges in it is part of the right-hand side. Zeros add nothing.
     """
-    _to_roots(S, G, R, Z, T, tree)
-    _from_roots(S, G, R, T, tree)
-
-
-@draft_kernel
-def _to_roots(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np.ndarray, tree: Waves) -> None:
-    """The way up of `solve_tree`."""
     waves, mask, others, parents = tree
     for w in range(waves.shape[0]):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
-        up = 0
-        onward = m <= UNROLLED and waves[w, 5] == ALL
-        if not onward:
-            _from_parents(Z, T, w, waves, parents)
+        if m <= UNROLLED and waves[w, 5] == ALL:
+            climb_onward(R, r, S, s, G, r, Z, r, Z, waves[w, 4], R, waves[w, 4], m)
+            continue
         if m <= UNROLLED:
-            parent, p, target, t = (Z, waves[w, 4], R, waves[w, 4]) if onward else (T, 0, T, m * WIDTH)
-            if not onward:
-                up = m * WIDTH  # behind what the parents hold
-                for e in range(up, 2 * up):
-                    T[e] = 0.0
-            climb(R, r, S, s, G, r, Z, r, parent, p, target, t, m)
-            if onward:
-                continue
+            _from_parents(Z, T, w, waves, parents)
+            climb(R, r, S, s, G, r, Z, r, T, 0, T, 0, m)
         else:
+            _from_parents(Z, T, w, waves, parents)
             _climb(R, r, S, s, G, Z, T, m)
         if waves[w, 5]:
             for i in range(m):
-                add_product(R, waves[w, 4] + i * WIDTH, T, up + i * WIDTH, mask, w * WIDTH)
+                add_product(R, waves[w, 4] + i * WIDTH, T, i * WIDTH, mask, w * WIDTH)
         for k in range(waves[w, 6], waves[w, 7]):
-            source, target_at = up + others[k, 0], others[k, 2]
+            lane, target = others[k, 0], others[k, 2]
             for i in range(others[k, 3]):
-                R[target_at + i * WIDTH] += T[i * WIDTH + source]
-
-
-@draft_kernel
-def _from_roots(S: np.ndarray, G: np.ndarray, R: np.ndarray, T: np.ndarray, tree: Waves) -> None:
-    """The way back."""
-    waves, _, _, parents = tree
+                R[target + i * WIDTH] += T[i * WIDTH + lane]
     for w in range(waves.shape[0] - 1, -1, -1):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
-        onward = m <= UNROLLED and waves[w, 5] == ALL
-        if not onward:
+        if m <= UNROLLED and waves[w, 5] == ALL:
+            descend(R, r, S, s, G, r, R, waves[w, 4], m)
+        elif m <= UNROLLED:
             _from_parents(R, T, w, waves, parents)
-        if m <= UNROLLED:
-            parent, p = (R, waves[w, 4]) if onward else (T, 0)
-            descend(R, r, S, s, G, r, parent, p, m)
+            descend(R, r, S, s, G, r, T, 0, m)
         else:
+            _from_parents(R, T, w, waves, parents)
             _descend(R, r, S, s, G, T, m)
 
 

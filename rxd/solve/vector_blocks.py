@@ -65,10 +65,10 @@ def _by_size(
     return context.get_dummy_value()
 
 
-def make_climb(lanes: int, most: int) -> Any:
+def make_climb(lanes: int, most: int, add: bool) -> Any:
     """``op(R, r, S, s, G, g, Z, z, P, p, T, t, m)``: a wave on the way up; P has Z of the parents, T gets what goes to them.
 
-    ``flow = G (Z - P)``, ``w = S (R - flow)``; R becomes w, T gets ``flow + G w`` in addition.
+    ``flow = G (Z - P)``, ``w = S (R - flow)``; R becomes w, T becomes ``flow + G w``, or gets it in addition.
     """
 
     def write(values: Values, m: int) -> None:
@@ -81,7 +81,7 @@ def make_climb(lanes: int, most: int) -> Any:
         for i in range(m):
             found = values.products([(values.load(2, i * m + k), right[k]) for k in range(m)])
             values.store(0, i, found)
-            upward = values.builder.fadd(values.load(10, i), flow[i], flags=CONTRACT)
+            upward = flow[i] if not add else values.builder.fadd(values.load(10, i), flow[i], flags=CONTRACT)
             values.store(10, i, plus_product(values.builder, upward, coupling[i], found))
 
     @intrinsic

@@ -1,45 +1,76 @@
-"""Ranges of work for threads: every piece once, whatever the number of threads; errors come through."""
+"""How kernels are compiled: those that only kernels call, numba without SciPy's linear algebra, garbage left alone."""
 
 from __future__ import annotations
 
-import numba
+import gc
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-import geometry
-from geometry.compiled import in_ranges
+from geometry.compiled import collector_paused, inner, lean
 
 
-@pytest.mark.parametrize(("count", "least"), [(0, 4), (1, 4), (7, 4), (8, 4), (1001, 4), (1001, 600)])
-def test_every_piece_of_work_is_done_once(count: int, least: int) -> None:
-    done, ranges = np.zeros(count, dtype=int), []
-
-    def kernel(begin: int, past: int, out: np.ndarray) -> None:
-        ranges.append(past - begin)
-        out[begin:past] += 1
-
-    in_ranges(kernel, count, least, done)
-    assert np.all(done == 1)
-    assert sum(ranges) == count
-    assert len(ranges) == 1 or (numba.get_num_threads() > 1 and sorted(ranges)[1] >= least)
+@inner
+def weight(x: float) -> float:
+    """Something that only a kernel can ask for."""
+    return 3.0 * x
 
 
-def test_an_error_in_a_range_is_raised() -> None:
-    def kernel(begin: int, past: int) -> None:
-        raise ValueError(f"{begin} to {past}")
+@inner
+def weights(x: np.ndarray, out: np.ndarray) -> None:
+    """The same of many."""
+    for k in range(x.size):
+        out[k] = weight(x[k])
 
-    with pytest.raises(ValueError, match="0 to"):
-        in_ranges(kernel, 100, 10)
+
+@lean
+def weigh(x: np.ndarray, out: np.ndarray) -> None:
+    """What Python calls."""
+    weights(x, out)
 
 
-def test_voxels_do_not_depend_on_the_number_of_threads() -> None:
-    segments = geometry.segment(geometry.examples.y_branch(), 5)
-    threads, grids = numba.get_num_threads(), []
-    for number in (1, threads):
-        numba.set_num_threads(number)
+def test_kernels_call_what_python_cannot() -> None:
+    x, out = np.arange(5.0), np.zeros(5)
+    weigh(x, out)
+    np.testing.assert_array_equal(out, 3.0 * x)
+    with pytest.raises(SystemError, match="NULL"):
+        weight(1.0)
+    weigh(out, x)
+    np.testing.assert_array_equal(x, 3.0 * out)
+
+
+def test_the_collector_is_as_it_was() -> None:
+    for before in (True, False):
+        (gc.enable if before else gc.disable)()
         try:
-            grids.append(geometry.voxelize_sections(segments, 0.5))
+            with collector_paused():
+                assert not gc.isenabled()
+            assert gc.isenabled() == before
         finally:
-            numba.set_num_threads(threads)
-    for name in ("ijk", "volume", "aperture", "neighbor", "membrane_area", "owner"):
-        np.testing.assert_array_equal(getattr(grids[0], name), getattr(grids[1], name), err_msg=name)
+            gc.enable()
+
+
+def test_numba_starts_without_scipys_linear_algebra_and_finds_it_when_asked() -> None:
+    script = """
+import sys
+import numba
+import numpy as np
+from geometry.compiled import load_numba
+
+load_numba()
+double = numba.njit(lambda x: 2.0 * x)
+assert double(2.0) == 4.0
+assert "scipy.linalg" not in sys.modules
+
+@numba.njit
+def product(a, b):
+    return np.dot(a, b)
+
+a = np.arange(9.0).reshape(3, 3)
+np.testing.assert_allclose(product(a, a), a @ a)
+assert "scipy.linalg" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
