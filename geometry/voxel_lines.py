@@ -20,18 +20,31 @@ from math import sqrt
 from geometry.compiled import ZERO, forced, inner
 from geometry.frustum import Array
 
-__all__ = ["CUTS", "LINES", "MOST_HITS", "MOST_LINES", "PLANES", "SUMS", "complete_fold", "measure_voxel", "surface_samples"]
+__all__ = [
+    "CUTS",
+    "LINES",
+    "MOST_HITS",
+    "MOST_LINES",
+    "PLANES",
+    "SUMS",
+    "UNION",
+    "complete_fold",
+    "measure_voxel",
+    "surface_samples",
+]
 
 FAR = 1e30
 WHOLE = 1 - 1e-12
 BRIDGE = 1e-6  # gaps along a line shorter than this fraction of a voxel edge are round-off, not space
 CUTS = 10  # places where the surface may cross two opposite edges of a face; more are not looked at
 PLANES = 7  # lower faces and slices on which lines are placed
-MOST_LINES = PLANES * (CUTS + 1) * 4
+MOST_LINES = (PLANES * (CUTS + 1) * 4 + 15) & -16
 MOST_HITS = 256
 ONE_SIDE = 0.906  # cosine of the angle within which normals belong to the same side of a fold
 SUMS = 10
 SAMPLES = 5
+STARTS, STOPS, STARTED_BY, STOPPED_BY, UNITED = (row * MOST_LINES for row in range(5))  # rows of what `_unite` says of lines
+UNION = 5 * MOST_LINES
 LINES = 6  # rows of the table of lines: start (3), axis, edge, weight
 
 GAUSS = (
@@ -49,6 +62,7 @@ def _meet(form: Array, planes: Array, i: int, lines: Array, n: int, low: Array, 
     A line steeper than the cone (a < 0) is inside before the first root or after the second; between the end planes there is
     only one of the two. Which one: the first if that root is ahead of where the line enters the planes, else the second.
     """
+    n = n + 15 & -16  # whole vectors: what comes after the last line is computed along
     qx, qy, qz, qxy, qxz, qyz = form[i, 0], form[i, 1], form[i, 2], form[i, 3], form[i, 4], form[i, 5]
     gx, gy, gz, g0 = form[i, 6], form[i, 7], form[i, 8], form[i, 9]
     for k in range(n):
@@ -76,7 +90,9 @@ def _meet(form: Array, planes: Array, i: int, lines: Array, n: int, low: Array, 
         discriminant = b * b - a * c
         root = sqrt(max(discriminant, 0.0))
         q = -b - root if b > 0 else root - b
-        one, other = q / a, c / q
+        # q / a and c / q with one division; where q is zero the line hits nothing
+        share = 1 / (a * q)
+        one, other = q * q * share, a * c * share
         less, more = min(one, other), max(one, other)
         steep, hit, ahead = a < 0, discriminant > 0, less > low[i, k]
         first = (-FAR if ahead else more) if steep else less
@@ -117,14 +133,63 @@ def _merge(low: Array, high: Array, count: int, k: int, gap: float, order: Array
     return parts
 
 
+@inner
+def _unite(low: Array, high: Array, count: int, n: int, lines: Array, union: Array) -> None:
+    """Union of the intervals on each of `n` lines where it is one: where it starts and ends, and which primitives do it.
+
+    `union[UNITED + k]` says whether it is one interval or none (1), or `_merge` has to look (0): the primitives are joined
+    to the one that starts first in two passes, which is enough where they follow each other.
+    """
+    n = n + 15 & -16
+    for k in range(n):
+        union[STARTS + k], union[STOPS + k], union[STARTED_BY + k], union[STOPPED_BY + k] = FAR, -FAR, 0.0, 0.0
+    for i in range(count):
+        for k in range(n):
+            start, stop = low[i, k], high[i, k]
+            first, last = (start < stop) & (start < union[STARTS + k]), (start < stop) & (stop > union[STOPS + k])
+            union[STARTS + k], union[STARTED_BY + k] = (
+                (start if first else union[STARTS + k]),
+                (i if first else union[STARTED_BY + k]),
+            )
+            union[STOPS + k], union[STOPPED_BY + k] = (
+                (stop if last else union[STOPS + k]),
+                (i if last else union[STOPPED_BY + k]),
+            )
+    for k in range(n):
+        union[UNITED + k] = union[STARTS + k]
+    for j in range(2 * count):
+        i = j if j < count else j - count
+        for k in range(n):
+            start, stop, reached = low[i, k], high[i, k], union[UNITED + k]
+            on = (start <= reached + BRIDGE * lines[4, k]) & (stop > reached) & (start < stop)
+            union[UNITED + k] = stop if on else reached
+    for k in range(n):
+        union[UNITED + k] = 1.0 if union[UNITED + k] >= union[STOPS + k] else 0.0
+
+
 @forced
-def _length(low: Array, high: Array, count: int, k: int, gap: float, order: Array, first: Array, last: Array) -> float:
-    if count == 1:
-        return max(high[0, k] - low[0, k], 0.0)
+def _length(
+    low: Array, high: Array, count: int, k: int, gap: float, union: Array, order: Array, first: Array, last: Array
+) -> float:
+    if union[UNITED + k] != 0:
+        return max(union[STOPS + k] - union[STARTS + k], 0.0)
     total = 0.0
     for j in range(_merge(low, high, count, k, gap, order, first, last)):
         total += high[last[j], k] - low[first[j], k]
     return total
+
+
+@forced
+def _parts(
+    low: Array, high: Array, count: int, k: int, gap: float, union: Array, order: Array, first: Array, last: Array
+) -> int:
+    """As `_merge`, with what `_unite` has found."""
+    if union[UNITED + k] == 0:
+        return _merge(low, high, count, k, gap, order, first, last)
+    if union[STARTS + k] >= union[STOPS + k]:
+        return 0
+    first[0], last[0] = int(union[STARTED_BY + k]), int(union[STOPPED_BY + k])
+    return 1
 
 
 @forced
@@ -142,16 +207,15 @@ def _insert(cuts: Array, p: int, n: int, t: float, edge: float) -> int:
 
 @forced
 def _cut(
-    low: Array, high: Array, count: int, at: int, edge: float, order: Array, first: Array, last: Array, cuts: Array, p: int
-) -> int:
+    low: Array, high: Array, count: int, at: int, edge: float, union: Array, order: Array, first: Array, last: Array, cuts:
+    Array, p: int,
+) -> int:  # fmt: skip
     """Where the surface crosses the opposite edges on lines `at` and `at + 1`, sorted, after 0; returns the number of cuts."""
     cuts[p, 0], n = 0.0, ZERO + 1
     for k in range(at, at + 2):
-        parts = 1 if count == 1 else _merge(low, high, count, k, BRIDGE * edge, order, first, last)
-        for j in range(2 * parts):
-            i = 0 if count == 1 else (first[j // 2] if j % 2 == 0 else last[j // 2])
-            if low[i, k] < high[i, k]:
-                n = _insert(cuts, p, n, low[i, k] if j % 2 == 0 else high[i, k], edge)
+        for j in range(_parts(low, high, count, k, BRIDGE * edge, union, order, first, last)):
+            n = _insert(cuts, p, n, low[first[j], k], edge)
+            n = _insert(cuts, p, n, high[last[j], k], edge)
     return n
 
 
@@ -238,7 +302,8 @@ def _lines_between(
 @inner
 def measure_voxel(
     form: Array, planes: Array, count: int, axes: Array, span: Array, wanted: Array, x: Array, dx: Array, lines: Array, low:
-    Array, high: Array, order: Array, first: Array, last: Array, cuts: Array, pieces: Array, low_face: Array, v: int,
+    Array, high: Array, union: Array, order: Array, first: Array, last: Array, cuts: Array, pieces: Array, low_face: Array, v:
+    int,
 ) -> float:  # fmt: skip
     """Fraction of the volume inside a union of primitives; writes the fraction of each wanted lower face to `low_face[v]`.
 
@@ -248,11 +313,12 @@ def measure_voxel(
     n = _lines_on_edges(axes, span, wanted, x, dx, lines)
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
+    _unite(low, high, count, n, lines, union)
     n = ZERO
     for p in range(PLANES):
         if wanted[p]:
             b, c, _ = _plane(p, axes, span, dx, x)
-            pieces[p] = _cut(low, high, count, n, dx[b], order, first, last, cuts, p)
+            pieces[p] = _cut(low, high, count, n, dx[b], union, order, first, last, cuts, p)
             n += 2
             for i in range(count):
                 pieces[p] = _cut_outline(form, i, b, c, x, dx, cuts, p, pieces[p])
@@ -261,12 +327,13 @@ def measure_voxel(
     n = _lines_between(axes, span, wanted, x, dx, cuts, pieces, lines)
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
+    _unite(low, high, count, n, lines, union)
     n, volume = ZERO, 0.0
     for p in range(PLANES):
         if wanted[p]:
             total = 0.0
             for k in range(n, n + pieces[p]):
-                total += lines[5, k] * _length(low, high, count, k, BRIDGE * lines[4, k], order, first, last)
+                total += lines[5, k] * _length(low, high, count, k, BRIDGE * lines[4, k], union, order, first, last)
             n += pieces[p]
             if p < 3:
                 low_face[v, p] = total if total < WHOLE else 1.0
@@ -296,7 +363,7 @@ def _normal(form: Array, planes: Array, i: int, x: Array, near: float, normal: A
 @inner
 def _hit_surface(
     form: Array, planes: Array, open_end: Array, near: Array, count: int, n: int, x: Array, lines: Array, low: Array,
-    high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array,
+    high: Array, union: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array,
 ) -> tuple[int, int]:  # fmt: skip
     """Where `n` lines cross the surface: normal (3), area it stands for, whether on an open end, plane or -1.
 
@@ -305,7 +372,7 @@ def _hit_surface(
     found, end = 0, -1
     for k in range(n):
         d = int(lines[3, k])
-        for j in range(2 * _merge(low, high, count, k, BRIDGE * lines[4, k], order, first, last)):
+        for j in range(2 * _parts(low, high, count, k, BRIDGE * lines[4, k], union, order, first, last)):
             i = first[j // 2] if j % 2 == 0 else last[j // 2]
             t = low[i, k] if j % 2 == 0 else high[i, k]
             if not 0 < t < lines[4, k] or found == hits.shape[1]:
@@ -324,7 +391,7 @@ def _hit_surface(
 @inner
 def surface_samples(
     form: Array, planes: Array, open_end: Array, near: Array, count: int, x: Array, dx: Array, lines: Array, low: Array, high:
-    Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array, r: int,
+    Array, union: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array, r: int,
 ) -> int:  # fmt: skip
     """Sample the surface inside a voxel with `SAMPLES x SAMPLES` lines along each axis.
 
@@ -344,7 +411,10 @@ def surface_samples(
             n += 1
     for i in range(count):
         _meet(form, planes, i, lines, n, low, high)
-    found, end = _hit_surface(form, planes, open_end, near, count, n, x, lines, low, high, order, first, last, normal, hits)
+    _unite(low, high, count, n, lines, union)
+    found, end = _hit_surface(
+        form, planes, open_end, near, count, n, x, lines, low, high, union, order, first, last, normal, hits
+    )  # fmt: skip
     for d in range(3):
         normal[d] = 0.0
         for k in range(found):
@@ -372,8 +442,8 @@ def surface_samples(
 @inner
 def complete_fold(
     form: Array, planes: Array, open_end: Array, near: Array, count: int, wanted: Array, pieces: Array, x: Array, dx: Array,
-    lines: Array, low: Array, high: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array, sums: Array, r:
-    int,
+    lines: Array, low: Array, high: Array, union: Array, order: Array, first: Array, last: Array, normal: Array, hits: Array,
+    sums: Array, r: int,
 ) -> None:  # fmt: skip
     """If no sample met the far side of a fold, look for it along the lines that `measure_voxel` has just used.
 
@@ -385,7 +455,9 @@ def complete_fold(
     for p in range(PLANES):
         if wanted[p]:
             n += pieces[p]
-    found, _ = _hit_surface(form, planes, open_end, near, count, n, x, lines, low, high, order, first, last, normal, hits)
+    found, _ = _hit_surface(
+        form, planes, open_end, near, count, n, x, lines, low, high, union, order, first, last, normal, hits
+    )  # fmt: skip
     size = sqrt(sums[r, 1] ** 2 + sums[r, 2] ** 2 + sums[r, 3] ** 2)
     for k in range(found):
         if sums[r, 1] * hits[0, k] + sums[r, 2] * hits[1, k] + sums[r, 3] * hits[2, k] < ONE_SIDE * size:

@@ -18,7 +18,17 @@ from geometry.voxel_cone import CORNERS, measure_cone
 from geometry.voxel_forms import FORM, holds, localise, order_axes
 from geometry.voxel_kernels import CUT, FULL, Space, reach, state_of, step
 from geometry.voxel_lanes import FACE, LANES, ROW, SIDE, VOLUME, LaneRoom, lane_room, measure_lanes
-from geometry.voxel_lines import CUTS, LINES, MOST_HITS, MOST_LINES, PLANES, complete_fold, measure_voxel, surface_samples
+from geometry.voxel_lines import (
+    CUTS,
+    LINES,
+    MOST_HITS,
+    MOST_LINES,
+    PLANES,
+    UNION,
+    complete_fold,
+    measure_voxel,
+    surface_samples,
+)
 from geometry.voxel_sieve import ENDED, SEVERAL, reaches
 
 __all__ = ["ROUGH", "measure", "measure_rough"]
@@ -60,6 +70,7 @@ class Lines(NamedTuple):
     lines: Array
     low: Array
     high: Array
+    union: Array
     order: Array
     start: Array
     stop: Array
@@ -103,8 +114,9 @@ def measure_rough(begin: int, past: int, most: int, *arrays: Array) -> None:
     order, start, stop = (np.empty(most, dtype=np.int64) for _ in range(3))
     low, high = np.empty((most, MOST_LINES)), np.empty((most, MOST_LINES))
     lines = Lines(
-        np.empty(3, dtype=np.int64), np.empty(2), np.empty(3), np.empty(3), np.empty((LINES, MOST_LINES)), low, high, order,
-        start, stop, np.empty((PLANES, CUTS + 2)), np.empty(PLANES, dtype=np.int64), np.empty((6, MOST_HITS)),
+        np.empty(3, dtype=np.int64), np.empty(2), np.empty(3), np.empty(3), np.zeros((LINES, MOST_LINES)), low, high,
+        np.empty(UNION), order, start, stop, np.empty((PLANES, CUTS + 2)), np.empty(PLANES, dtype=np.int64),
+        np.empty((6, MOST_HITS)),
     )  # fmt: skip
     _measure_rough(begin, past, _room(most), lines, *arrays)
 
@@ -270,7 +282,7 @@ def _measure_rough(
     For thin tubes, which lines miss, there is no first area, and the surface `2 V / R` is the second.
     """
     near, form, planes, low_corner, middle, wanted = room
-    axes, span, x, normal, lines, low, high, order, start, stop, cuts, pieces, hits = to_line
+    axes, span, x, normal, lines, low, high, union, order, start, stop, cuts, pieces, hits = to_line
     thick = max(dx[0], dx[1], dx[2])
     for r in range(begin, past):
         v = rough[r]
@@ -284,7 +296,7 @@ def _measure_rough(
             continue
         _neighbours(block, cell, space, wanted, low_face, v)
         end[v] = surface_samples(
-            form, planes, open_end, near, count, x, dx, lines, low, high, order, start, stop, normal, hits, sums, r
+            form, planes, open_end, near, count, x, dx, lines, low, high, union, order, start, stop, normal, hits, sums, r
         )  # fmt: skip
         tube = _is_tube(table, kind, near, count, 0.3 * thick)
         if tube or normal[0] + normal[1] + normal[2] == 0:
@@ -298,7 +310,8 @@ def _measure_rough(
         if tube:
             _find_span(table, kind, near, count, axes[0], low_corner, dx, span)
         volume[v] = measure_voxel(
-            form, planes, count, axes, span, wanted, x, dx, lines, low, high, order, start, stop, cuts, pieces, low_face, v
+            form, planes, count, axes, span, wanted, x, dx, lines, low, high, union, order, start, stop, cuts, pieces, low_face,
+            v,
         )  # fmt: skip
         if tube:
             surface = _tube_area(table, near[0], middle, volume[v] * dx[0] * dx[1] * dx[2])
@@ -306,6 +319,6 @@ def _measure_rough(
             sums[r, 0], sums[r, 5] = 0.0, surface
         elif count > 1 and sums[r, 0] > 0 and sums[r, 5] == 0:
             complete_fold(
-                form, planes, open_end, near, count, wanted, pieces, x, dx, lines, low, high, order, start, stop, normal,
+                form, planes, open_end, near, count, wanted, pieces, x, dx, lines, low, high, union, order, start, stop, normal,
                 hits, sums, r,
             )  # fmt: skip
