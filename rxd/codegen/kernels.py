@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from rxd.codegen.cache import load_module
-from rxd.codegen.coupled_text import coupled_module
+from rxd.codegen.coupled_module import coupled_module
 from rxd.codegen.sparse import LaneProgram, make_program
 from rxd.codegen.split_text import split_module
 from rxd.discretize.records import Discretization
@@ -32,8 +32,14 @@ class GroupKernels:
     pattern : tuple of (int, int)
         Row and column of each value of the Jacobian.
     addresses : tuple of int
-        Of the compiled gates, chemistry, currents and solution of the chemistry ("split"); of rates, rates with Jacobian, and
-        constants ("coupled"); 0 where a group has none.
+        Of the compiled gates, chemistry, currents and solution of the chemistry ("split"), of constants ("coupled"); 0 where
+        a group has none.
+    late : mapping
+        By name the kernels that are compiled when somebody asks for their `address`: "rates", "linearise" (rates with
+        Jacobian), and for groups on segments "begin", "stage" and "take" of the direct solver ("coupled").
+    exchanged : tuple of (int, int, int)
+        Of what the nodes exchange: its row, which of the model's exchanged unknowns it is, and the row of its capacity
+        ("coupled", groups on segments).
     drives : bool
         Chemistry reads gates ("split").
     free : bool
@@ -57,9 +63,15 @@ class GroupKernels:
     constants: int = 0
     known: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     addresses: tuple[int, ...] = (0, 0, 0, 0)
+    late: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    exchanged: tuple[tuple[int, int, int], ...] = ()
     drives: bool = False
     free: bool = False
     leak: Callable[[np.ndarray], tuple[Any, Any]] | None = None
+
+    def address(self, name: str) -> int:
+        """Of a kernel that may have to be compiled first; 0 if the group has none of this name."""
+        return int(self.late[name].address) if name in self.late else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,8 +123,8 @@ def _coupled_group(module: ModuleType, group: LocalSystem, exchanged: set[str]) 
     pattern, timed = getattr(module, f"PATTERN_{group.name}"), np.array(getattr(module, f"TIMED_{group.name}"), dtype=np.int64)
     rows, none = np.arange(len(group.unknowns)), np.zeros(0, dtype=np.int64)
     last = [row for row, label in enumerate(group.unknowns) if label in exchanged]
-    kernels = (getattr(module, f"{what}_{group.name}", None) for what in ("rates", "linearise", "constants"))
-    rates, linearise, constants = (0 if kernel is None else int(kernel.address) for kernel in kernels)
+    late = {what: getattr(module, f"{what}_{group.name}", None) for what in ("rates", "linearise", "begin", "stage", "take")}
+    constants = getattr(module, f"constants_{group.name}", None)
     return GroupKernels(
         rows,
         none,
@@ -122,5 +134,7 @@ def _coupled_group(module: ModuleType, group: LocalSystem, exchanged: set[str]) 
         timed,
         getattr(module, f"CONSTANTS_{group.name}"),
         np.array(getattr(module, f"KNOWN_{group.name}"), dtype=np.int64),
-        (rates, linearise, constants),
+        (0 if constants is None else int(constants.address),),
+        late=MappingProxyType({what: kernel for what, kernel in late.items() if kernel is not None}),
+        exchanged=getattr(module, f"EXCHANGED_{group.name}", ()),
     )

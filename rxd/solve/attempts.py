@@ -6,6 +6,7 @@ solver the whole step is one compiled call (`rxd.solve.direct_step`); with other
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -13,13 +14,16 @@ import numpy as np
 from rxd.discretize.records import LANES
 from rxd.solve.aligned import aligned_zeros
 from rxd.solve.direct import DirectSolver
-from rxd.solve.direct_nodes import JACOBIAN, LANES_AT, NODES, UNKNOWNS, load_lanes, store_lanes
+from rxd.solve.direct_lanes import compile_kernels_of
+from rxd.solve.direct_nodes import BLOCK, JACOBIAN, LANES_AT, NODES, UNKNOWNS, load_lanes, store_lanes
 from rxd.solve.direct_step import Step, attempt
 from rxd.solve.direct_step import add_stages as add_stages_in_lanes
 from rxd.solve.direct_tree import WIDTH
 from rxd.solve.equations import Electrodes, Equations
 from rxd.solve.kept import Kept, entry
-from rxd.solve.linear import LinearSolver
+from rxd.solve.lane_system import Exchange as LaneEdges
+from rxd.solve.lane_system import close_step, open_step, right_side
+from rxd.solve.linear import LinearSolver, SolverStatistics
 from rxd.solve.stages import add_stages, add_vector, sum_stages, worst_error
 from rxd.solve.tableau import Tableau
 
@@ -72,6 +76,24 @@ class Attempt(Protocol):
 
     def solved(self) -> bool:
         """Whether the first stage of the step made last is finite: its matrix could be factorised."""
+        ...
+
+
+class LaneSolver(Protocol):
+    """A linear solver from outside that works on arrays in lanes, preconditioned by the embedded one."""
+
+    embedded: DirectSolver
+
+    def work_on(self, right: np.ndarray, solutions: Sequence[np.ndarray], position: np.ndarray) -> None:
+        """The arrays it will solve for and into; the state position of every lane."""
+        ...
+
+    def update(self) -> None:
+        """The embedded solver has new factors."""
+        ...
+
+    def solve(self, i: int) -> int:
+        """Solve into the i-th array; returns iterations."""
         ...
 
 
@@ -147,18 +169,26 @@ class StagedAttempt:
 class CompiledAttempt:
     """All stages in one compiled call; between steps, too, the state and all that has its shape are kept in lanes."""
 
-    def __init__(self, equations: Equations, solver: DirectSolver, table: Tableau, atol: np.ndarray, rtol: float) -> None:
+    def __init__(
+        self,
+        equations: Equations,
+        solver: DirectSolver,
+        table: Tableau,
+        atol: np.ndarray,
+        rtol: float,
+        apart: bool = False,
+    ) -> None:
         self._solver, self._plan = solver, solver.plan
         plan = solver.plan
         self._size = size = plan.sizes[2]
         self._stages = aligned_zeros(table.stages * size)
         y, new, drift, self._inside = (aligned_zeros(size) for _ in range(4))
-        rates = self._stages[:size] if table.fresh[1:].all() else aligned_zeros(size)
+        rates = self._stages[:size] if table.fresh[1:].all() and not apart else aligned_zeros(size)
         self._atol = np.full(size, HUGE)  # of copies of nodes, and of v of point processes, which is their segment's
         self._atol[plan.lane] = atol
         allowed = row_tolerances(self._atol, plan.table)
-        rows = max(2 * int(plan.table[:, UNKNOWNS].max()), int(plan.table[:, JACOBIAN].max()))
-        work, most, weights = aligned_zeros(rows * LANES), aligned_zeros(2 * WIDTH), np.zeros(table.stages)
+        rows = max(BLOCK // LANES * int(plan.table[:, UNKNOWNS].max()), int(plan.table[:, JACOBIAN].max()))
+        work, most, weights = aligned_zeros(2 * rows * LANES), aligned_zeros(2 * WIDTH), np.zeros(table.stages)
         rest = (rates, self._stages, drift, work, allowed, most, weights)
         gamma, a, c, alpha, slopes, fresh, *_ = table.arrays
         arrays = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), fresh)
@@ -169,6 +199,11 @@ class CompiledAttempt:
         load_lanes(np.arange(equations.size, dtype=float), plan.table, plan.program, known)
         self._position = known.astype(np.int64)
         self._clamps = solver.clamps(equations.electrodes(0.0))
+        self._prepare(equations)
+
+    def _prepare(self, equations: Equations) -> None:
+        """Compile what a step needs."""
+        compile_kernels_of(self._plan.table, equations.kernels.groups, eliminating=True)
         self._attempt = entry(attempt, self._kept, 0.0, 1.0, self._clamps)
 
     @property
@@ -225,6 +260,73 @@ class CompiledAttempt:
         return bool(np.isfinite(self._stages[: self._size]).all())
 
 
+class OuterAttempt(CompiledAttempt):
+    """Stage by stage in lanes: right-hand sides by compiled code, solutions by a solver from outside on the same arrays."""
+
+    def __init__(
+        self,
+        equations: Equations,
+        solver: LaneSolver,
+        table: Tableau,
+        atol: np.ndarray,
+        rtol: float,
+        statistics: SolverStatistics,
+    ) -> None:
+        self._outer, self._statistics, self._equations = solver, statistics, equations
+        super().__init__(equations, solver.embedded, table, atol, rtol, apart=True)
+
+    def _prepare(self, equations: Equations) -> None:
+        compile_kernels_of(self._plan.table, equations.kernels.groups, eliminating=False)
+        self._right = aligned_zeros(self._size)
+        count = len(self._stages) // self._size
+        self._solutions = [self._stages[i * self._size : (i + 1) * self._size] for i in range(count)]
+        self._edges = edges_in_lanes(equations, self._plan.lane)
+        self._electrodes = equations.electrodes(0.0)
+        electrodes = self._electrodes.current, self._electrodes.conductance
+        self._open = entry(open_step, self._kept, 0.0, 1.0, self._clamps)
+        self._side = entry(right_side, self._kept, 0, 0.0, 1.0, electrodes, self._edges, self._right)
+        self._close = entry(close_step, self._kept)
+        self._outer.work_on(self._right, self._solutions, self._position)
+
+    def place(self, electrodes: Electrodes) -> None:
+        """What clamps do from now on."""
+        super().place(electrodes)
+        self._electrodes = electrodes
+
+    def right_side(self, i: int, t: float, h: float) -> np.ndarray:
+        """Right-hand side of a stage of the step from t over h, in the order of the state; for the first one rates are made."""
+        if i == 0:
+            self._open(self._kept, t, h, self._clamps)
+        electrodes, found = (self._electrodes.current, self._electrodes.conductance), np.empty(self._equations.size)
+        self._side(self._kept, i, t, h, electrodes, self._edges, self._right)
+        store_lanes(self._right, self._plan.lane, found)
+        return found
+
+    def make(self, t: float, h: float) -> float:
+        """Try a step; see `Attempt`."""
+        electrodes = self._electrodes.current, self._electrodes.conductance
+        self._open(self._kept, t, h, self._clamps)
+        self._outer.update()
+        self._statistics.factorisations += 1
+        for i in range(len(self._solutions)):
+            self._side(self._kept, i, t, h, electrodes, self._edges, self._right)
+            self._statistics.iterations += self._outer.solve(i)
+            self._statistics.solves += 1
+        return float(self._close(self._kept))
+
+
+def edges_in_lanes(equations: Equations, lane: np.ndarray) -> LaneEdges:
+    """Exchange between nodes by their places in lanes, in the order in which these are in memory."""
+    edges, cable = equations.assembly.edges, equations.discretization.cable
+    order = np.argsort(lane[edges.first], kind="stable")
+    first, second, conductance = edges.first[order], edges.second[order], edges.conductance[order]
+    voltage = np.arange(cable.start, cable.start + cable.n)
+    inverse = edges.inverse_capacity
+    return LaneEdges(
+        lane[first], lane[second], conductance * inverse[first], conductance * inverse[second], lane[voltage], inverse[voltage]
+    )
+
+
 def row_tolerances(atol: np.ndarray, table: np.ndarray) -> np.ndarray:
     """The least absolute tolerance in each row of lanes of every part: it belongs to a kind of unknown, and they are alike."""
     found = []
@@ -238,4 +340,7 @@ def make_attempt(equations: Equations, solver: LinearSolver, table: Tableau, ato
     """What tries steps with this linear solver."""
     if isinstance(solver, DirectSolver):
         return CompiledAttempt(equations, solver, table, atol, rtol)
+    outer: LaneSolver | None = getattr(solver, "lane_solver", None)
+    if outer is not None:
+        return OuterAttempt(equations, outer, table, atol, rtol, solver.statistics)
     return StagedAttempt(equations, solver, table, atol, rtol)

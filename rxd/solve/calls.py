@@ -1,6 +1,6 @@
 """How compiled models are called: kernels by address, from loops that are compiled once for all models.
 
-In: addresses of the functions of a generated module (`rxd.codegen.coupled_text`) and a model's constants as three arrays:
+In: addresses of the functions of a generated module (`rxd.codegen.coupled_module`) and a model's constants as three arrays:
 ``fields`` (numbers per node, in lanes), ``table`` (one row per group, see the columns below) and ``places`` (state positions).
 """
 

@@ -14,12 +14,13 @@ import numpy as np
 
 from rxd.discretize.records import LANES
 from rxd.solve.aligned import aligned_zeros
-from rxd.solve.direct_nodes import PATTERN
+from rxd.solve.direct_nodes import HALVES, PATTERN
 from rxd.solve.direct_plan import DirectPlan, build_plan
 from rxd.solve.direct_step import prepare, solve
-from rxd.solve.direct_tree import Arrays
+from rxd.solve.direct_tree import WIDTH, Arrays
 from rxd.solve.equations import Electrodes, Equations, Linearisation
 from rxd.solve.kept import Kept, entry
+from rxd.solve.lane_system import apply_inverse
 from rxd.solve.linear import SolverStatistics
 
 
@@ -48,6 +49,7 @@ class DirectSolver:
         # compiled when they are asked for: a stepper's whole step does without them
         self._prepare: Callable[..., None] | None = None
         self._solve: Callable[..., None] | None = None
+        self._inverse: Callable[..., None] | None = None
 
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
         """Factorise ``shift I - J``."""
@@ -64,6 +66,12 @@ class DirectSolver:
             self._solve = entry(solve, *arguments)
         self._solve(*arguments)
         self.statistics.solves += 1
+
+    def apply_inverse(self, rhs: np.ndarray, out: np.ndarray) -> None:
+        """As `solve`, for arrays in lanes."""
+        if self._inverse is None:
+            self._inverse = entry(apply_inverse, self._kept, rhs, out)
+        self._inverse(self._kept, rhs, out)
 
     def clamps(self, electrodes: Electrodes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Places on the tree, current and conductance of the segments that have an electrode."""
@@ -85,9 +93,10 @@ class DirectSolver:
 def solver_arrays(plan: DirectPlan) -> Arrays:
     """Plan and work arrays in the order the kernels unpack them."""
     blocks, factors, _, scratch = plan.sizes
-    nodes = (plan.table, plan.program, plan.places, plan.capacity)
+    nodes = (plan.table, plan.program, plan.places, plan.capacity, plan.ends)
     tree = (plan.tree, plan.coupling, plan.diagonal, plan.twins, plan.blank)
-    room = len(plan.coupling)
+    # behind everything: what kernels put together that lies apart, see `DirectPlan.ends`
+    room, blocks = len(plan.coupling) + HALVES * plan.block * WIDTH, blocks + HALVES * plan.block**2 * WIDTH
     sides = aligned_zeros(2 * room).reshape(2, room)
     work = (aligned_zeros(factors), aligned_zeros(blocks), sides, aligned_zeros(room), aligned_zeros(scratch))
     return nodes, tree, work

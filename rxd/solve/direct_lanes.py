@@ -16,15 +16,15 @@ from typing import Any, Final
 import numpy as np
 
 from rxd.codegen.kernels import GroupKernels
-from rxd.discretize.records import LANES, Group
+from rxd.discretize.records import LANES, Discretization, Group
 from rxd.solve.calls import FIELDS, N_FIELDS
 from rxd.solve.direct_blocks import BlockTree
 from rxd.solve.direct_local import LocalProgram, Tape, local_program
-from rxd.solve.direct_nodes import FIELDS_AT, GROUP, NODE
+from rxd.solve.direct_nodes import BEGIN, FIELDS_AT, GROUP, HALVES, LINEARISE, NODE, RATES, STAGE, TAKE
 from rxd.solve.direct_tree import WIDTH
 from rxd.solve.equations import Equations
 
-ENOUGH: Final = 7
+ENOUGH: Final = 6
 """Nodes of a group in a wave from which on they get lanes of their own: the idle ones compute as much as the others."""
 
 
@@ -38,6 +38,7 @@ class LanePlan:
 
     table: np.ndarray
     places: np.ndarray
+    ends: np.ndarray
     capacity: np.ndarray
     fields: np.ndarray
     lane: np.ndarray
@@ -72,7 +73,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
     """Lay all groups out; ``place_of`` are the places of block and right-hand side by node, see `rxd.solve.direct_plan`."""
     discretization, m = equations.discretization, len(tree.holds)
     on_tree = _on_tree(equations)
-    table, places, capacities, fields = [], [], [], []
+    table, places, ends, capacities, fields = [], [], [], [], []
     lane = np.zeros(discretization.layout.size, dtype=np.int64)
     a = b = c = f = p = most = 0
     parts = _parts(discretization.groups, on_tree, tree, place_of)
@@ -87,13 +88,14 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
                 lane[positions[part.node[k]]] = b + (k // LANES * unknowns + row) * LANES + k % LANES
         known, values = _fields_in_lanes(equations, g, part.node), len(kernels.pattern) + len(kernels.timed)
         sizes = (n, unknowns, kernels.program.nnz, len(kernels.pattern), values, int(points), known.size // n)
-        capacity, which = np.unique(discretization.capacity[group.position[list(rows.values())]], axis=0, return_inverse=True)
+        capacity, which = _capacities(discretization, g, kernels, rows)
         start = (a, c, p, b, f, int(equations.assembly.base[g]))
-        where = (*start, *kernels.addresses[:2], int(part.straight), g, len(capacity))
+        where = (*start, 0, 0, 0, 0, 0, int(part.straight), g, len(capacity))
         voltage = lane[group.position[0][part.node]] if points else []
-        lists = (*_lists(group, kernels, local, rows, which.ravel().tolist(), m), voltage, part.node)
+        lists = (*_lists(group, kernels, local, rows, which, m), voltage, part.node)
         table.append((*sizes, *where, *(bound for values in lists for bound in tape.add(values))))
         places.append(_places(part, on_tree[g], tree, place_of))
+        ends.append(_ends(part, places[-1], place_of[-2] + (m * m * WIDTH, m * WIDTH), m))
         capacity = capacity[:, part.node]
         capacities.append(_by_chunk(capacity * part.real if part.straight else capacity))
         fields.append(known)
@@ -104,6 +106,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
     return LanePlan(
         np.array(table, dtype=np.int64),
         np.ascontiguousarray(np.concatenate(places, axis=1)),
+        np.ascontiguousarray(np.concatenate(ends, axis=1)),
         np.concatenate(capacities),
         np.concatenate(fields),
         lane,
@@ -117,6 +120,20 @@ def refresh_fields(table: np.ndarray, program: np.ndarray, fields: np.ndarray, e
     for row in table:
         known = _fields_in_lanes(equations, int(row[GROUP]), program[row[NODE] : row[NODE + 1]])
         fields[row[FIELDS_AT] : row[FIELDS_AT] + len(known)] = known
+
+
+def compile_kernels_of(table: np.ndarray, groups: Sequence[GroupKernels], eliminating: bool) -> None:
+    """Compile the kernels that steps need and enter their addresses: those that need no lists, if a group has them.
+
+    Stages go through kernels that eliminate local unknowns if ``eliminating``, else through those that evaluate rates alone.
+    """
+    for row in table:
+        kernels = groups[row[GROUP]]
+        wanted = {LINEARISE: "linearise", RATES: "rates"}
+        if "begin" in kernels.late:
+            wanted = {BEGIN: "begin", STAGE: "stage", TAKE: "take"} if eliminating else {BEGIN: "begin", RATES: "rates"}
+        for column, name in wanted.items():
+            row[column] = kernels.address(name)
 
 
 def _on_tree(equations: Equations) -> list[np.ndarray]:
@@ -172,6 +189,34 @@ def _places(part: Part, on_tree: np.ndarray, tree: BlockTree, place_of: np.ndarr
     halves = read.reshape(-1, WIDTH)
     whole = np.repeat(np.all(np.diff(halves, axis=1) == 1, axis=1), WIDTH)
     return np.stack([block, side, read, whole.astype(np.int64)])
+
+
+def _ends(part: Part, places: np.ndarray, behind: np.ndarray, m: int) -> np.ndarray:
+    """Where each half of a chunk has its block, its right-hand side to write and its solution to read, as whole vectors.
+
+    Halves whose lanes lie apart work in room behind everything, as many of them as a kernel is called for at once.
+    """
+    block, side, read, whole = places[:, ::WIDTH]
+    room = np.arange(len(block)) % HALVES
+    apart = behind[0] + room * m * m * WIDTH, behind[1] + room * m * WIDTH
+    if not part.straight:
+        block, side = apart
+    return np.stack([block, side, np.where(whole, read, apart[1])])
+
+
+def _capacities(
+    discretization: Discretization, g: int, kernels: GroupKernels, rows: dict[int, int]
+) -> tuple[np.ndarray, list[int]]:
+    """Different rows of capacities of a group's exchanged unknowns, and which of them each has."""
+    capacity = discretization.capacity[discretization.groups[g].position[list(rows.values())]]
+    if not kernels.exchanged:
+        different, which = np.unique(capacity, axis=0, return_inverse=True)
+        return different, which.ravel().tolist()
+    assert [(number, row) for row, number, _ in kernels.exchanged] == list(rows.items())
+    found = [which for _, _, which in kernels.exchanged]
+    different = capacity[[found.index(which) for which in sorted(set(found))]]
+    assert np.array_equal(different[found], capacity)
+    return different, found
 
 
 def _wave_place(wave: np.ndarray, place_of: np.ndarray) -> np.ndarray:

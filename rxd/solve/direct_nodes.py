@@ -27,9 +27,10 @@ NODES, UNKNOWNS, NNZ, PATTERN, JACOBIAN, POINTS, N_FIELDS = range(7)
 derivatives by time), whether its nodes are point processes."""
 FACTORS_AT, CAPACITY_AT, PLACE_AT, LANES_AT, FIELDS_AT, SOURCE_AT = range(7, 13)
 """Where a part's share of an array begins."""
-RATES, LINEARISE, STRAIGHT, GROUP, CAPACITIES = range(13, 18)
-"""Addresses of its kernels; whether its halves of chunks are waves; its group; rows of different capacities."""
-FIRST_LIST: Final = 18
+RATES, LINEARISE, BEGIN, STAGE, TAKE, STRAIGHT, GROUP, CAPACITIES = range(13, 21)
+"""Addresses of its kernels, 0 if there is none: of rates with the lists below, or of those that read none
+(`rxd.codegen.stage_text`). Whether its halves of chunks are waves; its group; rows of different capacities."""
+FIRST_LIST: Final = 21
 ENTRY, FILL, SHIFTED, FACTOR, LOWER, UPPER, SCHUR, ROWS, STARTS, DIAGONAL, KEPT, TIMED, ZEROS, ABSENT, VOLTAGE, NODE = range(
     FIRST_LIST, FIRST_LIST + 32, 2
 )
@@ -38,6 +39,10 @@ steps of factorisation and substitutions; (entry, row of capacity, place) of wha
 capacity) of exchanged unknowns; first state positions; diagonal and all entries that substitutions need; unknowns that time
 changes; places in a block, and in a right-hand side, of what the group does not have; lanes of v (point processes, for each of
 their lanes); node of each lane."""
+
+BLOCK: Final = 4 * LANES
+HALVES: Final = BLOCK // WIDTH
+"""Lanes, and halves of chunks, that a kernel is called for at once: what they share stays in the nearest cache."""
 
 negate_lanes = make_transfer(LANES, negated)
 put_lanes = make_scatter(LANES, add=False)

@@ -26,12 +26,14 @@ class DirectPlan:
     ----------
     block : int
         Number m of exchanged unknowns.
-    table : ndarray of int, shape (n_parts, 50)
+    table : ndarray of int, shape (n_parts, 53)
         Columns as in `rxd.solve.direct_nodes`, a row for each part of a group (`rxd.solve.direct_lanes`).
     program : ndarray of int
     places : ndarray of int, shape (4, n)
         In lanes, per node of a group: of its block, its right-hand side, its solution; 1 in halves of chunks that read whole
         vectors. Packed copies of a node write behind everything; all copies read what the node does.
+    ends : ndarray of int, shape (3, n / WIDTH)
+        Per half of a chunk, where its block, right-hand side and solution are for kernels that read whole vectors.
     capacity : ndarray
         In lanes, per exchanged unknown.
     fields : ndarray
@@ -56,6 +58,7 @@ class DirectPlan:
     table: np.ndarray
     program: np.ndarray
     places: np.ndarray
+    ends: np.ndarray
     capacity: np.ndarray
     fields: np.ndarray
     tree: tuple[np.ndarray, ...]
@@ -88,6 +91,7 @@ def build_plan(equations: Equations) -> DirectPlan:
         table=lanes.table,
         program=tape.array(),
         places=lanes.places,
+        ends=lanes.ends,
         capacity=aligned(lanes.capacity),
         fields=aligned(lanes.fields),
         tree=ways,

@@ -11,10 +11,17 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from rxd.codegen.stage_calls import call_stage
 from rxd.discretize.records import LANES
 from rxd.solve.calls import call_at
 from rxd.solve.direct_nodes import (
+    BEGIN,
+    BLOCK,
+    CAPACITIES,
+    CAPACITY_AT,
+    FACTORS_AT,
     FIELDS_AT,
+    KEPT,
     LANES_AT,
     LINEARISE,
     N_FIELDS,
@@ -23,6 +30,11 @@ from rxd.solve.direct_nodes import (
     PLACE_AT,
     POINTS,
     RATES,
+    ROWS,
+    SCHUR,
+    STAGE,
+    STRAIGHT,
+    TAKE,
     TIMED,
     UNKNOWNS,
     VOLTAGE,
@@ -34,11 +46,12 @@ from rxd.solve.direct_nodes import (
     solving_lists,
     sort_jacobian,
     store_lanes,
+    take_half,
 )
 from rxd.solve.direct_tree import WIDTH, Arrays, eliminate_tree, settle_branch_points, solve_tree
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, lean_kernel
-from rxd.solve.vector_moves import make_gather
+from rxd.solve.vector_moves import make_gather, make_spread
 from rxd.solve.vector_stages import make_finish, make_stage_sums
 from rxd.solve.vectors import added, make_transfer, replaced
 
@@ -60,6 +73,7 @@ finish = make_finish(LANES)
 add_lanes = make_transfer(LANES, added)
 copy_lanes = make_transfer(LANES, replaced)
 take_lanes = make_gather(LANES)
+spread_half = make_spread(WIDTH)
 
 
 @lean_kernel
@@ -69,7 +83,7 @@ def prepare(local: np.ndarray, work: tuple[np.ndarray, np.ndarray], shift: float
     The solver is a `Kept` of `Arrays`; the work arrays hold places and values of the Jacobian of one chunk.
     """
     arrays: Arrays = kept(solver)  # type: ignore[call-arg]
-    (table, program, places, capacity), (tree, coupling, diagonal, _, blank), (A, S, _, _, T) = arrays
+    (table, program, places, capacity, _), (tree, coupling, diagonal, _, blank), (A, S, _, _, T) = arrays
     index, J = work
     clear(S, blank, 0)
     for g in range(table.shape[0]):
@@ -77,12 +91,12 @@ def prepare(local: np.ndarray, work: tuple[np.ndarray, np.ndarray], shift: float
         for first in range(0, row[NODES], LANES):
             sort_jacobian(local, row, program, first, index, J)
             prepare_chunk(first, shift, row, program, J, 0, places, capacity, T, A, S)
-    _add_clamps(S, clamps)
+    add_clamps(S, clamps)
     eliminate_tree(S, coupling, diagonal, T, tree)
 
 
 @draft_kernel
-def _add_clamps(S: np.ndarray, clamps: Any) -> None:
+def add_clamps(S: np.ndarray, clamps: Any) -> None:
     """Conductance of electrodes to the diagonal of v."""
     clamped, _, conductance = clamps
     for k in range(conductance.size):
@@ -93,7 +107,7 @@ def _add_clamps(S: np.ndarray, clamps: Any) -> None:
 def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, lane: np.ndarray, solver: Kept) -> None:
     """Solve for one right-hand side shaped like the state; B is work in lanes, ``lane`` where each unknown is in it."""
     arrays: Arrays = kept(solver)  # type: ignore[call-arg]
-    (table, program, places, capacity), (tree, coupling, _, _, blank), (A, S, sides, Z, T) = arrays
+    (table, program, places, capacity, _), (tree, coupling, _, _, blank), (A, S, sides, Z, T) = arrays
     R = sides[0]
     clear(R, blank, 2)
     load_lanes(rhs, table, program, B)
@@ -119,41 +133,37 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     """All stages of a step from t over h; returns the largest error in units of the tolerance, infinity for what is no number.
 
     The model is a `Step`; its lanes have the state at t and get the new state and the stages, and absolute tolerances by row of
-    each part. The last stage evaluates f at the
-    new state but for its own increment, which is the error (`Tableau`).
+    each part. The last stage evaluates f at the new state but for its own increment, which is the error (`Tableau`).
     """
     constants: Step = kept(model)  # type: ignore[call-arg]
     rtol, tableau, lanes, fields, solver = constants
     gamma, a, c, alpha, slopes, fresh = tableau
-    Y, new, F, U, drift, work, atol, most, scaled = lanes
-    (table, program, places, capacity), (tree, coupling, diagonal, twins, blank), (A, S, sides, Z, T) = solver
-    _linearise(t, 1.0 / (gamma * h), fields, Y, F, drift, work, solver)
-    _add_clamps(S, clamps)
+    Y, new, _, U, _, _, atol, most, scaled = lanes
+    (table, program, places, _, ends), (tree, coupling, diagonal, twins, blank), (A, S, sides, Z, T) = solver
+    clear(S, blank, 0)
+    clear(sides[0], blank, 2)
+    apart = False
+    for i in range(1, alpha.size):
+        apart = apart or not fresh[i]
+    for g in range(table.shape[0]):
+        row = table[g]
+        for first in range(0, row[NODES], BLOCK):
+            begin_block(first, t, (1.0 / (gamma * h), slopes[0] * h), apart, row, lanes, fields, solver)
+    add_clamps(S, clamps)
     eliminate_tree(S, coupling, diagonal, T, tree)
     clamped, current, conductance = clamps
-    stages, size, apart = alpha.size, Y.size, False
-    for i in range(1, stages):
-        apart = apart or not fresh[i]
+    stages, size = alpha.size, Y.size
     for i in range(stages):
-        R, before = sides[i % 2], sides[1 - i % 2]
-        clear(R, blank, 2)
-        for j in range(i):
-            scaled[j] = c[i, j] / h
-        weights = (a[i], scaled, slopes[i] * h)
-        for g in range(table.shape[0]):
-            row = table[g]
-            lists, timed = solving_lists(row, program), program[row[TIMED] : row[TIMED + 1]]
-            for first in range(0, row[NODES], LANES):
-                at = row[LANES_AT] + first * row[UNKNOWNS]
-                if i > 0:
-                    bring_from_tree(first, (i - 1) * size + at, row, lists, places, A, U, before)
-                X, x = (Y, at) if i == 0 else ((new, at) if i == stages - 1 else (work, 0))
-                _sum_chunk(i, at, size, row[UNKNOWNS], timed, weights, Y, F, U, drift, X, x, apart)
-                if row[POINTS]:
-                    take_lanes(Z, places[2], row[PLACE_AT] + first, 0, X, x)
-                if i > 0:
-                    _add_rates(fresh[i], t + alpha[i] * h, first, at, i * size, row, fields, F, U, X, x, work)
-                send_to_tree(first, i * size + at, row, lists, places, capacity, A, U, R, X, x, Z)
+        R = sides[i % 2]
+        if i > 0:
+            clear(R, blank, 2)
+            for j in range(i):
+                scaled[j] = c[i, j] / h
+            weights = (a[i], scaled, slopes[i] * h)
+            for g in range(table.shape[0]):
+                row = table[g]
+                for first in range(0, row[NODES], BLOCK):
+                    _stage_block(i, first, t + alpha[i] * h, weights, (fresh[i], i == stages - 1), row, lanes, fields, solver)
         for k in range(current.size):
             R[clamped[k, 1]] += current[k] - conductance[k] * Z[clamped[k, 1]]
         settle_branch_points(Z, twins)
@@ -163,17 +173,18 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     unknowns, last = 0, (stages - 1) * size
     for g in range(table.shape[0]):
         row = table[g]
-        lists = solving_lists(row, program)
-        for first in range(0, row[NODES], LANES):
-            at = row[LANES_AT] + first * row[UNKNOWNS]
-            bring_from_tree(first, last + at, row, lists, places, A, U, sides[1 - stages % 2])
-            finish(new, at, Y, at, U, last + at, atol, unknowns, rtol, most, row[UNKNOWNS])
+        for first in range(0, row[NODES], BLOCK):
+            at, n = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first)
+            _take_block(first, n, last + at, row, program, places, ends, A, U, sides[1 - stages % 2])
+            for k in range(0, n, LANES):
+                here = at + k * row[UNKNOWNS]
+                finish(new, here, Y, here, U, last + here, atol, unknowns, rtol, most, row[UNKNOWNS])
         unknowns += row[UNKNOWNS]
-    return _judged(most)
+    return judged(most)
 
 
 @draft_inline_kernel
-def _judged(most: np.ndarray) -> float:
+def judged(most: np.ndarray) -> float:
     """The largest of the first numbers; infinity if any of the others, sums over everything, is no number."""
     worst = 0.0
     for lane in range(WIDTH):
@@ -183,65 +194,149 @@ def _judged(most: np.ndarray) -> float:
     return worst
 
 
-@draft_kernel
-def _linearise(
-    t: float, shift: float, fields: np.ndarray, Y: np.ndarray, F: np.ndarray, drift: np.ndarray, J: np.ndarray, solver: Arrays
+@draft_inline_kernel
+def begin_block(
+    first: int, t: float, scales: Any, apart: bool, row: np.ndarray, lanes: Any, fields: np.ndarray, solver: Any
 ) -> None:
-    """Rates, Jacobian and derivative by time of all chunks, and the elimination of the local unknowns of each at once.
+    """Rates, Jacobian and derivative by time of a block of chunks, the elimination of their local unknowns, and stage 0.
 
-    J holds one chunk's Jacobian; a kernel's last rows are those that time changes.
+    F is kept if a later stage needs it, ``apart``. The scales are the shift and the weight of the derivative by time.
     """
-    (table, program, places, capacity), (_, _, _, _, blank), (A, S, _, _, T) = solver
-    clear(S, blank, 0)
-    for g in range(table.shape[0]):
-        row = table[g]
-        timed, voltage = program[row[TIMED] : row[TIMED + 1]], program[row[VOLTAGE] : row[VOLTAGE + 1]]
-        for first in range(0, row[NODES], LANES):
-            at = row[LANES_AT] + first * row[UNKNOWNS]
-            if row[POINTS]:
-                for lane in range(LANES):
-                    Y[at + lane] = Y[voltage[first + lane]]
-            call_at(row[LINEARISE], Y, at, fields, row[FIELDS_AT] + first * row[N_FIELDS], t, F, at, J, 0)
-            for k in range(timed.size):
-                for lane in range(LANES):
-                    drift[at + timed[k] * LANES + lane] = J[(row[PATTERN] + k) * LANES + lane]
-            prepare_chunk(first, shift, row, program, J, 0, places, capacity, T, A, S)
-
-
-@draft_inline_kernel
-def _sum_chunk(
-    i: int, at: int, size: int, rows: int, timed: np.ndarray, weights: Any, Y: np.ndarray, F: np.ndarray, U: np.ndarray,
-    drift: np.ndarray, X: np.ndarray, x: int, apart: bool,
-) -> None:  # fmt: skip
-    """Where stage i evaluates f into X, and what it adds to f into U; for the first one all of it, since f is known there.
-
-    F is the first stage of U if no other needs it, else ``apart``.
-    """
-    a, c, slope = weights
-    if i == 0:
+    Y, _, F, U, drift, work, _, _, _ = lanes
+    (_, program, places, capacity, ends), _, (A, S, sides, Z, T) = solver
+    at, n, (shift, slope) = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first), scales
+    if row[BEGIN]:
+        p, kept_rows, half = row[FIELDS_AT] + first * row[N_FIELDS], row[KEPT + 1] - row[KEPT], (row[PLACE_AT] + first) // WIDTH
+        arrays = (Y, fields, F if apart else work, U, A, capacity, S, sides[0], Z, drift, ends[0], ends[1])
+        starts = (
+            at, p, at if apart else 0, at, row[FACTORS_AT] + first * kept_rows, row[CAPACITY_AT] + first * row[CAPACITIES],
+            0, 0, 0, at, half, half,
+        )  # fmt: skip
+        call_stage(row[BEGIN], arrays, starts, (shift, slope, t), (apart, n // WIDTH, WIDTH))
+        if not row[STRAIGHT]:
+            _scatter_blocks(first, n, row, program, places, ends, S)
+            _scatter_sides(first, n, row, program, places, ends, sides[0], Z)
+        return
+    lists, timed = solving_lists(row, program), program[row[TIMED] : row[TIMED + 1]]
+    for k in range(first, first + n, LANES):
+        here = row[LANES_AT] + k * row[UNKNOWNS]
+        _linearise_chunk(k, here, t, row, program, Y, F, drift, work, fields)
+        prepare_chunk(k, shift, row, program, work, 0, places, capacity, T, A, S)
         if apart:
-            for u in range(0, rows * LANES, LANES):
-                copy_lanes(U, at + u, F, at + u)
-    else:
-        stage_sums(X, x, U, i * size + at, Y, at, U, at, size, a, c, i, rows)
-    if slope != 0.0:
-        for u in timed:
-            for lane in range(u * LANES, (u + 1) * LANES):
-                U[i * size + at + lane] += slope * drift[at + lane]
+            for u in range(0, row[UNKNOWNS] * LANES, LANES):
+                copy_lanes(U, here + u, F, here + u)
+        add_drift(slope, U, here, drift, here, timed)
+        if row[POINTS]:
+            take_lanes(Z, places[2], row[PLACE_AT] + k, 0, Y, here)
+        send_to_tree(k, here, row, lists, places, capacity, A, U, sides[0], Y, here, Z)
 
 
 @draft_inline_kernel
-def _add_rates(
-    fresh: bool, t: float, first: int, at: int, begin: int, row: np.ndarray, fields: np.ndarray, F: np.ndarray, U: np.ndarray,
-    X: np.ndarray, x: int, work: np.ndarray,
+def _linearise_chunk(
+    first: int, at: int, t: float, row: np.ndarray, program: np.ndarray, Y: np.ndarray, F: np.ndarray, drift: np.ndarray,
+    J: np.ndarray, fields: np.ndarray,
 ) -> None:  # fmt: skip
-    """Add f of a chunk whose state begins at x, or what it was when the step began, to a stage's."""
-    rates, f, rows = F, at, row[UNKNOWNS]
-    if fresh:
-        rates, f = work, rows * LANES
-        call_at(row[RATES], X, x, fields, row[FIELDS_AT] + first * row[N_FIELDS], t, work, f, work, f)
-    for u in range(rows):
-        add_lanes(U, begin + at + u * LANES, rates, f + u * LANES)
+    """Rates, derivative by time and Jacobian of a chunk; a kernel's last rows are those that time changes."""
+    timed, voltage = program[row[TIMED] : row[TIMED + 1]], program[row[VOLTAGE] : row[VOLTAGE + 1]]
+    if row[POINTS]:
+        for lane in range(LANES):
+            Y[at + lane] = Y[voltage[first + lane]]
+    call_at(row[LINEARISE], Y, at, fields, row[FIELDS_AT] + first * row[N_FIELDS], t, F, at, J, 0)
+    for k in range(timed.size):
+        for lane in range(LANES):
+            drift[at + timed[k] * LANES + lane] = J[(row[PATTERN] + k) * LANES + lane]
+
+
+@draft_inline_kernel
+def _stage_block(
+    i: int, first: int, t: float, weights: Any, how: Any, row: np.ndarray, lanes: Any, fields: np.ndarray, solver: Any
+) -> None:
+    """What stage i > 0 asks of a block of chunks: the stage before is brought back, this one's right-hand side sent."""
+    Y, new, F, U, drift, work, _, _, _ = lanes
+    (_, program, places, capacity, ends), _, (A, _, sides, Z, _) = solver
+    R, before, (fresh, last), (a, c, slope) = sides[i % 2], sides[1 - i % 2], how, weights
+    at, n, size, rows = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first), Y.size, row[UNKNOWNS]
+    _take_block(first, n, (i - 1) * size + at, row, program, places, ends, A, U, before)
+    X, x = (new, at) if last else (work, 0)
+    b, p = i * size + at, row[FIELDS_AT] + first * row[N_FIELDS]
+    stage_sums(X, x, U, b, Y, at, U, at, size, a, c, i, rows * (n // LANES))
+    lists, timed = solving_lists(row, program), program[row[TIMED] : row[TIMED + 1]]
+    for k in range(0, n, LANES):
+        add_drift(slope, U, b + k * rows, drift, at + k * rows, timed)
+    if row[STAGE] and fresh:
+        factors, half = row[FACTORS_AT] + first * (row[KEPT + 1] - row[KEPT]), (row[PLACE_AT] + first) // WIDTH
+        arrays = (X, fields, U, A, capacity, R, Z, ends[1])
+        starts = (x, p, b, factors, row[CAPACITY_AT] + first * row[CAPACITIES], 0, 0, half)
+        call_stage(row[STAGE], arrays, starts, (t,), (n // WIDTH, WIDTH))
+        if not row[STRAIGHT]:
+            _scatter_sides(first, n, row, program, places, ends, R, Z)
+        return
+    for k in range(0, n, LANES):
+        here, there = x + k * rows, b + k * rows
+        if row[POINTS]:
+            take_lanes(Z, places[2], row[PLACE_AT] + first + k, 0, X, here)
+        rates, f = F, at + k * rows
+        if fresh:
+            rates, f = work, BLOCK * rows
+            call_at(row[RATES], X, here, fields, p + k * row[N_FIELDS], t, work, f, work, f)
+        for u in range(0, rows * LANES, LANES):
+            add_lanes(U, there + u, rates, f + u)
+        send_to_tree(first + k, there, row, lists, places, capacity, A, U, R, X, here, Z)
+
+
+@draft_inline_kernel
+def add_drift(slope: float, U: np.ndarray, u: int, drift: np.ndarray, at: int, timed: np.ndarray) -> None:
+    """What the derivative by time adds to a stage's right-hand side in a chunk."""
+    if slope != 0.0:
+        for k in timed:
+            for lane in range(k * LANES, (k + 1) * LANES):
+                U[u + lane] += slope * drift[at + lane]
+
+
+@draft_inline_kernel
+def _take_block(
+    first: int, n: int, b: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, ends: np.ndarray, A: np.ndarray,
+    U: np.ndarray, R: np.ndarray,
+) -> None:  # fmt: skip
+    """Solution of a block of chunks, from b on, from the tree's."""
+    if not row[TAKE]:
+        lists = solving_lists(row, program)
+        for k in range(0, n, LANES):
+            bring_from_tree(first + k, b + k * row[UNKNOWNS], row, lists, places, A, U, R)
+        return
+    exchanged, p = program[row[ROWS] : row[ROWS + 1]], row[PLACE_AT] + first
+    for k in range(p, p + n, WIDTH):
+        if not places[3, k]:
+            for i in range(1, exchanged.size, 3):
+                take_half(R, places[2], k, exchanged[i] * WIDTH, R, ends[2, k // WIDTH] + exchanged[i] * WIDTH)
+    factors = row[FACTORS_AT] + first * (row[KEPT + 1] - row[KEPT])
+    call_stage(row[TAKE], (U, A, R, ends[2]), (b, factors, 0, p // WIDTH), (), (n // WIDTH, WIDTH))
+
+
+@draft_inline_kernel
+def _scatter_sides(
+    first: int, n: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, ends: np.ndarray, R: np.ndarray, Z: np.ndarray
+) -> None:
+    """Right-hand side and state from the room behind everything to the nodes' places."""
+    exchanged = program[row[ROWS] : row[ROWS + 1]]
+    for p in range(row[PLACE_AT] + first, row[PLACE_AT] + first + n, WIDTH):
+        here = ends[1, p // WIDTH]
+        for i in range(1, exchanged.size, 3):
+            e = exchanged[i] * WIDTH
+            spread_half(R, places[1], p, e, R, here + e)
+            spread_half(Z, places[1], p, e, Z, here + e)
+
+
+@draft_inline_kernel
+def _scatter_blocks(
+    first: int, n: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, ends: np.ndarray, S: np.ndarray
+) -> None:
+    """What is left of the matrix, from the room behind everything to the nodes' places."""
+    schur = program[row[SCHUR] : row[SCHUR + 1]]
+    for p in range(row[PLACE_AT] + first, row[PLACE_AT] + first + n, WIDTH):
+        here = ends[0, p // WIDTH]
+        for e in range(2, schur.size, 3):
+            spread_half(S, places[0], p, schur[e], S, here + schur[e])
 
 
 @lean_kernel

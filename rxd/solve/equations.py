@@ -13,7 +13,7 @@ import numpy as np
 from rxd.discretize.records import LANES, Discretization, Group
 from rxd.solve.aligned import aligned, aligned_zeros
 from rxd.solve.assembly import Assembly, Exchange, add_electrodes, add_exchange, build_assembly, build_exchange
-from rxd.solve.calls import FIELDS, Model, call_constants, call_linearise, call_rates
+from rxd.solve.calls import FIELDS, LINEARISE, RATES, Model, call_constants, call_linearise, call_rates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,11 +80,13 @@ class Equations:
 
     def rates(self, t: float, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
         """``f(t, y)`` into ``out``, shape (size,), per ms; y is contiguous and, though left alone, writable."""
+        self._compile(RATES, "rates")
         call_rates(y, t, out, self.work, self.model)
         return self._exchange(y, electrodes, out)
 
     def linearise(self, t: float, y: np.ndarray, out: np.ndarray, into: Linearisation) -> np.ndarray:
         """``f(t, y)`` into ``out`` and its derivatives ``into`` a linearisation, with the electrodes that stand there."""
+        self._compile(LINEARISE, "linearise")
         into.drift[:] = 0.0
         call_linearise(y, t, out, into.drift, into.local, self.work, self.model)
         return self._exchange(y, into.electrodes, out)
@@ -100,6 +102,12 @@ class Equations:
         for group, compiled, row in zip(self.discretization.groups, self.kernels.groups, table, strict=True):
             known = known_numbers(group, compiled).ravel()
             fields[row[FIELDS] : row[FIELDS] + len(known)] = known
+
+    def _compile(self, column: int, name: str) -> None:
+        """Compile the kernels of one name now that they are needed: the direct solver's steps do without."""
+        table = self.model[1]
+        if not table[0, column]:
+            table[:, column] = [compiled.address(name) for compiled in self.kernels.groups]
 
     def _exchange(self, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
         add_exchange(y, out, self.exchange.arrays)
@@ -132,7 +140,7 @@ def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembl
         sizes = (group.n, len(group.position), known.shape[1], len(compiled.pattern), len(compiled.timed))
         starts, position, timed = offsets
         where = (sum(map(len, fields)), starts, position, timed, base)
-        table.append((*sizes, int(not group.contiguous), *where, *compiled.addresses[:2]))
+        table.append((*sizes, int(not group.contiguous), *where, 0, 0))
         fields.append(known.ravel())
     # left writable: a compiled function of one signature knows no read-only arrays
     return aligned(np.concatenate(fields)), np.array(table, dtype=np.int64), np.concatenate(places)
@@ -144,5 +152,5 @@ def known_numbers(group: Group, compiled: Any) -> np.ndarray:
     known = np.zeros((chunks, given + compiled.constants, lanes))
     known[:, :given] = group.fields
     if compiled.constants:
-        call_constants(compiled.addresses[2], known.reshape(-1), chunks, given, compiled.constants)
+        call_constants(compiled.addresses[0], known.reshape(-1), chunks, given, compiled.constants)
     return np.ascontiguousarray(known[:, compiled.known])

@@ -19,7 +19,7 @@ from rxd.solve.petsc_blocks import Structure, structure_of
 from rxd.solve.petsc_krylov import Setup
 from rxd.solve.petsc_options import PREFIX, Given, load_petsc, parse_options
 from rxd.solve.petsc_system import Form, ReducedForm, WholeForm
-from rxd.solve.petsc_tree import TreeForm
+from rxd.solve.petsc_tree import TreeForm, TreeInLanes
 
 
 class PetscSolver:
@@ -77,13 +77,21 @@ class PetscSolver:
         self.statistics.iterations += self._form.solve(rhs, out)
         self.statistics.solves += 1
 
+    @property
+    def lane_solver(self) -> TreeInLanes | None:
+        """The solver of whole steps in lanes, where PETSc need not look at the matrix."""
+        return self._form.in_lanes() if isinstance(self._form, TreeForm) else None
+
     def describe(self) -> str:
         """One sentence for `explain()`."""
         return self._form.describe()
 
     def close(self) -> None:
         """Destroy all PETSc objects; the solver is of no use afterwards."""
-        self._form.krylov.close()
+        if isinstance(self._form, TreeForm):
+            self._form.close()
+        else:
+            self._form.krylov.close()
 
     def __enter__(self) -> Self:
         return self

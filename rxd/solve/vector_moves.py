@@ -61,6 +61,25 @@ def make_double_scatter(lanes: int) -> Any:
     return operation
 
 
+def make_spread(lanes: int) -> Any:
+    """``op(out, place, p, offset, a, i)``: lane l of a (from i) goes to ``out[place[p + l] + offset]``; places may repeat."""
+
+    @intrinsic
+    def operation(typing_context: Any, out: Any, place: Any, p: Any, offset: Any, a: Any, i: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            values = load_lanes(context, builder, sig.args[4], args[4], args[5], lanes)
+            if binding.get_host_cpu_features().get("avx512f") and lanes == 8:
+                _scattered(context, builder, sig, args, values)
+                return context.get_dummy_value()
+            for lane, address in enumerate(_addresses(context, builder, sig, args, lanes)):
+                builder.store(builder.extract_element(values, ir.Constant(ir.IntType(32), lane)), address)
+            return context.get_dummy_value()
+
+        return types.void(out, place, types.intp, types.intp, a, types.intp), generate
+
+    return operation
+
+
 def make_gather(lanes: int) -> Any:
     """``op(source, place, p, offset, a, i)``: lane l of a, from i on, becomes ``source[place[p + l] + offset]``."""
 
@@ -83,16 +102,32 @@ def make_gather(lanes: int) -> Any:
     return operation
 
 
-def _gathered(context: Any, builder: Any, sig: Any, args: Any, first: int) -> Any:
-    """Eight lanes from ``first`` on, by one instruction instead of eight loads that are put together."""
+def _eight_places(context: Any, builder: Any, sig: Any, args: Any, first: int) -> tuple[Any, Any]:
+    """Data of the array from its offset on, and the places of eight lanes from ``first`` on."""
     data = builder.gep(context.make_array(sig.args[0])(context, builder, args[0]).data, [args[3]])
     indices = builder.gep(
         context.make_array(sig.args[1])(context, builder, args[1]).data,
         [builder.add(args[2], ir.Constant(ir.IntType(64), first))],
     )
-    doubles, integers = ir.VectorType(ir.DoubleType(), 8), ir.VectorType(ir.IntType(64), 8)
-    index = builder.load(builder.bitcast(indices, integers.as_pointer()))
+    index = builder.load(builder.bitcast(indices, ir.VectorType(ir.IntType(64), 8).as_pointer()))
     index.align = 8
+    return data, index
+
+
+def _scattered(context: Any, builder: Any, sig: Any, args: Any, values: Any) -> None:
+    """Eight lanes to their places by one instruction; of those with the same place the last one stays."""
+    data, index = _eight_places(context, builder, sig, args, 0)
+    mask, byte = ir.VectorType(ir.IntType(1), 8), ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, mask, index.type, values.type, ir.IntType(32)])
+    scatter = builder.module.declare_intrinsic("llvm.x86.avx512.mask.scatter.qpd.512", (), kind)
+    all_true = ir.Constant(mask, [1] * 8)
+    builder.call(scatter, [builder.bitcast(data, byte), all_true, index, values, ir.Constant(ir.IntType(32), 8)])
+
+
+def _gathered(context: Any, builder: Any, sig: Any, args: Any, first: int) -> Any:
+    """Eight lanes from ``first`` on, by one instruction instead of eight loads that are put together."""
+    data, index = _eight_places(context, builder, sig, args, first)
+    doubles, integers = ir.VectorType(ir.DoubleType(), 8), ir.VectorType(ir.IntType(64), 8)
     mask, byte = ir.VectorType(ir.IntType(1), 8), ir.IntType(8).as_pointer()
     kind = ir.FunctionType(doubles, [doubles, byte, integers, mask, ir.IntType(32)])
     gather = builder.module.declare_intrinsic("llvm.x86.avx512.mask.gather.qpd.512", (), kind)

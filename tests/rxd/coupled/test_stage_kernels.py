@@ -1,0 +1,126 @@
+"""Stages written out for a group against the lists of operations that they were written from, and whole equations in lanes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import geometry
+import rxd
+from geometry import SectionSpec
+from rxd import library
+from rxd.codegen.stage_text import exchanged_of
+from rxd.discretize.records import LANES
+from rxd.solve.attempts import CompiledAttempt, OuterAttempt, make_attempt
+from rxd.solve.controller import absolute_tolerance
+from rxd.solve.direct import DirectSolver
+from rxd.solve.direct_lanes import compile_kernels_of
+from rxd.solve.direct_nodes import BEGIN, GROUP, LINEARISE, RATES, STAGE, TAKE
+from rxd.solve.linear import make_linear_solver
+from rxd.solve.tableau import find_tableau
+
+RTOL, START, DT = 1e-4, 0.7, 0.05
+
+
+@pytest.fixture(scope="module")
+def simulation() -> rxd.Simulation:
+    """Waves of one group and mixed ones, a species that some sections lack, rates that time changes, a clamp and a synapse."""
+    soma = SectionSpec("soma", [(0, 0, 0, 10), (10, 0, 0, 10)], "soma")
+    arms = [
+        SectionSpec(f"dend[{k}]", [(10, 0, 0, 1), (10 + 60 * np.cos(k), 60 * np.sin(k), k, 1)], "dendrite", "soma", 1.0)
+        for k in range(9)
+    ]
+    cell = geometry.Morphology.from_sections([soma, *arms])
+    model = rxd.Model(cell, segments=lambda section: 5 + section.index % 3)
+    model.insert(library.hh(), on=cell.soma | cell["dend[3]"])
+    model.insert(library.pas(), on=cell.all - cell.soma - cell["dend[3]"])
+    cyt, far = rxd.Region(cell.all - cell["dend[2]"], "cyt", side="i"), rxd.Region(cell["dend[4]"] | cell["dend[5]"], "far")
+    a, b = rxd.Species(cyt, "a", d=1.0, initial=lambda node: 1 + np.asarray(node.x)), rxd.Species(cyt, "b", initial=0.5)
+    c = rxd.Species(far, "c", d=0.3, initial=1.0)
+    model.add(rxd.Reaction(a[cyt], b[cyt], 0.3 + 0.001 * rxd.v, 0.1), rxd.Rate(b, 0.1 * rxd.t**2 - b[cyt] ** 2), c)
+    model.add(rxd.Rate(c, -c[far] * a[cyt]), rxd.SEClamp(cell["dend[1]"](0.5), levels=-50.0, durations=2.0))
+    synapse = rxd.PointProcess(library.exp_syn(tau=2.0), cell["dend[3]"](0.5))
+    model.add(rxd.NetCon(rxd.SpikeSource(times=[0.0]), synapse, weight=1e-3, delay=0.0))
+    made: rxd.Simulation = model.compile(dt=DT)
+    made.run(START)
+    return made
+
+
+def stepped(simulation: rxd.Simulation, attempt: CompiledAttempt) -> tuple[float, np.ndarray]:
+    """Error and new state of one step from where the simulation stands."""
+    found = np.empty(simulation.problem.size)
+    attempt.begin(simulation.state.y)
+    attempt.place(simulation.problem.equations.electrodes(START))
+    error = attempt.make(START, DT)
+    attempt.accept()
+    attempt.current(found)
+    return error, found
+
+
+@pytest.mark.parametrize("name", ["rodas4p", "rodas3"])
+def test_written_out_stages_are_those_of_the_lists(simulation: rxd.Simulation, name: str) -> None:
+    equations, table = simulation.problem.equations, find_tableau(name)
+    atol = absolute_tolerance(simulation.problem, RTOL, None)
+    solvers = [DirectSolver(equations) for _ in range(2)]
+    written, listed = (CompiledAttempt(equations, solver, table, atol, RTOL) for solver in solvers)
+    columns = solvers[1].plan.table
+    assert columns[:, BEGIN].any()
+    columns[:, [BEGIN, STAGE, TAKE]] = 0
+    for column, kernel in ((RATES, "rates"), (LINEARISE, "linearise")):
+        columns[:, column] = [equations.kernels.groups[g].address(kernel) for g in columns[:, GROUP]]
+    (error, ours), (other_error, theirs) = stepped(simulation, written), stepped(simulation, listed)
+    assert error == pytest.approx(other_error, rel=1e-6)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
+
+
+def test_stages_through_petsc_are_those_of_the_embedded_solver(simulation: rxd.Simulation) -> None:
+    equations, table = simulation.problem.equations, find_tableau("rodas4p")
+    atol = absolute_tolerance(simulation.problem, RTOL, None)
+    solvers = [make_linear_solver(name, equations) for name in ("direct", "petsc")]
+    direct, outer = (make_attempt(equations, solver, table, atol, RTOL) for solver in solvers)
+    assert isinstance(outer, OuterAttempt)
+    (error, ours), (other_error, theirs) = stepped(simulation, outer), stepped(simulation, direct)
+    assert error == pytest.approx(other_error, rel=1e-6)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-14)
+    assert solvers[1].statistics.solves == table.stages
+    for solver in solvers:
+        solver.close()
+
+
+def test_right_hand_sides_in_lanes_are_complete(simulation: rxd.Simulation) -> None:
+    """The first stage's is f with exchange, electrodes and synapses, in the lane of every unknown."""
+    equations, table = simulation.problem.equations, find_tableau("rodas4p")
+    solver = make_linear_solver("petsc", equations)
+    outer = make_attempt(equations, solver, table, absolute_tolerance(simulation.problem, RTOL, None), RTOL)
+    assert isinstance(outer, OuterAttempt)
+    electrodes = equations.electrodes(START)
+    assert np.any(electrodes.current)
+    expected = np.empty(simulation.problem.size)
+    linearisation = equations.make_linearisation(electrodes)
+    equations.linearise(START, simulation.state.y, expected, linearisation)
+    assert np.any(linearisation.drift)
+    outer.begin(simulation.state.y)
+    outer.place(electrodes)
+    found = outer.right_side(0, START, DT)
+    expected += table.drift[0] * DT * linearisation.drift
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12 * np.abs(expected).max())
+    solver.close()
+
+
+def test_exchanged_unknowns_are_numbered_as_the_model_has_them(simulation: rxd.Simulation) -> None:
+    labels = [transport.label for transport in simulation.discretization.transports]
+    for group, kernels in zip(simulation.system.groups, simulation.kernels.groups, strict=True):
+        if group.space != "segments":
+            continue
+        exchanged = exchanged_of(simulation.system, group)
+        assert [labels[number] for number in exchanged.numbers] == [group.unknowns[row] for row in exchanged.rows]
+        assert kernels.exchanged == tuple(zip(exchanged.rows, exchanged.numbers, exchanged.capacities, strict=True))
+
+
+def test_kernels_are_compiled_when_they_are_needed(simulation: rxd.Simulation) -> None:
+    plan = DirectSolver(simulation.problem.equations).plan
+    assert not plan.table[:, [BEGIN, STAGE, TAKE, RATES, LINEARISE]].any()
+    compile_kernels_of(plan.table, simulation.kernels.groups, eliminating=False)
+    assert not plan.table[:, [STAGE, TAKE]].any()
+    assert plan.table[:, RATES].all()
+    assert plan.fields.size % LANES == 0
