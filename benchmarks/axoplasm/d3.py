@@ -49,8 +49,8 @@ def build(dx_nm: int = 143, steps: int = 10, buffer: int = 0, threads: int = 1) 
 
 
 def mesh_bytes(sim: rxd.Simulation) -> int:
-    """Bytes of the voxels, of which of them are the region's, and of what steps read of their faces."""
+    """Bytes of the voxels, of which of them are the region's and which are cut, and of what steps read of their faces."""
     voxels, region = sim.discretization.voxels, sim.discretization.regions["cyt"]
     arrays = [getattr(voxels, name) for name in type(voxels).__slots__]
-    arrays += [region.voxel, *sim.stepper._graphs.graph]  # type: ignore[attr-defined]
+    arrays += [region.voxel, sim.discretization.graphs[0].cut, *sim.stepper._graphs.graph]  # type: ignore[attr-defined]
     return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))

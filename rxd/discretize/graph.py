@@ -65,7 +65,7 @@ def _voxel_graph(unknown: Any, region: RegionNodes, block: Block, segments: Segm
     # FractionalVolume and the like: what one voxel of the region holds, and how much of its faces is open.
     holds = float(np.median(region.voxel_volume / voxels.volume[region.voxel]))
     whole_rate = 2.0 * unknown.diffusion * region.face_factor / holds * float(np.sum(axes / voxels.dx**2))
-    cut = block.n_tree + np.flatnonzero(voxels.membrane_area[region.voxel] > 0)
+    cut = (block.n_tree + np.flatnonzero(voxels.membrane_area[region.voxel] > 0)).astype(np.int32)
     return replace(graph, cut=cut, whole_rate=whole_rate)
 
 

@@ -13,7 +13,7 @@ from geometry import Segments
 from rxd.discretize.graph_rows import Rows, Triple
 from rxd.discretize.space import node_positions
 
-PART = 16384
+PART = 8192
 """Nodes whose neighbours are listed at once."""
 LANES = 16
 """Width of a kernel's inner loop: two AVX-512 or four AVX2 vectors of doubles."""

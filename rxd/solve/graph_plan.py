@@ -48,8 +48,9 @@ def plan_graph(transport: GraphTransport, work: np.ndarray | None = None) -> tup
     work : ndarray, at least three times as long as there are nodes, optional
         Room for vectors.
     """
-    leaving, many = _leaving(transport)
-    circles = _circles(transport, leaving)
+    work = np.empty(3 * transport.n) if work is None else work
+    leaving, many = _leaving(transport, work[: transport.n])
+    circles = _circles(transport, leaving, work[transport.n : 2 * transport.n])
     slivers = _find_slivers(transport, leaving)
     sliver, reach, own, carrier, weight, back = _carriers(transport, leaving, slivers)
     kept = np.zeros(transport.n, dtype=bool)
@@ -96,21 +97,22 @@ def plan_graph(transport: GraphTransport, work: np.ndarray | None = None) -> tup
         weight=weight[entries],
         back=back[entries],
     )
-    return graph, spectral_radius(graph, transport, circles, np.empty(3 * transport.n) if work is None else work)
+    return graph, spectral_radius(graph, transport, circles, work)
 
 
-def _leaving(transport: GraphTransport) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of the conductances of every node, um3/ms; nodes with more than `NEIGHBOURS`."""
-    leaving, many = np.zeros(transport.n), [np.zeros(0, dtype=np.int64)]
+def _leaving(transport: GraphTransport, leaving: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of the conductances of every node, um3/ms, in place; nodes with more than `NEIGHBOURS`."""
+    leaving[:] = 0.0
+    many = [np.zeros(0, dtype=np.int64)]
     for first, (indptr, _, kappa) in transport.in_parts():
         add_rates(indptr, kappa, transport.diffusion, leaving[first : first + len(indptr) - 1])
         many.append(first + np.flatnonzero(np.diff(indptr) > NEIGHBOURS))
     return leaving, np.concatenate(many)
 
 
-def _circles(transport: GraphTransport, leaving: np.ndarray) -> float:
-    """S. Gershgorin's bound of the spectral radius."""
-    rates = leaving / transport.capacity
+def _circles(transport: GraphTransport, leaving: np.ndarray, rates: np.ndarray) -> float:
+    """S. Gershgorin's bound of the spectral radius; ``rates`` is room."""
+    np.divide(leaving, transport.capacity, out=rates)
     rates[transport.held] += 0.5 * transport.held_conductance / transport.capacity[transport.held]
     return 2.0 * float(rates.max())
 
