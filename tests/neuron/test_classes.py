@@ -331,3 +331,20 @@ def test_places_are_marked_in_a_picture():
     assert [line.get_marker() for line in axes.lines] == ["x"]
     assert axes.lines[0].get_data_3d()[0] == pytest.approx([50])
     plt.close(figure)
+
+
+def test_objects_are_those_of_hoc() -> None:
+    from rxd.neuron import h, hoc
+    from rxd.neuron.errors import NotSupported
+    from rxd.neuron.session import Session
+
+    with Session():
+        section = h.Section(name="section")
+        things = [h, h.Vector(2), h.IClamp(section(0.5)), h.NetStim(), h.finitialize, h.ref(1), section(0.5)._ref_v, h.List()]
+        assert all(isinstance(thing, hoc.HocObject) for thing in things)
+        assert not any(isinstance(thing, hoc.HocObject) for thing in (section, section(0.5), 3, "text", [1]))
+        assert hoc.Vector is h.Vector
+        with pytest.raises(NotSupported, match="HocObject"):
+            _ = hoc.nothing
+        with pytest.raises(TypeError, match="class of h"):
+            hoc.HocObject()
