@@ -135,6 +135,7 @@ Where NEURON makes choices, we make the same:
   membrane follows the exact area, so that nothing is lost on the way.
 * `ecs_boundary_conditions` hold the outermost voxels themselves, from the end of the first fixed step on.
 * Sources added with `include_flux` that vary are read at the end of a step.
+* With fixed steps, what `CVode.event` is given is called at the end of the step its time falls into, with `h.t` of that end.
 * Functions of x, y, z for the properties of a box are asked once, for the lower corner of every voxel; between two voxels the
   tortuosity of the higher one counts.
 * Coefficients that differ (`node.d`): between two segments the mean counts, between two voxels that of the higher one.

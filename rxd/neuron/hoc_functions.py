@@ -50,13 +50,7 @@ def strcmp(session: Session, first: str, second: str) -> float:
 
 def execute1(session: Session, code: str, *rest: Any) -> float:
     """Run hoc code, in an object of a template if one is given; 1 if it went well."""
-    instance = next((thing for thing in rest if hasattr(thing, "template")), None)
-    frame = None
-    if instance is not None:
-        from rxd.neuron.hoc.evaluate import Frame
-
-        frame = Frame(instance=instance)
-    return float(session.hoc.execute(code, frame))
+    return float(session.hoc.execute(code, session.hoc.frame_in(*rest)))
 
 
 def nrnpython(session: Session, code: str) -> float:

@@ -135,9 +135,9 @@ def xopen(session: Session, name: str) -> float:
     return open_file(session, name)
 
 
-def execute(session: Session, code: str, *_: Any) -> float:
-    """Run hoc code."""
-    return float(not session.hoc.execute(code))
+def execute(session: Session, code: str, *rest: Any) -> float:
+    """Run hoc code, in an object of a template if one is given; 0 if it went well."""
+    return float(not session.hoc.execute(code, session.hoc.frame_in(*rest)))
 
 
 def quit_(session: Session) -> float:

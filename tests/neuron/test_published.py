@@ -258,3 +258,16 @@ def test_a_change_made_in_a_callback_counts_from_the_end_of_its_step():
         h.CVode().event(time, lambda: setattr(clamp, "amp", 0.5))
         h.continuerun(1.2)
         assert int(np.argmax(v.as_numpy() > -70 + 1e-9)) == first
+
+
+def test_code_and_files_run_in_an_object_of_a_template(folder, capsys):
+    code = "begintemplate Tree\npublic all, dend, length\nobjref all\nproc init() { all = new SectionList() }\n"
+    h(code + "create dend[1]\nfunc length() { return dend[0].L }\nendtemplate Tree")
+    (folder / "shape.hoc").write_text("create dend[2]\nproc shape() { dend[0] { L = 70 } }\nshape()\nforall { all.append() }\n")
+    cell = h.Tree()
+    assert h.execute('xopen("shape.hoc")', cell) == 0
+    assert capsys.readouterr().out == ""
+    assert [section.name() for section in cell.all] == ["Tree[0].dend[0]", "Tree[0].dend[1]"]
+    assert cell.length() == 70
+    del cell
+    assert repr(h.Tree()) == "Tree[0]"  # numbers begin anew when no object is left

@@ -56,9 +56,10 @@ class Executor(Evaluator):
     """Carries out statements."""
 
     def run(self, tree: Tree) -> None:
-        """Carry out all statements of a program; the value of an expression that stands alone is printed."""
+        """Carry out all statements of a program; the value of an expression that stands alone is printed, but in an object."""
         for statement in tree.children:
-            if statement.data == "evaluate" and statement.children[0].data != "assignment":
+            alone = statement.data == "evaluate" and statement.children[0].data != "assignment"
+            if alone and self.frame.instance is None:
                 self._show(statement.children[0])
             else:
                 self.statement(statement)

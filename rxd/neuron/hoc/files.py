@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rxd.neuron.errors import HocError
 
 if TYPE_CHECKING:
+    from rxd.neuron.hoc.evaluate import Frame
     from rxd.neuron.session import Session
 
 __all__ = ["load_file", "open_file"]
@@ -44,7 +45,7 @@ def load_file(session: Session, *names: Any) -> float:
 
 
 def open_file(session: Session, name: str) -> float:
-    """Run a hoc file.
+    """Run a hoc file, in the object whose code asks for it.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def open_file(session: Session, name: str) -> float:
     path = _found(name)
     if path is None:
         raise HocError(f"Couldn't find: {name}")
-    return _run(session, path)
+    return _run(session, path, session.hoc.frame_in(session.hoc.inside))
 
 
 def _found(name: str) -> Path | None:
@@ -64,6 +65,6 @@ def _found(name: str) -> Path | None:
     return None
 
 
-def _run(session: Session, path: Path) -> float:
-    session.hoc.run(path.read_text(encoding="utf-8", errors="replace"), str(path))
+def _run(session: Session, path: Path, frame: Frame | None = None) -> float:
+    session.hoc.run(path.read_text(encoding="utf-8", errors="replace"), str(path), frame)
     return 1.0

@@ -97,6 +97,7 @@ class HocState:
         self.templates: dict[str, Template] = {}
         self.loaded: set[str] = set()
         self.parser: Any = None
+        self.inside: Any = None  # the object whose code runs
 
     def look_up(self, name: str) -> tuple[bool, Any]:
         """Whether hoc code has defined a name, and what it is."""
@@ -137,10 +138,20 @@ class HocState:
         from rxd.neuron.hoc.parser import make_parser, parse
 
         self.parser = self.parser or make_parser()
+        outside, self.inside = self.inside, None if frame is None else frame.instance
         try:
             Executor(self.session, frame).run(parse(code, name, self.parser))
         except (Halt, Return):
             return
+        finally:
+            self.inside = outside
+
+    def frame_in(self, *things: Any) -> Frame | None:
+        """Where code runs for an object of a template, the first among some things; None if there is none."""
+        from rxd.neuron.hoc.evaluate import Frame
+
+        instance = next((thing for thing in things if hasattr(thing, "template")), None)
+        return None if instance is None else Frame(instance=instance)
 
     def execute(self, code: str, frame: Frame | None = None) -> bool:
         """Run code; errors are printed, as NEURON does with `h("...")`, and the result tells whether it went well."""

@@ -30,6 +30,8 @@ class Instance:
         put(self, "template", template)
         put(self, "names", {})
         put(self, "procedures", {})
+        if not template.living():
+            template.made = 0  # numbers begin anew when no object is left, as in NEURON
         put(self, "text", f"{template.name}[{template.made}]")
         template.made += 1
         template.instances.append(weakref.ref(self))
