@@ -65,7 +65,10 @@ def _voxel_graph(unknown: Any, region: RegionNodes, block: Block, segments: Segm
     # FractionalVolume and the like: what one voxel of the region holds, and how much of its faces is open.
     holds = float(np.median(region.voxel_volume / voxels.volume[region.voxel]))
     whole_rate = 2.0 * unknown.diffusion * region.face_factor / holds * float(np.sum(axes / voxels.dx**2))
-    cut = (block.n_tree + np.flatnonzero(voxels.membrane_area[region.voxel] > 0)).astype(np.int32)
+    # at an open end, which cuts voxels as a membrane does, round-off may be left of a membrane that is not there
+    bounded = voxels.membrane_area > 0
+    bounded[voxels.end_voxel] = True
+    cut = (block.n_tree + np.flatnonzero(bounded[region.voxel])).astype(np.int32)
     return replace(graph, cut=cut, whole_rate=whole_rate)
 
 

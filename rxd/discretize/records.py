@@ -197,7 +197,7 @@ class GraphTransport:
         Nodes that also exchange with a reservoir of constant concentration, each once: ``+ held_conductance (held_value - y)``.
     held_conductance, held_value : ndarray, shape (m,), um3/ms and mM
     cut : ndarray of int
-        Voxels that a membrane cuts: explicit steps may slow down exchange with them (see `rxd.solve.graph_kernels`).
+        Voxels that a membrane or an open end cuts: explicit steps may slow down exchange with them (`rxd.solve.graph_kernels`).
     whole_rate : float, 1/ms
         Conductance over capacity of a whole voxel inside the cell, sum over its faces.
     lattice : ndarray of int, shape (n, 3) or (0, 3)

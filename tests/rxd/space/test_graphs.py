@@ -127,6 +127,14 @@ def test_slivers_do_not_set_the_number_of_stages(graphs: Any, plans: Any) -> Non
     assert radius < 2.5 * graph.whole_rate
 
 
+def test_open_ends_cut_voxels_whatever_round_off_leaves_of_their_membrane() -> None:
+    cell = rod((1, 0.4, 0.3), length=4.5)
+    made = laid_out(cell, species(cell, cell["rod1"]))
+    graph, ends, n_tree = made.graphs[0], made.voxels.end_voxel, made.layout["u[cyt]"].n_tree
+    assert np.any(made.voxels.membrane_area[ends] == 0)
+    assert set(n_tree + ends) <= set(graph.cut)
+
+
 def test_slow_modes_do_not_see_the_inertia_of_slivers(graphs: Any, plans: Any) -> None:
     """The ten slowest rates of a rod differ from the graph's by less than their square over the rate of a whole voxel."""
     graph, (_, _, _, inertia) = graphs["voxels"], plans["voxels"]
