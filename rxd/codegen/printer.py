@@ -165,9 +165,13 @@ class LanePrinter(Printer):
 
 def _joined_powers(expression: sympy.Expr) -> sympy.Expr:
     """The derivative ``n x**n / x`` of a power with a symbol for exponent as ``n x**(n - 1)``, which x = 0 allows."""
-    if any(power.exp.free_symbols for power in expression.atoms(sympy.Pow)):
-        return sympy.powsimp(expression, combine="exp", deep=True)
-    return expression
+    products = [product for product in expression.atoms(sympy.Mul) if any(map(_is_open, product.args))]
+    return expression.xreplace({product: sympy.powsimp(product, combine="exp", deep=True) for product in products})
+
+
+def _is_open(factor: sympy.Expr) -> bool:
+    """Whether a factor is a power that may meet its own base: with symbols below and above."""
+    return isinstance(factor, sympy.Pow) and bool(factor.exp.free_symbols) and bool(factor.base.free_symbols)
 
 
 def assignments(targets: Sequence[str], expressions: Iterable[sympy.Expr], taken: Iterable[str]) -> list[str]:

@@ -96,6 +96,51 @@ class floor(sympy.Function):  # noqa: N801 - the name under which generated code
         return sympy.Integer(0)
 
 
+class clipped(sympy.Function):  # noqa: N801
+    """``clipped(x, low, high)`` is x within two numbers, and these beyond.
+
+    ``Max(low, Min(high, x))`` says the same, but SymPy compares the arguments of Max and Min whenever it rebuilds them: minutes
+    for rates from tables, where they occur in every exponential.
+    """
+
+    nargs = 3
+
+    @classmethod
+    def eval(cls, x: Any, low: Any, high: Any) -> Any:
+        """A number for numbers, else None."""
+        return sympy.Max(low, sympy.Min(high, x)) if x.is_number and low.is_number and high.is_number else None
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """1 within, 0 beyond; the ends are constants."""
+        return within(*self.args) if argindex == 1 else sympy.Integer(0)
+
+    def _lane(self, printer: Any) -> str:
+        x, low, high = (printer.doprint(argument) for argument in self.args)
+        return f"({low} if {x} < {low} else ({high} if {x} > {high} else {x}))"  # in this order not a number stays one
+
+    def _numpycode(self, printer: Any) -> str:
+        x, low, high = (printer.doprint(argument) for argument in self.args)
+        return f"{printer._module_format('numpy.clip')}({x}, {low}, {high})"
+
+
+class within(sympy.Function):  # noqa: N801
+    """``within(x, low, high)`` is 1 where x is between two numbers and 0 elsewhere: the derivative of `clipped`."""
+
+    nargs = 3
+
+    def fdiff(self, argindex: int = 1) -> sympy.Expr:
+        """Zero."""
+        return sympy.Integer(0)
+
+    def _lane(self, printer: Any) -> str:
+        x, low, high = (printer.doprint(argument) for argument in self.args)
+        return f"(1.0 if {low} <= {x} <= {high} else 0.0)"
+
+    def _numpycode(self, printer: Any) -> str:
+        x, low, high = (printer.doprint(argument) for argument in self.args)
+        return f"(({low} <= ({x})) & (({x}) <= {high})) * 1.0"
+
+
 class _Named(sympy.Function):
     """A function that is its first argument, under a name that a step may look for."""
 

@@ -16,7 +16,7 @@ import sympy
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
-from rxd.declare.functions import bernoulli_ratio, floor
+from rxd.declare.functions import bernoulli_ratio, clipped, floor
 from rxd.nmodl.regular import regular
 from rxd.nmodl.syntax import (
     Assign,
@@ -99,6 +99,7 @@ class Machine:
     """
 
     functions = SYMBOLIC
+    clip: Callable[[Any, Any, Any], Any] = clipped
     silent = SILENT
     tables = False
 
@@ -444,11 +445,10 @@ class Machine:
         """As `called`, by linear interpolation between the points of a table, as NEURON does; beyond its ends it is flat."""
         low, high = (self.amount(self.evaluate(end)) for end in (table.low, table.high))
         count = int(float(self._size(table.number)))
-        lowest, highest, whole = self.functions["fmin"], self.functions["fmax"], self.functions["floor"]
         step = self.divide(high - low, self.number(str(count)))
         place = self.divide(self.number("1"), step) * (x - low)
-        below = lowest(highest(whole(place), self.number("0")), self.number(str(count - 1)))
-        weight = lowest(highest(place - below, self.number("0")), self.number("1"))
+        below = self.clip(self.functions["floor"](place), self.number("0"), self.number(str(count - 1)))
+        weight = self.clip(place - below, self.number("0"), self.number("1"))
         given = table.names or (block.name,)
         names = [key_of(name, i) for name in given for i in (range(self.arrays[name]) if name in self.arrays else (None,))]
         ends = []
@@ -477,6 +477,7 @@ class Numbers(Machine):
     """
 
     functions = NUMERIC
+    clip = staticmethod(lambda x, low, high: min(max(x, low), high))
 
     def __init__(
         self, file: ModFile, resolve: Callable[[str], float], store: Callable[[str, float], None] | None = None

@@ -13,6 +13,8 @@ import sympy
 import geometry
 import rxd
 from rxd import library, units
+from rxd.codegen.printer import LanePrinter
+from rxd.declare.functions import clipped
 from rxd.declare.mechanism import symbols
 from rxd.declare.symbols import NodeSymbol
 from rxd.units import as_number
@@ -207,3 +209,15 @@ def test_node_symbols_say_which_region_a_bare_species_has(cyt: rxd.Region) -> No
     assert isinstance(bare, NodeSymbol)
     assert bare.region is None
     assert bare.name == "ca"
+
+
+def test_clipped_is_the_number_within_its_ends_with_its_derivative():
+    x = sympy.Symbol("x", real=True)
+    kept = clipped(x, -100, 100)
+    value, slope = sympy.lambdify(x, [kept, sympy.diff(kept**2, x)], "numpy")(np.array([-120.0, 3.0, 150.0]))
+    assert value.tolist() == [-100, 3, 100]
+    assert slope.tolist() == [0, 6, 0]
+    assert [clipped(number, -100, 100) for number in (-101, 7, 101)] == [-100, 7, 100]
+    text = eval(f"lambda x: {LanePrinter().doprint(kept)}")
+    assert [text(number) for number in (-120.0, 3.0, 150.0)] == [-100, 3, 100]
+    assert np.isnan(text(np.nan))

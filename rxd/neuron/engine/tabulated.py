@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 
 from rxd import Gate, Mechanism, celsius, library, v
-from rxd.declare.functions import floor
+from rxd.declare.functions import clipped, floor
 
 __all__ = ["hh_with_tables"]
 
@@ -24,9 +24,9 @@ def hh_with_tables(**parameters: Any) -> Mechanism:
     enough for both, instead of five: they would take longer than everything else in a step.
     """
     exact = library.hh(**parameters)
-    within = sympy.Max(-100, sympy.Min(100, v))
-    below = floor(within)
-    weight = within - below
+    inside = clipped(v, -100, 100)
+    below = floor(inside)
+    weight = inside - below
     speed = 3 ** ((celsius - 6.3) / 10)
     gates = []
     for gate in exact.gates:
