@@ -11,7 +11,7 @@ depend on how many threads there are.
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numba as nb
 import numpy as np
@@ -146,94 +146,59 @@ class Stage(NamedTuple):
     flow: np.ndarray
 
 
-put_row, put_4, put_2, put_1 = (make_row(lanes, put) for lanes in (LANES, 4, 2, 1))
-fold_row, fold_4, fold_2, fold_1 = (make_row(lanes, fold) for lanes in (LANES, 4, 2, 1))
-finish_row, finish_4, finish_2, finish_1 = (make_row(lanes, finish) for lanes in (LANES, 4, 2, 1))
 flow_lanes, flow_one = (make_flow(lanes) for lanes in (LANES, 1))
-put_plain, put_one = (make_rest(lanes, put, False) for lanes in (LANES, 1))
-fold_plain, fold_one = (make_rest(lanes, fold, False) for lanes in (LANES, 1))
-finish_plain, finish_one = (make_rest(lanes, finish, False) for lanes in (LANES, 1))
-put_waiting, put_last = (make_rest(lanes, put, True) for lanes in (LANES, 1))
-fold_waiting, fold_last = (make_rest(lanes, fold, True) for lanes in (LANES, 1))
-finish_waiting, finish_last = (make_rest(lanes, finish, True) for lanes in (LANES, 1))
 
 
-@inner_kernel
-def put_block(graph: Graph, block: int, stage: Stage) -> None:
-    """Whole voxels of a block and those of its rest that wait for nothing, in a stage that overwrites."""
-    begin, end = graph.blocks[block], graph.blocks[block + 1]
-    for row in range(begin[0], end[0]):
-        k, count, west, south, north, east = graph.rows[row]
-        i = 0
-        while i + LANES <= count:
-            put_row(graph, stage, k + i, west + i, south + i, north + i, east + i)
-            i += LANES
-        if count & 4:
-            put_4(graph, stage, k + i, west + i, south + i, north + i, east + i)
-            i += 4
-        if count & 2:
-            put_2(graph, stage, k + i, west + i, south + i, north + i, east + i)
-            i += 2
-        if count & 1:
-            put_1(graph, stage, k + i, west + i, south + i, north + i, east + i)
-    m = begin[1]
-    while m + LANES <= begin[5]:
-        put_plain(graph, stage, m)
-        m += LANES
-    for rest in range(m, begin[5]):
-        put_one(graph, stage, rest)
+def make_block(operation: Any) -> Any:
+    """A kernel for whole voxels of a block and those of its rest that wait for nothing, in stages that end in `operation`."""
+    row_of_eight, row_of_four, row_of_two, row_of_one = (make_row(lanes, operation) for lanes in (LANES, 4, 2, 1))
+    rest_of_eight, rest_of_one = (make_rest(lanes, operation, False) for lanes in (LANES, 1))
+
+    @inner_kernel
+    def block_stage(graph: Graph, block: int, stage: Stage) -> None:
+        begin, end = graph.blocks[block], graph.blocks[block + 1]
+        for row in range(begin[0], end[0]):
+            k, count, west, south, north, east = graph.rows[row]
+            i = 0
+            while i + LANES <= count:
+                row_of_eight(graph, stage, k + i, west + i, south + i, north + i, east + i)
+                i += LANES
+            if count & 4:
+                row_of_four(graph, stage, k + i, west + i, south + i, north + i, east + i)
+                i += 4
+            if count & 2:
+                row_of_two(graph, stage, k + i, west + i, south + i, north + i, east + i)
+                i += 2
+            if count & 1:
+                row_of_one(graph, stage, k + i, west + i, south + i, north + i, east + i)
+        m = begin[1]
+        while m + LANES <= begin[5]:
+            rest_of_eight(graph, stage, m)
+            m += LANES
+        for rest in range(m, begin[5]):
+            rest_of_one(graph, stage, rest)
+
+    return block_stage
 
 
-@inner_kernel
-def fold_block(graph: Graph, block: int, stage: Stage) -> None:
-    """Whole voxels of a block and those of its rest that wait for nothing, in a stage that builds on the last but one."""
-    begin, end = graph.blocks[block], graph.blocks[block + 1]
-    for row in range(begin[0], end[0]):
-        k, count, west, south, north, east = graph.rows[row]
-        i = 0
-        while i + LANES <= count:
-            fold_row(graph, stage, k + i, west + i, south + i, north + i, east + i)
-            i += LANES
-        if count & 4:
-            fold_4(graph, stage, k + i, west + i, south + i, north + i, east + i)
-            i += 4
-        if count & 2:
-            fold_2(graph, stage, k + i, west + i, south + i, north + i, east + i)
-            i += 2
-        if count & 1:
-            fold_1(graph, stage, k + i, west + i, south + i, north + i, east + i)
-    m = begin[1]
-    while m + LANES <= begin[5]:
-        fold_plain(graph, stage, m)
-        m += LANES
-    for rest in range(m, begin[5]):
-        fold_one(graph, stage, rest)
+def make_waiting(operation: Any) -> Any:
+    """A kernel for those of a block that waited for its slivers, in stages that end in `operation`."""
+    rest_of_eight, rest_of_one = (make_rest(lanes, operation, True) for lanes in (LANES, 1))
+
+    @inner_kernel
+    def waiting_stage(graph: Graph, block: int, stage: Stage) -> None:
+        begin, end = graph.blocks[block, 5], graph.blocks[block + 1, 1]
+        whole = end - (end - begin) % LANES
+        for m in range(begin, whole, LANES):
+            rest_of_eight(graph, stage, m)
+        for m in range(whole, end):
+            rest_of_one(graph, stage, m)
+
+    return waiting_stage
 
 
-@inner_kernel
-def finish_block(graph: Graph, block: int, stage: Stage) -> None:
-    """Whole voxels of a block and those of its rest that wait for nothing, in the last stage."""
-    begin, end = graph.blocks[block], graph.blocks[block + 1]
-    for row in range(begin[0], end[0]):
-        k, count, west, south, north, east = graph.rows[row]
-        i = 0
-        while i + LANES <= count:
-            finish_row(graph, stage, k + i, west + i, south + i, north + i, east + i)
-            i += LANES
-        if count & 4:
-            finish_4(graph, stage, k + i, west + i, south + i, north + i, east + i)
-            i += 4
-        if count & 2:
-            finish_2(graph, stage, k + i, west + i, south + i, north + i, east + i)
-            i += 2
-        if count & 1:
-            finish_1(graph, stage, k + i, west + i, south + i, north + i, east + i)
-    m = begin[1]
-    while m + LANES <= begin[5]:
-        finish_plain(graph, stage, m)
-        m += LANES
-    for rest in range(m, begin[5]):
-        finish_one(graph, stage, rest)
+put_block, fold_block, finish_block = (make_block(operation) for operation in (put, fold, finish))
+put_waiting, fold_waiting, finish_waiting = (make_waiting(operation) for operation in (put, fold, finish))
 
 
 @lean_kernel
@@ -276,22 +241,12 @@ def second_half(graph: Graph, block: int, stage: Stage) -> None:
     begin, end = graph.blocks[block], graph.blocks[block + 1]
     for s in range(end[4] - 1, begin[4] - 1, -1):
         carry(graph, s, stage.flow)
-    whole = end[1] - (end[1] - begin[5]) % LANES
     if stage.kind == PUT:
-        for m in range(begin[5], whole, LANES):
-            put_waiting(graph, stage, m)
-        for m in range(whole, end[1]):
-            put_last(graph, stage, m)
+        put_waiting(graph, block, stage)
     elif stage.kind == FOLD:
-        for m in range(begin[5], whole, LANES):
-            fold_waiting(graph, stage, m)
-        for m in range(whole, end[1]):
-            fold_last(graph, stage, m)
+        fold_waiting(graph, block, stage)
     else:
-        for m in range(begin[5], whole, LANES):
-            finish_waiting(graph, stage, m)
-        for m in range(whole, end[1]):
-            finish_last(graph, stage, m)
+        finish_waiting(graph, block, stage)
 
 
 @inner_kernel
