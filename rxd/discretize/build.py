@@ -136,8 +136,10 @@ def _groups(
         group = Group(
             local.name, _frozen(where.segment), tuple(rows), not local.scattered, _frozen(pack(values, len(where.segment)))
         )
-        many = where.space in ("voxels", "box")
-        groups.append(group if many else replace(group, table=_frozen(group.position.reshape(len(rows), group.n))))
+        if where.space not in ("voxels", "box"):
+            table = _frozen(group.position.reshape(len(rows), group.n))
+            group = replace(group, rows=tuple(table), table=table)
+        groups.append(group)
     return tuple(groups)
 
 

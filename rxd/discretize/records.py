@@ -131,7 +131,7 @@ class Group:
     contiguous: bool
     fields: np.ndarray
     table: np.ndarray | None = None
-    """All rows, where there are not many nodes."""
+    """All of ``rows``, which are then parts of it: where there are not many nodes."""
 
     @property
     def n(self) -> int:
