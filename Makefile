@@ -30,7 +30,7 @@ demo: $(RUN)
 	@$(BIN)/axoplasm demo --output demo-output $(if $(MORPHOLOGY),"$(MORPHOLOGY)")
 
 test: $(TEST) $(PETSC)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(TEST)
 	@$(BIN)/ruff check .
