@@ -109,7 +109,7 @@ def _full() -> tuple[Job, ...]:
             False,
         ),
         Job("spike_ring", "Spike ring network", "spike_ring", {"cells": 64, "tstop": 100}, both, 3),
-        Job("driven", "Cells that noisy NetStims excite", "driven", {"cells": 100, "tstop": 100}, both, 3),
+        Job("driven", "Cells that noisy NetStims excite", "driven", {"cells": 100, "tstop": 100}, both),
         Job("cascade_5", "Chain of 5 species", "cascade", {"n_species": 5, "steps": 400}, first, None, chain),
         Job("cascade_10", "Chain of 10 species", "cascade", {"n_species": 10, "steps": 200}, nmodl, 25, chain),
         Job("cascade_20", "Chain of 20 species", "cascade", {"n_species": 20, "steps": 60}, nmodl, 50, chain),
