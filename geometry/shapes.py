@@ -187,6 +187,13 @@ class FractionalVolume(_Volume):
         """The same as `factors`."""
         return self.factors
 
+    def __repr__(self) -> str:
+        neighbor = self.volume_fraction if self.neighbor_areas_fraction is None else self.neighbor_areas_fraction
+        return (
+            f"FractionalVolume(volume_fraction={self.volume_fraction!r}, surface_fraction={self.surface_fraction!r}, "
+            f"neighbor_areas_fraction={neighbor!r})"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Shell(_Volume):
@@ -262,6 +269,9 @@ class FixedCrossSection(Shape):
         """`length / (2 cross_area)`."""
         half = 0.5 * segments.length[index] / self.cross_area
         return half, half.copy()
+
+    def __repr__(self) -> str:
+        return f"FixedCrossSection({self.cross_area!r}, surface_area={self.surface_area!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +369,10 @@ class DistributedBoundary(_Area):
     def half_rho(self, segments: Segments, index: IntArray) -> Halves:
         """`rho` of the inside over `perim_per_area`."""
         return _divided((segments.rho_left[index], segments.rho_right[index]), float(self.perim_per_area))
+
+    def __repr__(self) -> str:
+        perimeter = f", perim_per_area={self.perim_per_area!r}" if self.perim_per_area else ""
+        return f"DistributedBoundary({self.area_per_vol!r}{perimeter})"
 
 
 @dataclass(frozen=True, slots=True)

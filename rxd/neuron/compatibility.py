@@ -104,9 +104,9 @@ Where NEURON itself is wrong we give the right answer.
 * **`h.dt` after CVode has been switched off** is the solver's last step in NEURON; here it is what it was.
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
 
-NEURON 9.0.2 is wrong in two more ways, which scripts live with and whose rule is simple. There the default is NEURON's number,
-with a warning that names the reaction; `python -m rxd.neuron --correct SCRIPT`, or `with Session(correct=True):`, applies every
-reaction once, at the rate it has:
+NEURON 9.0.2 is wrong in three more ways, which scripts live with and whose rules are simple. There the default is NEURON's
+number, with a warning that names the reaction; `python -m rxd.neuron --correct SCRIPT`, or `with Session(correct=True):`,
+applies every reaction once, at the rate it has:
 
 * **A rate changed on the way** (`reaction.f_rate = 1.5` after `finitialize`, of a `Reaction`). NEURON compiles all reactions
   once more and adds them to those in force, until the next `finitialize`, new species or change of nseg: two species that
@@ -116,6 +116,8 @@ reaction once, at the rate it has:
 * **Reactions and rates on regions with different sections.** For every set of regions some section has, NEURON compiles the
   reactions for all sections with at least these regions. With `x` on a region of soma and dendrite, and anything on a region of
   the dendrite alone, a rate of `x` counts once in the soma and twice in the dendrite.
+* **Reactions in a box whose species are written with it.** `Reaction(a[ecs] + b[ecs], c[ecs], k)` counts once for every species
+  on its sides, here three times; `Reaction(a + b, c, k)` and rates count once. (With CVode more often still, unlike here.)
 
 Where NEURON makes choices, we make the same:
 

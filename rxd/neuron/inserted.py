@@ -24,6 +24,7 @@ __all__ = ["DensityMechanism", "Mechanism", "RangeVar"]
 class Mechanism:
     """A mechanism in one segment: `seg.hh`; its variables are attributes."""
 
+    __module__ = "nrn"
     __slots__ = ("_name", "_segment")
     _name: str
     _segment: Segment

@@ -75,11 +75,20 @@ def _flat_nodes(chemistry: Any, size: str | None) -> np.ndarray:
     return found
 
 
-def state_indices(quantity: Any, region: Any) -> list[int]:
-    """Where the nodes of a species that are segments are in NEURON's array of all; of one region or (None) of all."""
-    places = _order(quantity.session.chemistry)[1]
-    found = [where for one, place, _, where in places if one is quantity and (region is None or region is place)]
-    return [int(i) for where in found for i in where]
+def state_indices(quantity: Any, region: Any, secs: Any = None) -> list[int]:
+    """Where the nodes of a species that are segments are in NEURON's array of all; (None) of all regions, of all sections."""
+    chemistry = quantity.session.chemistry
+    wanted = None if secs is None else {section.record.id for section in (secs if isinstance(secs, (list, tuple)) else [secs])}
+    found: list[int] = []
+    for one, place, nodes, where in _order(chemistry)[1]:
+        if one is quantity and (region is None or region is place):
+            table = chemistry.table(place)
+            found += [
+                int(i)
+                for node, i in zip(nodes, where, strict=True)
+                if wanted is None or table.records[table.record[node]].id in wanted
+            ]
+    return found
 
 
 def _order(chemistry: Any) -> tuple[int, list[tuple[Any, Any, np.ndarray, np.ndarray]]]:

@@ -96,7 +96,7 @@ def ion_style(session: Session, mechanism: str, *flags: float, sec: Section | No
 
 def name_declared(session: Session, name: str, *_: Any) -> float:
     """What a name is in hoc: 0 unknown, 1 something, 2 an object, 3 a section, 4 text, 5 a number."""
-    if name in session.globals or name in session.hoc.variables:
+    if name in CONSTANTS or any(name in table for table in (session.globals, session.hoc.variables, session.hoc.arrays)):
         return 5.0
     if name in session.hoc.strings:
         return 4.0
@@ -104,7 +104,16 @@ def name_declared(session: Session, name: str, *_: Any) -> float:
         return 3.0
     if name in session.hoc.objects:
         return 2.0
-    return float(name in session.hoc.procedures or name in session.hoc.templates)
+    return float(name in session.hoc.procedures or name in session.hoc.templates or _built_in(session, name))
+
+
+def _built_in(session: Session, name: str) -> bool:
+    """Whether a name is a function, a class, a mechanism or a range variable."""
+    from rxd.neuron.interpreter import FUNCTIONS, classes
+
+    catalogue = session.catalogue
+    known = name in FUNCTIONS or name in classes() or name in {"v", "diam", "L", "Ra", "nseg", "cm"}
+    return known or catalogue.knows(name) or catalogue.point_class(name) is not None or catalogue.owner(name) is not None
 
 
 _PLAIN: tuple[tuple[str, Callable[..., float]], ...] = (

@@ -39,6 +39,7 @@ class Section:
         What it belongs to; its text comes before the name.
     """
 
+    __module__ = "nrn"  # `type(soma)` is <class 'nrn.Section'>, as in NEURON
     __slots__ = ("__weakref__", "record")
     record: SectionRecord
 
@@ -165,7 +166,15 @@ class Section:
         return self
 
     def uninsert(self, mechanism: str | DensityMechanism) -> Section:
-        """Remove a density mechanism."""
+        """Remove a density mechanism.
+
+        Raises
+        ------
+        ValueError
+            If there is no such mechanism.
+        """
+        if not isinstance(mechanism, DensityMechanism) and not self._alive.session.catalogue.knows(mechanism):
+            raise ValueError(f"argument not a density mechanism name: {mechanism!r}.")
         self._alive.session.run.pull()
         self.record.uninsert(str(mechanism.name if isinstance(mechanism, DensityMechanism) else mechanism))
         return self
@@ -375,6 +384,7 @@ class Section:
 class Segment:
     """A place on a section, which stands for the segment it lies in."""
 
+    __module__ = "nrn"
     __slots__ = ("sec", "x")
     sec: Section
     x: float

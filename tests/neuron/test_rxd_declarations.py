@@ -98,11 +98,12 @@ def test_reactions(cell):
     a, b = rxd.Species([cyt, er], name="a"), rxd.Species([cyt, er], name="b")
     one_way = rxd.Reaction(a + 2 * b > b, 1)
     assert (one_way.f_rate, one_way.b_rate) == (1, None)
-    assert rxd.Reaction(a < b, 1).lhs == {b.expression: 1}
+    backward = rxd.Reaction(a < b, 1)
+    assert (backward.lhs, backward.f_rate, backward.b_rate) == ({a.expression: 1}, 0, 1)
     assert rxd.Reaction(a, b, 1, 2).b_rate == 2
     assert rxd.Reaction(a != b, 1, 2, regions=cyt).regions == [cyt]
     assert rxd.Reaction(a, b, a * b, mass_action=False).custom_dynamics
-    assert repr(rxd.Rate(a, 1)) == "Rate(a, 1, membrane_flux=False)"
+    assert repr(rxd.Rate(a, 1)) == "Rate(a, 1, regions=[cyt, er], membrane_flux=False)"
 
 
 @pytest.mark.parametrize(

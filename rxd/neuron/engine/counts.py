@@ -25,7 +25,9 @@ def times_counted(declared: Declared, reaction: Any, region: Any) -> Any:
     """How often a reaction or rate counts on a region: a number, or where sections differ a parameter."""
     chemistry = reaction.session.chemistry
     plain = reaction.session.correct or getattr(reaction, "is_source", False)
-    if plain or hasattr(region, "shape") or chemistry.voxel_records(region):
+    if not plain and hasattr(region, "shape"):
+        return _times_in_box(reaction)
+    if plain or chemistry.voxel_records(region):
         return sympy.Integer(1)
     times = repeats(chemistry, {region.number})
     if max(times.values(), default=1) == 1:
@@ -39,6 +41,22 @@ def times_counted(declared: Declared, reaction: Any, region: Any) -> Any:
     if region.number not in declared.counts:
         declared.counts[region.number] = _parameter(declared, region, times)
     return declared.counts[region.number]
+
+
+def _times_in_box(reaction: Any) -> sympy.Integer:
+    """NEURON counts `Reaction(a[ecs] + b[ecs], c[ecs], k)` for every species on its sides, `Reaction(a + b, c, k)` once."""
+    sides = [side for side in (getattr(reaction, "lhs", {}), getattr(reaction, "rhs", {})) if side]
+    if not sides or any(symbol.region is None for side in sides for symbol in side):
+        return sympy.Integer(1)
+    times = sum(count for side in sides for count in side.values())
+    if times > 1:
+        warnings.warn(
+            f"{reaction!r}: NEURON counts this {times} times, once for every species on its sides, since they are written with "
+            "the region, and so does this run. Write the species without it, with regions=..., or run with "
+            "python -m rxd.neuron --correct.",
+            stacklevel=4,
+        )
+    return sympy.Integer(times)
 
 
 def _parameter(declared: Declared, region: Any, times: dict[int, int]) -> Any:

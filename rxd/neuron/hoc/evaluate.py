@@ -203,7 +203,9 @@ class Evaluator:
         if name == "_" and not hasattr(value, name):
             return value  # hoc's way to index and call what is Python's: nodes._[0], action._(2)
         found = getattr(value, name)
-        own = isinstance(found, partial) or (ismethod(found) and type(found.__self__).__module__.startswith("rxd.neuron"))
+        own = isinstance(found, partial) or (
+            ismethod(found) and type(found.__self__).__module__.startswith(("rxd.neuron", "nrn"))
+        )
         return found if called or not own else found()
 
     def _argument(self, token: str) -> Any:

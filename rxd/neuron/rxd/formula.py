@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from rxd.neuron.errors import RxDException
+from rxd.neuron.rxd.written import Built, Terms, added, multiplied, text
 
 if TYPE_CHECKING:
     from rxd.neuron.rxd.species import Quantity
@@ -90,46 +91,46 @@ class Mathable:
         return self.expression
 
     def __add__(self, other: Any) -> Formula:
-        return Formula(self.expression + as_sympy(other))
+        return Formula(self.expression + as_sympy(other), added(self, other))
 
     def __radd__(self, other: Any) -> Formula:
-        return Formula(as_sympy(other) + self.expression)
+        return Formula(as_sympy(other) + self.expression, added(other, self))
 
     def __sub__(self, other: Any) -> Formula:
-        return Formula(self.expression - as_sympy(other))
+        return Formula(self.expression - as_sympy(other), added(self, other, -1))
 
     def __rsub__(self, other: Any) -> Formula:
-        return Formula(as_sympy(other) - self.expression)
+        return Formula(as_sympy(other) - self.expression, added(other, self, -1))
 
     def __mul__(self, other: Any) -> Formula:
-        return Formula(self.expression * as_sympy(other))
+        return Formula(self.expression * as_sympy(other), multiplied(self, other))
 
     def __rmul__(self, other: Any) -> Formula:
-        return Formula(as_sympy(other) * self.expression)
+        return Formula(as_sympy(other) * self.expression, multiplied(self, other))
 
     def __truediv__(self, other: Any) -> Formula:
-        return Formula(self.expression / as_sympy(other))
+        return Formula.built(self.expression / as_sympy(other), "({})/({})", self, other)
 
     def __rtruediv__(self, other: Any) -> Formula:
-        return Formula(as_sympy(other) / self.expression)
+        return Formula.built(as_sympy(other) / self.expression, "({})/({})", other, self)
 
     def __pow__(self, other: Any) -> Formula:
-        return Formula(self.expression ** _whole(as_sympy(other)))
+        return Formula.built(self.expression ** _whole(as_sympy(other)), "pow({}, {})", self, other)
 
     def __rpow__(self, other: Any) -> Formula:
-        return Formula(as_sympy(other) ** self.expression)
+        return Formula.built(as_sympy(other) ** self.expression, "pow({}, {})", other, self)
 
     def __mod__(self, other: Any) -> Formula:
-        return Formula(sympy.Mod(self.expression, as_sympy(other)))
+        return Formula.built(sympy.Mod(self.expression, as_sympy(other)), "fmod({}, {})", self, other)
 
     def __neg__(self) -> Formula:
-        return Formula(-self.expression)
+        return Formula(-self.expression, multiplied(self, -1))
 
     def __pos__(self) -> Formula:
-        return Formula(self.expression)
+        return Formula(self.expression, added(self, 0, 0))
 
     def __abs__(self) -> Formula:
-        return Formula(sympy.Abs(self.expression))
+        return Formula.built(sympy.Abs(self.expression), "fabs({})", self)
 
     def __gt__(self, other: Any) -> Scheme:
         return Scheme(self, other, ">")
@@ -155,20 +156,39 @@ def _whole(exponent: sympy.Expr) -> sympy.Expr:
 
 
 class Formula(Mathable):
-    """An expression of species, states, parameters, v and numbers."""
+    """An expression of species, states, parameters, v and numbers.
 
-    __slots__ = ("_expression",)
+    Parameters
+    ----------
+    expression : number or SymPy expression
+    terms : mapping, optional
+        How it is written (`rxd.neuron.rxd.written`); without it as SymPy writes it.
+    """
 
-    def __init__(self, expression: Any) -> None:
+    __slots__ = ("_expression", "terms")
+
+    def __init__(self, expression: Any, terms: Terms | None = None) -> None:
         self._expression = sympy.sympify(expression)
+        self.terms: Terms = {self._expression: 1} if terms is None else terms
+
+    @classmethod
+    def built(cls, expression: Any, pattern: str, *parts: Any) -> Formula:
+        """One that is written by a pattern: `built(exp(x), "exp({})", x)`."""
+        return cls(expression, {Built(pattern, *parts): 1})
 
     @property
     def expression(self) -> sympy.Expr:
         """The SymPy expression."""
         return self._expression
 
+    def __radd__(self, other: Any) -> Formula:
+        return self + other
+
+    def __neg__(self) -> Formula:
+        return Formula.built(-self._expression, "-({})", self)
+
     def __repr__(self) -> str:
-        return str(self._expression)
+        return text(self.terms)
 
 
 class Scheme:
@@ -188,7 +208,7 @@ class Scheme:
 
 
 def stoichiometry(side: Any, name: str) -> dict[NodeSymbol, int]:
-    """Species and their whole numbers from a sum such as `ca + 2 * buf`.
+    """Species and their whole numbers from a sum such as `ca + 2 * buf`; none from `0 * ca`.
 
     Raises
     ------
@@ -201,6 +221,8 @@ def stoichiometry(side: Any, name: str) -> dict[NodeSymbol, int]:
     numbers: dict[NodeSymbol, int] = {}
     for term in sympy.Add.make_args(sympy.expand(side.expression)):
         count, symbol = term.as_coeff_Mul()
+        if term == 0:  # `Reaction(0 * a, b, k)` makes b out of nothing
+            continue
         if not isinstance(symbol, NodeSymbol) or count != int(count) or count <= 0:
             raise wrong
         numbers[symbol] = int(count)

@@ -67,6 +67,9 @@ class MultipleGeometry:
         if len(self.secs) != len(self.geos):
             raise RxDException(f"MultipleGeometry: {len(self.secs)} lists of sections for {len(self.geos)} geometries.")
 
+    def __repr__(self) -> str:
+        return f"MultipleGeometry(secs={self.secs!r}, geos={self.geos!r})"
+
     def is_area(self) -> bool:
         """Whether it is a membrane."""
         return as_shape(self.geos[0], None).is_area
@@ -108,6 +111,7 @@ class Measured:
     __slots__ = ("_session", "given")
 
     def __init__(self, given: Any, session: Session) -> None:
+        given = inside if given is None else given
         self.given: Any = given.given if isinstance(given, Measured) else given
         self._session = session
 

@@ -61,7 +61,8 @@ class Node:
     def value(self) -> float:
         """Its value: a concentration in mM, or a state."""
         _, index = self._found()
-        return float(self._species.values(self._region)[index])
+        value: float = self._species.values(self._region)[index]  # NumPy's: 1 / 0.0 is inf there
+        return value
 
     @value.setter
     def value(self, value: float) -> None:

@@ -208,7 +208,7 @@ class NodeList:
     @property
     def value(self) -> list[float]:
         """Values: concentrations in mM, or states."""
-        return self.array().tolist()
+        return list(self.array())
 
     @value.setter
     def value(self, value: Any) -> None:
@@ -232,7 +232,7 @@ class NodeList:
 
     def _sizes(self, name: str) -> list[float]:
         found = [getattr(table, name)[index] for _, _, table, index in self._parts]
-        return np.concatenate(found).tolist() if found else []
+        return list(np.concatenate(found)) if found else []
 
     @property
     def volume(self) -> list[float]:

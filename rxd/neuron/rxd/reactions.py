@@ -11,7 +11,7 @@ from typing import Any
 import sympy
 
 from rxd.neuron.errors import RxDException
-from rxd.neuron.rxd.formula import Formula, Mathable, NodeSymbol, Scheme, as_sympy, stoichiometry
+from rxd.neuron.rxd.formula import Mathable, NodeSymbol, Scheme, as_sympy, stoichiometry
 from rxd.neuron.rxd.region import Extracellular, Region
 from rxd.neuron.session import current_session
 
@@ -108,7 +108,7 @@ class Reaction(_Scheme):
         self.session.chemistry.in_force.add(self)
 
     def __repr__(self) -> str:
-        regions = f", regions={[region.name for region in self.regions]!r}" if self.regions else ""
+        regions = f", regions={_names(self.regions)}" if self.regions else ""
         return (
             f"Reaction({self._shown}, {self._f_rate}, rate_b={0 if self._b_rate is None else self._b_rate}{regions}, "
             f"custom_dynamics={self._custom})"
@@ -154,7 +154,7 @@ class MultiCompartmentReaction(_Scheme):
 
     def __repr__(self) -> str:
         return (
-            f"MultiCompartmentReaction({self._shown}, {self._f_rate}, rate_b={self._b_rate}, membrane={self.membrane!r}, "
+            f"MultiCompartmentReaction({self._shown}, {self._f_rate}, rate_b={self._b_rate}, membrane={self.membrane.shown}, "
             f"custom_dynamics={self._custom}, membrane_flux={self.membrane_flux}, scale_by_area={self.scale_by_area})"
         )
 
@@ -196,8 +196,16 @@ class Rate(GeneralizedReaction):
         return [self.unknown, self.rate]
 
     def __repr__(self) -> str:
-        regions = f", regions={[region.name for region in self.regions]!r}" if self.regions else ""
-        return f"Rate({self._shown}, {Formula(self.rate)}{regions}, membrane_flux=False)"
+        quantity = self.unknown.quantity()
+        everywhere = [] if quantity is None or self.unknown.region is not None else quantity.regions
+        regions = self.regions or everywhere
+        shown = f", regions={_names(regions)}" if regions else ""
+        return f"Rate({self._shown}, {self._rate}{shown}, membrane_flux=False)"
+
+
+def _names(regions: list[Any]) -> str:
+    """Regions as NEURON lists them."""
+    return f"[{', '.join(region.shown for region in regions)}]"
 
 
 def _sides(args: tuple[Any, ...], settings: dict[str, Any], what: str) -> tuple[Any, Any, Any, Any, str]:
@@ -218,12 +226,14 @@ def _sides(args: tuple[Any, ...], settings: dict[str, Any], what: str) -> tuple[
     backward = rates[1] if len(rates) > 1 else settings.pop("rate_b", None)
     if "custom_dynamics" not in settings and len(given) > 2:
         raise RxDException(f"{what}: too many arguments; name the options, such as custom_dynamics=True.")
-    if arrow == "<":
-        lhs, rhs, arrow = rhs, lhs, ">"
     if forward is None:
         raise RxDException(f"{what}: no rate given.")
-    if arrow == ">" and backward is not None:
-        raise RxDException(f"{what}: a one-way reaction (>) takes one rate; use != or two arguments for a reversible one.")
+    if arrow in {"<", ">"} and backward is not None:
+        raise RxDException(
+            f"{what}: a one-way reaction ({arrow}) takes one rate; use != or two arguments for a reversible one."
+        )
+    if arrow == "<":
+        return lhs, rhs, 0, forward, "<"
     return lhs, rhs, forward, backward, "<>" if backward is not None else ">"
 
 

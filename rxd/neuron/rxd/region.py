@@ -13,9 +13,8 @@ import numpy as np
 
 from rxd.neuron.errors import RxDException
 from rxd.neuron.internals import module_name, region_name
-from rxd.neuron.rxd.geometry import Measured, as_shape
+from rxd.neuron.rxd.geometry import Measured, as_shape, inside
 from rxd.neuron.rxd.tissue import as_field, owner_of, present
-from rxd.neuron.section_lists import SectionList
 from rxd.neuron.sections import Section
 from rxd.neuron.session import current_session
 
@@ -46,7 +45,7 @@ class Region:
         self,
         secs: Any = None,
         nrn_region: str | None = None,
-        geometry: Any = None,
+        geometry: Any = inside,
         dimension: int | None = None,
         dx: float | None = None,
         name: str | None = None,
@@ -68,6 +67,11 @@ class Region:
     def label(self) -> str:
         """A text that tells it apart in messages."""
         return self.name or f"region{self.number}"
+
+    @property
+    def shown(self) -> str:
+        """How formulas and reactions write it."""
+        return repr(self) if self.name is None else str(self.name)
 
     @property
     def nrn_region(self) -> str | None:
@@ -105,9 +109,9 @@ class Region:
         self.session.touch()
 
     @property
-    def secs(self) -> SectionList:
+    def secs(self) -> list[Section]:
         """Its sections."""
-        return SectionList.of(record for record in self.records if record.alive)
+        return [record.section for record in self.living]
 
     @secs.setter
     def secs(self, secs: Any) -> None:
@@ -193,7 +197,7 @@ class Extracellular:
         if len(steps) != 3 or min(steps) <= 0:
             raise RxDException(f"Extracellular: dx is one or three positive numbers, not {dx!r}.")
         self._dx = steps
-        self._xlo, self._ylo, self._zlo = float(xlo), float(ylo), float(zlo)
+        self._xlo, self._ylo, self._zlo = xlo, ylo, zlo
         self.shape = tuple(
             int(np.ceil((high - low) / step)) for low, high, step in zip((xlo, ylo, zlo), (xhi, yhi, zhi), steps, strict=True)
         )
@@ -278,6 +282,11 @@ class Extracellular:
         return self.name or f"extracellular{self.number}"
 
     @property
+    def shown(self) -> str:
+        """How formulas write it: as its kind."""
+        return type(self).__name__
+
+    @property
     def dx(self) -> Any:
         """Edges of voxels, um: one number if they are equal."""
         return self._dx[0] if len(set(self._dx)) == 1 else self._dx
@@ -294,7 +303,7 @@ class Extracellular:
 
     def __repr__(self) -> str:
         corners = (
-            f"xlo={self._xlo:g}, ylo={self._ylo:g}, zlo={self._zlo:g}, xhi={self._xhi:g}, yhi={self._yhi:g}, zhi={self._zhi:g}"
+            f"xlo={self._xlo!r}, ylo={self._ylo!r}, zlo={self._zlo!r}, xhi={self._xhi!r}, yhi={self._yhi!r}, zhi={self._zhi!r}"
         )
         return f"Extracellular({corners}, tortuosity={self.tortuosity!r}, volume_fraction={self.alpha!r})"
 

@@ -243,9 +243,9 @@ class Quantity(Mathable):
         """The values of all nodes."""
         return self.nodes.value
 
-    def indices(self, r: AnyRegion | None = None) -> list[int]:
-        """Places of its nodes (on a region) that are segments in `rxd.node._states`, the array of all of them."""
-        return state_indices(self, r)
+    def indices(self, r: AnyRegion | None = None, secs: Any = None) -> list[int]:
+        """Places of its nodes (on a region, in sections) that are segments in `rxd.node._states`, the array of all of them."""
+        return state_indices(self, r, secs)
 
     def re_init(self) -> None:
         """Take the concentrations of NEURON's segments (`seg.cai`) into the nodes."""
@@ -390,7 +390,7 @@ class SpeciesOnRegion(Mathable):
         return f"{self.species!r}[{self._region!r}]"
 
     def __str__(self) -> str:
-        return f"{self.species}[{self._region.label}]"
+        return f"{self.species}[{self._region.shown}]"
 
 
 class SpeciesOnExtracellular(SpeciesOnRegion):
