@@ -17,6 +17,8 @@ from typing import Any, Final, NamedTuple
 import numba
 import numpy as np
 
+from geometry.compiled import QuickCompiler
+
 __all__ = ["BATCH", "WIDTH", "EliminationOrder", "elimination_order"]
 
 WIDTH: Final = 8
@@ -27,7 +29,7 @@ BATCH: Final = 8192
 
 # Without reference counts, which nothing here needs, numba takes less time.
 _compile: Any = numba.njit  # its types do not know the options
-_kernel = _compile(cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
+_kernel = _compile(pipeline_class=QuickCompiler, cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 class EliminationOrder(NamedTuple):

@@ -20,13 +20,15 @@ by side (`cable.lane_order`, `rxd.solve.cable_sweeps`), and species that diffuse
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import numba
 import numpy as np
 
 from cable.elimination import EliminationOrder, elimination_order
 from cable.errors import CableError
+from geometry.compiled import QuickCompiler
 
 __all__ = [
     "HinesPlan",
@@ -39,9 +41,8 @@ __all__ = [
 
 # Contraction and reciprocals only: no assumption about NaN or infinity, since steppers look for them to refuse a step.
 _compile: Any = numba.njit  # its types do not know the options
-_kernel = _compile(
-    cache=True, nogil=True, _nrt=False, no_cfunc_wrapper=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy"
-)
+_options: Final = MappingProxyType({"pipeline_class": QuickCompiler, "cache": True, "error_model": "numpy", "_nrt": False})
+_kernel = _compile(nogil=True, no_cfunc_wrapper=True, fastmath={"contract", "nsz", "arcp"}, **_options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ import numpy as np
 
 from cable.elimination import depth_and_batch
 from cable.hines import HinesPlan
-from geometry.compiled import inner
+from geometry.compiled import QuickCompiler, inner
 
 __all__ = ["BLOCK", "WIDTH", "LaneOrder", "lane_order"]
 
@@ -40,7 +40,7 @@ BLOCK: Final = 256
 
 _compile: Any = numba.njit  # its types do not know the options
 # Without reference counts, which nothing here needs, numba takes less time.
-_kernel = _compile(cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
+_kernel = _compile(pipeline_class=QuickCompiler, cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import numba
 import numpy as np
+from numba import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
@@ -30,6 +31,9 @@ __all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_op
 
 # "returned NULL without setting an exception", says Python if it calls what only kernels can, and goes on in peace.
 _REFUSAL: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, *3 * [ctypes.c_void_p])(lambda *_: None)
+
+SCALARS: Final = (types.Number, types.Boolean, types.CPointer)
+"""Types on which an operation always gives the same type."""
 
 
 class Draft(JITCodeLibrary):
@@ -76,8 +80,42 @@ class OptimisedDraft(Draft):
     optimised = True
 
 
-class InnerCompiler(Compiler):
-    """Numba's compiler, whose result is a `Draft`."""
+class Remembering:
+    """Numba's knowledge of types, which finds out once what an operation on numbers gives, not for every line that has it.
+
+    It would try a hundred rules for every sum, half of them about arrays: a third of the time that a long kernel takes.
+    """
+
+    __slots__ = ("_context", "_found")
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._found: dict[Any, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, function: Any, arguments: Any, named: Any) -> Any:
+        """Signature of a function for arguments of these types."""
+        if named or not all(isinstance(each, SCALARS) for each in arguments):
+            return self._context.resolve_function_type(function, arguments, named)
+        key = (function, tuple(arguments))
+        if key not in self._found:
+            self._found[key] = self._context.resolve_function_type(function, arguments, named)
+        return self._found[key]
+
+
+class QuickCompiler(Compiler):
+    """Numba's compiler with a memory (`Remembering`)."""
+
+    def compile_extra(self, function: Any) -> Any:
+        """Compile a Python function."""
+        self.state.typingctx = Remembering(self.state.typingctx)
+        return super().compile_extra(function)
+
+
+class InnerCompiler(QuickCompiler):
+    """The same, whose result is a `Draft`."""
 
     kind = Draft
 
@@ -100,7 +138,9 @@ inner_options: Final = MappingProxyType(
 """How functions are compiled that only kernels call."""
 hot_options: Final = MappingProxyType({**inner_options, "pipeline_class": OptimisingCompiler})
 """The same of those with loops in which time is spent."""
-lean: Any = _compile(cache=True, nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True)
+lean: Any = _compile(
+    pipeline_class=QuickCompiler, cache=True, nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True
+)
 """Decorator of kernels that Python calls, from several threads if it likes."""
 inner: Any = _compile(error_model="numpy", **inner_options)
 """Decorator of kernels that other kernels call; Python cannot."""

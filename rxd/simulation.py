@@ -15,6 +15,7 @@ import numpy as np
 
 from cable import EventQueue
 from geometry.compiled import collector_paused, load_numba
+from rxd.codegen.apart import Apart
 from rxd.codegen.cache import discard_stale_code
 from rxd.codegen.kernels import Kernels, compile_kernels
 from rxd.codegen.oracle import initial_gates
@@ -55,13 +56,14 @@ def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simu
     """
     load_numba()
     discard_stale_code()
-    find_stepper(method)  # an unknown one is refused before any work is done
+    stepper_class = find_stepper(method)  # an unknown one is refused before any work is done
     system = build_system(model)
     warn_of_unseen_currents(system)
-    discretization = discretize(system, model.morphology, model.segments, model.settings)
-    kernels = compile_kernels(system, discretization, purpose=method)
-    problem = build_problem(model, system, discretization, kernels)
-    stepper = make_stepper(method, problem, kernels, **options)
+    with Apart(stepper_class.shared(system, options)) as apart:
+        discretization = discretize(system, model.morphology, model.segments, model.settings)
+        kernels = compile_kernels(system, discretization, purpose=method, apart=apart)
+        problem = build_problem(model, system, discretization, kernels)
+        stepper = make_stepper(method, problem, kernels, **options)
     return Simulation(system, discretization, kernels, problem, stepper)
 
 

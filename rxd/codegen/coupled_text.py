@@ -50,8 +50,8 @@ class Layers:
         """The kernel: loads, inner layer, outer layer."""
         return kernel_text(name, doc, self.lines(constants, known), "late_kernel")
 
-    def lines(self, constants: Constants, known: Known, x: str = "", p: str = "") -> list[str]:
-        """Loads, inner layer, outer layer; ``x`` and ``p``: what is added to places in X and P."""
+    def lines(self, constants: Constants, known: Known, x: str = "l", p: str = "l") -> list[str]:
+        """Loads, inner layer, outer layer; ``x`` and ``p``: where the lane is in the first rows of X and P."""
         group = self.group
         inner = [(target, constants.taken_out(expression)) for target, expression in self.inner]
         outer = [(target, constants.taken_out(expression)) for target, expression in self.outer]
@@ -152,9 +152,9 @@ def kernel_text(name: str, doc: str, lines: list[str], decorator: str = "kernel"
     return "\n".join([*head, *(f"        {line}" for line in lines or ["pass"])])
 
 
-def row(array: str, number: int, start: str = "") -> str:
-    """A row of lanes of a kernel's argument, if it says so from a place on."""
-    return f"{array}[{f'{start} + ' if start else ''}{number * LANES} + l]"
+def row(array: str, number: int, place: str = "l") -> str:
+    """A lane of a row of a kernel's argument, in which the first row has it at this place."""
+    return f"{array}[{place} + {number * LANES}]" if number else f"{array}[{place}]"
 
 
 def coupled_pattern(group: LocalSystem) -> tuple[tuple[int, int], ...]:

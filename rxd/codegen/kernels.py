@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rxd.codegen.apart import Apart
 from rxd.codegen.cache import load_module
 from rxd.codegen.coupled_module import coupled_module
 from rxd.codegen.sparse import LaneProgram, make_program
@@ -76,12 +77,16 @@ class GroupKernels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernels:
-    """Compiled functions of a model; ``source`` is their readable text, ``path`` where it lies."""
+    """Compiled functions of a model; ``source`` is their readable text, ``path`` where it lies.
+
+    ``apart`` compiles what other models have in common with this one, as long as the model is being made.
+    """
 
     purpose: str
     module: ModuleType
     source: str
     groups: tuple[GroupKernels, ...]
+    apart: Apart = field(default_factory=Apart)
 
     @property
     def path(self) -> str:
@@ -89,7 +94,9 @@ class Kernels:
         return str(self.module.__file__)
 
 
-def compile_kernels(system: System, discretization: Discretization, purpose: str = "split") -> Kernels:
+def compile_kernels(
+    system: System, discretization: Discretization, purpose: str = "split", apart: Apart | None = None
+) -> Kernels:
     """Generate (or find in the cache) and load the kernels for one purpose."""
     module, source = load_module(system, purpose, dict(WRITERS)[purpose])
     if purpose == "coupled":
@@ -97,7 +104,7 @@ def compile_kernels(system: System, discretization: Discretization, purpose: str
         groups = tuple(_coupled_group(module, group, exchanged) for group in system.groups)
     else:
         groups = tuple(_group(module, group) for group in system.groups)
-    return Kernels(purpose, module, source, groups)
+    return Kernels(purpose, module, source, groups, apart or Apart())
 
 
 def _group(module: ModuleType, group: LocalSystem) -> GroupKernels:

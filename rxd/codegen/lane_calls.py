@@ -15,13 +15,21 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from geometry.compiled import QuickCompiler
+
 ROW: Final = types.CPointer(types.float64)
 KERNEL: Final = types.void(ROW, ROW, types.float64, types.float64, ROW, ROW)
 
 
 def lane_kernel_decorator() -> Any:
-    """Decorator of generated kernels: a C function with vector-friendly arithmetic, cached on disk beside its source."""
-    return nb.cfunc(KERNEL, cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+    """Decorator of generated kernels."""
+    return c_function(KERNEL)
+
+
+def c_function(signature: Any) -> Any:
+    """Decorator of C functions with vector-friendly arithmetic, cached on disk beside their source."""
+    arithmetic = {"contract", "nsz", "arcp"}
+    return nb.cfunc(signature, pipeline_class=QuickCompiler, cache=True, fastmath=arithmetic, error_model="numpy")
 
 
 @intrinsic

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import numba as nb
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rxd.codegen.lane_calls import ROW
+from rxd.codegen.lane_calls import ROW, c_function
 
 PLACES: Final = types.CPointer(types.int64)
 TAKE: Final = types.void(*3 * [ROW], PLACES, *2 * [types.int64])
@@ -46,7 +45,7 @@ def later(compiler: Callable[..., Any]) -> Callable[[Callable[..., Any]], Later]
 
 def stage_decorator(signature: Any) -> Callable[[Callable[..., Any]], Later]:
     """Decorator of kernels of one of the three signatures."""
-    return later(nb.cfunc(signature, cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy"))
+    return later(c_function(signature))
 
 
 def _call_stage(typing_context: Any, address: Any, arrays: Any, starts: Any, numbers: Any, counts: Any) -> Any:

@@ -44,9 +44,9 @@ class Exchanged:
     capacities: tuple[int, ...]
     size: int
 
-    def at(self, array: str, number: int, start: str) -> str:
-        """A row of the tree's."""
-        return f"{array}[{start} + {number * WIDTH} + l]"
+    def at(self, array: str, number: int, place: str) -> str:
+        """A lane of a row of the tree's; the first row has it at this place."""
+        return f"{array}[{place} + {number * WIDTH}]" if number else f"{array}[{place}]"
 
 
 def exchanged_of(system: System, group: LocalSystem) -> Exchanged:
@@ -74,9 +74,13 @@ class Elimination:
         """Of a rate f, an entry m, an unknown u."""
         return f"{self.prefix}{kind}{number}"
 
-    def lane(self, array: str) -> str:
+    def half(self, array: str) -> str:
         """Name of the place where a half begins in an array."""
         return f"{self.prefix}{array}"
+
+    def lane(self, array: str) -> str:
+        """Name of the place of a lane in the first row of a half."""
+        return f"{self.prefix}{array}l"
 
     def of_f(self) -> list[str]:
         """Names of rates."""
@@ -87,7 +91,7 @@ class Elimination:
         sizes = {"x": len(self.group.unknowns), "a": len(self.local.kept), "c": len(set(self.exchanged.capacities))}
         return [
             f"half = (q & 1) * {WIDTH}",
-            *(f"{self.lane(array)} = (q >> 1) * {size * LANES} + half" for array, size in sizes.items()),
+            *(f"{self.half(array)} = (q >> 1) * {size * LANES} + half" for array, size in sizes.items()),
         ]
 
     def forward(self) -> list[str]:
@@ -178,7 +182,7 @@ def stage_texts(system: System, group: LocalSystem, constants: Constants, known:
     exchanged = parts.exchanged
     fact = f"EXCHANGED_{group.name} = {tuple(zip(exchanged.rows, exchanged.numbers, exchanged.capacities, strict=True))}"
     # only now it is known how many rows of fields the kernels read
-    fields = f"{parts.lane('p')} = (q >> 1) * {len(known.order) * LANES} + half"
+    fields = f"{parts.half('p')} = (q >> 1) * {len(known.order) * LANES} + half"
     return [
         fact,
         _kernel(
@@ -218,10 +222,12 @@ def _begin(parts: Elimination, constants: Constants, known: Known) -> list[str]:
 def _kernel(parts: Elimination, name: str, arguments: str, fields: str, lines: list[str]) -> str:
     """A kernel with a loop over halves and one over their lanes."""
     head = [f"@{name}_kernel", f"def {name}_{parts.group.name}({arguments}):", "    whole_vectors()", "    rows_apart()"]
-    starts = [*parts.places(), *([fields] if fields else []), f"{parts.lane('r')} = places[q]"]
+    starts = [*parts.places(), *([fields] if fields else []), f"{parts.half('r')} = places[q]"]
     if name == "begin":
-        starts.append(f"{parts.lane('s')} = blocks[q]")
-        starts.append(f"{parts.lane('f')} = {parts.lane('x')} * apart")
+        starts.append(f"{parts.half('s')} = blocks[q]")
+        starts.append(f"{parts.half('f')} = {parts.half('x')} * apart")
     head += ["    for q in range(n):", *(f"        {line}" for line in starts)]
     head.append(f"        for l in range({WIDTH if len(lines) > SHORT else 'width'}):")
+    used = [array for array in "xacprsf" if any(parts.lane(array) in line for line in lines)]
+    lines = [f"{parts.lane(array)} = {parts.half(array)} + l" for array in used] + lines
     return "\n".join([*head, *(f"            {line}" for line in lines)])

@@ -203,8 +203,13 @@ class CompiledAttempt:
 
     def _prepare(self, equations: Equations) -> None:
         """Compile what a step needs."""
+        apart, arguments = equations.kernels.apart, (self._kept, 0.0, 1.0, self._clamps)
+        apart.ask(attempt, *arguments)
         compile_kernels_of(self._plan.table, equations.kernels.groups, eliminating=True)
-        self._attempt = entry(attempt, self._kept, 0.0, 1.0, self._clamps)
+        if apart.busy:  # a first step will want them, and here is time
+            equations.compile_rates()
+        apart.settle()
+        self._attempt = entry(attempt, *arguments)
 
     @property
     def _lanes(self) -> tuple[np.ndarray, ...]:

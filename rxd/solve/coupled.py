@@ -8,6 +8,7 @@ events.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from rxd.solve.attempts import Attempt, make_attempt
 from rxd.solve.controller import SMALLEST, Controller, absolute_tolerance, first_step, probing_step
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_lanes import refresh_fields
+from rxd.solve.direct_step import attempt
 from rxd.solve.linear import SolveError, make_linear_solver
 from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, StepResult
 from rxd.solve.steady import steady_state
@@ -95,6 +97,12 @@ class CoupledStepper:
         self._attempt: Attempt = make_attempt(self.equations, self.solver, self.tableau, self.atol, self.rtol)
         size = problem.size
         self._sample, self._rates, self._moved_rates = (np.zeros(size) for _ in range(3))
+
+    @staticmethod
+    def shared(system: Any, options: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Compiled functions that do not depend on the model and take longest to compile, if these options need them."""
+        direct = options.get("solver", "auto") in ("auto", "direct")
+        return (attempt,) if direct and all(group.space in ("segments", "points") for group in system.groups) else ()
 
     def start(self, state: State) -> None:
         """Begin at a state; the first step is estimated anew."""

@@ -6,6 +6,7 @@ As in `rxd.solve.vectors`, every operation reads all its operands before it writ
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any, Final
 
 import numba as nb
@@ -14,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from geometry.compiled import hot_options, inner_options
+from geometry.compiled import QuickCompiler, hot_options, inner_options
 from rxd.solve.vectors import CONTRACT, load_lanes, store_lanes
 
 _ARITHMETIC: Final = {"contract", "nsz", "arcp"}
@@ -22,13 +23,12 @@ _compile: Any = nb.njit  # its types do not know the options below
 
 # Without reference counts: a loop that takes a part of an array counts it up and down, atomically, and spent a fifth of a step
 # on that. Such a function cannot allocate, and the arrays belong to its caller.
-lean_kernel: Any = _compile(cache=True, _nrt=False, fastmath=_ARITHMETIC, error_model="numpy", no_cfunc_wrapper=True)
+_quick: Final = MappingProxyType({"pipeline_class": QuickCompiler, "cache": True, "_nrt": False, "error_model": "numpy"})
+lean_kernel: Any = _compile(fastmath=_ARITHMETIC, no_cfunc_wrapper=True, **_quick)
 """Decorator of what Python calls."""
-part_kernel: Any = _compile(
-    cache=True, _nrt=False, fastmath=_ARITHMETIC, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+part_kernel: Any = _compile(fastmath=_ARITHMETIC, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_quick)
 """Decorator of what compiled code calls by address (`rxd.codegen.lane_calls.call_part`)."""
-c_kernel: Any = _compile(cache=True, _nrt=False, fastmath=_ARITHMETIC, error_model="numpy", no_cpython_wrapper=True)
+c_kernel: Any = _compile(fastmath=_ARITHMETIC, no_cpython_wrapper=True, **_quick)
 """Decorator of what Python calls by address."""
 inner_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", **hot_options)
 """Decorator of what only these call."""
@@ -40,7 +40,7 @@ inline_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", forcein
 draft_inline_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", forceinline=True, **inner_options)
 
 # Products and sums rounded one by one, as Python does: for times that both compute.
-exact_kernel: Any = _compile(cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
+exact_kernel: Any = _compile(no_cfunc_wrapper=True, **_quick)
 exact_inner_kernel: Any = _compile(error_model="numpy", **inner_options)
 
 Body = Callable[[Any, list[Any], list[Any]], list[Any]]

@@ -10,6 +10,7 @@ backward Euler, diffusion with these currents, gates with the new v, reactions b
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numba
@@ -103,6 +104,11 @@ class SplitStepper:
         self._prepared: tuple[float, Stages] | None = None
         self._wires: Wires | None = None
         self._backup = np.empty(0)
+
+    @staticmethod
+    def shared(system: Any, options: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Compiled functions to be asked for in a second process (`rxd.codegen.apart`): none."""
+        return ()
 
     def _plan_cable(self, clamped: np.ndarray) -> tuple[Leaks, Cable]:
         """The cable in lanes, for clamps at some nodes; currents that are linear in v become part of it."""

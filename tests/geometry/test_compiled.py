@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import operator
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
+from numba import types
 
-from geometry.compiled import collector_paused, inner, lean
+from geometry.compiled import Remembering, collector_paused, inner, lean
 
 
 @inner
@@ -74,3 +77,22 @@ assert "scipy.linalg" in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_types_of_operations_are_found_out_once_and_are_those_of_numba() -> None:
+    context = weigh.targetdescr.typing_context
+    asked, remembering = [], Remembering(context)
+
+    class Counting:
+        def resolve_function_type(self, *question: Any) -> Any:
+            asked.append(question)
+            return context.resolve_function_type(*question)
+
+    context.refresh()
+    remembering._context = Counting()
+    add = context.resolve_value_type(operator.add)
+    for kinds in [(types.float64, types.float64), (types.int64, types.float64), (types.float64[:], types.float64)]:
+        for _ in range(2):
+            found = remembering.resolve_function_type(add, kinds, {})
+            assert found == context.resolve_function_type(add, kinds, {})
+    assert len(asked) == 4  # both times for arrays

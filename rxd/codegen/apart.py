@@ -1,0 +1,129 @@
+"""A second process that compiles kernels which all models share, while the first one compiles a model's own.
+
+In: compiled functions with arguments of the types that they will get. Out: their machine code in numba's cache, from where the
+first process takes it as if it had been there before. numba compiles one function at a time in a process, and the first model
+on a machine has as much to wait for in one half as in the other. Whatever goes wrong in the second process, the first one finds
+nothing in the cache and compiles by itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numba as nb
+
+from geometry.compiled import load_numba
+
+ORDER: Final = "from rxd.codegen.apart import serve; serve()"
+"""What the second process runs."""
+
+
+class Apart:
+    """The second process, if there is one: `ask` it to compile, go on with something else, then `settle`.
+
+    Parameters
+    ----------
+    functions : sequence
+        Compiled functions that will be asked for. If all of them have machine code on disk, or there is one processor only,
+        nothing is started and nothing happens on `ask`.
+    """
+
+    def __init__(self, functions: Sequence[Any] = ()) -> None:
+        self._asked = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        if processors() > 1 and not all(on_disk(function) for function in functions):
+            self._process = _started()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something was asked for and not waited for."""
+        return self._asked > 0
+
+    def ask(self, function: Any, *arguments: Any) -> None:
+        """Have a function compiled for arguments of the types of these."""
+        if self._process is None or self._process.stdin is None:
+            return
+        signature = tuple(nb.typeof(argument) for argument in arguments)
+        try:
+            pickle.dump((function.__module__, function.__qualname__, signature), self._process.stdin)
+            self._process.stdin.flush()
+        except OSError:  # it has ended
+            self.close()
+        else:
+            self._asked += 1
+
+    def settle(self) -> None:
+        """Wait until all that was asked for is on disk, or will never be."""
+        while self._asked and self._process is not None and self._process.stdout is not None:
+            if not self._process.stdout.read(1):
+                self.close()
+            self._asked -= 1
+
+    def close(self) -> None:
+        """End the process, and with it what it has not finished."""
+        process, self._process, self._asked = self._process, None, 0
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def on_disk(function: Any) -> bool:
+    """Whether numba has machine code of a function on disk, for whatever arguments; also if it keeps none there."""
+    folder = function.stats.cache_path
+    if folder is None:
+        return True
+    return any(Path(folder).glob(f"{Path(function.py_func.__code__.co_filename).stem}.{function.__name__}-*.nbi"))
+
+
+def _started() -> subprocess.Popen[bytes] | None:
+    """A process that serves; None where there cannot be one, such as in a program that has Python inside."""
+    if not sys.executable or not Path(sys.executable).stem.lower().startswith("python"):
+        return None
+    path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", ORDER],
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return None
+
+
+def serve() -> None:
+    """Compile what is asked for on the standard input until it ends; one byte on the standard output says that one is done."""
+    gc.disable()
+    load_numba()
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # nothing else that is printed is an answer
+    while True:
+        try:
+            module, name, signature = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        getattr(importlib.import_module(module), name).compile(signature)
+        answers.write(b".")
