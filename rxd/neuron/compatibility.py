@@ -136,7 +136,7 @@ Where NEURON makes choices, we make the same:
 * `node.surface_area` of a voxel is that of a triangulated surface, some percent less than the membrane's; what crosses the
   membrane follows the exact area, so that nothing is lost on the way.
 * `ecs_boundary_conditions` hold the outermost voxels themselves, from the end of the first fixed step on.
-* Sources added with `include_flux` that vary are read at the end of a step.
+* Sources added with `include_flux` act at the end of a fixed step, after reactions, and are read there if they vary.
 * With fixed steps, what `CVode.event` is given is called at the end of the step its time falls into, with `h.t` of that end.
 * Functions of x, y, z for the properties of a box are asked once, for the lower corner of every voxel; between two voxels the
   tortuosity of the higher one counts.

@@ -17,7 +17,7 @@ import numpy as np
 from rxd.solve.event_heap import Events, Wires, drop_first, push, room_for
 from rxd.solve.lane_operations import exact_inner_kernel, inner_kernel
 
-__all__ = ["DETECTION", "Courses", "Known", "Watch", "known_events", "sent", "watched"]
+__all__ = ["DETECTION", "Courses", "Gains", "Known", "Watch", "known_events", "sent", "watched"]
 
 DETECTION: Final = 1e-10
 """How long after the end of the step that it is found in a spike is sent, ms."""
@@ -52,6 +52,13 @@ class Courses(NamedTuple):
     value: np.ndarray
 
 
+class Gains(NamedTuple):
+    """What is added to the state at the end of every step: ``amount (n,)`` at ``position (n,)``."""
+
+    position: np.ndarray
+    amount: np.ndarray
+
+
 class Watch(NamedTuple):
     """What happens to the state, and who looks at it, between the steps of one run of the loop.
 
@@ -70,6 +77,8 @@ class Watch(NamedTuple):
     counts : ndarray of int, shape (3,)
         Events in the heap, spikes sent, known events delivered.
     courses : Courses
+    gains : Gains
+        Sources that do not change.
     taps : ndarray of int, shape (n_taps,)
         Positions whose values go to ``trace (steps, n_taps)`` after every step.
     begin : ndarray, shape (steps, n_taps) or (0, 0)
@@ -90,6 +99,7 @@ class Watch(NamedTuple):
     heap: Events
     counts: np.ndarray
     courses: Courses
+    gains: Gains
     taps: np.ndarray
     trace: np.ndarray
     begin: np.ndarray
@@ -165,7 +175,9 @@ def follow_courses(s: int, conductance: np.ndarray, drive: np.ndarray, fields: n
 
 @inner_kernel
 def look(s: int, y: np.ndarray, watch: Watch) -> None:
-    """Write down what is wanted after a step."""
+    """Add what every step adds, and write down what is wanted after it."""
+    for i in range(watch.gains.position.size):
+        y[watch.gains.position[i]] += watch.gains.amount[i]
     for i in range(watch.taps.size):
         watch.trace[s, i] = y[watch.taps[i]]
 
@@ -221,6 +233,7 @@ def watched(
     known: Known | None = None,
     wires: Wires | None = None,
     courses: Courses | None = None,
+    gains: Gains | None = None,
     taps: np.ndarray | Sequence[int] = (),
     starts: bool = False,
     spikes: int = 0,
@@ -235,8 +248,8 @@ def watched(
         End a run after a step with a spike.
     times : (ndarray, ndarray)
         Middles and ends of the steps, ms.
-    known, wires, courses : records
-        Events, connections and courses; none of them by default.
+    known, wires, courses, gains : records
+        Events, connections, courses and sources; none of them by default.
     taps : ndarray of int
         Positions to look at after every step.
     starts : bool
@@ -259,6 +272,7 @@ def watched(
         room_for(4 * len(wires.target) + 4096 if len(wires.target) else 0),
         np.zeros(3, dtype=np.int64),
         no_courses() if courses is None else courses,
+        Gains(np.zeros(0, dtype=np.int64), none) if gains is None else gains,
         places,
         np.zeros((len(ends) if places.size else 0, places.size)),
         np.zeros((len(ends), places.size) if starts and places.size else (0, 0)),

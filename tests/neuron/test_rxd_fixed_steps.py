@@ -1,4 +1,4 @@
-"""Fixed steps in voxels and boxes: those of NEURON, by dense matrices."""
+"""Fixed steps in voxels and boxes: those of NEURON, by dense matrices; and what constant sources add."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rxd.neuron import Session, h, rxd
+from rxd.neuron.rxd.constants import molecules_per_mM_um3
 
 
 @pytest.fixture(autouse=True)
@@ -148,3 +149,33 @@ def test_segments_show_what_is_written_to_a_box_after_the_next_step():
     assert sec(0.5).xo == 1
     h.fadvance()
     assert sec(0.5).xo == 5
+
+
+def test_constant_sources_act_after_reactions():
+    """A step is c -> c / (1 + k dt) + f dt, whether a run makes it or `fadvance`, and with variable steps f / k is reached."""
+    section = h.Section(name="s")
+    region = rxd.Region([section], name="r")
+    a, b = rxd.Species(region, initial=1), rxd.Species(region, initial=2)
+    decay = rxd.Rate(a, -2 * a)
+    number = section(0.5).volume() * molecules_per_mM_um3()
+    a.nodes[0].include_flux(0.5 * number)
+    a.nodes[0].include_flux(0.25 * number)
+    b.nodes.include_flux(-0.1 * number)
+    h.dt = 0.1
+    expected = [1.0]
+    for _ in range(12):
+        expected.append(expected[-1] / 1.2 + 0.075)
+    seen = h.Vector().record(a.nodes[0]._ref_value)
+    h.finitialize(-65)
+    h.fadvance()
+    h.continuerun(1.2)
+    assert list(seen) == pytest.approx(expected, rel=1e-13)
+    assert b.nodes[0].value == pytest.approx(2 - 0.12, rel=1e-13)
+    b.nodes[0].include_flux(-0.1 * number)
+    h.continuerun(2.2)
+    assert b.nodes[0].value == pytest.approx(2 - 0.32, rel=1e-13)
+    h.CVode().active(True)
+    h.finitialize(-65)
+    h.continuerun(20)
+    assert (a.nodes[0].value, decay.regions) == (pytest.approx(0.375, rel=1e-3), [])
+    assert b.nodes[0].value == pytest.approx(-2, rel=1e-3)

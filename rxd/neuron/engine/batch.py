@@ -17,7 +17,7 @@ from rxd.solve.between_steps import Known, sent, watched
 if TYPE_CHECKING:
     from rxd.neuron.engine.courses import Played
     from rxd.neuron.engine.wires import Wiring
-    from rxd.solve.between_steps import Watch
+    from rxd.solve.between_steps import Gains, Watch
 
 __all__ = ["Batch", "sampled"]
 
@@ -58,8 +58,8 @@ class Batch:
         self.spikes = np.zeros((0, 2), dtype=np.int64)
         self._watch: Watch | None = None
 
-    def watch(self, size: int) -> Watch:
-        """For the loop and a state of a size."""
+    def watch(self, size: int, gains: Gains) -> Watch:
+        """For the loop, a state of a size, and what every step adds to it."""
         positions = np.concatenate([np.zeros(0, dtype=np.int64), *(tap.positions for tap in self.taps)])
         detectors = len(self.grace)
         self._watch = watched(
@@ -68,6 +68,7 @@ class Batch:
             known=self.known,
             wires=self.wiring.wires,
             courses=None if self.played is None else self.played.courses,
+            gains=gains,
             taps=positions,
             starts=not all(tap.kind for tap in self.taps),
             spikes=min(detectors * (len(self.ends) // 2 + 2), MOST_SPIKES + detectors),

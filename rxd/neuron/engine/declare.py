@@ -392,8 +392,8 @@ def _values_on(layout: Layout, quantity: Any, region: Any) -> Any:
 
 
 def _fluxes(session: Session, declared: Declared) -> None:
-    """A parameter in mM/ms for every species and region with sources."""
-    for flux in session.chemistry.living_fluxes():
+    """A parameter in mM/ms for every species and region with sources, for variable steps; fixed steps add them at their end."""
+    for flux in session.chemistry.living_fluxes() if session.run.adaptive else ():
         quantity, region = flux.species(), flux.region
         if not flux.is_steady or quantity is None:
             continue

@@ -37,7 +37,7 @@ from rxd.neuron.engine.order import in_neurons_order
 from rxd.neuron.engine.places import Places
 from rxd.neuron.engine.readout import Readout
 from rxd.neuron.engine.sampling import Sampler, Samples
-from rxd.neuron.engine.sources import add_varying
+from rxd.neuron.engine.sources import add_varying, read_steady
 from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
@@ -64,6 +64,8 @@ class Engine:
         Grows whenever the state changes.
     jumped : bool
         Whether somebody has written into the state since the last step.
+    gains : Gains
+        What constant sources add at the end of every fixed step, mM/ms.
     fields, places, exchange, initial, readout, synapses, linked : object
         Its parts, each with one thing to do.
     """
@@ -122,6 +124,7 @@ class Engine:
         self.hooks = Hooks(self)
         self.initial = Initial(self)
         self.jumped = False
+        self.gains = read_steady(self)
         self.exchange.load()
         self.start()
 

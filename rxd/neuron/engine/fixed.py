@@ -91,7 +91,7 @@ class FixedSteps:
             self._single.forget_comparison()
         engine.electrodes.t = t + 0.5 * dt
         state.before = engine.watched()
-        watch = batch.watch(len(state.y))
+        watch = batch.watch(len(state.y), engine.gains._replace(amount=dt * engine.gains.amount))
         done = int(engine.stepper.follow(state, n, watch, engine.statistics))
         self.past = State(t + (done - 0.5) * dt, watch.past, state.before, state.queue)
         batch.keep(watch, done)

@@ -48,7 +48,7 @@ class Initial:
         engine.state.t = 0.0
         engine.fixed.past = engine.electrodes.t = None
         engine.start()
-        read_steady(self.engine)
+        engine.gains = read_steady(engine)
         engine.changed()
 
     def _gates(self) -> None:

@@ -1,6 +1,6 @@
 """Sources on nodes that `node.include_flux` has declared.
 
-In: an engine. Out: the steady ones as parameters of its equations, the others added step by step.
+In: an engine. Out: what they add at the end of every step; with variable steps the steady ones as parameters of its equations.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.rxd.constants import molecules_per_mM_um3
+from rxd.solve.between_steps import Gains
 from rxd.solve.sweeps import sweep_alone
 
 if TYPE_CHECKING:
@@ -18,21 +19,27 @@ if TYPE_CHECKING:
 __all__ = ["add_varying", "read_steady", "varying"]
 
 
-def read_steady(engine: Engine) -> None:
-    """Read the sources on nodes into their parameters, mM/ms."""
-    if not engine.declared.fluxes:
-        return
+def read_steady(engine: Engine) -> Gains:
+    """Read the constant sources on segments, mM/ms: with variable steps into parameters of the equations.
+
+    NEURON's fixed steps add them at their end, after reactions: so they are returned.
+    """
     totals = {key: np.zeros(engine.layout.segments.n) for key in engine.declared.fluxes}
-    for flux in engine.session.chemistry.living_fluxes():
-        if not flux.is_steady:
-            continue
+    gains: dict[int, float] = {}
+    for flux in engine.session.chemistry.living_fluxes() if engine.session.chemistry.fluxes else ():
         species, region, table, index = flux.species(), flux.region, flux.table, flux.index
-        if species is None:
+        if not flux.is_steady or species is None:
             continue
-        segment = engine.layout.index[table.records[table.record[index]].id][table.place[index]]
-        totals[species.number, region.number][segment] += flux.read() / (table.volume[index] * molecules_per_mM_um3())
+        rate = flux.read() / (table.volume[index] * molecules_per_mM_um3())
+        if engine.adaptive:
+            segment = engine.layout.index[table.records[table.record[index]].id][table.place[index]]
+            totals[species.number, region.number][segment] += rate
+        elif (positions := engine.places.of_species(species, region)) is not None:
+            position = int(positions[index])
+            gains[position] = gains.get(position, 0.0) + rate
     for key, parameter in engine.declared.fluxes.items():
         engine.fields.put_parameter(parameter.name, totals[key])
+    return Gains(np.array(list(gains), dtype=np.int64), np.array(list(gains.values())))
 
 
 def add_varying(engine: Engine, dt: float) -> None:
@@ -41,6 +48,10 @@ def add_varying(engine: Engine, dt: float) -> None:
     What they give to voxels diffuses in the step: NEURON's line sweeps take it as they take currents.
     """
     found = [flux for flux in engine.session.chemistry.fluxes if not flux.is_steady]
+    gains = engine.gains
+    if gains.position.size:
+        engine.y[gains.position] += dt * gains.amount
+        engine.changed()
     if not found:
         return
     sweeps = None if engine.adaptive else engine.stepper._graphs.sweeps
