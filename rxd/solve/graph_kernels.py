@@ -10,7 +10,6 @@ depend on how many threads there are.
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final, NamedTuple
 
 import numba as nb
@@ -106,6 +105,8 @@ class Graphs(NamedTuple):
         Work array as long as the longest ``rest``.
     counts : ndarray of int, shape (1,)
         Stages done.
+    reach, stages, polynomials : ndarray, shape (k,), (k,), (k, most stages)
+        How a step multiplies modes, see `rxd.solve.graph_exponential`.
     first, second : int
         Addresses of `first_half_threads` and `second_half_threads`; 0 where one thread does it all.
     sweeps : Sweeps
@@ -120,6 +121,9 @@ class Graphs(NamedTuple):
     work: np.ndarray
     flow: np.ndarray
     counts: np.ndarray
+    reach: np.ndarray
+    stages: np.ndarray
+    polynomials: np.ndarray
     first: int
     second: int
     sweeps: Sweeps
@@ -337,110 +341,6 @@ def pick(graphs: Graphs, g: int) -> Graph:
         a.weight[carrier],
         a.back[carrier],
     )
-
-
-@inner_kernel
-def stretch(stages: int) -> tuple[float, float]:
-    """``w0, w1`` of Runge-Kutta-Chebyshev: the argument of the polynomials is ``w0 + w1 z``; stable for ``z >= -2 w0 / w1``."""
-    w0 = 1.0 + (2.0 / 13.0) / (stages * stages)
-    root = math.sqrt(w0 * w0 - 1.0)
-    angle = stages * math.log(w0 + root)
-    return w0, math.sinh(angle) * (w0 * w0 - 1.0) / (math.cosh(angle) * stages * root - w0 * math.sinh(angle))
-
-
-@inner_kernel
-def count_stages(z: float) -> int:
-    """The fewest stages that are stable for a step times spectral radius."""
-    stages = max(2, math.floor(math.sqrt(1.0 + 1.5 * z)))
-    w0, w1 = stretch(stages)
-    while 2.0 * w0 < z * w1:
-        stages += 1
-        w0, w1 = stretch(stages)
-    return stages
-
-
-@inner_kernel
-def chebyshev(
-    graph: Graph,
-    radius: float,
-    scale: float,
-    dt: float,
-    u: np.ndarray,
-    source: np.ndarray,
-    drift: np.ndarray,
-    moved: bool,
-    work: np.ndarray,
-    flow: np.ndarray,
-    first: int,
-    second: int,
-) -> int:
-    """Advance u by dt with a constant source (mM/ms) from currents; returns the number of stages.
-
-    Runge-Kutta-Chebyshev of order two with as many stages as the spectral radius asks for: explicit, so that mass is kept to
-    round-off, and stable along the real axis to 2/3 stages^2 (B. P. Sommeijer, L. F. Shampine and J. G. Verwer 1997,
-    doi:10.1016/S0377-0427(97)00219-7). Works on the change since the start of the step. The first stage is a multiple of the
-    rates at the start and is never stored: coefficients of the next two take it in.
-    """
-    n = u.size
-    rates, a, b = work[:n], work[n : 2 * n], work[2 * n : 3 * n]
-    stages = count_stages(dt * scale * radius)
-    w0, w1 = stretch(stages)
-    inflow = 1.0 if moved else 0.0
-    run_stage(graph, Stage(PUT, scale, 0.0, 0.0, 0.0, inflow, 1.0, u, source, rates, u, flow), first, second)
-    t_before, t_now = 1.0, w0
-    d_before, d_now = 0.0, 1.0
-    e_before, e_now = 0.0, 0.0
-    b_before = b_now = 1.0 / (4.0 * w0 * w0)
-    begin = b_now * w1 * dt
-    now, old = rates, rates
-    for j in range(2, stages + 1):
-        t_next = 2.0 * w0 * t_now - t_before
-        d_next = 2.0 * w0 * d_now - d_before + 2.0 * t_now
-        e_next = 2.0 * w0 * e_now - e_before + 4.0 * d_now
-        b_next = e_next / (d_next * d_next)
-        mu, nu = 2.0 * w0 * b_next / b_now, -b_next / b_before
-        step = 2.0 * w1 * b_next / b_now * dt
-        c_now, c_other, c_old, along = mu, b_now * t_now * step, nu, step * scale
-        if j == 2:
-            c_now, c_other, c_old, along = 0.0, c_other + mu * begin, 0.0, along * begin
-        elif j == 3:
-            c_other, c_old = c_other + nu * begin, 0.0
-        last = j == stages and not moved
-        if j > 3 or last:
-            kind, where = FINISH if last else FOLD, old
-        else:
-            kind, where = PUT, a if j == 2 else b
-        run_stage(graph, Stage(kind, along, c_now, c_other, c_old, 0.0, 0.0, now, rates, where, u, flow), first, second)
-        now, old = where, a if j == 2 else now
-        t_before, t_now, d_before, d_now, e_before, e_now = t_now, t_next, d_now, d_next, e_now, e_next
-        b_before, b_now = b_now, b_next
-    if moved:
-        for k in range(n):
-            u[k] += now[k]
-            drift[k] = now[k] / dt
-    return stages
-
-
-@inner_kernel
-def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, graphs: Graphs) -> None:
-    """Advance every species in voxels (and segments joined to them) by dt."""
-    for s in range(graphs.species.shape[0]):
-        start, n, moved, g = graphs.species[s]
-        part = slice(start, start + n)
-        graphs.counts[0] += chebyshev(
-            pick(graphs, g),
-            graphs.radius[g],
-            graphs.scale[s],
-            dt,
-            y[part],
-            source[part] if moved == 1 else y[part],
-            drift[part],
-            moved == 1,
-            graphs.work,
-            graphs.flow,
-            graphs.first if n >= MANY else 0,
-            graphs.second if n >= MANY else 0,
-        )
 
 
 @lean_kernel

@@ -50,8 +50,8 @@ class Scheme(NamedTuple):
         midpoint. Else one part follows the other (Lie), each with what the last one left.
     cable, local : Stages
         For the cable, and for diffusion and reactions.
-    exact : bool
-        Whether diffusion in voxels goes without an error of time, instead of by a method of second order.
+    fine : bool
+        Whether diffusion in voxels takes more stages, for an error of time below that of the other parts.
     repeats : int
         Pieces in which gates and reactions go, if not ``halved``.
     """
@@ -59,7 +59,7 @@ class Scheme(NamedTuple):
     halved: bool
     cable: Stages
     local: Stages
-    exact: bool = False
+    fine: bool = False
     repeats: int = 1
 
 
@@ -74,9 +74,9 @@ SCHEMES: Final[Mapping[int, Scheme]] = MappingProxyType({1: Scheme(False, EULER,
 
 NEURON: Final[Mapping[int, Scheme]] = MappingProxyType(
     {
-        0: Scheme(False, EULER._replace(mean_1=0.0), EULER, exact=True),
-        1: Scheme(False, Stages(1, 0.5, 2.0, 0.0, 0.0, 0.0, 0.0), EULER, exact=True),
-        2: Scheme(False, Stages(1, 0.5, 2.0, 0.0, 0.0, 1.0, 0.0), EULER, exact=True),
+        0: Scheme(False, EULER._replace(mean_1=0.0), EULER, fine=True),
+        1: Scheme(False, Stages(1, 0.5, 2.0, 0.0, 0.0, 0.0, 0.0), EULER, fine=True),
+        2: Scheme(False, Stages(1, 0.5, 2.0, 0.0, 0.0, 1.0, 0.0), EULER, fine=True),
     }
 )
 """NEURON's `fadvance` by `h.secondorder`: 0 backward Euler; 1, 2 the cable by Crank and Nicolson, as half a step of backward

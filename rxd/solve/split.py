@@ -26,6 +26,7 @@ from rxd.solve.blame import first_bad_rate
 from rxd.solve.cable_pack import Leaks, find_leaks, moves_v, pack_cable, renew_leaks, row_of
 from rxd.solve.cable_sweeps import U
 from rxd.solve.event_heap import Wires
+from rxd.solve.graph_exponential import FINE, QUICK
 from rxd.solve.kept import Kept
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.schemes import SCHEMES, Scheme, Stages
@@ -39,6 +40,7 @@ from rxd.solve.split_pack import (
     pack_graphs,
     pack_groups,
     pack_trees,
+    with_polynomials,
     with_threads,
 )
 from rxd.solve.tree_lanes import WIDTH, prepare_trees
@@ -298,7 +300,7 @@ class SplitStepper:
                     fluxes=self._fluxes,
                     cable=self._cable,
                     trees=self._trees,
-                    graphs=self._graphs,
+                    graphs=with_polynomials(self._graphs, FINE if self.scheme.fine else QUICK),
                     groups=self._groups,
                     scheme=self.scheme,
                     parts=parts,

@@ -18,8 +18,8 @@ from rxd.discretize.records import LANES
 from rxd.solve.between_steps import Watch, follow_courses, last_step, let_happen, look, note_spikes
 from rxd.solve.cable_sweeps import U
 from rxd.solve.denormals import take_as_before, take_for_zero
-from rxd.solve.graph_exponential import diffuse_exactly
-from rxd.solve.graph_kernels import MANY, Graphs, diffuse
+from rxd.solve.graph_exponential import diffuse
+from rxd.solve.graph_kernels import MANY, Graphs
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_lu import add_drift, load, store
 from rxd.solve.lane_operations import inner_kernel, lean_kernel, part_kernel
@@ -330,14 +330,8 @@ def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees
 
 @part_kernel
 def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
-    """Diffusion of species in voxels, to second order."""
+    """Diffusion of species in voxels."""
     diffuse(y, dt, source, drift, graphs)
-
-
-@part_kernel
-def voxels_exactly(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
-    """The same without an error of time."""
-    diffuse_exactly(y, dt, source, drift, graphs)
 
 
 @part_kernel
@@ -348,16 +342,9 @@ def swept(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graph
 
 @part_kernel
 def swept_and_voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
-    """The same where some of them are, the others to second order."""
+    """The same where some of them are."""
     sweep(y, dt, source, drift, graphs.sweeps)
     diffuse(y, dt, source, drift, graphs)
-
-
-@part_kernel
-def swept_and_exactly(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
-    """The same where some of them are, the others without an error of time."""
-    sweep(y, dt, source, drift, graphs.sweeps)
-    diffuse_exactly(y, dt, source, drift, graphs)
 
 
 @lean_kernel

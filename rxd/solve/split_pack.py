@@ -12,7 +12,7 @@ from rxd.codegen.lane_calls import part_address
 from rxd.discretize.records import Along, GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
 from rxd.solve.aligned import aligned
-from rxd.solve.graph_exponential import DEGREE
+from rxd.solve.graph_exponential import QUICK, STAGES, make_polynomials
 from rxd.solve.graph_kernels import Graph, Graphs, Stage, first_half_threads, second_half_threads
 from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
@@ -158,14 +158,14 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
             first.append(transport)
         scale.append(ratios[known] if known < len(ratios) else 1.0)
         table.append((transport.start, transport.n, int(_any_between(moving, transport)), known))
-    work = np.zeros(3 * max((n for _, n, *_ in table), default=0) + DEGREE + 1)
+    work = np.zeros(3 * max((n for _, n, *_ in table), default=0))
     made = [plan_graph(transport, work) for transport in first]
     graphs = [graph for graph, _ in made]
     parts = ("blocks", "rows", "rest", "held", "more", "sliver", "reach", "carrier")
     sizes = [[len(getattr(graph, part)) for part in parts] for graph in graphs]
     counts = np.array(sizes, dtype=np.int64).reshape(-1, len(parts))
     offsets = np.cumsum(counts, axis=0) - counts
-    return Graphs(
+    packed = Graphs(
         species=np.array(table, dtype=np.int64).reshape(len(table), 4),
         scale=np.array(scale, dtype=float),
         radius=np.array([radius for _, radius in made], dtype=float),
@@ -174,10 +174,22 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
         work=work,
         flow=np.zeros(max((len(graph.rest) for graph in graphs), default=0)),
         counts=np.zeros(1, dtype=np.int64),
+        reach=np.zeros(0),
+        stages=np.array(STAGES, dtype=np.int64),
+        polynomials=np.zeros((0, 0)),
         first=0,
         second=0,
         sweeps=pack_sweeps(swept, [_any_between(moving, transport) for transport in swept], _times_as_fast),
     )
+    return with_polynomials(packed, QUICK)
+
+
+def with_polynomials(graphs: Graphs, reach: tuple[float, float]) -> Graphs:
+    """The same with polynomials of a reach, see `rxd.solve.graph_exponential`."""
+    if not len(graphs.species):
+        return graphs
+    z, polynomials = make_polynomials(reach)
+    return graphs._replace(reach=z, polynomials=polynomials)
 
 
 def with_threads(graphs: Graphs) -> Graphs:
@@ -237,19 +249,17 @@ def compile_parts(
         currents=part_address(loop.currents, y, y, 0.0, 0.0, 0, 0, fluxes, lanes, groups) if conducts else 0,
         sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
-        voxels=_voxels_part(y, graphs, scheme),
+        voxels=_voxels_part(y, graphs),
     )
 
 
-def _voxels_part(y: np.ndarray, graphs: Graphs, scheme: Scheme) -> int:
+def _voxels_part(y: np.ndarray, graphs: Graphs) -> int:
     """Address of what moves species in voxels; 0 if there are none."""
     swept, others = len(graphs.sweeps.species) > 0, len(graphs.species) > 0
     if not swept and not others:
         return 0
     if not others:
         part = loop.swept
-    elif scheme.exact:
-        part = loop.swept_and_exactly if swept else loop.voxels_exactly
     else:
         part = loop.swept_and_voxels if swept else loop.voxels
     return part_address(part, y, 0.0, y, y, graphs)

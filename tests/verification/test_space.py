@@ -164,7 +164,7 @@ def test_front_in_a_tilted_cylinder_has_its_exact_speed(direction: tuple[float, 
 def test_ball_with_a_reaction_at_its_membrane_settles_at_the_hyperbolic_sine() -> None:
     radius, decay, influx = 1.0, 4.0, 0.5
     reach = 1 / math.sqrt(decay)
-    made = solid(ball(radius, (0.03, 0.02, 0.01)), 0.125, 0.0025, 0.0, decay=decay, influx=influx)
+    made = solid(ball(radius, (0.03, 0.02, 0.01)), 0.125, 0.005, 0.0, decay=decay, influx=influx)
     made.sim.run(4.0)
     # c = 2 C1 sinh(r / L) / r with D c'(R) = influx
     slope = math.cosh(radius / reach) / (reach * radius) - math.sinh(radius / reach) / radius**2

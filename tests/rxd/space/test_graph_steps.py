@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,8 @@ import geometry
 import rxd
 from rxd.discretize.build import discretize
 from rxd.discretize.records import GraphTransport
-from rxd.solve import graph_kernels
+from rxd.solve import graph_exponential
+from rxd.solve.graph_exponential import QUICK, STAGES
 from rxd.solve.graph_kernels import MANY, carry_all, exchange
 from rxd.solve.graph_plan import FASTEST, plan_graph
 from rxd.solve.lane_operations import lean_kernel
@@ -24,9 +26,7 @@ from rxd.solve.split_pack import pack_graphs, with_threads
 from rxd.symbolic.build import build_system
 
 # For Python, to call what else only kernels do.
-count_stages = lean_kernel(graph_kernels.count_stages.py_func)
-diffuse = lean_kernel(graph_kernels.diffuse.py_func)
-stretch = lean_kernel(graph_kernels.stretch.py_func)
+diffuse = lean_kernel(graph_exponential.diffuse.py_func)
 
 
 def laid_out(cell: geometry.Morphology, *species: rxd.Species) -> tuple[GraphTransport, ...]:
@@ -102,7 +102,7 @@ def test_steps_with_a_source_converge_with_the_second_order(small: GraphTranspor
     exact = (expm(until * whole) @ np.append(calm, 1.0))[:-1]
     counts = (16, 32, 64, 128)
     errors = [float(np.abs(after((graph,), calm, source, until / n, n)[0] - exact).max()) for n in counts]
-    assert np.log2(errors[0] / errors[-1]) / 3 > 1.8, errors
+    assert np.log2(errors[1] / errors[-1]) / 2 > 1.8, errors  # the longest steps have more stages, hence less error
     assert errors[-1] < 1e-4 * np.ptp(exact)
 
 
@@ -130,12 +130,9 @@ def test_any_step_is_stable_and_keeps_the_mass(small: GraphTransport, dt: float)
     assert done.max() < y.max() + 1e-3
     assert graph.capacity @ (done - done.mean()) ** 2 < graph.capacity @ (y - y.mean()) ** 2
     radius = plan_graph(graph)[1]
-    assert stages == count_stages(dt * radius)
-    w0, w1 = stretch(int(stages))
-    assert dt * radius <= 2 * w0 / w1
-    if stages > 2:
-        w0, w1 = stretch(int(stages) - 1)
-        assert dt * radius > 2 * w0 / w1
+    reach = QUICK[0] * np.array(STAGES) ** 2 - QUICK[1]
+    pieces = max(1, math.ceil(dt * radius / reach[-1]))
+    assert stages == pieces * STAGES[np.searchsorted(reach, dt * radius / pieces)]
 
 
 @pytest.mark.parametrize("moved", [False, True])
