@@ -7,6 +7,7 @@ solver the whole step is one compiled call (`rxd.solve.direct_step`); with other
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -15,8 +16,9 @@ from rxd.discretize.records import LANES
 from rxd.solve.aligned import aligned_zeros
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_lanes import compile_kernels_of
+from rxd.solve.direct_march import BEFORE, ERROR, LONGEST, N_NUMBERS, ORDER, SAMPLE, STEP, TIME, UNTIL, WANTED, march
 from rxd.solve.direct_nodes import BLOCK, JACOBIAN, LANES_AT, NODES, UNKNOWNS, load_lanes, store_lanes
-from rxd.solve.direct_step import Step, attempt
+from rxd.solve.direct_step import Step
 from rxd.solve.direct_step import add_stages as add_stages_in_lanes
 from rxd.solve.direct_tree import WIDTH
 from rxd.solve.equations import Electrodes, Equations
@@ -29,6 +31,57 @@ from rxd.solve.tableau import Tableau
 
 HUGE: Final = 1e300
 """Tolerance of what nobody asks for; infinity has no reciprocal that a vector unit could estimate."""
+
+
+AT_ONCE: Final = 10**7
+"""Unknowns times steps that one compiled call may take: until it returns, nobody can interrupt it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """Where steps lead that need nobody's decision, and what would.
+
+    Attributes
+    ----------
+    t, until : float
+        Begin and end, ms.
+    wanted, longest : float
+        Length of the next step, and of the longest if they are chosen by the error, ms.
+    before : float
+        Error of the step before.
+    order : float
+        Of the controller; 0 for steps of one length.
+    sample : float
+        A step that ends later is not accepted: samples are due.
+    positions, thresholds, seen : ndarray
+        Nor is one in which one of these unknowns rises above its threshold; what they were last.
+    """
+
+    t: float
+    until: float
+    wanted: float
+    longest: float
+    before: float
+    order: float
+    sample: float
+    positions: np.ndarray
+    thresholds: np.ndarray
+    seen: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many steps were accepted, where that led; length and error of one that was made but not accepted, 0 if there is none.
+
+    ``wanted`` and ``before`` as in `Way`.
+    """
+
+    steps: int
+    t: float
+    wanted: float
+    before: float
+    h: float
+    error: float
 
 
 class Attempt(Protocol):
@@ -48,6 +101,10 @@ class Attempt(Protocol):
 
     def make(self, t: float, h: float) -> float:
         """Try a step over h: its error in units of the tolerance, infinite if it failed."""
+        ...
+
+    def ahead(self, way: Way) -> Progress | None:
+        """Make and accept steps while nothing happens; None from those who make one at a time."""
         ...
 
     def worst(self) -> int:
@@ -137,6 +194,10 @@ class StagedAttempt:
         error, self._worst = worst_error(self._rest, y, self._new, *self._tolerance)
         return float(error)
 
+    def ahead(self, way: Way) -> Progress | None:
+        """One step at a time."""
+        return None
+
     def worst(self) -> int:
         """Where the error is largest."""
         return int(self._worst)
@@ -203,13 +264,16 @@ class CompiledAttempt:
 
     def _prepare(self, equations: Equations) -> None:
         """Compile what a step needs."""
-        apart, arguments = equations.kernels.apart, (self._kept, 0.0, 1.0, self._clamps)
-        apart.ask(attempt, *arguments)
+        self._numbers, nothing = np.zeros(N_NUMBERS), np.zeros(0)
+        self._nobody = np.zeros(0, dtype=np.int64), nothing, nothing
+        apart = equations.kernels.apart
+        arguments = (self._kept, self._following, 1, self._numbers, self._clamps, self._nobody)
+        apart.ask(march, *arguments)
         compile_kernels_of(self._plan.table, equations.kernels.groups, eliminating=True)
         if apart.busy:  # a first step will want them, and here is time
             equations.compile_rates()
         apart.settle()
-        self._attempt = entry(attempt, *arguments)
+        self._march = entry(march, *arguments)
 
     @property
     def _lanes(self) -> tuple[np.ndarray, ...]:
@@ -230,7 +294,23 @@ class CompiledAttempt:
 
     def make(self, t: float, h: float) -> float:
         """Try a step; see `Attempt`."""
-        return float(self._attempt(self._kept, t, h, self._clamps))
+        self._numbers[:] = t, np.inf, -np.inf, h, np.inf, 1.0, 0.0, 0.0, 0.0
+        self._march(self._kept, self._following, 1, self._numbers, self._clamps, self._nobody)
+        return float(self._numbers[ERROR])
+
+    def ahead(self, way: Way) -> Progress | None:
+        """Many steps in one compiled call; see `Attempt`."""
+        numbers = self._numbers
+        numbers[[TIME, UNTIL, SAMPLE, WANTED, LONGEST]] = way.t, way.until, way.sample, way.wanted, way.longest
+        numbers[[BEFORE, ORDER]] = way.before, way.order
+        watch = self._plan.lane[way.positions], way.thresholds, way.seen
+        most = max(1, AT_ONCE // self._size)
+        found = int(self._march(self._kept, self._following, most, numbers, self._clamps, watch))
+        steps, pending = (found, False) if found >= 0 else (-1 - found, True)
+        if steps % 2:
+            self.accept()
+        t, wanted, before, h, error = numbers[[TIME, WANTED, BEFORE, STEP, ERROR]].tolist()
+        return Progress(steps, t, wanted, before, h if pending else 0.0, error)
 
     def worst(self) -> int:
         """Where the error is largest."""
@@ -306,6 +386,10 @@ class OuterAttempt(CompiledAttempt):
         self._side(self._kept, i, t, h, electrodes, self._edges, self._right)
         store_lanes(self._right, self._plan.lane, found)
         return found
+
+    def ahead(self, way: Way) -> Progress | None:
+        """One step at a time: its stages are solved outside."""
+        return None
 
     def make(self, t: float, h: float) -> float:
         """Try a step; see `Attempt`."""

@@ -15,11 +15,14 @@ import numpy as np
 from rxd.solve.problem import Problem
 
 SAFETY: Final = 0.9
-SHRINK, GROW = 0.2, 6.0
+SHRINK: Final = 0.2
+GROW: Final = 6.0
 LEAST_ERROR: Final = 1e-3
 """Errors below this fraction of the tolerance say nothing about how they will grow."""
 SMALLEST: Final = 1e-10
 """Shortest step in ms: far below anything a membrane does."""
+ROUND_OFF: Final = 1e-9
+"""Fraction of a step below which two times are the same."""
 TYPICAL_VOLTAGE, TYPICAL_FRACTION, TYPICAL_CONDUCTANCE, TYPICAL_CONCENTRATION = 10.0, 0.1, 1e-3, 1e-3
 """mV, 1, uS, mM: what counts as small in a default absolute tolerance."""
 
@@ -38,15 +41,29 @@ class Controller:
 
     def accepted(self, error: float, before: float, rejected: bool) -> float:
         """Factor for the next step after an accepted one; it does not grow right after a rejection."""
-        now, last = max(error, LEAST_ERROR), max(before, LEAST_ERROR)
-        factor = SAFETY * now ** (-0.7 / self.order) * last ** (0.4 / self.order)
-        return min(1.0 if rejected else GROW, max(SHRINK, factor))
+        return min(1.0 if rejected else GROW, next_factor(error, before, self.order))
 
     def rejected(self, error: float) -> float:
         """Factor for trying a step again."""
         if not np.isfinite(error):
             return SHRINK
         return max(SHRINK, SAFETY * error ** (-1.0 / self.order))
+
+
+# Python and compiled loops (`rxd.solve.direct_march`) both use the two functions that follow.
+def next_factor(error: float, before: float, order: float) -> float:
+    """How much longer the next step may be, from the errors of this one and of the one before."""
+    now, last = max(error, LEAST_ERROR), max(before, LEAST_ERROR)
+    return min(GROW, max(SHRINK, SAFETY * now ** (-0.7 / order) * last ** (0.4 / order)))
+
+
+def fitted_step(wanted: float, left: float, adaptive: bool) -> float:
+    """A step that ends at the end exactly, without leaving a sliver for the next."""
+    if wanted >= left * (1.0 - ROUND_OFF):
+        return left
+    if adaptive and wanted > 0.5 * left:
+        return 0.5 * left
+    return wanted
 
 
 def absolute_tolerance(problem: Problem, rtol: float, atol: float | None) -> np.ndarray:

@@ -15,11 +15,19 @@ from typing import Any
 import numpy as np
 
 from rxd.errors import ConvergenceError, DeclarationError
-from rxd.solve.attempts import Attempt, make_attempt
-from rxd.solve.controller import SMALLEST, Controller, absolute_tolerance, first_step, probing_step
+from rxd.solve.attempts import Attempt, Way, make_attempt
+from rxd.solve.controller import (
+    ROUND_OFF,
+    SMALLEST,
+    Controller,
+    absolute_tolerance,
+    first_step,
+    fitted_step,
+    probing_step,
+)
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_lanes import refresh_fields
-from rxd.solve.direct_step import attempt
+from rxd.solve.direct_march import march
 from rxd.solve.linear import SolveError, make_linear_solver
 from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, StepResult
 from rxd.solve.steady import steady_state
@@ -27,8 +35,6 @@ from rxd.solve.tableau import Tableau, find_tableau
 
 SHORTEST_CUT = 1e-3
 """No step is made shorter than this, in ms, to deliver an event in time."""
-ROUND_OFF = 1e-9
-"""Fraction of a step below which two times are the same."""
 
 
 @dataclass(slots=True)
@@ -102,7 +108,7 @@ class CoupledStepper:
     def shared(system: Any, options: Mapping[str, Any]) -> tuple[Any, ...]:
         """Compiled functions that do not depend on the model and take longest to compile, if these options need them."""
         direct = options.get("solver", "auto") in ("auto", "direct")
-        return (attempt,) if direct and all(group.space in ("segments", "points") for group in system.groups) else ()
+        return (march,) if direct and all(group.space in ("segments", "points") for group in system.groups) else ()
 
     def start(self, state: State) -> None:
         """Begin at a state; the first step is estimated anew."""
@@ -124,7 +130,8 @@ class CoupledStepper:
         self._attempt.begin(state.y)
         try:
             while state.t < until:
-                spikes = self._step(state, until, statistics, sampler)
+                made = self._ahead(state, until, statistics, sampler)
+                spikes = self._step(state, until, statistics, sampler, made) if state.t < until else ()
                 if spikes:
                     return StepResult(Reason.SPIKE, spikes)
         finally:
@@ -157,15 +164,40 @@ class CoupledStepper:
         """Release the linear solver."""
         self.solver.close()
 
+    def _ahead(self, state: State, until: float, statistics: Statistics, sampler: Sampler | None) -> Trial | None:
+        """Steps in which nothing happens, if they can be made at once; the one after them, if it was tried already."""
+        wanted, memory, stimuli = self._wanted(state), state.memory, self.problem.stimuli
+        way = Way(
+            t=state.t,
+            until=until,
+            wanted=wanted,
+            longest=self.dt if self.dt is not None else np.inf,
+            before=float(memory["error"][0]),
+            order=float(self.controller.order) if self.adaptive else 0.0,
+            sample=np.inf if sampler is None else sampler.next_time + 1e-9 * sampler.every,
+            positions=stimuli.detector_position,
+            thresholds=stimuli.detector_threshold,
+            seen=state.before,
+        )
+        made = self._attempt.ahead(way)
+        if made is None:
+            return None
+        state.t = made.t
+        statistics.steps += made.steps
+        statistics.solves += (made.steps + (made.h > 0)) * self.tableau.stages
+        if self.adaptive:
+            memory["dt"][0], memory["error"][0] = made.wanted, made.before
+        return Trial(made.h, made.error) if made.h > 0 else None
+
     def _step(
-        self, state: State, until: float, statistics: Statistics, sampler: Sampler | None
+        self, state: State, until: float, statistics: Statistics, sampler: Sampler | None, made: Trial | None
     ) -> tuple[tuple[int, float], ...]:
-        """One accepted step."""
+        """One accepted step; ``made`` has been tried already."""
         memory = state.memory
         self._attempt.linearise(state.t)
         wanted = self._wanted(state)
-        h = _fitted(wanted, until - state.t, self.adaptive)
-        trial, rejected = self._accepted(state, h, statistics)
+        h = made.h if made else fitted_step(wanted, until - state.t, self.adaptive)
+        trial, rejected = self._accepted(state, h, statistics, made)
         cut = self._earliest_arrival(state, trial.h)
         if cut < trial.h * (1.0 - 1e-3):
             statistics.rejected += 1
@@ -213,11 +245,12 @@ class CoupledStepper:
         self.equations.rates(state.t + probe, state.y + probe * rates, self._electrodes, moved_rates)
         return first_step(state.y, rates, moved_rates, probe, weight, self.tableau.order)
 
-    def _accepted(self, state: State, h: float, statistics: Statistics) -> tuple[Trial, bool]:
+    def _accepted(self, state: State, h: float, statistics: Statistics, made: Trial | None = None) -> tuple[Trial, bool]:
         """Try shorter and shorter steps until the error is tolerable; whether any was rejected."""
         rejected = False
         while True:
-            error, refusal, position = self._try(state, h, statistics)
+            error, refusal, position = self._judged(made.error) if made else self._try(state, h, statistics)
+            made = None
             if error <= 1.0 or (not self.adaptive and np.isfinite(error)):
                 return Trial(h, error), rejected
             statistics.rejected += 1
@@ -238,6 +271,10 @@ class CoupledStepper:
             return np.inf, f"{Reason.SINGULAR.value} {refusal}", refusal.position or 0
         statistics.solves += self.tableau.stages
         statistics.iterations += self.solver.statistics.iterations - before
+        return self._judged(error)
+
+    def _judged(self, error: float) -> tuple[float, str, int | None]:
+        """As `_try`, for a step made without a refusal."""
         solved = np.isfinite(error) or self._attempt.solved()
         return error, "" if solved else Reason.SINGULAR.value, None
 
@@ -319,15 +356,6 @@ class CoupledStepper:
                 # a step cut to the crossing itself may end just before it: then the next one must not be a full one
                 shortest = min(shortest, max(arrival, SHORTEST_CUT))
         return shortest
-
-
-def _fitted(wanted: float, left: float, adaptive: bool) -> float:
-    """A step that ends at the end exactly, without leaving a sliver for the next."""
-    if wanted >= left * (1.0 - ROUND_OFF):
-        return left
-    if adaptive and wanted > 0.5 * left:
-        return 0.5 * left
-    return wanted
 
 
 def _check(adaptive: bool, dt: float | None, rtol: float, atol: float | None, initialise: str) -> None:

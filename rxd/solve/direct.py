@@ -14,13 +14,12 @@ import numpy as np
 
 from rxd.discretize.records import LANES
 from rxd.solve.aligned import aligned_zeros
-from rxd.solve.direct_nodes import HALVES, PATTERN
+from rxd.solve.direct_nodes import HALVES, PATTERN, load_lanes, store_lanes
 from rxd.solve.direct_plan import DirectPlan, build_plan
-from rxd.solve.direct_step import prepare, solve
+from rxd.solve.direct_step import prepare, solve_in_lanes
 from rxd.solve.direct_tree import WIDTH, Arrays
 from rxd.solve.equations import Electrodes, Equations, Linearisation
 from rxd.solve.kept import Kept, entry
-from rxd.solve.lane_system import apply_inverse
 from rxd.solve.linear import SolverStatistics
 
 
@@ -34,7 +33,7 @@ class DirectSolver:
     Attributes
     ----------
     arrays : tuple
-        Plan and work arrays as the compiled `attempt` takes them.
+        Plan and work arrays as the compiled steps take them.
     """
 
     name = "direct"
@@ -61,16 +60,17 @@ class DirectSolver:
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> None:
         """Solve with the factors at hand; a singular block shows as values that are not finite."""
-        arguments = (rhs, out, self._lanes, self.plan.lane, self._kept)
+        load_lanes(rhs, self.plan.table, self.plan.program, self._lanes)
         if self._solve is None:
-            self._solve = entry(solve, *arguments)
-        self._solve(*arguments)
+            self._solve = entry(solve_in_lanes, self._kept, self._lanes, self._lanes)
+        self._solve(self._kept, self._lanes, self._lanes)
+        store_lanes(self._lanes, self.plan.lane, out)
         self.statistics.solves += 1
 
     def apply_inverse(self, rhs: np.ndarray, out: np.ndarray) -> None:
-        """As `solve`, for arrays in lanes."""
-        if self._inverse is None:
-            self._inverse = entry(apply_inverse, self._kept, rhs, out)
+        """As `solve`, for arrays in lanes, which may be the same."""
+        if self._inverse is None:  # PETSc's vectors may be arrays of another type
+            self._inverse = entry(solve_in_lanes, self._kept, rhs, out)
         self._inverse(self._kept, rhs, out)
 
     def clamps(self, electrodes: Electrodes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -60,8 +60,8 @@ add_number = make_operation(LANES, raised)
 def clear(A: np.ndarray, blank: np.ndarray, column: int) -> None:
     """Zeros where no straight half writes; the bounds are in two columns of ``blank``."""
     for k in range(blank.shape[0]):
-        for i in range(blank[k, column], blank[k, column + 1]):
-            A[i] = 0.0
+        for i in range(blank[k, column], blank[k, column + 1], WIDTH):
+            clear_half(A, i)
 
 
 Lists = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]

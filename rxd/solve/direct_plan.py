@@ -44,8 +44,8 @@ class DirectPlan:
         Places of the diagonal and of the right-hand side of v of each segment, in storage order.
     blank : ndarray of int, shape (n, 4)
         Ranges of blocks and of right-hand sides that are cleared before nodes add to them.
-    twins : ndarray of int, shape (n, 2)
-        Places of exchanged unknowns at branch points, and of the same at a neighbour.
+    twins : ndarray of int, shape (2 n,)
+        Places of exchanged unknowns at branch points, then of the same at a neighbour; a whole number of vectors each.
     coupling, diagonal : ndarray
         To the elimination parent, shaped like the right-hand side of the tree; with ones for unknowns that a node lacks.
     lane : ndarray of int, shape (size,)
@@ -174,4 +174,6 @@ def _twins(tree: BlockTree, n: int, place_of: np.ndarray) -> np.ndarray:
             near = [node for node in around.get(junction, []) if node < n and tree.holds[i, node]]
             if near:
                 pairs.append((place_of[junction, 1] + i * WIDTH, place_of[near[0], 1] + i * WIDTH))
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    found = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    whole = np.arange(-(-len(found) // WIDTH) * WIDTH)
+    return np.ascontiguousarray(found[np.minimum(whole, len(found) - 1)].T).ravel()

@@ -40,12 +40,10 @@ from rxd.solve.direct_nodes import (
     VOLTAGE,
     bring_from_tree,
     clear,
-    load_lanes,
     prepare_chunk,
     send_to_tree,
     solving_lists,
     sort_jacobian,
-    store_lanes,
     take_half,
 )
 from rxd.solve.direct_tree import WIDTH, Arrays, eliminate_tree, settle_branch_points, solve_tree
@@ -104,19 +102,20 @@ def add_clamps(S: np.ndarray, clamps: Any) -> None:
 
 
 @lean_kernel
-def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, lane: np.ndarray, solver: Kept) -> None:
-    """Solve for one right-hand side shaped like the state; B is work in lanes, ``lane`` where each unknown is in it."""
+def solve_in_lanes(solver: Kept, rhs: np.ndarray, out: np.ndarray) -> None:
+    """Solve with the factors at hand for one right-hand side in lanes; both may be the same array."""
     arrays: Arrays = kept(solver)  # type: ignore[call-arg]
     (table, program, places, capacity, _), (tree, coupling, _, _, blank), (A, S, sides, Z, T) = arrays
     R = sides[0]
     clear(R, blank, 2)
-    load_lanes(rhs, table, program, B)
     for g in range(table.shape[0]):
         row = table[g]
         lists = solving_lists(row, program)
         for first in range(0, row[NODES], LANES):
             at = row[LANES_AT] + first * row[UNKNOWNS]
-            send_to_tree(first, at, row, lists, places, capacity, A, B, R, B, at, Z)
+            for u in range(0, row[UNKNOWNS] * LANES, LANES):
+                copy_lanes(out, at + u, rhs, at + u)
+            send_to_tree(first, at, row, lists, places, capacity, A, out, R, out, at, Z)
     for k in range(Z.size):
         Z[k] = 0.0
     solve_tree(S, coupling, R, Z, T, tree)
@@ -124,11 +123,10 @@ def solve(rhs: np.ndarray, out: np.ndarray, B: np.ndarray, lane: np.ndarray, sol
         row = table[g]
         lists = solving_lists(row, program)
         for first in range(0, row[NODES], LANES):
-            bring_from_tree(first, row[LANES_AT] + first * row[UNKNOWNS], row, lists, places, A, B, R)
-    store_lanes(B, lane, out)
+            bring_from_tree(first, row[LANES_AT] + first * row[UNKNOWNS], row, lists, places, A, out, R)
 
 
-@lean_kernel
+@draft_kernel
 def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     """All stages of a step from t over h; returns the largest error in units of the tolerance, infinity for what is no number.
 
@@ -166,7 +164,7 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
                     _stage_block(i, first, t + alpha[i] * h, weights, (fresh[i], i == stages - 1), row, lanes, fields, solver)
         for k in range(current.size):
             R[clamped[k, 1]] += current[k] - conductance[k] * Z[clamped[k, 1]]
-        settle_branch_points(Z, twins)
+        settle_branch_points(Z, twins, T)
         solve_tree(S, coupling, R, Z, T, tree)
     for lane in range(most.size):
         most[lane] = 0.0

@@ -21,7 +21,7 @@ import numpy as np
 
 from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel
 from rxd.solve.vector_blocks import make_climb, make_descend, make_reduce
-from rxd.solve.vector_moves import make_gather
+from rxd.solve.vector_moves import make_gather, make_spread
 from rxd.solve.vectors import (
     added,
     make_block_product,
@@ -55,6 +55,7 @@ copy = make_transfer(WIDTH, replaced)
 block_product = make_block_product(WIDTH)
 dot = make_dot(WIDTH)
 take = make_gather(WIDTH)
+spread = make_spread(WIDTH)
 invert = make_inverse(WIDTH)
 
 
@@ -193,10 +194,12 @@ def _descend(R: np.ndarray, r: int, S: np.ndarray, s: int, G: np.ndarray, T: np.
 
 
 @draft_kernel
-def settle_branch_points(Z: np.ndarray, twins: np.ndarray) -> None:
+def settle_branch_points(Z: np.ndarray, twins: np.ndarray, T: np.ndarray) -> None:
     """Give branch points, which hold nothing, the value of a neighbour: what flows through them is then solved for."""
-    for k in range(twins.shape[0]):
-        Z[twins[k, 0]] = Z[twins[k, 1]]
+    n = twins.size // 2
+    for k in range(0, n, WIDTH):
+        take(Z, twins, n + k, 0, T, 0)
+        spread(Z, twins, k, 0, T, 0)
 
 
 Arrays = tuple[Any, ...]

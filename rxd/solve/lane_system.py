@@ -24,11 +24,8 @@ from rxd.solve.direct_nodes import (
     TIMED,
     UNKNOWNS,
     VOLTAGE,
-    bring_from_tree,
     clear,
     clear_lanes,
-    send_to_tree,
-    solving_lists,
 )
 from rxd.solve.direct_step import (
     Step,
@@ -41,7 +38,7 @@ from rxd.solve.direct_step import (
     judged,
     stage_sums,
 )
-from rxd.solve.direct_tree import Arrays, eliminate_tree, solve_tree
+from rxd.solve.direct_tree import eliminate_tree
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_operations import draft_inline_kernel, lean_kernel
 
@@ -147,31 +144,6 @@ def _gather_points(table: np.ndarray, program: np.ndarray, B: np.ndarray) -> Non
                     if k == 0 or program[row[NODE] + k] != program[row[NODE] + k - 1]:  # copies stand beside their node
                         B[program[row[VOLTAGE] + k]] += B[at + lane]
                 clear_lanes(B, at)
-
-
-@lean_kernel
-def apply_inverse(solver: Kept, rhs: np.ndarray, out: np.ndarray) -> None:
-    """Solve with the factors at hand for one right-hand side in lanes."""
-    arrays: Arrays = kept(solver)  # type: ignore[call-arg]
-    (table, program, places, capacity, _), (tree, coupling, _, _, blank), (A, S, sides, Z, T) = arrays
-    R = sides[0]
-    clear(R, blank, 2)
-    for g in range(table.shape[0]):
-        row = table[g]
-        lists = solving_lists(row, program)
-        for first in range(0, row[NODES], LANES):
-            at = row[LANES_AT] + first * row[UNKNOWNS]
-            for u in range(0, row[UNKNOWNS] * LANES, LANES):
-                copy_lanes(out, at + u, rhs, at + u)
-            send_to_tree(first, at, row, lists, places, capacity, A, out, R, out, at, Z)
-    for k in range(Z.size):
-        Z[k] = 0.0
-    solve_tree(S, coupling, R, Z, T, tree)
-    for g in range(table.shape[0]):
-        row = table[g]
-        lists = solving_lists(row, program)
-        for first in range(0, row[NODES], LANES):
-            bring_from_tree(first, row[LANES_AT] + first * row[UNKNOWNS], row, lists, places, A, out, R)
 
 
 @lean_kernel

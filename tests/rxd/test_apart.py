@@ -16,7 +16,7 @@ import rxd
 from rxd.codegen import apart
 from rxd.codegen.apart import Apart, on_disk
 from rxd.solve.coupled import CoupledStepper
-from rxd.solve.direct_step import attempt
+from rxd.solve.direct_march import march
 
 SOURCE = """
 from rxd.solve.lane_operations import lean_kernel
@@ -106,9 +106,7 @@ def test_there_is_none_for_what_is_on_disk(shared: Any) -> None:
     assert Apart([shared.double])._process is None
 
 
-@pytest.mark.parametrize(
-    ("options", "wanted"), [({}, (attempt,)), ({"solver": "petsc"}, ()), ({"solver": "direct"}, (attempt,))]
-)
+@pytest.mark.parametrize(("options", "wanted"), [({}, (march,)), ({"solver": "petsc"}, ()), ({"solver": "direct"}, (march,))])
 def test_the_coupled_stepper_asks_for_the_step_of_its_own_solver(options: dict[str, str], wanted: tuple[Any, ...]) -> None:
     system = rxd.Model(geometry.cylinder(10, 1), segments=1).compile("coupled").system
     assert CoupledStepper.shared(system, options) == wanted
