@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 from rxd.neuron.errors import HocError
 
 TABULATED = """
@@ -45,16 +45,15 @@ NET_RECEIVE(w) { g = g + w }
 NOTHING = "NEURON { SUFFIX nothing } FUNCTION hypotenuse(a, b) { hypotenuse = sqrt(a*a + b*b) }"
 
 
+MODS = {"tab": TABULATED, "syn": SYNAPSE, "nothing": NOTHING}
+
+
 @pytest.fixture
-def soma(tmp_path, monkeypatch):
-    for name, text in {"tab": TABULATED, "syn": SYNAPSE, "nothing": NOTHING}.items():
-        (tmp_path / f"{name}.mod").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    with Session():
-        section = h.Section(name="soma")
-        section.insert("tab")
-        section.insert("pas")
-        yield section
+def soma(mods):
+    section = h.Section(name="soma")
+    section.insert("tab")
+    section.insert("pas")
+    return section
 
 
 def minf(u, half=-40):

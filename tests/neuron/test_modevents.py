@@ -114,15 +114,11 @@ MODS = {"watching": WATCHING, "sharing": SHARING, "moving": MOVING, "noisy": NOI
 
 
 @pytest.fixture
-def soma(tmp_path, monkeypatch):
-    for name, text in MODS.items():
-        (tmp_path / f"{name}.mod").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    with Session():
-        section = h.Section(name="soma")
-        section.L = section.diam = 10
-        section.insert("pas")
-        yield section
+def soma(mods):
+    section = h.Section(name="soma")
+    section.L = section.diam = 10
+    section.insert("pas")
+    return section
 
 
 def spikes_of(source):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h, rxd
+from rxd.neuron import h, rxd
 from rxd.nmodl import NmodlError
 
 POOL = """
@@ -65,13 +65,7 @@ PROCEDURE open() { w = 1/(1 + exp(-(v + 30)/10)) }
 """
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    for name, text in {"pool": POOL, "cah": CHANNEL, "kca": POTASSIUM, "markov": MARKOV, "late": LATE}.items():
-        (tmp_path / f"{name}.mod").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    with Session():
-        yield tmp_path
+MODS = {"pool": POOL, "cah": CHANNEL, "kca": POTASSIUM, "markov": MARKOV, "late": LATE}
 
 
 def soma(*mechanisms):
@@ -82,7 +76,7 @@ def soma(*mechanisms):
     return section
 
 
-def test_variables(folder):
+def test_variables(mods):
     section = soma("cah", h.pool)
     assert section.gbar_cah == section(0.5).cah.gbar == 0.001
     section(0.5).cah.gbar = 0.002
@@ -97,7 +91,7 @@ def test_variables(folder):
         section(0.5).kca  # noqa: B018
 
 
-def test_a_global_before_anything_is_inserted(folder):
+def test_a_global_before_anything_is_inserted(mods):
     h.tau_pool = 30
     assert h.tau_pool == 30
     assert h.half_kca == 3e-4
@@ -126,7 +120,7 @@ def by_hand(steps, dt, celsius):
 
 
 @pytest.mark.parametrize("order", [("cah", "pool", "kca"), ("kca", "pool", "cah")])
-def test_steps_are_neurons(folder, order):
+def test_steps_are_neurons(mods, order):
     section = soma(*order)
     place = section(0.5)
     names = ("v", "cai", "m_cah", "n_kca")
@@ -140,7 +134,7 @@ def test_steps_are_neurons(folder, order):
     assert np.array(ninf)[1:] == pytest.approx(1 / (1 + (3e-4 / expected[1][1:]) ** 4), rel=1e-9)
 
 
-def test_what_is_recorded_in_the_compiled_loop_is_what_a_script_sees(folder):
+def test_what_is_recorded_in_the_compiled_loop_is_what_a_script_sees(mods):
     section = soma("cah", "pool", "kca")
     names = ("g_cah", "minf_cah", "ninf_kca", "ica", "cai", "v")
     recorded = [h.Vector().record(getattr(section(0.5), f"_ref_{name}")) for name in names]
@@ -158,7 +152,7 @@ def test_what_is_recorded_in_the_compiled_loop_is_what_a_script_sees(folder):
     assert np.array(recorded) == pytest.approx(np.array(seen).T, rel=1e-12)
 
 
-def test_what_one_block_leaves_to_another_keeps_its_time(folder):
+def test_what_one_block_leaves_to_another_keeps_its_time(mods):
     """BREAKPOINT computes rates before the step, SOLVE's block an opening that no slope of the current sees."""
     section = soma("late")
     recorded = [h.Vector().record(getattr(section(0.5), f"_ref_{name}")) for name in ("v", "m_late")]
@@ -176,7 +170,7 @@ def test_what_one_block_leaves_to_another_keeps_its_time(folder):
     assert np.array(recorded) == pytest.approx(np.array(rows).T, rel=1e-11)
 
 
-def test_variable_steps_agree_with_short_fixed_ones(folder):
+def test_variable_steps_agree_with_short_fixed_ones(mods):
     section = soma("cah", "pool", "kca")
     found = []
     for adaptive in (False, True):
@@ -189,7 +183,7 @@ def test_variable_steps_agree_with_short_fixed_ones(folder):
     assert found[0] == pytest.approx(found[1], rel=2e-3)
 
 
-def test_kinetic_states_start_steady_and_conserve(folder):
+def test_kinetic_states_start_steady_and_conserve(mods):
     section = soma("markov")
     h.finitialize(-40)
     start = [section.c_markov, section.o_markov, section.d_markov]
@@ -202,7 +196,7 @@ def test_kinetic_states_start_steady_and_conserve(folder):
     assert section.i_markov == pytest.approx(0.0005 * section.o_markov * (section.v + 20), rel=1e-2)
 
 
-def test_a_mechanism_feeds_and_reads_a_species(folder):
+def test_a_mechanism_feeds_and_reads_a_species(mods):
     section = soma("cah", "kca")
     ca = rxd.Species(rxd.Region(section, nrn_region="i"), name="ca", charge=2, initial=1e-4)
     h.finitialize(-40)
@@ -215,7 +209,7 @@ def test_a_mechanism_feeds_and_reads_a_species(folder):
     assert section.n_kca > 1 / (1 + 3**4)
 
 
-def test_initial_blocks_see_ions_before_rxd_sets_them(folder):
+def test_initial_blocks_see_ions_before_rxd_sets_them(mods):
     section = soma("kca")
     cytosol = rxd.Region([section], nrn_region="i")
     calcium = rxd.Species(cytosol, name="ca", charge=2, initial=3e-4)
@@ -226,7 +220,7 @@ def test_initial_blocks_see_ions_before_rxd_sets_them(folder):
         assert section(0.5).cai == calcium.nodes[0].concentration == 3e-4
 
 
-def test_a_mod_file_and_rxd_both_writing_calcium_are_named(folder):
+def test_a_mod_file_and_rxd_both_writing_calcium_are_named(mods):
     section = soma("cah", "pool")
     ca = rxd.Species(rxd.Region(section, name="cyt", nrn_region="i"), name="ca", charge=2, initial=1e-4)
     with pytest.warns(UserWarning, match="cai in soma is written by mechanism 'pool' and is the species ca"):
@@ -234,8 +228,8 @@ def test_a_mod_file_and_rxd_both_writing_calcium_are_named(folder):
     assert ca.nodes[0].value == 1e-4
 
 
-def test_other_folders(folder, monkeypatch):
-    elsewhere = folder / "elsewhere"
+def test_other_folders(mods, monkeypatch):
+    elsewhere = mods / "elsewhere"
     (elsewhere / "mods").mkdir(parents=True)
     (elsewhere / "mods" / "far.mod").write_text(MARKOV.replace("SUFFIX markov", "SUFFIX far"))
     section = soma()
@@ -245,11 +239,11 @@ def test_other_folders(folder, monkeypatch):
     section.insert("far")
     assert section.g_far == 0.0005
     with pytest.warns(UserWarning, match="there are none where it lies"):
-        assert h.nrn_load_dll(str(folder / "nowhere" / "libnrnmech.so")) == 0
+        assert h.nrn_load_dll(str(mods / "nowhere" / "libnrnmech.so")) == 0
 
 
-def test_what_cannot_be_translated_is_refused_where_it_is_inserted(folder):
-    (folder / "c.mod").write_text("NEURON { SUFFIX c }\nBREAKPOINT {\n VERBATIM\n x = 1;\n ENDVERBATIM\n }")
+def test_what_cannot_be_translated_is_refused_where_it_is_inserted(mods):
+    (mods / "c.mod").write_text("NEURON { SUFFIX c }\nBREAKPOINT {\n VERBATIM\n x = 1;\n ENDVERBATIM\n }")
     with pytest.raises(NmodlError, match=r"c\.mod, line 3: VERBATIM"):
         soma("c")
     assert soma("markov").has_membrane("markov")

@@ -7,7 +7,7 @@ import pytest
 
 import geometry
 import rxd
-from rxd.neuron import Session, h
+from rxd.neuron import h
 from rxd.nmodl import NmodlError
 
 METER = """
@@ -27,17 +27,16 @@ BEFORE STEP { when = t  steps = steps + 1 }
 """
 
 
+MODS = {"meter": METER, "total": TOTAL}
+
+
 @pytest.fixture
-def soma(tmp_path, monkeypatch):
-    for name, text in {"meter": METER, "total": TOTAL}.items():
-        (tmp_path / f"{name}.mod").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    with Session():
-        section = h.Section(name="soma")
-        section.nseg = 2
-        section.insert("pas")
-        section.insert("meter")
-        yield section
+def soma(mods):
+    section = h.Section(name="soma")
+    section.nseg = 2
+    section.insert("pas")
+    section.insert("meter")
+    return section
 
 
 def test_sums_over_segments(soma):

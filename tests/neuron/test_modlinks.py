@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 from rxd.neuron.errors import HocError
 
 GAP = """
@@ -42,18 +42,14 @@ DT, STEPS = 0.1, 30
 
 
 @pytest.fixture
-def cells(tmp_path, monkeypatch):
-    for name, text in MODS.items():
-        (tmp_path / f"{name}.mod").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    with Session():
-        found = [h.Section(name=name) for name in "ab"]
-        for number, section in enumerate(found):
-            section.L = section.diam = 20
-            section.insert("pas")
-            section(0.5).pas.e = -70 + 20 * number
-        h.dt = DT
-        yield found
+def cells(mods):
+    found = [h.Section(name=name) for name in "ab"]
+    for number, section in enumerate(found):
+        section.L = section.diam = 20
+        section.insert("pas")
+        section(0.5).pas.e = -70 + 20 * number
+    h.dt = DT
+    return found
 
 
 def by_hand(g):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 
 SYNAPSE = """
 NEURON { POINT_PROCESS Syn NONSPECIFIC_CURRENT i RANGE tau, e, g GLOBAL scale }
@@ -78,18 +78,15 @@ BREAKPOINT { ica = -50*g }
 """
 
 
+MODS = {"pool": POOL, "casyn": CALCIUM, "syn": SYNAPSE, "plastic": PLASTIC, "pulse": PULSE, "cell": CELL}
+
+
 @pytest.fixture
-def soma(tmp_path, monkeypatch):
-    (tmp_path / "pool.mod").write_text(POOL)
-    (tmp_path / "casyn.mod").write_text(CALCIUM)
-    for name, text in {"syn": SYNAPSE, "plastic": PLASTIC, "pulse": PULSE, "cell": CELL}.items():
-        (tmp_path / f"{name}.mod").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    with Session():
-        section = h.Section(name="soma")
-        section.L = section.diam = 10
-        section.insert("pas")
-        yield section
+def soma(mods):
+    section = h.Section(name="soma")
+    section.L = section.diam = 10
+    section.insert("pas")
+    return section
 
 
 def run(t):

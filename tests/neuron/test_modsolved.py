@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import fsolve
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 
 BINDING = """
 NEURON { SUFFIX binding RANGE kf, a, b, c, d }
@@ -71,41 +71,36 @@ DT = 0.1
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(kept_mods):
     """The states of all five in one segment, after every step; with other numbers in the second segment."""
-    folder = tmp_path_factory.mktemp("mods")
-    for name, text in MODS.items():
-        (folder / f"{name}.mod").write_text(text)
-    with Session(), pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        section = h.Section(name="soma")
-        section.nseg = 2
-        for name in MODS:
-            section.insert(name)
-        section(0.75).kf_binding = 30
-        section(0.75).p_equations = 2.1
-        names = ("a_binding", "b_binding", "c_binding", "d_binding", "x_saturating", "y_saturating", "z_saturating")
-        names += (
-            "a_dimer",
-            "b_dimer",
-            "x_equations",
-            "y_equations",
-            "q_equations",
-            "r_equations",
-            "s_equations",
-            "u_equations",
-        )
-        found = {(n, x): h.Vector().record(getattr(section(x), f"_ref_{n}")) for n in names for x in (0.25, 0.75)}
-        found |= {(f"ca_{i}", 0.25): h.Vector().record(section(0.25)._ref_ca_shells[i]) for i in range(3)}
-        h.dt = DT
-        h.finitialize(-65)
-        section(0.25).shells.ca[2] = 5
-        section(0.25).ca_shells[0] += 1
-        assert [*section(0.25).shells.ca] == [1, 1, 5]
-        with pytest.raises(IndexError, match="shells has 3 elements"):
-            section(0.25).shells.ca[3]
-        h.continuerun(2)
-        yield {key: np.array(vector) for key, vector in found.items()}
+    section = h.Section(name="soma")
+    section.nseg = 2
+    for name in MODS:
+        section.insert(name)
+    section(0.75).kf_binding = 30
+    section(0.75).p_equations = 2.1
+    names = ("a_binding", "b_binding", "c_binding", "d_binding", "x_saturating", "y_saturating", "z_saturating")
+    names += (
+        "a_dimer",
+        "b_dimer",
+        "x_equations",
+        "y_equations",
+        "q_equations",
+        "r_equations",
+        "s_equations",
+        "u_equations",
+    )
+    found = {(n, x): h.Vector().record(getattr(section(x), f"_ref_{n}")) for n in names for x in (0.25, 0.75)}
+    found |= {(f"ca_{i}", 0.25): h.Vector().record(section(0.25)._ref_ca_shells[i]) for i in range(3)}
+    h.dt = DT
+    h.finitialize(-65)
+    section(0.25).shells.ca[2] = 5
+    section(0.25).ca_shells[0] += 1
+    assert [*section(0.25).shells.ca] == [1, 1, 5]
+    with pytest.raises(IndexError, match="shells has 3 elements"):
+        section(0.25).shells.ca[3]
+    h.continuerun(2)
+    return {key: np.array(vector) for key, vector in found.items()}
 
 
 @pytest.mark.parametrize(("x", "kf"), [(0.25, 3), (0.75, 30)])

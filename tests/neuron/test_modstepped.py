@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 from rxd.neuron.errors import HocError
 from rxd.neuron.scop import ScopRandom
 from rxd.nmodl import NmodlError
@@ -41,16 +41,15 @@ BREAKPOINT { i = normrand(0, 1) }
 """
 
 
+MODS = {"fluctuating": FLUCTUATING, "history": HISTORY, "noisy": DENSITY}
+
+
 @pytest.fixture
-def soma(tmp_path, monkeypatch):
-    for name, text in {"fluctuating": FLUCTUATING, "history": HISTORY, "noisy": DENSITY}.items():
-        (tmp_path / f"{name}.mod").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    with Session():
-        section = h.Section(name="soma")
-        section.L = section.diam = 20
-        section.insert("pas")
-        yield section
+def soma(mods):
+    section = h.Section(name="soma")
+    section.L = section.diam = 20
+    section.insert("pas")
+    return section
 
 
 def test_a_conductance_that_fluctuates(soma):

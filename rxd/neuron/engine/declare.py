@@ -2,15 +2,13 @@
 
 In: sections, mechanisms, point processes and rxd declarations of a session. Out: `Declared`, the model and the maps between
 NEURON's objects and the model's.
-
-Reactions of bare species are written out region by region, as NEURON means them: on the regions all bare species share.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -24,15 +22,13 @@ from geometry.shapes import Inside
 from rxd import library
 from rxd.declare.mechanism import symbols
 from rxd.neuron.engine.borders import AtBorders
-from rxd.neuron.engine.counts import times_counted, warn_of_wrong_crossing
+from rxd.neuron.engine.declare_reactions import declare_reactions
 from rxd.neuron.engine.keys import Key
 from rxd.neuron.engine.mod_declare import declare_mechanisms, declare_points
 from rxd.neuron.engine.tabulated import hh_with_tables
-from rxd.neuron.errors import RxDException
 from rxd.neuron.layout import Layout
-from rxd.neuron.rxd.formula import NodeSymbol, RangeSymbol
-from rxd.neuron.rxd.geometry import as_shape, voxel_shape
-from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
+from rxd.neuron.rxd.geometry import voxel_shape
+from rxd.neuron.rxd.reactions import MultiCompartmentReaction
 from rxd.neuron.rxd.region import Extracellular
 
 if TYPE_CHECKING:
@@ -140,10 +136,7 @@ def declare(session: Session) -> Declared:
     _quantities(session, declared)
     _fluxes(session, declared)
     session.chemistry.in_force.settle()
-    for kind, place in ((Reaction, _reaction), (Rate, _rate), (MultiCompartmentReaction, _transmembrane)):
-        for reaction in session.chemistry.of(kind):
-            if _is_whole(reaction):
-                place(declared, reaction)
+    declare_reactions(session, declared)
     _ions(session, declared)
     return declared
 
@@ -404,153 +397,6 @@ def _fluxes(session: Session, declared: Declared) -> None:
         parameter = rxd.Parameter(theirs, declared.unique(f"source_{quantity.label}_{region.label}"), initial=0.0)
         declared.model.add(parameter, rxd.Rate(declared.symbols[key], parameter[theirs]))
         declared.fluxes[key] = parameter[theirs]
-
-
-def _is_whole(reaction: Any) -> bool:
-    """Whether all its species are still there; a reaction of a species that is gone is left out, with a warning."""
-    for symbol in reaction.symbols():
-        if symbol.quantity() is None or (symbol.region is not None and symbol.region() is None):
-            warnings.warn(
-                f"{reaction!r} is left out: {symbol.name} has gone out of scope. Keep a reference to it.",
-                stacklevel=2,
-            )
-            return False
-    return True
-
-
-def _candidates(symbols: Iterable[NodeSymbol], wanted: list[Any]) -> list[Any]:
-    """The regions a reaction of bare species takes place on: those they share."""
-    shared: list[Any] | None = None
-    for symbol in symbols:
-        if symbol.region is None:
-            own = symbol.quantity().regions  # type: ignore[union-attr]
-            shared = own if shared is None else [region for region in shared if any(region is other for other in own)]
-    found = [] if shared is None else shared
-    return [region for region in found if not wanted or any(region is other for other in wanted)]
-
-
-def _translate(declared: Declared, expression: Any, region: Any) -> Any:
-    """An expression in the model's symbols, bare species on `region`.
-
-    Raises
-    ------
-    RxDException
-        If a species is not there.
-    """
-    ties: dict[Any, Any] = {}
-    for symbol in expression.free_symbols:
-        if isinstance(symbol, NodeSymbol):
-            ties[symbol] = _theirs(declared, symbol, region)
-        elif isinstance(symbol, RangeSymbol):
-            ties[symbol] = rxd.v
-    return expression.xreplace(ties) if ties else expression
-
-
-def _theirs(declared: Declared, symbol: NodeSymbol, region: Any) -> Any:
-    quantity = symbol.quantity()
-    assert quantity is not None
-    where: Any = region if symbol.region is None else symbol.region()
-    if symbol.region is None and (where is None or not quantity.defined_on_region(where)):
-        if len(quantity.regions) != 1:
-            raise RxDException(f"Say on which region {quantity.label} is meant, as in {quantity.label}[region].")
-        where = quantity.regions[0]
-    found = declared.symbols.get((quantity.number, where.number))
-    if found is None:
-        raise RxDException(f"{quantity.label} is not on {where.label}, or that region has no sections.")
-    return found
-
-
-def _is_there(declared: Declared, symbols: Iterable[NodeSymbol], region: Any) -> bool:
-    """Whether all species of a reaction are somewhere: nothing happens on a region without sections."""
-    for symbol in symbols:
-        where = region if symbol.region is None else symbol.region()
-        if where is not None and where.number not in declared.regions:
-            return False
-    return True
-
-
-def _side(declared: Declared, side: dict[NodeSymbol, int], region: Any) -> Any:
-    total = sympy.Integer(0)
-    for symbol, number in side.items():
-        total += number * _theirs(declared, symbol, region)
-    return total
-
-
-def _reaction(declared: Declared, reaction: Reaction) -> None:
-    symbols = reaction.symbols()
-    bare = [symbol for symbol in symbols if symbol.region is None]
-    regions = _candidates(symbols, reaction.regions) if bare else [None]
-    for region in regions:
-        if not _is_there(declared, symbols, region):
-            continue
-        lhs, rhs, kf, kb, custom = _kinetics(declared, reaction, region)
-        if lhs != 0 or rhs != 0:
-            named = [symbol.region() for symbol in symbols if symbol.region is not None]
-            count = times_counted(declared, reaction, region if bare else named[0])
-            kf, kb = (_translate(declared, k, region) * count for k in (kf, kb))
-            declared.model.add(rxd.Reaction(lhs, rhs, kf, kb, custom_dynamics=custom))
-
-
-def _kinetics(declared: Declared, reaction: Any, region: Any) -> tuple[Any, Any, Any, Any, bool]:
-    """Sides and rates of a reaction; Parameters, which nothing changes, stand in the rates only."""
-    sides = [reaction.lhs, reaction.rhs]
-    rates = list(reaction.session.chemistry.in_force.rates(reaction))
-    custom = reaction.custom_dynamics
-    if any(symbol.quantity().kind == "Parameter" for side in sides for symbol in side):
-        if not custom:
-            rates = [k * sympy.prod(x**n for x, n in side.items()) for k, side in zip(rates, sides, strict=True)]
-            rates, custom = [rates[0] - rates[1], sympy.Integer(0)], True
-        sides = [{x: n for x, n in side.items() if x.quantity().kind != "Parameter"} for side in sides]
-    lhs, rhs = (_side(declared, side, region) for side in sides)
-    return lhs, rhs, *rates, custom
-
-
-def _rate(declared: Declared, rate: Rate) -> None:
-    symbols = rate.symbols()
-    unknown = rate.unknown
-    if unknown.quantity().kind == "Parameter":  # type: ignore[union-attr]
-        return
-    if unknown.region is not None:
-        regions = [unknown.region()]
-    else:
-        regions = _candidates(symbols, rate.regions) or _candidates([unknown], rate.regions)
-    for region in regions:
-        if not _is_there(declared, symbols, region):
-            continue
-        theirs = _theirs(declared, unknown, region)
-        value, _ = rate.session.chemistry.in_force.rates(rate)
-        declared.model.add(rxd.Rate(theirs, _translate(declared, value, region) * times_counted(declared, rate, region)))
-
-
-def _transmembrane(declared: Declared, reaction: MultiCompartmentReaction) -> None:
-    membrane = declared.regions.get(reaction.membrane.number)
-    if membrane is None or not _is_there(declared, reaction.symbols(), reaction.membrane):
-        return
-    warn_of_wrong_crossing(reaction)
-    lhs, rhs, kf, kb, custom = _kinetics(declared, reaction, None)
-    scale = 1 if reaction.scale_by_area else _per_area(declared, reaction.membrane, membrane)
-    declared.model.add(
-        rxd.MultiCompartmentReaction(
-            lhs,
-            rhs,
-            _translate(declared, kf, reaction.membrane) * scale,
-            _translate(declared, kb, reaction.membrane) * scale,
-            membrane=membrane,
-            custom_dynamics=custom,
-            membrane_flux=reaction.membrane_flux,
-        )
-    )
-
-
-def _per_area(declared: Declared, region: Any, theirs: Any) -> Any:
-    """1 over the area of a membrane in each segment, as a parameter: it makes molecules/ms of molecules/um2/ms."""
-    if region.session.chemistry.voxel_records(region):
-        raise RxDException(f"scale_by_area=False is not supported in voxels; {region.label} has some.")
-    segments = declared.layout.segments
-    areas = as_shape(region.geometry, declared.layout).membrane_areas(segments, np.arange(segments.n))
-    inverse = rxd.Parameter(theirs, declared.unique(f"per_area_{region.label}"), initial=lambda nodes: 1 / areas[nodes.segment])
-    declared.model.add(inverse)
-    return inverse[theirs]
 
 
 def _ions(session: Session, declared: Declared) -> None:

@@ -116,6 +116,9 @@ class Engine:
         self.readout = Readout(self)
         self.synapses = Synapses(self)
         self.linked = Linked(self)
+        self.discretization = self.linked.joined(self.discretization)
+        self.groups = self.discretization.groups
+        self.problem = replace(self.problem, discretization=self.discretization)
         self.stepper: Any = make_stepper(method, self.problem, kernels, **self._options())
         self.statistics = Statistics()
         self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())

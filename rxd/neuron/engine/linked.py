@@ -11,12 +11,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rxd.neuron.engine.keys import Key, mechanism_of
 from rxd.neuron.engine.taps import tap
 from rxd.neuron.pointers import EntryPointer, Pointer, RangePointer
 from rxd.symbolic.system import LocalSystem, System
 
 if TYPE_CHECKING:
+    from rxd.discretize.records import Discretization
     from rxd.neuron.engine.engine import Engine
 
 __all__ = ["Linked", "without_motion"]
@@ -55,6 +58,7 @@ class Linked:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.followed: list[tuple[int, Pointer]] = []
+        self._shared: dict[int, np.ndarray] = {}
         for number, local in enumerate(engine.system.groups):
             for row, label in enumerate(local.unknowns):
                 key = mechanism_of(engine.system, local, label)
@@ -73,6 +77,14 @@ class Linked:
         for place, pointer in self.followed:
             self.engine.y[place] = pointer.get()
 
+    def joined(self, discretization: Discretization) -> Discretization:
+        """The same, whose groups read linked variables where the state holds what they follow."""
+        groups = list(discretization.groups)
+        for number, table in self._shared.items():
+            table.setflags(write=False)
+            groups[number] = replace(groups[number], rows=tuple(table), table=table)
+        return replace(discretization, groups=tuple(groups))
+
     def longest(self, until: float) -> float:
         """How far a variable step may go."""
         return min(until, self.engine.t + LONGEST) if self.followed else until
@@ -83,10 +95,7 @@ class Linked:
         if found is None or found.kind != "place":
             self.followed.append((int(position[row, column]), pointer))
             return
-        # the records of a discretization are read-only for everybody else
-        position.setflags(write=True)
-        position[row, column] = int(found.positions[0])
-        position.setflags(write=False)
+        self._shared.setdefault(number, position.copy())[row, column] = int(found.positions[0])
 
     def _behind(self, number: int, key: Key) -> Iterator[tuple[int, Pointer]]:
         """What a variable follows at each node of a group.

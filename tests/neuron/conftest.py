@@ -1,0 +1,34 @@
+"""What tests of mod files share: a current folder with the mod files of their module, and a session in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from rxd.neuron import Session
+
+
+def _written(texts: Mapping[str, str], folder: Path) -> Path:
+    """A folder with these mod files, by their names."""
+    for name, text in texts.items():
+        (folder / f"{name}.mod").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def mods(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The current folder, which holds the ``MODS`` of the test's module; a session is open."""
+    monkeypatch.chdir(_written(request.module.MODS, tmp_path))
+    with Session():
+        yield tmp_path
+
+
+@pytest.fixture(scope="module")
+def kept_mods(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The same for all tests of a module."""
+    folder = _written(request.module.MODS, tmp_path_factory.mktemp("mods"))
+    with Session(), pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
