@@ -51,10 +51,10 @@ class Exchanged:
 
 def exchanged_of(system: System, group: LocalSystem) -> Exchanged:
     """What a group's nodes exchange."""
-    moving = [u for u in system.unknowns if u.kind == "species" and u.diffusion > 0 and not u.box and not u.voxel_sections]
+    moving = [u for u in system.unknowns if u.diffusion > 0 and not u.box and not u.voxel_sections]
     labels = [VOLTAGE, *(unknown.label for unknown in moving)]
     rows = [k for k, label in enumerate(group.unknowns) if label in labels]
-    regions = [None if group.unknowns[k] == VOLTAGE else system.unknown(group.unknowns[k]).region for k in rows]
+    regions = [system.unknown(group.unknowns[k]).region or group.unknowns[k] for k in rows]
     kinds = list(dict.fromkeys(regions))
     numbers = tuple(labels.index(group.unknowns[k]) for k in rows)
     return Exchanged(tuple(rows), numbers, tuple(map(kinds.index, regions)), len(labels) if len(rows) > 1 else 1)

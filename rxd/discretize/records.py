@@ -168,6 +168,8 @@ class Transport:
     conductance : ndarray, shape (N,)
         To the parent: uS for v, um3/ms for species; 0 at a root.
     plan : HinesPlan
+    late : bool
+        Whether a step that goes part by part does this after everything else.
     """
 
     label: str
@@ -177,6 +179,7 @@ class Transport:
     parent: np.ndarray
     conductance: np.ndarray
     plan: HinesPlan
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,7 +32,7 @@ def stepped_translation(file: ModFile, reason: NmodlError) -> Translation | None
     if any(ion.writes for ion in file.ions):
         return None
     names = names_of(file)
-    return Translation(file, names, (), (), {}, (), {}, {}, {}, names.assigned | frozenset(names.states), str(reason))
+    return Translation(file, names, (), (), {}, (), {}, {}, {}, names.assigned | frozenset(names.states), reason=str(reason))
 
 
 class _Step(EventCode):

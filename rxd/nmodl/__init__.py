@@ -38,4 +38,11 @@ def read_nmodl(path: str | Path, **parameters: Any) -> Mechanism | PointMechanis
     NmodlError
         If the file is no NMODL, or says what cannot be translated: file, line, what, and a remedy.
     """
-    return as_mechanism(translate(read_file(path)), parameters)
+    translation = translate(read_file(path))
+    for key in translation.diffusion:
+        message = (
+            f"LONGITUDINAL_DIFFUSION of {key} moves it from segment to segment, which a mechanism does in rxd.neuron only. "
+            f"Declare {key} as a rxd.Species with d=, or take the line out."
+        )
+        raise translation.file.error(translation.file.line_of(key), message)
+    return as_mechanism(translation, parameters)

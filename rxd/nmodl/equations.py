@@ -46,6 +46,7 @@ class Collected:
 
     rates: dict[str, Any] = field(default_factory=dict)
     volumes: dict[str, Any] = field(default_factory=dict)
+    diffusion: dict[str, Any] = field(default_factory=dict)
     conserved: dict[str, Any] = field(default_factory=dict)
     equations: list[Any] = field(default_factory=list)
     solves: list[Solve] = field(default_factory=list)
@@ -130,7 +131,7 @@ class Equations(Machine):
         elif isinstance(statement, Compartment):
             self._compartment(statement)
         elif isinstance(statement, Diffusion):
-            self._refuse_diffusion(statement)
+            self.found.diffusion |= self._in_space(statement.index, statement.coefficient, statement.states)
         elif isinstance(statement, Equation):
             self.found.equations.append(self.evaluate(statement.left) - self.evaluate(statement.right))
         elif isinstance(statement, Solve):
@@ -180,27 +181,17 @@ class Equations(Machine):
         raise self.file.error(line, "a side of a reaction is a sum of states such as A + 2 B.")
 
     def _compartment(self, statement: Compartment) -> None:
-        for key, volume in self._in_space(statement.index, statement.volume, statement.states):
-            self.found.volumes[key] = volume
+        self.found.volumes |= self._in_space(statement.index, statement.volume, statement.states)
 
-    def _in_space(self, index: str, value: Expression, states: tuple[str, ...]) -> list[tuple[str, Any]]:
+    def _in_space(self, index: str, value: Expression, states: tuple[str, ...]) -> dict[str, Any]:
         """A value for each state, or for each element of arrays of states."""
-        found = []
+        found = {}
         for name in states:
             size = self.arrays.get(name)
             for i in range(size if index and size is not None else 1):
                 self._frame()[index or "_"] = sympy.Integer(i)
-                found.append((key_of(name, i) if index and size is not None else name, self.amount(self.evaluate(value))))
+                found[key_of(name, i) if index and size is not None else name] = self.amount(self.evaluate(value))
         return found
-
-    def _refuse_diffusion(self, statement: Diffusion) -> None:
-        for key, value in self._in_space(statement.index, statement.coefficient, statement.states):
-            if value != 0:
-                message = (
-                    f"LONGITUDINAL_DIFFUSION of {key} moves it from segment to segment, which a mechanism does not do here. "
-                    f"Declare {key} as a rxd.Species with d=, or take the line out."
-                )
-                raise self.file.error(statement.line, message)
 
     def rates(self, block: Block) -> dict[str, Any]:
         """The rates of states that a DERIVATIVE or KINETIC block gives."""

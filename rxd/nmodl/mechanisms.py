@@ -53,14 +53,19 @@ def as_mechanism(
     followers = tuple(Gate(sympy.Symbol(name, real=True), sympy.Integer(0), sympy.Integer(0)) for name in linked)
     common: dict[str, Any] = {
         "name": file.name,
-        "gates": (*(translation.stepped if stepped else translation.gates), *followers),
+        "gates": (*((*translation.stepped, *translation.shown) if stepped else translation.gates), *followers),
         "currents": translation.currents,
         "parameters": numbers,
     }
     common |= {"assigned": {name: value for name, (value, _) in translation.assigned.items()}}
     common |= {"reference": f"{file.path} (NMODL)"}
     if file.kind == "SUFFIX":
-        return Mechanism(**common, writes=translation.writes)
+        shown = {str(gate.symbol): gate.symbol for gate in translation.shown if stepped}
+        writes = {
+            (ion, what): shown.get(f"e{ion}" if what == "e" else f"{ion}{what}", value)
+            for (ion, what), value in translation.writes.items()
+        }
+        return Mechanism(**common, writes=writes)
     if file.kind == "ARTIFICIAL_CELL":
         message = f"{file.path}: {file.name} is an ARTIFICIAL_CELL, which has no place in a cell; rxd.neuron runs it."
         raise NmodlError(message)

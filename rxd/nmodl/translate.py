@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ class Method(NamedTuple):
     ----------
     kind : str
         ``cnexp`` (exactly, if the rate is affine), ``newton`` or ``sparse`` (backward Euler, together with the other states of
-        its block), ``algebraic`` (equations of LINEAR and NONLINEAR), ``euler`` (forward).
+        its block), ``algebraic`` (equations of LINEAR and NONLINEAR), ``euler`` (forward), ``shown`` (`Translation.shown`).
     block : str
     """
 
@@ -69,6 +69,11 @@ class Translation:
         Variables that nobody assigns: a script or an event does.
     memory : frozenset of str
         Those among them that NET_RECEIVE assigns.
+    diffusion : mapping of str to (expression, expression)
+        States that diffuse along the cable: coefficient times cross-section (um4/ms), and cross-section (um2), of parameters.
+    shown : tuple of Gate
+        Variables of ions that show states as they were before these diffused, in steps that go block by block; their rates are
+        what they become. Method ``shown`` moves them.
     reason : str
         Why there are no equations, for what somebody runs with numbers instead.
     """
@@ -83,6 +88,8 @@ class Translation:
     assigned: Mapping[str, tuple[Any, str]]
     settable: Mapping[str, float]
     memory: frozenset[str]
+    diffusion: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    shown: tuple[Gate, ...] = ()
     reason: str = ""
 
     @property
@@ -123,6 +130,7 @@ class _Translator:
         self.changed = frozenset(key for key in self.names.parameters if key in changed)
         self.stages: dict[str, dict[str, Any]] = {"initial": {}, "currents": {}, "states": {}}
         self.frozen: dict[str, Any] = {}
+        self.diffusion: dict[str, tuple[Any, Any]] = {}
         self.open: list[str] = []
 
     # ---------------------------------------------------------------------------------------------------------------- names
@@ -202,10 +210,14 @@ class _Translator:
         assigned = self._assigned(set(rates))
         frozen = tuple(Gate(self.symbol(key), ZERO, value) for key, value in self.frozen.items())
         settable = dict.fromkeys((*(k for k in sorted(self.names.assigned) if self._is_settable(k)), *self.file.pointers), 0.0)
+        diffusing = self._diffusing()
+        shown = self._shown(writes, diffusing)
+        methods |= {str(gate.symbol): Method("shown", "") for gate in shown}
         self._refuse_dt((*gates, *frozen), made)
         return Translation(
             self.file, self.names, _plain((*gates, *frozen)), (*gates, *frozen), MappingProxyType(methods), made,
             MappingProxyType(writes), MappingProxyType(assigned), MappingProxyType(settable), self.events,
+            MappingProxyType(diffusing), shown,
         )  # fmt: skip
 
     def _initialize(self, machine: Equations, block: Block) -> None:
@@ -303,9 +315,37 @@ class _Translator:
             pairs = zip(states, self._as_many(equations, states, block), strict=True)
             return {key: algebraic(ZERO, equation) for key, equation in pairs}, "algebraic"
         found = machine.rates(block)
+        spread, volumes = machine.found.diffusion, machine.found.volumes
+        self.diffusion |= {key: (value, volumes.get(key, sympy.Integer(1))) for key, value in spread.items() if key in found}
         if block.kind == "derivative" and solve.method in EXACT:
             return found, "cnexp"
         return found, "euler" if solve.method == "euler" else "sparse" if block.kind == "kinetic" else "newton"
+
+    def _diffusing(self) -> dict[str, tuple[Any, Any]]:
+        """States that diffuse along the cable, with numbers and parameters alone for how."""
+        known = {*self.names.parameters, *self.names.place, "celsius", *filter(self._is_settable, self.names.assigned)}
+        found: dict[str, tuple[Any, Any]] = {}
+        for key, parts in self.diffusion.items():
+            coefficient, volume = (self.final(value, "states") for value in parts)
+            moving = {s.name for s in coefficient.free_symbols | volume.free_symbols} - known
+            if moving:
+                message = (
+                    f"LONGITUDINAL_DIFFUSION of {key} depends on {', '.join(sorted(moving))}, which moves. Its coefficient and "
+                    "COMPARTMENT are made of numbers, parameters and diam here."
+                )
+                raise self.file.error(self.file.line_of(key), message)
+            if coefficient != 0:
+                found[key] = (coefficient, volume)
+        return found
+
+    def _shown(self, writes: Mapping[tuple[str, str], Any], diffusing: Mapping[str, Any]) -> tuple[Gate, ...]:
+        """What is written of states that diffuse at the end of a step, after it has been written."""
+        found = []
+        for (ion, what), value in writes.items():
+            key = f"e{ion}" if what == "e" else f"{ion}{what}"
+            if key not in diffusing and {s.name for s in value.free_symbols} & diffusing.keys():
+                found.append(Gate(self.symbol(key), value, self._initial(key)))
+        return tuple(found)
 
     # ---------------------------------------------------------------------------------------------------------------- finals
 

@@ -116,6 +116,7 @@ class Parts(NamedTuple):
     sources: int
     transport: int
     voxels: int
+    late: int
 
 
 class Step(NamedTuple):
@@ -324,7 +325,14 @@ def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees
     for i in range(still.size):
         y[still[i]] += dt * source[still[i]]
         drift[still[i]] = source[still[i]]
-    for s in range(trees.table.shape[0]):
+    for s in range(trees.early):
+        diffuse_bundle(s, y, dt, source, drift, trees, stages)
+
+
+@part_kernel
+def late(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, trees: Trees, stages: Stages) -> None:
+    """Diffusion of what diffuses after everything else."""
+    for s in range(trees.early, trees.table.shape[0]):
         diffuse_bundle(s, y, dt, source, drift, trees, stages)
 
 
@@ -347,6 +355,17 @@ def swept_and_voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.nda
     diffuse(y, dt, source, drift, graphs)
 
 
+@inner_kernel
+def exchange_last(
+    y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, trees: Trees, stages: Stages, parts: Parts
+) -> None:
+    """Diffusion in voxels, and on segments what diffuses last."""
+    if parts.voxels != 0:
+        call_part(parts.voxels, (y, dt, drift, source, graphs))
+    if parts.late != 0:
+        call_part(parts.late, (y, dt, drift, source, trees, stages))
+
+
 @lean_kernel
 def advance(
     model: Kept,
@@ -365,7 +384,7 @@ def advance(
     """Steps of dt of a `Step`, with what happens between them.
 
     ``scheme.halved``: local/2, (cable, diffusion), local/2, where neighbouring halves are merged. Else, as in NEURON: cable,
-    diffusion on segments, local on segments, local in voxels, diffusion in voxels.
+    diffusion on segments, local on segments, local in voxels, diffusion in voxels, late diffusion.
     """
     constants: Step = kept(model)  # type: ignore[call-arg]
     v_start, v_stop, position, threshold, lanes, fluxes, cable, trees, graphs, groups, scheme, parts = constants
@@ -412,8 +431,7 @@ def advance(
                 call_part(
                     parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local, parts.together)
                 )
-        if parts.voxels != 0:
-            call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs))
+        exchange_last(y, dt, drift, fluxes.source, graphs, trees, scheme.local, parts)
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         full = spikes > 0 and note_spikes(s, fraction, watch)

@@ -93,11 +93,11 @@ def _owners(groups: Sequence[Group], kernels: Sequence[Any]) -> np.ndarray:
 
 
 def bundles(species: Sequence[Transport]) -> list[list[int]]:
-    """Species that diffuse on the same tree, up to `WIDTH` at a time, by their numbers."""
-    same: dict[tuple[int, bytes, bytes], list[int]] = {}
-    for number, transport in enumerate(species):
+    """Species that diffuse on the same tree, up to `WIDTH` at a time, by their numbers; the late ones last."""
+    same: dict[tuple[bool, int, bytes, bytes], list[int]] = {}
+    for number, transport in sorted(enumerate(species), key=lambda pair: pair[1].late):
         plan = transport.plan
-        same.setdefault((transport.n, plan.node.tobytes(), plan.parent.tobytes()), []).append(number)
+        same.setdefault((transport.late, transport.n, plan.node.tobytes(), plan.parent.tobytes()), []).append(number)
     return [numbers[i : i + WIDTH] for numbers in same.values() for i in range(0, len(numbers), WIDTH)]
 
 
@@ -105,8 +105,10 @@ def pack_trees(species: Sequence[Transport], initial: np.ndarray, moving: np.nda
     """Species on segments, bundle by bundle; branch points in balance."""
     table, starts, moved, nodes, parents, at = [], [], [], [], [], 0
     rows: dict[str, list[np.ndarray]] = {"capacity": [], "g": [], "u": []}
+    early = 0
     for numbers in bundles(species):
         first = species[numbers[0]]
+        early += not first.late
         total = len(first.parent)
         table.append((len(numbers), first.n, total, at, at))
         at += total
@@ -134,6 +136,7 @@ def pack_trees(species: Sequence[Transport], initial: np.ndarray, moving: np.nda
         carried=aligned(np.zeros(at * WIDTH)),
         r=aligned(np.zeros(largest)),
         b=aligned(np.zeros(largest)),
+        early=early,
         **packed,
     )
 
@@ -238,7 +241,7 @@ def compile_parts(
     """Compile (or take from the cache) the parts of a step that a model needs; ``y`` is any vector like the state."""
     table = groups.table
     reacts, conducts = np.any(table[:, [loop.GATES, loop.CHEMISTRY]]), np.any(table[:, loop.ELECTRIC])
-    spreads = len(trees.table) or fluxes.still.size
+    spreads = trees.early or fluxes.still.size
     local = (y, 0.0, 0.0, lanes, groups, 0, scheme.halved, scheme.local)
     address = part_address(loop.local, *local, 0) if reacts else 0
     threads = (y, 0.0, 0.0, lanes, groups, scheme.halved, scheme.local)
@@ -250,6 +253,7 @@ def compile_parts(
         sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
         voxels=_voxels_part(y, graphs),
+        late=part_address(loop.late, y, 0.0, y, y, trees, scheme.local) if len(trees.table) > trees.early else 0,
     )
 
 

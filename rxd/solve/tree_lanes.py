@@ -92,7 +92,8 @@ class Trees(NamedTuple):
     """Species on segments in bundles of up to `WIDTH` on one tree, all arrays end to end.
 
     ``table``: rows (species, n, total, where the tree begins, where rows begin), ``starts`` and ``moved`` (n_bundles * WIDTH,):
-    first state position of each species (idle lanes repeat the first) and whether currents change it.
+    first state position of each species (idle lanes repeat the first) and whether currents change it. The first ``early``
+    bundles diffuse before local reactions in a step that goes part by part, the others at its end.
     """
 
     table: np.ndarray
@@ -108,6 +109,7 @@ class Trees(NamedTuple):
     u: np.ndarray
     r: np.ndarray
     b: np.ndarray
+    early: int
 
 
 @lean_kernel

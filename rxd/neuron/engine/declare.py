@@ -86,6 +86,11 @@ class Declared:
         Method of the states of mod files, by mechanism and name.
     linked : set
         Variables of mod files that follow others, likewise.
+    diffusing : dict
+        Conductance over distance (um4/ms) and cross-section (um2) of states of mod files that diffuse along the cable, by label
+        and segment.
+    diffusing_by : set of str
+        Range variables that these follow from.
     """
 
     model: Any
@@ -102,6 +107,8 @@ class Declared:
     names: set[str] = field(default_factory=set)
     methods: dict[Key, Any] = field(default_factory=dict)
     linked: set[Key] = field(default_factory=set)
+    diffusing: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    diffusing_by: set[str] = field(default_factory=set)
 
     def unique(self, text: str) -> str:
         """A word that no other region or species has."""

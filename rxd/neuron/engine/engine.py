@@ -32,6 +32,7 @@ from rxd.neuron.engine.hooks import Hooks
 from rxd.neuron.engine.initial import Initial
 from rxd.neuron.engine.joints import joined_as_in_neuron, parted_as_in_neuron, spread_unevenly
 from rxd.neuron.engine.linked import Linked, without_motion
+from rxd.neuron.engine.mod_diffusion import marked, with_diffusion
 from rxd.neuron.engine.mods import moved_as_in_neuron
 from rxd.neuron.engine.order import in_neurons_order
 from rxd.neuron.engine.places import Places
@@ -83,6 +84,7 @@ class Engine:
         else:
             writers = frozenset(name for name, _ in self.declared.inserted if session.catalogue.density[name].writes)
             self.system = moved_as_in_neuron(in_neurons_order(self.system), self.declared.methods, writers)
+        self.system = marked(self.system, self.declared.diffusing)
         self.revision = session.revision
         method = "coupled" if self.adaptive else "split"
         self.discretization = discretize(
@@ -99,6 +101,7 @@ class Engine:
             uneven = spread_unevenly(session, self.declared)
             self.discretization = parted_as_in_neuron(self.system, self.discretization, uneven)
             self.states = self.discretization.layout
+        self.discretization = with_diffusion(self.declared, self.system, self.discretization, self.adaptive)
         self.discretization, self._held = hold(session, self.declared, self.discretization, self.places.of_species)
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
         problem = build_problem(model, self.system, self.discretization, kernels)
@@ -115,6 +118,8 @@ class Engine:
             self.problem = replace(self.problem, equations=equations)
         self.readout = Readout(self)
         self.synapses = Synapses(self)
+        blocks = self.states.blocks
+        self._remembered = [(held, held[5:]) for held in blocks if held.startswith("held.") and held[5:] in blocks]
         self.linked = Linked(self)
         self.discretization = self.linked.joined(self.discretization)
         self.groups = self.discretization.groups
@@ -262,9 +267,10 @@ class Engine:
         self.state.t = t
         if self.adaptive:
             self._hold()
-        if self.jumped and "held.v" in self.states.blocks:  # what mechanisms remember of the step's start
-            here = self.readout.positions("held.v") >= 0
-            self.y[self.readout.positions("held.v")[here]] = self.y[self.readout.positions("v")[here]]
+        if self.jumped:  # what mechanisms remember of the step's start
+            for held, label in self._remembered:
+                here = self.readout.positions(held) >= 0
+                self.y[self.readout.positions(held)[here]] = self.y[self.readout.positions(label)[here]]
         if self.jumped and self.adaptive:
             self.stepper.restart(self.state)
             self.jumped = False

@@ -49,6 +49,8 @@ class Exchange:
             engine.jumped = True
         else:
             engine.fields.stale.add(name)
+            if name in engine.declared.diffusing_by:
+                engine.session.touch()
 
     def fetch_species(self, quantity: Any, region: Any) -> None:
         """Bring the values of a species on a region up to date."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import rxd
+from rxd.neuron.engine.mod_diffusion import diffusing_states
 from rxd.neuron.engine.mods import density_mechanism, read_global
 from rxd.neuron.modpoints import place_values
 from rxd.nmodl.mechanisms import as_mechanism
@@ -33,6 +34,9 @@ def declare_mechanisms(session: Session, declared: Declared, known: Container[st
         declared.model.insert(density_mechanism(session, declared.layout, translation), on=declared.layout.selection(records))
         declared.inserted.append((name, records))
         _note(session, declared, translation)
+        declared.diffusing.update(diffusing_states(session, declared.layout, translation))
+        symbols = {s.name for parts in translation.diffusion.values() for value in parts for s in value.free_symbols}
+        declared.diffusing_by.update(f"{symbol}_{name}" for symbol in symbols)
 
 
 def declare_points(session: Session, declared: Declared) -> None:

@@ -132,7 +132,10 @@ class _Moved:
         after: dict[str, Any] = {}
         for (_, method), labels in itertools.groupby(order, lambda label: (label.split(".")[0], self.methods[label])):
             states = list(labels)
-            rates = [self._with_voltage_before(self._as_at_start(self.rates[label])) for label in states]
+            rates = [self._with_past(self._as_at_start(self.rates[label])) for label in states]
+            if method.kind == "shown":
+                self.gates += [AffineGate(x, AT_ONCE / dt * rate, AT_ONCE / dt) for x, rate in zip(states, rates, strict=True)]
+                continue
             gates = self._affine(states, rates, after) if method.kind == "cnexp" else None
             if gates is None:
                 after.clear()  # what has moved before stands in the state by then
@@ -175,18 +178,24 @@ class _Moved:
         sums = value.atoms(ion_total)
         return value.xreplace({total: self._total(total) / dt for total in sums}) if sums else value
 
-    def _with_voltage_before(self, value: sympy.Expr) -> sympy.Expr:
-        """What BREAKPOINT has left, with the voltage at the step's start; point processes take that at its end."""
+    def _with_past(self, value: sympy.Expr) -> sympy.Expr:
+        """What BREAKPOINT has left, with voltage and states of the step's start; point processes take both at its end."""
         found = value.atoms(earlier)
         if not found or self.local.space == "points":
             return value
-        v = self.local.symbol_of(VOLTAGE)
-        if "held.v" not in self.labels:
-            held = self._unknown("held.v")
-            self.last.append(AffineGate("held.v", AT_ONCE / dt * v, AT_ONCE / dt))
-            self.initials.append(("held.v", v))
-        held = self.symbols[self.labels.index("held.v")]
-        return value.xreplace({part: part.args[0].xreplace({v: held}) for part in found})
+        now = {self.local.symbol_of(label): label for label in self.local.unknowns if label == VOLTAGE or label in self.methods}
+        seen = [x for x in now if any(x in part.free_symbols for part in found)]
+        past = {x: self._past(now[x], x) for x in sorted(seen, key=str)}
+        return value.xreplace({part: part.args[0].xreplace(past) for part in found})
+
+    def _past(self, label: str, x: sympy.Symbol) -> sympy.Symbol:
+        """An unknown that holds another for a step, as it was at the step's start."""
+        held = f"held.{label}"
+        if held in self.labels:
+            return self.symbols[self.labels.index(held)]
+        self.last.append(AffineGate(held, AT_ONCE / dt * x, AT_ONCE / dt))
+        self.initials.append((held, x if label == VOLTAGE else dict(self.local.initials)[label]))
+        return self._unknown(held)
 
     def _total(self, total: Any) -> sympy.Symbol:
         """An unknown that takes up a current for a step, and is emptied at its end."""
