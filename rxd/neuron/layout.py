@@ -3,8 +3,9 @@
 In: `SectionRecord`s. Out: `Layout`, which knows for every section of the session its segments here, in order from its 0 end.
 
 A section becomes one section of the morphology, with two exceptions. If its segments differ in cm, or (without 3-d points) in
-diameter, each segment becomes a section of its own, joined end to end, which conducts the same. If it is connected with its 1
-end, its segments are counted backwards, since sections of a morphology start where they are joined.
+diameter, or if a point process writes an ion in one of them, each segment becomes a section of its own, joined end to end,
+which conducts the same. If it is connected with its 1 end, its segments are counted backwards, since sections of a morphology
+start where they are joined.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ def build_layout(session: Session, revision: Any) -> Layout:
     """
     records = [record for root in session.topology.roots() for record in root.by_level()]
     draft = _Draft()
+    draft.parted = {p.host.id for p in session.run.points if p.host is not None and p.host.alive and p.parts_its_section}
     if not records:
         draft.stand_in()
     for number, record in enumerate(records):
@@ -119,6 +121,7 @@ class _Draft:
         self.sections: dict[int, list[int]] = {}
         self.shapes: dict[int, np.ndarray] = {}
         self.taken: set[str] = set()
+        self.parted: set[int] = set()
 
     def add(self, record: SectionRecord, number: int) -> None:
         """Add a section whose parent is here already."""
@@ -128,7 +131,9 @@ class _Draft:
         self.shapes[record.id] = points
         parent, x = self._joint(record)
         split = record.nseg > 1 and (
-            np.ptp(record.store["cm"]) > 0 or (not record.has_shape and np.ptp(record.store["diam"]) > 0)
+            record.id in self.parted
+            or np.ptp(record.store["cm"]) > 0
+            or (not record.has_shape and np.ptp(record.store["diam"]) > 0)
         )
         pieces = self._pieces(record, points) if split else [points]
         name = self._unique(record.name)

@@ -250,6 +250,21 @@ class ModPoint(ModObject):
     """A point process of a mod file."""
 
 
+class ModWriter(ModObject):
+    """A point process of a mod file that writes concentrations or reversal potentials in its segment."""
+
+    @property
+    def parts_its_section(self) -> bool:
+        """Yes: what it writes is that of its segment."""
+        return True
+
+    def loc(self, *place: Any, **where: Any) -> float:
+        """Put it somewhere."""
+        x = super().loc(*place, **where)
+        self.session.touch(shape=True)
+        return x
+
+
 class ModArtificial(ModObject, Artificial):
     """An artificial cell of a mod file."""
 
@@ -280,7 +295,7 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
     info = PointInfo(file.name, own, assigned, {}, artificial, file.block("net_receive") is not None, units, counts)
     from rxd.neuron.modstepped import ModStepped
 
-    base = ModArtificial if artificial else ModStepped if translation.reason else ModPoint
+    base = ModArtificial if artificial else ModStepped if translation.reason else ModWriter if translation.writes else ModPoint
     settings = {"kind": file.name, "translation": translation, "own_info": info, "__doc__": f"{file.name} of {file.path}."}
     return type(file.name, (base,), {**settings, "simple": None if base is not ModPoint else _simple(translation)})
 

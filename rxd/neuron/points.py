@@ -73,6 +73,11 @@ class PointProcess:
         raise IndexError(f"there is no {cls.kind}[{int(number)}]")
 
     @property
+    def parts_its_section(self) -> bool:
+        """Whether the segment it is in has equations that the others of the section do not have."""
+        return False
+
+    @property
     def info(self) -> PointInfo:
         """Names and defaults of its variables."""
         return POINTS[self.kind]

@@ -6,6 +6,7 @@ In: a `Translation`. Out: `Mechanism` or `PointMechanism`, with numbers for its 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sympy
@@ -15,7 +16,9 @@ from rxd.nmodl.execute import Machine
 from rxd.nmodl.syntax import NmodlError
 from rxd.nmodl.translate import Translation
 
-__all__ = ["as_mechanism", "event_amounts"]
+__all__ = ["as_density", "as_mechanism", "event_amounts"]
+
+AREA = "area_of_segment"
 
 
 def as_mechanism(
@@ -41,6 +44,49 @@ def as_mechanism(
     NmodlError
         For a parameter it does not have, or an artificial cell, which has no place in a cell.
     """
+    file = translation.file
+    common = _common(translation, parameters, stepped, linked)
+    if file.kind == "SUFFIX":
+        return Mechanism(**common, writes=_writes(translation, stepped))
+    if file.kind == "ARTIFICIAL_CELL":
+        message = f"{file.path}: {file.name} is an ARTIFICIAL_CELL, which has no place in a cell; rxd.neuron runs it."
+        raise NmodlError(message)
+    if translation.writes:
+        (ion, side), *_ = translation.writes
+        raise NmodlError(
+            f"{file.path}: point process {file.name} writes {ion}{side}; only a density mechanism (SUFFIX) can do that in a "
+            "Model. rxd.neuron runs it."
+        )
+    return PointMechanism(**common, on_event=event_amounts(translation) if events else {})
+
+
+def as_density(translation: Translation, parameters: Mapping[str, Any], area: Any, stepped: bool) -> Mechanism:
+    """A point process as a density mechanism of the segment it is in, which may write ions.
+
+    Parameters
+    ----------
+    area : float or callable
+        Membrane area of segments, um2: its currents (nA) become densities (mA/cm2).
+    stepped : bool
+        As for `as_mechanism`.
+    """
+    common = _common(translation, parameters, stepped, ())
+    per_area = 100 / sympy.Symbol(AREA, real=True)
+    common["parameters"] = {**common["parameters"], AREA: area}
+    common["currents"] = tuple(replace(current, density=current.density * per_area) for current in translation.currents)
+    return Mechanism(**common, writes=_writes(translation, stepped))
+
+
+def _writes(translation: Translation, stepped: bool) -> dict[tuple[str, str], Any]:
+    shown = {str(gate.symbol): gate.symbol for gate in translation.shown if stepped}
+    return {
+        (ion, what): shown.get(f"e{ion}" if what == "e" else f"{ion}{what}", value)
+        for (ion, what), value in translation.writes.items()
+    }
+
+
+def _common(translation: Translation, parameters: Mapping[str, Any], stepped: bool, linked: Collection[str]) -> dict[str, Any]:
+    """What density mechanisms and point processes share."""
     file, names = translation.file, translation.names
     known = {**translation.parameters, **dict.fromkeys(names.place)}
     for name in parameters:
@@ -59,22 +105,7 @@ def as_mechanism(
     }
     common |= {"assigned": {name: value for name, (value, _) in translation.assigned.items()}}
     common |= {"reference": f"{file.path} (NMODL)"}
-    if file.kind == "SUFFIX":
-        shown = {str(gate.symbol): gate.symbol for gate in translation.shown if stepped}
-        writes = {
-            (ion, what): shown.get(f"e{ion}" if what == "e" else f"{ion}{what}", value)
-            for (ion, what), value in translation.writes.items()
-        }
-        return Mechanism(**common, writes=writes)
-    if file.kind == "ARTIFICIAL_CELL":
-        message = f"{file.path}: {file.name} is an ARTIFICIAL_CELL, which has no place in a cell; rxd.neuron runs it."
-        raise NmodlError(message)
-    if translation.writes:
-        (ion, side), *_ = translation.writes
-        raise NmodlError(
-            f"{file.path}: point process {file.name} writes {ion}{side}; only a density mechanism (SUFFIX) can do that here."
-        )
-    return PointMechanism(**common, on_event=event_amounts(translation) if events else {})
+    return common
 
 
 def _refuse_algebraic(translation: Translation) -> None:

@@ -130,6 +130,8 @@ class _Translator:
         self.changed = frozenset(key for key in self.names.parameters if key in changed)
         self.stages: dict[str, dict[str, Any]] = {"initial": {}, "currents": {}, "states": {}}
         self.frozen: dict[str, Any] = {}
+        carried = any(ion.what == "current" and ion.written for ion in self.names.ions.values())
+        self.quiet = not (carried or file.nonspecific or file.electrode)
         self.diffusion: dict[str, tuple[Any, Any]] = {}
         self.open: list[str] = []
 
@@ -445,7 +447,7 @@ class _Translator:
                 if key in self.stages[stage]:
                     # one that follows from its own past, and that no equation reads, is left out: results do without
                     with suppress(NmodlError):
-                        found[key] = (self.final(self.stages[stage][key], stage), stage)
+                        found[key] = (self.final(self.stages[stage][key], stage), "states" if self.quiet else stage)
                     break
             else:
                 if key in self.stages["initial"]:

@@ -169,11 +169,11 @@ def test_what_cannot_diffuse_is_refused(mods):
 def test_what_breakpoint_has_left_is_of_the_steps_start(mods):
     section = h.Section(name="soma")
     section.insert("pump")
-    section.insert("series")
+    other = h.Section(name="other")
+    other.insert("series")
     h.dt = DT
-    recorded = [
-        h.Vector().record(getattr(section(0.5), f"_ref_{name}")) for name in ("a_pump", "b_pump", "a_series", "b_series")
-    ]
+    places = [(section, "a_pump"), (section, "b_pump"), (other, "a_series"), (other, "b_series")]
+    recorded = [h.Vector().record(getattr(place(0.5), f"_ref_{name}")) for place, name in places]
     h.finitialize(-65)
     for _ in range(10):
         h.fadvance()

@@ -32,6 +32,7 @@ from rxd.neuron.rxd.reactions import MultiCompartmentReaction
 from rxd.neuron.rxd.region import Extracellular
 
 if TYPE_CHECKING:
+    from rxd.neuron.engine.carriers import Carrier
     from rxd.neuron.points import PointProcess
     from rxd.neuron.session import Session
 
@@ -89,6 +90,10 @@ class Declared:
     diffusing : dict
         Conductance over distance (um4/ms) and cross-section (um2) of states of mod files that diffuse along the cable, by label
         and segment.
+    carriers : dict of int to Carrier
+        Point processes that write ions, by their id.
+    writers : set of str
+        Mechanisms that write concentrations or reversal potentials.
     diffusing_by : set of str
         Range variables that these follow from.
     """
@@ -108,6 +113,8 @@ class Declared:
     methods: dict[Key, Any] = field(default_factory=dict)
     linked: set[Key] = field(default_factory=set)
     diffusing: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    carriers: dict[int, Carrier] = field(default_factory=dict)
+    writers: set[str] = field(default_factory=set)
     diffusing_by: set[str] = field(default_factory=set)
 
     def unique(self, text: str) -> str:

@@ -21,6 +21,7 @@ from cable import EventQueue
 from rxd.codegen.kernels import compile_kernels
 from rxd.discretize.build import discretize
 from rxd.neuron.engine.batch import Batch
+from rxd.neuron.engine.carriers import Carriers
 from rxd.neuron.engine.declare import declare
 from rxd.neuron.engine.electrodes import Electrodes, refuse_variable_steps
 from rxd.neuron.engine.exchange import Exchange
@@ -82,7 +83,7 @@ class Engine:
         if self.adaptive:
             warn_of_unseen_currents(self.system)
         else:
-            writers = frozenset(name for name, _ in self.declared.inserted if session.catalogue.density[name].writes)
+            writers = frozenset(self.declared.writers)
             self.system = moved_as_in_neuron(in_neurons_order(self.system), self.declared.methods, writers)
         self.system = marked(self.system, self.declared.diffusing)
         self.revision = session.revision
@@ -117,6 +118,7 @@ class Engine:
             equations = replace(self.problem.equations, stimuli=self.electrodes)
             self.problem = replace(self.problem, equations=equations)
         self.readout = Readout(self)
+        self.carriers = Carriers(self)
         self.synapses = Synapses(self)
         blocks = self.states.blocks
         self._remembered = [(held, held[5:]) for held in blocks if held.startswith("held.") and held[5:] in blocks]

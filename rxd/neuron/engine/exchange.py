@@ -49,6 +49,11 @@ class Exchange:
             engine.jumped = True
         else:
             engine.fields.stale.add(name)
+            for place, carrier in engine.carriers.writing(name, engine.layout.index[record.id]):
+                position = engine.carriers.position(carrier, name)
+                if position is not None:
+                    engine.y[position] = record.store[name][place]
+                    engine.jumped = True
             if name in engine.declared.diffusing_by:
                 engine.session.touch()
 
@@ -120,6 +125,8 @@ class Exchange:
                     self.fetch_species(quantity, region)
         for point in engine.declared.points:
             engine.synapses.fetch(point)
+        for carrier in engine.carriers.known.values():
+            engine.carriers.fetch(carrier)
 
     def load(self) -> None:
         """Put the values scripts see into the state."""

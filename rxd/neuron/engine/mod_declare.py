@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import rxd
+from rxd.neuron.engine.carriers import declare_carriers
 from rxd.neuron.engine.mod_diffusion import diffusing_states
 from rxd.neuron.engine.mods import density_mechanism, read_global
 from rxd.neuron.modpoints import place_values
@@ -33,6 +34,8 @@ def declare_mechanisms(session: Session, declared: Declared, known: Container[st
         records = [record for record in declared.layout.records if name in record.mechanisms]
         declared.model.insert(density_mechanism(session, declared.layout, translation), on=declared.layout.selection(records))
         declared.inserted.append((name, records))
+        if translation.writes:
+            declared.writers.add(name)
         _note(session, declared, translation)
         declared.diffusing.update(diffusing_states(session, declared.layout, translation))
         symbols = {s.name for parts in translation.diffusion.values() for value in parts for s in value.free_symbols}
@@ -48,6 +51,10 @@ def declare_points(session: Session, declared: Declared) -> None:
             continue
         numbers: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.names.globals}
         numbers |= dict.fromkeys(translation.names.place, 1.0)
+        if translation.writes:
+            declare_carriers(session, declared, translation, placed)
+            declared.methods.update({(name, state): method for state, method in translation.methods.items()})
+            continue
         linked = session.links.of_mechanism(name)
         mechanism = as_mechanism(translation, numbers, False, not session.run.adaptive, linked)
         assert isinstance(mechanism, rxd.PointMechanism)

@@ -141,6 +141,8 @@ class _Moved:
                 after.clear()  # what has moved before stands in the state by then
                 gates = [solved_block(states, [self.local.symbol_of(label) for label in states], rates, method.kind)]
             self.gates += gates
+        moved = {self.local.symbol_of(label): value for label, value in after.items()}
+        self.last = [replace(gate, source=gate.source.xreplace(moved)) for gate in self.last]
         return replace(
             self.local,
             unknowns=tuple(self.labels),

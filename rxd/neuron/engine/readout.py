@@ -89,9 +89,21 @@ class Readout:
         """A variable of an ion as a mechanism writes it, if one does."""
         writer = self.engine.session.catalogue.writer(name, record.mechanisms)
         if writer is None:
-            return otherwise
+            return self._carried(name, record, otherwise)
         found = self._state(f"{writer}.{name}")(record)
         return self.assigned(f"{writer}.{name}", record) if found is None else found
+
+    def _carried(self, name: str, record: SectionRecord, otherwise: np.ndarray | None) -> np.ndarray | None:
+        """The same where point processes write it in some segments."""
+        carriers = self.engine.carriers
+        written = carriers.writing(name, self.layout.index[record.id]) if carriers.known else []
+        if not written:
+            return otherwise
+        values = np.array(record.store[name] if otherwise is None else otherwise)
+        for place, carrier in written:
+            found = carriers.value(carrier, name)
+            values[place] = values[place] if found is None else found
+        return values
 
     def _of_mechanism(self, name: str, owner: str) -> Reader | None:
         info = self.engine.session.catalogue.density[owner]
@@ -172,16 +184,23 @@ class Readout:
         """Nernst potential where a species gives a concentration; elsewhere it is a parameter."""
         chemistry = self.engine.session.chemistry
         catalogue = self.engine.session.catalogue
-        moving = (
+        moving = [
             chemistry.species_at(f"{ion}{side}", record) or catalogue.writer(f"{ion}{side}", record.mechanisms) for side in "io"
-        )
-        if not charge or not any(moving):
+        ]
+        carriers, index = self.engine.carriers, self.layout.index[record.id]
+        here = [place for side in "io" for place, _ in carriers.writing(f"{ion}{side}", index)]
+        if not charge or not (any(moving) or here):
             return None
         with self.engine.looking_back():
             inside, outside = (chemistry.concentration(f"{ion}{side}", record) for side in "io")
         volts = CONSTANTS["R"] * (self.engine.session.globals["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return 1000.0 * volts * np.log(outside / inside)
+            values = 1000.0 * volts * np.log(outside / inside)
+        if here and not any(moving):  # elsewhere it is a number
+            shown = np.array(record.store[f"e{ion}"])
+            shown[here] = values[here]
+            return shown
+        return values
 
     # -------------------------------------------------------------------------------------------------------------- currents
 

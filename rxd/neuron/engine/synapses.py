@@ -42,6 +42,9 @@ class Synapses:
 
     def position(self, point: PointProcess, state: str) -> int | None:
         """Place in the state vector, or None if this engine does not know the synapse."""
+        carrier = self.engine.carriers.known.get(id(point))
+        if carrier is not None:
+            return self.engine.carriers.position(carrier, state)
         number = self._number.get(id(point))
         return None if number is None else self._place.get((number, state))
 
@@ -66,6 +69,7 @@ class Synapses:
                 position = self.position(point, state)
                 if position is not None:
                     self.engine.y[position] = point.values[state]
+        self.engine.carriers.load()
 
     def close(self) -> None:
         """No conductance; point processes of mod files start as their files say."""
@@ -75,6 +79,9 @@ class Synapses:
 
     def fetch(self, point: PointProcess) -> None:
         """Bring the computed variables up to date."""
+        carrier = self.engine.carriers.known.get(id(point))
+        if carrier is not None:
+            self.engine.carriers.fetch(carrier)
         if id(point) not in self._number or point.host is None:
             return
         values = point.values
@@ -128,6 +135,10 @@ class Synapses:
 
     def note(self, point: PointProcess, name: str) -> None:
         """A script has written a variable: a state, or a parameter."""
+        carrier = self.engine.carriers.known.get(id(point))
+        if carrier is not None:
+            self.engine.carriers.note(carrier, name)
+            return
         position = self.position(point, name)
         if position is not None:
             self.engine.y[position] = point.values[name]

@@ -115,6 +115,8 @@ def _of_ion(engine: Engine, name: str, ion: str, record: SectionRecord, place: i
     if name not in {f"{ion}i", f"{ion}o"}:
         return None
     writer = engine.session.catalogue.writer(name, record.mechanisms)
+    for _, carrier in engine.carriers.writing(name, np.array([segment])):
+        writer = carrier.mechanism
     return _concentration(engine, name, record, place) if writer is None else _of_mod_file(engine, segment, f"{writer}.{name}")
 
 
@@ -173,7 +175,11 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
     position = engine.synapses.position(point, name)
     if position is not None:
         return _state(position)
-    translation = getattr(point, "translation", None)
+    translation, carrier = getattr(point, "translation", None), engine.carriers.known.get(id(point))
+    if carrier is not None:
+        found = engine.carriers.value(carrier, name)
+        assigned = found is not None and name in translation.assigned  # type: ignore[union-attr]
+        return _of_mod_file(engine, carrier.segment, f"{carrier.mechanism}.{name}") if assigned else None
     if translation is not None:
         node = engine.synapses.node(point)
         if node is None:

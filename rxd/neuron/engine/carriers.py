@@ -1,0 +1,151 @@
+"""Point processes of mod files that write concentrations or reversal potentials.
+
+In: objects of a session. Out: density mechanisms of the one segment each is in, which the layout makes a section of its own:
+what they write is what all others there read, and what they read of ions is that segment's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rxd.codegen.oracle import fields_of
+from rxd.neuron.engine.mods import read_global
+from rxd.neuron.errors import HocError
+from rxd.nmodl.mechanisms import as_density
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.declare import Declared
+    from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.points import PointProcess
+    from rxd.neuron.session import Session
+    from rxd.nmodl import Translation
+
+__all__ = ["Carrier", "Carriers", "declare_carriers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Where a point process that writes ions is: its mechanism in the model, and its segment."""
+
+    point: PointProcess
+    mechanism: str
+    segment: int
+
+
+def declare_carriers(session: Session, declared: Declared, translation: Translation, points: list[PointProcess]) -> None:
+    """Insert what the point processes of a mod file write, and their currents, into their segments.
+
+    Raises
+    ------
+    HocError
+        If two are in one segment, or a POINTER belongs to them.
+    """
+    layout, name = declared.layout, translation.file.name
+    if session.links.of_mechanism(name):
+        raise HocError(f"{name} writes ions, and a variable of it follows another: that is not supported. Copy the value.")
+    placed: dict[int, PointProcess] = {}
+    for point in points:
+        host: Any = point.host
+        segment = int(layout.index[host.id][host.index(point.x)])
+        if segment in placed:
+            raise HocError(f"{placed[segment]} and {point} write the same concentration in {host.name}. Leave one of them out.")
+        placed[segment] = point
+    settings: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.names.globals}
+    for key in translation.parameters.keys() - translation.names.globals:
+        settings[key] = _reader(_by_segment(layout.segments.n, placed, key))
+    place = {"diam": layout.segments.diam, "area": layout.segments.area}
+    settings |= {key: _reader(place[key]) for key in translation.names.place}
+    mechanism = as_density(translation, settings, _reader(layout.segments.area), not session.run.adaptive)
+    sections = np.unique(layout.segments.section[list(placed)])
+    declared.model.insert(mechanism, on=layout.morphology[sections])
+    declared.inserted.append((name, []))
+    declared.carriers.update({id(point): Carrier(point, name, segment) for segment, point in placed.items()})
+    declared.writers.add(name)
+
+
+def _by_segment(n: int, placed: dict[int, PointProcess], name: str) -> np.ndarray:
+    values = np.zeros(n)
+    for segment, point in placed.items():
+        values[segment] = point.values[name]
+    return values
+
+
+def _reader(values: np.ndarray) -> Any:
+    return lambda nodes: values[nodes.segment]
+
+
+class Carriers:
+    """The variables of an engine's point processes that write ions."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.known: dict[int, Carrier] = engine.declared.carriers
+
+    def position(self, carrier: Carrier, state: str) -> int | None:
+        """Place in the state vector of one of its states."""
+        found = int(self.engine.readout.positions(f"{carrier.mechanism}.{state}")[carrier.segment])
+        return found if found >= 0 else None
+
+    def writing(self, variable: str, segments: np.ndarray) -> list[tuple[int, Carrier]]:
+        """Which of some segments, by their place among these, have a variable such as `cai` written, and by what."""
+        found = []
+        for carrier in self.known.values():
+            here = np.flatnonzero(segments == carrier.segment)
+            if len(here) and variable in self._written(carrier):
+                found.append((int(here[0]), carrier))
+        return found
+
+    def _written(self, carrier: Carrier) -> set[str]:
+        writes = self.engine.session.mods.known[carrier.mechanism].writes
+        return {f"e{ion}" if what == "e" else f"{ion}{what}" for ion, what in writes}
+
+    def value(self, carrier: Carrier, variable: str) -> float | None:
+        """What it has computed: a state, a current (nA), or what BREAKPOINT or the block it solves assigns."""
+        engine, position = self.engine, self.position(carrier, variable)
+        if position is not None:
+            return float(engine.y[position])
+        number, column = engine.readout.group(carrier.segment), engine.readout.column(carrier.segment)
+        local, group, label = engine.system.groups[number], engine.groups[number], f"{carrier.mechanism}.{variable}"
+        assigned, currents = dict(local.assigned), {process.label: process.expression for process in local.processes}
+        if label not in assigned and label not in currents:
+            return None
+        translation = engine.session.mods.known[carrier.mechanism]
+        ended = translation.assigned.get(variable, (None, "currents"))[1] == "states"
+        state = engine.state if ended else engine.past
+        value = engine.readout.expression(number, label, currents.get(label, assigned.get(label)))(
+            state.y[group.position[:, [column]]], fields_of(group)[:, [column]], state.t
+        )
+        scale = 1e-2 * float(engine.layout.segments.area[carrier.segment]) if label in currents else 1.0
+        return float(value[0][0]) * scale
+
+    def fetch(self, carrier: Carrier) -> None:
+        """Bring its computed variables up to date."""
+        values = carrier.point.values
+        for variable in carrier.point.info.assigned:
+            found = self.value(carrier, variable)
+            if found is not None:
+                values[variable] = found
+
+    def load(self) -> None:
+        """Put the states scripts see into the state."""
+        for carrier in self.known.values():
+            for state in self.engine.session.mods.known[carrier.mechanism].names.states:
+                position = self.position(carrier, state)
+                if position is not None:
+                    self.engine.y[position] = carrier.point.values[state]
+
+    def note(self, carrier: Carrier, name: str) -> None:
+        """A script has written a variable: a state, or a parameter."""
+        engine, position = self.engine, self.position(carrier, name)
+        if position is not None:
+            engine.y[position] = carrier.point.values[name]
+            engine.jumped = True
+            return
+        alike = {c.segment: c.point for c in self.known.values() if c.mechanism == carrier.mechanism}
+        for number, row, field in engine.fields.of_kind("mechanism"):
+            if field.args[1] == name and engine.declared.inserted[field.args[0]][0] == carrier.mechanism:
+                values = _by_segment(engine.layout.segments.n, alike, name)
+                engine.fields.put(number, row, values[engine.groups[number].segment])
