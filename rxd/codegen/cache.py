@@ -119,15 +119,20 @@ def discard_stale_code() -> None:
         return  # an installation that cannot be written: numba keeps its code elsewhere, under the files' own times
 
 
-def load_module(system: System, purpose: str, write: Callable[[System], str]) -> tuple[ModuleType, str]:
+def load_module(system: System, purpose: str, write: Callable[[System], str], mark: str = "") -> tuple[ModuleType, str]:
     """The generated module of a system and its source; written only if the cache does not hold it.
+
+    Parameters
+    ----------
+    mark : str
+        What else its text follows from.
 
     Raises
     ------
     KernelError
         If the source does not load (its text is in the message).
     """
-    key = system_key(system, purpose)
+    key = system_key(system, purpose + mark)
     path = cache_folder() / key / f"axoplasm_{purpose}_{key}.py"
     if not path.exists():
         _write(path, write(system))

@@ -14,6 +14,7 @@ from rxd.codegen.cache import load_module
 from rxd.codegen.coupled_module import coupled_module
 from rxd.codegen.sparse import LaneProgram, make_program
 from rxd.codegen.split_text import split_module
+from rxd.codegen.table_text import table_mark, with_tables
 from rxd.discretize.records import Discretization
 from rxd.symbolic.system import LocalSystem, System
 
@@ -98,7 +99,8 @@ def compile_kernels(
     system: System, discretization: Discretization, purpose: str = "split", apart: Apart | None = None
 ) -> Kernels:
     """Generate (or find in the cache) and load the kernels for one purpose."""
-    module, source = load_module(system, purpose, dict(WRITERS)[purpose])
+    write = dict(WRITERS)[purpose]
+    module, source = load_module(system, purpose, lambda system: with_tables(write(system), system), table_mark(system))
     if purpose == "coupled":
         exchanged = {transport.label for transport in discretization.transports}
         groups = tuple(_coupled_group(module, group, exchanged) for group in system.groups)

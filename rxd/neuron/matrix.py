@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.pointers import ItemPointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector import Vector
 
@@ -43,6 +44,10 @@ class Matrix:
     def x(self) -> np.ndarray:
         """The elements: `m.x[i][j]`; an array of shape (rows, columns) that shares memory with the matrix."""
         return self._a
+
+    @property
+    def _ref_x(self) -> _Rows:
+        return _Rows(self)
 
     def as_numpy(self) -> np.ndarray:
         """The elements as an array that shares memory with the matrix."""
@@ -264,3 +269,33 @@ def _numbers(values: Vector | float, n: int) -> np.ndarray:
     if len(values) != n:
         raise HocError(f"Matrix: {n} numbers are wanted, but the Vector has {len(values)}")
     return values.as_numpy()
+
+
+class _Rows:
+    """`mat._ref_x`: give it a row and a column to get a pointer."""
+
+    def __init__(self, matrix: Matrix, row: int | None = None) -> None:
+        self._matrix, self._row = matrix, row
+
+    def __getitem__(self, index: int) -> Any:
+        if self._row is None:
+            return _Rows(self._matrix, int(index))
+        self._matrix.getval(self._row, index)
+        return ItemPointer(_Flat(self._matrix), self._row * int(self._matrix.ncol()) + int(index))
+
+
+class _Flat:
+    """The elements of a matrix, row by row."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        self._matrix = matrix
+
+    def as_numpy(self) -> np.ndarray:
+        """All of them."""
+        return self._matrix.as_numpy().ravel()
+
+    def __getitem__(self, index: int) -> float:
+        return float(self._matrix.as_numpy().flat[index])
+
+    def __setitem__(self, index: int, value: float) -> None:
+        self._matrix.as_numpy().flat[index] = value

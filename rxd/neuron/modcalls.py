@@ -7,23 +7,88 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rxd.neuron.errors import HocError
 from rxd.neuron.modnumbers import SessionNumbers
+from rxd.neuron.pointers import ItemPointer
 from rxd.neuron.ranges import read_range, write_range
-from rxd.nmodl.syntax import Block, UnknownNameError
+from rxd.neuron.vector import Vector
+from rxd.nmodl import FunctionTable
+from rxd.nmodl.syntax import Assign, Block, Call, Name, UnknownNameError
 
 if TYPE_CHECKING:
     from rxd.neuron.sections import Segment
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 
-__all__ = ["Place", "block_of", "call_block", "density_call", "hoc_call"]
+__all__ = ["Place", "as_function", "block_of", "call_block", "density_call", "hoc_call", "set_table", "table_of"]
 
 
 def block_of(translation: Translation, name: str) -> Block | None:
     """The FUNCTION or PROCEDURE of a name."""
     file = translation.file
     return next((b for kind in ("function", "procedure") for b in file.all(kind) if b.name == name), None)
+
+
+def table_of(translation: Translation, name: str) -> Block | None:
+    """The FUNCTION_TABLE of a name."""
+    return next((block for block in translation.file.all("function_table") if block.name == name), None)
+
+
+def as_function(table: Block | None) -> Block | None:
+    """A FUNCTION that gives what a FUNCTION_TABLE gives."""
+    if table is None:
+        return None
+    call = Call(table.name, tuple(Name(argument) for argument in table.arguments), table.line)
+    return Block("function", table.name, table.arguments, (Assign(Name(table.name), call, table.line),), table.line)
+
+
+def set_table(session: Session, translation: Translation, table: Block, numbers: tuple[Any, ...]) -> float:
+    """Give a FUNCTION_TABLE its numbers: `h.table_minf_kca(y, x)` and NEURON's other forms.
+
+    Raises
+    ------
+    NmodlError
+        If there are not enough numbers, or points that do not increase.
+    HocError
+        If they are given in no way that is known.
+    """
+    made = _table(f"table_{table.name}", numbers)
+    made.check(table.name, len(table.arguments))
+    session.mods.set_table(translation.file.name, table.name, made)
+    return 1.0
+
+
+def _table(name: str, given: tuple[Any, ...]) -> FunctionTable:
+    first = given[0] if given else None
+    if len(given) == 1 and isinstance(first, (int, float)):
+        return FunctionTable(np.array(float(first)))
+    if len(given) == 2 and all(isinstance(vector, Vector) for vector in given):
+        return FunctionTable(np.array(given[0]), (np.array(given[1]),))
+    if not isinstance(first, ItemPointer):
+        raise HocError(
+            f"{name} takes a number, (values, points) as Vectors, or a pointer to values, size, first and last point."
+        )
+    rest, grids = list(given[1:]), []
+    while rest:
+        size, start = int(rest.pop(0)), rest.pop(0) if rest else None
+        if isinstance(start, ItemPointer):
+            grids.append(_behind(name, start, size))
+        elif isinstance(start, (int, float)) and rest:
+            grids.append(np.linspace(float(start), float(rest.pop(0)), size))
+        else:
+            raise HocError(f"{name} takes a size and the first and last point, or a pointer to points, for each argument.")
+    shape = tuple(len(grid) for grid in grids)
+    return FunctionTable(_behind(name, first, int(np.prod(shape))).reshape(shape), tuple(grids))
+
+
+def _behind(name: str, pointer: ItemPointer, size: int) -> np.ndarray:
+    """Numbers from where a pointer points."""
+    found = np.array(pointer.target.as_numpy(), dtype=float)[pointer.index : pointer.index + size]
+    if len(found) < size:
+        raise HocError(f"{name} is to take {size} numbers from {pointer!r}; there are {len(found)}.")
+    return found
 
 
 def call_block(session: Session, machine: SessionNumbers, block: Block, arguments: tuple[Any, ...]) -> float:
@@ -110,7 +175,9 @@ def hoc_call(session: Session, name: str) -> Any:
             translation = session.mods.known[mechanism]
             if short == "setdata":
                 return lambda *where, sec=None: _set_data(session, mechanism, where, sec)
-            block = block_of(translation, short)
+            if short.startswith("table_") and (found := table_of(translation, short[6:])) is not None:
+                return lambda *numbers, table=found: set_table(session, translation, table, numbers)
+            block = block_of(translation, short) or as_function(table_of(translation, short))
             if block is not None:
                 return density_call(session, translation, block, session.data.get(mechanism))
     session.catalogue.knows("nothing")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.mechanisms import POINTS
-from rxd.nmodl import NmodlError, Translation, make_parser, read_file, translate
+from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, read_file, translate
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
@@ -44,6 +44,7 @@ class ModFiles:
         self._scanned: dict[Path, dict[str, Path]] = {}
         self._names: tuple[Any, dict[str, Path]] = (None, {})
         self._parser: Any = None
+        self.lookups: dict[str, dict[str, FunctionTable]] = {}
 
     def names(self) -> dict[str, Path]:
         """The file of every mechanism there is; looked for once for each current folder, since each unknown name asks."""
@@ -117,7 +118,17 @@ class ModFiles:
         """Interpolate in the tables of a mechanism, or compute what is in them: `h.usetable_kca = 0`."""
         if self.known[name].reason:
             return
-        self.known[name] = translate(self.known[name].file, tables=flag)
+        self._renew(name, flag)
+
+    def set_table(self, name: str, function: str, table: FunctionTable) -> None:
+        """Give a FUNCTION_TABLE of a mechanism its numbers."""
+        self.lookups.setdefault(name, {})[function] = table
+        if not self.known[name].reason:
+            self._renew(name, bool(self._session.globals.values.get(f"usetable_{name}", 1.0)))
+        self._session.touch()
+
+    def _renew(self, name: str, tables: bool) -> None:
+        self.known[name] = translate(self.known[name].file, tables=tables, lookups=self.lookups.get(name, {}))
         made = self._session.catalogue.points.get(name)
         if made is not None:
             made.translation = self.known[name]  # type: ignore[attr-defined]

@@ -82,6 +82,7 @@ class SessionNumbers(Numbers):
     ) -> None:
         super().__init__(file, resolve, store)
         self.session, self.noise = session, noise
+        self.lookups = session.mods.lookups.get(file.name, self.lookups)
 
     silent = SILENT - {"set_seed"}
 

@@ -14,7 +14,7 @@ import sympy
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.errors import HocError
 from rxd.neuron.mechanisms import PointInfo
-from rxd.neuron.modcalls import block_of, call_block
+from rxd.neuron.modcalls import as_function, block_of, call_block, set_table, table_of
 from rxd.neuron.modevents import EventCode, Watches
 from rxd.neuron.modnumbers import Noise
 from rxd.neuron.modrandom import RandomVariable
@@ -71,7 +71,9 @@ class ModObject(PointProcess):
         linked = self._behind(name.removeprefix("_ref_"))
         if linked is not None:
             return linked if name.startswith("_ref_") else linked.get()
-        block = block_of(self.translation, name)
+        if name.startswith("table_") and (table := table_of(self.translation, name[6:])) is not None:
+            return lambda *numbers: set_table(self.session, self.translation, table, numbers)
+        block = block_of(self.translation, name) or as_function(table_of(self.translation, name))
         if block is not None and random_use(verbatim_of(block)) == "set":
             return self._set_noise
         if block is not None:

@@ -10,12 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from rxd.declare.mechanism import Mechanism, PointMechanism
+from rxd.nmodl.function_tables import FunctionTable
 from rxd.nmodl.mechanisms import as_mechanism
 from rxd.nmodl.parser import make_parser, parse, read_file
 from rxd.nmodl.syntax import ModFile, NmodlError
 from rxd.nmodl.translate import Translation, translate
 
-__all__ = ["ModFile", "NmodlError", "Translation", "make_parser", "parse", "read_file", "read_nmodl", "translate"]
+__all__ = [
+    "FunctionTable",
+    "ModFile",
+    "NmodlError",
+    "Translation",
+    "make_parser",
+    "parse",
+    "read_file",
+    "read_nmodl",
+    "translate",
+]
 
 
 def read_nmodl(path: str | Path, **parameters: Any) -> Mechanism | PointMechanism:
@@ -25,8 +36,9 @@ def read_nmodl(path: str | Path, **parameters: Any) -> Mechanism | PointMechanis
     ----------
     path : str or Path
         ``"kca.mod"``.
-    parameters : float or callable
-        Numbers for its parameters, else those of the file: ``rxd.read_nmodl("kca.mod", gbar=0.01)``.
+    parameters : float or callable, or FunctionTable
+        Numbers for its parameters, else those of the file: ``rxd.read_nmodl("kca.mod", gbar=0.01)``; those of its
+        FUNCTION_TABLEs: ``minf=FunctionTable(values, (voltages,))``.
 
     Returns
     -------
@@ -38,7 +50,9 @@ def read_nmodl(path: str | Path, **parameters: Any) -> Mechanism | PointMechanis
     NmodlError
         If the file is no NMODL, or says what cannot be translated: file, line, what, and a remedy.
     """
-    translation = translate(read_file(path))
+    lookups = {name: value for name, value in parameters.items() if isinstance(value, FunctionTable)}
+    translation = translate(read_file(path), lookups=lookups)
+    parameters = {name: value for name, value in parameters.items() if name not in lookups}
     for key in translation.diffusion:
         message = (
             f"LONGITUDINAL_DIFFUSION of {key} moves it from segment to segment, which a mechanism does in rxd.neuron only. "

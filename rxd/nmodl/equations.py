@@ -81,6 +81,12 @@ class Equations(Machine):
         self.constant: frozenset[str] = frozenset()
         self.found = Collected()
         self.rate_depth: int | None = None
+        self.missing: set[str] = set()
+
+    def unknown(self, call: Call) -> Any:
+        """A FUNCTION_TABLE without numbers, which may still come."""
+        self.missing.add(call.name)
+        return sympy.Integer(1)
 
     def is_static(self, condition: Any) -> bool:
         """Whether only parameters decide."""

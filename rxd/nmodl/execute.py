@@ -17,6 +17,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from rxd.declare.functions import bernoulli_ratio, clipped, floor
+from rxd.nmodl.function_tables import FunctionTable
 from rxd.nmodl.regular import regular
 from rxd.nmodl.syntax import (
     Assign,
@@ -112,6 +113,8 @@ class Machine:
         self.procedures = {block.name: block for kind in ("function", "procedure") for block in file.all(kind)}
         self.arrays = {d.name: d.size for d in (*file.parameters, *file.assigned, *file.states) if d.size is not None}
         self.defaults = {sympy.Symbol(d.name, real=True): sympy.Float(d.value or 0.0) for d in file.parameters}
+        self.lookups: Mapping[str, FunctionTable] = MappingProxyType({})
+        self.function_tables = {block.name: block for block in file.all("function_table")}
         self.arrays |= {name: int(float(self._size(size))) for name, size in file.locals if size is not None}
 
     def _size(self, text: str) -> float:
@@ -410,15 +413,34 @@ class Machine:
 
     def builtin(self, call: Call, arguments: list[Any]) -> Any:
         """A function of NMODL's own."""
+        if call.name in self.function_tables:
+            return self.look_up(call, arguments)
         function = self.functions.get(call.name)
         if function is None:
-            table = any(block.name == call.name for block in self.file.all("function_table"))
-            about = "is a FUNCTION_TABLE, whose numbers are not there" if table else "is no function of NMODL or of this file"
-            raise self.file.error(call.line, f"{call.name}() {about}. Write it as a FUNCTION.")
+            message = f"{call.name}() is no function of NMODL or of this file. Write it as a FUNCTION."
+            raise self.file.error(call.line, message)
         try:
             return function(*arguments)
         except (ValueError, OverflowError, ZeroDivisionError, TypeError) as error:
             raise self.file.error(call.line, f"{call.name}({', '.join(map(str, arguments))}): {error}.") from None
+
+    def look_up(self, call: Call, arguments: list[Any]) -> Any:
+        """The value of a FUNCTION_TABLE."""
+        expected, table = len(self.function_tables[call.name].arguments), self.lookups.get(call.name)
+        if len(arguments) != expected:
+            raise self.file.error(call.line, f"{call.name} takes {expected} arguments; there are {len(arguments)}.")
+        if table is None:
+            return self.unknown(call)
+        return self.read(table, arguments)
+
+    def unknown(self, call: Call) -> Any:
+        """A FUNCTION_TABLE without numbers."""
+        message = f"FUNCTION_TABLE {call.name} has no numbers: give them by h.table_{call.name}_{self.file.name}(...) before."
+        raise self.file.error(call.line, message)
+
+    def read(self, table: FunctionTable, arguments: list[Any]) -> Any:
+        """A value of a table."""
+        return table.symbolic(arguments)
 
     def inline(self, block: Block, arguments: list[Any], line: int) -> Any:
         """Run a FUNCTION or PROCEDURE of the file."""
@@ -484,6 +506,10 @@ class Numbers(Machine):
     ) -> None:
         super().__init__(file, resolve)
         self.store = store
+
+    def read(self, table: FunctionTable, arguments: list[Any]) -> Any:
+        """A value of a table."""
+        return table.number(arguments)
 
     def put(self, key: str, value: Any) -> None:
         """Assign to a local variable, or one of the file."""

@@ -88,6 +88,9 @@ def _writes(translation: Translation, stepped: bool) -> dict[tuple[str, str], An
 def _common(translation: Translation, parameters: Mapping[str, Any], stepped: bool, linked: Collection[str]) -> dict[str, Any]:
     """What density mechanisms and point processes share."""
     file, names = translation.file, translation.names
+    for name in sorted(translation.missing):
+        remedy = f"h.table_{name}_{file.name}(...) before h.finitialize(), or {name}=FunctionTable(...) for read_nmodl"
+        raise file.error(0, f"FUNCTION_TABLE {name} has no numbers: {remedy}.")
     known = {**translation.parameters, **dict.fromkeys(names.place)}
     for name in parameters:
         if name not in known:

@@ -19,6 +19,7 @@ from rxd.declare.functions import algebraic, conserved, earlier, given
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
 from rxd.nmodl.equations import SYMBOLIC_LIMIT, Equations, rates_of_procedure
+from rxd.nmodl.function_tables import FunctionTable
 from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, dt, names_of
 from rxd.nmodl.regular import smooth
 from rxd.nmodl.syntax import Block, ModFile, NmodlError, Solve, UnknownNameError
@@ -74,6 +75,8 @@ class Translation:
     shown : tuple of Gate
         Variables of ions that show states as they were before these diffused, in steps that go block by block; their rates are
         what they become. Method ``shown`` moves them.
+    missing : frozenset of str
+        FUNCTION_TABLEs without numbers: what calls them is not true.
     reason : str
         Why there are no equations, for what somebody runs with numbers instead.
     """
@@ -90,6 +93,7 @@ class Translation:
     memory: frozenset[str]
     diffusion: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     shown: tuple[Gate, ...] = ()
+    missing: frozenset[str] = frozenset()
     reason: str = ""
 
     @property
@@ -98,27 +102,30 @@ class Translation:
         return {**self.names.parameters, **self.settable}
 
 
-def translate(file: ModFile, tables: bool = False) -> Translation:
+def translate(file: ModFile, tables: bool = False, lookups: Mapping[str, FunctionTable] = MappingProxyType({})) -> Translation:
     """The equations of a mod file.
 
     Parameters
     ----------
     tables : bool
         Interpolate where the file says TABLE, as NEURON does, instead of computing what would be in them.
+    lookups : mapping of str to FunctionTable
+        Numbers of its FUNCTION_TABLEs.
 
     Raises
     ------
     NmodlError
         For what cannot be an equation; the line and a remedy are named.
     """
-    return _Translator(file, tables).translate()
+    return _Translator(file, tables, lookups).translate()
 
 
 class _Translator:
     """One file in translation."""
 
-    def __init__(self, file: ModFile, tables: bool) -> None:
-        self.file, self.tables = file, tables
+    def __init__(self, file: ModFile, tables: bool, lookups: Mapping[str, FunctionTable]) -> None:
+        self.file, self.tables, self.lookups = file, tables, lookups
+        self.missing: set[str] = set()
         self.names = names_of(file)
         for block in file.all("discrete"):
             raise file.error(block.line, "a DISCRETE block cannot be translated. Write it as DERIVATIVE, KINETIC or LINEAR.")
@@ -185,7 +192,7 @@ class _Translator:
     def machine(self, stage: str, on_solve: Any = None) -> Equations:
         """A machine for a block."""
         made = Equations(self.file, self.resolver(stage), self.names.states, self.symbol, on_solve)
-        made.tables = self.tables
+        made.tables, made.lookups, made.missing = self.tables, self.lookups, self.missing
         made.constant = frozenset((*self.names.parameters, *self.names.place, "celsius")) - self.changed
         made.resting = lambda key: self._placeholder(key, "rest") if key in self.names.assigned else made.resolve(key)
         return made
@@ -219,7 +226,7 @@ class _Translator:
         return Translation(
             self.file, self.names, _plain((*gates, *frozen)), (*gates, *frozen), MappingProxyType(methods), made,
             MappingProxyType(writes), MappingProxyType(assigned), MappingProxyType(settable), self.events,
-            MappingProxyType(diffusing), shown,
+            MappingProxyType(diffusing), shown, frozenset(self.missing),
         )  # fmt: skip
 
     def _initialize(self, machine: Equations, block: Block) -> None:
