@@ -130,12 +130,10 @@ def test_what_is_wrong_is_said(soma):
 
 
 def test_numbers_for_a_model(mods):
-    numbers = {
-        "minf": FunctionTable(VALUES, (VOLTS,)),
-        "mtau": FunctionTable(np.array(2.0)),
-        "both": FunctionTable(np.array(1.0)),
-    }
-    model = rxd.Model(cylinder(10, 10), segments=1, v_init=-68)
-    model.insert(read_nmodl("gate.mod", **numbers))
+    constants = {name: FunctionTable(np.array(value)) for name, value in (("mtau", 2.0), ("both", 1.0))}
+    mechanism = read_nmodl("gate.mod", minf=FunctionTable(VALUES, (VOLTS,)), **constants)
+    cell = cylinder(10, 10)
+    model = rxd.Model(cell, segments=1, v_init=-68)
+    model.insert(mechanism, on=cell.all)
     simulation = model.compile(method="split", dt=0.1)
     assert simulation.values("gate.m") == pytest.approx([0.55], rel=1e-14)
