@@ -93,7 +93,7 @@ def build_layout(session: Session, revision: Any) -> Layout:
     """
     records = [record for root in session.topology.roots() for record in root.by_level()]
     draft = _Draft()
-    draft.parted = {p.host.id for p in session.run.points if p.host is not None and p.host.alive and p.parts_its_section}
+    draft.parted = {p.host.id for p in session.run.points if p.host is not None and p.host.alive and p._parts_section}
     if not records:
         draft.stand_in()
     for number, record in enumerate(records):

@@ -255,10 +255,7 @@ class ModPoint(ModObject):
 class ModWriter(ModObject):
     """A point process of a mod file that writes concentrations or reversal potentials in its segment."""
 
-    @property
-    def parts_its_section(self) -> bool:
-        """Yes: what it writes is that of its segment."""
-        return True
+    _parts_section = True
 
     def loc(self, *place: Any, **where: Any) -> float:
         """Put it somewhere."""

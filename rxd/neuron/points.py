@@ -40,6 +40,7 @@ class PointProcess:
     """
 
     kind: ClassVar[str] = ""
+    _parts_section: ClassVar[bool] = False  # whether its segment has equations that the others of the section do not have
     host: SectionRecord | None
     x: float
     values: dict[str, float]
@@ -71,11 +72,6 @@ class PointProcess:
             if type(point) is cls and point.ordinal == int(number):
                 return point
         raise IndexError(f"there is no {cls.kind}[{int(number)}]")
-
-    @property
-    def parts_its_section(self) -> bool:
-        """Whether the segment it is in has equations that the others of the section do not have."""
-        return False
 
     @property
     def info(self) -> PointInfo:

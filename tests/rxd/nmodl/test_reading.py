@@ -165,8 +165,8 @@ REFUSED = [
     ("BREAKPOINT { LOCAL n  n = v  while (n > 0) { n = n - 1 }  i = n }", "how often this loop turns depends on"),
     ("ASSIGNED { w[2] } BREAKPOINT { w[2] = 1  i = w[0] }", r"w\[2\] is outside the array"),
     (
-        "STATE { m } BREAKPOINT { SOLVE s METHOD sparse  i = g*m } KINETIC s { LONGITUDINAL_DIFFUSION 2 {m}  ~ m << (1) }",
-        "LONGITUDINAL",
+        "STATE { m } BREAKPOINT { SOLVE s METHOD sparse  i = g*m } KINETIC s { LONGITUDINAL_DIFFUSION 2*v {m}  ~ m << (1) }",
+        "LONGITUDINAL_DIFFUSION of m depends on v",
     ),
     ("ASSIGNED { dt } BREAKPOINT { i = g*dt }", "depends on dt"),
     ("STATE { a }\nNONLINEAR s { ~ a*a = v  ~ a = 1 } BREAKPOINT { SOLVE s  i = g }", "line 3: s has 2 equations for 1 states"),
