@@ -25,6 +25,11 @@ class Samples:
         self._grids = [recorder for recorder in run._recorders if recorder.when is not None]
         self._end = -np.inf
 
+    @property
+    def next_time(self) -> float:
+        """The next time on a grid; what is recorded at every step leaves none out."""
+        return -np.inf if self._every else min((recorder.next_time() for recorder in self._grids), default=np.inf)
+
     def before(self, end: float) -> Iterator[float]:
         """Times at which something is recorded, up to the end of a step."""
         while True:

@@ -120,12 +120,7 @@ class Engine:
         self.readout = Readout(self)
         self.carriers = Carriers(self)
         self.synapses = Synapses(self)
-        blocks = self.states.blocks
-        self._remembered = [(held, held[5:]) for held in blocks if held.startswith("held.") and held[5:] in blocks]
-        self.linked = Linked(self)
-        self.discretization = self.linked.joined(self.discretization)
-        self.groups = self.discretization.groups
-        self.problem = replace(self.problem, discretization=self.discretization)
+        self._follow_links()
         self.stepper: Any = make_stepper(method, self.problem, kernels, **self._options())
         self.statistics = Statistics()
         self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
@@ -137,6 +132,15 @@ class Engine:
         self.gains = read_steady(self)
         self.exchange.load()
         self.start()
+
+    def _follow_links(self) -> None:
+        """Find what linked variables follow, and let groups read it where it is."""
+        blocks = self.states.blocks
+        self._remembered = [(held, held[5:]) for held in blocks if held.startswith("held.") and held[5:] in blocks]
+        self.linked = Linked(self)
+        self.discretization = self.linked.joined(self.discretization)
+        self.groups = self.discretization.groups
+        self.problem = replace(self.problem, discretization=self.discretization)
 
     @property
     def y(self) -> np.ndarray:

@@ -21,6 +21,10 @@ __all__ = ["Sampler", "Samples"]
 class Samples(Protocol):
     """Who wants to see the state between the ends of an advance."""
 
+    @property
+    def next_time(self) -> float:
+        """Up to when nobody wants to see it."""
+
     def before(self, end: float) -> Iterable[float]:
         """Times up to the end of the step just made."""
 
@@ -31,8 +35,15 @@ class Samples(Protocol):
 class Sampler:
     """Shows the engine's state at other times than where its stepper stands."""
 
+    every = 0.0
+
     def __init__(self, engine: Engine, samples: Samples) -> None:
         self.engine, self.samples = engine, samples
+
+    @property
+    def next_time(self) -> float:
+        """Up to when steps may be made at once."""
+        return self.samples.next_time
 
     def before(self, end: float) -> Iterable[float]:
         """Times wanted in the step that ends here."""
