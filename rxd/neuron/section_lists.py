@@ -62,13 +62,13 @@ class SectionList:
         return any(record is chosen_section(sec if section is None else section).record for record in self._records)
 
     def wholetree(self, sec: Section | None = None) -> float:
-        """Add the tree a section belongs to."""
-        self._records.extend(chosen_section(sec).record.root.subtree())
+        """Add the tree a section belongs to, level by level."""
+        self._records.extend(chosen_section(sec).record.root.by_level())
         return 1.0
 
     def subtree(self, sec: Section | None = None) -> float:
-        """Add a section and what hangs on it."""
-        self._records.extend(chosen_section(sec).record.subtree())
+        """Add a section and what hangs on it, level by level, where `section.subtree()` goes along branches."""
+        self._records.extend(chosen_section(sec).record.by_level())
         return 1.0
 
     def children(self, sec: Section | None = None) -> float:

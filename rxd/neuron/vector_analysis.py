@@ -190,9 +190,9 @@ class Analysis:
         return self._write(np.bincount(where[(where >= 0) & (where < n)], minlength=n).astype(float))
 
     def sumgauss(self, low: float, high: float, dx: float, variance: float, weights: Vector | None = None) -> Vector:
-        """A new Vector: sum of Gaussians at the elements, each moved down to the next place of a grid from `low` to `high`."""
+        """A new Vector: sum of Gaussians on a grid from `low` to `high`; each element counts at the place of the grid towards `low`."""
         grid = low + dx * np.arange(int((high - low) / dx))
-        centres = low + dx * np.floor((self._a - low) / dx)
+        centres = low + dx * np.trunc((self._a - low) / dx)
         w = np.ones(self._n) if weights is None else weights._a
         shape = np.exp(-((grid[:, None] - centres) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
         return self._new(shape @ w)
@@ -222,9 +222,29 @@ class Analysis:
         x: Any = np.arange(self._n)
         for arg in args[:1]:
             x = np.asarray(arg) if hasattr(arg, "__len__") else x * float(arg)
-        axes = graph.axes if hasattr(graph, "axes") and hasattr(graph, "exec_menu") else graph
-        axes.plot(x[: self._n], self._a.copy())
+        _axes(graph).plot(x[: self._n], self._a.copy())
         return self  # type: ignore[return-value]
+
+    line = plot
+
+    def mark(self, graph: Any, *args: Any) -> Vector:
+        """Put marks at the elements: `mark(graph, x Vector or step)`; NEURON's shapes, sizes and colours have no effect."""
+        x: Any = (
+            np.asarray(args[0]) if args and hasattr(args[0], "__len__") else np.arange(self._n) * float(args[0] if args else 1)
+        )
+        _axes(graph).plot(x[: self._n], self._a.copy(), linestyle="none", marker="+")
+        return self  # type: ignore[return-value]
+
+    def ploterr(self, graph: Any, x: Vector, error: Vector, *_: Any) -> Vector:
+        """Draw error bars around the elements."""
+        _axes(graph).errorbar(
+            np.asarray(x)[: self._n], self._a.copy(), np.asarray(error)[: self._n], linestyle="none", capsize=2
+        )
+        return self  # type: ignore[return-value]
+
+
+def _axes(graph: Any) -> Any:
+    return graph.axes if hasattr(graph, "axes") and hasattr(graph, "exec_menu") else graph
 
 
 def _with_source(vector: Any, args: tuple[Any, ...]) -> tuple[np.ndarray, list[Any]]:

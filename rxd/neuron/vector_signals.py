@@ -59,6 +59,23 @@ class Signals:
         first = np.fft.rfft(_padded(source._a, n))
         return self._set(np.fft.irfft(first * np.conj(np.fft.rfft(_padded(second._a, n))), n))
 
+    def spctrm(self, source: Vector) -> Vector:
+        """Power at m frequencies of a source: the mean over overlapping pieces of 2 m elements under a triangular window.
+
+        m is the smallest power of two that is an eighth of the elements or more, as in NEURON; what the last pieces lack is 0.
+        """
+        m = 1
+        while m < source._n // 8:
+            m *= 2
+        pairs = int(np.ceil(source._n / (2 * m) - 0.5))
+        window = 1 - np.abs(np.arange(2 * m) / m - 1)
+        data = _padded(source._a, max(source._n, (2 * pairs + 1) * m, 2 * m))
+        pieces = np.lib.stride_tricks.sliding_window_view(data, 2 * m)[: 2 * pairs * m : m]
+        power = np.abs(np.fft.fft(window * pieces)) ** 2
+        power[:, 1:m] += power[:, :m:-1]
+        with np.errstate(invalid="ignore"):  # of one element there is no spectrum: NaN, as in NEURON
+            return self._set(power[:, :m].sum(axis=0) / (4 * pairs * m * np.sum(window**2)))
+
     def trigavg(self, data: Vector, events: Vector, before: float, after: float) -> int:
         """Average of the data around events, given as indices: from `before` elements before to `after` after (not included).
 

@@ -24,10 +24,6 @@ REMEDIES: Mapping[str, str] = MappingProxyType(
     {
         "filter": "NEURON's result is no convolution; take numpy.convolve or scipy.signal.lfilter on vec.as_numpy()",
         "medfltr": "it ends NEURON 9 itself; take scipy.signal.medfilt on vec.as_numpy()",
-        "spctrm": "take scipy.signal.welch on vec.as_numpy()",
-        "line": "NEURON's own windows are not available; take matplotlib",
-        "mark": "NEURON's own windows are not available; take matplotlib",
-        "ploterr": "NEURON's own windows are not available; take matplotlib",
     }
 )
 

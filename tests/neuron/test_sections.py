@@ -113,6 +113,12 @@ def test_children_are_ordered_by_place_then_newest_first():
     f.connect(a(0.7))
     assert [str(child) for child in a.children()] == ["e", "c", "f", "d", "b"]
     assert [str(sec) for sec in d.wholetree()] == ["a", "e", "c", "f", "d", "b"]
+    g = h.Section(name="g")
+    g.connect(e(1))
+    assert [str(sec) for sec in d.wholetree()] == ["a", "e", "g", "c", "f", "d", "b"]
+    listed = h.SectionList()
+    listed.wholetree(sec=d)
+    assert [str(sec) for sec in listed] == ["a", "e", "c", "f", "d", "b", "g"]  # lists go level by level
 
 
 def test_true_parent_skips_starts():

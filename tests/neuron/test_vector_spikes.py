@@ -78,7 +78,7 @@ def test_a_fit_takes_a_function_of_hoc(h: Any) -> None:
         h.Vector([1]).fit(h.Vector(), "nothing", h.Vector([1]), *found)
 
 
-@pytest.mark.parametrize(("name", "remedy"), [("medfltr", "medfilt"), ("spctrm", "welch"), ("filter", "convolve")])
+@pytest.mark.parametrize(("name", "remedy"), [("medfltr", "medfilt"), ("filter", "convolve")])
 def test_what_vectors_do_not_do_names_what_does(h: Any, name: str, remedy: str) -> None:
     with pytest.raises(NotSupported, match=remedy):
         getattr(h.Vector(4), name)
@@ -140,3 +140,27 @@ def test_one_process_exchanges_with_itself(h: Any) -> None:
     assert list(pc.get_partition(0)) == [root]
     assert pc.thread_how_many_proc() >= 1
     assert math.isfinite(pc.thread_ctime(0))
+
+
+def test_spectra_are_neurons(h: Any) -> None:
+    """Figures of NEURON 9.0.2 for sin(0.7 i) + 0.01 i; 5 elements make two overlapping pairs: (4 + 9 + 16 + 25) / 8."""
+    at = np.arange(32)
+    found = h.Vector().spctrm(h.Vector(np.sin(0.7 * at) + 0.01 * at))
+    assert list(found) == pytest.approx([0.14588897, 0.34119582, 0.04690526, 0.00032871], rel=1e-5)
+    assert list(h.Vector().spctrm(h.Vector([1, 2, 3, 4, 5]))) == [6.75]
+    assert np.isnan(h.Vector().spctrm(h.Vector([1]))[0])
+
+
+def test_gaussians_before_the_grid_stand_where_neuron_puts_them(h: Any) -> None:
+    """NEURON 9.0.2; -2.3 counts at -2, -2.6 at -2.5."""
+    found = h.Vector([-2.3, 1.9, 2.2, -2.6, -3.1]).sumgauss(-2, 2, 0.5, 0.1)
+    assert list(found)[::7] == pytest.approx([1.631511412948963, 1.6230110463464427], rel=1e-6)
+
+
+def test_lines_marks_and_errors_are_drawn(h: Any) -> None:
+    graph, data = h.Graph(), h.Vector([1, 4, 9])
+    data.line(graph, h.Vector([0, 1, 2]))
+    data.mark(graph, 0.5)
+    data.ploterr(graph, h.Vector([0, 1, 2]), h.Vector([0.1, 0.2, 0.3]))
+    assert [list(line.get_xdata()) for line in graph.axes.lines[:2]] == [[0, 1, 2], [0, 0.5, 1]]
+    assert len(graph.axes.containers) == 1
