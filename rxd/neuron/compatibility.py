@@ -119,6 +119,9 @@ applies every reaction once, at the rate it has:
 * **Reactions in a box whose species are written with it.** `Reaction(a[ecs] + b[ecs], c[ecs], k)` counts once for every species
   on its sides, here three times; `Reaction(a + b, c, k)` and rates count once. (With CVode more often still, unlike here.)
 
+Not as in NEURON: `extracellular` has no layers that resist. `e_extracellular` is the potential outside, as in NEURON while `xg`
+has its default, `i_membrane` and `vext` are there; a smaller `xg`, and `xc`, are refused.
+
 Where NEURON makes choices, we make the same:
 
 * hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is exact,

@@ -112,6 +112,17 @@ DENSITY: Mapping[str, MechanismInfo] = MappingProxyType(
     {
         info.name: info
         for info in (
+            MechanismInfo(
+                "extracellular",
+                {
+                    **{f"{name}_{i}": value for name, value in (("xraxial", 1e9), ("xg", 1e9), ("xc", 0.0)) for i in (0, 1)},
+                    "e": 0.0,
+                    "vext_0": 0.0,
+                    "vext_1": 0.0,
+                },
+                units={"e": "mV"},
+                arrays={"xraxial": 2, "xg": 2, "xc": 2, "vext": 2},
+            ),
             MechanismInfo("pas", {"g": 0.001, "e": -70.0}, assigned=("i",), units={"g": "S/cm2", "e": "mV", "i": "mA/cm2"}),
             MechanismInfo(
                 "hh",

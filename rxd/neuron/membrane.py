@@ -1,4 +1,4 @@
-"""`seg.i_membrane_`: the current through the membrane of each segment, as `CVode.use_fast_imem(True)` provides it.
+"""`seg.i_membrane_`: the current through the membrane of each segment, as `CVode.use_fast_imem(True)` provides it; `seg.i_cap`.
 
 In: voltages, and currents of electrodes. Out: nA, outwards positive: what flows into a segment along the cable and from
 electrodes leaves it through the membrane, whatever the mechanisms in it.
@@ -36,8 +36,23 @@ class MembraneCurrents:
             self._connect()
         if self._state != self._session.run.version:
             self._compute()
+        return self.part(record, self._current)
+
+    def part(self, record: SectionRecord, values: np.ndarray) -> np.ndarray:
+        """The part of a section of the values of all segments."""
+        if self._shape != self._session.shape_revision:
+            self._connect()
         start = self._start[record.id]
-        return self._current[start : start + record.nseg]
+        return values[start : start + record.nseg]
+
+    def row(self, record: SectionRecord, index: int) -> tuple[list[tuple[SectionRecord, int]], np.ndarray]:
+        """Segments, and with what weight (uS) their voltage counts in what flows along the cable into one segment."""
+        places = [(other, i) for other in self._session.topology for i in range(other.nseg)]
+        one = np.zeros(len(places))
+        one[places.index((record, index))] = 1.0
+        weights = self.along(one)  # conductances are the same both ways
+        found = np.flatnonzero(weights)
+        return [places[i] for i in found], weights[found]
 
     def _connect(self) -> None:
         """Number the nodes, segments first, and find the conductances between them."""
@@ -52,20 +67,38 @@ class MembraneCurrents:
         self._nodes = len(number)
         self._shape, self._state = self._session.shape_revision, -1
 
-    def _compute(self) -> None:
-        v, (a, b), g = np.zeros(self._nodes), self._ends.T, self._conductance
-        for record in self._session.topology:
-            start = self._start[record.id]
-            v[start : start + record.nseg] = record.values("v")
-        # an end stores no charge: its voltage is the mean of its neighbours', which are segments, weighted with conductances
+    def along(self, values: np.ndarray) -> np.ndarray:
+        """What flows into every segment along the cable at some potentials (mV) of all segments, nA, in the same order."""
+        if self._shape != self._session.shape_revision:
+            self._connect()
+        (a, b), g = self._ends.T, self._conductance
+        v = np.concatenate([values, np.zeros(self._nodes - self._n)])
+        # an end stores no charge: its potential is the mean of its neighbours', which are segments, weighted with conductances
         weights = np.bincount(a, g, self._nodes) + np.bincount(b, g, self._nodes)
         means = (np.bincount(a, g * v[b], self._nodes) + np.bincount(b, g * v[a], self._nodes)) / weights
         v[self._n :] = means[self._n :]
-        along = g * (v[b] - v[a])
-        current = np.bincount(a, along, self._nodes) - np.bincount(b, along, self._nodes)
+        current = g * (v[b] - v[a])
+        return np.asarray(np.bincount(a, current, self._nodes) - np.bincount(b, current, self._nodes))[: self._n]
+
+    def capacitive(self, record: SectionRecord) -> np.ndarray:
+        """`seg.i_cap`, mA/cm2: what charged the membrane in the last fixed step; 0 before there was one."""
+        engine, dt = self._session.run.engine, self._session.globals["dt"]
+        past = None if engine is None else engine.fixed.past
+        if engine is None or past is None or record.id not in engine.layout.index:
+            return np.zeros(record.nseg)
+        at = engine.readout.positions("v")[engine.layout.index[record.id]]
+        return np.asarray(1e-3 * record.store["cm"] * (engine.y[at] - past.y[at]) / dt)
+
+    def _compute(self) -> None:
+        from rxd.neuron.outside import driven
+
+        v = np.concatenate([record.values("v") for record in self._session.topology])
+        current, outside = self.along(v), driven(self._session)
+        if outside is not None:
+            current += outside
         for point in self._session.run.points:
             if point.kind in _ELECTRODES and point.host is not None and point.host.alive:
                 for record, index, share in shares(point.host, point.x):
                     current[self._start[record.id] + index] += share * point.i
-        self._current = current[: self._n]
+        self._current = current
         self._state = self._session.run.version

@@ -19,6 +19,7 @@ import numpy as np
 from geometry import Morphology, SectionSpec, segment
 from rxd.neuron.errors import deleted_section
 from rxd.neuron.globals import CONSTANTS
+from rxd.neuron.outside import COMPUTED, computed
 
 if TYPE_CHECKING:
     from rxd.neuron.sections import Section
@@ -262,6 +263,8 @@ class SectionRecord:
             return self.diam
         if name == "i_membrane_" and self.session.run.fast_imem:
             return self.session.membrane.of(self)
+        if name in COMPUTED:
+            return computed(self, name)
         found = self.store.get(name)
         if found is not None:
             self.session.run.refresh(name, self)

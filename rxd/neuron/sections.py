@@ -16,6 +16,7 @@ import numpy as np
 from rxd.neuron import describe
 from rxd.neuron.errors import HocError, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
+from rxd.neuron.outside import COMPUTED, LAYERS, NAME
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.range_arrays import Elements
 from rxd.neuron.ranges import as_value, read_range, read_range_of_section, write_range
@@ -111,6 +112,14 @@ class Section:
             raise AttributeError(name)
         if name.startswith("_ref_"):
             return getattr(self(0.5), name)
+        if name in LAYERS and NAME in self._alive.mechanisms:
+            record, names = self.record, _elements((NAME, name, 2))
+            return Elements(
+                name,
+                2,
+                lambda i: read_range(record, names(i), 0.5),
+                lambda i, value: write_range(record, names(i), None, value),
+            )
         return read_range_of_section(self._alive, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -152,8 +161,6 @@ class Section:
         """
         name = str(mechanism.name if isinstance(mechanism, DensityMechanism) else mechanism)
         session = self._alive.session
-        if name == "extracellular":
-            raise HocError("The mechanism 'extracellular' is not supported; for ions outside the cell use rxd.Extracellular.")
         if not session.catalogue.knows(name):
             known = ", ".join((*session.catalogue.density, *(ion.mechanism for ion in session.catalogue.ions.values())))
             raise ValueError(
@@ -447,7 +454,7 @@ class Segment:
             if not 0 < self.x < 1:
                 raise AttributeError(f"{name}, the mechanism does not exist at {self}")
             return Mechanism(self, name)
-        if name not in record.store and name != "i_membrane_" and record.session.catalogue.knows(name):
+        if name not in record.store and name != "i_membrane_" and name not in COMPUTED and record.session.catalogue.knows(name):
             raise AttributeError(f"{name}, the mechanism does not exist at {self}. Insert it: section.insert('{name}').")
         array = self._array(name)
         if array is not None:
@@ -462,6 +469,8 @@ class Segment:
 
     def _array(self, name: str) -> tuple[str, str, int] | None:
         record = self._record
+        if NAME in record.mechanisms and name.removesuffix(f"_{NAME}") in LAYERS:
+            return NAME, name.removesuffix(f"_{NAME}"), 2
         found = record.session.catalogue.array(name) if record.session.catalogue.taken else None
         return found if found is not None and found[0] in record.mechanisms else None
 

@@ -190,7 +190,7 @@ class Analysis:
         return self._write(np.bincount(where[(where >= 0) & (where < n)], minlength=n).astype(float))
 
     def sumgauss(self, low: float, high: float, dx: float, variance: float, weights: Vector | None = None) -> Vector:
-        """A new Vector: sum of Gaussians on a grid from `low` to `high`; each element counts at the place of the grid towards `low`."""
+        """A new Vector: Gaussians summed on a grid from `low` to `high`; each element counts at the place next to it."""
         grid = low + dx * np.arange(int((high - low) / dx))
         centres = low + dx * np.trunc((self._a - low) / dx)
         w = np.ones(self._n) if weights is None else weights._a

@@ -10,7 +10,7 @@ charge is stored: its current divides among the segments that meet there in prop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +128,12 @@ class Electrodes:
 
     @classmethod
     def of(
-        cls, points: list[PointProcess], layout: Layout, storage: np.ndarray, read: Callable[[np.ndarray], Any]
+        cls,
+        points: list[PointProcess],
+        layout: Layout,
+        storage: np.ndarray,
+        read: Callable[[np.ndarray], Any],
+        others: Iterable[Electrode] = (),
     ) -> Electrodes:
         """The clamps among some point processes.
 
@@ -140,6 +145,8 @@ class Electrodes:
             Place of each segment in the stepper's order.
         read : function
             The voltages of segments in that order, or None while there are none.
+        others : iterable of Electrode
+            More of them.
         """
         found: list[Electrode] = []
         for clamp in points:
@@ -149,7 +156,7 @@ class Electrodes:
                 nodes = np.array([storage[layout.index[record.id][index]] for record, index, _ in places], dtype=np.int64)
                 weights = np.array([weight for *_, weight in places])
                 found.append(Stepped(clamp, nodes, weights, read) if stepped else Electrode(clamp, nodes, weights))
-        return cls(sorted(found, key=_turn))
+        return cls([*sorted(found, key=_turn), *others])
 
     def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Node (storage order), conductance (uS) and drive (nA) of every part of a clamp; without conductance a current.

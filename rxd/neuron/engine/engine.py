@@ -36,6 +36,7 @@ from rxd.neuron.engine.linked import Linked, without_motion
 from rxd.neuron.engine.mod_diffusion import marked, with_diffusion
 from rxd.neuron.engine.mods import moved_as_in_neuron
 from rxd.neuron.engine.order import in_neurons_order
+from rxd.neuron.engine.outside import outside_field
 from rxd.neuron.engine.places import Places
 from rxd.neuron.engine.readout import Readout
 from rxd.neuron.engine.sampling import Sampler, Samples
@@ -107,7 +108,9 @@ class Engine:
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
         problem = build_problem(model, self.system, self.discretization, kernels)
         order = self.states["v"].order - self.states["v"].start
-        self.electrodes = Electrodes.of(session.run.points, self.layout, order, self._voltages)
+        self.electrodes = Electrodes.of(
+            session.run.points, self.layout, order, self._voltages, outside_field(session, self.layout, order)
+        )
         self.stepped = self.electrodes.stepped
         refuse_variable_steps(self)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these

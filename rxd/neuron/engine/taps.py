@@ -7,7 +7,7 @@ what these held at the ends, and (currents) at the starts, of many steps at once
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from rxd.codegen.oracle import fields_of
 from rxd.neuron.ends import shares
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
+from rxd.neuron.engine.outside import OutsideField
 from rxd.neuron.engine.synapses import STATES
 from rxd.neuron.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
 from rxd.neuron.points import PointProcess
@@ -88,6 +89,8 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
             return _state(int(positions[0]))
         weights = np.array([weight for *_, weight in places])
         return Tap(np.array(positions, dtype=np.int64), lambda trace: trace.ends @ weights)
+    if name in {"i_cap", "i_membrane", "i_membrane_"}:
+        return _through_membrane(engine, name, record, record.index(x))
     catalogue = engine.session.catalogue
     owner = catalogue.owner(name)
     if owner is None:
@@ -104,6 +107,45 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
         return _assigned(engine, record, segment, name, record.index(x))
     label = f"{owner}.{short}"
     return _of_mod_file(engine, segment, label) or _currents(engine, segment, lambda current: current.label == label)
+
+
+def _through_membrane(engine: Engine, name: str, record: SectionRecord, place: int) -> Tap | None:
+    """What charges the membrane, or all that flows through it: along the cable and from clamps, in a field at rest."""
+    where = engine.readout.positions("v")
+    segment = engine.layout.index[record.id][place]
+    if name == "i_cap":
+        cm = 1e-3 * record.store["cm"][place]
+        return Tap(
+            where[[segment]].astype(np.int64),
+            lambda trace: cm * (trace.ends[:, 0] - trace.starts[:, 0]) / (2 * (trace.t - trace.middle)),
+        )
+    if record.values(name) is None or engine.stepped:
+        return None
+    places, weights = engine.session.membrane.row(record, place)
+    positions = np.array([where[engine.layout.index[other.id][i]] for other, i in places], dtype=np.int64)
+    scale = 1.0 if name == "i_membrane_" else 100.0 / record.shape.area[place]
+    clamps, steady = _electrodes_at(engine, int(where[segment]) - engine.states["v"].start)
+    bounds = np.cumsum([len(positions), *(len(clamp.positions) for clamp, _ in clamps)])
+
+    def read(trace: Trace) -> np.ndarray:
+        total = trace.ends[:, : bounds[0]] @ weights + steady
+        for (clamp, share), start, stop in zip(clamps, bounds[:-1], bounds[1:], strict=True):
+            total = total + share * clamp.read(replace(trace, ends=trace.ends[:, start:stop]))
+        return np.asarray(scale * total)
+
+    return Tap(np.concatenate([positions, *(clamp.positions for clamp, _ in clamps)]), read)
+
+
+def _electrodes_at(engine: Engine, storage: int) -> tuple[list[tuple[Tap, float]], float]:
+    """The clamps at a segment with their shares, and what a field outside drives into it, nA."""
+    clamps, steady = [], 0.0
+    for electrode in engine.electrodes.electrodes:
+        for node in np.flatnonzero(electrode.nodes == storage):
+            if isinstance(electrode, OutsideField):
+                steady += electrode.level(engine.t)[1] * float(electrode.weights[node])
+            else:
+                clamps.append((_clamp(electrode, engine.states["v"].start), float(electrode.weights[node])))
+    return clamps, steady
 
 
 def _of_ion(engine: Engine, name: str, ion: str, record: SectionRecord, place: int, segment: int) -> Tap | None:

@@ -1,0 +1,61 @@
+"""The potential outside (`e_extracellular`) as currents into segments.
+
+In: the sections with the mechanism `extracellular`. Out: an electrode at all segments.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rxd.neuron.engine.electrodes import Electrode
+from rxd.neuron.outside import NAME, is_inserted, potentials
+
+if TYPE_CHECKING:
+    from rxd.neuron.layout import Layout
+    from rxd.neuron.session import Session
+
+__all__ = ["OutsideField", "outside_field"]
+
+
+class OutsideField(Electrode):
+    """The potential outside as a current into every segment: what it drives along the cable, `sum g (e_k - e_i)`.
+
+    It drives branch points and ends, too, where no charge is stored: their share goes to the segments beside them.
+    """
+
+    __slots__ = ("_session", "_turn", "outside")
+    outside: np.ndarray
+    _session: Session
+    _turn: float
+
+    def __init__(self, session: Session, nodes: np.ndarray) -> None:
+        object.__setattr__(self, "clamp", SimpleNamespace(kind=NAME, values={}))
+        object.__setattr__(self, "nodes", nodes)
+        object.__setattr__(self, "weights", np.zeros(len(nodes)))
+        object.__setattr__(self, "_session", session)
+        object.__setattr__(self, "outside", np.zeros(len(nodes)))
+        object.__setattr__(self, "_turn", 1.0)
+
+    def level(self, t: float) -> tuple[float, float]:
+        """No conductance; a drive of 1 or 2, by turns when the field has changed, and the weights for it."""
+        outside = potentials(self._session)
+        if not np.array_equal(outside, self.outside):
+            object.__setattr__(self, "outside", outside)
+            object.__setattr__(self, "_turn", 3.0 - self._turn)
+            self.weights[:] = self._session.membrane.along(outside) / self._turn
+        return 0.0, self._turn
+
+    def jumps(self) -> list[float]:
+        """Nobody knows when scripts change it."""
+        return []
+
+
+def outside_field(session: Session, layout: Layout, storage: np.ndarray) -> list[Electrode]:
+    """The field, if the mechanism is in any section."""
+    if not is_inserted(session):
+        return []
+    segments = np.concatenate([layout.index[record.id] for record in session.topology])
+    return [OutsideField(session, storage[segments].astype(np.int64))]

@@ -1,0 +1,123 @@
+"""`extracellular` and currents through the membrane: i_membrane, i_cap, vext; figures of NEURON 9.0.2 where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h
+from rxd.neuron.errors import NotSupported
+
+
+@pytest.fixture
+def cell() -> Iterator[list[Any]]:
+    with Session():
+        soma, axon, dend, twig = (h.Section(name=name) for name in ("soma", "axon", "dend", "twig"))
+        axon.connect(soma(0))
+        dend.connect(soma(1))
+        twig.connect(dend(0.5))
+        for sec, length, diam, nseg in ((soma, 20, 20, 1), (axon, 300, 1, 7), (dend, 200, 2, 5), (twig, 100, 1, 3)):
+            sec.L, sec.diam, sec.nseg, sec.Ra = length, diam, nseg, 100
+            sec.insert("pas")
+            sec.insert("extracellular")
+        yield [soma, axon, dend, twig]
+
+
+def segments(cell: list[Any]) -> list[Any]:
+    return [seg for sec in cell for seg in sec]
+
+
+def record(cell: list[Any], name: str) -> list[Any]:
+    return [h.Vector().record(getattr(seg, f"_ref_{name}")) for seg in segments(cell)]
+
+
+def test_what_leaves_through_the_membrane_is_what_the_clamp_gives(cell: list[Any]) -> None:
+    """Charge goes nowhere else, and the membrane's current is capacitive plus leak of the step's end."""
+    clamp = h.IClamp(cell[0](0.5))
+    clamp.dur, clamp.amp = 1e9, 0.3
+    total, charging, v = record(cell, "i_membrane"), record(cell, "i_cap"), record(cell, "v")
+    h.finitialize(-70)
+    h.continuerun(2)
+    area = np.array([seg.area() for seg in segments(cell)])
+    assert 0.01 * area @ np.array(total)[:, 1:] == pytest.approx(0.3, rel=1e-9)
+    leak = 0.001 * (np.array(v) + 70)
+    assert np.array(total)[:, 1:] == pytest.approx((np.array(charging) + leak)[:, 1:], rel=1e-7, abs=1e-12)
+    assert [vector[0] for vector in charging] == [0] * len(charging)
+    seen = np.array([(seg.i_membrane, seg.i_cap, seg.vext[0]) for seg in segments(cell)])
+    assert seen == pytest.approx(np.array([(a[-1], b[-1], 0) for a, b in zip(total, charging, strict=True)]), rel=1e-6)
+
+
+def test_the_same_step_by_step_and_without_a_loop(cell: list[Any]) -> None:
+    clamp = h.IClamp(cell[2](0.9))
+    clamp.delay, clamp.dur, clamp.amp = 0.5, 1, 0.3
+    total = record(cell, "i_membrane")
+    for seg in cell[1]:
+        seg.e_extracellular = 30 * seg.x
+    h.finitialize(-70)
+    h.continuerun(2)
+    once = np.array(total)
+    h.finitialize(-70)
+    while h.t < 2 - h.dt / 2:
+        h.fadvance()
+    assert np.array(total) == pytest.approx(once, rel=1e-9, abs=1e-13)
+
+
+def test_a_uniform_field_does_nothing_and_a_gradient_what_currents_would(cell: list[Any]) -> None:
+    """`e_extracellular` acts as the currents sum g (e_k - e_i) would: in an unbranched cable g is known."""
+    h.finitialize(-70)
+    for seg in segments(cell):
+        seg.e_extracellular = 50
+    h.continuerun(1)
+    assert [seg.v for seg in segments(cell)] == pytest.approx([-70] * 16, abs=1e-9)
+    with Session():
+        cable = h.Section(name="cable")
+        cable.L, cable.diam, cable.nseg, cable.Ra = 300, 1, 3, 100
+        cable.insert("pas")
+        g = 100 * np.pi / 4 / (100 * 100)  # uS, between neighbouring segments: 100 area / (Ra length)
+        clamps = [h.IClamp(seg) for seg in cable]
+        for clamp, share in zip(clamps, (1, -2, 1), strict=True):
+            clamp.dur, clamp.amp = 1e9, share * g * 20
+        h.finitialize(-70)
+        h.continuerun(1)
+        expected = [seg.v for seg in cable]
+    with Session():
+        cable = h.Section(name="cable")
+        cable.L, cable.diam, cable.nseg, cable.Ra = 300, 1, 3, 100
+        cable.insert("pas")
+        cable.insert("extracellular")
+        cable(0.5).e_extracellular = 20
+        h.finitialize(-70)
+        h.continuerun(1)
+        assert [seg.v for seg in cable] == pytest.approx(expected, abs=1e-9)
+        assert cable(0.5).vext[0] == 20
+
+
+def test_a_field_that_a_vector_plays() -> None:
+    """v and vext after 5 ms: NEURON 9.0.2, whose vext is of the middle of the last step."""
+    with Session():
+        cable = h.Section(name="cable")
+        cable.L, cable.diam, cable.nseg, cable.Ra = 300, 1, 5, 100
+        cable.insert("pas")
+        cable.insert("extracellular")
+        times, values = h.Vector(np.arange(0, 10, 0.025)), h.Vector(-300 * np.sin(2 * np.arange(0, 10, 0.025)))
+        values.play(cable(0.1)._ref_e_extracellular, times, 1)
+        h.finitialize(-70)
+        h.continuerun(5)
+        assert [seg.v for seg in cable] == pytest.approx(
+            [-120.41093199539164, -22.515855958786833, -55.535782667261294, -72.33243600023857, -79.20499337832341], rel=1e-9
+        )
+        assert cable(0.1).vext[0] == pytest.approx(156.8139358594858, rel=1e-9)
+
+
+def test_layers_that_would_resist_are_refused(cell: list[Any]) -> None:
+    soma = cell[0]
+    assert (soma.xg[0], soma(0.5).xraxial[1], soma(0.5).extracellular.e) == (1e9, 1e9, 0)
+    soma.xg[0] = 1e10
+    assert soma(0.5).xg[0] == 1e10
+    with pytest.raises(NotSupported, match="layers that resist"):
+        soma(0.5).xg[0] = 0.01
+    with pytest.raises(NotSupported, match="capacitance"):
+        soma.xc[0] = 0.1
