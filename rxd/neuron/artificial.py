@@ -1,4 +1,4 @@
-"""Artificial cells: NetStim and the integrate-and-fire cells. They have no place and live in events alone.
+"""Artificial cells: what they share, and NetStim. They have no place and live in events alone.
 
 In: events with a weight. Out: spikes to the NetCons that listen.
 """
@@ -6,9 +6,7 @@ In: events with a weight. Out: spikes to the NetCons that listen.
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from rxd.neuron.philox import Stream
 from rxd.neuron.points import PointProcess
 from rxd.neuron.random import Random
 
-__all__ = ["ARTIFICIAL_CLASSES", "Artificial", "IntFire1", "IntFire2", "IntFire4", "NetStim", "Turn"]
+__all__ = ["Artificial", "NetStim", "Turn"]
 
 
 KEPT = ("pending", "fired", "on", "last", "resting")
@@ -217,204 +215,3 @@ class NetStim(Artificial):
             self.later(t + max(self._gap() - self.interval * (1 - self.noise), 0.0), self._spike)
         elif weight[0] < 0:
             object.__setattr__(self, "on", False)
-
-
-class IntFire1(Artificial):
-    """A leaky integrator that fires at 1 and rests for `refrac` ms: `m` jumps by the weight and decays with `tau`."""
-
-    kind = "IntFire1"
-
-    def initialize(self) -> None:
-        """Start at rest."""
-        super().initialize()
-        object.__setattr__(self, "last", self.session.globals.t)
-        object.__setattr__(self, "resting", False)
-        self.values["m"] = 0.0
-
-    def M(self) -> float:
-        """The state now."""
-        if self.resting:
-            return 2.0
-        return float(self.values["m"] * math.exp(-(self.session.globals.t - self.last) / self.tau))
-
-    def receive(self, weight: Any, t: float) -> None:
-        """Add the weight; fire above 1."""
-        if self.resting:
-            return
-        m = self.values["m"] * math.exp(-(t - self.last) / self.tau) + weight[0]
-        object.__setattr__(self, "last", t)
-        self.values["m"] = m
-        if m > 1:
-            object.__setattr__(self, "resting", True)
-            self.values["m"] = 2.0
-            self.later(t + self.refrac, self._recover)
-            self.fire(t)
-
-    def _recover(self, t: float) -> None:
-        object.__setattr__(self, "last", t)
-        object.__setattr__(self, "resting", False)
-        self.values["m"] = 0.0
-
-
-class _Integrator(Artificial):
-    """A cell whose state between events is a sum of exponentials, so that the next firing time can be solved for."""
-
-    horizon = 0.0
-
-    def initialize(self) -> None:
-        """Start at rest."""
-        super().initialize()
-        object.__setattr__(self, "last", self.session.globals.t)
-
-    @abstractmethod
-    def at(self, after: float) -> float:
-        """The membrane state `after` ms from the last event."""
-
-    @abstractmethod
-    def move(self, t: float) -> None:
-        """Bring the state to a time."""
-
-    def M(self) -> float:
-        """The membrane state now."""
-        return self.at(self.session.globals.t - self.last)
-
-    def schedule(self) -> None:
-        """Fire when the state reaches 1, if it does."""
-        from scipy.optimize import brentq  # few scripts need it, and it takes long to load
-
-        object.__setattr__(self, "pending", self.pending + 1)
-        times = [self.horizon * (i / 200) ** 2 for i in range(201)]
-        for early, late in pairwise(times):
-            if self.at(early) < 1 <= self.at(late):
-                self.later(self.last + brentq(lambda s: self.at(s) - 1, early, late, xtol=1e-12), self._cross)
-                return
-
-    def _cross(self, t: float) -> None:
-        self.move(t)
-        self.values["m"] = 0.0
-        self.fire(t)
-        self.schedule()
-
-
-class IntFire2(_Integrator):
-    """`taum dm/dt = i - m`, `taus di/dt = ib - i`; a weight adds to i; fires at m = 1."""
-
-    kind = "IntFire2"
-
-    def initialize(self) -> None:
-        """Start with the bias current."""
-        super().initialize()
-        self.values.update(i=self.ib, m=0.0)
-        self.schedule()
-
-    @property
-    def horizon(self) -> float:  # type: ignore[override]
-        """How far ahead a crossing is looked for, ms."""
-        return float(20 * (self.values["taum"] + self.values["taus"]))
-
-    def at(self, after: float) -> float:
-        """The membrane state `after` ms from the last event."""
-        m, i, ib, taum, taus = (self.values[name] for name in ("m", "i", "ib", "taum", "taus"))
-        driven = (i - ib) * taus / (taus - taum)
-        return float(ib + driven * math.exp(-after / taus) + (m - ib - driven) * math.exp(-after / taum))
-
-    def move(self, t: float) -> None:
-        """Bring the state to a time."""
-        after = t - self.last
-        m = self.at(after)
-        self.values["i"] = self.ib + (self.values["i"] - self.ib) * math.exp(-after / self.taus)
-        self.values["m"] = m
-        object.__setattr__(self, "last", t)
-
-    def receive(self, weight: Any, t: float) -> None:
-        """Add the weight to the current."""
-        self.move(t)
-        self.values["i"] += weight[0]
-        self.schedule()
-
-
-class IntFire4(_Integrator):
-    """An excitatory current with one and an inhibitory current with two time constants; fires at m = 1.
-
-    A weight of 1 moves the resting membrane by 1 at its peak.
-    """
-
-    kind = "IntFire4"
-
-    @property
-    def horizon(self) -> float:  # type: ignore[override]
-        """How far ahead a crossing is looked for, ms."""
-        return float(20 * max(self.values[name] for name in ("taue", "taui1", "taui2", "taum")))
-
-    def initialize(self) -> None:
-        """Start at rest."""
-        super().initialize()
-        for name in self.info.assigned:
-            self.values[name] = 0.0
-
-    def _rates(self) -> tuple[float, float, float, float]:
-        return 1 / self.taue, 1 / self.taui1, 1 / self.taui2, 1 / self.taum
-
-    def _gains(self) -> tuple[float, float]:
-        """Factors that make the peak of the membrane 1 for a weight of 1."""
-        ke, k1, k2, km = self._rates()
-        te = math.log(ke / km) / (ke - km)
-        excitation = (ke - km) / (math.exp(-km * te) - math.exp(-ke * te))
-        unit = _chain(k1, k2, km)
-        grid = [20 * self.taum * (i / 2000) ** 2 for i in range(2001)]
-        return excitation, 1 / max(unit(s) for s in grid)
-
-    def at(self, after: float) -> float:
-        """The membrane state `after` ms from the last event."""
-        ke, k1, k2, km = self._rates()
-        e, i1, i2, m = (self.values[name] for name in ("e", "i1", "i2", "m"))
-        gain_e, gain_i = self._gains()
-        excited = gain_e * e * (math.exp(-km * after) - math.exp(-ke * after)) / (ke - km)
-        first = gain_i * i1 * _chain(k1, k2, km)(after)
-        second = gain_i * i2 * (math.exp(-k2 * after) - math.exp(-km * after)) / (km - k2)
-        return float(m * math.exp(-km * after) + excited + first + second)
-
-    def E(self) -> float:
-        """The excitatory current now."""
-        return float(self._gains()[0] * self.values["e"] * math.exp(-(self.session.globals.t - self.last) / self.taue))
-
-    def I(self) -> float:  # noqa: E743 - NEURON's name
-        """The inhibitory current now."""
-        after, (_, k1, k2, _) = self.session.globals.t - self.last, self._rates()
-        given = self.values["i1"] * (math.exp(-k1 * after) - math.exp(-k2 * after)) / (k2 - k1)
-        return float(self._gains()[1] * (self.values["i2"] * math.exp(-k2 * after) + given))
-
-    def move(self, t: float) -> None:
-        """Bring the state to a time."""
-        after = t - self.last
-        ke, k1, k2, _ = self._rates()
-        m = self.at(after)
-        i1, i2 = self.values["i1"], self.values["i2"]
-        self.values["i2"] = i2 * math.exp(-k2 * after) + i1 * (math.exp(-k1 * after) - math.exp(-k2 * after)) / (k2 - k1)
-        self.values["i1"] = i1 * math.exp(-k1 * after)
-        self.values["e"] *= math.exp(-ke * after)
-        self.values["m"] = m
-        object.__setattr__(self, "last", t)
-
-    def receive(self, weight: Any, t: float) -> None:
-        """A positive weight excites, a negative one inhibits."""
-        self.move(t)
-        self.values["e" if weight[0] > 0 else "i1"] += weight[0]
-        self.values["nexcite" if weight[0] > 0 else "ninhibit"] += 1
-        self.schedule()
-
-
-def _chain(k1: float, k2: float, k3: float) -> Callable[[float], float]:
-    """Response of three first-order stages in a row to a unit in the first."""
-
-    def response(s: float) -> float:
-        return (
-            math.exp(-k1 * s) / ((k2 - k1) * (k3 - k1))
-            + math.exp(-k2 * s) / ((k1 - k2) * (k3 - k2))
-            + math.exp(-k3 * s) / ((k1 - k3) * (k2 - k3))
-        )
-
-    return response
-
-
-ARTIFICIAL_CLASSES = (NetStim, IntFire1, IntFire2, IntFire4)

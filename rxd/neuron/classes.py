@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from rxd.neuron.artificial import ARTIFICIAL_CLASSES
+from rxd.neuron.artificial import NetStim
 from rxd.neuron.counters import APCount
 from rxd.neuron.cvode import CVode
 from rxd.neuron.events import FInitializeHandler, NetCon, StateTransitionEvent
@@ -17,6 +17,7 @@ from rxd.neuron.files import File
 from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.impedance import Impedance
 from rxd.neuron.import3d import IMPORT3D_CLASSES
+from rxd.neuron.intfire import INTFIRE_CLASSES
 from rxd.neuron.lists import List
 from rxd.neuron.matrix import Matrix
 from rxd.neuron.parallel import ParallelContext
@@ -40,7 +41,8 @@ CLASSES: Mapping[str, type[Any]] = MappingProxyType(
         **{
             kind.__name__: kind
             for kind in (
-                *ARTIFICIAL_CLASSES, VecStim, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES, APCount, CVode,
+                NetStim, *INTFIRE_CLASSES, VecStim, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES,
+                APCount, CVode,
                 FInitializeHandler, File, Impedance, List, Matrix, MechanismStandard, MechanismType, NetCon, ParallelContext,
                 PtrVector, Random, SaveState, Section, SectionList, SectionRef, StateTransitionEvent, String, StringFunctions,
                 Vector,

@@ -53,9 +53,9 @@ solver with the tolerances of `CVode`; steps differ, results agree within the to
 MCellRan4, and `Random(seed)`), `h.mcell_ran4` and the noise of NetStim give NEURON's own numbers.
 
 Fixed steps go in compiled code until something happens that only Python can do: a function of `cvode.event` or of
-`NetCon.record`, an event for an IntFire cell or for a mod file with a NET_RECEIVE of more than one sum, a recording of what the
-state does not hold. Spikes and their delivery to synapses, NetStims, and Vectors that play IClamp.amp, SEClamp.amp1 to amp3 or
-a parameter of a mechanism or synapse (not of a current that is linear in v, such as g_pas) are part of it.
+`NetCon.record`, an event for a mod file with a NET_RECEIVE of more than one sum, a recording of what the state does not hold.
+Spikes and their delivery to synapses and IntFire cells, NetStims, and Vectors that play IClamp.amp, SEClamp.amp1 to amp3 or a
+parameter of a mechanism or synapse (not of a current that is linear in v, such as g_pas) are part of it.
 """
 
 DIFFERENCES = """\
@@ -206,9 +206,17 @@ def _public(kind: type[Any]) -> list[str]:
         "receive",
         "fire",
         "later",
-        "horizon",
         "at",
-        "move",
+        "factors",
+        "last",
+        "which",
+        "own_event",
+        "pending",
+        "put",
+        "resting",
+        "row",
+        "take_row",
+        "turn",
     }
     hidden |= {"schedule", "push", "extend", "deliver", "spike", "check"} if kind.__name__ in {"Vector", "NetCon"} else set()
     own = [member for member, _ in inspect.getmembers(kind) if not member.startswith("_")]

@@ -2,28 +2,28 @@
 
 In: a run and a time. Out: its engine moved on, with recordings, spikes and events as if the steps had been made one by one.
 
-Events for synapses are handed over within the loop, also those that spikes in it send; for other targets a run ends before the
-first of them arrives. NetStims are computed ahead. Recordings that the state does not hold, Vectors that play what the loop
-does not know, state machines and functions to be called end it, or are left to single steps.
+Events for synapses and integrate-and-fire cells are handed over within the loop, also those that spikes in it send; for other
+targets a run ends before the first of them arrives. NetStims are computed ahead. Recordings that the state does not hold,
+Vectors that play what the loop does not know, state machines and functions to be called end it, or are left to single steps.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rxd.neuron.artificial import Artificial
+from rxd.neuron.arrivals import Arrivals, is_known
 from rxd.neuron.engine.batch import Batch, sampled
 from rxd.neuron.engine.courses import can_play, played
 from rxd.neuron.engine.sources import varying
 from rxd.neuron.engine.taps import Tap, tap
 from rxd.neuron.engine.wires import Wiring, wire, wiring_of
 from rxd.neuron.recording import write_down
-from rxd.neuron.trains import Trains, is_train, trains_in
-from rxd.solve.between_steps import DETECTION, Known, known_events
+from rxd.solve.between_steps import DETECTION
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
@@ -84,19 +84,16 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
         return True
     batch = Batch(t, dt, n, taps, wiring)
     middle = batch.middle
-    taken = run.events.take(float(middle[-1]), lambda action: _hands_over(engine, action))
-    trains = trains_in(run, engine, wiring, float(middle[-1]))
-    batch.known, batch.played = _known(engine, taken, trains), played(engine, run.players, batch.middle)
+    arrivals = Arrivals(run, wiring, float(middle[-1]))
+    batch.known, batch.cells, batch.played = arrivals.known, arrivals.cells, played(engine, run.players, batch.middle)
     done = engine.steps(t, dt, n, batch)
     plan = _plan(run, engine)
     plan.reach = min(2 * n, MOST) if done == n else max(4 * done, LEAST)
     values["t"] = float(batch.ends[-1])
     if run.players:
         run._play(values.t)
-    until = float(middle[done - 1])
-    run.events.put_back([entry for entry in taken if entry[0] > until])
-    _send(run, batch, trains, until)
-    _note_spikes(run, engine, batch, done, trains, until)
+    arrivals.settle(batch)
+    _note_spikes(run, engine, batch, done, arrivals.spikes())
     _record(run, batch)
     run._deliver(values.t)
     return True
@@ -146,21 +143,11 @@ def _taps(run: Run, engine: Engine) -> list[Tap] | None:
     return taps if len(taps) == len(run._recorders) else None
 
 
-def _hands_over(engine: Engine, action: Any) -> bool:
-    """Whether an action hands a weight to a synapse of the state."""
-    from rxd.neuron.events import NetCon
-
-    if getattr(action, "__func__", None) is not NetCon.deliver:
-        return False
-    target = action.__self__.syn()
-    return target is None or (not isinstance(target, Artificial) and engine.synapses.has(target))
-
-
 def _wiring(run: Run, engine: Engine) -> Wiring:
     """The present connections; looked at anew when one of them changes."""
     watched, wiring = run._watches()[0], run.wires
     if wiring is None or wiring.engine is not engine or wiring.watched is not watched or wiring.version != run.wiring:
-        run.wires = wiring = wiring_of(engine, watched, run.wiring)
+        run.wires = wiring = wiring_of(run, engine, watched)
     found: Wiring = wiring
     return found
 
@@ -169,9 +156,7 @@ def _steps(run: Run, engine: Engine, stop: float, wiring: Wiring) -> int:
     """How many steps may be made at once."""
     values = run.session.globals
     t, dt = values.t, values.dt
-    foreign = run.events.first(
-        lambda action: action.__name__ != "take" and not _hands_over(engine, action) and not is_train(run, wiring, action)
-    )
+    foreign = run.events.first(lambda action: action.__name__ != "take" and not is_known(wiring, action))
     # the last step may end on an event, but none may be due in the first half of one
     free = min(foreign - 0.5 * dt, stop - 0.5 * dt)
     room = MOST / (1 + len(run._recorders) + len(run.players) + len(run._detectors))
@@ -180,54 +165,37 @@ def _steps(run: Run, engine: Engine, stop: float, wiring: Wiring) -> int:
     return engine.clear_steps(t, dt, most) if most > 1 else 1
 
 
-def _known(engine: Engine, taken: list[Any], trains: Trains) -> Known:
-    """Events that arrive in a run for sure: those on their way, and those of NetStims."""
-    rows = []
-    for when, _, action in taken:
-        target = action.__self__.syn()
-        if target is not None and action.__self__.active():
-            rows += [(when, *pair) for pair in engine.synapses.amounts(target, float(action.__self__.weight[0]))]
-    time, target, amount = np.array(rows, dtype=float).reshape(-1, 3).T
-    return known_events(
-        np.concatenate([time, trains.time]),
-        np.concatenate([target, trains.target]),
-        np.concatenate([amount, trains.amount]),
-    )
+def _note_spikes(
+    run: Run, engine: Engine, batch: Batch, done: int, spiked: Mapping[int, tuple[np.ndarray, np.ndarray]]
+) -> None:
+    """Let those who record or deliver by themselves know of spikes; one in the last step the next look at voltages finds.
 
-
-def _send(run: Run, batch: Batch, trains: Trains, until: float) -> None:
-    """Put what has been sent in a run and has not arrived into the queue."""
-    late = trains.settle(run, until)
-    for when, number in batch.on_their_way():
-        source = batch.wiring.sources[number]
-        if source is not None:
-            late.append((when, source.connection.deliver))
-    for when, action in sorted(late, key=lambda entry: entry[0]):
-        run.at(when, action)
-
-
-def _note_spikes(run: Run, engine: Engine, batch: Batch, done: int, trains: Trains, until: float) -> None:
-    """Let those who record or deliver by themselves know of spikes; one in the last step the next look at voltages finds."""
-    watched, spikes = batch.wiring.watched, batch.spikes
+    ``spiked``: by the number of a source that is no detector, its times and what orders simultaneous ones.
+    """
+    wiring, spikes = batch.wiring, batch.spikes
+    watched = wiring.watched
     for detector, v in zip(watched, engine.watched() if watched else (), strict=True):
         detector.above = bool(v > detector.threshold)
-    for number in spikes[spikes[:, 0] == done - 1, 1]:
-        watched[number].above = False
-    spikes = spikes[spikes[:, 0] < done - 1]
+    if not batch.blocked:
+        for number in spikes[spikes[:, 0] == done - 1, 1]:
+            watched[number].above = False
+        spikes = spikes[spikes[:, 0] < done - 1]
     times = batch.ends[spikes[:, 0]] + DETECTION
-    heard = trains.recorded(until)
-    heard += [(times[spikes[:, 1] == number], one.connection) for number, one in batch.wiring.recorded]
-    write_down(heard)
-    for number, reference in batch.wiring.counters:
+    found = dict(spiked)
+    for number in np.unique(spikes[:, 1]).tolist():
+        rows = np.flatnonzero(spikes[:, 1] == number)
+        found[number] = (times[rows], rows)
+    write_down([(*found[number], one.connection) for number, one in wiring.recorded if number in found])
+    for number, reference in wiring.counters:
         counter = reference()
-        for when in times[spikes[:, 1] == number].tolist():
+        for when in found[number][0].tolist() if number in found else ():
             if counter is not None:
                 counter.spike(when)
-    for number in np.flatnonzero(np.isfinite(batch.wiring.delays)):
-        for connection in watched[number].listening() if (spikes[:, 1] == number).any() else ():
-            if connection.active() and connection.syn() is not None and wire(engine, connection) is None:
-                for when in times[spikes[:, 1] == number]:
-                    run.at(float(when) + connection.delay, connection.deliver)
+    for number in np.flatnonzero(np.isfinite(wiring.delays)).tolist():
+        for connection in watched[number].listening() if number in found else ():
+            if connection.active() and connection.syn() is not None and wire(engine, wiring.numbers, connection) is None:
+                for when in found[number][0].tolist():
+                    run.at(when + connection.delay, connection.deliver)
 
 
 def _record(run: Run, batch: Batch) -> None:

@@ -167,19 +167,22 @@ class Player:
         return float(times[index]) if index < times.size else np.inf
 
 
-def write_down(heard: list[tuple[np.ndarray, Any]]) -> None:
-    """Append the times of spikes to what NetCons record them in: of every Vector in order of time."""
-    vectors: dict[int, list[tuple[np.ndarray, Any]]] = {}
-    for times, connection in heard:
+def write_down(heard: list[tuple[np.ndarray, np.ndarray, Any]]) -> None:
+    """Append the times of spikes to what NetCons record them in: of every Vector in order of time.
+
+    Each entry has times, what orders simultaneous ones, and a NetCon.
+    """
+    vectors: dict[int, list[tuple[np.ndarray, np.ndarray, Any]]] = {}
+    for times, ranks, connection in heard:
         if len(times):
-            vectors.setdefault(id(connection.get_recordvec()), []).append((times, connection))
+            vectors.setdefault(id(connection.get_recordvec()), []).append((times, ranks, connection))
     for parts in vectors.values():
-        every = np.concatenate([times for times, _ in parts])
-        order = np.argsort(every, kind="stable")
-        parts[0][1].get_recordvec().push_all(every[order])
-        source = np.repeat(np.arange(len(parts)), [len(times) for times, _ in parts])[order]
-        for numbers in {id(connection.numbers): connection.numbers for _, connection in parts}.values():
+        every = np.concatenate([times for times, *_ in parts])
+        order = np.lexsort((np.concatenate([ranks for _, ranks, _ in parts]), every))
+        parts[0][2].get_recordvec().push_all(every[order])
+        source = np.repeat(np.arange(len(parts)), [len(times) for times, *_ in parts])[order]
+        for numbers in {id(connection.numbers): connection.numbers for *_, connection in parts}.values():
             if numbers is not None:
-                mine = np.array([connection.numbers is numbers for _, connection in parts])[source]
-                labels = np.array([connection.label for _, connection in parts])[source]
+                mine = np.array([connection.numbers is numbers for *_, connection in parts])[source]
+                labels = np.array([connection.label for *_, connection in parts])[source]
                 numbers.push_all(labels[mine])

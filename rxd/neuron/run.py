@@ -152,6 +152,11 @@ class Run:
         found = [reference() for reference in self._listeners.get(id(source), ())]
         return [connection for connection in found if connection is not None]
 
+    def listening(self) -> dict[int, list[NetCon]]:
+        """The NetCons that listen to each artificial cell, by its id."""
+        every = ((key, [reference() for reference in references]) for key, references in self._listeners.items())
+        return {key: [connection for connection in found if connection is not None] for key, found in every}
+
     def add_connection(self, connection: NetCon) -> None:
         """Take note of a NetCon."""
         run = weakref.ref(self)

@@ -1,10 +1,10 @@
 """What happens between the steps of one run of the split stepper's loop, and who looks on.
 
-In: events that are known before, connections whose events spikes send within the run, courses of clamps and parameters, places
-to look at. Out: the state changed before its steps as if somebody had stopped the loop there.
+In: events that are known before, connections whose events spikes send within the run, cells that live in events alone, courses
+of clamps and parameters, places to look at. Out: the state changed before its steps as if somebody had stopped the loop there.
 
 Events are delivered as in NEURON's fixed step: those due by the middle of a step before it; a spike is found at the end of a
-step and sent just after.
+step and sent just after. Those at the same time are delivered in the order in which they were sent.
 """
 
 from __future__ import annotations
@@ -15,19 +15,30 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from rxd.solve.event_heap import Events, Wires, drop_first, push, room_for
+from rxd.solve.firing import FIRED, INTFIRE1, NEVER, PENDING, Cells, no_cells, respond
 from rxd.solve.lane_operations import exact_inner_kernel, inner_kernel
 
-__all__ = ["DETECTION", "Courses", "Gains", "Known", "Watch", "known_events", "sent", "watched"]
+__all__ = ["BLOCKED", "DETECTION", "Courses", "Gains", "Known", "Watch", "sent", "watched"]
 
 DETECTION: Final = 1e-10
 """How long after the end of the step that it is found in a spike is sent, ms."""
 HEAPED: Final = 0
 SENT: Final = 1
 KNOWN: Final = 2
+BLOCKED: Final = 3
+"""In ``Watch.counts``: whether a run has ended before a step in the midst of its events."""
 
 
 class Known(NamedTuple):
-    """Events known before the run, in the order of their delivery."""
+    """Events known before the run, in the order of their delivery.
+
+    Attributes
+    ----------
+    time : ndarray
+    target : ndarray of int
+        As in `Watch.wires`; beyond cells and their own events, ``-1 - 2 n_cells - k``: source k of the wires fires.
+    amount : ndarray
+    """
 
     time: np.ndarray
     target: np.ndarray
@@ -69,13 +80,16 @@ class Watch(NamedTuple):
     middle, ends : ndarray, shape (steps,)
         Times of the middles and ends of steps, ms; they may be empty if there are neither events nor wires.
     known : Known
+    cells : Cells
+        Cells that live in events alone.
     wires : Wires
-        Connections of detectors to positions of the state.
+        Connections of sources: detectors, then cells, then what known events make fire. Targets are positions of the state, or
+        cells: ``-1 - c``; an event of the cell's own, with its number as amount, goes to ``-1 - n_cells - c``.
     heap : Events
         Room for the events that they send; what is left in it was not delivered. Of each ``order`` is the number of its wire
-        plus that of all wires times how many spikes were sent before.
-    counts : ndarray of int, shape (3,)
-        Events in the heap, spikes sent, known events delivered.
+        plus that of all wires and cells times how many spikes were sent before; cells have the numbers beyond the wires.
+    counts : ndarray of int, shape (4,)
+        Events in the heap, spikes sent, known events delivered, whether there was no room before a step.
     courses : Courses
     gains : Gains
         Sources that do not change.
@@ -95,6 +109,7 @@ class Watch(NamedTuple):
     middle: np.ndarray
     ends: np.ndarray
     known: Known
+    cells: Cells
     wires: Wires
     heap: Events
     counts: np.ndarray
@@ -109,40 +124,101 @@ class Watch(NamedTuple):
 
 
 @exact_inner_kernel
-def send(s: int, fraction: np.ndarray, watch: Watch) -> None:
-    """Send the events of the spikes found in the step before s."""
+def send_from(source: int, t: float, watch: Watch) -> None:
+    """Send the events of a source that fires."""
     wires, heap, counts = watch.wires, watch.heap, watch.counts
-    if wires.target.size == 0 or s == 0:
-        return
-    for d in range(fraction.size):
-        if fraction[d] < 0.0:
-            continue
-        for w in range(wires.first[d], wires.first[d + 1]):
-            arrival = (watch.ends[s - 1] + DETECTION) + wires.delay[w]
-            push(heap, counts[HEAPED], arrival, wires.target[w], counts[SENT] * wires.target.size + w, wires.amount[w])
-            counts[HEAPED] += 1
-        counts[SENT] += 1
+    stride = wires.target.size + watch.cells.kind.size
+    for w in range(wires.first[source], wires.first[source + 1]):
+        push(heap, counts[HEAPED], t + wires.delay[w], 0, counts[SENT] * stride + w, wires.amount[w])
+        counts[HEAPED] += 1
+    counts[SENT] += 1
 
 
 @exact_inner_kernel
-def deliver_until(t: float, y: np.ndarray, watch: Watch) -> bool:
-    """Deliver what is due at a time; whether anything was."""
-    known, heap, counts = watch.known, watch.heap, watch.counts
+def send(s: int, fraction: np.ndarray, watch: Watch) -> None:
+    """Send the events of the spikes found in the step before s."""
+    if watch.wires.target.size == 0 or s == 0:
+        return
+    for d in range(fraction.size):
+        if fraction[d] >= 0.0:
+            send_from(d, watch.ends[s - 1] + DETECTION, watch)
+
+
+@exact_inner_kernel
+def send_own(c: int, t: float, watch: Watch) -> None:
+    """A cell sends itself an event."""
+    wires, heap, counts, n = watch.wires, watch.heap, watch.counts, watch.cells.kind.size
+    stride = wires.target.size + n
+    push(heap, counts[HEAPED], t, 0, counts[SENT] * stride + wires.target.size + c, watch.cells.state[c, PENDING])
+    counts[HEAPED] += 1
+    counts[SENT] += 1
+
+
+@exact_inner_kernel
+def hand_over(target: int, amount: float, t: float, detectors: int, watch: Watch) -> None:
+    """A cell receives an event, or a source known before fires."""
+    cells, n = watch.cells, watch.cells.kind.size
+    number = -1 - target
+    if number >= 2 * n:
+        send_from(number - 2 * n, t, watch)
+        return
+    c, own = number % n, number >= n
+    before = cells.state[c, FIRED]
+    following = respond(cells, c, amount, own, t)
+    early = cells.kind[c] == INTFIRE1
+    if early and following < NEVER:
+        send_own(c, following, watch)
+    if cells.state[c, FIRED] > before:
+        row = int(cells.log[0, 0]) + 1
+        cells.log[0, 0], cells.log[row, 0], cells.log[row, 1] = row, t, c
+        send_from(detectors + c, t, watch)
+    if not early and following < NEVER:
+        send_own(c, following, watch)
+
+
+@exact_inner_kernel
+def has_room(target: int, detectors: int, watch: Watch) -> bool:
+    """Whether there is room for what an event makes happen."""
+    first, n = watch.wires.first, watch.cells.kind.size
+    number = -1 - target
+    source = number - 2 * n if number >= 2 * n else detectors + number % n
+    room = watch.heap.time.size - watch.counts[HEAPED]
+    if room <= first[source + 1] - first[source] + 1:
+        return False
+    return number >= 2 * n or int(watch.cells.log[0, 0]) + 1 < watch.cells.log.shape[0]
+
+
+@exact_inner_kernel
+def deliver_until(t: float, detectors: int, y: np.ndarray, watch: Watch) -> bool:
+    """Deliver what is due at a time; whether the state has changed."""
+    known, heap, counts, wires, n = watch.known, watch.heap, watch.counts, watch.wires, watch.cells.kind.size
     found = False
     while True:
         k = counts[KNOWN]
         from_known = k < known.time.size and known.time[k] <= t
         from_heap = counts[HEAPED] > 0 and heap.time[0] <= t
+        if not (from_known or from_heap):
+            return found
         if from_known and (not from_heap or known.time[k] <= heap.time[0]):
-            y[known.target[k]] += known.amount[k]
-            counts[KNOWN] += 1
-        elif from_heap:
-            y[heap.target[0]] += heap.amount[0]
+            when, target, amount = known.time[k], known.target[k], known.amount[k]
+            from_heap = False
+        else:
+            w = heap.order[0] % (wires.target.size + n)
+            target = wires.target[w] if w < wires.target.size else -1 - n - (w - wires.target.size)
+            when, amount = heap.time[0], heap.amount[0]
+        if target < 0 and not has_room(target, detectors, watch):
+            counts[BLOCKED] = 1
+            return found
+        if from_heap:
             drop_first(heap, counts[HEAPED])
             counts[HEAPED] -= 1
         else:
-            return found
-        found = True
+            counts[KNOWN] += 1
+        if target >= 0:
+            y[target] += amount
+            found = True
+        else:
+            hand_over(target, amount, when, detectors, watch)
 
 
 @inner_kernel
@@ -153,11 +229,13 @@ def let_happen(s: int, spikes: int, last: bool, y: np.ndarray, fraction: np.ndar
     """
     if spikes > 0:
         send(s, fraction, watch)
-    found = watch.middle.size > 0 and deliver_until(watch.middle[s], y, watch)
+    found = watch.middle.size > 0 and deliver_until(watch.middle[s], fraction.size, y, watch)
+    if watch.counts[BLOCKED] != 0:
+        return found
     if watch.begin.size > 0:
         for i in range(watch.taps.size):
             watch.begin[s, i] = y[watch.taps[i]]
-    if last:
+    if last or watch.wires.first.size > fraction.size + 1:  # any step may be the last, if there is no room before the next
         for k in range(watch.past.size):
             watch.past[k] = y[k]
     return found
@@ -195,25 +273,21 @@ def note_spikes(s: int, fraction: np.ndarray, watch: Watch) -> bool:
 
 
 @inner_kernel
-def last_step(s: int, last: int, fraction: np.ndarray, grace: np.ndarray) -> int:
+def last_step(s: int, last: int, spikes: int, fraction: np.ndarray, grace: np.ndarray) -> int:
     """How many steps there may be after the spikes of step s, if there might have been ``last``."""
-    for d in range(grace.size):
+    for d in range(grace.size if spikes > 0 else 0):
         if fraction[d] >= 0.0:
             last = min(last, s + grace[d])
     return max(last, s + 1)
 
 
-def known_events(time: np.ndarray, target: np.ndarray, amount: np.ndarray) -> Known:
-    """Events in the order of their delivery: by time, simultaneous ones as they are given."""
-    order = np.argsort(time, kind="stable")
-    return Known(time[order], target[order].astype(np.int64), amount[order])
-
-
-def sent(watch: Watch) -> list[tuple[float, int]]:
-    """Time and wire of the events that spikes have sent in a run and that were not delivered in it, in the order of sending."""
-    size, wires = int(watch.counts[HEAPED]), max(len(watch.wires.target), 1)
+def sent(watch: Watch) -> list[tuple[float, int, float]]:
+    """Time, wire and amount of what was sent in a run and not delivered, in the order of sending; cells come after wires."""
+    size = int(watch.counts[HEAPED])
+    stride = max(len(watch.wires.target) + len(watch.cells.kind), 1)
     order = np.argsort(watch.heap.order[:size])
-    return [(float(watch.heap.time[i]), int(watch.heap.order[i]) % wires) for i in order]
+    heap = watch.heap
+    return list(zip(heap.time[order].tolist(), (heap.order[order] % stride).tolist(), heap.amount[order].tolist(), strict=True))
 
 
 def no_courses() -> Courses:
@@ -232,6 +306,7 @@ def watched(
     times: tuple[np.ndarray, np.ndarray] | None = None,
     known: Known | None = None,
     wires: Wires | None = None,
+    cells: Cells | None = None,
     courses: Courses | None = None,
     gains: Gains | None = None,
     taps: np.ndarray | Sequence[int] = (),
@@ -248,8 +323,8 @@ def watched(
         End a run after a step with a spike.
     times : (ndarray, ndarray)
         Middles and ends of the steps, ms.
-    known, wires, courses, gains : records
-        Events, connections, courses and sources; none of them by default.
+    known, wires, cells, courses, gains : records
+        Events, connections, cells, courses and sources; none of them by default.
     taps : ndarray of int
         Positions to look at after every step.
     starts : bool
@@ -263,14 +338,17 @@ def watched(
     none, places = np.zeros(0), np.asarray(taps, dtype=np.int64)
     middle, ends = (none, none) if times is None else times
     wires = no_wires() if wires is None else wires
+    cells = no_cells() if cells is None else cells
+    room = 4 * len(wires.target) + 4 * len(cells.kind) + 4096 if len(wires.target) + len(cells.kind) else 0
     return Watch(
         stops,
         middle,
         ends,
         Known(none, np.zeros(0, dtype=np.int64), none) if known is None else known,
+        cells,
         wires,
-        room_for(4 * len(wires.target) + 4096 if len(wires.target) else 0),
-        np.zeros(3, dtype=np.int64),
+        room_for(room),
+        np.zeros(4, dtype=np.int64),
         no_courses() if courses is None else courses,
         Gains(np.zeros(0, dtype=np.int64), none) if gains is None else gains,
         places,

@@ -39,9 +39,10 @@ draft_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", **inner_
 inline_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", forceinline=True, **hot_options)
 draft_inline_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", forceinline=True, **inner_options)
 
-# Products and sums rounded one by one, as Python does: for times that both compute.
-exact_kernel: Any = _compile(no_cfunc_wrapper=True, **_quick)
-exact_inner_kernel: Any = _compile(error_model="numpy", **inner_options)
+# Products and sums rounded one by one, as Python does: for times that both compute. Without a word about it, numba gives a
+# function the arithmetic of the first that calls it.
+exact_kernel: Any = _compile(no_cfunc_wrapper=True, fastmath=False, **_quick)
+exact_inner_kernel: Any = _compile(error_model="numpy", fastmath=False, **inner_options)
 
 Body = Callable[[Any, list[Any], list[Any]], list[Any]]
 """From a builder, vectors that were read and numbers to the vectors to be written."""

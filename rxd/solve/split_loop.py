@@ -15,7 +15,7 @@ import numpy as np
 
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
-from rxd.solve.between_steps import Watch, follow_courses, last_step, let_happen, look, note_spikes
+from rxd.solve.between_steps import BLOCKED, Watch, follow_courses, last_step, let_happen, look, note_spikes
 from rxd.solve.cable_sweeps import U
 from rxd.solve.denormals import take_as_before, take_for_zero
 from rxd.solve.graph_exponential import diffuse
@@ -399,6 +399,8 @@ def advance(
         now = t + s * dt
         if let_happen(s, spikes, watch.stops or s == last - 1, y, fraction, watch) or cable.reload:
             load_cable(y, v_start, n, cable.slot, u)
+        if watch.counts[BLOCKED] != 0:
+            break
         follow_courses(s, clamp_conductance, clamp_drive, groups.fields, watch.courses)
         if parts.currents != 0:
             call_part(parts.currents, (y, drift, ahead, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups))
@@ -435,8 +437,7 @@ def advance(
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         full = spikes > 0 and note_spikes(s, fraction, watch)
-        if spikes > 0:
-            last = last_step(s, last, fraction, watch.grace)
+        last = last_step(s, last, spikes, fraction, watch.grace)
         ends = (spikes > 0 and (watch.stops or full)) or s == last - 1
         when, span = (now + 0.75 * dt, 0.5 * dt) if ends else (now + dt, dt)
         if halved and parts.local != 0:

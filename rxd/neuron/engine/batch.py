@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.engine.taps import Tap, Trace
-from rxd.solve.between_steps import Known, sent, watched
+from rxd.solve.between_steps import BLOCKED, KNOWN, Known, sent, watched
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.courses import Played
     from rxd.neuron.engine.wires import Wiring
     from rxd.solve.between_steps import Gains, Watch
+    from rxd.solve.firing import Cells
 
 __all__ = ["Batch", "sampled"]
 
@@ -43,6 +44,8 @@ class Batch:
         Times of the ends and middles of the steps, as NEURON adds them up.
     known : Known or None
         Events known before the run.
+    cells : Cells or None
+        Cells that live in events alone.
     played : Played or None
         What Vectors play in the run.
     spikes : ndarray of int, shape (n_spikes, 2)
@@ -54,12 +57,13 @@ class Batch:
         self.middle, self.ends = np.ascontiguousarray(halves[1::2]), np.ascontiguousarray(halves[2::2])
         self.taps, self.wiring, self.grace = taps, wiring, wiring.grace(dt)
         self.known: Known | None = None
+        self.cells: Cells | None = None
         self.played: Played | None = None
         self.spikes = np.zeros((0, 2), dtype=np.int64)
         self._watch: Watch | None = None
 
-    def watch(self, size: int, gains: Gains) -> Watch:
-        """For the loop, a state of a size, and what every step adds to it."""
+    def watch(self, past: np.ndarray, gains: Gains) -> Watch:
+        """For the loop, which puts the state before the last step into ``past``, as far as that goes; what each step adds."""
         positions = np.concatenate([np.zeros(0, dtype=np.int64), *(tap.positions for tap in self.taps)])
         detectors = len(self.grace)
         self._watch = watched(
@@ -67,12 +71,13 @@ class Batch:
             times=(self.middle, self.ends),
             known=self.known,
             wires=self.wiring.wires,
+            cells=self.cells,
             courses=None if self.played is None else self.played.courses,
             gains=gains,
             taps=positions,
             starts=not all(tap.kind for tap in self.taps),
             spikes=min(detectors * (len(self.ends) // 2 + 2), MOST_SPIKES + detectors),
-            past=np.zeros(size),
+            past=past,
             grace=self.grace,
         )
         return self._watch
@@ -82,8 +87,23 @@ class Batch:
         self.middle, self.ends = self.middle[:done], self.ends[:done]
         self.spikes = watch.log[1 : 1 + watch.log[0, 0]]
 
-    def on_their_way(self) -> list[tuple[float, int]]:
-        """Time and wire of the events that spikes have sent and that have not arrived."""
+    @property
+    def delivered(self) -> int:
+        """How many of the known events have arrived."""
+        return 0 if self._watch is None else int(self._watch.counts[KNOWN])
+
+    @property
+    def known_until(self) -> float:
+        """Up to when everything has arrived, ms."""
+        return float(self.middle[-1])
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the run has ended in the midst of the events before a step: the spikes of the last one have been sent."""
+        return self._watch is not None and bool(self._watch.counts[BLOCKED])
+
+    def on_their_way(self) -> list[tuple[float, int, float]]:
+        """Time, wire and amount of the events that have been sent and have not arrived; cells come after the wires."""
         return [] if self._watch is None else sent(self._watch)
 
     def read(self) -> list[np.ndarray]:

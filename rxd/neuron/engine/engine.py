@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cable import EventQueue
+from rxd.codegen.cache import discard_stale_code
 from rxd.codegen.kernels import compile_kernels
 from rxd.discretize.build import discretize
 from rxd.neuron.engine.batch import Batch
@@ -105,6 +106,7 @@ class Engine:
             self.states = self.discretization.layout
         self.discretization = with_diffusion(self.declared, self.system, self.discretization, self.adaptive)
         self.discretization, self._held = hold(session, self.declared, self.discretization, self.places.of_species)
+        discard_stale_code()
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
         problem = build_problem(model, self.system, self.discretization, kernels)
         order = self.states["v"].order - self.states["v"].start

@@ -91,9 +91,10 @@ class FixedSteps:
             self._single.forget_comparison()
         engine.electrodes.t = t + 0.5 * dt
         state.before = engine.watched()
-        watch = batch.watch(len(state.y), engine.gains._replace(amount=dt * engine.gains.amount))
+        past = np.full(len(state.y), np.nan)
+        watch = batch.watch(past[: self._seen], engine.gains._replace(amount=dt * engine.gains.amount))
         done = int(engine.stepper.follow(state, n, watch, engine.statistics))
-        self.past = State(t + (done - 0.5) * dt, watch.past, state.before, state.queue)
+        self.past = State(t + (done - 0.5) * dt, past, state.before, state.queue)
         batch.keep(watch, done)
         if batch.played is not None:
             last = {key: (float(g[done - 1]), float(drive[done - 1])) for key, (g, drive) in batch.played.levels.items()}

@@ -1,23 +1,27 @@
-"""Connections that the compiled loop delivers to synapses of the state.
+"""Connections that the compiled loop delivers: to synapses of the state, and to integrate-and-fire cells.
 
-In: NetCons of a run and an engine. Out: what spikes of watched voltages and of NetStims add to which places of the state, when;
-what of them only Python can deliver, and who records.
+In: NetCons of a run and an engine. Out: what spikes of watched voltages, of such cells and of NetStims add to which places,
+when; what of them only Python can deliver, and who records.
 """
 
 from __future__ import annotations
 
 import math
 import weakref
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.artificial import NetStim
+from rxd.neuron.intfire import IntFire
 from rxd.solve.event_heap import Wires
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.events import Detector, NetCon
+    from rxd.neuron.run import Run
 
 __all__ = ["Wire", "Wiring", "calls", "wire", "wiring_of"]
 
@@ -26,7 +30,7 @@ MOST = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wire:
-    """A NetCon, which this does not keep alive, and what an event of it adds to which places of the state."""
+    """A NetCon, which this does not keep alive, and what an event of it adds to which places: as in `Watch.wires`."""
 
     reference: weakref.ref[NetCon]
     amounts: list[tuple[int, float]]
@@ -41,24 +45,28 @@ class Wire:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wiring:
-    """What listens to the voltages that the engine watches.
+    """What listens to the sources of spikes that the loop knows: watched voltages, then cells, then NetStims.
 
     Attributes
     ----------
     calls : bool
-        Whether somebody wants to be called at a spike, so that a run ends there.
+        Whether somebody wants to be called at a spike of a voltage, so that a run ends there.
     delays : ndarray, shape (n_detectors,)
         The shortest delay to a target that only Python can deliver to, ms.
     wires : Wires
-        The others, one for every place of the state.
+        The others, one for every place.
     sources : list of Wire or None
         Of each of the wires the connection; None where another wire of the same connection comes before.
     recorded : list of (int, Wire)
-        Detectors, and connections that record their spikes.
+        Sources, and connections that record their spikes.
     counters : list of (int, weak reference)
         Detectors, and counters of action potentials that want to be told of every spike.
-    trains : dict
-        Room for what `rxd.neuron.trains` finds out of these connections.
+    cells : list of weak references to IntFire
+        Cells that send to nothing but such places.
+    numbers : dict of int to int
+        By id, the place of each of them in the list.
+    trains : dict of int to int
+        By id, the number among all sources of each NetStim that does so.
     """
 
     engine: Engine
@@ -70,7 +78,9 @@ class Wiring:
     sources: list[Wire | None]
     recorded: list[tuple[int, Wire]]
     counters: list[tuple[int, weakref.ref[Any]]]
-    trains: dict[int, Any] = field(default_factory=dict)
+    cells: list[weakref.ref[IntFire]]
+    numbers: Mapping[int, int]
+    trains: Mapping[int, int]
 
     @property
     def shortest(self) -> float:
@@ -89,33 +99,62 @@ def calls(connection: NetCon) -> bool:
     return callable(wanted) or isinstance(wanted, (str, tuple))
 
 
-def wire(engine: Engine, connection: NetCon) -> Wire | None:
-    """What its events do to the state; None if only Python can deliver them."""
+def wire(engine: Engine, numbers: Mapping[int, int], connection: NetCon) -> Wire | None:
+    """What its events do to the state and to cells; None if only Python can deliver them."""
     target = connection.syn()
     if target is None or not connection.active():
         return Wire(weakref.ref(connection), [])
+    if id(target) in numbers:
+        return Wire(weakref.ref(connection), [(-1 - numbers[id(target)], float(connection.weight[0]))])
     if hasattr(target, "fire") or not engine.synapses.has(target):
         return None
     return Wire(weakref.ref(connection), engine.synapses.amounts(target, float(connection.weight[0])))
 
 
-def wiring_of(engine: Engine, watched: list[Detector], version: int) -> Wiring:
-    """The present connections; `version` is what tells when they have changed."""
+def _cells(run: Run, engine: Engine, listening: Mapping[int, list[NetCon]]) -> list[IntFire]:
+    """The integrate-and-fire cells that send to nothing but synapses of the state and each other."""
+    found = [point for point in run.points if isinstance(point, IntFire)]
+    while True:
+        numbers = {id(cell): number for number, cell in enumerate(found)}
+        kept = [cell for cell in found if _is_known(engine, numbers, listening.get(id(cell), ()))]
+        if len(kept) == len(found):
+            return found
+        found = kept
+
+
+def _is_known(engine: Engine, numbers: Mapping[int, int], connections: Iterable[NetCon]) -> bool:
+    """Whether the loop can send all that some connections send."""
+    for connection in connections:
+        target = connection.syn()
+        known = target is None or not connection.active() or id(target) in numbers
+        if calls(connection) or not (known or (not hasattr(target, "fire") and engine.synapses.has(target))):
+            return False
+    return True
+
+
+def wiring_of(run: Run, engine: Engine, watched: list[Detector]) -> Wiring:
+    """The present connections."""
+    listening = run.listening()
+    cells = _cells(run, engine, listening)
+    numbers = {id(cell): number for number, cell in enumerate(cells)}
+    stims = [point for point in run.points if type(point) is NetStim]
+    stims = [stim for stim in stims if _is_known(engine, numbers, listening.get(id(stim), ()))]
     called, delays = False, np.full(len(watched), math.inf)
     first = [0]
     rows: list[tuple[int, float, float]] = []
     sources: list[Wire | None] = []
     recorded: list[tuple[int, Wire]] = []
     counters: list[tuple[int, weakref.ref[Any]]] = []
-    for number, detector in enumerate(watched):
-        for connection in detector.listening():
+    every = [detector.listening() for detector in watched] + [listening.get(id(one), []) for one in (*cells, *stims)]
+    for number, connections in enumerate(every):
+        for connection in connections:
             if not hasattr(connection, "deliver"):
                 counters.append((number, weakref.ref(connection)))
                 continue
             called = called or calls(connection)
             if connection.get_recordvec() is not None:
                 recorded.append((number, Wire(weakref.ref(connection), [])))
-            found = wire(engine, connection)
+            found = wire(engine, numbers, connection)
             if found is None:
                 delays[number] = min(delays[number], connection.delay)
                 continue
@@ -125,4 +164,7 @@ def wiring_of(engine: Engine, watched: list[Detector], version: int) -> Wiring:
         first.append(len(rows))
     columns: Any = np.ascontiguousarray(np.array(rows, dtype=float).reshape(-1, 3).T)
     wires = Wires(np.array(first, dtype=np.int64), columns[0].astype(np.int64), columns[1], columns[2])
-    return Wiring(engine, watched, version, called, delays, wires, sources, recorded, counters)
+    begin = len(watched) + len(cells)
+    trains = {id(stim): begin + number for number, stim in enumerate(stims)}
+    references = [weakref.ref(cell) for cell in cells]
+    return Wiring(engine, watched, run.wiring, called, delays, wires, sources, recorded, counters, references, numbers, trains)
