@@ -78,7 +78,7 @@ class Solid:
             values = np.atleast_2d(np.array(getattr(self, name), dtype=np.float64))
             if values.shape[1] != columns:
                 raise GeometryError(f"{name} have {columns} numbers each; got an array of shape {values.shape}.")
-            if not np.all(np.isfinite(values)):
+            if not np.isfinite(values).all():
                 raise GeometryError(f"{name}[{int(np.argmin(np.isfinite(values).all(axis=1)))}] is not finite.")
             self._put(name, values)
         for name, of in (("owner", self.frusta), ("ball_owner", self.balls), ("lune_owner", self.lunes)):
@@ -91,7 +91,7 @@ class Solid:
         if ends.shape != (len(self.frusta), 2):
             raise GeometryError(f"open_end has two numbers for each of {len(self.frusta)} frusta; got the shape {ends.shape}.")
         self._put("open_end", ends)
-        if np.any(self.frusta[:, [3, 7]] < 0) or np.any(self.balls[:, 3] < 0):
+        if (self.frusta[:, 3::4] < 0).any() or (self.balls[:, 3] < 0).any():
             raise GeometryError("A radius is negative. A frustum is two points and two radii, a ball a point and a radius.")
 
     def _put(self, name: str, values: Array) -> None:
@@ -151,11 +151,12 @@ def solid_of(segments: Segments, sections: SectionsLike | None = None) -> Solid:
         raise GeometryError("There is nothing to voxelise: the selection has no sections.")
     section, start, stop, owner = _cut_frusta(segments, chosen)
     frusta = np.concatenate([start, stop], axis=1)
-    keep = _lengths(frusta) > 0
-    section, frusta, owner = section[keep], frusta[keep], owner[keep]
-    first = np.searchsorted(section, chosen)
-    last = np.searchsorted(section, chosen, side="right") - 1
-    axis = (frusta[:, 4:7] - frusta[:, :3]) / _lengths(frusta)[:, None]
+    length = _lengths(frusta)
+    keep = length > 0
+    if not keep.all():
+        section, frusta, owner, length = section[keep], frusta[keep], owner[keep], length[keep]
+    first, last = section.searchsorted(chosen), section.searchsorted(chosen, side="right") - 1
+    axis = (frusta[:, 4:7] - frusta[:, :3]) / length[:, None]
     lunes, lune_owner = _joints(section, frusta, axis, owner)
     more, more_owner = _branch_joints(segments, chosen, frusta, axis, owner, first, last)
     bridges, bridge_owner, notes = _bridges(segments, chosen, frusta, owner, first, last)
@@ -170,29 +171,32 @@ def solid_of(segments: Segments, sections: SectionsLike | None = None) -> Solid:
 def _cut_frusta(segments: Segments, chosen: IntArray) -> tuple[IntArray, FloatArray, FloatArray, IntArray]:
     """Section, start (x, y, z, r), stop and segment of every frustum between points and borders of segments."""
     m = segments.morphology
-    of_point = np.repeat(np.arange(m.n_sections), np.diff(m.point_offset))
+    of_point = np.arange(m.n_sections).repeat(m.point_offset[1:] - m.point_offset[:-1])
     wanted = np.zeros(m.n_sections, dtype=bool)
     wanted[chosen] = True
     # one increasing coordinate over the whole cell, so that all borders are found in one search
-    begin = np.concatenate([[0.0], np.cumsum(m.length)])
+    begin = np.zeros(m.n_sections + 1)
+    m.length.cumsum(out=begin[1:])
     along = begin[of_point] + m.arc
-    inner = np.flatnonzero((segments.section[1:] == segments.section[:-1]) & wanted[segments.section[1:]]) + 1
+    inner = ((segments.section[1:] == segments.section[:-1]) & wanted[segments.section[1:]]).nonzero()[0] + 1
     home = segments.section[inner]
     arc = (inner - segments.offset[home]) / segments.counts[home] * m.length[home]
-    at = np.clip(np.searchsorted(along, begin[home] + arc), m.point_offset[home] + 1, m.point_offset[home + 1] - 1)
+    at = along.searchsorted(begin[home] + arc)
+    at = np.minimum(np.maximum(at, m.point_offset[home] + 1), m.point_offset[home + 1] - 1)
     near = 1e-7 * m.length[home]
     fresh = (np.abs(m.arc[at] - arc) > near) & (np.abs(m.arc[at - 1] - arc) > near)
     at, arc, home = at[fresh], arc[fresh], home[fresh]
     weight = ((arc - m.arc[at - 1]) / (m.arc[at] - m.arc[at - 1]))[:, None]
     # where what was there moves to, and where the borders go
-    old, new = np.arange(len(m.arc)) + np.searchsorted(at, np.arange(len(m.arc)), side="right"), at + np.arange(len(at))
+    old = np.arange(len(m.arc))
+    old, new = old + at.searchsorted(old, side="right"), at + np.arange(len(at))
     size = len(old) + len(new)
     points, arcs, section = np.empty((size, 4)), np.empty(size), np.empty(size, dtype=np.int64)
     points[old], points[new] = m.points, (1 - weight) * m.points[at - 1] + weight * m.points[at]
     points[:, 3] *= 0.5
     section[old], section[new], arcs[old], arcs[new] = of_point, home, m.arc, arc
     of_point = section
-    pair = np.flatnonzero((of_point[1:] == of_point[:-1]) & wanted[of_point[1:]])
+    pair = ((of_point[1:] == of_point[:-1]) & wanted[of_point[1:]]).nonzero()[0]
     section = of_point[pair]
     n_here = segments.counts[section]
     middle = 0.5 * (arcs[pair] + arcs[pair + 1]) / m.length[section]
@@ -202,7 +206,7 @@ def _cut_frusta(segments: Segments, chosen: IntArray) -> tuple[IntArray, FloatAr
 
 def _joints(section: IntArray, frusta: FloatArray, axis: FloatArray, owner: IntArray) -> tuple[FloatArray, IntArray]:
     """Lunes between consecutive frusta of a section."""
-    before = np.flatnonzero((section[1:] == section[:-1]) & (_sizes(axis[1:] - axis[:-1]) > STRAIGHT))
+    before = ((section[1:] == section[:-1]) & (_sizes(axis[1:] - axis[:-1]) > STRAIGHT)).nonzero()[0]
     radius = np.minimum(frusta[before, 7], frusta[before + 1, 3])
     lunes = np.concatenate([frusta[before, 4:7], radius[:, None], axis[before], -axis[before + 1]], axis=1)
     return lunes, owner[before + 1]
@@ -215,13 +219,16 @@ def _branch_joints(
     m = segments.morphology
     place = np.full(m.n_sections, -1)
     place[chosen] = np.arange(len(chosen))
-    child = np.flatnonzero((m.parent[chosen] >= 0) & (place[m.parent[chosen]] >= 0))
-    parent = place[m.parent[chosen[child]]]
+    parent = m.parent[chosen]
+    child = ((parent >= 0) & (place[parent] >= 0)).nonzero()[0]
+    parent = place[parent[child]]
     start = first[child]
     centre, radius = frusta[start, :3], frusta[start, 3]
     second = np.zeros((len(child), 3))
-    at_end, at_start = m.parent_x[chosen[child]] == 1, m.parent_x[chosen[child]] == 0
-    for here, side, end, sign in ((at_end, last[parent], slice(4, 7), 1), (at_start, first[parent], slice(0, 3), -1)):
+    x = m.parent_x[chosen[child]]
+    for here, side, end, sign in ((x == 1, last[parent], slice(4, 7), 1), (x == 0, first[parent], slice(0, 3), -1)):
+        if not here.any():
+            continue
         touching = here & (_sizes(frusta[side, end] - centre) < 1e-6 * (1 + radius))
         second[touching] = sign * axis[side[touching]]
     return np.concatenate([centre, radius[:, None], -axis[start], second], axis=1), owner[start]
@@ -233,13 +240,13 @@ def _bridges(
     """Cylinders from the starts of sections that do not touch their parents to the parents' axes."""
     m = segments.morphology
     bridges, owners, gaps = [], [], []
-    parents = np.minimum(np.searchsorted(chosen, m.parent[chosen]), len(chosen) - 1)
-    starts = frusta[first, :3]
+    parent = m.parent[chosen]
+    parents, starts = np.minimum(chosen.searchsorted(parent), len(chosen) - 1), frusta[first, :3]
     apart = (frusta[last[parents], 4:7] != starts).any(axis=1) & (frusta[first[parents], :3] != starts).any(axis=1)
-    for place in np.flatnonzero((chosen[parents] == m.parent[chosen]) & apart):
-        i, parent = int(chosen[place]), int(parents[place])
+    for place in ((chosen[parents] == parent) & apart).nonzero()[0]:
+        i, on = int(chosen[place]), int(parents[place])
         start = frusta[first[place], :4]
-        own = Solid(frusta[first[parent] : last[parent] + 1])
+        own = Solid(frusta[first[on] : last[on] + 1])
         gap = float(signed_distance(own, start[None, :3])[0])
         if gap > 0.5 * start[3]:
             target = Location(Section(m, int(m.parent[i])), float(m.parent_x[i])).position
@@ -311,7 +318,8 @@ def pack(solid: Solid, slack: float) -> Primitives:
     long = _lengths(solid.frusta) > 0
     pieces = solid.frusta[long]
     begin = _straight_chains(pieces, 0.5 * slack)
-    end = np.append(begin, len(pieces))[1:]
+    end = np.empty_like(begin)
+    end[:-1], end[-1:] = begin[1:], len(pieces)
     frusta = np.concatenate([pieces[begin, :4], pieces[end - 1, 4:]], axis=1)
     n, k, j = len(frusta), len(solid.balls), len(solid.lunes)
     table = np.zeros((n + k + j, COLUMNS))
@@ -324,36 +332,42 @@ def pack(solid: Solid, slack: float) -> Primitives:
     table[n : n + k, :3], table[n : n + k, RADIUS] = solid.balls[:, :3], solid.balls[:, 3]
     table[n + k :, :3], table[n + k :, RADIUS] = solid.lunes[:, :3], solid.lunes[:, 3]
     table[n + k :, AXIS : AXIS + 3], table[n + k :, SECOND : SECOND + 3] = solid.lunes[:, 4:7], solid.lunes[:, 7:]
-    kind = np.repeat(np.array([FRUSTUM, BALL, LUNE]), [n, k, j])
+    kind = np.full(n + k + j, FRUSTUM)
+    kind[n : n + k], kind[n + k :] = BALL, LUNE
     owner = np.concatenate([np.asarray(solid.owner)[long], solid.ball_owner, solid.lune_owner]).astype(np.int64)
     ends = np.asarray(solid.open_end)[long]
     open_end = np.full((n + k + j, 2), -1)
     open_end[:n, 0], open_end[:n, 1] = ends[begin, 0], ends[end - 1, 1]
-    first = np.concatenate([begin, np.arange(len(pieces), len(pieces) + k + j + 1)])
+    first = np.arange(len(pieces) - n, len(pieces) + k + j + 1)
+    first[:n] = begin
     stop = np.zeros(len(owner))
-    chain = np.repeat(np.arange(n), end - begin)
-    stop[: len(pieces)] = np.sum((pieces[:, 4:7] - frusta[chain, :3]) * table[chain, AXIS : AXIS + 3], axis=1)
+    chain = np.arange(n).repeat(end - begin)
+    stop[: len(pieces)] = ((pieces[:, 4:7] - frusta[chain, :3]) * table[chain, AXIS : AXIS + 3]).sum(axis=1)
     return Primitives(table, kind, open_end, first, stop, owner)
 
 
 def _straight_chains(frusta: FloatArray, near: float) -> IntArray:
     """First frusta of chains in which each continues the one before: all points lie within `near` of one straight cone."""
-    tied = np.all(frusta[1:, :4] == frusta[:-1, 4:], axis=1)
+    tied = (frusta[1:, :4] == frusta[:-1, 4:]).all(axis=1)
     if not tied.any():
         return np.arange(len(frusta))
     span = frusta[:, 4:] - frusta[:, :4]
     # numbers of the same cone per unit of length
-    rate = span / _lengths(frusta)[:, None]
-    tied &= np.abs(rate[1:] - rate[:-1]).max(axis=1) < 1e-6
-    begin = np.flatnonzero(np.concatenate([[True], ~tied]))
-    chain = np.repeat(np.arange(len(begin)), np.diff(np.append(begin, len(frusta))))
-    start, whole = frusta[begin, :4], frusta[np.append(begin[1:], len(frusta)) - 1, 4:] - frusta[begin, :4]
+    rate = span / _sizes(span[:, :3])[:, None]
+    fresh = np.ones(len(frusta), dtype=bool)
+    fresh[1:] = ~tied | (np.abs(rate[1:] - rate[:-1]).max(axis=1) >= 1e-6)
+    begin = fresh.nonzero()[0]
+    chain, past = fresh.cumsum() - 1, np.empty_like(begin)
+    past[:-1], past[-1] = begin[1:], len(frusta)
+    start = frusta[begin, :4]
+    whole = frusta[past - 1, 4:] - start
     length = _sizes(whole[:, :3])
     at, along = frusta[:, :4] - start[chain], whole / length[:, None]
-    s = np.sum(at[:, :3] * along[chain, :3], axis=1)
-    off = np.abs(at - s[:, None] * along[chain]).max(axis=1) > near
+    along = along[chain]
+    s = (at[:, :3] * along[:, :3]).sum(axis=1)
+    off = np.abs(at - s[:, None] * along).max(axis=1) > near
     bent = np.logical_or.reduceat(off, begin)
-    return np.flatnonzero(np.concatenate([[True], ~tied]) | bent[chain])
+    return (fresh | bent[chain]).nonzero()[0] if bent.any() else begin
 
 
 @inner

@@ -13,12 +13,13 @@ import numpy as np
 
 from geometry.compiled import ZERO, inner, lean
 from geometry.frustum import AXIS, BALL, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
-from geometry.voxel_kernels import BLOCK, CELLS, CUT, FULL, OUTSIDE
-from geometry.voxel_sieve import FILLED, NONE, SIEVE_ROWS, sift
+from geometry.voxel_kernels import BLOCK, CELLS, CUT, FULL, OUTSIDE, step
+from geometry.voxel_sieve import ENDED, FILLED, FILM, NONE, SIEVE_ROWS, is_alone, sift
 
 __all__ = ["classify"]
 
-ALL_FULL = 0x0101010101010101 * FULL  # eight states at once
+ALL_FULL, LOWEST = 0x0101010101010101 * FULL, 0x0101010101010101  # of eight states at once
+GATHER = 0x0102040810204080  # brings the lowest bits of eight bytes to the highest byte
 
 
 @inner
@@ -107,7 +108,8 @@ class Room(NamedTuple):
 @lean
 def _classify(
     begin: int, past: int, room: Room, table: Array, kind: Array, piece: Array, stop: Array, owner: Array, origin: Array, dx:
-    Array, corner: Array, first: Array, prims: Array, cut: Array, full: Array, place: Array, ways: Array, owners: Array,
+    Array, corner: Array, beside: Array, first: Array, prims: Array, cut: Array, full: Array, place: Array, ways: Array,
+    owners: Array,
 ) -> None:  # fmt: skip
     x, y, z, best, own, low, rows, cells, found, state, _, way = room
     far = 0.5 * sqrt(dx[0] ** 2 + dx[1] ** 2 + dx[2] ** 2) * (1 + 1e-9)
@@ -120,11 +122,34 @@ def _classify(
         count = _list_near(far, room)
         sift(count, cells, table, kind, first[block], first[block + 1], prims, low, dx, rows, found)
         for j in range(count):
+            if found[j] & 7 == FILM:
+                found[j] = _judge_film(block, int(cells[j]), int(found[j]) >> 3, room, table, kind, dx, beside, first, prims)
             state[cells[j]] = OUTSIDE if found[j] == NONE else (FULL if found[j] == FILLED else CUT)
             way[cells[j]] = found[j]
         place[block] = at
         single = prims[first[block]] if first[block + 1] == first[block] + 1 else -1
         at = _list_present(block, at, single, room, table, piece, stop, owner, cut, full, ways, owners)
+
+
+@inner
+def _judge_film(
+    block: int, cell: int, p: int, room: Room, table: Array, kind: Array, dx: Array, beside: Array, first: Array, prims: Array
+) -> int:
+    """How to measure a voxel into which a flat end of frustum `p` reaches by its slack alone, if at all.
+
+    It is empty where the voxel in front of it holds nothing but `p`, and counts the end itself; else what else is there may
+    need it.
+    """
+    x, y, z = room.x[cell >> 6], room.y[cell & 63], room.z[cell & 63]
+    ax, ay, az = table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
+    s = (x - table[p, 0]) * ax + (y - table[p, 1]) * ay + (z - table[p, 2]) * az
+    inwards = 1.0 if s < 0 else -1.0
+    d = 0 if abs(ax) > 0.5 else (1 if abs(ay) > 0.5 else 2)
+    other, _ = step(block, cell, 2 * d + (1 if inwards * (ax + ay + az) > 0 else 0), beside)
+    if other < 0:
+        return 8 * p + ENDED
+    x, y, z = x + inwards * ax * dx[0], y + inwards * ay * dx[1], z + inwards * az * dx[2]
+    return NONE if is_alone(p, table, kind, first[other], first[other + 1], prims, x, y, z, dx) else 8 * p + ENDED
 
 
 @inner
@@ -157,25 +182,26 @@ def _list_present(
     only = piece[max(single, 0)]
     simple = single >= 0 and piece[single + 1] == only + 1
     for row in range(64):
-        cut_bits, full_bits, i = 0, 0, row >> 3
-        if simple and room.states[row] == ALL_FULL:
-            full_bits = 255
+        states = room.states[row]
+        cut[block, row] = ((states >> 1) & LOWEST) * GATHER >> 56 & 255
+        full[block, row] = (states & LOWEST) * GATHER >> 56 & 255
+        if states == 0:
+            continue
+        if simple:
             for k in range(8):
-                owners[at + k] = owner[only]
-            at += 8
-        elif room.states[row] != 0:
-            for k in range(8):
-                cell = 8 * row + k
-                state, p = room.state[cell], room.own[i, cell & 63]
-                cut_bits |= (state == CUT) << k
-                full_bits |= (state == FULL) << k
-                if state != OUTSIDE:
-                    which = piece[p]
-                    if piece[p + 1] > which + 1:
-                        which = _piece(table, p, which, piece[p + 1], stop, room.x[i], room.y[cell & 63], room.z[cell & 63])
-                    ways[at], owners[at] = room.way[cell], owner[which]
-                    at += 1
-        cut[block, row], full[block, row] = cut_bits, full_bits
+                ways[at], owners[at] = room.way[8 * row + k], owner[only]
+                at += room.state[8 * row + k] != OUTSIDE
+            continue
+        for k in range(8):
+            cell, i = 8 * row + k, row >> 3
+            if room.state[cell] != OUTSIDE:
+                p = room.own[i, cell & 63]
+                which = piece[p]
+                if piece[p + 1] > which + 1:
+                    x, y, z = room.x[i], room.y[cell & 63], room.z[cell & 63]
+                    which = _piece(table, p, which, piece[p + 1], stop, x, y, z, room.best[i, cell & 63] < 0)
+                ways[at], owners[at] = room.way[cell], owner[which]
+                at += 1
     return at
 
 
@@ -209,13 +235,13 @@ def _find_nearest(
 
 
 @inner
-def _piece(table: Array, p: int, first: int, past: int, stop: Array, x: float, y: float, z: float) -> int:
+def _piece(table: Array, p: int, first: int, past: int, stop: Array, x: float, y: float, z: float, inside: bool) -> int:
     """The piece of a frustum that a point lies in, or that is closest to it."""
     x, y, z, slope = x - table[p, 0], y - table[p, 1], z - table[p, 2], table[p, SLOPE]
     s = x * table[p, AXIS] + y * table[p, AXIS + 1] + z * table[p, AXIS + 2]
-    beyond = sqrt(max(x * x + y * y + z * z - s * s, 0.0)) - table[p, RADIUS] - slope * s
-    if beyond > 0:
-        s += beyond * slope / (1 + slope * slope)
+    if not inside:
+        beyond = sqrt(max(x * x + y * y + z * z - s * s, 0.0)) - table[p, RADIUS] - slope * s
+        s += max(beyond, 0.0) * slope / (1 + slope * slope)
     # of equal pieces, as most are, this is the right one but for round-off
     at = min(max(first + int(s / table[p, LENGTH] * (past - first)), first), past - 1)
     while at + 1 < past and s >= stop[at]:

@@ -294,13 +294,13 @@ def _slab(
             if part < FILM:
                 _conic_of(form, dx, d, side, conic)
                 unit_square(corner)
-                inside_conic(corner, 4, conic, found)
+                inside_conic(corner, ZERO + 4, conic, found)
                 area, beside = min(max(found[0], 0.0), 1.0), 0.0
             else:
                 # where the frustum would have gone on: all corners may be within the cone that opens beyond the apex
                 s = form[0, 13] + (dx[d] if rate * (0.5 - end) > 0 else -dx[d])
                 here, there = table[p, RADIUS] + table[p, SLOPE] * form[0, 13], table[p, RADIUS] + table[p, SLOPE] * s
-                if here <= 0 or there <= 0 or not holds(form, 0, dx):
+                if here <= 0 or there <= 0 or not holds(form, ZERO, dx):
                     return -1.0
             face[2 * d], face[2 * d + 1], end_area[end] = (1 - side) * area, side * area, area * dx[b] * dx[c]
             face[2 * b], face[2 * b + 1], face[2 * c], face[2 * c + 1] = beside, beside, beside, beside

@@ -18,7 +18,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-from geometry.compiled import forced, inner
+from geometry.compiled import ZERO, forced, inner
 from geometry.frustum import Array
 from geometry.voxel_cone import STRAIGHT, inside_conic, unit_square
 
@@ -30,11 +30,17 @@ ODDITY, FIRST, SECOND, SEGMENT, TURN, RISE, WX, WY = (row * MOST_FACES for row i
 FACE_ROWS = 20 * MOST_FACES
 CORNER_IN, CORNER_OUT, SIDE_IN, TOUCHED, ODD = 0.0, 1.0, 2.0, 3.0, 4.0
 """Arrangements: one corner inside, all but one, two neighbours, none although the surface is near, two opposite ones."""
+
+
+def _term(k: int) -> float:
+    return -2 * (-1) ** k / ((2 * k - 1) * (2 * k + 1) * (2 * k + 3))
+
+
 WIDEST = 0.25  # squared tangent of a quarter of the arc's angle up to which the series below hold
 # area of a segment over chord times sagitta, and that times how far out its centroid is, as power series of the same number:
-# terms -2 (-1)^k / ((2 k - 1) (2 k + 1) (2 k + 3)), see `geometry.voxel_cone`, and half the differences of successive ones
-TERMS = tuple(-2 * (-1) ** k / ((2 * k - 1) * (2 * k + 1) * (2 * k + 3)) for k in range(14))
-OUTWARDS = tuple((TERMS[k] - TERMS[k + 1]) / 2 for k in range(13))
+# see `geometry.voxel_cone`; the terms of the second are half the differences of those of the first
+TERMS = tuple(_term(k) for k in range(13))
+OUTWARDS = tuple((_term(k) - _term(k + 1)) / 2 for k in range(13))
 
 
 class FaceRoom(NamedTuple):
@@ -65,25 +71,14 @@ def _dips(start: float, stop: float, square: float) -> bool:
 
 
 @forced
-def _series(m: float) -> float:
-    """Area of a segment over chord times sagitta."""
-    high = (TERMS[12] * m + TERMS[11]) * m + TERMS[10]
-    high = (high * m + TERMS[9]) * m + TERMS[8]
-    high = (high * m + TERMS[7]) * m + TERMS[6]
-    high = (high * m + TERMS[5]) * m + TERMS[4]
-    high = (high * m + TERMS[3]) * m + TERMS[2]
-    return (high * m + TERMS[1]) * m + TERMS[0]
-
-
-@forced
-def _series_out(m: float) -> float:
-    """The same times the distance of the centroid from the chord, as a part of the sagitta."""
-    high = (OUTWARDS[12] * m + OUTWARDS[11]) * m + OUTWARDS[10]
-    high = (high * m + OUTWARDS[9]) * m + OUTWARDS[8]
-    high = (high * m + OUTWARDS[7]) * m + OUTWARDS[6]
-    high = (high * m + OUTWARDS[5]) * m + OUTWARDS[4]
-    high = (high * m + OUTWARDS[3]) * m + OUTWARDS[2]
-    return (high * m + OUTWARDS[1]) * m + OUTWARDS[0]
+def _series(terms: tuple[float, ...], m: float) -> float:
+    """Sum of 13 terms of a power series."""
+    high = (terms[12] * m + terms[11]) * m + terms[10]
+    high = (high * m + terms[9]) * m + terms[8]
+    high = (high * m + terms[7]) * m + terms[6]
+    high = (high * m + terms[5]) * m + terms[4]
+    high = (high * m + terms[3]) * m + terms[2]
+    return (high * m + terms[1]) * m + terms[0]
 
 
 @inner
@@ -113,7 +108,7 @@ def _areas(n: int, f: Array) -> None:
         straight = across <= STRAIGHT * (abs(a) + abs(b) + abs(c)) * (ux * ux + uy * uy)
         straight = straight | ((half <= 0) & (square <= 0))
         t, m = (0.0 if straight else t), (0.0 if straight else m)
-        area = _series(m) * t * across
+        area = _series(TERMS, m) * t * across
         # nothing but an ellipse within the face meets none of its sides
         ex, ey = b * e - c * d, b * d - a * e
         ellipse = (ex > 0) & (ex < determinant) & (ey > 0) & (ey < determinant) & (v00 * determinant + ex * d + ey * e < 0)
@@ -136,7 +131,7 @@ def _moments(n: int, f: Array) -> None:
         x = (r + 2 * s) / 6 if along else r * r * s / 6
         y = (r * r + r * s + s * s) / 6 if along else r * s * s / 6
         x, y = (0.5 - x if kind == CORNER_OUT else x), (0.5 - y if kind == CORNER_OUT else y)
-        out = _series_out(m) * f[RISE + k]
+        out = _series(OUTWARDS, m) * f[RISE + k]
         x += area * (0.5 if along else 0.5 * r) + out * wy
         y += area * (0.5 * (r + s) if along else 0.5 * s) - out * wx
         inside = f[OPEN + k]
@@ -151,7 +146,7 @@ def _one_face(k: int, room: FaceRoom) -> None:
     conic[0], conic[1], conic[2], conic[5] = f[A + k], f[B + k], f[C + k], v00
     conic[3], conic[4] = 0.5 * (v10 - v00 - f[A + k]), 0.5 * (v01 - v00 - f[C + k])
     unit_square(corner)
-    inside_conic(corner, 4, conic, found)
+    inside_conic(corner, ZERO + 4, conic, found)
     f[OPEN + k] = found[0]
     f[MOMENT + k] = f[WEIGHT + k] * (found[1] - 0.5 * found[0])
     f[MOMENT + k] += f[WEIGHT + MOST_FACES + k] * (found[2] - 0.5 * found[0])

@@ -153,13 +153,13 @@ def _list_faces(n: int, room: LaneRoom) -> int:
         for d in range(3):
             shift = 6 - 3 * d
             at, stride = cell >> shift & 7, 1 << shift
-            j = _add_face(k, d, 0, bits, count, w, plane, f)
+            j = _add_face(k, d, ZERO, bits, count, w, plane, f)
             count = max(count, j + 1)
             slot[2 * d * ROW + k] = j
             if at > 0 and room.lane_of[cell - stride] >= 0:
                 slot[(2 * d + 1) * ROW + room.lane_of[cell - stride]] = j
             if at == 7 or room.lane_of[cell + stride] < 0:
-                j = _add_face(k, d, 1, bits, count, w, plane, f)
+                j = _add_face(k, d, ZERO + 1, bits, count, w, plane, f)
                 count = max(count, j + 1)
                 slot[(2 * d + 1) * ROW + k] = j
     return count

@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from geometry.compiled import ZERO, forced, inner, lean
-from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SLOPE, Array
+from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SLACK, SLOPE, Array
 from geometry.voxel_cone import CORNERS, measure_cone
 from geometry.voxel_forms import FORM, holds, localise, order_axes
-from geometry.voxel_kernels import CUT, FULL, Space, reach, state_of, step
-from geometry.voxel_lanes import FACE, LANES, ROW, SIDE, VOLUME, LaneRoom, lane_room, measure_lanes
+from geometry.voxel_kernels import CUT, FULL, OUTSIDE, Space, reach, state_of, step
+from geometry.voxel_lanes import FACE, LANES, MIDDLE, ROW, SIDE, VOLUME, LaneRoom, lane_room, measure_lanes
 from geometry.voxel_lines import (
     CUTS,
     LINES,
@@ -29,7 +29,7 @@ from geometry.voxel_lines import (
     measure_voxel,
     surface_samples,
 )
-from geometry.voxel_sieve import ENDED, SEVERAL, reaches
+from geometry.voxel_sieve import ENDED, FLAT, SEVERAL, reaches
 
 __all__ = ["ROUGH", "measure", "measure_rough"]
 
@@ -185,7 +185,7 @@ def _measure(
                 _measure_end(v, table, kind, open_end, origin, dx, corner, space, ways[v] >> 3, room, cones, low_face, volume,
                              area, end_area, end)  # fmt: skip
             else:
-                _measure_smooth(v, stop, table, origin, dx, corner, space, ways, room, lanes, low_face, volume, area,
+                _measure_smooth(v, stop, table, open_end, origin, dx, corner, space, ways, lanes, low_face, volume, area,
                                 end_area, end)  # fmt: skip
         start = stop
 
@@ -198,7 +198,7 @@ def _measure_end(
     """Measure a voxel that flat ends of frustum `p` cut."""
     place, corners, spare, conic, found, face, flat = cones
     _corner(origin, dx, corner, int(space.blocks[v]), int(space.cells[v]), room.low, room.middle)
-    localise(table, p, kind[p], room.low, dx, room.form, room.planes, 0)
+    localise(table, p, kind[p], room.low, dx, room.form, room.planes, ZERO)
     volume[v], side = measure_cone(
         table, p, room.form, room.planes, room.low, dx, place, corners, spare, conic, found, face, flat
     )  # fmt: skip
@@ -213,10 +213,10 @@ def _measure_end(
 
 @inner
 def _measure_smooth(
-    v: int, stop: int, table: Array, origin: Array, dx: Array, corner: Array, space: Space, ways: Array, room: Room, lanes:
+    v: int, stop: int, table: Array, open_end: Array, origin: Array, dx: Array, corner: Array, space: Space, ways: Array, lanes:
     LaneRoom, low_face: Array, volume: Array, area: Array, end_area: Array, end: Array,
 ) -> None:  # fmt: skip
-    """Measure voxel `v` and those after it in its block that the same frustum reaches into, up to `LANES`."""
+    """Measure voxel `v` and those after it in its block that the same frustum reaches into in the same way, up to `LANES`."""
     way, block, n = ways[v], int(space.blocks[v]), ZERO
     for other in range(v, stop):
         if ways[other] == way and n < LANES:
@@ -225,11 +225,38 @@ def _measure_smooth(
     measure_lanes(n, table, way >> 3, origin, dx, corner, block, lanes)
     rows = lanes.rows
     for k in range(n):
-        u = lanes.voxels[k]
-        _neighbours(block, int(space.cells[u]), space, room.wanted, low_face, u)
+        u, cell = lanes.voxels[k], int(lanes.cells[k])
         for d in range(3):
-            low_face[u, d] = rows[FACE + 2 * d * ROW + k] if room.wanted[d] else low_face[u, d]
+            other, at = step(block, cell, 2 * d, space.beside)
+            row, bit = at >> 3, at & 7
+            # as in `_neighbours`, without a branch for what cannot be foretold
+            here = 1.0 if other >= 0 and space.full[other, row] >> bit & 1 else 0.0
+            low_face[u, d] = rows[FACE + 2 * d * ROW + k] if other >= 0 and space.cut[other, row] >> bit & 1 else here
         volume[u], area[u], end_area[u], end[u], ways[u] = rows[VOLUME + k], rows[SIDE + k], 0.0, -1, -1
+    if way & 7 == FLAT:
+        for which in range(2):
+            _add_flat_end(which, n, block, way >> 3, table, open_end, dx, space, lanes, area, end_area, end)
+
+
+@inner
+def _add_flat_end(
+    which: int, n: int, block: int, p: int, table: Array, open_end: Array, dx: Array, space: Space, lanes: LaneRoom, area:
+    Array, end_area: Array, end: Array,
+) -> None:  # fmt: skip
+    """Add a flat end of frustum `p` to the areas of those voxels on whose faces it lies and nothing goes on."""
+    rows, d = lanes.rows, 0 if abs(table[p, AXIS]) > 0.5 else (1 if abs(table[p, AXIS + 1]) > 0.5 else 2)
+    half, whole, length = 0.5 * dx[d], dx[0] * dx[1] * dx[2] / dx[d], table[p, LENGTH]
+    face = 2 * d + (1 if (table[p, AXIS + d] > 0) == (which == 1) else 0)
+    for k in range(n):
+        s = rows[MIDDLE + k]
+        if abs(s - half if which == 0 else s + half - length) < table[p, SLACK]:
+            other, at = step(block, int(lanes.cells[k]), face, space.beside)
+            if state_of(space, other, at) == OUTSIDE:
+                u, flat = lanes.voxels[k], rows[FACE + face * ROW + k] * whole
+                area[u] += flat
+                if open_end[p, which] >= 0 and flat > 0:
+                    end_area[u] += flat
+                    end[u] = open_end[p, which]
 
 
 @inner

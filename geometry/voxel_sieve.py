@@ -10,13 +10,15 @@ from math import sqrt
 from geometry.compiled import forced, inner
 from geometry.frustum import AXIS, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SECOND, SLACK, SLOPE, Array
 
-__all__ = ["ENDED", "FILLED", "NONE", "SEVERAL", "SIEVE_ROWS", "SMOOTH", "reaches", "sift"]
+__all__ = ["ENDED", "FILLED", "FILM", "FLAT", "NONE", "SEVERAL", "SIEVE_ROWS", "SMOOTH", "is_alone", "reaches", "sift"]
 
-NONE, FILLED, SMOOTH, ENDED, SEVERAL = 0, 1, 2, 3, 4
-"""What reaches into a voxel: nothing, one primitive that holds all of it, one frustum, one that its flat ends cut, others."""
+NONE, FILLED, SMOOTH, ENDED, SEVERAL, FLAT, FILM = 0, 1, 2, 3, 4, 5, 6
+"""What reaches into a voxel: nothing, one primitive that holds all of it, one frustum, one that its flat ends cut, others; one
+frustum with a flat end on a face of the voxel, and one that ends on a face from outside, so that only its slack is within."""
 ROW = 520
-MIDDLE, COUNT, LAST, CUT_OFF, HELD = (row * ROW for row in (0, 3, 4, 5, 6))
-SIEVE_ROWS = 7 * ROW
+MIDDLE, COUNT, LAST, CUT_OFF, HELD, TOUCHED = (row * ROW for row in (0, 3, 4, 5, 6, 7))
+SIEVE_ROWS = 8 * ROW
+ON_FACE, BEHIND_FACE = 1.0, 2.0
 
 
 @forced
@@ -48,7 +50,10 @@ def reaches(table: Array, p: int, kind: int, x: float, y: float, z: float, dx: A
 
 @inner
 def _pass_frustum(n: int, table: Array, p: int, dx: Array, w: Array) -> None:
-    """Count frustum `p` where it reaches into a voxel, as `reaches` says, and say whether it ends there or holds all of it."""
+    """Count frustum `p` where it reaches into a voxel, as `reaches` says, and say whether it ends there or holds all of it.
+
+    Also whether a flat end lies on a face of the voxel, on which side, of a frustum along an axis and no shorter than a voxel.
+    """
     px, py, pz, ax, ay, az = table[p, 0], table[p, 1], table[p, 2], table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2]
     length, start, slope, cosine = table[p, LENGTH], table[p, RADIUS], table[p, SLOPE], table[p, COSINE]
     hx, hy, hz, slack, turn = dx[0], dx[1], dx[2], table[p, SLACK], table[p, SLOPE] * table[p, COSINE]
@@ -56,6 +61,7 @@ def _pass_frustum(n: int, table: Array, p: int, dx: Array, w: Array) -> None:
     # how far above its tangent plane at the middle the quadric is at a corner, at most
     bulge = abs(1 - tilt * ax * ax) * hx * hx + abs(1 - tilt * ay * ay) * hy * hy + abs(1 - tilt * az * az) * hz * hz
     bulge = 0.25 * (bulge + 2 * tilt * (abs(ax * ay) * hx * hy + abs(ax * az) * hx * hz + abs(ay * az) * hy * hz))
+    near = slack if abs(ax) + abs(ay) + abs(az) == 1 and length >= 2 * half else -1.0
     for k in range(n):
         x, y, z = w[MIDDLE + k] - px, w[MIDDLE + ROW + k] - py, w[MIDDLE + 2 * ROW + k] - pz
         s = x * ax + y * ay + z * az
@@ -74,6 +80,10 @@ def _pass_frustum(n: int, table: Array, p: int, dx: Array, w: Array) -> None:
         w[LAST + k] = w[LAST + k] if off else p
         w[CUT_OFF + k] = 1.0 if ends and not off else w[CUT_OFF + k]
         w[HELD + k] = 1.0 if holds and not (off or ends) else w[HELD + k]
+        # a film's end is closer to the face than what the voxel on the other side takes for close
+        film = (abs(before) < 0.5 * near) | (abs(beyond) < 0.5 * near)
+        flat = (abs(half - s) < near) | (abs(s + half - length) < near)
+        w[TOUCHED + k] = w[TOUCHED + k] if off else (BEHIND_FACE if film else (ON_FACE if flat else 0.0))
 
 
 @inner
@@ -97,7 +107,7 @@ def sift(
     w : ndarray, shape (SIEVE_ROWS,)
         Room to work in.
     found : ndarray of int
-        Written for each: `NONE`, `FILLED` or `SEVERAL`, or 8 times the number of a frustum plus `SMOOTH` or `ENDED`.
+        Written for each: `NONE`, `FILLED` or `SEVERAL`, or 8 times the number of a frustum plus one of the others.
     """
     padded = n + 7 & -8
     for d in range(3):
@@ -105,7 +115,7 @@ def sift(
         for k in range(n):
             w[MIDDLE + d * ROW + k] = low[d] + ((cells[k] >> shift & 7) + 0.5) * dx[d]
     for k in range(padded):
-        w[COUNT + k], w[LAST + k], w[CUT_OFF + k], w[HELD + k] = 0.0, 0.0, 0.0, 0.0
+        w[COUNT + k], w[LAST + k], w[CUT_OFF + k], w[HELD + k], w[TOUCHED + k] = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(begin, end):
         p = int(prims[i])
         if kind[p] == FRUSTUM:
@@ -117,9 +127,29 @@ def sift(
     for k in range(n):
         if w[COUNT + k] == 0:
             found[k] = NONE
-        elif w[HELD + k] != 0:
+        elif w[HELD + k] != 0 and (w[COUNT + k] > 1 or w[TOUCHED + k] == 0):
             found[k] = FILLED
-        elif w[COUNT + k] > 1:
-            found[k] = SEVERAL
         else:
-            found[k] = 8 * int(w[LAST + k]) + (ENDED if w[CUT_OFF + k] != 0 else SMOOTH)
+            found[k] = SEVERAL if w[COUNT + k] > 1 else 8 * int(w[LAST + k]) + _way(k, w)
+
+
+@forced
+def _way(k: int, w: Array) -> int:
+    """How to measure the voxel of a lane into which one frustum reaches."""
+    if w[TOUCHED + k] == BEHIND_FACE:
+        return FILM
+    if w[CUT_OFF + k] != 0:
+        return ENDED
+    return SMOOTH if w[TOUCHED + k] == 0 else FLAT
+
+
+@inner
+def is_alone(
+    p: int, table: Array, kind: Array, begin: int, end: int, prims: Array, x: float, y: float, z: float, dx: Array
+) -> bool:
+    """Whether none of the primitives `prims[begin:end]` but `p` reaches into the voxel with its middle at a point."""
+    for i in range(begin, end):
+        q = int(prims[i])
+        if q != p and reaches(table, q, kind[q], x, y, z, dx):
+            return False
+    return True

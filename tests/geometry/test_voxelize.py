@@ -147,8 +147,29 @@ def test_flat_ends_in_planes_of_the_grid_are_exact(axis):
         assert grid.ijk[:, axis].min() == -2
         assert grid.ijk[:, axis].max() == 5
         area = frustum_area(solid.frusta)[0] + np.pi * (r0**2 + r1**2)
-        assert grid.volume.sum() == pytest.approx(frustum_volume(solid.frusta)[0], rel=1e-8)
-        assert grid.membrane_area.sum() == pytest.approx(area, rel=1e-8)
+        assert grid.volume.sum() == pytest.approx(frustum_volume(solid.frusta)[0], rel=1e-12)
+        assert grid.membrane_area.sum() == pytest.approx(area, rel=1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_flat_ends_in_planes_of_the_grid_beside_others_count_once(axis):
+    # branches on the ends, and a tube in the last layer of voxels that leaves through the side: as if the grid were moved
+    turn = np.roll(np.arange(3), axis)
+    for sign in (1, -1):
+        ends = np.array(
+            [
+                [0, 0, 0, 2, 4, 0, 0, 2],
+                [4, 0.2, 0, 0.5, 7, 0.3, 0, 0.7],
+                [0.13, 0, 0, 0.1, 0.13, 0, 3, 0.1],
+                [0, 0, 0, 1, -4, 0, 0, 1],
+            ]
+        )
+        frusta = ends.copy()
+        frusta[:, turn], frusta[:, 4 + turn] = sign * ends[:, :3], sign * ends[:, 4:7]
+        grid, moved = voxelize(Solid(frusta), 0.25), voxelize(Solid(frusta), 0.25, origin=np.full(3, 1e-6))
+        check_invariants(grid)
+        assert grid.volume.sum() == pytest.approx(moved.volume.sum(), rel=1e-4)
+        assert grid.membrane_area.sum() == pytest.approx(moved.membrane_area.sum(), rel=3e-4)
 
 
 def test_voxels_of_a_straight_chain_belong_to_the_piece_they_lie_in():
