@@ -21,11 +21,12 @@ from rxd.neuron.intfire import INTFIRE_CLASSES
 from rxd.neuron.lists import List
 from rxd.neuron.matrix import Matrix
 from rxd.neuron.parallel import ParallelContext
+from rxd.neuron.patternstim import PatternStim
 from rxd.neuron.plots import PLOT_CLASSES
 from rxd.neuron.pointer_classes import HocPointer, PtrVector
 from rxd.neuron.points import POINT_CLASSES
 from rxd.neuron.random import Random
-from rxd.neuron.savestate import SaveState
+from rxd.neuron.savestate import BBSaveState, SaveState
 from rxd.neuron.section_lists import SectionList, SectionRef
 from rxd.neuron.sections import Section
 from rxd.neuron.standard import MechanismStandard, MechanismType
@@ -41,11 +42,10 @@ CLASSES: Mapping[str, type[Any]] = MappingProxyType(
         **{
             kind.__name__: kind
             for kind in (
-                NetStim, *INTFIRE_CLASSES, VecStim, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES,
-                APCount, CVode,
-                FInitializeHandler, File, Impedance, List, Matrix, MechanismStandard, MechanismType, NetCon, ParallelContext,
-                PtrVector, Random, SaveState, Section, SectionList, SectionRef, StateTransitionEvent, String, StringFunctions,
-                Vector,
+                NetStim, *INTFIRE_CLASSES, VecStim, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES, APCount,
+                BBSaveState, CVode, FInitializeHandler, File, Impedance, List, Matrix, MechanismStandard, MechanismType, NetCon,
+                ParallelContext, PatternStim, PtrVector, Random, SaveState, Section, SectionList, SectionRef,
+                StateTransitionEvent, String, StringFunctions, Vector,
             )
         },
         "Pointer": HocPointer,

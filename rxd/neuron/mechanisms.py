@@ -201,6 +201,7 @@ POINTS: Mapping[str, PointInfo] = MappingProxyType(
                 receives=True,
                 units={"etime": "ms"},
             ),
+            PointInfo("PatternStim", {"fake_output": 0.0}, artificial=True, receives=True),
             PointInfo("IntFire1", {"tau": 10.0, "refrac": 5.0}, {"m": 0.0}, artificial=True, receives=True),
             PointInfo(
                 "IntFire2", {"taum": 10.0, "taus": 20.0, "ib": 0.0}, {"i": 0.0, "m": 0.0}, artificial=True, receives=True

@@ -32,6 +32,8 @@ class Exchange:
         A connection from each cell's source to nothing, for the threshold and for recording.
     given : dict of int to NetCon (weak)
         What the script called `pc.cell` with.
+    awaited : dict of int to list of NetCon (weak)
+        Connections from cells that are not here, by the numbers of these.
     announced : set of int
         Numbers said to be on this process.
     sources : dict of int to Pointer
@@ -42,6 +44,7 @@ class Exchange:
 
     cells: dict[int, NetCon] = field(default_factory=dict)
     given: dict[int, Callable[[], Any]] = field(default_factory=dict)
+    awaited: dict[int, list[Callable[[], Any]]] = field(default_factory=dict)
     announced: set[int] = field(default_factory=set)
     sources: dict[int, Pointer] = field(default_factory=dict)
     targets: list[tuple[Pointer, int]] = field(default_factory=list)
@@ -155,7 +158,7 @@ class ParallelContext:
     def gid_clear(self, *_: Any) -> float:
         """Forget all cells."""
         shared = self._shared
-        for table in (shared.cells, shared.given, shared.announced, shared.records):
+        for table in (shared.cells, shared.given, shared.awaited, shared.announced, shared.records):
             table.clear()
         return 0.0
 
@@ -182,10 +185,12 @@ class ParallelContext:
         return source.threshold
 
     def gid_connect(self, gid: int, target: Any, *_: Any) -> NetCon:
-        """A NetCon from a cell to a target; a number that no process has gives one that never fires."""
+        """A NetCon from a cell to a target; a number that no process has gives one that only a PatternStim lets fire."""
         source = self._shared.cells.get(int(gid))
         if source is None:
-            return NetCon(None, target)
+            made = NetCon(None, target)
+            self._shared.awaited.setdefault(int(gid), []).append(weakref.ref(made))
+            return made
         return NetCon(source.origin(), target, threshold=source.threshold)
 
     def spike_record(self, gid: Any, times: Vector, gids: Vector) -> float:

@@ -49,8 +49,11 @@ class Relatives:
         return self._others(lambda one: one.postcell(), into)
 
     def srcgid(self) -> int:
-        """The number `pc.cell` has given its source; -1 if it has none."""
-        source, cells = _source(self), self._session.exchange.cells
+        """The number `pc.cell` has given its source, or that of a cell that is not here; -1 if it has none."""
+        exchange = self._session.exchange
+        source, cells = _source(self), exchange.cells
+        if source is None:
+            return next((gid for gid, waiting in exchange.awaited.items() if any(one() is self for one in waiting)), -1)
         return next((gid for gid, one in cells.items() if source is not None and _source(one) is source), -1)
 
 

@@ -6,20 +6,20 @@ In: a session at some time. Out: a copy of its time, state, parameters and event
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.files import File
 from rxd.neuron.queue_file import read_queue, written
 from rxd.neuron.session import current_session
 
-if TYPE_CHECKING:
-    from rxd.neuron.files import File
-
-__all__ = ["SaveState"]
+__all__ = ["BBSaveState", "SaveState"]
 
 _MEMORY = "memory_"
+_FILE = "tmp.0.0"
 
 
 class SaveState:
@@ -104,3 +104,49 @@ class SaveState:
 
     def __getattr__(self, name: str) -> Any:
         raise NotSupported(f"SaveState.{name} is not supported; save(), restore(), fwrite() and fread() are.")
+
+
+class BBSaveState:
+    """The state of a network in a file: `save(path)`, later or in another process `restore(path)`; the model must be the same.
+
+    `save_test()` and `restore_test()` do the same with the paths NEURON uses: ``bbss_out/tmp.0.0`` and ``in/tmp.0.0``.
+    """
+
+    def __init__(self) -> None:
+        self._ignored: list[Any] = []
+
+    def save(self, path: str) -> float:
+        """Write the present state to a file."""
+        state = SaveState()
+        state.save()
+        return state.fwrite(File(str(path)))
+
+    def restore(self, path: str) -> float:
+        """Return to the state in a file.
+
+        Raises
+        ------
+        HocError
+            If the file is not there, or holds the state of another model.
+        """
+        state = SaveState()
+        state.fread(File(str(path)))
+        return state.restore()
+
+    def save_test(self, *_: Any) -> float:
+        """Write the present state into the folder ``bbss_out``."""
+        Path("bbss_out").mkdir(exist_ok=True)
+        return self.save(f"bbss_out/{_FILE}")
+
+    def restore_test(self, *_: Any) -> float:
+        """Return to the state in the folder ``in``."""
+        return self.restore(f"in/{_FILE}")
+
+    def ignore(self, *points: Any) -> float:
+        """Point processes that differ need not be named here: a state that does not fit is refused as a whole."""
+        self._ignored = [*self._ignored, *points] if points else []
+        return 0.0
+
+    def vector_play_init(self) -> float:
+        """Played Vectors go on by themselves after `restore`."""
+        return 0.0
