@@ -16,7 +16,7 @@ from rxd.neuron.hoc_functions import HOC_FUNCTIONS
 from rxd.neuron.inserted import DensityMechanism
 from rxd.neuron.math_functions import MATH_FUNCTIONS
 from rxd.neuron.missing import why_missing
-from rxd.neuron.modcalls import hoc_call
+from rxd.neuron.modcalls import global_value, hoc_call
 from rxd.neuron.pointers import GlobalPointer, Ref
 from rxd.neuron.random_functions import RANDOM_FUNCTIONS
 from rxd.neuron.run_functions import RUN_FUNCTIONS
@@ -167,8 +167,9 @@ class Interpreter:
         if session.catalogue.take_owner(name) and name in session.globals:
             return session.globals[name]
         call = hoc_call(session, name)
-        if call is not None:
-            return call
+        of_mod_file = global_value(session, name) if call is None else call
+        if of_mod_file is not None:
+            return of_mod_file
         raise NotSupported(why_missing(name))
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -52,7 +52,7 @@ class Links:
     def _may_follow(self, mechanism: str, name: str) -> None:
         """Let a variable that is no POINTER be linked."""
         translation = self._session.mods.find(mechanism)
-        if translation is None or name not in translation.parameters or name in translation.names.globals:
+        if translation is None or name not in translation.parameters or name in translation.globals:
             message = f"{name} of {mechanism} is neither a POINTER nor a RANGE variable that nothing else computes."
             raise HocError(message)
         self.names.setdefault(mechanism, set()).add(name)

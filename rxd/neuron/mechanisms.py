@@ -234,7 +234,9 @@ def info_of(translation: Translation) -> MechanismInfo:
     shown |= {*file.ranges, *file.nonspecific, *file.electrode}
     own = {str(gate.symbol) for gate in translation.gates}
     states = tuple(key for key in names.states if key not in names.ions and key in own)
-    parameters = {key: value for key, value in translation.parameters.items() if key not in names.globals and key in shown}
+    parameters = {
+        key: value for key, value in translation.parameters.items() if key not in translation.globals and key in shown
+    }
     written = tuple(key for key, ion in names.ions.items() if ion.written and ion.what != "current")
     computed = tuple(
         key
@@ -325,9 +327,9 @@ class Catalogue:
             self.taken.add(name)
             for ion in found.file.ions:
                 self.ion(ion.name, ion.charge)
-            for parameter in sorted(found.names.globals):
+            for parameter in sorted(found.globals):
                 self.global_parameters.add(f"{parameter}_{name}")
-                self._session.globals[f"{parameter}_{name}"] = found.names.parameters[parameter]
+                self._session.globals[f"{parameter}_{name}"] = found.parameters[parameter]
             if has_tables(found.file):
                 self._session.globals[f"usetable_{name}"] = 1.0
         if found.file.kind != "SUFFIX":

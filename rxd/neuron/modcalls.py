@@ -12,9 +12,11 @@ import numpy as np
 from rxd.neuron.errors import HocError
 from rxd.neuron.modnumbers import SessionNumbers
 from rxd.neuron.pointers import ItemPointer
+from rxd.neuron.range_arrays import Elements
 from rxd.neuron.ranges import read_range, write_range
 from rxd.neuron.vector import Vector
 from rxd.nmodl import FunctionTable
+from rxd.nmodl.execute import key_of
 from rxd.nmodl.syntax import Assign, Block, Call, Name, UnknownNameError
 
 if TYPE_CHECKING:
@@ -22,7 +24,17 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 
-__all__ = ["Place", "as_function", "block_of", "call_block", "density_call", "hoc_call", "set_table", "table_of"]
+__all__ = [
+    "Place",
+    "as_function",
+    "block_of",
+    "call_block",
+    "density_call",
+    "global_value",
+    "hoc_call",
+    "set_table",
+    "table_of",
+]
 
 
 def block_of(translation: Translation, name: str) -> Block | None:
@@ -184,6 +196,34 @@ def hoc_call(session: Session, name: str) -> Any:
     nameless = session.mods.known.get("nothing")
     block = None if nameless is None else block_of(nameless, name)
     return None if nameless is None or block is None else density_call(session, nameless, block, None)
+
+
+def global_value(session: Session, name: str) -> Any:
+    """A GLOBAL variable that a density mechanism computes (`h.minf_kca`), as it was computed last, or an array; else None."""
+    for mechanism, translation in session.mods.known.items():
+        short = name.removesuffix(f"_{mechanism}")
+        if short == name or short not in translation.file.globals or translation.file.kind != "SUFFIX":
+            continue
+        size = next((d.size for d in (*translation.file.assigned, *translation.file.parameters) if d.name == short), None)
+        if size is not None:
+            return _elements(session, translation, short, size)
+        return _computed(session, translation, short)
+    return None
+
+
+def _elements(session: Session, translation: Translation, name: str, size: int) -> Elements:
+    return Elements(name, size, lambda i: _computed(session, translation, key_of(name, i)))
+
+
+def _computed(session: Session, translation: Translation, key: str) -> float | None:
+    """The number behind a GLOBAL variable: that of the last segment, in which NEURON computes last."""
+    mechanism, engine = translation.file.name, session.run.engine
+    number = session.globals.values.get(f"{key}_{mechanism}")
+    if number is not None or key not in translation.assigned:
+        return number
+    records = [] if engine is None else [r for r in engine.layout.records if r.alive and mechanism in r.mechanisms]
+    values = None if engine is None or not records else engine.readout.assigned(f"{mechanism}.{key}", records[-1])
+    return 0.0 if values is None else float(values[-1])
 
 
 def _set_data(session: Session, mechanism: str, where: tuple[Any, ...], sec: Any) -> float:

@@ -58,6 +58,10 @@ class EventCode(SessionNumbers):
             return drawn if isinstance(drawn, float) else 0.0
         return super().call(call)
 
+    def is_pointing(self, name: str) -> bool:
+        """Whether a POINTER is set."""
+        return self.owner.session.links.behind(self.owner, name) is not None
+
     def _event(self, call: Call) -> None:
         when = float(self.evaluate(call.arguments[0]))
         if call.name == "net_event":

@@ -101,6 +101,13 @@ class ModFiles:
         if self._parser is None:
             self._parser = make_parser()
         file = read_file(path, self._parser)
+        if file.electrode and (file.nonspecific or any(name.startswith("i") for ion in file.ions for name in ion.writes)):
+            inward = ", ".join(file.electrode)
+            message = (
+                f"{file.path}: {file.name} has more than ELECTRODE_CURRENT {inward}, which alone flows in here; NEURON lets "
+                "all its currents flow in, with the wrong sign. Make two mechanisms of it if both are to agree."
+            )
+            warnings.warn(message, stacklevel=2)
         try:
             found = translate(file, tables=True)
         except NmodlError as error:

@@ -283,7 +283,7 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
     own = {
         key: value
         for key, value in translation.parameters.items()
-        if key not in names.globals and key not in translation.memory
+        if key not in translation.globals and key not in translation.memory
     }
     computed = (*translation.memory, *file.nonspecific, *file.electrode, *names.states, *names.assigned)
     written = tuple(key for key, ion in names.ions.items() if ion.written)

@@ -154,6 +154,10 @@ class Builder:
         product, rates = self._rates(self.expression(right), tree.meta.line, 1)
         return Reaction(self.expression(left), product, rates[0], None, tree.meta.line)
 
+    def _sink(self, tree: Any) -> Reaction:
+        _, left, rate = tree.children
+        return Reaction(self.expression(left), None, self.expression(rate), None, tree.meta.line)
+
     def _rates(self, right: Expression, line: int, number: int) -> tuple[Expression, tuple[Expression, ...]]:
         """The right-hand side without the rates, which read like the arguments of its last state."""
         if isinstance(right, Binary):

@@ -88,6 +88,31 @@ class Equations(Machine):
         self.missing.add(call.name)
         return sympy.Integer(1)
 
+    def collected(self) -> Collected:
+        """Rates and the like, as they are."""
+        found = self.found
+        return Collected(
+            dict(found.rates), dict(found.volumes), dict(found.diffusion), dict(found.conserved), list(found.equations),
+            list(found.solves),
+        )  # fmt: skip
+
+    def take_back(self, said: Collected) -> None:
+        """Go back to what had been said."""
+        self.found = said
+
+    def join_collected(self, condition: Any, said: Collected, line: int) -> None:
+        """A rate that only one branch gives is nothing in the other; all else must be the same in both."""
+        other = self.found
+        same = ("volumes", "diffusion", "conserved", "equations", "solves")
+        if any(getattr(said, name) != getattr(other, name) for name in same):
+            remedy = "Put it outside of the branches, and what differs into a variable."
+            message = "an equation, COMPARTMENT, LONGITUDINAL_DIFFUSION, CONSERVE or SOLVE in a branch that may not be taken."
+            raise self.file.error(line, f"{message} {remedy}")
+        nothing = sympy.Integer(0)
+        for key in dict.fromkeys((*said.rates, *other.rates)):
+            first, second = said.rates.get(key, nothing), other.rates.get(key, nothing)
+            other.rates[key] = self.either(condition, first, second)
+
     def is_static(self, condition: Any) -> bool:
         """Whether only parameters decide."""
         return {symbol.name for symbol in condition.free_symbols} <= self.constant
@@ -148,7 +173,8 @@ class Equations(Machine):
     # ------------------------------------------------------------------------------------------------------------- kinetics
 
     def _reaction(self, statement: Reaction) -> None:
-        left, right = self._terms(statement.left, statement.line), self._terms(statement.right, statement.line)
+        left = self._terms(statement.left, statement.line)
+        right = [] if statement.right is None else self._terms(statement.right, statement.line)
         forward = self._coefficient(self.amount(self.evaluate(statement.forward))) * self._product(left)
         backward = sympy.Integer(0)
         if statement.backward is not None:

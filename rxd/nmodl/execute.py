@@ -240,12 +240,16 @@ class Machine:
     def join(self, condition: Any, body: tuple[Statement, ...], rest: Any, line: int) -> None:
         """Run both ways and join what they assign."""
         before, frames = dict(self.values), [dict(frame) for frame in self.frames]
+        said = self.collected()
         self.run(body)
         if not rest and self._is_kept(condition, before):
             return
         one = dict(self.values), [dict(frame) for frame in self.frames]
         self.values, self.frames = dict(before), [dict(frame) for frame in frames]
+        ours = self.collected()
+        self.take_back(said)
         self.branch(rest, line)
+        self.join_collected(condition, ours, line)
         stores = [(one[0], self.values), *zip(one[1], self.frames, strict=False)]
         for mine, other in stores:
             for key in dict.fromkeys((*mine, *other)):
@@ -257,6 +261,16 @@ class Machine:
                 first = mine[key] if key in mine else base(key)
                 second = other[key] if key in other else base(key)
                 other[key] = self.either(condition, first, second)
+
+    def collected(self) -> Any:
+        """What has been said but for values."""
+        return None
+
+    def take_back(self, said: Any) -> None:
+        """Go back to what had been said."""
+
+    def join_collected(self, condition: Any, said: Any, line: int) -> None:
+        """Join what has been said with what was said where a condition holds."""
 
     def _is_kept(self, condition: Any, before: dict[str, Any]) -> bool:
         """Whether a branch keeps what it computes until its condition holds again: ``if (was != x) {was = x  q = f(x)}``.
@@ -403,6 +417,9 @@ class Machine:
         """A function, or a procedure."""
         if call.index is not None:
             raise self.file.error(call.line, f"{call.name}[...] (...) can only end a reaction.")
+        first = call.arguments[0] if call.arguments else None
+        if call.name == "nrn_pointing" and isinstance(first, Name):
+            return self.number(str(int(self.is_pointing(first.name))))
         arguments = [self.evaluate(argument) for argument in call.arguments]
         block = self.procedures.get(call.name)
         if block is not None:
@@ -410,6 +427,10 @@ class Machine:
         if call.name in self.silent:
             return self.number("0")
         return self.builtin(call, [self.amount(argument) for argument in arguments])
+
+    def is_pointing(self, name: str) -> bool:
+        """Whether a POINTER is set; one that is not is refused before equations are used."""
+        return True
 
     def builtin(self, call: Call, arguments: list[Any]) -> Any:
         """A function of NMODL's own."""

@@ -28,6 +28,8 @@ _BLANKED = re.compile(
 )
 # `2 A` in a reaction or CONSERVE becomes `2*A`: elsewhere a number before a name ends one statement, the name begins another
 _SEVERAL = re.compile(r"~[^~=]*?(?:<->|->|<<)[^(]*|\bCONSERVE\b[^=\n]*=")
+# `~ A -> (rate)` makes nothing of A; an arrow of its own tells it from `~ A -> B (rate)`
+_SINK = re.compile(r"(~[^~=]*?)->(?=\s*\()")
 _INCLUDE = re.compile(r"^[ \t]*INCLUDE[ \t]+\"([^\"\n]+)\"", re.MULTILINE)
 
 
@@ -66,6 +68,7 @@ def parse(text: str, path: str = "mod file", parser: Lark | None = None) -> ModF
 
     text = _blanked(_with_included(_blanked(text), Path(path), path))
     text = _SEVERAL.sub(lambda match: re.sub(r"\b(\d+)(\s+)(?=[A-Za-z])", r"\1*\2", match.group()), text)
+    text = _SINK.sub(r"\1->>", text)
     try:
         tree = (parser or make_parser()).parse(text)
     except UnexpectedInput as error:

@@ -130,10 +130,10 @@ class Solve:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """``~ A + B <-> C (kf, kb)``; ``backward`` is None for ``->``."""
+    """``~ A + B <-> C (kf, kb)``; ``backward`` is None for ``->``, ``right`` where nothing is made."""
 
     left: Expression
-    right: Expression
+    right: Expression | None
     forward: Expression
     backward: Expression | None
     line: int

@@ -20,7 +20,7 @@ from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
 from rxd.nmodl.equations import SYMBOLIC_LIMIT, Equations, rates_of_procedure
 from rxd.nmodl.function_tables import FunctionTable
-from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, dt, names_of
+from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, dt, expanded, names_of
 from rxd.nmodl.regular import smooth
 from rxd.nmodl.syntax import Block, ModFile, NmodlError, Solve, UnknownNameError
 
@@ -100,6 +100,12 @@ class Translation:
     def parameters(self) -> dict[str, float]:
         """Everything numbers stand for."""
         return {**self.names.parameters, **self.settable}
+
+    @property
+    def globals(self) -> frozenset[str]:
+        """Those among them that have one value everywhere."""
+        own = {key for d in self.file.assigned if d.name in self.file.globals for key in expanded(d)}
+        return self.names.globals | (self.settable.keys() & own)
 
 
 def translate(file: ModFile, tables: bool = False, lookups: Mapping[str, FunctionTable] = MappingProxyType({})) -> Translation:
@@ -454,7 +460,9 @@ class _Translator:
                 if key in self.stages[stage]:
                     # one that follows from its own past, and that no equation reads, is left out: results do without
                     with suppress(NmodlError):
-                        found[key] = (self.final(self.stages[stage][key], stage), "states" if self.quiet else stage)
+                        value = self.final(self.stages[stage][key], stage)
+                        if dt not in value.free_symbols:
+                            found[key] = (value, "states" if self.quiet else stage)
                     break
             else:
                 if key in self.stages["initial"]:

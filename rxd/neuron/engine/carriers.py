@@ -53,8 +53,8 @@ def declare_carriers(session: Session, declared: Declared, translation: Translat
         if segment in placed:
             raise HocError(f"{placed[segment]} and {point} write the same concentration in {host.name}. Leave one of them out.")
         placed[segment] = point
-    settings: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.names.globals}
-    for key in translation.parameters.keys() - translation.names.globals:
+    settings: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.globals}
+    for key in translation.parameters.keys() - translation.globals:
         settings[key] = _reader(_by_segment(layout.segments.n, placed, key))
     place = {"diam": layout.segments.diam, "area": layout.segments.area}
     settings |= {key: _reader(place[key]) for key in translation.names.place}

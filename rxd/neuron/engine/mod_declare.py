@@ -49,7 +49,7 @@ def declare_points(session: Session, declared: Declared) -> None:
         placed = [point for point in session.run.points if type(point) is made and point.host is not None and point.host.alive]
         if translation.file.kind == "ARTIFICIAL_CELL" or translation.reason or not placed:
             continue
-        numbers: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.names.globals}
+        numbers: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.globals}
         numbers |= dict.fromkeys(translation.names.place, 1.0)
         if translation.writes:
             declare_carriers(session, declared, translation, placed)

@@ -41,7 +41,7 @@ Site = tuple[int, Literal["near", "middle", "far"]]
 def diffusing_states(session: Session, layout: Layout, translation: Translation) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """What a mod file says of the states that diffuse, by label: coefficient (um4/ms) and cross-section (um2) by segment."""
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    name, names, n = translation.file.name, translation.names, layout.segments.n
+    name, n = translation.file.name, layout.segments.n
     place = {"diam": layout.segments.diam, "area": layout.segments.area, "celsius": session.globals["celsius"]}
     for state, expressions in translation.diffusion.items():
         symbols = sorted(set().union(*(value.free_symbols for value in expressions)), key=str)
@@ -50,7 +50,7 @@ def diffusing_states(session: Session, layout: Layout, translation: Translation)
             key = symbol.name
             if key in place:
                 values.append(place[key])
-            elif key in names.globals:
+            elif key in translation.globals:
                 values.append(session.globals[f"{key}_{name}"])
             else:
                 values.append(layout.gather(f"{key}_{name}", translation.parameters[key]))

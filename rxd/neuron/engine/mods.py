@@ -44,7 +44,7 @@ def density_mechanism(session: Session, layout: Layout, translation: Translation
     suffix = translation.file.name
     settings: dict[str, Any] = {}
     for name, default in translation.parameters.items():
-        if name in translation.names.globals:
+        if name in translation.globals:
             settings[name] = read_global(session, translation, name)
         else:
             settings[name] = _reader(layout.gather(f"{name}_{suffix}", default))

@@ -1,0 +1,124 @@
+"""Words of NMODL, one after the other, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from rxd.neuron import h
+
+BRANCHES = """
+NEURON { SUFFIX branches RANGE m, n, p }
+ASSIGNED { v }
+STATE { m n p }
+INITIAL { m = 0.2 }
+BREAKPOINT { SOLVE s METHOD cnexp  SOLVE k METHOD sparse }
+DERIVATIVE s {
+    IF (v > -50) { m' = (1 - m)/5 } ELSE IF (v > -60) { m' = (0.5 - m)/2 } ELSE { m' = -m }
+    if (v > -50) { n' = 1 }
+}
+KINETIC k { if (v > -50) { ~ p << (2) } else { ~ p -> (0.25) } }
+"""
+
+SINKS = """
+NEURON { SUFFIX sinks }
+STATE { a b }
+INITIAL { a = 1  b = 2 }
+BREAKPOINT { SOLVE k METHOD sparse }
+KINETIC k { LOCAL rate  rate = 0.5  ~ a -> (rate)  ~ b -> ((rate)*2)  ~ a << (0.125) }
+"""
+
+OLD = """
+NEURON { SUFFIX old NONSPECIFIC_CURRENT i GLOBAL minf, w }
+PARAMETER { dt v }
+ASSIGNED { i minf mexp w[2] }
+STATE { m }
+INITIAL { FROM k=0 TO 1 { w[k] = k + 1 }  rates()  m = minf }
+BREAKPOINT { SOLVE states  i = 1e-5*m*(v + 60) }
+PROCEDURE states() {
+    rates()
+    m = m + mexp*(minf - m)
+    VERBATIM
+    return 0;
+    ENDVERBATIM
+}
+PROCEDURE rates() { minf = 1/(1 + exp(-(v + 45)/7))  mexp = 1 - exp(-dt/3) }
+"""
+
+POINTING = """
+NEURON { POINT_PROCESS Pointing POINTER there RANGE is }
+ASSIGNED { there is v }
+INITIAL { is = nrn_pointing(there) }
+"""
+
+MIXED = """
+NEURON { POINT_PROCESS Mixed ELECTRODE_CURRENT ie NONSPECIFIC_CURRENT i }
+ASSIGNED { v i ie }
+BREAKPOINT { i = 1e-4*(v + 50)  ie = 0.01 }
+"""
+
+MODS = {"branches": BRANCHES, "sinks": SINKS, "old": OLD, "pointing": POINTING, "mixed": MIXED}
+DT = 0.1
+
+
+def section_with(mechanism):
+    section = h.Section(name="soma")
+    section.insert("pas")
+    section.insert(mechanism)
+    h.dt = DT
+    return section
+
+
+@pytest.mark.parametrize("v", [-40, -55, -70])
+def test_rates_in_branches(mods, v):
+    section = section_with("branches")
+    section(0.5).pas.e = v
+    h.finitialize(v)
+    section(0.5).p_branches = 3
+    h.fadvance()
+    goal, tau = {-40: (1, 5), -55: (0.5, 2), -70: (0, 1)}[v]
+    assert section(0.5).m_branches == pytest.approx(goal + (0.2 - goal) * math.exp(-DT / tau), rel=1e-13)
+    assert section(0.5).n_branches == pytest.approx(DT if v == -40 else 0, abs=1e-15)
+    assert section(0.5).p_branches == pytest.approx(3 + 2 * DT if v == -40 else 3 / (1 + DT / 4), rel=1e-13)
+
+
+def test_sinks(mods):
+    section = section_with("sinks")
+    h.finitialize(-65)
+    h.fadvance()
+    assert section(0.5).sinks.a == pytest.approx((1 + 0.125 * DT) / (1 + DT / 2), rel=1e-13)
+    assert section(0.5).sinks.b == pytest.approx(2 / (1 + DT), rel=1e-13)
+
+
+def test_steps_of_an_old_procedure_and_what_is_global(mods):
+    section = section_with("old")
+    h.finitialize(-65)
+    h.fadvance()
+    minf = [1 / (1 + math.exp(-(v + 45) / 7)) for v in (-65, section(0.5).v)]
+    assert section(0.5).m_old == pytest.approx(minf[1] + (minf[0] - minf[1]) * math.exp(-DT / 3), rel=1e-12)
+    assert h.minf_old == pytest.approx(minf[1], rel=1e-12)
+    assert [h.w_old[i] for i in range(2)] == [1, 2]
+    assert len(h.w_old) == 2
+
+
+def test_whether_a_pointer_is_set(mods):
+    section = h.Section(name="soma")
+    point = h.Pointing(section(0.5))
+    point._ref_there = section(0.5)._ref_v
+    h.finitialize(-65)
+    assert point.__getattr__("is") == 1
+
+
+def test_two_kinds_of_current_warn(mods):
+    section = h.Section(name="soma")
+    with pytest.warns(UserWarning, match="Mixed has more than ELECTRODE_CURRENT ie"):
+        point = h.Mixed(section(0.5))
+    h.finitialize(-60)
+    before = section(0.5).v
+    h.dt = 1e-3
+    h.fadvance()
+    rise = (0.01 + 1e-3) / (1e-5 * np.pi * section.L * section.diam)
+    assert (section(0.5).v - before) / 1e-3 == pytest.approx(rise, rel=1e-3)
+    assert point.i < 0
