@@ -17,8 +17,9 @@ from typing import Final
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from rxd.solve.graph_kernels import FINISH, FOLD, MANY, PUT, Graph, Graphs, Stage, pick, run_stage
+from rxd.solve.graph_kernels import FINISH, FOLD, PUT, Graph, Graphs, Stage, move, pick, run_stage
 from rxd.solve.lane_operations import inner_kernel
+from rxd.solve.team import Team, ended, wait
 
 STAGES: Final = (*range(2, 21), 24, 28, 34, 40, 50, 60)
 """Numbers of stages that there are polynomials for; longer steps than the last can take are divided."""
@@ -72,8 +73,8 @@ def exponential(
     moved: bool,
     work: np.ndarray,
     flow: np.ndarray,
-    first: int,
-    second: int,
+    team: Team,
+    phase: int,
 ) -> int:
     """Advance u by dt, of which the fastest rate is ``z / dt`` at most, with a constant source (mM/ms); returns the stages.
 
@@ -83,7 +84,7 @@ def exponential(
     n, degree = u.size, stages - 1
     rates, a, b = work[:n], work[n : 2 * n], work[2 * n : 3 * n]
     inflow = 1.0 if moved else 0.0
-    run_stage(graph, Stage(PUT, scale, 0.0, 0.0, 0.0, inflow, 1.0, u, source, rates, u, flow), first, second)
+    run_stage(graph, Stage(PUT, scale, 0.0, 0.0, 0.0, inflow, 1.0, u, source, rates, u, flow), team, phase + 1)
     now, old = rates, rates
     for k in range(degree - 1, -1, -1):
         twice = 2.0 if k > 0 else 1.0
@@ -97,29 +98,33 @@ def exponential(
             kind, where = FINISH if last else FOLD, old
         else:
             kind, where = PUT, a if k == degree - 1 else b
-        run_stage(graph, Stage(kind, along, c_now, c_other, c_old, 0.0, 0.0, now, rates, where, u, flow), first, second)
+        run_stage(
+            graph, Stage(kind, along, c_now, c_other, c_old, 0.0, 0.0, now, rates, where, u, flow), team, phase + stages - k
+        )
         now, old = where, a if k == degree - 1 else now
     if moved:
-        for i in range(n):
-            u[i] += now[i]
-            drift[i] = now[i] / dt
+        move(graph, dt, now, u, drift, team, phase + stages + 1)
     return stages
 
 
 @inner_kernel
-def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, graphs: Graphs) -> None:
-    """Advance every species in voxels (and segments joined to them) by dt."""
+def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, graphs: Graphs, team: Team, phase: int) -> None:
+    """Advance every species in voxels (and segments joined to them) by dt: what this member of a team does of it."""
+    last, blocks = -1, 0
     for s in range(graphs.species.shape[0]):
         start, n, moved, g = graphs.species[s]
-        part = slice(start, start + n)
+        part, graph = slice(start, start + n), pick(graphs, g)
+        if g != last:
+            wait(team, 0, blocks - 1, phase)  # other blocks, in the same room
+            last, blocks = g, graph.blocks.shape[0] - 1
         whole = dt * graphs.scale[s] * graphs.radius[g]
         pieces = max(1, math.ceil(whole / graphs.reach[-1]))
         row = 0
         while graphs.reach[row] < whole / pieces:
             row += 1
         for _ in range(pieces):
-            graphs.counts[0] += exponential(
-                pick(graphs, g),
+            stages = exponential(
+                graph,
                 graphs.reach[row],
                 graphs.polynomials[row],
                 graphs.stages[row],
@@ -131,6 +136,10 @@ def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, gra
                 moved == 1,
                 graphs.work,
                 graphs.flow,
-                graphs.first if n >= MANY else 0,
-                graphs.second if n >= MANY else 0,
+                team,
+                phase,
             )
+            phase += stages + moved
+            if team.member == 0:
+                graphs.counts[0] += stages
+    ended(team, phase, blocks)

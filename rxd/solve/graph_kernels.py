@@ -4,22 +4,20 @@ Most voxels are whole and lie in rows along z of whole voxels with whole neighbo
 stencil on consecutive numbers, which vectorises. The rest, cut voxels and joins, has its neighbours listed. Slivers among the
 rest, voxels with hardly any volume, move with their neighbours (see `rxd.solve.graph_plan`, where all of this is prepared).
 
-A graph is cut into blocks of nodes that write only their own numbers: several threads take blocks, and the numbers do not
-depend on how many threads there are.
+A graph is cut into blocks of nodes that write only their own numbers. Several threads take blocks (`rxd.solve.team`), each as
+soon as the blocks around it are as far as it needs them; the numbers do not depend on how many threads there are.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-import numba as nb
 import numpy as np
 
-from rxd.codegen.lane_calls import call_part
-from rxd.solve.denormals import take_as_before, take_for_zero
 from rxd.solve.graph_lanes import finish, fold, make_flow, make_rest, make_row, put
 from rxd.solve.lane_operations import inner_kernel, lean_kernel
 from rxd.solve.sweeps import Sweeps
+from rxd.solve.team import Team, claim, complete, counted, turn, wait
 
 MANY: Final = 16384
 """Nodes from which on threads are worth waking."""
@@ -28,6 +26,13 @@ FOLD: Final = 1
 FINISH: Final = 2
 LANES: Final = 8
 """Voxels at a time."""
+# Columns of `Graph.around`.
+NODE: Final = 0
+LOW: Final = 1
+HIGH: Final = 2
+SEAM: Final = 3
+SEAMS_END: Final = 4
+AWAITED: Final = 5
 
 
 class Graph(NamedTuple):
@@ -39,6 +44,13 @@ class Graph(NamedTuple):
         Where the rows, rest, held nodes, further edges and slivers of each block begin, and in its rest those that wait for
         more than their six neighbours: slivers, carriers, nodes that are held or have more edges. The last line ends the last
         block. Slivers behind that end lie across blocks.
+    around : ndarray of int, shape (n_blocks + 1, 6)
+        First node of each block, first and last block that it exchanges with, first seam and the one behind its last, and for
+        how many things its second half waits: its first half and its seams. The last line ends the last block.
+    seams : ndarray of int, shape (n_seams + 1, 3)
+        Where the slivers across certain blocks begin, and the first and last of those blocks. Seams share no numbers.
+    arrived : ndarray of int, shape (n_seams + n_blocks,)
+        First halves done next to each seam, and what second halves wait for, counted on and on.
     rows : ndarray of int, shape (m, 6)
         First node, count, first neighbour at -x, -y, +y, +x of each row along z; those at -z and +z are k - 1 and k + 1.
     uniform : ndarray, shape (3,)
@@ -66,6 +78,9 @@ class Graph(NamedTuple):
     """
 
     blocks: np.ndarray
+    around: np.ndarray
+    seams: np.ndarray
+    arrived: np.ndarray
     rows: np.ndarray
     uniform: np.ndarray
     rest: np.ndarray
@@ -96,8 +111,8 @@ class Graphs(NamedTuple):
         How many times as fast as its graph's rates it exchanges.
     radius : ndarray, shape (n_graphs,)
         Spectral radius of each graph, 1/ms.
-    table : ndarray of int, shape (n_graphs, 16)
-        Offset and count of the graph's part in ``blocks, rows, rest, held, more, sliver, reach, carrier``.
+    table : ndarray of int, shape (n_graphs, 20)
+        Offset and count of the graph's part in ``blocks, rows, rest, held, more, sliver, reach, carrier, seams, arrived``.
     graph : Graph
         All graphs' arrays end to end; ``uniform (n_graphs, 3)``.
     work : ndarray, three times as long as the largest species
@@ -107,8 +122,8 @@ class Graphs(NamedTuple):
         Stages done.
     reach, stages, polynomials : ndarray, shape (k,), (k,), (k, most stages)
         How a step multiplies modes, see `rxd.solve.graph_exponential`.
-    first, second : int
-        Addresses of `first_half_threads` and `second_half_threads`; 0 where one thread does it all.
+    many : bool
+        Whether there are species in so many nodes that several threads are worth waking.
     sweeps : Sweeps
         Species that are stepped along the lines of a lattice instead.
     """
@@ -124,8 +139,7 @@ class Graphs(NamedTuple):
     reach: np.ndarray
     stages: np.ndarray
     polynomials: np.ndarray
-    first: int
-    second: int
+    many: bool
     sweeps: Sweeps
 
 
@@ -240,6 +254,21 @@ def carry(graph: Graph, s: int, flow: np.ndarray) -> None:
 
 
 @inner_kernel
+def first_half(graph: Graph, block: int, stage: Stage) -> None:
+    """A block's rows and rest, and its slivers one after the other."""
+    begin, end = graph.blocks[block], graph.blocks[block + 1]
+    if stage.kind == PUT:
+        put_block(graph, block, stage)
+    elif stage.kind == FOLD:
+        fold_block(graph, block, stage)
+    else:
+        finish_block(graph, block, stage)
+    flows(graph, block, stage)
+    for s in range(begin[4], end[4]):
+        carry(graph, s, stage.flow)
+
+
+@inner_kernel
 def second_half(graph: Graph, block: int, stage: Stage) -> None:
     """The block's slivers in reverse order, and the stage of those that waited for them."""
     begin, end = graph.blocks[block], graph.blocks[block + 1]
@@ -254,64 +283,55 @@ def second_half(graph: Graph, block: int, stage: Stage) -> None:
 
 
 @inner_kernel
-def first_half(graph: Graph, block: int, stage: Stage) -> None:
-    """A block's rows and rest, and its slivers one after the other; without slivers anywhere all of the stage."""
-    begin, end = graph.blocks[block], graph.blocks[block + 1]
-    if stage.kind == PUT:
-        put_block(graph, block, stage)
-    elif stage.kind == FOLD:
-        fold_block(graph, block, stage)
-    else:
-        finish_block(graph, block, stage)
-    flows(graph, block, stage)
-    for s in range(begin[4], end[4]):
-        carry(graph, s, stage.flow)
-    if graph.sliver.size == 0:
-        second_half(graph, block, stage)
-
-
-@nb.njit(cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
-def first_half_threads(graph: Graph, stage: Stage) -> None:
-    """`first_half` of all blocks, by several threads."""
-    for block in nb.prange(graph.blocks.shape[0] - 1):
-        before = take_for_zero()  # a thread has a setting of its own
-        first_half(graph, block, stage)
-        take_as_before(before)
-
-
-@nb.njit(cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
-def second_half_threads(graph: Graph, stage: Stage) -> None:
-    """`second_half` of all blocks, by several threads."""
-    for block in nb.prange(graph.blocks.shape[0] - 1):
-        before = take_for_zero()
-        second_half(graph, block, stage)
-        take_as_before(before)
+def carry_across(graph: Graph, seam: int, flow: np.ndarray) -> None:
+    """The slivers of a seam one after the other, and back."""
+    begin, end = graph.seams[seam, 0], graph.seams[seam + 1, 0]
+    for s in range(begin, end):
+        carry(graph, s, flow)
+    for s in range(end - 1, begin - 1, -1):
+        carry(graph, s, flow)
 
 
 @inner_kernel
-def run_stage(graph: Graph, stage: Stage, first: int, second: int) -> None:
-    """One stage on all blocks; slivers across blocks come between the halves.
+def run_stage(graph: Graph, stage: Stage, team: Team, phase: int) -> None:
+    """One stage on all blocks, as far as this member of a team comes to them.
 
-    Slivers are taken in one order and then in the reverse: the product is symmetric, so that it has real rates.
+    Slivers are taken in one order and then in the reverse: the product is symmetric, so that it has real rates. Those of a seam
+    come between the halves of its blocks; whoever is the last to make them possible takes them, and second halves likewise.
     """
+    count, seams = graph.blocks.shape[0] - 1, graph.seams.shape[0] - 1
+    for i in range(count):
+        block = turn(team, i, count)
+        if not claim(team, block, phase):
+            continue
+        around = graph.around[block]
+        wait(team, around[LOW], around[HIGH], phase - 1)
+        first_half(graph, block, stage)
+        for seam in range(around[SEAM] - 1, around[SEAMS_END]):
+            low, high = block, block
+            if seam >= around[SEAM]:
+                low, high = graph.seams[seam, 1], graph.seams[seam, 2]
+                if block < low or high < block or counted(graph.arrived, seam) % (high - low + 1) != 0:
+                    continue
+                carry_across(graph, seam, stage.flow)
+            for ready in range(low, high + 1):
+                if counted(graph.arrived, seams + ready) % graph.around[ready, AWAITED] == 0:
+                    second_half(graph, ready, stage)
+                    complete(team, ready, phase)
+
+
+@inner_kernel
+def move(graph: Graph, dt: float, change: np.ndarray, u: np.ndarray, drift: np.ndarray, team: Team, phase: int) -> None:
+    """Add to the state what it changes by in a step, and note the rate at which it does, for currents to go by."""
     count = graph.blocks.shape[0] - 1
-    if first != 0:
-        call_part(first, (graph, stage))
-    else:
-        for block in range(count):
-            first_half(graph, block, stage)
-    between, total = graph.blocks[count, 4], graph.sliver.size
-    if total == 0:
-        return
-    for s in range(between, total):
-        carry(graph, s, stage.flow)
-    for s in range(total - 1, between - 1, -1):
-        carry(graph, s, stage.flow)
-    if second != 0:
-        call_part(second, (graph, stage))
-    else:
-        for block in range(count):
-            second_half(graph, block, stage)
+    for i in range(count):
+        block = turn(team, i, count)
+        if claim(team, block, phase):
+            wait(team, block, block, phase - 1)
+            for k in range(graph.around[block, NODE], graph.around[block + 1, NODE]):
+                u[k] += change[k]
+                drift[k] = change[k] / dt
+            complete(team, block, phase)
 
 
 @inner_kernel
@@ -323,6 +343,9 @@ def pick(graphs: Graphs, g: int) -> Graph:
     sliver, carrier = slice(t[10], t[10] + t[11]), slice(t[14], t[14] + t[15])
     return Graph(
         a.blocks[t[0] : t[0] + t[1]],
+        a.around[t[0] : t[0] + t[1]],
+        a.seams[t[16] : t[16] + t[17]],
+        a.arrived[t[18] : t[18] + t[19]],
         a.rows[t[2] : t[2] + t[3]],
         a.uniform[g],
         a.rest[rest],

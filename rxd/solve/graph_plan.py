@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from rxd.discretize.records import GraphTransport
+from rxd.solve.graph_blocks import around, cut, home, order_slivers
 from rxd.solve.graph_kernels import Graph, carry_all, exchange
 from rxd.solve.lane_lu import lane_kernel
 
@@ -31,10 +32,6 @@ EQUAL: Final = 1e-14
 """Relative difference up to which rates are the same: both sides of a face have to say the same, or mass is lost."""
 SAMPLE: Final = 4096
 """Nodes that show what is typical."""
-NODES_A_BLOCK: Final = 8192
-MOST_BLOCKS: Final = 32
-COST_OF_REST: Final = 6
-"""A node outside the rows costs as much as so many in them."""
 ITERATIONS: Final = 100
 MARGIN: Final = 1.02
 
@@ -57,20 +54,21 @@ def plan_graph(transport: GraphTransport, work: np.ndarray | None = None) -> tup
     del leaving
     kept[sliver], kept[carrier] = True, True
     rows, uniform, rest = _find_rows(transport, kept)
-    bounds = _bounds(transport.n, rest)
+    bounds = cut(transport.n, rows, rest)
     rest, waiting = _plain_first(rest, bounds, kept, np.union1d(many, transport.held))
     del kept
     near, rate, more, more_node, more_rate = _neighbours(transport, rest)
+    six = near.reshape(NEIGHBOURS, -1)
     place = np.zeros(transport.n, dtype=np.uint32)
     place[rest] = np.arange(len(rest), dtype=np.uint32)
-    order, starts = _by_block(bounds, sliver, reach, carrier)
+    order, starts, seams = order_slivers(bounds, sliver, reach, carrier)
     count = np.diff(reach)[order]
     entries = np.repeat(reach[:-1][order] - np.append(0, np.cumsum(count)[:-1]), count) + np.arange(count.sum())
     held = place[transport.held]
     blocks = np.column_stack(
         [
             np.searchsorted(rows[:, 0], bounds),
-            np.append(0, np.cumsum(np.bincount(_home(bounds, rest), minlength=len(bounds) - 1))),
+            np.append(0, np.cumsum(np.bincount(home(bounds, rest), minlength=len(bounds) - 1))),
             np.searchsorted(transport.held, bounds),
             np.searchsorted(rest[more], bounds),
             starts,
@@ -79,6 +77,9 @@ def plan_graph(transport: GraphTransport, work: np.ndarray | None = None) -> tup
     )
     graph = Graph(
         blocks=np.ascontiguousarray(blocks, dtype=np.int64),
+        around=around(bounds, rows, [(rest, six.min(axis=0), six.max(axis=0)), (rest[more], more_node, more_node)], seams),
+        seams=seams,
+        arrived=np.zeros(len(seams) - 1 + len(bounds) - 1, dtype=np.int64),
         rows=rows,
         uniform=uniform,
         rest=rest.astype(np.uint32),
@@ -246,36 +247,10 @@ def _neighbours(
 def _plain_first(rest: np.ndarray, bounds: np.ndarray, kept: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The rest with those first, in every block, whose six neighbours are all they need; where the others begin, and an end."""
     waits = kept[rest] | np.isin(rest, others)
-    home = _home(bounds, rest)
+    block = home(bounds, rest)
     count = len(bounds) - 1
-    ends, waiting = np.cumsum(np.bincount(home, minlength=count)), np.bincount(home[waits], minlength=count)
-    return rest[np.lexsort((waits, home))], np.append(ends - waiting, len(rest))
-
-
-def _home(bounds: np.ndarray, nodes: np.ndarray) -> np.ndarray:
-    """The block of each node."""
-    return np.searchsorted(bounds, nodes, side="right") - 1
-
-
-def _bounds(n: int, rest: np.ndarray) -> np.ndarray:
-    """First nodes of blocks that cost about the same, and n: the same for any number of threads."""
-    count = min(max(n // NODES_A_BLOCK, 1), MOST_BLOCKS)
-    cost = np.ones(n, dtype=np.int32)
-    cost[rest] = COST_OF_REST
-    np.cumsum(cost, out=cost)
-    inner = np.searchsorted(cost, int(cost[-1]) * np.arange(1, count) / count)
-    return np.concatenate([[0], inner, [n]])
-
-
-def _by_block(bounds: np.ndarray, sliver: np.ndarray, reach: np.ndarray, carrier: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Order of slivers with those of a block together and those across blocks last, and where each block's begin."""
-    count = len(bounds) - 1
-    home = _home(bounds, sliver)
-    away = _home(bounds, carrier) != np.repeat(home, np.diff(reach))
-    across = np.bincount(np.repeat(np.arange(len(sliver)), np.diff(reach)), away, minlength=len(sliver)) > 0
-    where = np.where(across, count, home)
-    order = np.argsort(where, kind="stable")
-    return order, np.searchsorted(where[order], np.arange(count + 1))
+    ends, waiting = np.cumsum(np.bincount(block, minlength=count)), np.bincount(block[waits], minlength=count)
+    return rest[np.lexsort((waits, block))], np.append(ends - waiting, len(rest))
 
 
 def spectral_radius(graph: Graph, transport: GraphTransport, circles: float, work: np.ndarray) -> float:

@@ -26,6 +26,8 @@ _compile: Any = nb.njit  # its types do not know the options below
 _quick: Final = MappingProxyType({"pipeline_class": QuickCompiler, "cache": True, "_nrt": False, "error_model": "numpy"})
 lean_kernel: Any = _compile(fastmath=_ARITHMETIC, no_cfunc_wrapper=True, **_quick)
 """Decorator of what Python calls."""
+free_kernel: Any = _compile(fastmath=_ARITHMETIC, nogil=True, no_cfunc_wrapper=True, **_quick)
+"""The same, while which other threads of Python may run."""
 part_kernel: Any = _compile(fastmath=_ARITHMETIC, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_quick)
 """Decorator of what compiled code calls by address (`rxd.codegen.lane_calls.call_part`)."""
 c_kernel: Any = _compile(fastmath=_ARITHMETIC, no_cpython_wrapper=True, **_quick)
@@ -41,7 +43,7 @@ draft_inline_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", f
 
 # Products and sums rounded one by one, as Python does: for times that both compute. Without a word about it, numba gives a
 # function the arithmetic of the first that calls it.
-exact_kernel: Any = _compile(no_cfunc_wrapper=True, fastmath=False, **_quick)
+exact_kernel: Any = _compile(nogil=True, no_cfunc_wrapper=True, fastmath=False, **_quick)
 exact_inner_kernel: Any = _compile(error_model="numpy", fastmath=False, **inner_options)
 
 Body = Callable[[Any, list[Any], list[Any]], list[Any]]

@@ -27,11 +27,13 @@ from rxd.solve.cable_pack import Leaks, find_leaks, moves_v, pack_cable, renew_l
 from rxd.solve.cable_sweeps import U
 from rxd.solve.event_heap import Wires
 from rxd.solve.graph_exponential import FINE, QUICK
+from rxd.solve.graph_kernels import MANY
 from rxd.solve.kept import Kept
 from rxd.solve.problem import Problem, Reason, State, Statistics, StepResult, check_finite
 from rxd.solve.schemes import SCHEMES, Scheme, Stages
 from rxd.solve.split_cable import Cable
-from rxd.solve.split_loop import ELECTRIC, Fluxes, Lanes, Step, advance
+from rxd.solve.split_helpers import Helpers
+from rxd.solve.split_loop import ELECTRIC, NODES, Fluxes, Lanes, Step, advance
 from rxd.solve.split_network import TOLERANCE
 from rxd.solve.split_pack import (
     bundles,
@@ -41,8 +43,8 @@ from rxd.solve.split_pack import (
     pack_groups,
     pack_trees,
     with_polynomials,
-    with_threads,
 )
+from rxd.solve.team import gathered
 from rxd.solve.tree_lanes import WIDTH, prepare_trees
 
 SPIKES_AT_ONCE, EVENTS_AT_ONCE = 4096, 4096
@@ -98,6 +100,7 @@ class SplitStepper:
         moving = self._moved_positions()
         self._fluxes = self._flux_arrays(moving)
         self._kept: Kept | None = None
+        self._helpers = Helpers()
         self._trees = pack_trees(problem.discretization.transports[1:], problem.initial, moving)
         self._graphs = pack_graphs(problem.discretization.graphs, moving)
         self.outdated = False
@@ -272,16 +275,10 @@ class SplitStepper:
     @collector_paused()  # the first call compiles
     def _compiled(self, loop: Any, *arguments: Any) -> Any:
         """What a compiled loop returns, run on the threads of this stepper."""
-        threads = min(self.threads, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
-        model = self._constants(threads)
-        if threads == 1:
+        model = self._constants(min(self.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+        y, _, _, _, drift = arguments[:5]
+        with self._helpers.at_work(model, y, drift):
             return loop(model, *arguments)
-        before = numba.get_num_threads()
-        numba.set_num_threads(threads)
-        try:
-            return loop(model, *arguments)
-        finally:
-            numba.set_num_threads(before)
 
     def _constants(self, threads: int) -> Kept:
         """What the loop needs besides the state, unpacked for it once; compiles the parts of a step at first."""
@@ -304,6 +301,7 @@ class SplitStepper:
                     groups=self._groups,
                     scheme=self.scheme,
                     parts=parts,
+                    team=gathered(threads if self._graphs.many or (self._groups.table[:, NODES] >= MANY).any() else 1),
                 )
             )
         return self._kept
@@ -315,14 +313,10 @@ class SplitStepper:
         return same and step.position is stimuli.detector_position and step.threshold is stimuli.detector_threshold
 
     def _provide(self, threads: int) -> None:
-        """Lanes and compiled code for a number of threads."""
+        """Room for a number of threads."""
         if threads == self._lanes_of_work.copies:
             return
         self._lanes_of_work = self._lanes(threads)
-        if threads > 1:
-            numba.get_num_threads()  # starts the threads: code for them cannot be loaded from the cache before
-        if len(self._graphs.species):
-            self._graphs = with_threads(self._graphs) if threads > 1 else self._graphs._replace(first=0, second=0)
 
     def _warn_if_negative(self, state: State, before: np.ndarray) -> None:
         """Currents act explicitly on the species they move: say so when a fast pump drives one below zero."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-import numba as nb
 import numpy as np
 
 from rxd.codegen.lane_calls import call_kernel, call_part
@@ -22,7 +21,7 @@ from rxd.solve.graph_exponential import diffuse
 from rxd.solve.graph_kernels import MANY, Graphs
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_lu import add_drift, load, store
-from rxd.solve.lane_operations import inner_kernel, lean_kernel, part_kernel
+from rxd.solve.lane_operations import free_kernel, inner_kernel, part_kernel
 from rxd.solve.lane_places import add_changes, add_drift_placed, add_placed, load_placed, store_placed
 from rxd.solve.schemes import Scheme, Stages
 from rxd.solve.split_cable import Cable, cable_step, load_cable
@@ -34,6 +33,25 @@ from rxd.solve.split_kernels import (
     relax,
 )
 from rxd.solve.sweeps import sweep
+from rxd.solve.team import (
+    BEGIN,
+    JOB,
+    KIND,
+    NUMBER,
+    PHASE,
+    PIECES,
+    RUN,
+    Team,
+    claim,
+    close,
+    complete,
+    ended,
+    fence,
+    loaded,
+    post,
+    rest,
+    turn,
+)
 from rxd.solve.tree_lanes import Trees, diffuse_bundle
 
 # Columns of the table of groups. Sizes first, then where the group's part begins in the shared arrays, then kernel addresses.
@@ -62,6 +80,13 @@ COLUMNS: Final = 21
 
 ALL: Final = 2
 """Groups to go through in `local`: those whose column FREE is 0 or 1, or all."""
+EVERY: Final = -1
+"""Not one group only."""
+LOCAL: Final = 0
+VOXELS: Final = 1
+"""Jobs of a team."""
+NODES_A_PIECE: Final = 1024
+"""Nodes of a group that a thread takes at a time, or more."""
 
 
 class Groups(NamedTuple):
@@ -111,7 +136,6 @@ class Parts(NamedTuple):
 
     local: int
     free: int
-    together: int
     currents: int
     sources: int
     transport: int
@@ -134,6 +158,7 @@ class Step(NamedTuple):
     groups: Groups
     scheme: Scheme
     parts: Parts
+    team: Team
 
 
 @inner_kernel
@@ -213,38 +238,46 @@ def local_nodes(
             store(y, starts, touched, first, width, X)
 
 
-@nb.njit(cache=True, parallel=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
-def local_threads(
-    g: int, y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, halved: bool, stages: Stages
-) -> None:
-    """`local_nodes` of all nodes of a group, by several threads, each with lanes of its own."""
-    nodes, copies = groups.table[g, NODES], lanes.copies
-    share = LANES * (-(-nodes // (LANES * copies)))
-    for copy in nb.prange(copies):
-        begin, end = min(copy * share, nodes), min((copy + 1) * share, nodes)
-        before = take_for_zero()  # a thread has a setting of its own
-        local_nodes(g, begin, end, copy, y, t, dt, lanes, groups, halved, stages)
-        take_as_before(before)
-
-
 @part_kernel
 def local(
-    y: np.ndarray, t: float, dt: float, lanes: Lanes, groups: Groups, which: int, halved: bool, stages: Stages, together: int
+    y: np.ndarray,
+    t: float,
+    dt: float,
+    lanes: Lanes,
+    groups: Groups,
+    which: int,
+    halved: bool,
+    stages: Stages,
+    team: Team,
+    only: int,
+    phase: int,
 ) -> None:
     """Gates and chemistry of groups over dt around t; ``halved``: gates that drive chemistry go in halves around it.
 
-    ``together``: address of `local_threads`, or 0. Where nodes change something they share, one thread adds up.
+    A group of many nodes is a job for all members of a team; ``only`` and ``phase``: the group and the phase in which others
+    than the first take part. Where nodes change something they share, one thread adds up.
     """
     table = groups.table
     for g in range(table.shape[0]):
         nodes = table[g, NODES]
-        if (table[g, GATES] == 0 and table[g, CHEMISTRY] == 0) or which == 1 - table[g, FREE]:
+        if (table[g, GATES] == 0 and table[g, CHEMISTRY] == 0) or which == 1 - table[g, FREE] or (only >= 0 and only != g):
             continue
-        if together != 0 and nodes >= MANY and table[g, SHARED] == 0:
-            call_part(together, (g, y, t, dt, lanes, groups, halved, stages))
-        else:
-            local_nodes(g, 0, nodes, 0, y, t, dt, lanes, groups, halved, stages)
-    for i in range(groups.shared.size):
+        pieces = min(nodes // NODES_A_PIECE, PIECES) if team.members > 1 and nodes >= MANY and table[g, SHARED] == 0 else 1
+        share = LANES * (-(-nodes // (LANES * pieces)))
+        if pieces > 1 and team.member == 0:
+            post(team, LOCAL, g, t, dt)
+            phase = team.board[PHASE] + 1
+        for i in range(pieces):
+            piece = turn(team, i, pieces)
+            if pieces == 1 or claim(team, piece, phase):
+                begin, end = min(piece * share, nodes), min((piece + 1) * share, nodes)
+                local_nodes(g, begin, end, team.member, y, t, dt, lanes, groups, halved, stages)
+                if pieces > 1:
+                    complete(team, piece, phase)
+        if pieces > 1 and team.member == 0:
+            ended(team, phase, pieces)
+            close(team)
+    for i in range(groups.shared.size if only < 0 else 0):
         k = groups.shared[i]
         y[k] += groups.pending[k]
         groups.pending[k] = 0.0
@@ -337,36 +370,78 @@ def late(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, trees:
 
 
 @part_kernel
-def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
+def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, team: Team, phase: int) -> None:
     """Diffusion of species in voxels."""
-    diffuse(y, dt, source, drift, graphs)
+    diffuse(y, dt, source, drift, graphs, team, phase)
 
 
 @part_kernel
-def swept(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
+def swept(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, team: Team, phase: int) -> None:
     """The same where all species are stepped along the lines of a lattice."""
     sweep(y, dt, source, drift, graphs.sweeps)
 
 
 @part_kernel
-def swept_and_voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs) -> None:
+def swept_and_voxels(
+    y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, team: Team, phase: int
+) -> None:
     """The same where some of them are."""
     sweep(y, dt, source, drift, graphs.sweeps)
-    diffuse(y, dt, source, drift, graphs)
+    diffuse(y, dt, source, drift, graphs, team, phase)
 
 
 @inner_kernel
 def exchange_last(
-    y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, trees: Trees, stages: Stages, parts: Parts
+    y: np.ndarray,
+    t: float,
+    dt: float,
+    drift: np.ndarray,
+    source: np.ndarray,
+    graphs: Graphs,
+    trees: Trees,
+    stages: Stages,
+    parts: Parts,
+    team: Team,
 ) -> None:
-    """Diffusion in voxels, and on segments what diffuses last."""
+    """Diffusion in voxels, with the others of a team if it is worth it, and on segments what diffuses last."""
     if parts.voxels != 0:
-        call_part(parts.voxels, (y, dt, drift, source, graphs))
+        together = graphs.many and team.members > 1
+        if together:
+            post(team, VOXELS, 0, t, dt)
+        call_part(parts.voxels, (y, dt, drift, source, graphs, team, team.board[PHASE]))
+        if together:
+            close(team)
     if parts.late != 0:
         call_part(parts.late, (y, dt, drift, source, trees, stages))
 
 
-@lean_kernel
+@free_kernel
+def help_out(model: Kept, y: np.ndarray, drift: np.ndarray, member: int, run: int) -> None:
+    """What a member of a team other than the first does while `advance` runs: take part in its jobs."""
+    constants: Step = kept(model)  # type: ignore[call-arg]
+    _, _, _, _, lanes, fluxes, _, _, graphs, groups, scheme, parts, first = constants
+    team = Team(first.board, first.times, first.claimed, first.done, member, first.members)
+    board, arithmetic = team.board, take_for_zero()
+    last, looks = 0, 0
+    while loaded(board, RUN) == run:
+        job = loaded(board, JOB)
+        if job % 2 == 1 or job == last:
+            rest(looks)
+            looks += 1
+            continue
+        kind, number, phase, t, dt = board[KIND], board[NUMBER], board[BEGIN], team.times[0], team.times[1]
+        fence()
+        if loaded(board, JOB) != job:
+            continue
+        last, looks = job, 0
+        if kind == VOXELS:
+            call_part(parts.voxels, (y, dt, drift, fluxes.source, graphs, team, phase))
+        else:
+            call_part(parts.local, (y, t, dt, lanes, groups, ALL, scheme.halved, scheme.local, team, number, phase + 1))
+    take_as_before(arithmetic)
+
+
+@free_kernel
 def advance(
     model: Kept,
     y: np.ndarray,
@@ -387,11 +462,11 @@ def advance(
     diffusion on segments, local on segments, local in voxels, diffusion in voxels, late diffusion.
     """
     constants: Step = kept(model)  # type: ignore[call-arg]
-    v_start, v_stop, position, threshold, lanes, fluxes, cable, trees, graphs, groups, scheme, parts = constants
+    v_start, v_stop, position, threshold, lanes, fluxes, cable, trees, graphs, groups, scheme, parts, team = constants
     halved, arithmetic = scheme.halved, take_for_zero()
     ahead = 0.5 * dt if halved else 0.0
     if halved and parts.local != 0:
-        call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local, parts.together))
+        call_part(parts.local, (y, t + 0.25 * dt, 0.5 * dt, lanes, groups, ALL, halved, scheme.local, team, EVERY, 0))
     done, spikes, last, n = 0, 0, steps, v_stop - v_start
     u = cable.table[U * cable.size : (U + 1) * cable.size]
     load_cable(y, v_start, n, cable.slot, u)
@@ -427,13 +502,13 @@ def advance(
         for _ in range(0 if halved else scheme.repeats):
             if parts.local != 0:
                 call_part(
-                    parts.local, (y, now + dt, dt / scheme.repeats, lanes, groups, 0, halved, scheme.local, parts.together)
+                    parts.local, (y, now + dt, dt / scheme.repeats, lanes, groups, 0, halved, scheme.local, team, EVERY, 0)
                 )
             if parts.free != 0:
                 call_part(
-                    parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local, parts.together)
+                    parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local, team, EVERY, 0)
                 )
-        exchange_last(y, dt, drift, fluxes.source, graphs, trees, scheme.local, parts)
+        exchange_last(y, now, dt, drift, fluxes.source, graphs, trees, scheme.local, parts, team)
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         full = spikes > 0 and note_spikes(s, fraction, watch)
@@ -441,7 +516,7 @@ def advance(
         ends = (spikes > 0 and (watch.stops or full)) or s == last - 1
         when, span = (now + 0.75 * dt, 0.5 * dt) if ends else (now + dt, dt)
         if halved and parts.local != 0:
-            call_part(parts.local, (y, when, span, lanes, groups, ALL, halved, scheme.local, parts.together))
+            call_part(parts.local, (y, when, span, lanes, groups, ALL, halved, scheme.local, team, EVERY, 0))
         look(s, y, watch)
         if ends:
             break

@@ -13,11 +13,12 @@ from rxd.discretize.records import Along, GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
 from rxd.solve.aligned import aligned
 from rxd.solve.graph_exponential import QUICK, STAGES, make_polynomials
-from rxd.solve.graph_kernels import Graph, Graphs, Stage, first_half_threads, second_half_threads
+from rxd.solve.graph_kernels import MANY, Graph, Graphs
 from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
 from rxd.solve.split_loop import Fluxes, Groups, Lanes, Parts
 from rxd.solve.sweeps import has_lines, pack_sweeps
+from rxd.solve.team import gathered
 from rxd.solve.tree_lanes import WIDTH, Trees
 
 HELD: Final = 1e30
@@ -164,7 +165,7 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
     work = np.zeros(3 * max((n for _, n, *_ in table), default=0))
     made = [plan_graph(transport, work) for transport in first]
     graphs = [graph for graph, _ in made]
-    parts = ("blocks", "rows", "rest", "held", "more", "sliver", "reach", "carrier")
+    parts = ("blocks", "rows", "rest", "held", "more", "sliver", "reach", "carrier", "seams", "arrived")
     sizes = [[len(getattr(graph, part)) for part in parts] for graph in graphs]
     counts = np.array(sizes, dtype=np.int64).reshape(-1, len(parts))
     offsets = np.cumsum(counts, axis=0) - counts
@@ -180,8 +181,7 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
         reach=np.zeros(0),
         stages=np.array(STAGES, dtype=np.int64),
         polynomials=np.zeros((0, 0)),
-        first=0,
-        second=0,
+        many=any(transport.n >= MANY for transport in first),
         sweeps=pack_sweeps(swept, [_any_between(moving, transport) for transport in swept], _times_as_fast),
     )
     return with_polynomials(packed, QUICK)
@@ -193,15 +193,6 @@ def with_polynomials(graphs: Graphs, reach: tuple[float, float]) -> Graphs:
         return graphs
     z, polynomials = make_polynomials(reach)
     return graphs._replace(reach=z, polynomials=polynomials)
-
-
-def with_threads(graphs: Graphs) -> Graphs:
-    """The same for several threads, which have been started: compiles their code, or takes it from the cache."""
-    none = np.zeros(0)
-    one = graphs.graph._replace(uniform=graphs.graph.uniform[0])
-    arguments = (one, Stage(0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, none, none, none, none, none))
-    first, second = (part_address(half, *arguments) for half in (first_half_threads, second_half_threads))
-    return graphs._replace(first=first, second=second)
 
 
 def _times_as_fast(transport: GraphTransport, other: GraphTransport) -> float | None:
@@ -221,10 +212,10 @@ def _times_as_fast(transport: GraphTransport, other: GraphTransport) -> float | 
 
 def _end_to_end(graphs: Sequence[Graph]) -> Graph:
     """The arrays of all graphs, one after the other."""
-    kinds = dict.fromkeys(("blocks", "rows"), np.int64) | dict.fromkeys(
+    kinds = dict.fromkeys(("blocks", "around", "seams", "arrived", "rows"), np.int64) | dict.fromkeys(
         ("rest", "near", "held", "more", "more_node", "sliver", "reach", "carrier"), np.uint32
     )
-    widths = {"blocks": (0, 6), "rows": (0, 6), "uniform": (0, 3)}
+    widths = {"blocks": (0, 6), "around": (0, 6), "seams": (0, 3), "rows": (0, 6), "uniform": (0, 3)}
     joined = {}
     for name in Graph._fields:
         arrays = [getattr(graph, name) for graph in graphs]
@@ -239,16 +230,14 @@ def compile_parts(
     y: np.ndarray, lanes: Lanes, fluxes: Fluxes, trees: Trees, graphs: Graphs, groups: Groups, scheme: Scheme
 ) -> Parts:
     """Compile (or take from the cache) the parts of a step that a model needs; ``y`` is any vector like the state."""
-    table = groups.table
+    table, team = groups.table, gathered(1)
     reacts, conducts = np.any(table[:, [loop.GATES, loop.CHEMISTRY]]), np.any(table[:, loop.ELECTRIC])
     spreads = trees.early or fluxes.still.size
     local = (y, 0.0, 0.0, lanes, groups, 0, scheme.halved, scheme.local)
-    address = part_address(loop.local, *local, 0) if reacts else 0
-    threads = (y, 0.0, 0.0, lanes, groups, scheme.halved, scheme.local)
+    address = part_address(loop.local, *local, team, loop.EVERY, 0) if reacts else 0
     return Parts(
         local=address,
         free=address if np.any(table[table[:, loop.FREE] == 1][:, [loop.GATES, loop.CHEMISTRY]]) else 0,
-        together=part_address(loop.local_threads, 0, *threads) if reacts and lanes.copies > 1 else 0,
         currents=part_address(loop.currents, y, y, 0.0, 0.0, 0, 0, fluxes, lanes, groups) if conducts else 0,
         sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
@@ -266,7 +255,7 @@ def _voxels_part(y: np.ndarray, graphs: Graphs) -> int:
         part = loop.swept
     else:
         part = loop.swept_and_voxels if swept else loop.voxels
-    return part_address(part, y, 0.0, y, y, graphs)
+    return part_address(part, y, 0.0, y, y, graphs, gathered(1), 0)
 
 
 def join(arrays: Sequence[np.ndarray], dtype: Any) -> np.ndarray:

@@ -16,6 +16,7 @@ from rxd.solve import graph_exponential
 from rxd.solve.graph_exponential import FINE, QUICK, STAGES, make_polynomials
 from rxd.solve.lane_operations import lean_kernel
 from rxd.solve.split_pack import pack_graphs, with_polynomials
+from rxd.solve.team import PHASE, gathered
 from rxd.symbolic.build import build_system
 
 # For Python, to call what else only kernels do.
@@ -48,8 +49,9 @@ def rod() -> GraphTransport:
 def advanced(graph: GraphTransport, y: np.ndarray, source: np.ndarray | None, dt: float, steps: int) -> np.ndarray:
     moving = np.zeros(0, dtype=np.int64) if source is None else np.arange(len(y))
     packed, drift, y = with_polynomials(pack_graphs((graph,), moving), FINE), np.zeros_like(y), y.copy()
+    team = gathered(1)
     for _ in range(steps):
-        diffuse(y, dt, np.zeros_like(y) if source is None else source, drift, packed)
+        diffuse(y, dt, np.zeros_like(y) if source is None else source, drift, packed, team, int(team.board[PHASE]))
     return y
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -21,12 +21,13 @@ from rxd.solve import graph_exponential
 from rxd.solve.graph_exponential import QUICK, STAGES
 from rxd.solve.graph_kernels import MANY, carry_all, exchange
 from rxd.solve.graph_plan import FASTEST, plan_graph
-from rxd.solve.lane_operations import lean_kernel
-from rxd.solve.split_pack import pack_graphs, with_threads
+from rxd.solve.lane_operations import free_kernel
+from rxd.solve.split_pack import pack_graphs
+from rxd.solve.team import PHASE, gathered
 from rxd.symbolic.build import build_system
 
 # For Python, to call what else only kernels do.
-diffuse = lean_kernel(graph_exponential.diffuse.py_func)
+diffuse = free_kernel(graph_exponential.diffuse.py_func)
 
 
 def laid_out(cell: geometry.Morphology, *species: rxd.Species) -> tuple[GraphTransport, ...]:
@@ -69,11 +70,15 @@ def after(
     """State and drift after steps with a constant source, which moves every node; and the mean number of stages."""
     y, drift = y.copy(), np.zeros_like(y)
     packed = pack_graphs(graphs, np.arange(len(y)) if source.any() else np.zeros(0, dtype=np.int64))
-    if threads > 1:
-        numba.get_num_threads()
-        packed = with_threads(packed)
-    for _ in range(steps):
-        diffuse(y, dt, source, drift, packed)
+    team = gathered(threads)
+
+    def take_part(member: int) -> None:
+        diffuse(y, dt, source, drift, packed, team._replace(member=member), phase)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(steps):
+            phase = int(team.board[PHASE])
+            list(pool.map(take_part, range(threads)))
     return y, drift, packed.counts[0] / steps
 
 
@@ -143,9 +148,7 @@ def test_threads_do_not_change_a_bit(large: tuple[GraphTransport, ...], moved: b
     y, source = rng.random(size), rng.random(size) if moved else np.zeros(size)
     one = after(graphs, y, source, 0.01, 3)
     for threads in (2, 3):
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
         more = after(graphs, y, source, 0.01, 3, threads)
-        numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
         assert np.array_equal(one[0], more[0])
         assert np.array_equal(one[1], more[1])
 

@@ -1,0 +1,49 @@
+"""Threads beside the one that runs the split stepper's loop (`rxd.solve.split_loop.advance`).
+
+In: the constants of a step. While the loop runs, each helper waits in compiled code for its jobs (`rxd.solve.team`). The loop
+waits for nobody: a helper that comes late, or is not run by a busy machine, finds all work taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from rxd.solve.kept import Kept, entry
+from rxd.solve.split_loop import Step, help_out
+from rxd.solve.team import RUN
+
+
+class Helpers:
+    """Threads of a stepper, started when they are needed first; they end with it."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._number = 0
+        self._entry: Any = None
+        self._model: Kept | None = None
+
+    @contextmanager
+    def at_work(self, model: Kept, y: np.ndarray, drift: np.ndarray) -> Iterator[None]:
+        """While a loop runs with these constants, this state and this drift; for one member alone nothing is done."""
+        step: Step = model.values
+        team = step.team
+        if team.members == 1:
+            yield
+            return
+        if self._pool is None or self._number != team.members - 1:
+            self._number = team.members - 1
+            self._pool = ThreadPoolExecutor(self._number, "axoplasm")
+        run = int(team.board[RUN])
+        if self._model is not model:
+            self._entry, self._model = entry(help_out, model, y, drift, 0, run), model
+        for member in range(1, team.members):
+            self._pool.submit(self._entry, model, y, drift, member, run)
+        try:
+            yield
+        finally:
+            team.board[RUN] = run + 1
