@@ -111,8 +111,8 @@ def around(bounds: np.ndarray, rows: np.ndarray, listed: Iterable[tuple[np.ndarr
         block = home(bounds, nodes)
         np.minimum.at(made[:, 1], block, home(bounds, lowest))
         np.maximum.at(made[:, 2], block, home(bounds, highest))
-    for block, line in enumerate(made[:-1]):
-        mine = np.flatnonzero((seams[:-1, 1] <= block) & (block <= seams[:-1, 2]))
+    for number, line in enumerate(made[:-1]):
+        mine = np.flatnonzero((seams[:-1, 1] <= number) & (number <= seams[:-1, 2]))
         line[3:5] = (mine[0], mine[-1] + 1) if len(mine) else (0, 0)
         line[5] = 1 + len(mine)
     return made

@@ -69,10 +69,10 @@ class Team(NamedTuple):
 
 def gathered(members: int) -> Team:
     """The first member of a team."""
-    pieces = (np.zeros(PIECES * APART, dtype=np.int64) for _ in range(2))
+    claimed, done = (np.zeros(PIECES * APART, dtype=np.int64) for _ in range(2))
     board = np.zeros(BOARD, dtype=np.int64)
     board[JOB] = 1
-    return Team(board, np.zeros(2), *pieces, 0, members)
+    return Team(board, np.zeros(2), claimed, done, 0, members)
 
 
 def _address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
