@@ -79,6 +79,8 @@ Where NEURON itself is wrong we give the right answer.
   they flow on.
 * **Joints at the 0 end of an inner section.** In NEURON, a section connected to the 0 end of one that is itself connected there
   exchanges species with the middle of its first segment, not with the point where the cable joins them; here with that point.
+* **Joints after a change of nseg.** Where nseg of a section changes after species were made, NEURON lets the sections joined to
+  it exchange species with it through their last segments, until their own nseg changes, too; here through the joint.
 * **Diffusion along membranes.** A species on a region that is a membrane stays where it is, with a warning if its values
   differ; in NEURON it diffuses along the perimeter.
 * **Shells that all have `nrn_region="i"`.** Currents go to the one with the membrane, as in NEURON; reversal potentials and
@@ -143,7 +145,8 @@ Where NEURON makes choices, we make the same:
 * With fixed steps, what `CVode.event` is given is called at the end of the step its time falls into, with `h.t` of that end.
 * Functions of x, y, z for the properties of a box are asked once, for the lower corner of every voxel; between two voxels the
   tortuosity of the higher one counts.
-* Coefficients that differ (`node.d`): between two segments the mean counts, between two voxels that of the higher one.
+* Coefficients that differ (`node.d`): between two segments of a section the mean counts, where sections meet each half has its
+  own, between two voxels that of the higher one counts.
 * A formula given to `include_flux` is a rate in mM/ms, whatever the units.
 * VClamp is the amplifier at its steady state, with NEURON's finite gain, at all times.
 * Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.

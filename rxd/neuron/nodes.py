@@ -104,6 +104,11 @@ class NodeTable:
         grid = () if self.grid is None else tuple(map(int, self.grid[index]))
         return section, int(self.place[index]), grid
 
+    def mark(self, index: int) -> tuple[Any, ...]:
+        """The same with the number of segments of the section: what is set for a node goes when that changes, as in NEURON."""
+        number = int(self.record[index])
+        return (0 if number < 0 else self.records[number].nseg, *self.key(index))
+
 
 def segment_table(region: Any, layout: Layout) -> NodeTable:
     """One node per segment."""

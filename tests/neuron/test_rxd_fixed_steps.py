@@ -179,3 +179,43 @@ def test_constant_sources_act_after_reactions():
     h.continuerun(20)
     assert (a.nodes[0].value, decay.regions) == (pytest.approx(0.375, rel=1e-3), [])
     assert b.nodes[0].value == pytest.approx(-2, rel=1e-3)
+
+
+@pytest.mark.parametrize(("d_parent", "d_child"), [(1, 0.3), (0.3, 1), (1, 0), (0, 1)])
+def test_where_sections_meet_each_half_has_its_own_coefficient(d_parent, d_child):
+    """End to end two resistances in series; in the middle, and at the 0 end of a root, the child's first half alone."""
+    a, b = h.Section(name="a"), h.Section(name="b")
+    a.L, b.L, a.diam, b.diam, b.nseg = 30, 20, 2, 1, 2
+    own, other = 5 / (np.pi / 4), 15 / np.pi
+    in_series = 0 if 0 in (d_parent, d_child) else 1 / (own / d_child + other / d_parent)
+    h.dt = 1e-6
+    for place, expected in ((1, in_series), (0.5, d_child / own), (0, d_child / own)):
+        b.disconnect()
+        b.connect(a(place))
+        x = rxd.Species(rxd.Region([a, b]), d=1, initial=lambda node: float(node.sec == a))
+        h.finitialize(-65)
+        for section, d in ((a, d_parent), (b, d_child)):
+            for node in x.nodes(section):
+                node.d = d
+        h.fadvance()
+        flux = sum(node.value * node.volume for node in x.nodes(b)) / h.dt
+        assert flux == pytest.approx(expected, rel=1e-5, abs=1e-12)
+        del x
+
+
+def test_coefficients_of_nodes_stay_with_their_sections():
+    a, b = h.Section(name="a"), h.Section(name="b")
+    a.nseg = b.nseg = 3
+    b.connect(a)
+    x = rxd.Species(rxd.Region([a, b]), d=1)
+    h.finitialize(-65)
+    for node in x.nodes(b):
+        node.d = 0.5
+    a.nseg = 5
+    assert [node.d for node in x.nodes] == [1] * 5 + [0.5] * 3
+    for node in x.nodes(a):
+        node.d = 0.2
+    b.nseg = 1
+    assert [node.d for node in x.nodes] == [0.2] * 5 + [1]
+    h.finitialize(-65)
+    h.fadvance()

@@ -1,7 +1,8 @@
 """Diffusion coefficients that differ from node to node: `node.d = ...`, and `d=` a function of the node and the axis.
 
-In: a discretisation made with d = 1. Out: the same with its exchange scaled, as in NEURON: between two segments the mean of
-their coefficients counts, between two voxels that of the voxel with the higher x, y or z.
+In: a discretisation made with d = 1. Out: the same with its exchange scaled, as in NEURON: between two segments of a section
+the mean of their coefficients counts, where sections meet each half has its own, between two voxels that of the voxel with the
+higher x, y or z.
 """
 
 from __future__ import annotations
@@ -36,8 +37,11 @@ def spread(session: Session, declared: Declared, discretization: Any, place: Cal
             positions = None if local is None else place(quantity, region)
             if local is None or symbol is None or positions is None:
                 continue
+            halves = _first_halves(declared, quantity, region)
             transports = tuple(
-                _on_tree(transport, _stored(local, positions, transport)) if transport.label == symbol.name else transport
+                _on_tree(transport, _stored(local, positions, transport), _stored(halves, positions, transport)[:, 0])
+                if transport.label == symbol.name
+                else transport
                 for transport in discretization.transports
             )
             graphs = tuple(
@@ -50,9 +54,23 @@ def spread(session: Session, declared: Declared, discretization: Any, place: Cal
     return discretization
 
 
+def _first_halves(declared: Declared, quantity: Any, region: Any) -> np.ndarray:
+    """Resistance (1/um) of the first half of the nodes that begin a section, NaN of all others; shape (n, 1)."""
+    table, segments = quantity.table(region), declared.layout.segments
+    found = np.full((len(table), 1), np.nan)
+    one = np.flatnonzero(table.dimension == 1)
+    index = np.array(
+        [declared.layout.index[table.records[r].id][p] for r, p in zip(table.record[one], table.place[one], strict=True)],
+        dtype=int,
+    )
+    first = np.isin(index, segments.offset[:-1])
+    found[one[first], 0] = declared.regions[region.number].shape.half_rho(segments, index[first])[0]
+    return found
+
+
 def _stored(local: np.ndarray, positions: np.ndarray, transport: Any) -> np.ndarray:
-    """Coefficients along x, y, z in storage order, shape (n, 3)."""
-    stored = np.empty((transport.n, 3))
+    """Coefficients (along x, y, z) in storage order, shape (n, 3)."""
+    stored = np.empty((transport.n, local.shape[1]))
     stored[positions - transport.start] = local
     return stored
 
@@ -65,7 +83,7 @@ def _axes(table: Any, positions: np.ndarray, graph: Any) -> np.ndarray:
     return grid
 
 
-def _on_tree(transport: Any, d: np.ndarray) -> Any:
+def _on_tree(transport: Any, d: np.ndarray, first_half: np.ndarray) -> Any:
     along = np.full(len(transport.parent), np.nan)
     along[: transport.n] = d[:, 0]
     child = np.flatnonzero(transport.parent >= 0)
@@ -73,9 +91,21 @@ def _on_tree(transport: Any, d: np.ndarray) -> Any:
     known = np.isfinite(both)  # joints have no coefficient: there the other node's counts
     mean = np.where(known, both, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     conductance = transport.conductance.copy()
-    conductance[child] *= mean
+    begins = known.all(axis=0) & np.isfinite(first_half[np.minimum(child, transport.n - 1)])
+    conductance[child] *= np.where(begins, 1.0, mean)
+    where = child[begins]
+    conductance[where] = _in_series(conductance[where], first_half[where], *both[:, begins])
     conductance.setflags(write=False)
     return replace(transport, conductance=conductance)
+
+
+def _in_series(conductance: np.ndarray, own: np.ndarray, d: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Two halves with a coefficient each, of which one has the resistance `own`; the other has what is left, maybe nothing."""
+    rest = 1 / conductance - own
+    rest = np.where(rest > 1e-6 * own, rest, 0.0)
+    with np.errstate(divide="ignore"):
+        second = np.divide(rest, other, out=np.zeros_like(rest), where=rest > 0)
+        return np.asarray(1 / (own / d + second))
 
 
 def _on_graph(graph: Any, d: np.ndarray, grid: np.ndarray) -> Any:

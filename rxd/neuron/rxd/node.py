@@ -135,17 +135,17 @@ class Node:
     @property
     def d(self) -> Any:
         """Diffusion coefficient, um2/ms: one, or three along x, y, z."""
-        _, index = self._found()
+        table, index = self._found()
         local = self._species.local_d(self._region) if callable(self._species.d) else None
-        own = self._species.node_d.get(self._region.number, {}).get(index)
+        own = self._species.node_d.get(self._region.number, {}).get(table.mark(index))
         d = (self._species.d if local is None else local[index]) if own is None else own
         return float(d) if not hasattr(d, "__len__") else d
 
     @d.setter
     def d(self, value: Any) -> None:
-        _, index = self._found()
+        table, index = self._found()
         d = tuple(map(float, value)) if hasattr(value, "__len__") else float(value)
-        self._species.node_d.setdefault(self._region.number, {})[index] = d
+        self._species.node_d.setdefault(self._region.number, {})[table.mark(index)] = d
         self._species.session.touch()
 
     @property

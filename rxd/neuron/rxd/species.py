@@ -74,7 +74,7 @@ class Quantity(Mathable):
         self.represents = represents
         self._on: dict[int, SpeciesOnRegion] = {}
         self._values: dict[int, np.ndarray] = {}
-        self.node_d: dict[int, dict[int, float]] = {}
+        self.node_d: dict[int, dict[tuple[Any, ...], Any]] = {}  # by region and mark of the node
         self.settled: dict[int, Any] = {}
         self.sources: list[Any] = []  # formulas given to `include_flux` live as long as the species
         if name is not None:
@@ -138,8 +138,9 @@ class Quantity(Mathable):
             values[:] = [_along_axes(self._d, make_node(self, region, table, i)) for i in range(len(table))]
         else:
             values[:] = self._d
-        for index, value in (own or {}).items():
-            values[index] = value
+        if own:
+            for index in range(len(table)):
+                values[index] = own.get(table.mark(index), values[index])
         return values
 
     @property
