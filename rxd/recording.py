@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from cable import IClamp, SEClamp
 from rxd.codegen.oracle import fields_of, make_numpy
 from rxd.declare.species import Quantity
 from rxd.declare.symbols import NodeSymbol, Probe, v
@@ -22,6 +23,7 @@ class Trace:
     """One recorded quantity: label, unit, the segment (-1 outside cells) and place (um) of each node, and how to read it.
 
     ``weights`` averages the nodes of one place: voxels of a segment by volume. Nodes from ``first_voxel`` on are voxels.
+    ``clamp`` is the electrode whose current this is.
     """
 
     label: str
@@ -33,6 +35,7 @@ class Trace:
     place: np.ndarray | None = None
     weights: np.ndarray | None = None
     first_voxel: int = 0
+    clamp: Any = None
 
     def read(self, y: np.ndarray, t: float) -> np.ndarray:
         """Values in a state, shape (n_nodes,)."""
@@ -61,8 +64,10 @@ class Recorder:
         ]
 
 
-def resolve(things: Sequence[Any], system: System, discretization: Discretization) -> tuple[Trace, ...]:
-    """Traces of what a user asked to record.
+def resolve(
+    things: Sequence[Any], system: System, discretization: Discretization, clamps: Sequence[Any] = ()
+) -> tuple[Trace, ...]:
+    """Traces of what a user asked to record; ``clamps`` are those whose currents can be.
 
     Raises
     ------
@@ -74,24 +79,30 @@ def resolve(things: Sequence[Any], system: System, discretization: Discretizatio
         raise DeclarationError(message)
     traces: list[Trace] = []
     for thing in things:
-        for label, location in _labels(thing, discretization):
+        if isinstance(thing, (IClamp, SEClamp)):
+            traces.append(_clamp_trace(thing, clamps, discretization))
+            continue
+        for label, location in labels_of(thing):
             traces.append(_trace(label, location, system, discretization))
     once: dict[Any, Trace] = {}
     for trace in traces:
-        once.setdefault((trace.label, trace.scalar, trace.segment.tobytes()), trace)
+        once.setdefault((trace.label, trace.scalar, trace.segment.tobytes(), trace.clamp), trace)
     return tuple(once.values())
 
 
-def present(key: Any, system: System, discretization: Discretization, y: np.ndarray, t: float) -> np.ndarray:
+def present(
+    key: Any, system: System, discretization: Discretization, y: np.ndarray, t: float, clamps: Sequence[Any] = ()
+) -> np.ndarray:
     """Values of one thing that can be recorded, in a state of shape (size,)."""
     if isinstance(key, (str, NodeSymbol)):
-        label, location = _labels(key, discretization)[0]
+        label, location = labels_of(key)[0]
         if location is None and label in discretization.layout.blocks:  # no need to know where each node is
             return y[discretization.layout[label].order]
-    return resolve([key], system, discretization)[0].read(y, t)
+    return resolve([key], system, discretization, clamps)[0].read(y, t)
 
 
-def _labels(thing: Any, discretization: Discretization) -> list[tuple[str, Any]]:
+def labels_of(thing: Any) -> list[tuple[str, Any]]:
+    """Labels, and a place or None, that something to read stands for."""
     if isinstance(thing, Probe):
         return [(thing.label, thing.location)]
     if isinstance(thing, Quantity):
@@ -104,7 +115,7 @@ def _labels(thing: Any, discretization: Discretization) -> list[tuple[str, Any]]
         return [(thing, None)]
     message = (
         f"Cannot record {thing!r}. Record rxd.v, rxd.v(cell.soma(0.5)), a species or state (ca[cyt], ca[cyt](place)), "
-        f"or a label such as 'hh.m' or 'hh.ina'."
+        f"a clamp for its current, or a label such as 'hh.m' or 'hh.ina'."
     )
     raise DeclarationError(message)
 
@@ -127,6 +138,25 @@ def _trace(label: str, location: Any, system: System, discretization: Discretiza
         shown = keep[:1]
         return Trace(label, block.unit, where[shown], position[keep], scalar=True, place=place[shown], weights=weights)
     return _current_trace(label, location, wanted, system, discretization)
+
+
+def _clamp_trace(clamp: Any, clamps: Sequence[Any], discretization: Discretization) -> Trace:
+    """The current of an electrode into the cell, nA; at a jump that before it, which belongs to the potential there."""
+    label = f"{type(clamp).__name__}.i"
+    if not any(clamp == other for other in clamps):
+        message = (
+            f"{label} at {clamp.location!r}: this clamp was not in the model when it was compiled. Add it to the model first."
+        )
+        raise DeclarationError(message)
+    segment = discretization.segments.index(clamp.location)
+    block = discretization.layout["v"]
+    position = int(block.order[segment])
+
+    def read(y: np.ndarray, t: float) -> np.ndarray:
+        drive, conductance = clamp.injection(np.nextafter(t, -np.inf) if t > 0 else t)
+        return np.array([drive - conductance * y[position]])
+
+    return Trace(label, "nA", np.array([segment]), np.zeros(0, dtype=np.int64), read, scalar=True, clamp=clamp)
 
 
 def _current_trace(label: str, location: Any, wanted: int | None, system: System, discretization: Discretization) -> Trace:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cable import IClamp, SEClamp
 from geometry import Segments
 from rxd.declare.species import Quantity
 from rxd.declare.symbols import Probe
@@ -61,6 +62,8 @@ class Results:
         arrays = {}
         for index, trace in enumerate(self.traces):
             name = _file_name(trace, self.segments)
+            while name in arrays:  # clamps of one kind at one place
+                name += "'"
             arrays[name] = self._array(index).rename({"node": f"node_{name}"} if not trace.scalar else {})
             if not trace.scalar:
                 arrays[name] = arrays[name].rename({c: f"{c}_{name}" for c in arrays[name].coords if c not in ("time", "node")})
@@ -87,6 +90,8 @@ class Results:
         return target
 
     def _find(self, key: Any) -> int:
+        if isinstance(key, (IClamp, SEClamp)):
+            return self._find_clamp(key)
         label, location = _label(key)
         wanted = None if location is None else self.segments.index(location)
         found = [index for index, trace in enumerate(self.traces) if trace.label == label]
@@ -103,6 +108,14 @@ class Results:
         recorded = ", ".join(dict.fromkeys(trace.label for trace in self.traces)) or "nothing"
         place = "" if location is None else f" at {location!r}"
         message = f"'{label}' was not recorded{place}; recorded: {recorded}. Add it to record=[...]."
+        raise KeyError(message)
+
+    def _find_clamp(self, clamp: Any) -> int:
+        for index, trace in enumerate(self.traces):
+            if trace.clamp == clamp:
+                return index
+        kind = type(clamp).__name__
+        message = f"The current of {kind} at {clamp.location!r} was not recorded. Add the clamp to record=[...]."
         raise KeyError(message)
 
     def _array(self, index: int) -> xr.DataArray:

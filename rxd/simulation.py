@@ -25,6 +25,7 @@ from rxd.errors import ConvergenceError, DeclarationError
 from rxd.explain import explain
 from rxd.recording import Recorder, present, resolve
 from rxd.results import Results
+from rxd.setting import set_values
 from rxd.solve.equations import build_equations
 from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, Stepper
 from rxd.solve.steppers import find_stepper, make_stepper
@@ -128,7 +129,35 @@ class Simulation:
     def values(self, key: Any) -> np.ndarray:
         """Present values of an unknown by symbol or label, in segment order."""
         y = self._current().y if self._state is not None else self.problem.initial
-        return present(key, self.system, self.discretization, y, self.t)
+        return present(key, self.system, self.discretization, y, self.t, self.problem.stimuli.clamps)
+
+    def set(self, key: Any, value: Any, on: Any = None) -> None:
+        """Set an unknown or a parameter for what is run from now on; nothing is compiled anew.
+
+        Parameters
+        ----------
+        key : symbol, species, state, parameter or label
+            ``rxd.v``, ``ca[cyt]``, ``rxd.v(cell.soma(0.5))``; a `rxd.Parameter`; ``"hh.gnabar"``, a parameter of a mechanism.
+        value : float, callable or ndarray
+            A number, a function of `rxd.Nodes`, or for an unknown an array as `values` gives it; in the unit of the quantity.
+        on : Selection or Location, optional
+            Where; default everywhere.
+
+        Notes
+        -----
+        Parameters keep their new values, also through `reset`; unknowns begin with their initial values again there.
+
+        Raises
+        ------
+        DeclarationError
+            If there is nothing of that name, or not in that place.
+        """
+        state = self._current()
+        for number in set_values(key, value, on, self.system, self.discretization, state.y):
+            self.stepper.refresh_fields(number)
+        state.before[:] = state.y[self.problem.stimuli.detector_position]
+        self._after_jump()
+        self._restart(state)
 
     def grid(self, key: Any) -> xr.DataArray:
         """Present values of a species in voxels over ``x, y, z``, see `rxd.fields3d.grid`."""
@@ -149,7 +178,8 @@ class Simulation:
         until : float
             Time in ms.
         record : sequence
-            ``rxd.v``, ``rxd.v(cell.soma(0.5))``, ``ca[cyt]``, labels such as ``"hh.m"`` or ``"hh.ina"``.
+            ``rxd.v``, ``rxd.v(cell.soma(0.5))``, ``ca[cyt]``, labels such as ``"hh.m"`` or ``"hh.ina"``, or a clamp: its
+            current into the cell in nA (with "split" that of half a step before).
         every : float, optional
             Interval of samples in ms; default 1/1000 of the run, at least one step. Samples include both ends.
         progress : bool
@@ -161,7 +191,7 @@ class Simulation:
             With time, reason, worst unknown and place; what was recorded until then is in its ``results``.
         """
         until, every = self._times(until, every)
-        recorder = Recorder(resolve(record, self.system, self.discretization))
+        recorder = Recorder(resolve(record, self.system, self.discretization, self.problem.stimuli.clamps))
         statistics, spikes = Statistics(), [[] for _ in self.problem.stimuli.detector_place]  # type: ignore[var-annotated]
         state = self._current()
         started = time.perf_counter()

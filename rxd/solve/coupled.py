@@ -142,11 +142,13 @@ class CoupledStepper:
         """Steady state of the equations with clamps as they are at the state's time, found from the state; shape (size,)."""
         return steady_state(self.equations, state.t, state.y, self.solver, self.atol, self.rtol)
 
-    def refresh_fields(self) -> None:
-        """Go on with fields of the groups that were changed since the stepper was made."""
+    def refresh_fields(self, number: int = 0) -> None:
+        """Go on with fields of the groups that were changed since the stepper was made, whatever the group."""
         self.equations.refresh_fields()
-        if isinstance(self.solver, DirectSolver):
-            plan = self.solver.plan
+        solver = self.solver if isinstance(self.solver, DirectSolver) else getattr(self.solver, "lane_solver", None)
+        embedded = getattr(solver, "embedded", solver)
+        if embedded is not None:
+            plan = embedded.plan
             refresh_fields(plan.table, plan.program, plan.fields, self.equations)
 
     def describe(self) -> str:
@@ -241,6 +243,8 @@ class CoupledStepper:
         weight = self.atol + self.rtol * np.abs(state.y)
         rates, moved_rates = self._rates, self._moved_rates
         self.equations.rates(state.t, state.y, self._electrodes, rates)
+        if not np.isfinite(rates).all():
+            raise self._failure(state, SMALLEST, np.inf, 0, "")
         probe = probing_step(state.y, rates, weight)
         self.equations.rates(state.t + probe, state.y + probe * rates, self._electrodes, moved_rates)
         return first_step(state.y, rates, moved_rates, probe, weight, self.tableau.order)

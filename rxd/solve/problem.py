@@ -250,6 +250,10 @@ class Stepper(Protocol):
         """Advance to ``until`` exactly, or to the end of a step with a spike."""
         ...
 
+    def refresh_fields(self, number: int) -> None:
+        """Take over new values of the fields of a group, which are parameters."""
+        ...
+
     def describe(self) -> str:
         """One or two sentences for `explain()`."""
         ...

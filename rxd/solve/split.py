@@ -126,7 +126,10 @@ class SplitStepper:
         return leaks, pack_cable(discretization, self.problem.initial, leaks, moves_v(discretization, kernels))
 
     def refresh_fields(self, number: int) -> None:
-        """Tell that fields of a group, which are parameters, have new values: what was made of them once is made again."""
+        """Take over new values of the fields of a group, which are parameters; what was made of them once is made again."""
+        groups = self.problem.discretization.groups
+        start = sum(group.fields.size for group in groups[:number])
+        self._groups.fields[start : start + groups[number].fields.size] = groups[number].fields.ravel()
         self.outdated = self.outdated or self.kernels.groups[number].leak is not None
 
     def follow_changes(self, clamped: np.ndarray) -> None:

@@ -154,3 +154,13 @@ def test_a_branched_cell_that_fails_says_when_too() -> None:
     with pytest.raises(ConvergenceError) as caught:
         failing(0.1).run(20)
     assert caught.value.t == pytest.approx(5.1)
+
+
+@pytest.mark.parametrize(("method", "options"), [("split", {}), ("coupled", {}), ("coupled", {"dt": 0.1})])
+def test_rates_that_are_no_numbers_at_the_beginning_are_a_failure_of_the_run(method: str, options: dict[str, float]) -> None:
+    model = rxd.Model(Y_BRANCH, segments=1)
+    c = rxd.Species(rxd.Region(Y_BRANCH.all, "cyt"), "c", initial=1.0)
+    model.add(rxd.Rate(c, 1 / (c - 1)))
+    with pytest.raises(ConvergenceError, match=r"not finite.*division by zero in a rate.*c\[cyt\] at parent\(0.5\)") as caught:
+        model.compile(method, **options).run(1, record=["c[cyt]"])
+    assert caught.value.results.t[0] == 0.0

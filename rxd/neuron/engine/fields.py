@@ -60,14 +60,8 @@ class Fields:
         fields.setflags(write=True)
         fields[:, row, :] = padded.reshape(-1, LANES)
         fields.setflags(write=False)
-        if not hasattr(engine, "stepper"):
-            return
-        if engine.adaptive:
-            engine.stepper.refresh_fields()
-            return
-        start = sum(group.fields.size for group in engine.groups[:number])
-        engine.stepper._groups.fields[start : start + fields.size] = fields.ravel()
-        engine.stepper.refresh_fields(number)
+        if hasattr(engine, "stepper"):
+            engine.stepper.refresh_fields(number)
 
     def flush(self) -> None:
         """Bring parameters that scripts have written into the fields."""
