@@ -54,7 +54,9 @@ def _set_unknown(block: Block, value: Any, where: Any, discretization: Discretiz
 
 
 def _set_parameter(label: str, value: Any, where: Any, system: System, discretization: Discretization) -> list[int]:
-    found, names, touched = [], set(), 0
+    found: list[int] = []
+    names: set[str] = set()
+    touched = 0
     for number, (local, group) in enumerate(zip(system.groups, discretization.groups, strict=True)):
         for row, field in enumerate(local.fields):
             called = _parameter_names(field)
