@@ -110,10 +110,11 @@ def _full() -> tuple[Job, ...]:
         ),
         Job("spike_ring", "Spike ring network", "spike_ring", {"cells": 64, "tstop": 100}, both, 3),
         Job("driven", "Cells that noisy NetStims excite", "driven", {"cells": 100, "tstop": 100}, both),
+        # 20 steps of 40 species were one millisecond, half of it what any run begins with after a pause of the processor
         Job("cascade_5", "Chain of 5 species", "cascade", {"n_species": 5, "steps": 400}, first, None, chain),
         Job("cascade_10", "Chain of 10 species", "cascade", {"n_species": 10, "steps": 200}, nmodl, 25, chain),
-        Job("cascade_20", "Chain of 20 species", "cascade", {"n_species": 20, "steps": 60}, nmodl, 50, chain),
-        Job("cascade_40", "Chain of 40 species", "cascade", {"n_species": 40, "steps": 20}, nmodl, 100, chain),
+        Job("cascade_20", "Chain of 20 species", "cascade", {"n_species": 20, "steps": 100}, nmodl, 50, chain),
+        Job("cascade_40", "Chain of 40 species", "cascade", {"n_species": 40, "steps": 100}, nmodl, 100, chain),
         Job("cascade_200", "Chain of 200 species", "cascade", {"n_species": 200, "steps": 50}, ("axoplasm",), None, chain),
         Job("cawave", "ER calcium wave", "cawave", {"nseg": 501, "steps": 400}, both, 12, wave),
         Job("cawave_small", "ER calcium wave, short", "cawave", {"nseg": 101, "steps": 1000}, first, None, wave, False),

@@ -6,6 +6,7 @@ name.
 
 from __future__ import annotations
 
+import math
 import numbers
 import re
 from typing import Any, Final
@@ -51,6 +52,8 @@ def as_number(value: Any, what: str, unit: str = "") -> float:
     UnitsError
         For strings, None, booleans, complex numbers, wrong dimensions, NaN and infinities.
     """
+    if isinstance(value, float) and math.isfinite(value):  # nearly always
+        return float(value)
     shown = f" in {unit}" if unit else ""
     if hasattr(value, "to") and hasattr(value, "magnitude"):
         try:

@@ -181,6 +181,11 @@ class Transport:
     plan: HinesPlan
     late: bool = False
 
+    @property
+    def branches(self) -> bool:
+        """Whether there are junctions."""
+        return len(self.parent) > self.n
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GraphTransport:

@@ -106,6 +106,7 @@ class SplitStepper:
         self.outdated = False
         self._leaks, self._cable = self._plan_cable(problem.stimuli.clamped(0.0)[0])
         self._junctions = self._junction_views()
+        self._branched = tuple(transport for transport in problem.discretization.transports if transport.branches)
         self._prepared: tuple[float, Stages] | None = None
         self._wires: Wires | None = None
         self._backup = np.empty(0)
@@ -393,22 +394,22 @@ class SplitStepper:
         return Fluxes(value, slope, source, np.zeros(cable.n), moving, moving[~diffusing[moving]])
 
     def _junction_views(self) -> list[tuple[np.ndarray, Any]]:
-        """Where the kernels keep the branch points of the cable and of every species in trees: arrays and places."""
-        cable, *species = self.problem.discretization.transports
+        """Where the kernels keep the branch points of the cable and of species in trees that have any: arrays and places."""
+        cable, *species = transports = self.problem.discretization.transports
         rows, places = self._trees.u.reshape(-1, WIDTH), {}
         for (_, n, total, _, at), numbers in zip(self._trees.table, bundles(species), strict=True):
             places.update({number: rows[at + n : at + total, lane] for lane, number in enumerate(numbers)})
         everywhere = slice(None)
-        return [(row_of(self._cable, U), self._cable.slot[cable.n :]), *((places[i], everywhere) for i in range(len(species)))]
+        views = [(row_of(self._cable, U), self._cable.slot[cable.n :]), *((places[i], everywhere) for i in range(len(species)))]
+        return [view for view, transport in zip(views, transports, strict=True) if transport.branches]
 
     def taken_junctions(self) -> np.ndarray:
         """Values of all branch points in the kernels' arrays."""
-        return np.concatenate([array[places] for array, places in self._junctions])
+        return np.concatenate([np.zeros(0), *(array[places] for array, places in self._junctions)])
 
     def _balanced_junctions(self, y: np.ndarray) -> np.ndarray:
         """Values of all branch points at which nothing accumulates."""
-        transports = self.problem.discretization.transports
-        return np.concatenate([junction_values(t, y[t.start : t.start + t.n]) for t in transports])
+        return np.concatenate([np.zeros(0), *(junction_values(t, y[t.start : t.start + t.n]) for t in self._branched)])
 
     def _place_junctions(self, state: State) -> None:
         """Branch points of a state into the kernels' arrays, so that a restored state goes on bitwise as it did before."""
@@ -421,5 +422,5 @@ class SplitStepper:
     def synchronise_junctions(self, state: State) -> None:
         """Branch points in balance with y, if somebody set y from outside; else as they are."""
         balanced = self._balanced_junctions(state.y)
-        if not np.allclose(balanced, state.memory["junctions"], rtol=1e-9, atol=1e-12):
+        if balanced.size and not np.allclose(balanced, state.memory["junctions"], rtol=1e-9, atol=1e-12):
             state.memory["junctions"] = balanced

@@ -271,7 +271,7 @@ def _any_between(moving: np.ndarray, transport: Transport | GraphTransport) -> b
 def junction_values(transport: Transport, values: np.ndarray) -> np.ndarray:
     """Values at branch points at which nothing accumulates: weighted means of the neighbours, shape (n_junctions,)."""
     n, size = transport.n, len(transport.parent)
-    if size == n:
+    if not transport.branches:
         return np.zeros(0)
     # The tree's own elimination, with segments that hold their values: so large a capacity leaves nothing else in round-off.
     plan, diagonal, x = transport.plan, np.zeros(size), np.zeros(size)
