@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cable.errors import ClampError
+from cable.quantities import take_units
 from geometry.section import Location
 
 __all__ = ["IClamp", "Injection", "SEClamp", "StepWave", "VClamp", "merged_breakpoints"]
@@ -87,6 +88,7 @@ class IClamp:
 
     def __post_init__(self) -> None:
         _check_location(self)
+        take_units(self, ClampError, amp="nA", delay="ms", dur="ms")
         if self.samples is not None:
             if (self.amp, self.delay, self.dur) != (0.0, 0.0, inf):
                 _refuse(self, "has samples and amp, delay or dur as well", "Give one or the other")
@@ -175,6 +177,7 @@ class SEClamp:
 
     def __post_init__(self) -> None:
         _check_location(self)
+        take_units(self, ClampError, levels="mV", durations="ms", rs="megaohm")
         levels, durations = tuple(np.ravel(self.levels).tolist()), tuple(np.ravel(self.durations).tolist())
         if not levels or len(levels) != len(durations):
             _refuse(self, f"has {len(levels)} levels and {len(durations)} durations", "Give one duration per level")

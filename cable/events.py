@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cable.errors import EventError
+from cable.quantities import take_units
 from geometry.section import Location
 
 __all__ = ["Detector", "Event", "EventQueue", "NetCon", "SpikeSource", "crossings"]
@@ -53,6 +54,7 @@ class SpikeSource:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        take_units(self, EventError, times="ms", interval="ms", start="ms")
         if self.times is not None:
             times = np.ravel(np.asarray(self.times, dtype=float))
             if not np.isfinite(times).all():
@@ -118,6 +120,7 @@ class Detector:
             raise EventError(
                 f"A Detector sits at one place of a cell, not at {self.location!r}. Say where, such as cell.soma(0.5)."
             )
+        take_units(self, EventError, threshold="mV")
         if not isfinite(self.threshold):
             raise EventError(f"The Detector at {self.location!r} has threshold={self.threshold}. Give a finite voltage in mV.")
 
@@ -133,7 +136,7 @@ class NetCon:
     target : object
         What receives them, such as a synapse; what the weight means is the target's affair.
     weight : float
-        Handed to the target.
+        Handed to the target; a quantity with a unit is taken as a conductance, in uS.
     delay : float, ms
         Not negative.
     threshold : float or None, mV
@@ -151,6 +154,7 @@ class NetCon:
             raise EventError(
                 f"A NetCon listens to a SpikeSource, a Detector or a place such as cell.axon(1), not to {self.source!r}."
             )
+        take_units(self, EventError, weight="uS", delay="ms", threshold="mV")
         if self.threshold is not None and not isinstance(self.source, Location):
             raise EventError(f"The NetCon from {self.source!r} has a threshold of its own. Give it to the Detector instead.")
         if not (isfinite(self.delay) and self.delay >= 0.0):

@@ -12,7 +12,7 @@ import sympy
 from geometry.grid import SIDES
 from rxd.declare.region import Extracellular, Region, check_name
 from rxd.declare.symbols import NodeSymbol
-from rxd.errors import DeclarationError
+from rxd.errors import DeclarationError, UnitsError
 from rxd.units import as_number
 
 
@@ -65,6 +65,12 @@ class Quantity:
                 )
                 raise DeclarationError(message)
             return {region: self._checked_initial(value) for region, value in initial.items()}
+        if isinstance(initial, (np.ndarray, list, tuple)) and not hasattr(initial, "magnitude"):
+            message = (
+                f"{what} is a number, a dict of regions, or a function of the nodes (initial=lambda nodes: numbers, of "
+                f"nodes.x, nodes.position, nodes.path_distance ...); got a {type(initial).__name__} of {len(initial)}."
+            )
+            raise UnitsError(message)
         return as_number(initial, what, self.unit)
 
     def __add__(self, other: Any) -> sympy.Expr:

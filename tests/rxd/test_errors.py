@@ -64,7 +64,11 @@ SPECIES: dict[str, Mistake] = {
         r"initial of Species 'x' must be finite in mM; got nan",
     ),
     "initial in ms": (lambda t: t.species(initial=3 * UNITS.ms), UnitsError, r"initial of Species 'x'.*converts to mM"),
-    "initial as array": (lambda t: t.species(initial=np.ones(6)), UnitsError, r"initial of Species 'x' must be a number in mM"),
+    "initial as array": (
+        lambda t: t.species(initial=np.ones(6)),
+        UnitsError,
+        r"'x' is a number, a dict of regions, or a function",
+    ),
     "initial of one region": (
         lambda t: rxd.Species([t.cyt, t.er], "x", initial={t.cyt: 1.0}),
         DeclarationError,
