@@ -33,6 +33,9 @@ def computed(record: SectionRecord, name: str) -> np.ndarray | None:
     if NAME not in record.mechanisms:
         return None
     if name == "i_membrane":
+        engine = record.session.run.engine
+        if engine is None or engine.fixed.past is None:  # no step has been made since `finitialize`
+            return np.zeros(record.nseg)
         return _DENSITY * record.session.membrane.of(record) / record.shape.area
     return record.session.membrane.part(record, seen(record.session))
 

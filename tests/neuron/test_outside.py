@@ -45,7 +45,7 @@ def test_what_leaves_through_the_membrane_is_what_the_clamp_gives(cell: list[Any
     assert 0.01 * area @ np.array(total)[:, 1:] == pytest.approx(0.3, rel=1e-9)
     leak = 0.001 * (np.array(v) + 70)
     assert np.array(total)[:, 1:] == pytest.approx((np.array(charging) + leak)[:, 1:], rel=1e-7, abs=1e-12)
-    assert [vector[0] for vector in charging] == [0] * len(charging)
+    assert [vector[0] for vector in (*charging, *total)] == [0] * 2 * len(total)
     seen = np.array([(seg.i_membrane, seg.i_cap, seg.vext[0]) for seg in segments(cell)])
     assert seen == pytest.approx(np.array([(a[-1], b[-1], 0) for a, b in zip(total, charging, strict=True)]), rel=1e-6)
 
