@@ -116,7 +116,7 @@ class Run:
 
     def points_at(self, record: SectionRecord, x: float) -> list[PointProcess]:
         """The point processes in one segment."""
-        return [point for point in self.points_in(record) if record.node(point.x) == record.node(x)]
+        return [point for point in reversed(self.points_in(record)) if record.node(point.x) == record.node(x)]
 
     def add_handler(self, handler: FInitializeHandler) -> None:
         """Take note of a handler of initialisation."""

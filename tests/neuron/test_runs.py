@@ -327,8 +327,6 @@ def test_current_at_an_end_divides():
 
 
 def test_the_layer_refuses_what_it_cannot_do(ball):
-    with pytest.raises(RuntimeError, match="extracellular"):
-        ball.insert("extracellular")
     with pytest.raises(RuntimeError, match="rallbranch"):
         ball.rallbranch = 2
     with pytest.raises(RuntimeError, match="Local variable"):

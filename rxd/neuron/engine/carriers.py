@@ -13,6 +13,7 @@ import numpy as np
 
 from rxd.codegen.oracle import fields_of
 from rxd.neuron.engine.mods import read_global
+from rxd.neuron.engine.placed import Reference
 from rxd.neuron.errors import HocError
 from rxd.nmodl.mechanisms import as_density
 
@@ -30,9 +31,14 @@ __all__ = ["Carrier", "Carriers", "declare_carriers"]
 class Carrier:
     """Where a point process that writes ions is: its mechanism in the model, and its segment."""
 
-    point: PointProcess
+    reference: Reference
     mechanism: str
     segment: int
+
+    @property
+    def point(self) -> Any:
+        """The point process, or what is left of it."""
+        return self.reference.get()
 
 
 def declare_carriers(session: Session, declared: Declared, translation: Translation, points: list[PointProcess]) -> None:
@@ -62,7 +68,7 @@ def declare_carriers(session: Session, declared: Declared, translation: Translat
     sections = np.unique(layout.segments.section[list(placed)])
     declared.model.insert(mechanism, on=layout.morphology[sections])
     declared.inserted.append((name, []))
-    declared.carriers.update({id(point): Carrier(point, name, segment) for segment, point in placed.items()})
+    declared.carriers.update({id(point): Carrier(Reference(point), name, segment) for segment, point in placed.items()})
     declared.writers.add(name)
 
 
@@ -83,6 +89,11 @@ class Carriers:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.known: dict[int, Carrier] = engine.declared.carriers
+
+    def of(self, point: PointProcess) -> Carrier | None:
+        """That of a point process, if it writes ions."""
+        found = self.known.get(id(point))
+        return found if found is not None and found.point is point else None
 
     def position(self, carrier: Carrier, state: str) -> int | None:
         """Place in the state vector of one of its states."""

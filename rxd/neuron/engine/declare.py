@@ -25,6 +25,7 @@ from rxd.neuron.engine.borders import AtBorders
 from rxd.neuron.engine.declare_reactions import declare_reactions
 from rxd.neuron.engine.keys import Key
 from rxd.neuron.engine.mod_declare import declare_mechanisms, declare_points
+from rxd.neuron.engine.placed import Placed
 from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.layout import Layout
 from rxd.neuron.rxd.geometry import voxel_shape
@@ -33,7 +34,6 @@ from rxd.neuron.rxd.region import Extracellular
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.carriers import Carrier
-    from rxd.neuron.points import PointProcess
     from rxd.neuron.session import Session
 
 __all__ = ["Declared", "declare", "is_ion"]
@@ -74,7 +74,7 @@ class Declared:
         The model's species, state or parameter by the same numbers.
     inserted : list of (str, list of SectionRecord)
         Name and place of each inserted mechanism, in order.
-    points : list of PointProcess
+    points : Placed
         Synapses, in the order of the model.
     fluxes : dict
         Parameter of the model that holds the sources on a species and a region, by their numbers.
@@ -103,7 +103,7 @@ class Declared:
     symbols: dict[tuple[int, int], Any] = field(default_factory=dict)
     owners: dict[tuple[int, int], Any] = field(default_factory=dict)
     inserted: list[tuple[str, list[Any]]] = field(default_factory=list)
-    points: list[PointProcess] = field(default_factory=list)
+    points: Placed = field(default_factory=Placed)
     fluxes: dict[tuple[int, int], Any] = field(default_factory=dict)
     shadows: dict[tuple[int, int], Any] = field(default_factory=dict)
     shadow_symbols: dict[tuple[int, int], Any] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.ends import shares
+from rxd.neuron.engine.placed import Reference
 from rxd.neuron.errors import HocError
 from rxd.neuron.modstepped import ModStepped
 
@@ -33,9 +34,14 @@ CLAMPS = ("IClamp", "SEClamp", "VClamp")
 class Electrode:
     """A clamp and the segments it acts on: `nodes` in storage order, `weights` that sum to 1."""
 
-    clamp: PointProcess
+    reference: Reference
     nodes: np.ndarray
     weights: np.ndarray
+
+    @property
+    def clamp(self) -> Any:
+        """The clamp, or what is left of it."""
+        return self.reference.get()
 
     def level(self, t: float) -> tuple[float, float]:
         """Conductance (uS) and drive (nA) at a time: the current into the cell is `drive - conductance v`."""
@@ -155,7 +161,8 @@ class Electrodes:
                 places = shares(clamp.host, clamp.x)
                 nodes = np.array([storage[layout.index[record.id][index]] for record, index, _ in places], dtype=np.int64)
                 weights = np.array([weight for *_, weight in places])
-                found.append(Stepped(clamp, nodes, weights, read) if stepped else Electrode(clamp, nodes, weights))
+                held = Reference(clamp)
+                found.append(Stepped(held, nodes, weights, read) if stepped else Electrode(held, nodes, weights))
         return cls([*sorted(found, key=_turn), *others])
 
     def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -32,7 +32,8 @@ class OutsideField(Electrode):
     _turn: float
 
     def __init__(self, session: Session, nodes: np.ndarray) -> None:
-        object.__setattr__(self, "clamp", SimpleNamespace(kind=NAME, values={}))
+        field = SimpleNamespace(kind=NAME, values={})
+        object.__setattr__(self, "reference", SimpleNamespace(get=lambda: field))
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "weights", np.zeros(len(nodes)))
         object.__setattr__(self, "_session", session)

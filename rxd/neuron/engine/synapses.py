@@ -30,7 +30,7 @@ class Synapses:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._number = {id(point): number for number, point in enumerate(engine.declared.points)}
+        self._number = engine.declared.points.number
         self._place: dict[tuple[int, str], int] = {}
         for unknown in engine.system.unknowns:
             for row, number in enumerate(unknown.points):
@@ -42,21 +42,21 @@ class Synapses:
 
     def position(self, point: PointProcess, state: str) -> int | None:
         """Place in the state vector, or None if this engine does not know the synapse."""
-        carrier = self.engine.carriers.known.get(id(point))
+        carrier = self.engine.carriers.of(point)
         if carrier is not None:
             return self.engine.carriers.position(carrier, state)
-        number = self._number.get(id(point))
+        number = self._number(point)
         return None if number is None else self._place.get((number, state))
 
     def has(self, point: PointProcess) -> bool:
         """Whether this engine knows the synapse."""
-        if id(point) not in self._number:
+        if self._number(point) is None:
             return False
         return point.kind in STATES or getattr(point, "simple", None) is not None
 
     def node(self, point: PointProcess) -> tuple[int, int] | None:
         """Group of a point process, and its place there."""
-        number = self._number.get(id(point))
+        number = self._number(point)
         for index, local in enumerate(self.engine.system.groups):
             if number in local.points:
                 return index, local.points.index(number)
@@ -79,10 +79,10 @@ class Synapses:
 
     def fetch(self, point: PointProcess) -> None:
         """Bring the computed variables up to date."""
-        carrier = self.engine.carriers.known.get(id(point))
+        carrier = self.engine.carriers.of(point)
         if carrier is not None:
             self.engine.carriers.fetch(carrier)
-        if id(point) not in self._number or point.host is None:
+        if self._number(point) is None or point.host is None:
             return
         values = point.values
         for state in self._states(point):
@@ -135,7 +135,7 @@ class Synapses:
 
     def note(self, point: PointProcess, name: str) -> None:
         """A script has written a variable: a state, or a parameter."""
-        carrier = self.engine.carriers.known.get(id(point))
+        carrier = self.engine.carriers.of(point)
         if carrier is not None:
             self.engine.carriers.note(carrier, name)
             return
@@ -143,7 +143,7 @@ class Synapses:
         if position is not None:
             self.engine.y[position] = point.values[name]
             return
-        number = self._number.get(id(point))
+        number = self._number(point)
         if number is None:
             return
         for group, row, field in self.engine.fields.of_kind("point"):
@@ -154,7 +154,7 @@ class Synapses:
 
     def receive(self, point: PointProcess, weight: float) -> bool:
         """Deliver an event; whether the synapse is known."""
-        if id(point) not in self._number:
+        if self._number(point) is None:
             return False
         for position, amount in self.amounts(point, weight):
             self.engine.y[position] += amount

@@ -217,7 +217,7 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
     position = engine.synapses.position(point, name)
     if position is not None:
         return _state(position)
-    translation, carrier = getattr(point, "translation", None), engine.carriers.known.get(id(point))
+    translation, carrier = getattr(point, "translation", None), engine.carriers.of(point)
     if carrier is not None:
         found = engine.carriers.value(carrier, name)
         assigned = found is not None and name in translation.assigned  # type: ignore[union-attr]
