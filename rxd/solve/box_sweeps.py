@@ -54,11 +54,13 @@ def factor_lines(shape: np.ndarray, rates: np.ndarray, half: float, factors: np.
 
 
 @inner_kernel
-def exchange_in_box(shape: np.ndarray, rates: np.ndarray, dt: float, u: np.ndarray, gain: np.ndarray) -> None:
-    """Add what voxels exchange in dt, mM."""
+def exchange_in_box(
+    shape: np.ndarray, rates: np.ndarray, dt: float, u: np.ndarray, gain: np.ndarray, begin: int, end: int
+) -> None:
+    """Add what voxels in some planes across x exchange in dt, mM."""
     nx, ny, nz = shape[0], shape[1], shape[2]
     gx, gy, gz, plane = dt * rates[0], dt * rates[1], dt * rates[2], ny * nz
-    for i in range(nx):
+    for i in range(begin, end):
         for j in range(ny):
             k = (i * ny + j) * nz
             west, east = (k - plane if i > 0 else k), (k + plane if i + 1 < nx else k)
@@ -77,20 +79,20 @@ def exchange_in_box(shape: np.ndarray, rates: np.ndarray, dt: float, u: np.ndarr
 
 
 @inner_kernel
-def solve_sheets(gain: np.ndarray, count: int, width: int, factors: np.ndarray) -> None:
-    """Solve along lines that lie side by side: ``count`` sheets of ``width`` numbers."""
+def solve_sheets(gain: np.ndarray, count: int, width: int, low: int, high: int, factors: np.ndarray) -> None:
+    """Solve along lines that lie side by side, from one to another: ``count`` sheets of ``width`` numbers."""
     for i in range(1, count):
         ahead = factors[1, i]
-        before, here = gain[(i - 1) * width : i * width], gain[i * width : (i + 1) * width]
-        for m in range(width):
+        before, here = gain[(i - 1) * width + low : (i - 1) * width + high], gain[i * width + low : i * width + high]
+        for m in range(high - low):
             here[m] += ahead * before[m]
-    pivot, here = factors[0, count - 1], gain[(count - 1) * width : count * width]
-    for m in range(width):
+    pivot, here = factors[0, count - 1], gain[(count - 1) * width + low : (count - 1) * width + high]
+    for m in range(high - low):
         here[m] *= pivot
     for i in range(count - 2, -1, -1):
         pivot, behind = factors[0, i], factors[2, i]
-        here, after = gain[i * width : (i + 1) * width], gain[(i + 1) * width : (i + 2) * width]
-        for m in range(width):
+        here, after = gain[i * width + low : i * width + high], gain[(i + 1) * width + low : (i + 1) * width + high]
+        for m in range(high - low):
             here[m] = pivot * here[m] + behind * after[m]
 
 
@@ -114,15 +116,13 @@ def solve_rows(gain: np.ndarray, count: int, length: int, factors: np.ndarray) -
 
 
 @inner_kernel
-def solve_box(shape: np.ndarray, factors: np.ndarray, gain: np.ndarray) -> None:
-    """The three sweeps, in place."""
-    nx, ny, nz = shape[0], shape[1], shape[2]
+def solve_planes(shape: np.ndarray, factors: np.ndarray, gain: np.ndarray, begin: int, end: int) -> None:
+    """The sweeps along y and z in some planes across x, in place."""
+    ny, nz = shape[1], shape[2]
     plane = ny * nz
-    if nx > 1:
-        solve_sheets(gain, nx, plane, factors[0])
-    for i in range(nx):
+    for i in range(begin, end):
         part = gain[i * plane : (i + 1) * plane]
         if ny > 1:
-            solve_sheets(part, ny, nz, factors[1])
+            solve_sheets(part, ny, nz, 0, nz, factors[1])
         if nz > 1:
             solve_rows(part, ny, nz, factors[2])

@@ -75,6 +75,7 @@ def exponential(
     flow: np.ndarray,
     team: Team,
     phase: int,
+    since: int,
 ) -> int:
     """Advance u by dt, of which the fastest rate is ``z / dt`` at most, with a constant source (mM/ms); returns the stages.
 
@@ -84,7 +85,7 @@ def exponential(
     n, degree = u.size, stages - 1
     rates, a, b = work[:n], work[n : 2 * n], work[2 * n : 3 * n]
     inflow = 1.0 if moved else 0.0
-    run_stage(graph, Stage(PUT, scale, 0.0, 0.0, 0.0, inflow, 1.0, u, source, rates, u, flow), team, phase + 1)
+    run_stage(graph, Stage(PUT, scale, 0.0, 0.0, 0.0, inflow, 1.0, u, source, rates, u, flow), team, phase + 1, since)
     now, old = rates, rates
     for k in range(degree - 1, -1, -1):
         twice = 2.0 if k > 0 else 1.0
@@ -99,7 +100,11 @@ def exponential(
         else:
             kind, where = PUT, a if k == degree - 1 else b
         run_stage(
-            graph, Stage(kind, along, c_now, c_other, c_old, 0.0, 0.0, now, rates, where, u, flow), team, phase + stages - k
+            graph,
+            Stage(kind, along, c_now, c_other, c_old, 0.0, 0.0, now, rates, where, u, flow),
+            team,
+            phase + stages - k,
+            since,
         )
         now, old = where, a if k == degree - 1 else now
     if moved:
@@ -110,13 +115,13 @@ def exponential(
 @inner_kernel
 def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, graphs: Graphs, team: Team, phase: int) -> None:
     """Advance every species in voxels (and segments joined to them) by dt: what this member of a team does of it."""
-    last, blocks = -1, 0
+    last, blocks, since = -1, 0, phase
     for s in range(graphs.species.shape[0]):
         start, n, moved, g = graphs.species[s]
         part, graph = slice(start, start + n), pick(graphs, g)
         if g != last:
             wait(team, 0, blocks - 1, phase)  # other blocks, in the same room
-            last, blocks = g, graph.blocks.shape[0] - 1
+            last, blocks, since = g, graph.blocks.shape[0] - 1, phase
         whole = dt * graphs.scale[s] * graphs.radius[g]
         pieces = max(1, math.ceil(whole / graphs.reach[-1]))
         row = 0
@@ -138,6 +143,7 @@ def diffuse(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, gra
                 graphs.flow,
                 team,
                 phase,
+                since,
             )
             phase += stages + moved
             if team.member == 0:

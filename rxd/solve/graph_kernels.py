@@ -293,8 +293,8 @@ def carry_across(graph: Graph, seam: int, flow: np.ndarray) -> None:
 
 
 @inner_kernel
-def run_stage(graph: Graph, stage: Stage, team: Team, phase: int) -> None:
-    """One stage on all blocks, as far as this member of a team comes to them.
+def run_stage(graph: Graph, stage: Stage, team: Team, phase: int, since: int) -> None:
+    """One stage on all blocks, as far as this member of a team comes to them; ``since``: the phase before the graph's first.
 
     Slivers are taken in one order and then in the reverse: the product is symmetric, so that it has real rates. Those of a seam
     come between the halves of its blocks; whoever is the last to make them possible takes them, and second halves likewise.
@@ -305,7 +305,8 @@ def run_stage(graph: Graph, stage: Stage, team: Team, phase: int) -> None:
         if not claim(team, block, phase):
             continue
         around = graph.around[block]
-        wait(team, around[LOW], around[HIGH], phase - 1)
+        if phase - 1 > since:
+            wait(team, around[LOW], around[HIGH], phase - 1)
         first_half(graph, block, stage)
         for seam in range(around[SEAM] - 1, around[SEAMS_END]):
             low, high = block, block

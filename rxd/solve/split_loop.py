@@ -32,7 +32,7 @@ from rxd.solve.split_kernels import (
     put_currents,
     relax,
 )
-from rxd.solve.sweeps import sweep
+from rxd.solve.sweep_kernels import sweep
 from rxd.solve.team import (
     BEGIN,
     JOB,
@@ -378,7 +378,7 @@ def voxels(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, grap
 @part_kernel
 def swept(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, team: Team, phase: int) -> None:
     """The same where all species are stepped along the lines of a lattice."""
-    sweep(y, dt, source, drift, graphs.sweeps)
+    sweep(y, dt, source, drift, graphs.sweeps, team, phase)
 
 
 @part_kernel
@@ -386,7 +386,7 @@ def swept_and_voxels(
     y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, graphs: Graphs, team: Team, phase: int
 ) -> None:
     """The same where some of them are."""
-    sweep(y, dt, source, drift, graphs.sweeps)
+    phase = sweep(y, dt, source, drift, graphs.sweeps, team, phase)
     diffuse(y, dt, source, drift, graphs, team, phase)
 
 

@@ -17,7 +17,7 @@ from rxd.solve.graph_kernels import MANY, Graph, Graphs
 from rxd.solve.graph_plan import plan_graph
 from rxd.solve.schemes import Scheme
 from rxd.solve.split_loop import Fluxes, Groups, Lanes, Parts
-from rxd.solve.sweeps import has_lines, pack_sweeps
+from rxd.solve.sweeps import MANY_IN_LINES, has_lines, pack_sweeps
 from rxd.solve.team import gathered
 from rxd.solve.tree_lanes import WIDTH, Trees
 
@@ -181,7 +181,7 @@ def pack_graphs(species: Sequence[GraphTransport], moving: np.ndarray) -> Graphs
         reach=np.zeros(0),
         stages=np.array(STAGES, dtype=np.int64),
         polynomials=np.zeros((0, 0)),
-        many=any(transport.n >= MANY for transport in first),
+        many=any(transport.n >= MANY for transport in first) or any(transport.n >= MANY_IN_LINES for transport in swept),
         sweeps=pack_sweeps(swept, [_any_between(moving, transport) for transport in swept], _times_as_fast),
     )
     return with_polynomials(packed, QUICK)

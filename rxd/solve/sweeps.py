@@ -8,26 +8,27 @@ Second order, and mass is kept to round-off. What is far shorter than ``sqrt(D d
 methods (`rxd.solve.graph_kernels`, `rxd.solve.graph_exponential`) do not ring, this one has NEURON's numbers. Where all lines
 are equal, as in a box, any dt is stable. Among voxels cut by a membrane it is not: of 40 random pieces of dendrite all were
 stable up to D dt = 5 dx^2, and one in ten grew without bound at 7, as it does in NEURON. Beyond 4 a step therefore goes in
-several pieces.
+several pieces. `rxd.solve.sweep_kernels` has the steps, this what they need to know.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from rxd.discretize.records import GraphTransport
-from rxd.solve.box_sweeps import as_box, exchange_in_box, factor_lines, solve_box
+from rxd.solve.box_sweeps import as_box
 from rxd.solve.lane_lu import lane_kernel
-from rxd.solve.lane_operations import inner_kernel, lean_kernel
+from rxd.solve.team import PIECES
 
-__all__ = ["Sweeps", "has_lines", "pack_sweeps", "sweep", "sweep_alone"]
+__all__ = ["Sweeps", "has_lines", "pack_sweeps"]
 
-LONGEST: Final = 24.0
-"""Longest step among cut voxels times what a whole voxel exchanges in all over its capacity, 6 D / dx^2."""
+NODES_A_PIECE: Final = 512
+"""Nodes that a thread takes at a time, or more."""
+MANY_IN_LINES: Final = 4096
+"""Nodes from which on threads are worth waking."""
 
 
 class Sweeps(NamedTuple):
@@ -72,6 +73,10 @@ class Sweeps(NamedTuple):
         Conductance over capacity in a box along each axis.
     factors : ndarray, shape (n_species, 3, 3, longest)
         Factors of a line of a box along each axis.
+    pieces : ndarray of int, shape (n_species,)
+        Into how many pieces each is cut, for threads.
+    cuts : ndarray of int, shape (n_species, 3, PIECES + 1)
+        Where those begin among the nodes in order along the lines of each axis; of boxes nothing.
     """
 
     species: np.ndarray
@@ -96,6 +101,8 @@ class Sweeps(NamedTuple):
     shape: np.ndarray
     rates: np.ndarray
     factors: np.ndarray
+    pieces: np.ndarray
+    cuts: np.ndarray
 
 
 def has_lines(transport: GraphTransport) -> bool:
@@ -136,13 +143,15 @@ def pack_sweeps(species: Sequence[GraphTransport], moved: Sequence[bool], times_
         else:
             shapes[number], rates[number] = box[0], scale[-1] * box[1]
     alone = [transport for transport, (start, _) in zip(first, starts, strict=True) if start >= 0]
+    pieces = np.array([min(max(transport.n // NODES_A_PIECE, 1), PIECES) for transport in species], dtype=np.int64)
+    before = np.concatenate([np.zeros((3, 0)), *(before for _, before in lines)], axis=1)
     return Sweeps(
         species=np.array(table, dtype=np.int64).reshape(len(table), 5),
         scale=np.array(scale, dtype=float),
         whole_rate=np.array([transport.whole_rate for transport in species], dtype=float),
         capacity=np.concatenate([np.zeros(0), *(transport.capacity for transport in alone)]),
         node=np.concatenate([np.zeros((3, 0), dtype=np.uint32), *(node for node, _ in lines)], axis=1),
-        before=np.concatenate([np.zeros((3, 0)), *(before for _, before in lines)], axis=1),
+        before=before,
         pivot=np.zeros((3, factors)),
         ahead=np.zeros((3, factors)),
         behind=np.zeros((3, factors)),
@@ -159,7 +168,20 @@ def pack_sweeps(species: Sequence[GraphTransport], moved: Sequence[bool], times_
         shape=shapes,
         rates=rates,
         factors=np.zeros((len(species), 3, 3, int(shapes.max(initial=0)))),
+        pieces=pieces,
+        cuts=_cuts(table, pieces, before),
     )
+
+
+def _cuts(table: Sequence[tuple[int, ...]], pieces: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """`Sweeps.cuts`: whole lines, about as many nodes in each piece."""
+    cuts = np.zeros((len(table), 3, PIECES + 1), dtype=np.int64)
+    for (_, n, _, first, _), count, own in zip(table, pieces, cuts, strict=True):
+        for axis in range(3 if first >= 0 else 0):
+            begins = np.append(np.flatnonzero(before[axis, first : first + n] == 0.0), n)
+            own[axis, :count] = begins[np.searchsorted(begins, np.arange(count) * n / count)]
+            own[axis, count:] = n
+    return cuts
 
 
 def _fastest(transport: GraphTransport) -> float:
@@ -208,133 +230,3 @@ def lower_conductances(
             for axis in range(3):
                 if at[indices[e], axis] < at[k, axis]:
                     lower[axis, k] = conductance[e]
-
-
-@inner_kernel
-def factor(half: float, capacity: np.ndarray, node: np.ndarray, before: np.ndarray, factors: tuple) -> None:
-    """Factorise ``C - half F`` along the lines of one axis."""
-    pivot, ahead, behind = factors
-    n, last = node.size, 0.0
-    for i in range(n):
-        low = half * before[i]
-        high = half * before[i + 1] if i + 1 < n else 0.0
-        ahead[i] = low * last
-        last = 1.0 / (capacity[node[i]] + low + high - low * ahead[i])
-        pivot[i], behind[i] = last, last * high
-
-
-@inner_kernel
-def outflow(dt: float, node: np.ndarray, before: np.ndarray, u: np.ndarray, gain: np.ndarray) -> None:
-    """Add what nodes exchange along the lines of one axis in dt, mM um3."""
-    for i in range(1, node.size):
-        here, there = node[i], node[i - 1]
-        flow = dt * before[i] * (u[there] - u[here])
-        gain[here] += flow
-        gain[there] -= flow
-
-
-@inner_kernel
-def solve_lines(node: np.ndarray, factors: tuple, gain: np.ndarray, work: np.ndarray) -> None:
-    """Solve along the lines of one axis, in place."""
-    pivot, ahead, behind = factors
-    n, last = node.size, 0.0
-    for i in range(n):
-        last = gain[node[i]] + ahead[i] * last
-        work[i] = last
-    last = 0.0
-    for i in range(n - 1, -1, -1):
-        last = pivot[i] * work[i] + behind[i] * last
-        gain[node[i]] = last
-
-
-@inner_kernel
-def sweep(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, sweeps: Sweeps) -> None:
-    """Advance every species on a lattice by dt, with a constant source (mM/ms) from currents."""
-    for s in range(sweeps.species.shape[0]):
-        start, n, moved = sweeps.species[s, 0], sweeps.species[s, 1], sweeps.species[s, 2]
-        if sweeps.species[s, 3] < 0:
-            sweep_box(s, y, dt, source, drift, sweeps)
-            continue
-        tie(s, y, dt, sweeps)
-        pieces = max(1, math.ceil(dt * sweeps.whole_rate[s] / LONGEST - 1e-9))
-        for piece in range(pieces):
-            sweep_once(s, y, dt / pieces, source, sweeps)
-            if moved == 1:
-                for k in range(n):
-                    drift[start + k] = sweeps.work[k] / dt + (drift[start + k] if piece > 0 else 0.0)
-
-
-@inner_kernel
-def sweep_box(s: int, y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, sweeps: Sweeps) -> None:
-    """A step of species s through a box of equal voxels."""
-    start, n, moved = sweeps.species[s, 0], sweeps.species[s, 1], sweeps.species[s, 2]
-    shape, rates, factors = sweeps.shape[s], sweeps.rates[s], sweeps.factors[s]
-    u, gain = y[start : start + n], sweeps.work[:n]
-    if sweeps.taken[s] != dt:
-        factor_lines(shape, rates, 0.5 * dt, factors)
-        sweeps.taken[s] = dt
-    for k in range(n):
-        gain[k] = dt * source[start + k] if moved == 1 else 0.0
-    exchange_in_box(shape, rates, dt, u, gain)
-    solve_box(shape, factors, gain)
-    for k in range(n):
-        u[k] += gain[k]
-    if moved == 1:
-        for k in range(n):
-            drift[start + k] = gain[k] / dt
-
-
-@inner_kernel
-def tie(s: int, y: np.ndarray, dt: float, sweeps: Sweeps) -> None:
-    """Exchange with nodes outside the lattice by forward Euler, in as many pieces as that is stable in."""
-    begin, end, tied, rate, flow = sweeps.begins[s], sweeps.begins[s + 1], sweeps.tied, sweeps.tied_rate, sweeps.flow
-    pieces = max(1, math.ceil(0.5 * dt * sweeps.fastest[s] - 1e-9))
-    for e in range(begin, end):
-        y[tied[e, 2]] = y[tied[e, 1]]
-    for _ in range(pieces if end > begin else 0):
-        for e in range(begin, end):
-            flow[e] = dt / pieces * (y[tied[e, 1]] - y[tied[e, 0]])
-        for e in range(begin, end):
-            y[tied[e, 0]] += rate[e, 0] * flow[e]
-            y[tied[e, 1]] -= rate[e, 1] * flow[e]
-
-
-@inner_kernel
-def sweep_once(s: int, y: np.ndarray, dt: float, source: np.ndarray, sweeps: Sweeps) -> None:
-    """One piece of a step of species s; what it has gained is left in ``work``.
-
-    Held nodes have capacities next to which exchange is nothing, so that they gain what is asked of them in all three sweeps.
-    """
-    start, n, moved, first, begin = sweeps.species[s]
-    capacity = sweeps.capacity[first : first + n]
-    u, gain, work = y[start : start + n], sweeps.work[:n], sweeps.work[n : 2 * n]
-    step = dt * sweeps.scale[s]
-    for k in range(n):
-        gain[k] = dt * source[start + k] * capacity[k] if moved == 1 else 0.0
-    for axis in range(3):
-        outflow(step, sweeps.node[axis, first : first + n], sweeps.before[axis, first : first + n], u, gain)
-    for e in range(sweeps.reach[s], sweeps.reach[s + 1]):
-        k = sweeps.held[e]
-        gain[k] = capacity[k] * (sweeps.held_value[e] - u[k])
-    for axis in range(3):
-        node, before = sweeps.node[axis, first : first + n], sweeps.before[axis, first : first + n]
-        factors = (
-            sweeps.pivot[axis, begin : begin + n],
-            sweeps.ahead[axis, begin : begin + n],
-            sweeps.behind[axis, begin : begin + n],
-        )
-        if sweeps.taken[s] != dt:
-            factor(0.5 * step, capacity, node, before, factors)
-        if axis > 0:
-            for k in range(n):
-                gain[k] *= capacity[k]
-        solve_lines(node, factors, gain, work)
-    sweeps.taken[s] = dt
-    for k in range(n):
-        u[k] += gain[k]
-
-
-@lean_kernel
-def sweep_alone(y: np.ndarray, dt: float, source: np.ndarray, drift: np.ndarray, sweeps: Sweeps) -> None:
-    """`sweep`, for Python to call."""
-    sweep(y, dt, source, drift, sweeps)

@@ -185,10 +185,10 @@ def complete(team: Team, piece: int, phase: int) -> None:
 
 @inner_kernel
 def wait(team: Team, first: int, last: int, phase: int) -> None:
-    """Until pieces, the last one included, are done with a phase, in which all have been taken that take part in it."""
+    """Until pieces, the last one included, are done with a phase, in which all of them take part and have been taken."""
     for piece in range(first, last + 1):
-        looks, wanted = 0, min(loaded(team.claimed, piece * APART), phase)
-        while loaded(team.done, piece * APART) < wanted:
+        looks = 0
+        while loaded(team.done, piece * APART) < phase:
             rest(looks)
             looks += 1
 

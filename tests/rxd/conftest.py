@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import geometry
 import rxd
 from rxd import library
 from rxd.discretize.build import discretize
+from rxd.solve.team import PHASE, Team
 from rxd.symbolic.build import build_system
 
 
@@ -101,3 +103,27 @@ def spiking() -> Callable[..., Made]:
 def things() -> Things:
     """A cell, regions, species, a parameter and a synapse to make mistakes with."""
     return Things()
+
+
+def share(kernel: Callable[..., Any], team: Team, *arguments: Any, at_once: bool = True) -> None:
+    """A job of all members of a team in threads of their own: ``kernel(*arguments, team, phase)``.
+
+    If not at once, one after the other, the last one first, as a machine with one thread might run them.
+    """
+    phase = int(team.board[PHASE])
+
+    def take_part(member: int) -> None:
+        kernel(*arguments, team._replace(member=member), phase)
+
+    if not at_once:
+        for member in reversed(range(team.members)):
+            take_part(member)
+        return
+    with ThreadPoolExecutor(team.members) as pool:
+        list(pool.map(take_part, range(team.members)))
+
+
+@pytest.fixture(scope="session")
+def by_members() -> Callable[..., None]:
+    """`share`."""
+    return share

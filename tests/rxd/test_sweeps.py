@@ -9,21 +9,28 @@ import pytest
 
 from rxd.discretize.graph_rows import ListedRows, compressed
 from rxd.discretize.records import GraphTransport
-from rxd.solve.sweeps import has_lines, pack_sweeps
-from rxd.solve.sweeps import sweep_alone as sweep
+from rxd.solve import sweep_kernels
+from rxd.solve.lane_operations import free_kernel
+from rxd.solve.sweep_kernels import sweep_alone
+from rxd.solve.sweeps import NODES_A_PIECE, has_lines, pack_sweeps
+from rxd.solve.team import APART, gathered
+
+sweep = free_kernel(sweep_kernels.sweep.py_func)  # for Python, to call what else only kernels do
 
 
-def lattice(seed=0, shape=(4, 3, 5), diffusion=0.7, start=0, **more):
-    """A species on a lattice with holes, and edges of all strengths."""
+def lattice(seed=0, shape=(4, 3, 5), diffusion=0.7, start=0, full=False, **more):
+    """A species on a lattice with holes, and edges of all strengths; or on a full one of equal voxels and edges."""
     rng = np.random.default_rng(seed)
-    at = np.argwhere(rng.random(shape) < 0.8).astype(np.int32)
+    at = np.argwhere(rng.random(shape) < (1.0 if full else 0.8)).astype(np.int32)
     number = {tuple(place): k for k, place in enumerate(at.tolist())}
     steps = np.eye(3, dtype=int)
     edges = [(k, number.get(tuple(at[k] + step), -1)) for k in range(len(at)) for step in steps]
     edges = np.array([edge for edge in edges if edge[1] >= 0])
-    kappa = rng.uniform(0.1, 2.0, len(edges))
+    kappa, capacity = rng.uniform(0.1, 2.0, len(edges)), rng.uniform(0.01, 1.0, len(at))
+    if full:
+        kappa[:], capacity[:] = 0.5, 0.25
     rows = ListedRows(*compressed(len(at), edges, kappa))
-    return GraphTransport("x", start, len(at), rng.uniform(0.01, 1.0, len(at)), rows, diffusion, lattice=at, **more)
+    return GraphTransport("x", start, len(at), capacity, rows, diffusion, lattice=at, **more)
 
 
 def dense(transport):
@@ -48,7 +55,7 @@ def stepped(transport, u, dt, source=None, steps=1):
     sweeps = pack_sweeps([transport], [source is not None], never)
     y, drift = u.copy(), np.zeros(len(u))
     for _ in range(steps):
-        sweep(y, dt, np.zeros(len(u)) if source is None else source, drift, sweeps)
+        sweep_alone(y, dt, np.zeros(len(u)) if source is None else source, drift, sweeps, gathered(1))
     return y, drift
 
 
@@ -136,7 +143,7 @@ def test_species_share_a_lattice_and_keep_factors_of_their_own():
     assert sweeps.node.shape == (3, one.n)
     y = np.concatenate([u, u])
     for dt in (0.1, 0.1, 0.2):
-        sweep(y, dt, y, y, sweeps)
+        sweep_alone(y, dt, y, y, sweeps, gathered(1))
     for transport, part in ((one, y[: one.n]), (two, y[one.n :])):
         alone = u
         for dt in (0.1, 0.1, 0.2):
@@ -187,5 +194,29 @@ def test_ties_go_first_by_forward_euler_in_stable_pieces(dt, pieces):
         flow = dt / pieces * (expected[tied[:, 1]] - expected[tied[:, 0]])
         np.add.at(expected, tied[:, 0], rate[:, 0] * flow)
         np.add.at(expected, tied[:, 1], -rate[:, 1] * flow)
-    sweep(y, dt, y, y, pack_sweeps([transport], [False], never))
+    sweep_alone(y, dt, y, y, pack_sweeps([transport], [False], never), gathered(1))
     assert y == pytest.approx(expected, abs=1e-7)
+
+
+def swept(share, box, members=1, at_once=True):
+    """Two steps through a lattice with holes and lines of its own, or a box of equal voxels, with a source everywhere."""
+    transport = lattice(shape=(18, 17, 16))
+    if box:
+        transport = lattice(shape=(15, 14, 13), full=True)
+    assert transport.n > 4 * NODES_A_PIECE
+    sweeps, team = pack_sweeps([transport], [True], never), gathered(members)
+    assert (sweeps.species[0, 3] < 0) == box
+    rng = np.random.default_rng(5)
+    y, source, drift = rng.random(transport.n), rng.standard_normal(transport.n), np.zeros(transport.n)
+    for dt in (0.2, 0.2, 0.1):
+        share(sweep, team, y, dt, source, drift, sweeps, at_once=at_once)
+    assert (team.claimed == team.done).all()
+    assert (team.done[::APART] > 0).sum() == sweeps.pieces[0]
+    return y, drift
+
+
+@pytest.mark.parametrize("box", [False, True])
+@pytest.mark.parametrize(("members", "at_once"), [(2, True), (3, True), (2, False), (3, False)])
+def test_sweeps_of_a_team_are_those_of_one(by_members, box, members, at_once):
+    for found, expected in zip(swept(by_members, box, members, at_once), swept(by_members, box), strict=True):
+        assert np.array_equal(found, expected)

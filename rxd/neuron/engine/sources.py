@@ -11,7 +11,8 @@ import numpy as np
 
 from rxd.neuron.rxd.constants import molecules_per_mM_um3
 from rxd.solve.between_steps import Gains
-from rxd.solve.sweeps import sweep_alone
+from rxd.solve.sweep_kernels import sweep_alone
+from rxd.solve.team import gathered
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -80,7 +81,7 @@ def _swept(sweeps: Any, source: np.ndarray, dt: float) -> np.ndarray:
     gains = []
     for part in (source, np.zeros_like(source)) if len(sweeps.held) else (source,):
         gain, drift = np.zeros_like(source), np.zeros_like(source)
-        sweep_alone(gain, dt, part, drift, sweeps._replace(species=moved))
+        sweep_alone(gain, dt, part, drift, sweeps._replace(species=moved), gathered(1))
         gains.append(gain)
     return gains[0] - gains[1] if len(sweeps.held) else gains[0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -65,20 +64,24 @@ def laplacian(graph: GraphTransport) -> Any:
 
 
 def after(
-    graphs: tuple[GraphTransport, ...], y: np.ndarray, source: np.ndarray, dt: float, steps: int, threads: int = 1
+    graphs: tuple[GraphTransport, ...],
+    y: np.ndarray,
+    source: np.ndarray,
+    dt: float,
+    steps: int,
+    team: Any = None,
+    share: Any = None,
+    at_once: bool = True,
 ) -> Any:
     """State and drift after steps with a constant source, which moves every node; and the mean number of stages."""
     y, drift = y.copy(), np.zeros_like(y)
     packed = pack_graphs(graphs, np.arange(len(y)) if source.any() else np.zeros(0, dtype=np.int64))
-    team = gathered(threads)
-
-    def take_part(member: int) -> None:
-        diffuse(y, dt, source, drift, packed, team._replace(member=member), phase)
-
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in range(steps):
-            phase = int(team.board[PHASE])
-            list(pool.map(take_part, range(threads)))
+    alone = gathered(1)
+    for _ in range(steps):
+        if share is None:
+            diffuse(y, dt, source, drift, packed, alone, int(alone.board[PHASE]))
+        else:
+            share(diffuse, team, y, dt, source, drift, packed, at_once=at_once)
     return y, drift, packed.counts[0] / steps
 
 
@@ -141,14 +144,15 @@ def test_any_step_is_stable_and_keeps_the_mass(small: GraphTransport, dt: float)
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_threads_do_not_change_a_bit(large: tuple[GraphTransport, ...], moved: bool) -> None:
+def test_threads_do_not_change_a_bit(large: tuple[GraphTransport, ...], by_members: Any, moved: bool) -> None:
     graphs = shifted(large)
     size = sum(graph.n for graph in graphs)
     rng = np.random.default_rng(3)
     y, source = rng.random(size), rng.random(size) if moved else np.zeros(size)
     one = after(graphs, y, source, 0.01, 3)
-    for threads in (2, 3):
-        more = after(graphs, y, source, 0.01, 3, threads)
+    assert len(pack_graphs(graphs, np.zeros(0, dtype=np.int64)).graph.seams) > 2  # slivers across blocks
+    for threads, at_once in ((2, True), (3, True), (3, False)):
+        more = after(graphs, y, source, 0.01, 3, gathered(threads), by_members, at_once)
         assert np.array_equal(one[0], more[0])
         assert np.array_equal(one[1], more[1])
 
@@ -200,3 +204,21 @@ def test_a_run_on_several_threads_is_the_same_run() -> None:
     sim.run(0.2)
     for key, values in two.items():
         assert np.array_equal(sim.values(key), values)
+
+
+@pytest.mark.parametrize(("threads", "at_once"), [(1, True), (2, True), (3, False)])
+def test_graphs_in_more_or_fewer_blocks_follow_each_other(
+    small: GraphTransport, large: tuple[GraphTransport, ...], by_members: Any, threads: int, at_once: bool
+) -> None:
+    """Nobody waits for blocks that the last graph did not have."""
+    starts = np.cumsum([0, small.n, large[0].n, small.n])
+    three = tuple(replace(graph, start=int(at)) for graph, at in zip((small, large[0], small), starts[:-1], strict=True))
+    three = (*three[:2], replace(three[2], capacity=1.5 * small.capacity))
+    y, source = np.random.default_rng(6).random(starts[-1]), np.ones(starts[-1])
+    packed = pack_graphs(three, np.zeros(0, dtype=np.int64))
+    assert packed.species[:, 3].tolist() == [0, 1, 2]
+    assert len(set(packed.table[:, 1].tolist())) == 2
+    done = after(three, y, source, 0.01, 2, gathered(threads), by_members, at_once)[0]
+    for graph, begin, end in zip(three, starts[:-1], starts[1:], strict=True):
+        alone = after(shifted((graph,)), y[begin:end], source[begin:end], 0.01, 2)[0]
+        assert np.array_equal(done[begin:end], alone)
