@@ -24,7 +24,7 @@ import numba
 import numpy as np
 from numba import types
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import Compiler, Flags
 
 __all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_options", "lean", "load_numba"]
 
@@ -32,7 +32,7 @@ __all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_op
 # "returned NULL without setting an exception", says Python if it calls what only kernels can, and goes on in peace.
 _REFUSAL: Final = ctypes.PYFUNCTYPE(ctypes.c_void_p, *3 * [ctypes.c_void_p])(lambda *_: None)
 
-SCALARS: Final = (types.Number, types.Boolean, types.CPointer)
+PLAIN: Final = (types.Number, types.Boolean, types.CPointer, types.Array, types.UniTuple)
 """Types on which an operation always gives the same type."""
 
 
@@ -80,8 +80,25 @@ class OptimisedDraft(Draft):
     optimised = True
 
 
+class Settings(Flags):
+    """Numba's settings of a function, equal where the same ones are made.
+
+    Numba asks a hundred rules for every operation, each of which looks up what it found for the same settings; to compare all
+    of them, made or not, took a sixth of the time.
+    """
+
+    __slots__ = ()
+    names = hash(tuple(sorted(Flags.options)))  # what a `Flags` hashes to, all of them
+
+    def __hash__(self) -> int:
+        return self.names
+
+    def __eq__(self, other: object) -> bool:
+        return self._values == other._values if isinstance(other, Settings) else bool(super().__eq__(other))
+
+
 class Remembering:
-    """Numba's knowledge of types, which finds out once what an operation on numbers gives, not for every line that has it.
+    """Numba's knowledge of types, which finds out once what an operation on numbers or arrays gives, not for every line.
 
     It would try a hundred rules for every sum, half of them about arrays: a third of the time that a long kernel takes.
     """
@@ -97,11 +114,18 @@ class Remembering:
 
     def resolve_function_type(self, function: Any, arguments: Any, named: Any) -> Any:
         """Signature of a function for arguments of these types."""
-        if named or not all(isinstance(each, SCALARS) for each in arguments):
+        if named or not all(isinstance(each, PLAIN) for each in arguments):
             return self._context.resolve_function_type(function, arguments, named)
         key = (function, tuple(arguments))
         if key not in self._found:
             self._found[key] = self._context.resolve_function_type(function, arguments, named)
+        return self._found[key]
+
+    def resolve_setitem(self, target: Any, index: Any, value: Any) -> Any:
+        """Signature of writing into an array."""
+        key = ("set", target, index, value)
+        if key not in self._found:
+            self._found[key] = self._context.resolve_setitem(target, index, value)
         return self._found[key]
 
 
@@ -110,7 +134,7 @@ class QuickCompiler(Compiler):
 
     def compile_extra(self, function: Any) -> Any:
         """Compile a Python function."""
-        self.state.typingctx = Remembering(self.state.typingctx)
+        self.state.typingctx, self.state.flags = Remembering(self.state.typingctx), Settings(self.state.flags)
         return super().compile_extra(function)
 
 

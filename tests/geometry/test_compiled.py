@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import types
+from numba.core.compiler import Flags
 
-from geometry.compiled import Remembering, collector_paused, inner, lean
+from geometry.compiled import Remembering, Settings, collector_paused, inner, lean
 
 
 @inner
@@ -88,6 +89,10 @@ def test_types_of_operations_are_found_out_once_and_are_those_of_numba() -> None
             asked.append(question)
             return context.resolve_function_type(*question)
 
+        def resolve_setitem(self, *question: Any) -> Any:
+            asked.append(question)
+            return context.resolve_setitem(*question)
+
     context.refresh()
     remembering._context = Counting()
     add = context.resolve_value_type(operator.add)
@@ -95,4 +100,16 @@ def test_types_of_operations_are_found_out_once_and_are_those_of_numba() -> None
         for _ in range(2):
             found = remembering.resolve_function_type(add, kinds, {})
             assert found == context.resolve_function_type(add, kinds, {})
-    assert len(asked) == 4  # both times for arrays
+            item = types.float64[:], types.int64, types.float64
+            assert remembering.resolve_setitem(*item) == context.resolve_setitem(*item)
+    assert len(asked) == 4  # every kind of sum, and one number written into an array
+
+
+def test_settings_are_those_of_numba() -> None:
+    plain, other = Flags(), Flags()
+    plain.nrt, other.nrt = True, False
+    settings = Settings(plain)
+    assert settings == plain
+    assert hash(settings) == hash(plain)
+    assert settings == settings.copy() == Settings(plain)
+    assert settings not in (other, Settings(other))
