@@ -102,7 +102,8 @@ Where NEURON itself is wrong we give the right answer.
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts
   them into the memory just freed; here it shows the square roots. (So it is in the reference of acceptance script 22,
   elements 5 to 9 of `vec_ops`: no rule that keeps memory alive can give them.)
-* **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays.
+* **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays, as
+  long as `vec` is kept.
 * **`h.dt` after CVode has been switched off** is the solver's last step in NEURON; here it is what it was.
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
 

@@ -123,6 +123,8 @@ class Detector:
 
     def rises(self) -> bool:
         """Whether the variable is above the threshold and was not at the last call."""
+        if isinstance(self.pointer, RangePointer) and not self.pointer.record.alive:
+            return False
         return self.rises_to(self.pointer.get())
 
     def rises_to(self, value: float) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ import numpy as np
 
 if TYPE_CHECKING:
     from rxd.neuron.pointers import Pointer
+    from rxd.neuron.run import Run
     from rxd.neuron.vector import Vector
 
-__all__ = ["Player", "Recorder", "write_down"]
+__all__ = ["Player", "Recorder", "forgetting", "write_down"]
 
 _ROUND_OFF = 1e-9  # ms, by which a time summed up step by step may fall short
 
@@ -102,20 +104,26 @@ class Recorder:
 
 @dataclass(slots=True)
 class Player:
-    """A Vector that drives a variable.
+    """A Vector that drives a variable, as long as somebody keeps it.
 
     Attributes
     ----------
-    vector : Vector
-        Values; `when` holds their times, or their distance in ms.
+    reference : callable
+        The Vector of values, or None if it is gone; `when` holds their times, or their distance in ms.
     continuous : bool
         Interpolate between the values, and go on beyond the last along the last two; else the last one holds.
     """
 
-    vector: Vector
+    reference: Callable[[], Vector | None]
     pointer: Pointer
     when: float | Vector
     continuous: bool
+
+    @property
+    def vector(self) -> Any:
+        """The values; none if the Vector is gone."""
+        found = self.reference()
+        return () if found is None else found
 
     @property
     def times(self) -> np.ndarray:
@@ -186,3 +194,15 @@ def write_down(heard: list[tuple[np.ndarray, np.ndarray, Any]]) -> None:
                 mine = np.array([connection.numbers is numbers for *_, connection in parts])[source]
                 labels = np.array([connection.label for *_, connection in parts])[source]
                 numbers.push_all(labels[mine])
+
+
+def forgetting(run: Run) -> Callable[[object], None]:
+    """What takes the player of a Vector that is gone out of a run; it does not keep the run alive."""
+    owner = weakref.ref(run)
+
+    def gone(reference: object) -> None:
+        found = owner()
+        if found is not None:
+            found.players = [player for player in found.players if player.reference is not reference]
+
+    return gone

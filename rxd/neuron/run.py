@@ -30,7 +30,7 @@ from rxd.neuron.events import (
 from rxd.neuron.many_steps import many_steps, record_step
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.points import PointProcess
-from rxd.neuron.recording import Player, Recorder
+from rxd.neuron.recording import Player, Recorder, forgetting
 from rxd.neuron.variable_steps import adaptive_step
 
 if TYPE_CHECKING:
@@ -184,8 +184,8 @@ class Run:
         self._recorders = [*self._recorders, Recorder(weakref.ref(vector), pointer, when)]
 
     def play(self, vector: Vector, pointer: Pointer, when: float | Vector, continuous: bool) -> None:
-        """Let a Vector drive a variable."""
-        self.players.append(Player(vector, pointer, when, continuous))
+        """Let a Vector drive a variable as long as somebody keeps it."""
+        self.players.append(Player(weakref.ref(vector, forgetting(self)), pointer, when, continuous))
 
     def forget(self, vector: Vector) -> None:
         """Let a Vector neither record nor play."""

@@ -97,6 +97,29 @@ def test_another_in_its_place_begins_with_its_own_values(soma: Any) -> None:
     assert not connection.valid()
 
 
+def test_a_vector_plays_as_long_as_it_is_kept(soma: Any) -> None:
+    point = clamp(soma(0.5))
+    course, times = h.Vector([0.2, 0.2]), h.Vector([0, 10])
+    course.play(point._ref_amp, times, 1)
+    assert run(soma) > -69
+    del course
+    point.amp = 0
+    assert (run(soma), point.amp) == (pytest.approx(-70, abs=1e-9), 0)
+
+
+def test_connections_outlive_the_sections_of_their_sources(soma: Any) -> None:
+    source, target = h.Section(name="source"), h.ExpSyn(soma(0.5))
+    connection = h.NetCon(source(0.5)._ref_v, target, sec=source)
+    connection.weight[0] = 0.01
+    run(soma)
+    del source
+    gc.collect()
+    assert run(soma) == pytest.approx(-70, abs=1e-9)
+    connection.event(3)
+    h.continuerun(5)
+    assert soma(0.5).v > -70 + 1e-3
+
+
 def test_the_newest_comes_first(soma: Any) -> None:
     made = [clamp(soma(0.5)), synapse(soma(0.5)), clamp(soma(0.5))]
     assert soma(0.5).point_processes() == made[::-1]
