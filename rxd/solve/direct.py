@@ -94,9 +94,8 @@ def solver_arrays(plan: DirectPlan) -> Arrays:
     """Plan and work arrays in the order the kernels unpack them."""
     blocks, factors, _, scratch = plan.sizes
     nodes = (plan.table, plan.program, plan.places, plan.capacity, plan.ends)
-    tree = (plan.tree, plan.coupling, plan.diagonal, plan.twins, plan.blank)
+    tree = (plan.tree, plan.coupling, plan.diagonal, (plan.twins, plan.again), plan.blank)
     # behind everything: what kernels put together that lies apart, see `DirectPlan.ends`
     room, blocks = len(plan.coupling) + HALVES * plan.block * WIDTH, blocks + HALVES * plan.block**2 * WIDTH
-    sides = aligned_zeros(2 * room).reshape(2, room)
-    work = (aligned_zeros(factors), aligned_zeros(blocks), sides, aligned_zeros(room), aligned_zeros(scratch))
+    work = tuple(aligned_zeros(size) for size in (factors, blocks, room, room, scratch))
     return nodes, tree, work

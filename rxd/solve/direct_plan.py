@@ -39,13 +39,14 @@ class DirectPlan:
     fields : ndarray
         What kernels read, in lanes.
     tree : tuple of ndarray
-        ``waves``, ``mask``, ``others`` and ``parents``, see `rxd.solve.direct_tree`; roots' parents are behind everything.
+        ``waves``, ``mask`` and ``others``, see `rxd.solve.direct_tree`.
     clamp_place : ndarray of int, shape (n_segments, 2)
         Places of the diagonal and of the right-hand side of v of each segment, in storage order.
     blank : ndarray of int, shape (n, 4)
         Ranges of blocks and of right-hand sides that are cleared before nodes add to them.
-    twins : ndarray of int, shape (2 n,)
-        Places of exchanged unknowns at branch points, then of the same at a neighbour; a whole number of vectors each.
+    twins, again : ndarray of int, shape (2 n,)
+        Places of exchanged unknowns at branch points, then of the same at a neighbour; a whole number of vectors each. Those of
+        all branch points, and of those whose lanes nodes overwrite in every stage.
     coupling, diagonal : ndarray
         To the elimination parent, shaped like the right-hand side of the tree; with ones for unknowns that a node lacks.
     lane : ndarray of int, shape (size,)
@@ -65,6 +66,7 @@ class DirectPlan:
     clamp_place: np.ndarray
     blank: np.ndarray
     twins: np.ndarray
+    again: np.ndarray
     coupling: np.ndarray
     diagonal: np.ndarray
     lane: np.ndarray
@@ -86,6 +88,8 @@ def build_plan(equations: Equations) -> DirectPlan:
     ways = _ways_up(tree, rows, np.where(full, m, 1), place_of)
     tape = Tape()
     lanes = lay_lanes(equations, tree, place_of, tape)
+    twins = _twins(tree, cable.n, place_of)
+    overwritten = np.concatenate([[-1], *(wave for wave, whole in zip(tree.waves, lanes.written, strict=True) if whole)])
     return DirectPlan(
         block=m,
         table=lanes.table,
@@ -97,7 +101,8 @@ def build_plan(equations: Equations) -> DirectPlan:
         tree=ways,
         clamp_place=np.ascontiguousarray(place_of[: cable.n]),
         blank=_blank(rows, lanes.written, (blocks, len(coupling))),
-        twins=_twins(tree, cable.n, place_of),
+        twins=_pairs(twins),
+        again=_pairs(twins[np.isin(twins[:, 2], overwritten)]),
         coupling=coupling,
         diagonal=diagonal,
         lane=lanes.lane,
@@ -135,11 +140,10 @@ def _layout(tree: BlockTree) -> tuple[list[tuple[int, int, int]], np.ndarray, in
 
 def _ways_up(
     tree: BlockTree, rows: list[tuple[int, int, int]], sizes: np.ndarray, place: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """``waves, mask, others, parents`` of `rxd.solve.direct_tree`: which lanes go on, where others' parents are."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``waves, mask, others`` of `rxd.solve.direct_tree`: which lanes go on, where others' parents are."""
     waves, mask = [], np.zeros((len(rows), WIDTH))
     others: list[tuple[int, ...]] = []
-    parents = np.full((len(rows), 2, WIDTH), place[-1, 1])
     for number, wave in enumerate(tree.waves):
         following = tree.waves[number + 1] if number + 1 < len(rows) else np.full(WIDTH, -1)
         begin = len(others)
@@ -148,7 +152,6 @@ def _ways_up(
             if up < 0:
                 continue
             alike = bool(sizes[up] == sizes[wave[lane]])
-            parents[number, : 2 if alike else 1, lane] = place[up, 1]
             if following[lane] == up and alike:
                 mask[number, lane] = 1.0
             else:
@@ -158,22 +161,26 @@ def _ways_up(
         how = ALL if goes_on and begin == len(others) else goes_on
         waves.append((*rows[number], next_s, next_r, how, begin, len(others)))
     table = np.array(waves, dtype=np.int64).reshape(-1, 8)
-    return table, aligned(mask), np.array(others, dtype=np.int64).reshape(-1, 4), parents.ravel()
+    return table, aligned(mask), np.array(others, dtype=np.int64).reshape(-1, 4)
 
 
 def _twins(tree: BlockTree, n: int, place_of: np.ndarray) -> np.ndarray:
-    """Places of exchanged unknowns at branch points beside those of a neighbour that is a segment, if there is one."""
+    """Places of exchanged unknowns at branch points, of the same at a neighbour that is a segment if there is one, and node."""
     around: dict[int, list[int]] = {}
     for node, up in enumerate(tree.parent.tolist()):
         if up >= 0:
             around.setdefault(node, []).append(up)
             around.setdefault(up, []).append(node)
-    pairs = []
+    found = []
     for junction in range(n, len(tree.parent)):
         for i in np.flatnonzero(tree.holds[:, junction]).tolist():
             near = [node for node in around.get(junction, []) if node < n and tree.holds[i, node]]
             if near:
-                pairs.append((place_of[junction, 1] + i * WIDTH, place_of[near[0], 1] + i * WIDTH))
-    found = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    whole = np.arange(-(-len(found) // WIDTH) * WIDTH)
-    return np.ascontiguousarray(found[np.minimum(whole, len(found) - 1)].T).ravel()
+                found.append((place_of[junction, 1] + i * WIDTH, place_of[near[0], 1] + i * WIDTH, junction))
+    return np.array(found, dtype=np.int64).reshape(-1, 3)
+
+
+def _pairs(twins: np.ndarray) -> np.ndarray:
+    """Both places as whole vectors, the last pair repeated."""
+    whole = np.arange(-(-len(twins) // WIDTH) * WIDTH)
+    return np.ascontiguousarray(twins[np.minimum(whole, len(twins) - 1), :2].T).ravel()

@@ -49,7 +49,7 @@ from rxd.solve.direct_nodes import (
 from rxd.solve.direct_tree import WIDTH, Arrays, eliminate_tree, settle_branch_points, solve_tree
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, lean_kernel
-from rxd.solve.vector_moves import make_gather, make_spread
+from rxd.solve.vector_moves import make_gather, make_permute, make_spread
 from rxd.solve.vector_stages import make_finish, make_stage_sums
 from rxd.solve.vectors import added, make_transfer, replaced
 
@@ -72,6 +72,7 @@ add_lanes = make_transfer(LANES, added)
 copy_lanes = make_transfer(LANES, replaced)
 take_lanes = make_gather(LANES)
 spread_half = make_spread(WIDTH)
+permute_half = make_permute(WIDTH)
 
 
 @lean_kernel
@@ -105,8 +106,7 @@ def add_clamps(S: np.ndarray, clamps: Any) -> None:
 def solve_in_lanes(solver: Kept, rhs: np.ndarray, out: np.ndarray) -> None:
     """Solve with the factors at hand for one right-hand side in lanes; both may be the same array."""
     arrays: Arrays = kept(solver)  # type: ignore[call-arg]
-    (table, program, places, capacity, _), (tree, coupling, _, _, blank), (A, S, sides, Z, T) = arrays
-    R = sides[0]
+    (table, program, places, capacity, _), (tree, coupling, _, _, blank), (A, S, R, Z, T) = arrays
     clear(R, blank, 2)
     for g in range(table.shape[0]):
         row = table[g]
@@ -136,10 +136,10 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     constants: Step = kept(model)  # type: ignore[call-arg]
     rtol, tableau, lanes, fields, solver = constants
     gamma, a, c, alpha, slopes, fresh = tableau
-    Y, new, _, U, _, _, atol, most, scaled = lanes
-    (table, program, places, _, ends), (tree, coupling, diagonal, twins, blank), (A, S, sides, Z, T) = solver
+    Y, _, _, U, _, _, _, _, scaled = lanes
+    (table, _, _, _, _), (tree, coupling, diagonal, (twins, again), blank), (A, S, R, Z, T) = solver
     clear(S, blank, 0)
-    clear(sides[0], blank, 2)
+    clear(R, blank, 2)
     apart = False
     for i in range(1, alpha.size):
         apart = apart or not fresh[i]
@@ -152,8 +152,8 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     clamped, current, conductance = clamps
     stages, size = alpha.size, Y.size
     for i in range(stages):
-        R = sides[i % 2]
         if i > 0:
+            _take_packed((i - 1) * size, solver[0], A, U, R)
             clear(R, blank, 2)
             for j in range(i):
                 scaled[j] = c[i, j] / h
@@ -164,19 +164,27 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
                     _stage_block(i, first, t + alpha[i] * h, weights, (fresh[i], i == stages - 1), row, lanes, fields, solver)
         for k in range(current.size):
             R[clamped[k, 1]] += current[k] - conductance[k] * Z[clamped[k, 1]]
-        settle_branch_points(Z, twins, T)
+        settle_branch_points(Z, again if i else twins, T)
         solve_tree(S, coupling, R, Z, T, tree)
+    return _end(rtol, stages - 1, lanes, solver)
+
+
+@draft_kernel
+def _end(rtol: float, last: int, lanes: Any, solver: Any) -> float:
+    """The new state from the last stage; the largest error in units of the tolerance."""
+    Y, new, _, U, _, _, atol, most, _ = lanes
+    (table, program, places, _, ends), _, (A, _, R, _, _) = solver
     for lane in range(most.size):
         most[lane] = 0.0
-    unknowns, last = 0, (stages - 1) * size
+    unknowns = 0
     for g in range(table.shape[0]):
         row = table[g]
         for first in range(0, row[NODES], BLOCK):
             at, n = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first)
-            _take_block(first, n, last + at, row, program, places, ends, A, U, sides[1 - stages % 2])
+            _take_block(first, n, last * Y.size + at, row, program, places, ends, A, U, R)
             for k in range(0, n, LANES):
                 here = at + k * row[UNKNOWNS]
-                finish(new, here, Y, here, U, last + here, atol, unknowns, rtol, most, row[UNKNOWNS])
+                finish(new, here, Y, here, U, last * Y.size + here, atol, unknowns, rtol, most, row[UNKNOWNS])
         unknowns += row[UNKNOWNS]
     return judged(most)
 
@@ -201,11 +209,11 @@ def begin_block(
     F is kept if a later stage needs it, ``apart``. The scales are the shift and the weight of the derivative by time.
     """
     Y, _, F, U, drift, work, _, _, _ = lanes
-    (_, program, places, capacity, ends), _, (A, S, sides, Z, T) = solver
+    (_, program, places, capacity, ends), _, (A, S, R, Z, T) = solver
     at, n, (shift, slope) = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first), scales
     if row[BEGIN]:
         p, kept_rows, half = row[FIELDS_AT] + first * row[N_FIELDS], row[KEPT + 1] - row[KEPT], (row[PLACE_AT] + first) // WIDTH
-        arrays = (Y, fields, F if apart else work, U, A, capacity, S, sides[0], Z, drift, ends[0], ends[1])
+        arrays = (Y, fields, F if apart else work, U, A, capacity, S, R, Z, drift, ends[0], ends[1])
         starts = (
             at, p, at if apart else 0, at, row[FACTORS_AT] + first * kept_rows, row[CAPACITY_AT] + first * row[CAPACITIES],
             0, 0, 0, at, half, half,
@@ -213,7 +221,7 @@ def begin_block(
         call_stage(row[BEGIN], arrays, starts, (shift, slope, t), (apart, n // WIDTH, WIDTH))
         if not row[STRAIGHT]:
             _scatter_blocks(first, n, row, program, places, ends, S)
-            _scatter_sides(first, n, row, program, places, ends, sides[0], Z)
+            _scatter_sides(first, n, row, program, places, ends, R, Z)
         return
     lists, timed = solving_lists(row, program), program[row[TIMED] : row[TIMED + 1]]
     for k in range(first, first + n, LANES):
@@ -226,7 +234,7 @@ def begin_block(
         add_drift(slope, U, here, drift, here, timed)
         if row[POINTS]:
             take_lanes(Z, places[2], row[PLACE_AT] + k, 0, Y, here)
-        send_to_tree(k, here, row, lists, places, capacity, A, U, sides[0], Y, here, Z)
+        send_to_tree(k, here, row, lists, places, capacity, A, U, R, Y, here, Z)
 
 
 @draft_inline_kernel
@@ -249,12 +257,13 @@ def _linearise_chunk(
 def _stage_block(
     i: int, first: int, t: float, weights: Any, how: Any, row: np.ndarray, lanes: Any, fields: np.ndarray, solver: Any
 ) -> None:
-    """What stage i > 0 asks of a block of chunks: the stage before is brought back, this one's right-hand side sent."""
+    """What stage i > 0 asks of a block of chunks: the stage before is brought back, if it is not yet, this one's sent."""
     Y, new, F, U, drift, work, _, _, _ = lanes
-    (_, program, places, capacity, ends), _, (A, _, sides, Z, _) = solver
-    R, before, (fresh, last), (a, c, slope) = sides[i % 2], sides[1 - i % 2], how, weights
+    (_, program, places, capacity, ends), _, (A, _, R, Z, _) = solver
+    (fresh, last), (a, c, slope) = how, weights
     at, n, size, rows = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first), Y.size, row[UNKNOWNS]
-    _take_block(first, n, (i - 1) * size + at, row, program, places, ends, A, U, before)
+    if row[STRAIGHT]:
+        _take_block(first, n, (i - 1) * size + at, row, program, places, ends, A, U, R)
     X, x = (new, at) if last else (work, 0)
     b, p = i * size + at, row[FIELDS_AT] + first * row[N_FIELDS]
     stage_sums(X, x, U, b, Y, at, U, at, size, a, c, i, rows * (n // LANES))
@@ -291,6 +300,18 @@ def add_drift(slope: float, U: np.ndarray, u: int, drift: np.ndarray, at: int, t
                 U[u + lane] += slope * drift[at + lane]
 
 
+@draft_kernel
+def _take_packed(b: int, nodes: Any, A: np.ndarray, U: np.ndarray, R: np.ndarray) -> None:
+    """Solution of all parts that are not straight: straight halves write where these read. A stage begins at b in U."""
+    table, program, places, _, ends = nodes
+    for g in range(table.shape[0]):
+        row = table[g]
+        if not row[STRAIGHT]:
+            for first in range(0, row[NODES], BLOCK):
+                at, n = b + row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first)
+                _take_block(first, n, at, row, program, places, ends, A, U, R)
+
+
 @draft_inline_kernel
 def _take_block(
     first: int, n: int, b: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, ends: np.ndarray, A: np.ndarray,
@@ -305,8 +326,13 @@ def _take_block(
     exchanged, p = program[row[ROWS] : row[ROWS + 1]], row[PLACE_AT] + first
     for k in range(p, p + n, WIDTH):
         if not places[3, k]:
+            here, wave = ends[2, k // WIDTH], ends[1, k // WIDTH]
             for i in range(1, exchanged.size, 3):
-                take_half(R, places[2], k, exchanged[i] * WIDTH, R, ends[2, k // WIDTH] + exchanged[i] * WIDTH)
+                e = exchanged[i] * WIDTH
+                if row[STRAIGHT]:
+                    permute_half(R, wave + e, places[2], k, wave, R, here + e)
+                else:
+                    take_half(R, places[2], k, e, R, here + e)
     factors = row[FACTORS_AT] + first * (row[KEPT + 1] - row[KEPT])
     call_stage(row[TAKE], (U, A, R, ends[2]), (b, factors, 0, p // WIDTH), (), (n // WIDTH, WIDTH))
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel
 from rxd.solve.vector_blocks import make_climb, make_descend, make_reduce
-from rxd.solve.vector_moves import make_gather, make_spread
+from rxd.solve.vector_moves import make_blend, make_gather, make_spread
 from rxd.solve.vectors import (
     added,
     make_block_product,
@@ -37,11 +37,11 @@ from rxd.solve.vectors import (
 WIDTH: Final = 8
 """Nodes of the tree eliminated at once."""
 
-Waves = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""``waves``, one row each: unknowns of a node, where blocks and right-hand sides begin, where those of the next wave do,
-whether no lane, some lanes or `ALL` go on in it, begin and end among ``others``; ``mask``: 1 in lanes that go on; ``others``,
-those that do not: lane, places of the parent's block and right-hand side, and how many unknowns they share; ``parents``: per
-wave the places of the parents' right-hand sides by lane, then the same for all unknowns but v."""
+Waves = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""``waves``, one row each: unknowns of a node, where blocks and right-hand sides begin, where those of the next wave do (its
+own if no lane goes on), whether no lane, some lanes or `ALL` go on in it, begin and end among ``others``; ``mask``: 1 in lanes
+that go on; ``others``, those that do not: lane, places of the parent's block and right-hand side, and how many unknowns they
+share."""
 
 ALL: Final = 2
 """All lanes with a parent go on in the next wave; the others have no coupling and give zeros."""
@@ -56,6 +56,7 @@ block_product = make_block_product(WIDTH)
 dot = make_dot(WIDTH)
 take = make_gather(WIDTH)
 spread = make_spread(WIDTH)
+blend = make_blend(WIDTH)
 invert = make_inverse(WIDTH)
 
 
@@ -71,7 +72,7 @@ descend = make_descend(WIDTH, UNROLLED)
 @draft_kernel
 def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, tree: Waves) -> None:
     """Eliminate wave after wave; S ends as the inverses of the blocks. D is G, and one where a node lacks an unknown."""
-    waves, mask, others, _ = tree
+    waves, mask, others = tree
     for w in range(waves.shape[0]):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
         up = 0
@@ -117,16 +118,14 @@ def _invert_blocks(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, s
 
 
 @draft_inline_kernel
-def _from_parents(A: np.ndarray, T: np.ndarray, w: int, waves: np.ndarray, parents: np.ndarray) -> None:
-    """What A holds at the parents of a wave's nodes; zeros where a parent holds fewer unknowns."""
+def _from_parents(A: np.ndarray, T: np.ndarray, w: int, waves: np.ndarray, others: np.ndarray) -> None:
+    """What A holds at the parents of a wave's nodes; anything where there is none or it lacks an unknown: no coupling."""
     m = waves[w, 0]
-    if waves[w, 5] == ALL:
+    for i in range(m):
+        copy(T, i * WIDTH, A, waves[w, 4] + i * WIDTH)
+    for k in range(waves[w, 6], waves[w, 7]):
         for i in range(m):
-            copy(T, i * WIDTH, A, waves[w, 4] + i * WIDTH)
-        return
-    take(A, parents, 2 * w * WIDTH, 0, T, 0)
-    for i in range(1, m):
-        take(A, parents, (2 * w + 1) * WIDTH, i * WIDTH, T, i * WIDTH)
+            blend(T, i * WIDTH, A, others[k, 2] + i * WIDTH, others[k, 0])
 
 
 @draft_kernel
@@ -135,17 +134,17 @@ def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np
 
     Z, laid out as R, is a state: what flows along the edges in it is part of the right-hand side. Zeros add nothing.
     """
-    waves, mask, others, parents = tree
+    waves, mask, others = tree
     for w in range(waves.shape[0]):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
         if m <= UNROLLED and waves[w, 5] == ALL:
             climb_onward(R, r, S, s, G, r, Z, r, Z, waves[w, 4], R, waves[w, 4], m)
             continue
         if m <= UNROLLED:
-            _from_parents(Z, T, w, waves, parents)
+            _from_parents(Z, T, w, waves, others)
             climb(R, r, S, s, G, r, Z, r, T, 0, T, 0, m)
         else:
-            _from_parents(Z, T, w, waves, parents)
+            _from_parents(Z, T, w, waves, others)
             _climb(R, r, S, s, G, Z, T, m)
         if waves[w, 5]:
             for i in range(m):
@@ -159,10 +158,10 @@ def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np
         if m <= UNROLLED and waves[w, 5] == ALL:
             descend(R, r, S, s, G, r, R, waves[w, 4], m)
         elif m <= UNROLLED:
-            _from_parents(R, T, w, waves, parents)
+            _from_parents(R, T, w, waves, others)
             descend(R, r, S, s, G, r, T, 0, m)
         else:
-            _from_parents(R, T, w, waves, parents)
+            _from_parents(R, T, w, waves, others)
             _descend(R, r, S, s, G, T, m)
 
 

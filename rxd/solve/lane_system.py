@@ -64,9 +64,9 @@ def open_step(model: Kept, t: float, h: float, clamps: Any) -> None:
     constants: Step = kept(model)  # type: ignore[call-arg]
     _, tableau, lanes, fields, solver = constants
     gamma = tableau[0]
-    (table, _, _, _, _), (tree, coupling, diagonal, _, blank), (_, S, sides, _, T) = solver
+    (table, _, _, _, _), (tree, coupling, diagonal, _, blank), (_, S, R, _, T) = solver
     clear(S, blank, 0)
-    clear(sides[0], blank, 2)
+    clear(R, blank, 2)
     for g in range(table.shape[0]):
         for first in range(0, table[g, NODES], BLOCK):
             begin_block(first, t, (1.0 / (gamma * h), 0.0), True, table[g], lanes, fields, solver)

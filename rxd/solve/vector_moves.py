@@ -8,7 +8,7 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-from rxd.solve.vectors import CONTRACT, load_lanes, store_lanes
+from rxd.solve.vectors import CONTRACT, load_lanes, spread, store_lanes
 
 
 def make_scatter(lanes: int, add: bool) -> Any:
@@ -98,6 +98,62 @@ def make_gather(lanes: int) -> Any:
             return context.get_dummy_value()
 
         return types.void(source, place, types.intp, types.intp, a, types.intp), generate
+
+    return operation
+
+
+def make_permute(lanes: int) -> Any:
+    """``op(source, k, place, p, first, a, i)``: lane l of a, from i on, becomes ``source[k + place[p + l] - first]``.
+
+    All these are among the ``lanes`` numbers from k on, so that one instruction can sort them, which a gather cannot.
+    """
+
+    @intrinsic
+    def operation(typing_context: Any, source: Any, k: Any, place: Any, p: Any, first: Any, a: Any, i: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            old = load_lanes(context, builder, sig.args[0], args[0], args[1], lanes)
+            indices = builder.gep(context.make_array(sig.args[2])(context, builder, args[2]).data, [args[3]])
+            if binding.get_host_cpu_features().get("avx512f") and lanes == 8:
+                integers = ir.VectorType(ir.IntType(64), lanes)
+                index = builder.load(builder.bitcast(indices, integers.as_pointer()))
+                index.align = 8
+                start = builder.insert_element(ir.Constant(integers, ir.Undefined), args[4], ir.Constant(ir.IntType(32), 0))
+                start = builder.shuffle_vector(start, start, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+                kind = ir.FunctionType(old.type, [old.type, integers])
+                permute = builder.module.declare_intrinsic("llvm.x86.avx512.permvar.df.512", (), kind)
+                found = builder.call(permute, [old, builder.sub(index, start)])
+            else:
+                found = old
+                for lane in range(lanes):
+                    which = ir.Constant(ir.IntType(32), lane)
+                    index = builder.sub(builder.load(builder.gep(indices, [ir.Constant(ir.IntType(64), lane)])), args[4])
+                    found = builder.insert_element(found, builder.extract_element(old, index), which)
+            store_lanes(context, builder, sig.args[5], args[5], args[6], lanes, found)
+            return context.get_dummy_value()
+
+        at = types.intp
+        return types.void(source, at, place, at, at, a, at), generate
+
+    return operation
+
+
+def make_blend(lanes: int) -> Any:
+    """``op(a, i, source, k, lane)``: this lane of a, from i on, becomes ``source[k]``."""
+
+    @intrinsic
+    def operation(typing_context: Any, a: Any, i: Any, source: Any, k: Any, lane: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            integers = ir.VectorType(ir.IntType(64), lanes)
+            data = context.make_array(sig.args[2])(context, builder, args[2]).data
+            fresh = spread(builder, builder.load(builder.gep(data, [args[3]])), lanes)
+            here = builder.insert_element(ir.Constant(integers, ir.Undefined), args[4], ir.Constant(ir.IntType(32), 0))
+            here = builder.shuffle_vector(here, here, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+            chosen = builder.icmp_signed("==", here, ir.Constant(integers, list(range(lanes))))
+            old = load_lanes(context, builder, sig.args[0], args[0], args[1], lanes)
+            store_lanes(context, builder, sig.args[0], args[0], args[1], lanes, builder.select(chosen, fresh, old))
+            return context.get_dummy_value()
+
+        return types.void(a, types.intp, source, types.intp, types.intp), generate
 
     return operation
 
