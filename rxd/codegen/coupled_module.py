@@ -6,7 +6,7 @@ The steppers around them are the same for all models (`rxd.solve.coupled`).
 from __future__ import annotations
 
 from rxd.codegen.coupled_text import Constants, Known, coupled_pattern, linearise_text, rates_text, time_slopes
-from rxd.codegen.stage_text import stage_texts
+from rxd.codegen.stage_text import lone_label, stage_texts
 from rxd.discretize.records import LANES
 from rxd.symbolic.system import System
 
@@ -30,11 +30,16 @@ begin_kernel, stage_kernel, take_kernel = stage_decorator(BEGIN), stage_decorato
 def coupled_module(system: System) -> str:
     """Source text of the module for `rxd.solve.coupled`."""
     texts = [HEADER.format(summary=f"{len(system.groups)} groups of nodes.", lanes=LANES)]
+    patterns = {group.name: coupled_pattern(group) for group in system.groups}
+    lone = lone_label(system, patterns)
+    texts.append(f"LONE = {lone!r}")
     for group in system.groups:
         constants, known, timed = Constants(group), Known(), tuple(number for number, _ in time_slopes(group))
         kernels = [rates_text(group, constants, known), linearise_text(group, constants, known)]
-        stages = stage_texts(system, group, constants, known) if group.space == "segments" else []
-        facts = f"PATTERN_{group.name} = {coupled_pattern(group)}\nTIMED_{group.name} = {timed}"
+        stages = []
+        if group.space == "segments":
+            stages = stage_texts(system, group, constants, known, patterns[group.name], lone)
+        facts = f"PATTERN_{group.name} = {patterns[group.name]}\nTIMED_{group.name} = {timed}"
         facts += f"\nCONSTANTS_{group.name} = {len(constants.found)}\nKNOWN_{group.name} = {tuple(known.order)}"
         texts += [facts, *kernels]
         texts += stages

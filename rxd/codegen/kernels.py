@@ -90,6 +90,11 @@ class Kernels:
     apart: Apart = field(default_factory=Apart)
 
     @property
+    def lone(self) -> str:
+        """What nodes exchange and nothing else that they exchange changes, the last by number; or nothing ("coupled")."""
+        return str(getattr(self.module, "LONE", ""))
+
+    @property
     def path(self) -> str:
         """File of the generated source."""
         return str(self.module.__file__)

@@ -32,6 +32,10 @@ class BlockTree:
 
     Attributes
     ----------
+    transports : tuple of Transport
+        In the order of the numbers of exchanged unknowns: v first, `lone` last.
+    lone : bool
+        Nothing else that is exchanged changes the last one.
     holds : ndarray of bool, shape (n_transports, n_nodes)
         Which exchanged unknowns a node has; v, the first, everywhere.
     parent : ndarray of int, shape (n_nodes,)
@@ -42,6 +46,8 @@ class BlockTree:
         Nodes eliminated together, -1 in idle lanes; they all hold v alone or all hold more. In order of elimination.
     """
 
+    transports: tuple[Transport, ...]
+    lone: bool
     holds: np.ndarray
     parent: np.ndarray
     coupling: np.ndarray
@@ -53,15 +59,16 @@ class BlockTree:
         return np.asarray(self.holds[1:].any(axis=0))
 
 
-def build_block_tree(discretization: Discretization) -> BlockTree:
-    """Lay all transports on the cable's tree.
+def build_block_tree(discretization: Discretization, lone: str = "") -> BlockTree:
+    """Lay all transports on the cable's tree; the label of one of which nothing else that is exchanged changes the unknown.
 
     Raises
     ------
     DeclarationError
         If a species is exchanged along ways that the cable does not have.
     """
-    cable, transports = discretization.cable, discretization.transports
+    cable = discretization.cable
+    transports = sorted(discretization.transports, key=lambda transport: transport.label == lone)
     total, plan = len(cable.parent), cable.plan
     tied = plan.edge >= 0
     parent = np.full(total, -1, dtype=np.int64)
@@ -78,7 +85,14 @@ def build_block_tree(discretization: Discretization) -> BlockTree:
         for held in (nodes, edges, cable.parent[edges]):
             holds[number, held] = True
     full = np.asarray(holds[1:].any(axis=0), dtype=np.int64)
-    return BlockTree(holds, parent, coupling, tuple(_waves(parent, full, plan.node[::-1].astype(np.int64))))
+    return BlockTree(
+        tuple(transports),
+        transports[-1].label == lone,
+        holds,
+        parent,
+        coupling,
+        tuple(_waves(parent, full, plan.node[::-1].astype(np.int64))),
+    )
 
 
 def _on_cable(discretization: Discretization, transport: Transport) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

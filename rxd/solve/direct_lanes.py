@@ -79,7 +79,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
     parts = _parts(discretization.groups, on_tree, tree, place_of)
     for part in parts:
         g = part.group
-        group, kernels, rows = discretization.groups[g], equations.kernels.groups[g], _exchanged_rows(equations, g)
+        group, kernels, rows = discretization.groups[g], equations.kernels.groups[g], _exchanged_rows(equations, tree, g)
         unknowns, points, n = kernels.program.n, not group.contiguous, len(part.node)
         local = local_program(kernels.program, kernels.moved)
         k = np.flatnonzero(part.real)
@@ -225,10 +225,10 @@ def _wave_place(wave: np.ndarray, place_of: np.ndarray) -> np.ndarray:
     return np.asarray(place_of[wave[lane]] - lane)
 
 
-def _exchanged_rows(equations: Equations, g: int) -> dict[int, int]:
+def _exchanged_rows(equations: Equations, tree: BlockTree, g: int) -> dict[int, int]:
     """Which row of a group each exchanged unknown (number of its transport) is."""
-    transports, group = equations.discretization.transports, equations.discretization.groups[g]
-    starts = np.array([transport.start for transport in transports])
+    group = equations.discretization.groups[g]
+    starts = np.array([transport.start for transport in tree.transports])
     found = {}
     for row in equations.kernels.groups[g].moved:
         offset = group.position[row, 0] - starts

@@ -14,7 +14,7 @@ from rxd.solve.aligned import aligned, aligned_zeros
 from rxd.solve.direct_blocks import BlockTree, build_block_tree
 from rxd.solve.direct_lanes import lay_lanes
 from rxd.solve.direct_local import Tape
-from rxd.solve.direct_tree import ALL, WIDTH
+from rxd.solve.direct_tree import ALL, LEAST_LONE, LONE, UNROLLED, WIDTH
 from rxd.solve.equations import Equations
 
 
@@ -76,7 +76,7 @@ class DirectPlan:
 def build_plan(equations: Equations) -> DirectPlan:
     """Lay out the direct solver of a model."""
     discretization = equations.discretization
-    tree = build_block_tree(discretization)
+    tree = build_block_tree(discretization, equations.kernels.lone)
     m, cable = len(tree.holds), discretization.cable
     rows, place_of, blocks = _layout(tree)
     coupling = aligned_zeros(int(place_of[-2, 1]) + m * WIDTH)
@@ -159,8 +159,10 @@ def _ways_up(
         goes_on = int(mask[number].any())
         _, next_s, next_r = rows[number + 1] if goes_on else rows[number]
         how = ALL if goes_on and begin == len(others) else goes_on
-        waves.append((*rows[number], next_s, next_r, how, begin, len(others)))
-    table = np.array(waves, dtype=np.int64).reshape(-1, 8)
+        size = rows[number][0]
+        code = size + LONE if tree.lone and size == len(tree.holds) and LEAST_LONE <= size <= UNROLLED else size
+        waves.append((*rows[number], next_s, next_r, how, begin, len(others), code))
+    table = np.array(waves, dtype=np.int64).reshape(-1, 9)
     return table, aligned(mask), np.array(others, dtype=np.int64).reshape(-1, 4)
 
 

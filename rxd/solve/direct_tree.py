@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel
-from rxd.solve.vector_blocks import make_climb, make_descend, make_reduce
+from rxd.solve.vector_blocks import block_shapes, make_climb, make_descend, make_reduce
 from rxd.solve.vector_moves import make_blend, make_gather, make_spread
 from rxd.solve.vectors import (
     added,
@@ -41,7 +41,7 @@ Waves = tuple[np.ndarray, np.ndarray, np.ndarray]
 """``waves``, one row each: unknowns of a node, where blocks and right-hand sides begin, where those of the next wave do (its
 own if no lane goes on), whether no lane, some lanes or `ALL` go on in it, begin and end among ``others``; ``mask``: 1 in lanes
 that go on; ``others``, those that do not: lane, places of the parent's block and right-hand side, and how many unknowns they
-share."""
+share. A wave's last column is the code for it: its unknowns, plus `LONE` if no other is in the equation of the last one."""
 
 ALL: Final = 2
 """All lanes with a parent go on in the next wave; the others have no coupling and give zeros."""
@@ -62,11 +62,15 @@ invert = make_inverse(WIDTH)
 
 UNROLLED: Final = 6
 """Larger blocks are inverted in loops."""
+LONE: Final = UNROLLED
+LEAST_LONE: Final = 4
+"""From this size on blocks of which the last row is diagonal have code of their own."""
 # In one place only: its straight code of all sizes takes LLVM longer than the rest of a step does.
-reduce_block = make_reduce(WIDTH, UNROLLED)
-climb = make_climb(WIDTH, UNROLLED, add=False)
-climb_onward = make_climb(WIDTH, UNROLLED, add=True)
-descend = make_descend(WIDTH, UNROLLED)
+SHAPES: Final = block_shapes(UNROLLED, LEAST_LONE, LONE)
+reduce_block = make_reduce(WIDTH, SHAPES)
+climb = make_climb(WIDTH, SHAPES, add=False)
+climb_onward = make_climb(WIDTH, SHAPES, add=True)
+descend = make_descend(WIDTH, SHAPES)
 
 
 @draft_kernel
@@ -82,7 +86,7 @@ def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, t
                 for e in range(m * m * WIDTH):
                     T[e] = 0.0
             target, t = (S, waves[w, 3]) if onward else (T, 0)
-            reduce_block(S, s, G, r, D, r, target, t, m)
+            reduce_block(S, s, G, r, D, r, target, t, waves[w, 8])
             if onward:
                 continue
         else:
@@ -138,11 +142,11 @@ def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np
     for w in range(waves.shape[0]):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
         if m <= UNROLLED and waves[w, 5] == ALL:
-            climb_onward(R, r, S, s, G, r, Z, r, Z, waves[w, 4], R, waves[w, 4], m)
+            climb_onward(R, r, S, s, G, r, Z, r, Z, waves[w, 4], R, waves[w, 4], waves[w, 8])
             continue
         if m <= UNROLLED:
             _from_parents(Z, T, w, waves, others)
-            climb(R, r, S, s, G, r, Z, r, T, 0, T, 0, m)
+            climb(R, r, S, s, G, r, Z, r, T, 0, T, 0, waves[w, 8])
         else:
             _from_parents(Z, T, w, waves, others)
             _climb(R, r, S, s, G, Z, T, m)
@@ -156,10 +160,10 @@ def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np
     for w in range(waves.shape[0] - 1, -1, -1):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
         if m <= UNROLLED and waves[w, 5] == ALL:
-            descend(R, r, S, s, G, r, R, waves[w, 4], m)
+            descend(R, r, S, s, G, r, R, waves[w, 4], waves[w, 8])
         elif m <= UNROLLED:
             _from_parents(R, T, w, waves, others)
-            descend(R, r, S, s, G, r, T, 0, m)
+            descend(R, r, S, s, G, r, T, 0, waves[w, 8])
         else:
             _from_parents(R, T, w, waves, others)
             _descend(R, r, S, s, G, T, m)

@@ -14,6 +14,7 @@ from rxd.discretize.records import LANES
 from rxd.solve.attempts import CompiledAttempt, OuterAttempt, make_attempt
 from rxd.solve.controller import absolute_tolerance
 from rxd.solve.direct import DirectSolver
+from rxd.solve.direct_blocks import build_block_tree
 from rxd.solve.direct_lanes import compile_kernels_of
 from rxd.solve.direct_nodes import BEGIN, GROUP, LINEARISE, RATES, STAGE, TAKE
 from rxd.solve.linear import make_linear_solver
@@ -107,14 +108,46 @@ def test_right_hand_sides_in_lanes_are_complete(simulation: rxd.Simulation) -> N
     solver.close()
 
 
-def test_exchanged_unknowns_are_numbered_as_the_model_has_them(simulation: rxd.Simulation) -> None:
-    labels = [transport.label for transport in simulation.discretization.transports]
-    for group, kernels in zip(simulation.system.groups, simulation.kernels.groups, strict=True):
+def numbered_alike(simulation: rxd.Simulation) -> list[str]:
+    """Checks that kernels and tree number what nodes exchange in the same order; returns it."""
+    kernels = simulation.kernels
+    labels = [each.label for each in build_block_tree(simulation.discretization, kernels.lone).transports]
+    for group, compiled in zip(simulation.system.groups, kernels.groups, strict=True):
         if group.space != "segments":
             continue
-        exchanged = exchanged_of(simulation.system, group)
+        exchanged = exchanged_of(simulation.system, group, kernels.lone)
         assert [labels[number] for number in exchanged.numbers] == [group.unknowns[row] for row in exchanged.rows]
-        assert kernels.exchanged == tuple(zip(exchanged.rows, exchanged.numbers, exchanged.capacities, strict=True))
+        assert compiled.exchanged == tuple(zip(exchanged.rows, exchanged.numbers, exchanged.capacities, strict=True))
+    return labels
+
+
+def test_exchanged_unknowns_are_numbered_as_the_model_has_them(simulation: rxd.Simulation) -> None:
+    assert numbered_alike(simulation)[0] == "v"
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_what_nothing_changes_comes_last(made: bool) -> None:
+    """A messenger that acts and is not acted on has diagonal rows in the blocks; one that calcium makes has not."""
+    cell = geometry.examples.y_branch()
+    model = rxd.Model(cell, segments=9)
+    model.insert(library.pas(), on=cell.all)
+    cyt = rxd.Region(cell.all, "cyt", side="i")
+    ip3 = rxd.Species(cyt, "ip3", d=1.0, initial=lambda node: 1.0 + np.asarray(node.x))
+    ca, b, cab = (rxd.Species(cyt, name, d=d, initial=0.1) for name, d in (("ca", 0.3), ("b", 0.1), ("cab", 0.1)))
+    gate = rxd.State(cyt, "gate", initial=0.1)
+    model.add(
+        rxd.Rate(ip3, (gate[cyt] if made else 0.1) - ip3[cyt]),
+        rxd.Reaction(ca[cyt] + b[cyt], cab[cyt], 1.0, 0.2),
+        rxd.Rate(ca, ip3[cyt] * gate[cyt] - 0.1 * ca[cyt] + 1e-4 * rxd.v),
+        rxd.Rate(gate[cyt], ca[cyt] - gate[cyt]),
+        rxd.IClamp(cell["parent"](0.0), amp=0.1, delay=0.5, dur=1.0),
+    )
+    simulation = model.compile()
+    assert simulation.kernels.lone == ("" if made else "ip3[cyt]")
+    assert (numbered_alike(simulation)[-1] == "ip3[cyt]") != made
+    found = [model.compile(dt=0.1, solver=name).run(2.0, record=[rxd.v, ca[cyt], ip3[cyt]]) for name in ("direct", "scipy")]
+    for ours, theirs in zip(*(run.values for run in found), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)
 
 
 def test_kernels_are_compiled_when_they_are_needed(simulation: rxd.Simulation) -> None:
