@@ -47,9 +47,9 @@ LIMITS: Mapping[str, str] = MappingProxyType(
         "ecs": VOXELS,
         "voxelise": (
             "Volume, six apertures and membrane area of every cut voxel are measured: a third of the time. Voxels with one "
-            "frustum are measured in vectors, a face between two of them once, 0.09 us for each, of which finding the faces "
+            "frustum are measured in vectors, a face between two of them once, 0.07 us for each, of which finding the faces "
             "that the surface crosses takes more than measuring them. A quarter of the voxels is cut here; of finer voxels "
-            "fewer are. A sixth of the time finds what is cut, a tenth writes the voxels, a fifth is Python and NumPy around "
+            "fewer are. A fifth of the time finds what is cut, an eighth writes the voxels, a fifth is Python and NumPy around "
             "the kernels, which larger cells do not notice. One thread; the loops can use more."
         ),
     }
