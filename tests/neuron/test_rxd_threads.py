@@ -51,7 +51,8 @@ def test_threads_do_not_change_a_bit(build, monkeypatch):
     helped = split_helpers.help_out
     monkeypatch.setattr(split_helpers, "entry", lambda *arguments: calls.append(arguments[0]) or (lambda *_: None))
     without_help = states(build, 2)
-    assert calls and all(call is helped for call in calls)
+    assert calls
+    assert all(call is helped for call in calls)
     monkeypatch.undo()
     for values, other, third in zip(one, without_help, states(build, 2), strict=True):
         assert len(values) >= 4096
