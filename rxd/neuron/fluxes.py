@@ -88,7 +88,7 @@ def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
     constant = False
     if len(args) == 2 and isinstance(args[1], str):
         pointer: Pointer = getattr(source, f"_ref_{args[1]}", None) or AttributePointer(source, args[1])
-        read = _scaled(pointer.get, scale)
+        read = _scaled(lambda kept=source: pointer.get(), scale)  # type: ignore[misc]  # the source lives as long as it acts
     elif len(args) == 1 and isinstance(source, Pointer):
         read = _scaled(source.get, scale)
     elif len(args) == 1 and isinstance(source, Formula) and source.expression.is_number:

@@ -7,6 +7,7 @@ address: it survives recompilation, and pointing to something deleted raises an 
 
 from __future__ import annotations
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,11 @@ class Pointer(ABC):
     @abstractmethod
     def set(self, value: Any) -> None:
         """Write the number."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether what it points to is gone."""
+        return False
 
     def __getitem__(self, index: int) -> Any:
         if index != 0:
@@ -135,24 +141,51 @@ class GlobalPointer(Pointer):
 
 
 class AttributePointer(Pointer):
-    """An attribute of an object, such as `syn._ref_g`, or an item of an array, such as `clamp._ref_amp[1]`."""
+    """An attribute of an object, such as `syn._ref_g`, or an item of an array, such as `clamp._ref_amp[1]`.
 
-    __slots__ = ("item", "name", "target")
+    A point process is not kept alive by what points to it, as in NEURON.
+    """
+
+    __slots__ = ("_target", "item", "name")
 
     def __init__(self, target: Any, name: str, item: int | None = None) -> None:
-        self.target, self.name, self.item = target, name, item
+        weak = getattr(type(target), "_goes_with_its_script", False)
+        self._target: Callable[[], Any] = weakref.ref(target) if weak else lambda: target
+        self.name, self.item = name, item
+
+    @property
+    def target(self) -> Any:
+        """The object; None if it is gone."""
+        return self._target()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the point process is gone."""
+        return self._target() is None
 
     def get(self) -> float:
-        """The value."""
-        value = getattr(self.target, self.name)
+        """The value.
+
+        Raises
+        ------
+        ReferenceError
+            If the object is gone.
+        """
+        value = getattr(self._living(), self.name)
         return float(value if self.item is None else value[self.item])
 
     def set(self, value: float) -> None:
         """Write it."""
         if self.item is None:
-            setattr(self.target, self.name, value)
+            setattr(self._living(), self.name, value)
         else:
-            getattr(self.target, self.name)[self.item] = value
+            getattr(self._living(), self.name)[self.item] = value
+
+    def _living(self) -> Any:
+        target = self._target()
+        if target is None:
+            raise ReferenceError(f"{self.name}: the point process is gone; keep a reference to it.")
+        return target
 
     def __repr__(self) -> str:
         return f"<pointer to {self.name} of {self.target!r}>"

@@ -39,6 +39,8 @@ class PointProcess:
         Array variables, such as `amp` of a VClamp.
     """
 
+    _goes_with_its_script = True  # pointers do not keep it alive
+
     kind: ClassVar[str] = ""
     _parts_section: ClassVar[bool] = False  # whether its segment has equations that the others of the section do not have
     host: SectionRecord | None

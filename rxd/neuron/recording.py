@@ -97,7 +97,7 @@ class Recorder:
     def take(self) -> None:
         """Append the value now."""
         vector = self.vector()
-        if vector is not None:
+        if vector is not None and not self.pointer.is_gone:
             vector.push(self.pointer.get())
         self.taken += 1
 
@@ -165,7 +165,7 @@ class Player:
     def play(self, t: float) -> None:
         """Write the value at a time."""
         value = self.value(t)
-        if value is not None:
+        if value is not None and not self.pointer.is_gone:
             self.pointer.set(value)
 
     def next_jump(self, t: float) -> float:

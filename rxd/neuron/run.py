@@ -506,7 +506,8 @@ class Run:
         for detector in self._detectors:
             detector.connections = [reference for reference in detector.connections if reference() is not None]
         self._detectors = [detector for detector in self._detectors if detector.connections]
-        self._recorders = [recorder for recorder in self._recorders if recorder.vector() is not None]
+        self._recorders = [one for one in self._recorders if one.vector() is not None and not one.pointer.is_gone]
+        self.players = [player for player in self.players if not player.pointer.is_gone]
 
     def _play(self, t: float) -> None:
         for player in self.players:

@@ -107,6 +107,22 @@ def test_a_vector_plays_as_long_as_it_is_kept(soma: Any) -> None:
     assert (run(soma), point.amp) == (pytest.approx(-70, abs=1e-9), 0)
 
 
+@pytest.mark.parametrize("variable", [False, True])
+def test_what_records_or_plays_a_clamp_does_not_keep_it(soma: Any, variable: bool) -> None:
+    h.CVode().active(variable)
+    point = clamp(soma(0.5))
+    current, course, times = h.Vector().record(point._ref_i), h.Vector([0.2, 0.2]), h.Vector([0, 10])
+    course.play(point._ref_amp, times, 1)
+    pointer = point._ref_amp
+    assert run(soma) > -69
+    del point
+    h.continuerun(3)
+    assert run(soma) == pytest.approx(-70, abs=1e-6)
+    assert (len(current) > 2, len(course)) == (True, 2)
+    with pytest.raises(ReferenceError, match="the point process is gone"):
+        pointer.get()
+
+
 def test_connections_outlive_the_sections_of_their_sources(soma: Any) -> None:
     source, target = h.Section(name="source"), h.ExpSyn(soma(0.5))
     connection = h.NetCon(source(0.5)._ref_v, target, sec=source)
