@@ -16,6 +16,7 @@ import sympy
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
+from cable.constants import FARADAY, GAS_CONSTANT
 from rxd.declare.functions import bernoulli_ratio, clipped, floor
 from rxd.nmodl.function_tables import FunctionTable
 from rxd.nmodl.regular import regular
@@ -38,7 +39,7 @@ from rxd.nmodl.syntax import (
     UnknownNameError,
     Verbatim,
 )
-from rxd.nmodl.verbatim import is_idle, random_use
+from rxd.nmodl.verbatim import is_idle, random_use, remedy
 
 __all__ = ["SENDING", "SILENT", "Machine", "Numbers", "key_of"]
 
@@ -165,7 +166,7 @@ class Machine:
         """C code: only what does nothing here can be left out."""
         if not is_idle(statement.text) and random_use(statement.text) != "reset":
             text = " ".join(statement.text.split())
-            message = f"VERBATIM holds C code, which is not run here: '{text[:60]}'. Write it in NMODL, or leave it out."
+            message = f"VERBATIM holds C code, which is not run here: '{text[:60]}'. {remedy(statement.text)}"
             raise self.file.error(statement.line, message)
 
     def assign(self, statement: Assign) -> None:
@@ -428,6 +429,12 @@ class Machine:
             return self.number("0")
         return self.builtin(call, [self.amount(argument) for argument in arguments])
 
+    def ghk(self, v: Any, inside: Any, outside: Any, z: Any) -> Any:
+        """NEURON's current of Goldman, Hodgkin and Katz for a permeability of 1."""
+        ratio = self.functions["exprelr"]
+        x = z * v * FARADAY / (1000 * GAS_CONSTANT * (self.get("celsius") + 273.15))
+        return z * FARADAY / 1000 * (inside * ratio(-x) - outside * ratio(x))
+
     def is_pointing(self, name: str) -> bool:
         """Whether a POINTER is set; one that is not is refused before equations are used."""
         return True
@@ -436,6 +443,8 @@ class Machine:
         """A function of NMODL's own."""
         if call.name in self.function_tables:
             return self.look_up(call, arguments)
+        if call.name == "nrn_ghk" and len(arguments) == 4:
+            return self.ghk(*arguments)
         function = self.functions.get(call.name)
         if function is None:
             message = f"{call.name}() is no function of NMODL or of this file. Write it as a FUNCTION."

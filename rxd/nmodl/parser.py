@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rxd.nmodl.builder import Builder
+from rxd.nmodl.c_code import with_c_as_nmodl
 from rxd.nmodl.names import names_in
 from rxd.nmodl.syntax import Block, Declaration, Ion, ModFile, NmodlError, error_at
 from rxd.nmodl.units import constant
@@ -69,13 +70,27 @@ def parse(text: str, path: str = "mod file", parser: Lark | None = None) -> ModF
     text = _blanked(_with_included(_blanked(text), Path(path), path))
     text = _SEVERAL.sub(lambda match: re.sub(r"\b(\d+)(\s+)(?=[A-Za-z])", r"\1*\2", match.group()), text)
     text = _SINK.sub(r"\1->>", text)
+    parser = parser or make_parser()
+    if "VERBATIM" in text:
+        text = with_c_as_nmodl(text, lambda body: _is_nmodl(body, parser))
     try:
-        tree = (parser or make_parser()).parse(text)
+        tree = parser.parse(text)
     except UnexpectedInput as error:
         found = error.get_context(text).rstrip()
         remedy = "docs/nmodl.md says what is read; a brace or parenthesis may be missing further up."
         raise error_at(path, error.line, f"no NMODL that is known here:\n{found}\n{remedy}") from None
     return _Reader(path).read(tree)
+
+
+def _is_nmodl(body: str, parser: Lark) -> bool:
+    """Whether a text is the statements of a block."""
+    from lark.exceptions import UnexpectedInput
+
+    try:
+        parser.parse(f"PROCEDURE any() {{ {body} }}")
+    except UnexpectedInput:
+        return False
+    return True
 
 
 def _blanked(text: str) -> str:

@@ -10,7 +10,7 @@ import re
 
 from rxd.nmodl.syntax import Block, Branches, Loop, Statement, Verbatim
 
-__all__ = ["is_idle", "is_return", "random_use", "verbatim_of"]
+__all__ = ["is_idle", "is_return", "random_use", "remedy", "stripped", "verbatim_of"]
 
 PICKS = frozenset({"nrn_random_pick", "nrnran123_dblpick", "nrnran123_negexp", "nrnran123_normal"})
 SETS = frozenset({"nrn_random_arg", "nrnran123_newstream3", "nrnran123_newstream", "nrnran123_newstream1"})
@@ -19,6 +19,16 @@ AROUND = frozenset(
     {"if", "while", "sizeof", "ifarg", "hoc_is_double_arg", "getarg", "chkarg", "nrnran123_deletestream", "printf", "fprintf"}
 )
 """What stands around these in the usual functions: arguments looked at, an old stream deleted, something printed."""
+
+REMEDIES = (
+    (r"vector_(?:vec|arg|capacity|instance)|IvocVect", "Play a Vector into the variable (Vector.play), or use FUNCTION_TABLE."),
+    (r"\bhoc_(?:obj|pgetarg|lookup|execute)|ob2pntproc|nrn_(?:artcell|net)", "Do it in the script: a callback, or a POINTER."),
+    (r"getarg|ifarg", "Give the FUNCTION or PROCEDURE arguments of its own."),
+    (r"fopen|fscanf|fgets|MPI_", "Read the numbers in the script, and set them or use FUNCTION_TABLE."),
+    (r"\b(?:malloc|calloc|struct|static)\b|->", "Keep what it remembers in STATE or ASSIGNED variables, arrays among them."),
+    (r"random|rand\(|urand|nrnran123", "Use a RANDOM variable: random_uniform(r), random_normal(r, mean, deviation)."),
+)
+"""What C code is about, and what to write instead."""
 
 _COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*|^[ \t]*#[^\n]*|\bextern\b[^;{]*;", re.DOTALL | re.MULTILINE)
 _TEXTS = re.compile(r'"[^"\n]*"')
@@ -52,6 +62,14 @@ def random_use(code: str) -> str | None:
     if changed or not called <= PICKS | SETS | RESETS | AROUND:
         return None
     return "pick" if called & PICKS else "set" if called & SETS else "reset" if called & RESETS else None
+
+
+def remedy(code: str) -> str:
+    """What to do instead of C code that cannot be run, by what it is about."""
+    for pattern, text in REMEDIES:
+        if re.search(pattern, code):
+            return text
+    return "Write it in NMODL, or leave it out."
 
 
 def verbatim_of(block: Block) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rxd.neuron import h
+from rxd.nmodl import NmodlError
 
 BRANCHES = """
 NEURON { SUFFIX branches RANGE m, n, p }
@@ -122,3 +123,72 @@ def test_two_kinds_of_current_warn(mods):
     rise = (0.01 + 1e-3) / (1e-5 * np.pi * section.L * section.diam)
     assert (section(0.5).v - before) / 1e-3 == pytest.approx(rise, rel=1e-3)
     assert point.i < 0
+
+
+ARITHMETIC = """
+NEURON { SUFFIX arithmetic USEION ca READ cai, cao WRITE ica RANGE y, P }
+VERBATIM
+extern double nrn_ghk(double, double, double, double);
+ENDVERBATIM
+PARAMETER { P = 1e-6 }
+ASSIGNED { v ica cai cao y q }
+STATE { m }
+INITIAL { m = open(v)  set(3) }
+BREAKPOINT { SOLVE s METHOD cnexp  ica = P*ghk(v, cai, cao)  y = q }
+DERIVATIVE s { m' = (open(v) - m)/3 }
+FUNCTION open(x) {
+VERBATIM
+    /* a comment; and */ double w, u = 2.0;
+    w = exp(-(_lx + 40.)/8.) * 1.0;
+    if (w > 1e3) { w = 1e3; } else { w += 0.0; printf("%g\\n", w); }
+    _lopen = u/(2.0*(1.0 + w));
+ENDVERBATIM
+}
+PROCEDURE set(u) { LOCAL z
+    z = u/10
+VERBATIM
+    cai = _ion_cai;
+    q = _lz * pow(2.0, 0.5);
+    return 0;
+ENDVERBATIM
+}
+FUNCTION ghk(v, ci, co) {
+VERBATIM
+    return nrn_ghk(_lv, _lci, _lco, 2.0);
+ENDVERBATIM
+}
+"""
+
+
+def test_c_code_that_is_arithmetic(mods):
+    (mods / "arithmetic.mod").write_text(ARITHMETIC)
+    section = section_with("arithmetic")
+    section.cm = 1e6  # a voltage that stays
+    h.finitialize(-30)
+    h.fadvance()
+    goal = 1 / (1 + math.exp(-10 / 8))
+    assert section(0.5).m_arithmetic == pytest.approx(goal, rel=1e-6)
+    assert section(0.5).y_arithmetic == pytest.approx(0.3 * math.sqrt(2), rel=1e-14)
+    x = 2 * -30 * 96485.33212331001 / (1000 * 8.31446261815324 * 279.45)
+    expected = 1e-6 * 2 * 96.48533212331001 * (5e-5 * -x / math.expm1(-x) - 2 * x / math.expm1(x))
+    assert section(0.5).ica == pytest.approx(expected, rel=1e-12)
+    assert h.ghk_arithmetic(0, 1, 1) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("m = 1/2;", "Write it in NMODL"),
+        ("int k; k = 3; m = k;", "Write it in NMODL"),
+        ("void* vv = 0; m = vector_capacity(vv);", "Play a Vector"),
+        ("m = *getarg(1);", "arguments of its own"),
+        ("FILE* f = fopen(name);", "Read the numbers in the script"),
+        ("m = other;", "Write it in NMODL"),
+        ("if (m > 1) return;", "Write it in NMODL"),
+    ],
+)
+def test_c_code_that_is_no_arithmetic_is_refused(mods, code, said):
+    head = "NEURON { SUFFIX bad } STATE { m } INITIAL { set() } PROCEDURE set() {\nVERBATIM\n"
+    (mods / "bad.mod").write_text(f"{head}{code}\nENDVERBATIM\n}}")
+    with pytest.raises(NmodlError, match=rf"bad\.mod, line 2: VERBATIM holds C code.*{said}"):
+        h.Section(name="soma").insert("bad")

@@ -1,0 +1,93 @@
+"""C code in VERBATIM blocks that is arithmetic on the file's variables: as NMODL.
+
+In: the text of a mod file. Out: the same, with what can be said in NMODL said so. C code that does anything else (calls what
+the file does not define, points somewhere, counts in whole numbers) stays what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+
+from rxd.nmodl.verbatim import stripped
+
+__all__ = ["FUNCTIONS", "with_c_as_nmodl"]
+
+FUNCTIONS = frozenset(
+    {
+        "exp", "log", "log10", "sqrt", "fabs", "pow", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh",
+        "tanh", "floor", "ceil", "nrn_ghk",
+    }
+)  # fmt: skip
+"""Functions that mean the same in C and in NMODL."""
+
+_VERBATIM = re.compile(r"\bVERBATIM\b(.*?)\bENDVERBATIM\b", re.DOTALL)
+_PRINTED = re.compile(r"\b(?:f?printf|fflush)\s*\((?:[^()\"]|\"[^\"\n]*\"|\([^()]*\))*\)\s*;")
+_DECLARED = re.compile(r"\bdouble\s+([^;{}()]*(?:\([^;{}]*\)[^;{}]*)?);")
+_READ_AGAIN = re.compile(r"\b(\w+)\s*=\s*_ion_\1\s*;")
+_OTHER = re.compile(
+    r"->|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|[\"'?#\[\]^~:]|<<|>>|\+\+|--|%|(?:^|[;{}])\s*\*|\(\s*\*|\(int\)"
+    r"|\b(?:int|long|unsigned|float|char|void|static|extern|struct|for|do|switch|goto|break|continue|sizeof|abs)\b"
+)
+_WHOLE = re.compile(r"(?<![\w.])\d+\s*/\s*\(?\s*\d+(?![\w.])")
+_COMPOUND = re.compile(r"\b(\w+)\s*([-+*/])=\s*([^;]+);")
+_WORDS = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_RETURN = re.compile(r"\breturn\b\s*([^;]*);\s*$")
+KEYWORDS = frozenset({"if", "else", "while", "LOCAL"})
+
+
+def with_c_as_nmodl(text: str, is_nmodl: Callable[[str], bool]) -> str:
+    """A mod file with VERBATIM blocks said in NMODL, where that can be done.
+
+    Parameters
+    ----------
+    is_nmodl : function
+        Whether a text is the statements of a block.
+    """
+    known = set(_WORDS.findall(_VERBATIM.sub(" ", text)))
+    defined = set(re.findall(r"\b(?:FUNCTION|PROCEDURE)\s+(\w+)", text))
+
+    def said(match: re.Match[str]) -> str:
+        before, after = text[: match.start()], text[match.end() :]
+        if before.count("{") - before.count("}") <= 0:  # outside of blocks
+            return match.group()
+        blocks = re.findall(r"\b(FUNCTION|[A-Z_]{5,})\s+(\w+)\s*(?:\([^{}]*)?\{", before)
+        last = blocks[-1] if blocks and re.match(r"\s*\}", after) else ("", "")
+        found = _as_nmodl(match.group(1), known, defined, *last)
+        if not found or not is_nmodl(found):
+            return match.group()
+        lines = match.group().count("\n")
+        return " ".join(found.split()) + "\n" * lines
+
+    return _VERBATIM.sub(said, text)
+
+
+def _as_nmodl(code: str, known: Collection[str], defined: Collection[str], block: str, name: str) -> str:
+    """Statements of NMODL; none if C code cannot be said so, or says nothing."""
+    text = _PRINTED.sub(" ", stripped(code))
+    text = _READ_AGAIN.sub(" ", text)
+    text = re.sub(r"\b_threadargs(?:comma)?_\b", " ", text)
+    text = re.sub(r"\b_ion_(\w+)", r"\1", re.sub(r"\b_l(\w+)", r"\1", text))
+    text = re.sub(r"\(\s*double\s*\)", " ", text)
+    end = _RETURN.search(text)
+    if end is not None and block == "FUNCTION" and end.group(1).strip():
+        text = f"{text[: end.start()]} {name} = {end.group(1)};"
+    elif end is not None and block == "PROCEDURE":
+        text = text[: end.start()]
+    if re.search(r"\breturn\b", text) or _OTHER.search(text) or _WHOLE.search(text):
+        return ""
+    local: set[str] = set()
+
+    def declare(match: re.Match[str]) -> str:
+        parts = [part.strip() for part in match.group(1).split(",")]
+        names = [part.split("=")[0].strip() for part in parts]
+        local.update(names)
+        return f"LOCAL {', '.join(names)} " + " ".join(f"{part};" for part in parts if "=" in part)
+
+    text = _DECLARED.sub(declare, text)
+    text = _COMPOUND.sub(r"\1 = \1 \2 (\3);", text)
+    called = set(re.findall(r"\b([A-Za-z_]\w*)\s*\(", text)) - KEYWORDS
+    words = set(_WORDS.findall(text)) - KEYWORDS - called
+    if not called <= FUNCTIONS | set(defined) or not words <= set(known) | local | {"t", "dt", "v", "celsius", name}:
+        return ""
+    return text.replace(";", "\n").strip()
