@@ -138,7 +138,7 @@ class within(sympy.Function):  # noqa: N801
 
     def _numpycode(self, printer: Any) -> str:
         x, low, high = (printer.doprint(argument) for argument in self.args)
-        return f"(({low} <= ({x})) & (({x}) <= {high})) * 1.0"
+        return f"((({low} <= ({x})) & (({x}) <= {high})) * 1.0)"
 
 
 class _Named(sympy.Function):
@@ -151,7 +151,7 @@ class _Named(sympy.Function):
         return str(printer.doprint(self.args[0]))
 
     def _numpycode(self, printer: Any) -> str:
-        return str(printer.doprint(self.args[0]))
+        return f"({printer.doprint(self.args[0])})"  # it may be a factor of a product
 
 
 class ion_total(_Named):  # noqa: N801

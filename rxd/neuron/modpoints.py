@@ -253,7 +253,7 @@ class ModPoint(ModObject):
 
 
 class ModWriter(ModObject):
-    """A point process of a mod file that writes concentrations or reversal potentials in its segment."""
+    """A point process of a mod file that writes ions in its segment, or reads their total currents there."""
 
     _parts_section = True
 
@@ -294,7 +294,7 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
     info = PointInfo(file.name, own, assigned, {}, artificial, file.block("net_receive") is not None, units, counts)
     from rxd.neuron.modstepped import ModStepped
 
-    base = ModArtificial if artificial else ModStepped if translation.reason else ModWriter if translation.writes else ModPoint
+    base = ModArtificial if artificial else ModStepped if translation.reason else ModWriter if translation.carries else ModPoint
     settings = {"kind": file.name, "translation": translation, "own_info": info, "__doc__": f"{file.name} of {file.path}."}
     return type(file.name, (base,), {**settings, "simple": None if base is not ModPoint else _simple(translation)})
 

@@ -102,6 +102,14 @@ class Translation:
         return {**self.names.parameters, **self.settable}
 
     @property
+    def carries(self) -> bool:
+        """Whether it is a point process that has to do with what only density mechanisms of its segment see of ions."""
+        values = [*(gate.rate for gate in self.gates), *(value for value, _ in self.assigned.values())]
+        values += [current.density for current in self.currents]
+        reads = any(isinstance(s, IonSymbol) and s.what == "current" for v in values for s in sympy.sympify(v).free_symbols)
+        return self.file.kind == "POINT_PROCESS" and (bool(self.writes) or reads)
+
+    @property
     def globals(self) -> frozenset[str]:
         """Those among them that have one value everywhere."""
         own = {key for d in self.file.assigned if d.name in self.file.globals for key in expanded(d)}

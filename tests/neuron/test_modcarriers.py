@@ -41,7 +41,22 @@ ASSIGNED { nai source }
 BREAKPOINT { nai = source }
 """
 
-MODS = {"pool": POOL, "cah": CHANNEL, "setting": SETTING, "following": FOLLOWING}
+SENSING = """
+NEURON { POINT_PROCESS Sensing USEION ca READ ica RANGE tau, twice NONSPECIFIC_CURRENT i }
+PARAMETER { tau = 5 }
+ASSIGNED { ica twice i v }
+STATE { seen }
+BREAKPOINT { SOLVE s METHOD cnexp  twice = 2*ica  i = 1e-3*seen }
+DERIVATIVE s { seen' = -ica - seen/tau }
+"""
+
+LEAK = """
+NEURON { SUFFIX leak USEION ca WRITE ica }
+ASSIGNED { v ica }
+BREAKPOINT { ica = 1e-5*v }
+"""
+
+MODS = {"sensing": SENSING, "leak": LEAK, "pool": POOL, "cah": CHANNEL, "setting": SETTING, "following": FOLLOWING}
 DT = 0.05
 NERNST = 1000 * 8.31446261815324 * (6.3 + 273.15) / (2 * 96485.33212331001)
 
@@ -137,6 +152,30 @@ def test_what_is_set_without_a_state(cable):
     assert cable(0.9).ko == 5
 
 
+def test_those_that_read_the_current_of_an_ion(cable):
+    cable.insert("leak")
+    sensors = [h.Sensing(cable(x)) for x in (0.5, 0.5, 0.9)]
+    sensors[1].tau = 1
+    v, ica, twice, i = (
+        h.Vector().record(p) for p in (cable(0.5)._ref_v, cable(0.5)._ref_ica, sensors[1]._ref_twice, sensors[1]._ref_i)
+    )
+    h.finitialize(-65)
+    expected = [0.0, 0.0, 0.0]
+    for _ in range(5):
+        h.fadvance()
+        for n, tau in enumerate((5, 1, 5)):
+            goal = -tau * cable((0.5, 0.5, 0.9)[n]).ica
+            expected[n] = goal + (expected[n] - goal) * math.exp(-DT / tau)
+        assert [sensor.seen for sensor in sensors] == pytest.approx(expected, rel=1e-11)
+    before = [sensor.seen for sensor in sensors]
+    h.fadvance()
+    assert np.array(twice) == pytest.approx(2 * np.array(ica), rel=1e-12)
+    assert np.array(ica)[1:] == pytest.approx(
+        1e-4 * (np.array(v)[:-1] - 132.4579341637009) + 1e-5 * np.array(v)[:-1], rel=1e-12
+    )
+    assert np.array(i)[-1] == pytest.approx(1e-3 * before[1], rel=1e-12)
+
+
 def test_what_is_refused(cable):
     pools = [h.Pool(cable(0.5)), h.Pool(cable(0.51))]
     with pytest.raises(HocError, match=r"Pool\[0\] and Pool\[1\] write the same concentration in cable"):
@@ -145,5 +184,5 @@ def test_what_is_refused(cable):
     h.finitialize(-65)
     following = h.Following(cable(0.1))
     following._ref_source = cable(0.5)._ref_v
-    with pytest.raises(HocError, match="Following writes ions, and a variable of it follows another"):
+    with pytest.raises(HocError, match="Following writes ions or reads their currents, and a variable of it follows another"):
         h.finitialize(-65)

@@ -1,4 +1,4 @@
-"""Point processes of mod files that write concentrations or reversal potentials.
+"""Point processes of mod files that write concentrations or reversal potentials, or read the currents of ions.
 
 In: objects of a session. Out: density mechanisms of the one segment each is in, which the layout makes a section of its own:
 what they write is what all others there read, and what they read of ions is that segment's.
@@ -6,7 +6,7 @@ what they write is what all others there read, and what they read of ions is tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 
-__all__ = ["Carrier", "Carriers", "declare_carriers"]
+__all__ = ["Carrier", "Carriers", "declare_carriers", "translation_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,37 @@ class Carrier:
 
 
 def declare_carriers(session: Session, declared: Declared, translation: Translation, points: list[PointProcess]) -> None:
-    """Insert what the point processes of a mod file write, and their currents, into their segments.
+    """Insert what the point processes of a mod file write and read of ions, and their currents, into their segments.
 
     Raises
     ------
     HocError
-        If two are in one segment, or a POINTER belongs to them.
+        If two in one segment write the same, or a POINTER belongs to them.
     """
     layout, name = declared.layout, translation.file.name
     if session.links.of_mechanism(name):
-        raise HocError(f"{name} writes ions, and a variable of it follows another: that is not supported. Copy the value.")
-    placed: dict[int, PointProcess] = {}
+        message = f"{name} writes ions or reads their currents, and a variable of it follows another: that is not supported."
+        raise HocError(f"{message} Copy the value.")
+    layers: list[dict[int, PointProcess]] = []
     for point in points:
         host: Any = point.host
         segment = int(layout.index[host.id][host.index(point.x)])
-        if segment in placed:
-            raise HocError(f"{placed[segment]} and {point} write the same concentration in {host.name}. Leave one of them out.")
-        placed[segment] = point
+        free = next((layer for layer in layers if segment not in layer), None)
+        if free is None:
+            if layers and translation.writes:
+                other = layers[0][segment]
+                raise HocError(f"{other} and {point} write the same concentration in {host.name}. Leave one of them out.")
+            layers.append(free := {})
+        free[segment] = point
+    for number, placed in enumerate(layers):
+        _insert(session, declared, translation, placed, name if number == 0 else f"{name}__{number + 1}")
+
+
+def _insert(
+    session: Session, declared: Declared, translation: Translation, placed: dict[int, PointProcess], label: str
+) -> None:
+    """One mechanism of the model, with an object in each of some segments."""
+    layout = declared.layout
     settings: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.globals}
     for key in translation.parameters.keys() - translation.globals:
         settings[key] = _reader(_by_segment(layout.segments.n, placed, key))
@@ -66,10 +80,12 @@ def declare_carriers(session: Session, declared: Declared, translation: Translat
     settings |= {key: _reader(place[key]) for key in translation.names.place}
     mechanism = as_density(translation, settings, _reader(layout.segments.area), not session.run.adaptive)
     sections = np.unique(layout.segments.section[list(placed)])
-    declared.model.insert(mechanism, on=layout.morphology[sections])
-    declared.inserted.append((name, []))
-    declared.carriers.update({id(point): Carrier(Reference(point), name, segment) for segment, point in placed.items()})
-    declared.writers.add(name)
+    declared.model.insert(replace(mechanism, name=label), on=layout.morphology[sections])
+    declared.inserted.append((label, []))
+    declared.carriers.update({id(point): Carrier(Reference(point), label, segment) for segment, point in placed.items()})
+    declared.methods.update({(label, state): method for state, method in translation.methods.items()})
+    if translation.writes:
+        declared.writers.add(label)
 
 
 def _by_segment(n: int, placed: dict[int, PointProcess], name: str) -> np.ndarray:
@@ -110,7 +126,7 @@ class Carriers:
         return found
 
     def _written(self, carrier: Carrier) -> set[str]:
-        writes = self.engine.session.mods.known[carrier.mechanism].writes
+        writes = translation_of(carrier.point).writes
         return {f"e{ion}" if what == "e" else f"{ion}{what}" for ion, what in writes}
 
     def value(self, carrier: Carrier, variable: str) -> float | None:
@@ -123,7 +139,7 @@ class Carriers:
         assigned, currents = dict(local.assigned), {process.label: process.expression for process in local.processes}
         if label not in assigned and label not in currents:
             return None
-        translation = engine.session.mods.known[carrier.mechanism]
+        translation = translation_of(carrier.point)
         ended = translation.assigned.get(variable, (None, "currents"))[1] == "states"
         state = engine.state if ended else engine.past
         value = engine.readout.expression(number, label, currents.get(label, assigned.get(label)))(
@@ -143,7 +159,7 @@ class Carriers:
     def load(self) -> None:
         """Put the states scripts see into the state."""
         for carrier in self.known.values():
-            for state in self.engine.session.mods.known[carrier.mechanism].names.states:
+            for state in translation_of(carrier.point).names.states:
                 position = self.position(carrier, state)
                 if position is not None:
                     self.engine.y[position] = carrier.point.values[state]
@@ -160,3 +176,9 @@ class Carriers:
             if field.args[1] == name and engine.declared.inserted[field.args[0]][0] == carrier.mechanism:
                 values = _by_segment(engine.layout.segments.n, alike, name)
                 engine.fields.put(number, row, values[engine.groups[number].segment])
+
+
+def translation_of(point: PointProcess) -> Translation:
+    """What the mod file of a point process says."""
+    found: Translation = point.translation
+    return found

@@ -51,9 +51,8 @@ def declare_points(session: Session, declared: Declared) -> None:
             continue
         numbers: dict[str, Any] = {key: read_global(session, translation, key) for key in translation.globals}
         numbers |= dict.fromkeys(translation.names.place, 1.0)
-        if translation.writes:
+        if translation.carries:
             declare_carriers(session, declared, translation, placed)
-            declared.methods.update({(name, state): method for state, method in translation.methods.items()})
             continue
         linked = session.links.of_mechanism(name)
         mechanism = as_mechanism(translation, numbers, False, not session.run.adaptive, linked)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.codegen.oracle import fields_of
+from rxd.neuron.engine.carriers import translation_of
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.points import PointProcess
-    from rxd.nmodl import Translation
 
 __all__ = ["Synapses"]
 
@@ -170,12 +170,6 @@ class Synapses:
         if point.kind == "Exp2Syn":
             weight *= _peak_factor(point.values["tau1"], point.values["tau2"])
         return [(place, weight) for place in self.places(point)]
-
-
-def translation_of(point: PointProcess) -> Translation:
-    """What the mod file of a point process says."""
-    found: Translation = point.translation
-    return found
 
 
 def _peak_factor(rise: float, decay: float) -> float:

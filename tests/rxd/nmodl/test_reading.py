@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import sympy
+from sympy.core.symbol import Str
 
 import rxd
-from rxd.declare.functions import bernoulli_ratio
+from rxd.declare.functions import bernoulli_ratio, earlier, ion_total
 from rxd.nmodl import NmodlError, Translation, parse, translate
 
 HEAD = "NEURON { SUFFIX x  NONSPECIFIC_CURRENT i  RANGE g }  PARAMETER { g = 0.001 (S/cm2)  e = -70 (mV) }  ASSIGNED { v i }\n"
@@ -145,6 +146,13 @@ def test_what_only_initial_sets_from_v_keeps_its_value() -> None:
     assert [(str(gate.symbol), gate.rate, gate.initial) for gate in found.gates] == [("k", 0, 2 * rxd.v)]
 
 
+def test_a_current_that_is_read_is_a_factor_of_what_is_assigned() -> None:
+    total = ion_total(sympy.Symbol("a") + sympy.Symbol("b"), Str("ca"))
+    for named in (total, earlier(total)):
+        function = sympy.lambdify(sympy.symbols("a b"), 2 * named, "numpy")
+        assert function(1.0, 2.0) == 6.0
+
+
 def test_ions() -> None:
     head = "NEURON { SUFFIX x USEION ca READ cai, ica WRITE cai USEION k READ ek WRITE ik } ASSIGNED { v ek ik ica }\n"
     found = read("STATE { cai } BREAKPOINT { SOLVE s METHOD cnexp  ik = v - ek } DERIVATIVE s { cai' = -ica - cai }", head)
@@ -156,7 +164,7 @@ def test_ions() -> None:
 
 
 REFUSED = [
-    ("BREAKPOINT {\n VERBATIM\n x = 1;\n ENDVERBATIM\n i = g }", "line 3: VERBATIM holds C code"),
+    ("BREAKPOINT {\n VERBATIM\n x[0] = 1;\n ENDVERBATIM\n i = g }", "line 3: VERBATIM holds C code"),
     ("BREAKPOINT { i = g*foo(v) }", "foo\\(\\) is no function of NMODL or of this file"),
     ("FUNCTION f(x) {\n f = x\n }\nBREAKPOINT {\n\n i = f(v)*q\n}", "line 7: 'q' is used and nowhere declared"),
     ("BREAKPOINT { SOLVE s METHOD cnexp  i = g }", "there is no DERIVATIVE"),
