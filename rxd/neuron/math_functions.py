@@ -78,8 +78,9 @@ def ion_charge(session: Session, mechanism: str) -> float:
 def ion_style(session: Session, mechanism: str, *flags: float, sec: Section | None = None) -> float:
     """How an ion's concentrations and reversal potential are treated in a section; with five flags, set it.
 
-    The flags are kept and returned; what is really computed follows from the declarations (a species with `nrn_region` makes
-    concentrations states and the reversal potential follow them).
+    Where a mod file writes concentrations the reversal potential follows them at every step only if the fourth flag says so.
+    Otherwise the flags are kept and returned, and what is computed follows from the declarations (a species with `nrn_region`
+    makes concentrations states and the reversal potential follow them).
     """
     if session.catalogue.ion_of(mechanism) is None:
         raise HocError(f"{mechanism}  is not an ion")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rxd.nmodl.syntax import Ion
 
 FOLLOWS_AT_START, FOLLOWS = 49, 119
+ADVANCES = 64
+"""Part of an ion's style: its reversal potential follows its concentrations at every step."""
 
 __all__ = ["DENSITY", "POINTS", "Catalogue", "IonInfo", "MechanismInfo", "PointInfo"]
 

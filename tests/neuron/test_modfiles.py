@@ -91,6 +91,23 @@ def test_variables(mods):
         section(0.5).kca  # noqa: B018
 
 
+def test_a_style_that_lets_the_reversal_potential_be(mods):
+    one, other, third = (soma("cah", "pool") for _ in range(3))
+    h.ion_style("ca_ion", 3, 1, 0, 0, 1, sec=other)
+    h.ion_style("ca_ion", 3, 1, 1, 0, 1, sec=third)
+    other.eca = 100
+    h.finitialize(-20)
+    start = h.nernst(h.cai0_ca_ion, h.cao0_ca_ion, 2)
+    for _ in range(5):
+        before = [section(0.5).v for section in (one, other, third)]
+        cai = [section(0.5).cai for section in (one, other, third)]
+        h.fadvance()
+    for section, v, e in zip((one, other, third), before, (h.nernst(cai[0], 2, 2), 100, start), strict=True):
+        assert section(0.5).eca == pytest.approx(e, rel=1e-12)
+        assert section(0.5).ica == pytest.approx(section(0.5).g_cah * (v - e), rel=1e-10)
+    assert cai[0] > 1e-3
+
+
 def test_a_global_before_anything_is_inserted(mods):
     h.tau_pool = 30
     assert h.tau_pool == 30

@@ -6,19 +6,23 @@ linked to others is noted in `Declared`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import rxd
+from rxd.declare.symbols import reversal
 from rxd.neuron.engine.carriers import declare_carriers
 from rxd.neuron.engine.mod_diffusion import diffusing_states
 from rxd.neuron.engine.mods import density_mechanism, read_global
+from rxd.neuron.mechanisms import ADVANCES, FOLLOWS
 from rxd.neuron.modpoints import place_values
 from rxd.nmodl.mechanisms import as_mechanism
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterator
 
     from rxd.neuron.engine.declare import Declared
+    from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 
@@ -32,14 +36,29 @@ def declare_mechanisms(session: Session, declared: Declared, known: Container[st
         if name in known or translation is None:
             continue
         records = [record for record in declared.layout.records if name in record.mechanisms]
-        declared.model.insert(density_mechanism(session, declared.layout, translation), on=declared.layout.selection(records))
-        declared.inserted.append((name, records))
+        mechanism = density_mechanism(session, declared.layout, translation)
+        for kept, own in _by_style(translation, records):
+            # a reversal potential that is written first is what it is without what is written after it
+            potentials = {(ion, "e"): reversal(ion) for ion in kept}
+            made = replace(mechanism, writes={**potentials, **mechanism.writes}) if kept else mechanism
+            declared.model.insert(made, on=declared.layout.selection(own))
+            declared.inserted.append((name, own))
         if translation.writes:
             declared.writers.add(name)
         _note(session, declared, translation)
         declared.diffusing.update(diffusing_states(session, declared.layout, translation))
         symbols = {s.name for parts in translation.diffusion.values() for value in parts for s in value.free_symbols}
         declared.diffusing_by.update(f"{symbol}_{name}" for symbol in symbols)
+
+
+def _by_style(translation: Translation, records: list[SectionRecord]) -> Iterator[tuple[tuple[str, ...], list[SectionRecord]]]:
+    """Sections by the ions whose concentrations are written there while `h.ion_style` lets the reversal potentials be."""
+    moved = dict.fromkeys(ion for ion, what in translation.writes if what != "e" and (ion, "e") not in translation.writes)
+    found: dict[tuple[str, ...], list[SectionRecord]] = {}
+    for record in records:
+        kept = tuple(ion for ion in moved if not record.ion_styles.get(f"{ion}_ion", FOLLOWS) & ADVANCES)
+        found.setdefault(kept, []).append(record)
+    yield from found.items()
 
 
 def declare_points(session: Session, declared: Declared) -> None:

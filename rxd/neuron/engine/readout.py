@@ -17,6 +17,7 @@ from cable.constants import NA_PER_DENSITY
 from rxd.codegen.oracle import fields_of, make_numpy
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.globals import CONSTANTS
+from rxd.neuron.mechanisms import ADVANCES
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -184,8 +185,10 @@ class Readout:
         """Nernst potential where a species gives a concentration; elsewhere it is a parameter."""
         chemistry = self.engine.session.chemistry
         catalogue = self.engine.session.catalogue
+        advances = record.ion_styles.get(f"{ion}_ion", ADVANCES) & ADVANCES
         moving = [
-            chemistry.species_at(f"{ion}{side}", record) or catalogue.writer(f"{ion}{side}", record.mechanisms) for side in "io"
+            chemistry.species_at(f"{ion}{side}", record) or (advances and catalogue.writer(f"{ion}{side}", record.mechanisms))
+            for side in "io"
         ]
         carriers, index = self.engine.carriers, self.layout.index[record.id]
         here = [place for side in "io" for place, _ in carriers.writing(f"{ion}{side}", index)]
