@@ -427,10 +427,18 @@ class _Translator:
     def _initial(self, key: str) -> Any:
         if key in self.stages["initial"]:
             return self.final(self.stages["initial"][key], "initial").xreplace(
-                {self.symbol(other): sympy.Float(start) for other, start in self.names.states.items()}
+                {self.symbol(other): self._start(other) for other in self.names.states}
             )
         ion = self.names.ions.get(key)
-        return IonSymbol(ion.ion, ion.what) if ion is not None else sympy.Float(self.names.states[key])
+        return IonSymbol(ion.ion, ion.what) if ion is not None else self._start(key)
+
+    def _start(self, key: str) -> Any:
+        """What a state is before INITIAL: the parameter ``m0`` of a state ``m``, if there is one."""
+        array = key.rpartition("_")[0]
+        for name in (f"{key}0", f"{array}0" if array in {d.name for d in self.file.states if d.size is not None} else ""):
+            if name in self.names.parameters:
+                return self.symbol(name)
+        return sympy.Float(self.names.states[key])
 
     # --------------------------------------------------------------------------------------------------------------- results
 
