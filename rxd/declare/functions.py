@@ -166,6 +166,12 @@ class earlier(_Named):  # noqa: N801
     nargs = 1
 
 
+class left(_Named):  # noqa: N801
+    """``left(x, start)`` is x, as a solved block has left it, and start before the first step that goes block by block."""
+
+    nargs = 2
+
+
 class fixed(_Named):  # noqa: N801
     """``fixed(x)`` is x, with which nothing changes: its derivatives are zero."""
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import sympy
 
-from rxd.declare.functions import algebraic, conserved, earlier, given
+from rxd.declare.functions import algebraic, conserved, earlier, given, left
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
 from rxd.nmodl.equations import SYMBOLIC_LIMIT, Equations, rates_of_procedure
@@ -400,7 +400,16 @@ class _Translator:
         finally:
             self.open.pop()
         moves = where != stage and any(s.name == "v" or s.name in self.names.states for s in value.free_symbols)
-        return earlier(value) if moves else value
+        if not moves:
+            return value
+        return self._left_by_block(key, value) if where == "states" else earlier(value)
+
+    def _left_by_block(self, key: str, value: Any) -> Any:
+        """What a solved block has left for BREAKPOINT: before the first step what INITIAL has, if that is something else."""
+        if key not in self.stages["initial"]:
+            return earlier(value)
+        start = self.final(self.stages["initial"][key], "initial")
+        return earlier(value) if start == value else left(value, self._started(start))
 
     def _left_by_initial(self, key: str, stage: str) -> Any:
         if key in self.names.ions:

@@ -38,8 +38,9 @@ KINETIC k { LONGITUDINAL_DIFFUSION 1 + v {x}  ~ x << (0) }
 PUMP = """
 NEURON { SUFFIX pump NONSPECIFIC_CURRENT i RANGE flow }
 ASSIGNED { i flow last }
+PARAMETER { a0 = 1 }
 STATE { a b }
-INITIAL { a = 1  flow = 0.5 }
+INITIAL { flow = 0 }
 BREAKPOINT { SOLVE k METHOD sparse  last = flow  i = 0 }
 KINETIC k { ~ a <-> b (0.5, 0.1)  flow = f_flux - b_flux  ~ a << (0.2*last) }
 """
@@ -177,7 +178,7 @@ def test_what_breakpoint_has_left_is_of_the_steps_start(mods):
     h.finitialize(-65)
     for _ in range(10):
         h.fadvance()
-    x, flow, a, b = np.array([1.0, 0.0]), 0.5, 1.0, 0.0
+    x, flow, a, b = np.array([1.0, 0.0]), 0.0, 1.0, 0.0
     rates = np.array([[-0.5, 0.1], [0.5, -0.1]])
     for step in range(1, 11):
         x = np.linalg.solve(np.eye(2) - DT * rates, x + DT * np.array([0.2 * flow, 0]))

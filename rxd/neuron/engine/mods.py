@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
-from rxd.declare.functions import bernoulli_ratio, earlier, fixed, ion_total
+from rxd.declare.functions import bernoulli_ratio, earlier, fixed, ion_total, left
 from rxd.neuron.engine.keys import Key, mechanism_of
 from rxd.neuron.engine.solved import solved_block, with_given_fixed
 from rxd.nmodl.mechanisms import as_mechanism
@@ -125,6 +125,8 @@ class _Moved:
     def group(self) -> LocalSystem:
         """The group."""
         mine = [label for label in self.local.unknowns if label in self.methods and label in self.rates]
+        self.rates = {label: self._as_left(rate) for label, rate in self.rates.items()}
+        self.processes = [replace(p, expression=self._as_left(p.expression)) for p in self.processes]
         self.processes = [replace(p, expression=_with_fixed(p.expression)) for p in self.processes]
         if not mine:
             return replace(self.local, processes=tuple(self.processes))
@@ -189,6 +191,21 @@ class _Moved:
         seen = [x for x in now if any(x in part.free_symbols for part in found)]
         past = {x: self._past(now[x], x) for x in sorted(seen, key=str)}
         return value.xreplace({part: part.args[0].xreplace(past) for part in found})
+
+    def _as_left(self, value: sympy.Expr) -> sympy.Expr:
+        """What solved blocks have left for BREAKPOINT as unknowns that take it up at the end of a step."""
+        found = sorted(value.atoms(left), key=str)
+        return value.xreplace({part: self._left(part) for part in found}) if found else value
+
+    def _left(self, part: Any) -> sympy.Expr:
+        if self.local.space == "points":
+            return earlier(part.args[0])
+        if part not in self.held:
+            label = f"left.{sum(isinstance(known, left) for known in self.held)}"
+            self.last.append(AffineGate(label, AT_ONCE / dt * part.args[0], AT_ONCE / dt))
+            self.initials.append((label, part.args[1]))
+            self.held[part] = self._unknown(label)
+        return self.held[part]
 
     def _past(self, label: str, x: sympy.Symbol) -> sympy.Symbol:
         """An unknown that holds another for a step, as it was at the step's start."""
