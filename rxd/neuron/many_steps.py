@@ -207,7 +207,7 @@ def _record(run: Run, batch: Batch) -> None:
             continue
         times = recorder.due(float(batch.ends[-1]))
         if len(times):
-            recorder.append(sampled(values, math.nan, batch.middle, batch.ends, times))
+            recorder.append_at(times, sampled(values, math.nan, batch.middle, batch.ends, times))
             scheduled = True
     if scheduled:
         run.reschedule()

@@ -212,8 +212,14 @@ class ParallelContext:
         return float(limit)
 
     def psolve(self, stop: float) -> float:
-        """Run to a time."""
-        self._session.run.advance_until(float(stop))
+        """Run to a time; fixed steps do not go beyond it."""
+        run, values = self._session.run, self._session.globals
+        if run.adaptive:
+            run.advance_until(float(stop))
+            return 0.0
+        steps = int((float(stop) - values.t) / values.dt + 1e-9)
+        if steps > 0:
+            run.advance_until(values.t + steps * values.dt)
         return 0.0
 
     # ------------------------------------------------------------------------------------------------------------- exchange

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.pointers import GlobalPointer
+
 if TYPE_CHECKING:
     from rxd.neuron.pointers import Pointer
-    from rxd.neuron.run import Run
+    from rxd.neuron.tapes import Tapes
     from rxd.neuron.vector import Vector
 
 __all__ = ["Player", "Recorder", "forgetting", "write_down"]
@@ -37,27 +39,32 @@ class Recorder:
     pointer : Pointer
     when : None, float or Vector
         Every step, every so many ms, or at these times.
+    taken : int
+        How many values it has taken since the start.
+    following : float
+        The next time of a grid, ms, added up as NEURON does.
     """
 
     vector: weakref.ref[Vector]
     pointer: Pointer
     when: float | Vector | None
     taken: int = 0
+    following: float = 0.0
     times: list[float] = field(default_factory=list)
 
     def start(self, t: float) -> None:
-        """Empty the Vector and find the first time that is due."""
+        """Empty the Vector; a grid begins at this time, and other times with the first."""
         vector = self.vector()
         if self.when is not None and not isinstance(self.when, float):
             self.times = self.when.to_python()
-        self.seek(t)
+        self.taken, self.following = 0, t
         if vector is not None:
             vector.clear()
 
     def seek(self, t: float) -> None:
         """Go on from a time that a script has set."""
         if isinstance(self.when, float):
-            self.taken = max(int(np.ceil(t / self.when - 1e-9)), 0)
+            self.following = max(float(np.ceil(t / self.when - 1e-9)), 0.0) * self.when
         elif self.when is not None:
             self.taken = bisect.bisect_left(self.times, t - 1e-12)
 
@@ -66,7 +73,7 @@ class Recorder:
         if self.when is None or self.vector() is None:
             return np.inf
         if isinstance(self.when, float):
-            return self.taken * self.when
+            return self.following
         return self.times[self.taken] if self.taken < len(self.times) else np.inf
 
     def due(self, until: float) -> np.ndarray:
@@ -74,8 +81,8 @@ class Recorder:
         if self.when is None or self.vector() is None:
             return np.zeros(0)
         if isinstance(self.when, float):
-            count = max(int(until / self.when) + 2 - self.taken, 0)
-            times = (self.taken + np.arange(count)) * self.when
+            count = max(int((until - self.following) / self.when) + 2, 0)
+            times = np.add.accumulate(np.concatenate([[self.following], np.full(count, self.when)]))
         else:
             times = np.asarray(self.times[self.taken :], dtype=float)
         return times[: int(np.searchsorted(times, until, side="right"))]
@@ -87,6 +94,12 @@ class Recorder:
             vector.push_all(values)
         self.taken += len(values)
 
+    def append_at(self, times: np.ndarray, values: np.ndarray) -> None:
+        """Append the values at times that were due; on a grid, a clock shows these times and not those of the steps."""
+        self.append(times if isinstance(self.when, float) and _is_clock(self.pointer) else values)
+        if isinstance(self.when, float) and len(times):
+            self.following = float(times[-1]) + self.when
+
     def put(self, value: float) -> None:
         """Append a value."""
         vector = self.vector()
@@ -95,11 +108,13 @@ class Recorder:
         self.taken += 1
 
     def take(self) -> None:
-        """Append the value now."""
-        vector = self.vector()
+        """Append the value now; on a grid, a clock shows the time that was due."""
+        vector, gridded = self.vector(), isinstance(self.when, float)
         if vector is not None and not self.pointer.is_gone:
-            vector.push(self.pointer.get())
+            vector.push(self.following if gridded and _is_clock(self.pointer) else self.pointer.get())
         self.taken += 1
+        if gridded:
+            self.following += self.when  # type: ignore[operator]
 
 
 @dataclass(slots=True)
@@ -175,6 +190,11 @@ class Player:
         return float(times[index]) if index < times.size else np.inf
 
 
+def _is_clock(pointer: Pointer) -> bool:
+    """Whether it points to `h.t`."""
+    return isinstance(pointer, GlobalPointer) and pointer.name == "t"
+
+
 def write_down(heard: list[tuple[np.ndarray, np.ndarray, Any]]) -> None:
     """Append the times of spikes to what NetCons record them in: of every Vector in order of time.
 
@@ -196,7 +216,7 @@ def write_down(heard: list[tuple[np.ndarray, np.ndarray, Any]]) -> None:
                 numbers.push_all(labels[mine])
 
 
-def forgetting(run: Run) -> Callable[[object], None]:
+def forgetting(run: Tapes) -> Callable[[object], None]:
     """What takes the player of a Vector that is gone out of a run; it does not keep the run alive."""
     owner = weakref.ref(run)
 
@@ -204,5 +224,6 @@ def forgetting(run: Run) -> Callable[[object], None]:
         found = owner()
         if found is not None:
             found.players = [player for player in found.players if player.reference is not reference]
+            found._ready = [player for player in found._ready if player.reference is not reference]
 
     return gone

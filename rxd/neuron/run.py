@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,18 +20,16 @@ from rxd.neuron.artificial import Artificial
 from rxd.neuron.callbacks import Callbacks
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import (
-    DELAY_OF_DETECTION,
-    Detector,
     EventHeap,
     FInitializeHandler,
     NetCon,
     StateTransitionEvent,
 )
 from rxd.neuron.many_steps import many_steps, record_step
-from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.points import PointProcess
-from rxd.neuron.recording import Player, Recorder, forgetting
+from rxd.neuron.tapes import Tapes
 from rxd.neuron.variable_steps import adaptive_step
+from rxd.neuron.watching import Watching
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
@@ -42,24 +40,22 @@ if TYPE_CHECKING:
 __all__ = ["Run"]
 
 
-class Run:
+class Run(Tapes, Watching):
     """Time, events and recordings of a session.
 
     Attributes
     ----------
     engine : Engine or None
         The compiled model; None before the first `finitialize`.
-    players : list of Player
-        Vectors that drive variables.
     watchers : list of (int, function)
         What `CVode.extra_scatter_gather` wants called at every step.
     plan, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
-    wiring : int
-        Grows whenever a NetCon gets another delay, weight, target or recording, or its target another parameter.
     """
 
     def __init__(self, session: Session) -> None:
+        Tapes.__init__(self)
+        Watching.__init__(self)
         self.session = session
         self.engine: Engine | None = None
         self.events = EventHeap()
@@ -73,17 +69,9 @@ class Run:
         self._connections: list[weakref.ref[NetCon]] = []
         self._points: dict[int, weakref.ref[PointProcess]] = {}
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
-        self._machines: list[weakref.ref[StateTransitionEvent]] = []
-        self._detectors: list[Detector] = []
-        self._listeners: dict[int, list[weakref.ref[NetCon]]] = {}
-        self._recorders: list[Recorder] = []
-        self.players: list[Player] = []
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
-        self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
         self.plan: Any = None
         self.wires: Any = None
-        self.wiring = 0
-        self._compared = -1
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
 
@@ -126,37 +114,6 @@ class Run:
         """Take note of a state machine."""
         self._machines.append(weakref.ref(machine))
 
-    def connect(self, connection: NetCon, source: Any, threshold: float, given: bool) -> Detector | None:
-        """Let a NetCon listen to its source; NetCons of one variable share a detector."""
-        if hasattr(source, "fire"):
-            self._listeners.setdefault(id(source), []).append(weakref.ref(connection))
-            self.wiring += 1
-            weakref.finalize(source, self._listeners.pop, id(source), None)
-            return None
-        if source is None:
-            return None
-        for detector in self._detectors:
-            if isinstance(source, RangePointer) and type(detector) is Detector and detector.pointer == source:
-                break
-        else:
-            detector = Detector(source, threshold)
-            self._detectors.append(detector)
-        if given:
-            detector.threshold = threshold
-        self.watch_changed()
-        detector.connections.append(weakref.ref(connection))
-        return detector
-
-    def listeners(self, source: Artificial) -> list[NetCon]:
-        """The NetCons that listen to an artificial cell."""
-        found = [reference() for reference in self._listeners.get(id(source), ())]
-        return [connection for connection in found if connection is not None]
-
-    def listening(self) -> dict[int, list[NetCon]]:
-        """The NetCons that listen to each artificial cell, by its id."""
-        every = ((key, [reference() for reference in references]) for key, references in self._listeners.items())
-        return {key: [connection for connection in found if connection is not None] for key, found in every}
-
     def add_connection(self, connection: NetCon) -> None:
         """Take note of a NetCon."""
         run = weakref.ref(self)
@@ -172,25 +129,6 @@ class Run:
         """All NetCons that are alive, oldest first."""
         self._connections = [reference for reference in self._connections if reference() is not None]
         return [one for one in (reference() for reference in self._connections) if one is not None]
-
-    def count_with(self, detector: Detector, instead_of: Detector | None) -> None:
-        """Let a counter of action potentials look at its segment, and no longer at where it was."""
-        self._detectors = [*(known for known in self._detectors if known is not instead_of), detector]
-        self.watch_changed()
-
-    def record(self, vector: Vector, pointer: Pointer, when: float | Vector | None) -> None:
-        """Let a Vector record; it stops recording anything else."""
-        self.forget(vector)
-        self._recorders = [*self._recorders, Recorder(weakref.ref(vector), pointer, when)]
-
-    def play(self, vector: Vector, pointer: Pointer, when: float | Vector, continuous: bool) -> None:
-        """Let a Vector drive a variable as long as somebody keeps it."""
-        self.players.append(Player(weakref.ref(vector, forgetting(self)), pointer, when, continuous))
-
-    def forget(self, vector: Vector) -> None:
-        """Let a Vector neither record nor play."""
-        self._recorders = [recorder for recorder in self._recorders if recorder.vector() not in {None, vector}]
-        self.players = [player for player in self.players if player.vector is not vector]
 
     # ------------------------------------------------------------------------------------------------ values of the engine
 
@@ -268,12 +206,6 @@ class Run:
         """h.celsius or h.usetable_hh has been set: rates depend on it."""
         self.session.touch()
 
-    def time_changed(self) -> None:
-        """h.t has been set by a script: recordings on a grid go on from there."""
-        for recorder in self._recorders:
-            recorder.seek(self.session.globals.t)
-        self.reschedule()
-
     def set_adaptive(self, flag: bool) -> None:
         """Variable or fixed steps."""
         if flag != self.adaptive:
@@ -287,20 +219,6 @@ class Run:
         if self.adaptive:
             self.session.chemistry.moves += 1
             self._tell(1, 0)
-
-    def restart_recordings(self) -> None:
-        """Start recordings again, from the present time."""
-        for recorder in self._recorders:
-            recorder.start(self.session.globals.t)
-            if recorder.when is None:
-                recorder.take()
-        self.reschedule()
-
-    def reschedule(self) -> None:
-        """Put recordings on a grid into the queue again, after their next times have changed."""
-        self.events.drop(lambda action: action.__name__ == "take")
-        for recorder in self._recorders:
-            self._schedule(recorder)
 
     def show_events(self, into: Vector | None) -> float:
         """Print the times of the events on their way, or write them into a Vector."""
@@ -319,7 +237,7 @@ class Run:
     def save(self) -> Any:
         """Everything that changes in a run."""
         engine = self._compiled()
-        places = [recorder.taken for recorder in self._recorders]
+        places = [(recorder.taken, recorder.following) for recorder in self._recorders]
         above = [detector.above for detector in self._detectors]
         cells = [(point, point.kept()) for point in self.points if isinstance(point, Artificial)]
         return engine.save(), dict(self.session.globals.values), self.events.copy(), places, above, cells, engine.revision
@@ -341,8 +259,8 @@ class Run:
         self.events.restore(events)
         for cell, kept in cells:
             cell.keep_on(kept)
-        for recorder, taken in zip(self._recorders, places, strict=False):
-            recorder.taken = taken
+        for recorder, place in zip(self._recorders, places, strict=False):
+            recorder.taken, recorder.following = place
         for detector, was in zip(self._detectors, above, strict=False):
             detector.above = was
 
@@ -363,70 +281,12 @@ class Run:
             if values.t == t:
                 values["t"] = now
 
-    def fire(self, source: Artificial, t: float) -> None:
-        """An artificial cell fires."""
-        for connection in self.listeners(source):
-            connection.spike(t)
-
-    def _detect(self, t: float, but: Collection[Detector] = ()) -> None:
-        """Look for sources that have risen through their thresholds."""
-        risen: list[Detector] = []
-        if not but:
-            watched, others = self._watches()
-            if watched and (self.engine is None or self._compared != self.engine.version or self.engine.crossed):
-                risen += self._risen(watched)
-        else:
-            others = [detector for detector in self._detectors if detector not in but]
-        risen += [detector for detector in others if detector.rises()]
-        for detector in risen:
-            for connection in detector.listening():
-                connection.spike(t + DELAY_OF_DETECTION)
-        for reference in self._machines:
-            machine = reference()
-            for action in () if machine is None else machine.check(t):
-                self.call(action, t)
-
-    def _risen(self, watched: list[Detector]) -> list[Detector]:
-        """Those of some detectors, whose voltages the engine looks at, that have risen."""
-        engine = self.engine
-        assert engine is not None
-        values, changed = engine.compare()
-        numbers = range(len(watched)) if changed is None else changed.tolist()
-        return [watched[number] for number in numbers if watched[number].rises_to(float(values[number]))]
-
-    def watch_changed(self) -> None:
-        """NetCons or their thresholds have changed."""
-        self._watch = (None, [], [])
-
-    def _watches(self) -> tuple[list[Detector], list[Detector]]:
-        """The detectors whose voltages the engine looks at, and the others."""
-        if self._watch[0] is not self.engine or self.engine is None:
-            known = () if self.engine is None else self.engine.layout.index
-            watched = self._voltages(known)
-            self._compared = -1
-            self._watch = (self.engine, watched, [detector for detector in self._detectors if detector not in watched])
-            if self.engine is not None:
-                self.engine.watch()
-        return self._watch[1], self._watch[2]
-
     def _deliver(self, until: float) -> None:
         """Do what is due, recordings on a grid included, in the order in which it was scheduled."""
         events = self.events
         while events.next_time() <= until:
             t, action = events.pop()
             action(t)
-
-    def _schedule(self, recorder: Recorder) -> None:
-        """Let a recording on a grid take its next value, and the one after it, when they are due."""
-        t = recorder.next_time()
-        if t == np.inf or self.adaptive:
-            return
-
-        def take(_: float) -> None:
-            recorder.take()
-            self._schedule(recorder)
-
-        self.events.push(t, take)
 
     # ------------------------------------------------------------------------------------------------------- initialisation
 
@@ -452,16 +312,17 @@ class Run:
     def finitialize(self, v: float | None = None) -> float:
         """Set the initial state: time 0, voltage, gates, concentrations, events, recordings."""
         values = self.session.globals
-        values["t"] = 0.0
         self.events.clear()
         self.callbacks.clear()
         self._drop_dead()
-        self._handle(3)
+        self._handle(3)  # with the clock as it was
+        values["t"] = 0.0
         if self.engine is not None and self.engine.revision != self.session.revision:
             self.pull()  # now, lest the compilation below fetches the old voltages over the new ones
         self._begin_at(v)
         self.session.chemistry.in_force.begin()
         self._compiled()
+        self.players, self._ready = [*self.players, *self._ready], []
         self._play(0.0)
         self._handle(0)
         engine = self._compiled()
@@ -506,12 +367,8 @@ class Run:
         for detector in self._detectors:
             detector.connections = [reference for reference in detector.connections if reference() is not None]
         self._detectors = [detector for detector in self._detectors if detector.connections]
-        self._recorders = [one for one in self._recorders if one.vector() is not None and not one.pointer.is_gone]
+        self._take_up()
         self.players = [player for player in self.players if not player.pointer.is_gone]
-
-    def _play(self, t: float) -> None:
-        for player in self.players:
-            player.play(t)
 
     # ---------------------------------------------------------------------------------------------------------------- steps
 
@@ -558,36 +415,18 @@ class Run:
         return self._compiled().y.copy()
 
     def advance_until(self, stop: float, exactly: bool = False) -> None:
-        """Run to a time; fixed steps end at the step nearest to it."""
+        """Run to a time; fixed steps end at the step nearest to it, as long as they are at the beginning."""
         engine = self._compiled()
         values = self.session.globals
+        last = stop - 0.5 * values.dt
         while True:
             if self.adaptive:
                 if values.t >= stop or values["stoprun"]:
                     return
                 adaptive_step(self, engine, stop, single=bool(self.watchers))
             else:
-                if values.t >= stop - 0.5 * values.dt or values["stoprun"]:
+                if values.t >= last or values["stoprun"]:
                     return
                 if not many_steps(self, engine, stop):
                     self._fixed_step(engine)
             engine = self._compiled()
-
-    def watched(self, known: Any) -> list[tuple[SectionRecord, float, float, list[float]]]:
-        """The voltages that NetCons watch: section, place, threshold, delays."""
-        found = []
-        for detector in self._voltages(known):
-            pointer: Any = detector.pointer
-            connections = [reference() for reference in detector.connections]
-            found.append((pointer.record, pointer.x, detector.threshold, [c.delay for c in connections if c is not None]))
-        return found
-
-    def _voltages(self, known: Any) -> list[Detector]:
-        """The detectors that watch a voltage."""
-        return [
-            detector
-            for detector in self._detectors
-            if isinstance(detector.pointer, RangePointer)
-            and detector.pointer.name == "v"
-            and detector.pointer.record.id in known
-        ]

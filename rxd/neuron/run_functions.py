@@ -5,6 +5,7 @@ In: calls such as `h.continuerun(100)`. Out: the session's `Run` moved. Each fun
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -80,13 +81,23 @@ def continuerun(session: Session, stop: float) -> float:
     started = time.perf_counter()
     own = session.hoc.function("advance")
     if own is None:
-        session.run.advance_until(float(stop))
+        session.run.advance_until(_whole(session, float(stop)))
     else:  # hoc code does the steps
         values = session.globals
         while values.t < float(stop) - 0.5 * values.dt and not values["stoprun"]:
             own()
     session.globals["realtime"] = time.perf_counter() - started
     return 0.0
+
+
+def _whole(session: Session, stop: float) -> float:
+    """A time at which fixed steps end a plot interval: stdrun makes `nstep_steprun` of them before it looks at the clock."""
+    values = session.globals
+    together = int(values["nstep_steprun"])
+    if together <= 1 or session.run.adaptive:
+        return stop
+    steps = math.ceil((stop - 0.5 * values.dt - values.t) / values.dt - 1e-9)
+    return values.t + math.ceil(steps / together) * together * values.dt
 
 
 def run(session: Session) -> float:

@@ -1,0 +1,143 @@
+"""Who looks for spikes in a run, and who hears of them.
+
+In: NetCons with their sources, state machines. Out: events, when a source rises through its threshold or an artificial cell
+fires.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
+
+from rxd.neuron.artificial import Artificial
+from rxd.neuron.events import DELAY_OF_DETECTION, Detector, NetCon, StateTransitionEvent
+from rxd.neuron.pointers import RangePointer
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine import Engine
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["Watching"]
+
+
+class Watching:
+    """The part of a `Run` that finds spikes.
+
+    Attributes
+    ----------
+    wiring : int
+        Grows whenever a NetCon gets another delay, weight, target or recording, or its target another parameter.
+    """
+
+    engine: Engine | None
+    call: Callable[[Callable[[], Any], float], None]
+
+    def __init__(self) -> None:
+        self._detectors: list[Detector] = []
+        self._listeners: dict[int, list[weakref.ref[NetCon]]] = {}
+        self._machines: list[weakref.ref[StateTransitionEvent]] = []
+        self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
+        self._compared = -1
+        self.wiring = 0
+
+    def connect(self, connection: NetCon, source: Any, threshold: float, given: bool) -> Detector | None:
+        """Let a NetCon listen to its source; NetCons of one variable share a detector."""
+        if hasattr(source, "fire"):
+            self._listeners.setdefault(id(source), []).append(weakref.ref(connection))
+            self.wiring += 1
+            weakref.finalize(source, self._listeners.pop, id(source), None)
+            return None
+        if source is None:
+            return None
+        for detector in self._detectors:
+            if isinstance(source, RangePointer) and type(detector) is Detector and detector.pointer == source:
+                break
+        else:
+            detector = Detector(source, threshold)
+            self._detectors.append(detector)
+        if given:
+            detector.threshold = threshold
+        self.watch_changed()
+        detector.connections.append(weakref.ref(connection))
+        return detector
+
+    def listeners(self, source: Artificial) -> list[NetCon]:
+        """The NetCons that listen to an artificial cell."""
+        found = [reference() for reference in self._listeners.get(id(source), ())]
+        return [connection for connection in found if connection is not None]
+
+    def listening(self) -> dict[int, list[NetCon]]:
+        """The NetCons that listen to each artificial cell, by its id."""
+        every = ((key, [reference() for reference in references]) for key, references in self._listeners.items())
+        return {key: [connection for connection in found if connection is not None] for key, found in every}
+
+    def count_with(self, detector: Detector, instead_of: Detector | None) -> None:
+        """Let a counter of action potentials look at its segment, and no longer at where it was."""
+        self._detectors = [*(known for known in self._detectors if known is not instead_of), detector]
+        self.watch_changed()
+
+    def fire(self, source: Artificial, t: float) -> None:
+        """An artificial cell fires."""
+        for connection in self.listeners(source):
+            connection.spike(t)
+
+    def _detect(self, t: float, but: Collection[Detector] = ()) -> None:
+        """Look for sources that have risen through their thresholds."""
+        risen: list[Detector] = []
+        if not but:
+            watched, others = self._watches()
+            if watched and (self.engine is None or self._compared != self.engine.version or self.engine.crossed):
+                risen += self._risen(watched)
+        else:
+            others = [detector for detector in self._detectors if detector not in but]
+        risen += [detector for detector in others if detector.rises()]
+        for detector in risen:
+            for connection in detector.listening():
+                connection.spike(t + DELAY_OF_DETECTION)
+        for reference in self._machines:
+            machine = reference()
+            for action in () if machine is None else machine.check(t):
+                self.call(action, t)
+
+    def _risen(self, watched: list[Detector]) -> list[Detector]:
+        """Those of some detectors, whose voltages the engine looks at, that have risen."""
+        engine = self.engine
+        assert engine is not None
+        values, changed = engine.compare()
+        numbers = range(len(watched)) if changed is None else changed.tolist()
+        return [watched[number] for number in numbers if watched[number].rises_to(float(values[number]))]
+
+    def watch_changed(self) -> None:
+        """NetCons or their thresholds have changed."""
+        self._watch = (None, [], [])
+
+    def _watches(self) -> tuple[list[Detector], list[Detector]]:
+        """The detectors whose voltages the engine looks at, and the others."""
+        if self._watch[0] is not self.engine or self.engine is None:
+            known = () if self.engine is None else self.engine.layout.index
+            watched = self._voltages(known)
+            self._compared = -1
+            self._watch = (self.engine, watched, [detector for detector in self._detectors if detector not in watched])
+            if self.engine is not None:
+                self.engine.watch()
+        return self._watch[1], self._watch[2]
+
+    def watched(self, known: Any) -> list[tuple[SectionRecord, float, float, list[float]]]:
+        """The voltages that NetCons watch: section, place, threshold, delays."""
+        found = []
+        for detector in self._voltages(known):
+            pointer: Any = detector.pointer
+            connections = [reference() for reference in detector.connections]
+            found.append((pointer.record, pointer.x, detector.threshold, [c.delay for c in connections if c is not None]))
+        return found
+
+    def _voltages(self, known: Any) -> list[Detector]:
+        """The detectors that watch a voltage."""
+        return [
+            detector
+            for detector in self._detectors
+            if isinstance(detector.pointer, RangePointer)
+            and detector.pointer.name == "v"
+            and detector.pointer.record.id in known
+        ]

@@ -1,0 +1,101 @@
+"""What scripts do between steps, as observed in NEURON 9.0.2: clocks, grids of recordings, plot intervals, `psolve`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rxd.neuron.session import Session
+
+
+@pytest.fixture
+def h() -> Any:
+    with Session():
+        from rxd.neuron import h
+
+        h.load_file("stdrun.hoc")
+        yield h
+
+
+@pytest.fixture
+def soma(h: Any) -> Any:
+    found = h.Section(name="soma")
+    found.insert("pas")
+    return found
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_grids_begin_with_frecord_init_and_show_their_own_times(h: Any, soma: Any, single: bool) -> None:
+    clock, steps = h.Vector().record(h._ref_t, 0.2), h.Vector().record(h._ref_t)
+
+    def go(stop: float) -> None:
+        while single and h.t < stop - 0.5 * h.dt:
+            h.fadvance()
+        h.continuerun(stop)
+
+    h.dt = 0.03
+    h.finitialize(-65)
+    go(0.33)
+    assert clock.to_python() == [0, 0.2]
+    h.frecord_init()
+    assert (clock.to_python(), steps.to_python()) == ([], [h.t])
+    go(1.11)
+    assert clock.to_python() == pytest.approx([0.33, 0.53, 0.73, 0.93], rel=1e-14)
+    assert steps[1] == pytest.approx(0.36, rel=1e-14)
+
+
+def test_setting_the_clock_leaves_the_queue_as_it_is(h: Any, soma: Any) -> None:
+    clock = h.Vector().record(h._ref_t, 0.2)
+    h.dt = 0.03
+    h.finitialize(-65)
+    h.t = -1
+    h.continuerun(-0.5)
+    assert clock.to_python() == [0]
+    h.finitialize(-65)
+    h.t = 5
+    h.continuerun(5.5)
+    assert clock.to_python() == pytest.approx([0.2 * k for k in range(28)], rel=1e-12)
+
+
+def test_vectors_record_and_play_from_the_next_start_on(h: Any, soma: Any) -> None:
+    clamp = h.IClamp(soma(0.5))
+    clamp.dur = 1e9
+    times, levels, seen = h.Vector([0, 1, 2]), h.Vector([0.0, 0.1, 0.05]), h.Vector()
+    h.finitialize(-65)
+    h.continuerun(0.5)
+    levels.play(clamp._ref_amp, times, True)
+    seen.record(clamp._ref_amp)
+    h.continuerun(1)
+    assert (clamp.amp, seen.to_python()) == (0, [])
+    h.frecord_init()
+    h.continuerun(1.1)
+    assert seen.to_python() == [0.0] * 5
+    h.finitialize(-65)
+    h.continuerun(0.1)
+    assert seen.to_python() == pytest.approx([0, 0.0025, 0.005, 0.0075, 0.01])
+
+
+def test_plot_intervals_are_whole_and_psolve_does_not_go_beyond(h: Any, soma: Any) -> None:
+    h.dt, h.steps_per_ms = 0.0123, 40
+    h.stdrun_quiet = 1
+    h.stdinit()
+    assert (h.dt, h.nstep_steprun) == (0.0125, 2)
+    h.continuerun(0.03)
+    assert h.t == pytest.approx(0.025)
+    h.continuerun(0.04)
+    assert h.t == pytest.approx(0.05)
+    h.dt = 0.05
+    h.ParallelContext().psolve(0.18)
+    assert h.t == pytest.approx(0.15)
+
+
+def test_the_first_handlers_see_the_clock_of_before(h: Any, soma: Any) -> None:
+    seen: list[tuple[int, float]] = []
+    handlers = [h.FInitializeHandler(kind, (lambda k: seen.append((k, h.t)), kind)) for kind in (3, 0, 1, 2)]
+    h.finitialize(-65)
+    h.continuerun(0.2)
+    seen.clear()
+    h.finitialize(-65)
+    assert seen == [(3, pytest.approx(0.2)), (0, 0), (1, 0), (2, 0)]
+    assert len(handlers) == 4
