@@ -53,14 +53,12 @@ class Exchanged:
 
 def exchange_labels(system: System, lone: str = "") -> list[str]:
     """What nodes of trees exchange, in the order of its numbers: v first, what is alone in its equation last."""
-    moving = [
-        u.label for u in system.unknowns if u.kind == "species" and u.diffusion > 0 and not u.box and not u.voxel_sections
-    ]
+    moving = [u.label for u in system.unknowns if u.diffusion > 0 and not u.box and not u.voxel_sections]
     return [VOLTAGE, *(label for label in moving if label != lone), *([lone] if lone else [])]
 
 
 def lone_label(system: System, patterns: Mapping[str, Pattern]) -> str:
-    """A species that nodes exchange and that no other one of these changes, even by way of what is local; or nothing.
+    """What nodes exchange and that no other one of these changes, even by way of what is local; or nothing.
 
     Its rows of the tree's blocks are diagonal, which saves a tenth of the work with them.
     """
