@@ -97,6 +97,8 @@ class Simulation:
     problem: Problem
     stepper: Stepper
     _state: State | None = None
+    _room: np.ndarray | None = None
+    """Where a past state was, for the next one: the pages of a new array take longer than its numbers."""
 
     @property
     def t(self) -> float:
@@ -124,7 +126,8 @@ class Simulation:
 
     def reset(self) -> None:
         """Back to t = 0 and the initial values."""
-        self._state = None
+        if self._state is not None:
+            self._room, self._state = self._state.y, None
 
     def values(self, key: Any) -> np.ndarray:
         """Present values of an unknown by symbol or label, in segment order."""
@@ -261,12 +264,14 @@ class Simulation:
 
     def _current(self) -> State:
         if self._state is None:
-            self._state = self._begin()
+            self._state = self._begin(self._room)
+            self._room = None
             self._after_jump()
         return self._state
 
-    def _begin(self) -> State:
-        y = np.array(self.problem.initial)
+    def _begin(self, room: np.ndarray | None = None) -> State:
+        y = np.empty(self.problem.size) if room is None else room
+        y[:] = self.problem.initial
         queue = EventQueue()
         for source, position, amount, delay in self.problem.stimuli.trains:
             for _ in np.flatnonzero(source.spike_times(0.0) + delay == 0.0):

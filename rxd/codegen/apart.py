@@ -14,6 +14,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,8 @@ from geometry.compiled import load_numba
 
 ORDER: Final = "from rxd.codegen.apart import serve; serve()"
 """What the second process runs."""
+PATIENCE: Final = 120.0
+"""Seconds to wait for the second process, several times what it needs on a busy machine."""
 
 
 class Apart:
@@ -62,11 +65,17 @@ class Apart:
             self._asked += 1
 
     def settle(self) -> None:
-        """Wait until all that was asked for is on disk, or will never be."""
+        """Wait until all that was asked for is on disk, or will never be: one that does not answer in `PATIENCE` is ended."""
+        if self._process is None:
+            return
+        late = threading.Timer(PATIENCE, self._process.kill)
+        late.daemon = True
+        late.start()
         while self._asked and self._process is not None and self._process.stdout is not None:
             if not self._process.stdout.read(1):
                 self.close()
             self._asked -= 1
+        late.cancel()
 
     def close(self) -> None:
         """End the process, and with it what it has not finished."""

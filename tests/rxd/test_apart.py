@@ -73,6 +73,16 @@ def test_what_it_cannot_compile_ends_it_and_nobody_waits(shared: Any) -> None:
     assert sum(shared.double.stats.cache_misses.values()) == 1
 
 
+def test_nobody_waits_forever_for_one_that_does_not_answer(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "ORDER", "import time; time.sleep(600)")
+    monkeypatch.setattr(apart, "PATIENCE", 0.2)
+    with Apart([shared.double]) as helper:
+        helper.ask(shared.double, np.ones(3), 1.5)
+        helper.settle()
+        assert not helper.busy
+        assert helper._process is None
+
+
 def test_it_has_ended_when_the_model_is_made_or_given_up(shared: Any) -> None:
     processes = []
 
