@@ -312,7 +312,7 @@ class NetCon(Relatives):
         target = self.syn()
         if target is None or not self._active:
             return
-        if hasattr(target, "receive"):
+        if hasattr(type(target), "receive"):  # an object of a class without it would look among its variables
             target.receive(self.weight, t)
         else:
             self._session.run.receive(target, self.weight)

@@ -133,6 +133,7 @@ class Player:
     pointer: Pointer
     when: float | Vector
     continuous: bool
+    _grid: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def vector(self) -> Any:
@@ -143,13 +144,23 @@ class Player:
     @property
     def times(self) -> np.ndarray:
         """Time of each value, ms."""
-        if isinstance(self.when, float):
-            return self.when * np.arange(len(self.vector))
-        return np.asarray(self.when)[: len(self.vector)]
+        vector = self.reference()
+        n = 0 if vector is None else len(vector)
+        if not isinstance(self.when, float):
+            return self.when.as_numpy()[:n]
+        if len(self._grid) != n:
+            self._grid = self.when * np.arange(n)
+        return self._grid
+
+    @property
+    def values(self) -> np.ndarray:
+        """The values, as a view."""
+        vector = self.reference()
+        return np.zeros(0) if vector is None else vector.as_numpy()
 
     def value(self, t: float) -> float | None:
         """The value at a time; None before the first."""
-        times, values = self.times, np.asarray(self.vector)
+        times, values = self.times, self.values
         if not times.size or (t + _ROUND_OFF < times[0] and not self.continuous):
             return None
         if self.continuous:
@@ -160,7 +171,7 @@ class Player:
 
     def course(self, times: np.ndarray, before: float) -> np.ndarray:
         """The values at many times; `before` the first what somebody else has set. As `value`, to the last bit."""
-        known, values = self.times, np.asarray(self.vector)
+        known, values = self.times, self.values
         if not known.size:
             return np.full(len(times), before)
         if not self.continuous:

@@ -131,6 +131,8 @@ class Electrodes:
     trains: tuple[Any, ...] = ()
     _levels: list[tuple[float, float]] = field(default_factory=list)
     _held: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    _span: tuple[float, float] = (np.inf, -np.inf)
+    _changing: bool = True
 
     @classmethod
     def of(
@@ -171,6 +173,8 @@ class Electrodes:
         The arrays are the same ones at every call.
         """
         now = t if self.t is None else self.t
+        if self._held is not None and self._span[0] <= now < self._span[1]:
+            return self._held
         levels = [electrode.level(now) for electrode in self.electrodes]
         if self._held is None:
             empty, nodes = np.zeros(0, dtype=np.int64), [electrode.nodes for electrode in self.electrodes]
@@ -183,10 +187,26 @@ class Electrodes:
                 part = slice(start, start + len(electrode.nodes))
                 conductance[part], drive[part] = electrode.weights * g, electrode.weights * current
                 start = part.stop
+        if not self._changing:  # what a Vector plays is written in every step
+            self._span = self._steady(now)
+        self._changing = False
         return self._held
+
+    def _steady(self, now: float) -> tuple[float, float]:
+        """From when until when the levels are those at a time, unless a script changes them: no time if one cannot tell."""
+        if any(type(electrode) is not Electrode for electrode in self.electrodes):
+            return np.inf, -np.inf
+        jumps = [jump for electrode in self.electrodes for jump in electrode.jumps()]
+        before, after = (jump for jump in jumps if jump <= now), (jump for jump in jumps if jump > now)
+        return max(before, default=-np.inf), min(after, default=np.inf)
+
+    def forget(self) -> None:
+        """A script has changed a clamp: read them all anew."""
+        self._span, self._changing = (np.inf, -np.inf), True
 
     def moved(self, levels: Mapping[int, tuple[float, float]]) -> None:
         """The loop has taken some clamps (by id) to other levels than those that `clamped` put there last."""
+        self.forget()
         self._levels = [
             levels.get(id(electrode.clamp), level) for electrode, level in zip(self.electrodes, self._levels, strict=True)
         ]

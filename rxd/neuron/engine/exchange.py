@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.points import IClamp, SEClamp, VClamp
+
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.points import PointProcess
     from rxd.neuron.record import SectionRecord
 
 __all__ = ["Exchange"]
+
+CLAMPS = (IClamp, SEClamp, VClamp)
 
 
 class Exchange:
@@ -167,4 +171,7 @@ class Exchange:
 
     def note_point(self, point: PointProcess, name: str) -> None:
         """A script has written a variable of a point process."""
+        self.engine.electrodes.forget()
+        if type(point) in CLAMPS:  # nothing else knows them
+            return
         self.engine.synapses.note(point, name)

@@ -52,7 +52,7 @@ class Synapses:
         """Whether this engine knows the synapse."""
         if self._number(point) is None:
             return False
-        return point.kind in STATES or getattr(point, "simple", None) is not None
+        return point.kind in STATES or _simple(point) is not None
 
     def node(self, point: PointProcess) -> tuple[int, int] | None:
         """Group of a point process, and its place there."""
@@ -162,7 +162,7 @@ class Synapses:
 
     def amounts(self, point: PointProcess, weight: float) -> list[tuple[int, float]]:
         """What an event adds to which positions of the state."""
-        simple = getattr(point, "simple", None)
+        simple = _simple(point)
         if simple is not None:
             settings = [point.look_up(name) for name in translation_of(point).parameters]
             placed = [(self.position(point, state), amount(weight, *settings)) for state, amount in simple.items()]
@@ -170,6 +170,12 @@ class Synapses:
         if point.kind == "Exp2Syn":
             weight *= _peak_factor(point.values["tau1"], point.values["tau2"])
         return [(place, weight) for place in self.places(point)]
+
+
+def _simple(point: PointProcess) -> Mapping[str, Any] | None:
+    """What an event adds to states, if that is all it does; asked of the class, since objects look among their variables."""
+    found: Mapping[str, Any] | None = getattr(type(point), "simple", None)
+    return found
 
 
 def _peak_factor(rise: float, decay: float) -> float:
