@@ -19,6 +19,7 @@ import numpy as np
 from rxd.neuron.arrivals import Arrivals, is_known
 from rxd.neuron.engine.batch import Batch, sampled
 from rxd.neuron.engine.courses import can_play, played
+from rxd.neuron.engine.late import Late
 from rxd.neuron.engine.sources import varying
 from rxd.neuron.engine.taps import Tap, tap
 from rxd.neuron.engine.wires import Wiring, wire, wiring_of
@@ -43,8 +44,8 @@ class _Plan:
     """How the recordings of a run are read; for these recordings and this engine only.
 
     ``taps``: of each recorder, None for what only Python can read. ``every``: recorders of every step with the one
-    position they read: -1 for the time, None for other recordings. ``reach``: how many steps to try at once, since a run that
-    spikes end early has made room for nothing.
+    position they read: -1 for the time, None for other recordings; ``late`` has those computed later. ``reach``: how many steps
+    to try at once, since a run that spikes end early has made room for nothing.
     """
 
     engine: Engine
@@ -52,6 +53,7 @@ class _Plan:
     secondorder: float
     taps: list[Tap | None]
     every: list[tuple[Recorder, int | None]]
+    late: Late | None
     reach: int = LEAST
 
 
@@ -112,7 +114,10 @@ def _few(run: Run, engine: Engine, n: int) -> None:
 def record_step(run: Run, engine: Engine) -> None:
     """Record what is recorded at every step, after one."""
     y, t = engine.y, run.session.globals.t
-    for recorder, place in _plan(run, engine).every:
+    plan = _plan(run, engine)
+    if plan.late is not None:
+        plan.late.take()
+    for recorder, place in plan.every:
         if place is None:
             recorder.take()
         else:
@@ -123,13 +128,15 @@ def _plan(run: Run, engine: Engine) -> _Plan:
     plan, secondorder = run.plan, run.session.globals["secondorder"]
     recorders = run._recorders  # another list whenever a recording begins or ends
     if plan is None or plan.engine is not engine or plan.recorders is not recorders or plan.secondorder != secondorder:
+        if plan is not None and plan.late is not None:
+            plan.late.flush()
         taps = [tap(engine, recorder.pointer) for recorder in recorders]
-        every = [
-            (recorder, None if found is None else _place(found))
-            for recorder, found in zip(recorders, taps, strict=True)
-            if recorder.when is None
-        ]
-        run.plan = plan = _Plan(engine, recorders, secondorder, taps, every)
+        found = [pair for pair in zip(recorders, taps, strict=True) if pair[0].when is None]
+        played = {getattr(player.pointer, "name", "") for player in run.players}  # such a recording shows what was played
+        late = [(r, t) for r, t in found if t is not None and t.started and getattr(r.pointer, "name", "") not in played]
+        others = {id(recorder) for recorder, _ in found} - {id(recorder) for recorder, _ in late}
+        every = [(r, None if t is None else _place(t)) for r, t in found if id(r) in others]
+        run.plan = plan = _Plan(engine, recorders, secondorder, taps, every, Late(engine, late) if late else None)
     return plan
 
 

@@ -298,6 +298,8 @@ class Run(Tapes, Watching):
 
         self.session.chemistry.place()
         self.pull()
+        if self.engine is not None:
+            self.engine.fields.serve()
         self.engine = None
         self.engine = Engine(self.session)
         return self.engine

@@ -8,7 +8,7 @@ changes the elements in `vector_arithmetic`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,8 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         The value of the elements, if a length is given.
     """
 
+    _flush: Callable[[], None] | None = None  # brings numbers that are still to come
+
     # NumPy's operators leave `array + vector` to __array__, whose result is an array, as in NEURON
     def __init__(self, size: float | Iterable[float] = 0, fill: float = 0.0) -> None:
         session = current_session()
@@ -47,14 +49,47 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         if isinstance(size, (int, float, np.integer, np.floating)):
             if size < 0:
                 raise HocError(f"A Vector has a size of at least 0, not {size}.")
-            self._buffer = np.full(int(size), float(fill))
+            self._room = np.full(int(size), float(fill))
         elif isinstance(size, str):
             raise HocError(f"A Vector takes a size or numbers, not the text {size!r}.")
         else:
-            self._buffer = _numbers(size)
-        self._n = self._buffer.size
+            self._room = _numbers(size)
+        self._used = self._room.size
 
     # ------------------------------------------------------------------------------------------------------------ elements
+
+    @property
+    def _buffer(self) -> np.ndarray:
+        """Room for the elements; as soon as anybody asks, the Vector is up to date."""
+        if self._flush is not None:
+            self._flush()
+        return self._room
+
+    @_buffer.setter
+    def _buffer(self, room: np.ndarray) -> None:
+        if self._flush is not None:
+            self._flush()
+        self._room = room
+
+    @property
+    def _n(self) -> int:
+        """How many elements there are."""
+        if self._flush is not None:
+            self._flush()
+        return self._used
+
+    @_n.setter
+    def _n(self, n: int) -> None:
+        if self._flush is not None:
+            self._flush()
+        self._used = n
+
+    def _wait_for(self, flush: Callable[[], None] | None) -> bool:
+        """Call a function before the next look at the elements, or no more; False if an array shows them, which cannot."""
+        if flush is not None and sys.getrefcount(self._room) > 2:  # its own and the argument; a view holds another
+            return False
+        self._flush = flush
+        return True
 
     @property
     def _a(self) -> np.ndarray:
@@ -91,12 +126,13 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
 
     def push(self, value: float) -> None:
         """Append one number."""
-        if self._n == self._buffer.size:
-            buffer = np.zeros(max(16, 2 * self._buffer.size))
-            buffer[: self._n] = self._a
-            self._buffer = buffer
-        self._buffer[self._n] = value
-        self._n += 1
+        n, room = self._n, self._room  # up to date by the first
+        if n == room.size:
+            buffer = np.zeros(max(16, 2 * n))
+            buffer[:n] = room
+            self._room = room = buffer
+        room[n] = value
+        self._used = n + 1
 
     @property
     def x(self) -> Vector:
@@ -361,7 +397,7 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         return 1.0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_buffer": self._a.copy(), "_n": self._n, "_label": self._label, "_run": None, "_name": "Vector"}
+        return {"_room": self._a.copy(), "_used": self._n, "_label": self._label, "_run": None, "_name": "Vector"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -305,6 +305,7 @@ class Engine:
 
     def steps(self, t: float, dt: float, n: int, batch: Batch) -> int:
         """Up to n fixed steps, with what happens between them; how many were made."""
+        self.fields.serve()
         self._prepare(t)
         done = self.fixed.many(t, dt, n, batch)
         self.changed()

@@ -14,6 +14,7 @@ from rxd.discretize.records import LANES
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.engine.late import Late
 
 __all__ = ["Fields"]
 
@@ -25,11 +26,14 @@ class Fields:
     ----------
     stale : set of str
         Range variables that scripts have written since the last `flush`.
+    waiting : Late or None
+        Recordings that are still to be computed with the fields as they are.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.stale: set[str] = set()
+        self.waiting: Late | None = None
 
     def fill_constants(self) -> None:
         """Put NEURON's values per segment into the fields of ions that are constants of the model."""
@@ -52,6 +56,7 @@ class Fields:
 
     def put(self, number: int, row: int, values: np.ndarray) -> None:
         """Write one field of a group, one number per node; chunks are padded with the last one."""
+        self.serve()
         engine = self.engine
         fields = engine.groups[number].fields
         padded = np.full(fields.shape[0] * LANES, values[-1])
@@ -62,6 +67,11 @@ class Fields:
         fields.setflags(write=False)
         if hasattr(engine, "stepper"):
             engine.stepper.refresh_fields(number)
+
+    def serve(self) -> None:
+        """Compute recordings that wait, before fields change."""
+        if self.waiting is not None:
+            self.waiting.flush()
 
     def flush(self) -> None:
         """Bring parameters that scripts have written into the fields."""

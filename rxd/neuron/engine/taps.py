@@ -50,12 +50,14 @@ class Trace:
 class Tap:
     """Positions of the state, and how a pointer's values follow from what they held.
 
-    ``kind``: "place" if the value is what the only position held, "time" if it is that of the clock.
+    ``kind``: "place" if the value is what the only position held, "time" if it is that of the clock. ``started``: whether it
+    follows from the starts and middles of steps and from fields of groups, and from nothing else that may change.
     """
 
     positions: np.ndarray
     read: Callable[[Trace], np.ndarray]
     kind: str = ""
+    started: bool = False
 
 
 def tap(engine: Engine, pointer: Pointer) -> Tap | None:
@@ -191,7 +193,7 @@ def _formula(engine: Engine, number: int, column: int, label: str, translation: 
         rows, when = (trace.ends, trace.t) if ended else (trace.starts, trace.middle)
         return np.asarray(evaluate(rows.T, fields, when)[0])
 
-    return Tap(group.position[:, column].astype(np.int64), read)
+    return Tap(group.position[:, column].astype(np.int64), read, started=not ended)
 
 
 def _assigned(engine: Engine, record: SectionRecord, segment: int, name: str, place: int) -> Tap | None:
@@ -286,7 +288,7 @@ def _currents(engine: Engine, segment: int, wanted: Callable[[_Current], bool]) 
         fields = np.repeat(fields_of(engine.groups[number])[:, [column]], n, axis=1)
         return np.asarray(sum(current.evaluate(trace.starts.T, fields, trace.middle)[0] for current in found))
 
-    return Tap(group.position[:, column].astype(np.int64), read)
+    return Tap(group.position[:, column].astype(np.int64), read, started=True)
 
 
 def _concentration(engine: Engine, name: str, record: Any, place: int) -> Tap | None:
