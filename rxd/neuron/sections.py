@@ -441,6 +441,8 @@ class Segment:
         if name.startswith("__"):
             raise AttributeError(name)
         record = self._record
+        if name == "v":  # what loops read at every step: neither a mechanism nor an array
+            return read_range(record, name, self.x)
         if name.startswith("_ref_"):
             variable = name[5:]
             if record.values(variable) is None:

@@ -32,6 +32,7 @@ class Synapses:
         self.engine = engine
         self._number = engine.declared.points.number
         self._place: dict[tuple[int, str], int] = {}
+        self._places: dict[int, list[int]] = {}
         for unknown in engine.system.unknowns:
             for row, number in enumerate(unknown.points):
                 state = unknown.label.rsplit(".", 1)[1]
@@ -123,8 +124,14 @@ class Synapses:
 
     def places(self, point: PointProcess) -> list[int]:
         """Positions of the states of a synapse of NEURON's own."""
-        found = [self.position(point, state) for state in STATES[point.kind]]
-        return [place for place in found if place is not None]
+        number = self._number(point)
+        found = None if number is None else self._places.get(number)
+        if found is None:
+            places = [self.position(point, state) for state in STATES[point.kind]]
+            found = [place for place in places if place is not None]
+            if number is not None:
+                self._places[number] = found
+        return found
 
     def conductance(self, point: PointProcess, t: Any, states: Sequence[Any]) -> Any:
         """Its conductance (uS), from a time (ms) and its states, or from arrays of them."""
