@@ -68,9 +68,15 @@ def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simu
     return Simulation(system, discretization, kernels, problem, stepper)
 
 
-def build_problem(model: Model, system: System, discretization: Discretization, kernels: Kernels) -> Problem:
-    """Initial state, stimuli, scales and (for "coupled") the right-hand side of the discretised system."""
-    initial = initial_gates(system, discretization, discretization.initial)
+def build_problem(
+    model: Model, system: System, discretization: Discretization, kernels: Kernels, initial: np.ndarray | None = None
+) -> Problem:
+    """Initial state, stimuli, scales and (for "coupled") the right-hand side of the discretised system.
+
+    ``initial`` is the state with gates at rest, shape (size,), if it is known.
+    """
+    if initial is None:
+        initial = initial_gates(system, discretization, discretization.initial)
     scale = np.broadcast_to(np.ones(1), len(initial))
     if kernels.purpose == "coupled" or any(unknown.atolscale != 1.0 for unknown in system.unknowns):
         scale = np.ones(len(initial))

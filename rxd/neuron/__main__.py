@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from pathlib import Path
@@ -40,6 +41,7 @@ def main() -> None:
         sys.stdout.write(f"{USAGE}\n")
         return
     sys.excepthook = tell
+    gc.freeze()  # what was imported stays: Python's collector of garbage need not look through it again and again
     if first in ("-m", "-c", "-i") and not rest:
         sys.exit(f"{first} wants something behind it\n{USAGE}")
     if first == "-m":

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.compiled import collector_paused, load_numba
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.callbacks import Callbacks
+from rxd.neuron.engine.formulas import Formulas
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import (
     EventHeap,
@@ -49,6 +51,8 @@ class Run(Tapes, Watching):
         The compiled model; None before the first `finitialize`.
     watchers : list of (int, function)
         What `CVode.extra_scatter_gather` wants called at every step.
+    formulas : Formulas
+        Functions that engines evaluate, for the next engine.
     plan, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
     """
@@ -70,6 +74,7 @@ class Run(Tapes, Watching):
         self._points: dict[int, weakref.ref[PointProcess]] = {}
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
+        self.formulas = Formulas()
         self.plan: Any = None
         self.wires: Any = None
 
@@ -301,7 +306,9 @@ class Run(Tapes, Watching):
         if self.engine is not None:
             self.engine.fields.serve()
         self.engine = None
-        self.engine = Engine(self.session)
+        load_numba()
+        with collector_paused():
+            self.engine = Engine(self.session)
         return self.engine
 
     def _handle(self, kind: int) -> None:

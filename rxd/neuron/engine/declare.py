@@ -203,14 +203,17 @@ def _reader(layout: Layout, name: str, default: float) -> Callable[[Any], np.nda
 
 
 def _synapses(session: Session, declared: Declared) -> None:
-    mechanisms = {kind: make() for kind, make in SYNAPSES.items()}
-    for kind in SYNAPSES:
-        for point in session.run.points:
-            if point.kind == kind and point.host is not None and point.host.alive:
-                place = declared.layout.location(point.host, point.x)
-                settings = {name: point.values[name] for name in mechanisms[kind].parameters}
-                declared.model.add(rxd.PointProcess(mechanisms[kind], place, **settings))
-                declared.points.append(point)
+    for kind, make in SYNAPSES.items():
+        hosts = [(each, each.host) for each in session.run.points if each.kind == kind]
+        living = [(point, host) for point, host in hosts if host is not None and host.alive]
+        if not living:
+            continue
+        mechanism = make()
+        for point, host in living:
+            place = declared.layout.location(host, point.x)
+            settings = {name: point.values[name] for name in mechanism.parameters}
+            declared.model.add(rxd.PointProcess(mechanism, place, **settings))
+            declared.points.append(point)
     declare_points(session, declared)
 
 

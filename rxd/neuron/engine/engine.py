@@ -29,6 +29,7 @@ from rxd.neuron.engine.exchange import Exchange
 from rxd.neuron.engine.faces import exchanged_as_in_neuron
 from rxd.neuron.engine.fields import Fields
 from rxd.neuron.engine.fixed import FixedSteps
+from rxd.neuron.engine.formulas import rest, resting
 from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.hooks import Hooks
 from rxd.neuron.engine.initial import Initial
@@ -76,7 +77,7 @@ class Engine:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._run, self._chemistry = session.run, session.chemistry
+        self._run, self._chemistry, self.formulas = session.run, session.chemistry, session.run.formulas
         self.layout = session.chemistry.layout
         self.declared = declare(session)
         model = self.declared.model
@@ -108,7 +109,9 @@ class Engine:
         self.discretization, self._held = hold(session, self.declared, self.discretization, self.places.of_species)
         discard_stale_code()
         kernels = compile_kernels(self.system, self.discretization, purpose=method)
-        problem = build_problem(model, self.system, self.discretization, kernels)
+        at_rest, initial = resting(self.system, self.formulas), self.discretization.initial.copy()
+        rest(at_rest, self.discretization.groups, self.discretization.initial, initial)
+        problem = build_problem(model, self.system, self.discretization, kernels, initial)
         order = self.states["v"].order - self.states["v"].start
         self.electrodes = Electrodes.of(
             session.run.points, self.layout, order, self._voltages, outside_field(session, self.layout, order)
@@ -132,7 +135,7 @@ class Engine:
         self.version = session.run.next_version()
         self.exchange = Exchange(self)
         self.hooks = Hooks(self)
-        self.initial = Initial(self)
+        self.initial = Initial(self, at_rest)
         self.jumped = False
         self.gains = read_steady(self)
         self.exchange.load()

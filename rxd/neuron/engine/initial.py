@@ -5,10 +5,10 @@ In: a compiled engine and what its session says of time 0. Out: its state at the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rxd.codegen.oracle import fields_of, make_numpy
 from rxd.neuron.engine.declare import is_ion
+from rxd.neuron.engine.formulas import Resting, rest
 from rxd.neuron.engine.sources import read_steady
 
 if TYPE_CHECKING:
@@ -18,11 +18,10 @@ __all__ = ["Initial"]
 
 
 class Initial:
-    """Sets the initial state; how is found out once."""
+    """Sets the initial state, gates by functions that give them at rest."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._rest: list[tuple[int, list[int], Any]] | None = None
+    def __init__(self, engine: Engine, functions: Resting) -> None:
+        self.engine, self._resting = engine, functions
 
     def set(self) -> None:
         """The initial state: species as declared, gates at rest for the present voltage, synapses closed."""
@@ -62,21 +61,4 @@ class Initial:
                 name = f"{quantity.name}{region.nrn_region}0_{quantity.name}_ion"
                 if positions is not None and name in numbers:
                     seen[positions] = numbers[name]
-        for number, rows, evaluate in self._resting():
-            group = engine.groups[number]
-            for row, values in zip(rows, evaluate(seen[group.position], fields_of(group), 0.0), strict=True):
-                y[group.position[row]] = values
-
-    def _resting(self) -> list[tuple[int, list[int], Any]]:
-        """Functions that give the gates of each group; made once."""
-        if self._rest is None:
-            self._rest = [
-                (
-                    number,
-                    [local.unknowns.index(label) for label, _ in local.initials],
-                    make_numpy(local, [expression for _, expression in local.initials]),
-                )
-                for number, local in enumerate(self.engine.system.groups)
-                if local.initials
-            ]
-        return self._rest
+        rest(self._resting, engine.groups, seen, y)

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 
 from cable.constants import NA_PER_DENSITY
-from rxd.codegen.oracle import fields_of, make_numpy
+from rxd.codegen.oracle import fields_of
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.globals import CONSTANTS
 from rxd.neuron.mechanisms import ADVANCES
@@ -178,7 +178,7 @@ class Readout:
     def expression(self, number: int, label: str, value: Any) -> Any:
         """An expression of a group as a function of its state and fields; made once."""
         if (number, label) not in self._formulas:
-            self._formulas[number, label] = make_numpy(self.engine.system.groups[number], [value])
+            self._formulas[number, label] = self.engine.formulas(self.engine.system.groups[number], [value])
         return self._formulas[number, label]
 
     def _reversal(self, ion: str, charge: int, record: SectionRecord) -> np.ndarray | None:
@@ -295,7 +295,7 @@ class _Current:
         factor = dict(process.effects).get("v", sympy.Integer(0))
         # dv/dt = -(density) / C: what the density is follows from its effect on v, whatever unit the process has
         per_capacitance = next((f.symbol for f in local.fields if f.kind == "capacitance"), sympy.Integer(1))
-        self.evaluate = make_numpy(local, [-factor / per_capacitance * process.expression])
+        self.evaluate = engine.formulas(local, [-factor / per_capacitance * process.expression])
 
     def density(self, engine: Engine, columns: np.ndarray, state: State) -> np.ndarray:
         """mA/cm2 at some nodes of the group."""

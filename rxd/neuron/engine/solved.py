@@ -11,8 +11,6 @@ from typing import Literal
 
 import numpy as np
 import sympy
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from rxd.declare.functions import algebraic, conserved, fixed, given
 from rxd.symbolic.system import SolvedBlock
@@ -74,6 +72,9 @@ def _forward(labels: Sequence[str], symbols: Sequence[sympy.Symbol], rows: Seque
 
 def _rows_on_diagonal(n: int, pattern: Sequence[tuple[int, int]]) -> np.ndarray:
     """Where each equation goes, so that none lacks the unknown of its row: pivots stay on the diagonal."""
+    from scipy.sparse import csr_array  # here: a script without such a block does not wait for SciPy
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
     rows, columns = np.array(pattern).T
     found: np.ndarray = maximum_bipartite_matching(csr_array((np.ones(len(rows)), (rows, columns)), shape=(n, n)), "column")
     return found
