@@ -1,11 +1,15 @@
 """Threads beside the one that runs the split stepper's loop (`rxd.solve.split_loop.advance`).
 
 In: the constants of a step. While the loop runs, each helper waits in compiled code for its jobs (`rxd.solve.team`). The loop
-waits for nobody: a helper that comes late, or is not run by a busy machine, finds all work taken.
+waits for nobody: a helper that comes late, or is not run by a busy machine, finds all work taken. A system may wake a helper on
+the processor that the loop keeps busy and leave it there for ten milliseconds, so that it is told beforehand to go elsewhere.
 """
 
 from __future__ import annotations
 
+import ctypes
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +28,7 @@ class Helpers:
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._number = 0
+        self._threads: list[int] = []
         self._entry: Any = None
         self._model: Kept | None = None
 
@@ -37,13 +42,30 @@ class Helpers:
             return
         if self._pool is None or self._number != team.members - 1:
             self._number = team.members - 1
-            self._pool = ThreadPoolExecutor(self._number, "axoplasm")
+            threads = self._threads = []
+            self._pool = ThreadPoolExecutor(
+                self._number, "axoplasm", initializer=lambda: threads.append(threading.get_native_id())
+            )
         run = int(team.board[RUN])
         if self._model is not model:
             self._entry, self._model = entry(help_out, model, y, drift, 0, run), model
+        keep_away(self._threads)
         for member in range(1, team.members):
             self._pool.submit(self._entry, model, y, drift, member, run)
         try:
             yield
         finally:
             team.board[RUN] = run + 1
+
+
+def keep_away(threads: list[int]) -> None:
+    """Let threads run where they like, but not on the processor of the one that calls; nothing where a system cannot say."""
+    if not threads or not hasattr(os, "sched_setaffinity"):
+        return
+    allowed = os.sched_getaffinity(0)
+    others = allowed - {ctypes.CDLL(None).sched_getcpu()}
+    for thread in threads:
+        try:
+            os.sched_setaffinity(thread, others or allowed)
+        except OSError:  # it has ended, or may not be told
+            continue

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 
 import numpy as np
 import pytest
 
 from rxd.solve.graph_blocks import around, cut, home, order_slivers
 from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.split_helpers import keep_away
 from rxd.solve.team import PIECES, gathered, turn
 
 # For Python, to call what else only kernels do.
@@ -123,3 +125,23 @@ def test_threads_on_one_core_come_to_an_end() -> None:
         check=False,
     )
     assert made.stdout.strip() == "the same", made.stderr
+
+
+def _until(ready: threading.Event, over: threading.Event) -> None:
+    ready.set()
+    over.wait()
+
+
+def test_helpers_are_told_to_leave_the_processor_of_the_loop() -> None:
+    ready, over = threading.Event(), threading.Event()
+    thread = threading.Thread(target=_until, args=(ready, over))
+    thread.start()
+    ready.wait()
+    allowed = os.sched_getaffinity(0)
+    keep_away([thread.native_id or 0, 2**22 + 1])  # the other is none of this process
+    left = os.sched_getaffinity(thread.native_id or 0)
+    over.set()
+    thread.join()
+    assert left <= allowed
+    assert len(left) == max(len(allowed) - 1, 1)
+    assert os.sched_getaffinity(0) == allowed
