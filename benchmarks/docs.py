@@ -32,14 +32,15 @@ from benchmarks.tables import (
 INTRODUCTION = """# How fast it is
 
 Written by `make bench` (`python -m benchmarks --write-docs`) from its own measurements: do not edit it, run it. Every model
-runs in a process of its own, on one thread; the simulators take turns, run by run, so that other work on the machine meets all
-of them alike; runs shorter than 50 ms are repeated at every turn and the last counts, as processors that slept begin slowly. A cell is the median (least..largest) over the runs, in ns per unit of work; a star marks a number whose runs
-differ by more than 30 % of it. `cpu ratio` compares the time of the processor instead of the clock's; it is what targets
-are judged by. `check` is the relative difference of a figure of the answer, between first-order NEURON and
-second-order Axoplasm at the same step. `first order` is `method="split", order=1`: NEURON's own order of operations, so that
-`its check` compares like with like and `its ratio` (of the processor's time) is what the same scheme costs. `compat` is the
-model's NEURON script run by `python -m rxd.neuron`. `MB` is the peak of the whole process, interpreter and compiler included.
-`setup` is from the first line of the model to the end of the first step, imports excluded; cold: with an empty kernel cache."""
+runs in a process of its own, on one thread; the simulators take turns, run by run, so that other work on the machine meets
+all of them alike; runs shorter than 50 ms are repeated at every turn and the last counts, as processors that slept begin
+slowly. A cell is the median (least..largest) over the runs, in ns per unit of work; a star marks a number whose runs differ
+by more than 30 % of it. `cpu ratio` compares the time of the processor instead of the clock's; it is what targets are judged
+by. `check` is the relative difference of a figure of the answer, between first-order NEURON and second-order Axoplasm at the
+same step. `first order` is `method="split", order=1`: NEURON's own order of operations, so that `its check` compares like
+with like and `its ratio` (of the processor's time) is what the same scheme costs. `compat` is the model's NEURON script run
+by `python -m rxd.neuron`. `MB` is the peak of the whole process, interpreter and compiler included. `setup` is from the first
+line of the model to the end of the first step, imports excluded; cold: with an empty kernel cache."""
 
 
 TITLES = {
