@@ -69,13 +69,6 @@ class HinesPlan:
         """Number of nodes, those without capacity included."""
         return self.node.size
 
-    @property
-    def parent_position(self) -> np.ndarray:
-        """Position of the parent of each position, shape (N,); -1 at a root, else smaller than the position itself."""
-        position = np.empty(self.n, np.int64)
-        position[self.node] = np.arange(self.n)
-        return np.where(self.edge < 0, -1, position[self.parent])
-
     def coupling(self, conductance: np.ndarray) -> np.ndarray:
         """Bring conductances to the parent into elimination order, as the kernels want them.
 

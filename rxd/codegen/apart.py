@@ -74,6 +74,7 @@ class Apart:
         while self._asked and self._process is not None and self._process.stdout is not None:
             if not self._process.stdout.read(1):
                 self.close()
+                break
             self._asked -= 1
         late.cancel()
 

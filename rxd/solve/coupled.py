@@ -142,7 +142,7 @@ class CoupledStepper:
         """Steady state of the equations with clamps as they are at the state's time, found from the state; shape (size,)."""
         return steady_state(self.equations, state.t, state.y, self.solver, self.atol, self.rtol)
 
-    def refresh_fields(self, number: int = 0) -> None:
+    def refresh_fields(self, number: int) -> None:
         """Go on with fields of the groups that were changed since the stepper was made, whatever the group."""
         self.equations.refresh_fields()
         solver = self.solver if isinstance(self.solver, DirectSolver) else getattr(self.solver, "lane_solver", None)

@@ -167,10 +167,25 @@ class Stage(NamedTuple):
 flow_lanes, flow_one = (make_flow(lanes) for lanes in (LANES, 1))
 
 
+def make_rests(operation: Any, waiting: bool) -> Any:
+    """A kernel for a run of a block's rest, eight at a time and then singly, in stages that end in `operation`."""
+    rest_of_eight, rest_of_one = (make_rest(lanes, operation, waiting) for lanes in (LANES, 1))
+
+    @inner_kernel
+    def rests(graph: Graph, stage: Stage, begin: int, end: int) -> None:
+        whole = end - (end - begin) % LANES
+        for m in range(begin, whole, LANES):
+            rest_of_eight(graph, stage, m)
+        for m in range(whole, end):
+            rest_of_one(graph, stage, m)
+
+    return rests
+
+
 def make_block(operation: Any) -> Any:
     """A kernel for whole voxels of a block and those of its rest that wait for nothing, in stages that end in `operation`."""
     row_of_eight, row_of_four, row_of_two, row_of_one = (make_row(lanes, operation) for lanes in (LANES, 4, 2, 1))
-    rest_of_eight, rest_of_one = (make_rest(lanes, operation, False) for lanes in (LANES, 1))
+    rests = make_rests(operation, False)
 
     @inner_kernel
     def block_stage(graph: Graph, block: int, stage: Stage) -> None:
@@ -189,28 +204,18 @@ def make_block(operation: Any) -> Any:
                 i += 2
             if count & 1:
                 row_of_one(graph, stage, k + i, west + i, south + i, north + i, east + i)
-        m = begin[1]
-        while m + LANES <= begin[5]:
-            rest_of_eight(graph, stage, m)
-            m += LANES
-        for rest in range(m, begin[5]):
-            rest_of_one(graph, stage, rest)
+        rests(graph, stage, begin[1], begin[5])
 
     return block_stage
 
 
 def make_waiting(operation: Any) -> Any:
     """A kernel for those of a block that waited for its slivers, in stages that end in `operation`."""
-    rest_of_eight, rest_of_one = (make_rest(lanes, operation, True) for lanes in (LANES, 1))
+    rests = make_rests(operation, True)
 
     @inner_kernel
     def waiting_stage(graph: Graph, block: int, stage: Stage) -> None:
-        begin, end = graph.blocks[block, 5], graph.blocks[block + 1, 1]
-        whole = end - (end - begin) % LANES
-        for m in range(begin, whole, LANES):
-            rest_of_eight(graph, stage, m)
-        for m in range(whole, end):
-            rest_of_one(graph, stage, m)
+        rests(graph, stage, graph.blocks[block, 5], graph.blocks[block + 1, 1])
 
     return waiting_stage
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +29,7 @@ class Helpers:
         self._pool: ThreadPoolExecutor | None = None
         self._number = 0
         self._threads: list[int] = []
+        self._processor: Callable[[], int] | None = None
         self._entry: Any = None
         self._model: Kept | None = None
 
@@ -49,7 +50,9 @@ class Helpers:
         run = int(team.board[RUN])
         if self._model is not model:
             self._entry, self._model = entry(help_out, model, y, drift, 0, run), model
-        keep_away(self._threads)
+        if self._processor is None:
+            self._processor = own_processor()
+        keep_away(self._threads, self._processor)
         for member in range(1, team.members):
             self._pool.submit(self._entry, model, y, drift, member, run)
         try:
@@ -58,14 +61,22 @@ class Helpers:
             team.board[RUN] = run + 1
 
 
-def keep_away(threads: list[int]) -> None:
-    """Let threads run where they like, but not on the processor of the one that calls; nothing where a system cannot say."""
-    if not threads or not hasattr(os, "sched_setaffinity"):
+def own_processor() -> Callable[[], int]:
+    """What tells the processor a thread runs on: -1, where a system cannot say or does not place threads."""
+    if not hasattr(os, "sched_setaffinity"):
+        return lambda: -1
+    tell: Callable[[], int] = ctypes.CDLL(None).sched_getcpu
+    return tell
+
+
+def keep_away(threads: list[int], processor: Callable[[], int]) -> None:
+    """Let threads run where they like, but not on the `processor` of the one that calls; nothing where none is known."""
+    own = processor()
+    if own < 0:
         return
     allowed = os.sched_getaffinity(0)
-    others = allowed - {ctypes.CDLL(None).sched_getcpu()}
     for thread in threads:
         try:
-            os.sched_setaffinity(thread, others or allowed)
+            os.sched_setaffinity(thread, allowed - {own} or allowed)
         except OSError:  # it has ended, or may not be told
             continue

@@ -13,7 +13,7 @@ import pytest
 
 from rxd.solve.graph_blocks import around, cut, home, order_slivers
 from rxd.solve.lane_operations import lean_kernel
-from rxd.solve.split_helpers import keep_away
+from rxd.solve.split_helpers import keep_away, own_processor
 from rxd.solve.team import PIECES, gathered, turn
 
 # For Python, to call what else only kernels do.
@@ -138,7 +138,7 @@ def test_helpers_are_told_to_leave_the_processor_of_the_loop() -> None:
     thread.start()
     ready.wait()
     allowed = os.sched_getaffinity(0)
-    keep_away([thread.native_id or 0, 2**22 + 1])  # the other is none of this process
+    keep_away([thread.native_id or 0, 2**22 + 1], own_processor())  # the other is none of this process
     left = os.sched_getaffinity(thread.native_id or 0)
     over.set()
     thread.join()

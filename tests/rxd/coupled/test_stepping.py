@@ -245,7 +245,7 @@ def test_fields_may_be_changed_between_runs(solver: str) -> None:
     for group in simulation.discretization.groups:
         group.fields.setflags(write=True)
         group.fields[group.fields == 0.1] = 2.0
-    simulation.stepper.refresh_fields()
+    simulation.stepper.refresh_fields(0)
     found, wanted = (sim.run(1.0, record=["c[cyt]"]).values[0] for sim in (simulation, expected))
     np.testing.assert_array_equal(found, wanted)
     assert wanted[-1].max() < 0.8
