@@ -122,11 +122,18 @@ applies every reaction once, at the rate it has:
 * **Reactions in a box whose species are written with it.** `Reaction(a[ecs] + b[ecs], c[ecs], k)` counts once for every species
   on its sides, here three times; `Reaction(a + b, c, k)` and rates count once. (With CVode more often still, unlike here.)
 
-Not as in NEURON: `extracellular` has no layers that resist. `e_extracellular` is the potential outside, as in NEURON while `xg`
-has its default, `i_membrane` and `vext` are there; a smaller `xg`, and `xc`, are refused.
+* **`seg.vext[1]`** is in NEURON's Python (not in its hoc) what `seg.vext[0]` is; here that of the second layer.
+* **Layers of `extracellular` with `h.secondorder` 1 or 2.** NEURON's voltages converge to wrong ones as dt falls; here an error
+  says so. (Where layers do not resist, which is NEURON's default, `h.secondorder` works.)
+
+Not as in NEURON: layers of `extracellular` that resist (`xg` below 1000, or `xc`) and LinearMechanism go with fixed steps
+alone, and a LinearMechanism sits in segments, not at ends of sections.
 
 Where NEURON makes choices, we make the same:
 
+* Layers of `extracellular` (two) and LinearMechanisms are solved together with the voltages by backward Euler. What flows
+  through the membrane comes out into the first layer; clamps inject from ground, and voltage clamps hold the potential inside.
+  A LinearMechanism calls its function once at the start of every step.
 * hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is exact,
   and faster.
 * Where a section in voxels meets one that is not, half a segment and half a voxel conduct in series, shared among the voxels

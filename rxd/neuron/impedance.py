@@ -20,7 +20,7 @@ from rxd.neuron.session import current_session
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["Impedance", "links"]
+__all__ = ["Impedance", "end_or_segment", "links"]
 
 _US_PER_DENSITY = 1e-2  # S/cm2 um2 in uS
 _NF_PER_DENSITY = 1e-5  # uF/cm2 um2 in nF
@@ -81,7 +81,7 @@ class Impedance:
     def _node(self, place: tuple[SectionRecord, float]) -> int:
         if self._solve is None:
             raise HocError("Impedance: call compute(frequency) first.")
-        return self._number[_key(*place)]
+        return self._number[end_or_segment(*place)]
 
     def _response(self, node: int) -> np.ndarray:
         """Voltages of all nodes for a current of 1 nA into one, mV."""
@@ -127,7 +127,7 @@ def _where(place: Segment | float, sec: Section | None) -> tuple[SectionRecord, 
     return chosen_section(sec)._alive, float(place)
 
 
-def _key(record: SectionRecord, x: float) -> tuple[int, float]:
+def end_or_segment(record: SectionRecord, x: float) -> tuple[int, float]:
     """What names a node: a segment by its number, an end that is joined to another section by where it is joined."""
     while record.parent is not None and x == record.end:
         record, x = record.parent, record.parent_x
@@ -153,7 +153,7 @@ class _Network:
         for point in session.run.points:
             conductance = _of_point(point, session.globals.t)
             if conductance:
-                row = self._row(_key(point.host, point.x))
+                row = self._row(end_or_segment(point.host, point.x))
                 self._entries.append((row, row, conductance))
         rows, columns, values = zip(*self._entries, strict=True)
         return list(rows), list(columns), list(values)
@@ -174,10 +174,10 @@ class _Network:
 def links(record: SectionRecord) -> Iterator[tuple[tuple[int, float], tuple[int, float], float]]:
     """Pairs of neighbouring nodes of a section, its ends included, and the conductance between them, uS."""
     shape, scale = record.shape, _AXIAL / record.Ra
-    yield _key(record, 0.0), (record.id, 0.0), scale / float(shape.rho_left[0])
+    yield end_or_segment(record, 0.0), (record.id, 0.0), scale / float(shape.rho_left[0])
     for i in range(record.nseg - 1):
         yield (record.id, float(i)), (record.id, i + 1.0), scale / float(shape.rho_right[i] + shape.rho_left[i + 1])
-    yield (record.id, record.nseg - 1.0), _key(record, 1.0), scale / float(shape.rho_right[-1])
+    yield (record.id, record.nseg - 1.0), end_or_segment(record, 1.0), scale / float(shape.rho_right[-1])
 
 
 def _of_point(point: Any, t: float) -> float:

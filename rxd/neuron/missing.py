@@ -19,7 +19,6 @@ MISSING: Mapping[str, str] = MappingProxyType(
         ),
         "FImpedance": "use h.Impedance",
         "TQueue": "use CVode.event",
-        "LinearMechanism": "circuits beside the cable are not supported",
         "KSChan": "channels built in windows are not supported; declare one with rxd.State and rxd.Rate",
         "Timer": "use Python's threading.Timer",
         "NMODLRandom": "it belongs to mod files",

@@ -1,8 +1,8 @@
-"""NEURON's mechanism `extracellular`, as far as its layers do not resist: `e_extracellular`, `i_membrane`, `vext`.
+"""NEURON's mechanism `extracellular`: `e_extracellular`, `i_membrane`, `vext`.
 
 In: sections it is inserted in. Out: what a field outside drives along the cable, the density of the current through the
-membrane, checks of what scripts set. With `xg` as large as it is by default the outside is at `e_extracellular`, which is
-what holds here; layers with a resistance or a capacitance of their own are refused.
+membrane. With `xg` as large as it is by default the outside is at `e_extracellular`, and no more than that enters the
+equations; layers with a resistance or a capacitance of their own are solved with the voltages (`rxd.neuron.engine.circuits`).
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rxd.neuron.errors import NotSupported
-
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
 
-__all__ = ["COMPUTED", "LAYERS", "NAME", "check_layer", "computed", "driven", "is_inserted", "potentials"]
+__all__ = ["COMPUTED", "LAYERS", "NAME", "computed", "driven", "is_inserted", "potentials", "resists"]
 
 NAME: Final = "extracellular"
 LAYERS: Final = ("xraxial", "xg", "xc", "vext")
@@ -37,24 +35,21 @@ def computed(record: SectionRecord, name: str) -> np.ndarray | None:
         if engine is None or engine.fixed.past is None:  # no step has been made since `finitialize`
             return np.zeros(record.nseg)
         return _DENSITY * record.session.membrane.of(record) / record.shape.area
+    engine = record.session.run.engine
+    if engine is not None and engine.circuits.circuit is not None and record.id in engine.layout.index:
+        return engine.circuits.of(record, int(name[len("vext_")]))
     return record.session.membrane.part(record, seen(record.session))
 
 
-def check_layer(name: str, value: float) -> None:
-    """Refuse what the layers cannot do here.
-
-    Raises
-    ------
-    NotSupported
-        For a conductance so small that it would resist, and for a capacitance.
-    """
-    if name.startswith("xg_") and value < _LEAST_CONDUCTANCE:
-        raise NotSupported(
-            f"xg = {value:g} S/cm2: extracellular layers that resist are not supported; xg stays at {_LEAST_CONDUCTANCE:g} or "
-            "more (1e9 is NEURON's value), and e_extracellular is the potential outside."
-        )
-    if name.startswith("xc_") and value != 0:
-        raise NotSupported(f"xc = {value:g} uF/cm2: extracellular layers with a capacitance are not supported; xc stays at 0.")
+def resists(session: Session) -> bool:
+    """Whether a layer of any section has a resistance to ground that counts, or a capacity."""
+    for record in session.topology:
+        if NAME in record.mechanisms:
+            for layer in range(2):
+                conductance, capacity = (record.store[f"{name}_{layer}_{NAME}"] for name in ("xg", "xc"))
+                if conductance.min() < _LEAST_CONDUCTANCE or capacity.any():
+                    return True
+    return False
 
 
 def is_inserted(session: Session) -> bool:
@@ -71,6 +66,8 @@ def potentials(session: Session) -> np.ndarray:
 def seen(session: Session) -> np.ndarray:
     """The potentials outside that the last step has met; before there was one, those set now."""
     engine = session.run.engine
+    if engine is not None and engine.circuits.circuit is not None:
+        return engine.circuits.outside()
     if engine is not None and engine.fixed.past is not None:
         for electrode in engine.electrodes.electrodes:
             if electrode.clamp.kind == NAME:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rxd.neuron.outside import check_layer
-
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
@@ -49,8 +47,6 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
         raise no_variable(record, name, x)
     if name == "v" and x is not None and not 0 < x < 1:
         return  # an end has no capacitance: its voltage follows from the segments next to it
-    if name.endswith("_extracellular"):
-        check_layer(name, number)
     values[where] = number
     record.session.run.changed(name, record)
 

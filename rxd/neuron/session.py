@@ -150,6 +150,11 @@ class Session:
         return self._part("scop", lambda session: ScopRandom())  # type: ignore[arg-type]
 
     @property
+    def linear(self) -> list[Any]:
+        """Weak references to the LinearMechanisms."""
+        return self._part("linear", lambda session: [])  # type: ignore[arg-type]
+
+    @property
     def data(self) -> dict[str, Any]:
         """The segment that `h.setdata_kca` has chosen, by mechanism."""
         return self._part("data", lambda session: {})  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from rxd.solve.between_steps import Watch, watched
 from rxd.solve.blame import first_bad_rate
 from rxd.solve.cable_pack import Leaks, find_leaks, moves_v, pack_cable, renew_leaks, row_of
 from rxd.solve.cable_sweeps import U
+from rxd.solve.circuits import Circuit, no_circuit
 from rxd.solve.event_heap import Wires
 from rxd.solve.graph_exponential import FINE, QUICK
 from rxd.solve.graph_kernels import MANY
@@ -70,6 +71,8 @@ class SplitStepper:
         simulators step by step, or for a quick look: for a given accuracy order 2 is much cheaper.
     threads : int
         Threads for species in voxels, at most as many as the machine has cores. Results do not depend on it.
+    circuit : Circuit, optional
+        What is solved together with v (`rxd.solve.circuits`); its numbers may change between runs.
 
     Attributes
     ----------
@@ -81,7 +84,9 @@ class SplitStepper:
 
     name = "split"
 
-    def __init__(self, problem: Problem, kernels: Any, dt: float, order: int = 2, threads: int = 1) -> None:
+    def __init__(
+        self, problem: Problem, kernels: Any, dt: float, order: int = 2, threads: int = 1, circuit: Circuit | None = None
+    ) -> None:
         if order not in SCHEMES:
             raise DeclarationError(f"order is 1 or 2 for the split method; got {order!r}.")
         self.scheme: Scheme = SCHEMES[order]
@@ -95,6 +100,7 @@ class SplitStepper:
         self.kernels = kernels
         self.dt = float(dt)
         self.threads = threads
+        self.circuit = no_circuit() if circuit is None else circuit
         self._groups = pack_groups(problem.discretization.groups, kernels.groups)
         self._lanes_of_work = self._lanes(1)
         moving = self._moved_positions()
@@ -143,6 +149,10 @@ class SplitStepper:
             self._leaks, self._cable = self._plan_cable(np.union1d(np.flatnonzero(self._leaks.changing), clamped))
             self._junctions = self._junction_views()
         self.outdated = False
+
+    def take_circuit(self, circuit: Circuit) -> None:
+        """Another circuit from now on."""
+        self.circuit, self._kept = circuit, None
 
     def start(self, state: State) -> None:
         """Fresh drift and branch points in balance; the detectors' memory is the driver's."""
@@ -290,7 +300,7 @@ class SplitStepper:
         if self._kept is None or not self._holds(self._kept.values, threads):
             self._provide(threads)
             work = (self._lanes_of_work, self._fluxes, self._trees, self._graphs, self._groups)
-            parts = compile_parts(np.zeros(0), *work, self.scheme)
+            parts = compile_parts(np.zeros(0), *work, self.scheme, self._cable, self.circuit)
             self._kept = Kept(
                 Step(
                     v_start=cable.start,
@@ -300,6 +310,7 @@ class SplitStepper:
                     lanes=self._lanes_of_work,
                     fluxes=self._fluxes,
                     cable=self._cable,
+                    circuit=self.circuit,
                     trees=self._trees,
                     graphs=with_polynomials(self._graphs, FINE if self.scheme.fine else QUICK),
                     groups=self._groups,

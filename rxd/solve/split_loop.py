@@ -16,6 +16,7 @@ from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
 from rxd.solve.between_steps import BLOCKED, Watch, follow_courses, last_step, let_happen, look, note_spikes
 from rxd.solve.cable_sweeps import U
+from rxd.solve.circuits import Circuit
 from rxd.solve.denormals import take_as_before, take_for_zero
 from rxd.solve.graph_exponential import diffuse
 from rxd.solve.graph_kernels import MANY, Graphs
@@ -141,6 +142,7 @@ class Parts(NamedTuple):
     transport: int
     voxels: int
     late: int
+    circuit: int
 
 
 class Step(NamedTuple):
@@ -153,6 +155,7 @@ class Step(NamedTuple):
     lanes: Lanes
     fluxes: Fluxes
     cable: Cable
+    circuit: Circuit
     trees: Trees
     graphs: Graphs
     groups: Groups
@@ -415,11 +418,37 @@ def exchange_last(
         call_part(parts.late, (y, dt, drift, source, trees, stages))
 
 
+@inner_kernel
+def membrane_step(
+    y: np.ndarray,
+    v_start: int,
+    n: int,
+    dt: float,
+    often: bool,
+    fluxes: Fluxes,
+    clamps: tuple[np.ndarray, np.ndarray, np.ndarray],
+    cable: Cable,
+    circuit: Circuit,
+    parts: Parts,
+    stages: Stages,
+) -> None:
+    """v a step further, alone or together with a circuit."""
+    node, conductance, drive = clamps
+    value, slope, average, averaged = fluxes.value, fluxes.slope, fluxes.average, parts.sources != 0
+    if parts.circuit != 0:
+        call_part(
+            parts.circuit,
+            (y, v_start, dt, value, slope, node, conductance, drive, cable, average, averaged, circuit, stages),
+        )
+    else:
+        cable_step(y, v_start, n, dt, often, value, slope, node, conductance, drive, cable, average, averaged, stages)
+
+
 @free_kernel
 def help_out(model: Kept, y: np.ndarray, drift: np.ndarray, member: int, run: int) -> None:
     """What a member of a team other than the first does while `advance` runs: take part in its jobs."""
     constants: Step = kept(model)  # type: ignore[call-arg]
-    _, _, _, _, lanes, fluxes, _, _, graphs, groups, scheme, parts, first = constants
+    _, _, _, _, lanes, fluxes, _, _, _, graphs, groups, scheme, parts, first = constants
     team = Team(first.board, first.times, first.claimed, first.done, member, first.members)
     board, arithmetic = team.board, take_for_zero()
     last, looks = 0, 0
@@ -462,7 +491,7 @@ def advance(
     diffusion on segments, local on segments, local in voxels, diffusion in voxels, late diffusion.
     """
     constants: Step = kept(model)  # type: ignore[call-arg]
-    v_start, v_stop, position, threshold, lanes, fluxes, cable, trees, graphs, groups, scheme, parts, team = constants
+    v_start, v_stop, position, threshold, lanes, fluxes, cable, circuit, trees, graphs, groups, scheme, parts, team = constants
     halved, arithmetic = scheme.halved, take_for_zero()
     ahead = 0.5 * dt if halved else 0.0
     if halved and parts.local != 0:
@@ -479,22 +508,8 @@ def advance(
         follow_courses(s, clamp_conductance, clamp_drive, groups.fields, watch.courses)
         if parts.currents != 0:
             call_part(parts.currents, (y, drift, ahead, now + 0.5 * dt, v_start, v_stop, fluxes, lanes, groups))
-        cable_step(
-            y,
-            v_start,
-            n,
-            dt,
-            steps > 1,
-            fluxes.value,
-            fluxes.slope,
-            clamp_node,
-            clamp_conductance,
-            clamp_drive,
-            cable,
-            fluxes.average,
-            parts.sources != 0,
-            scheme.cable,
-        )
+        clamps = (clamp_node, clamp_conductance, clamp_drive)
+        membrane_step(y, v_start, n, dt, steps > 1, fluxes, clamps, cable, circuit, parts, scheme.cable)
         if parts.sources != 0:
             call_part(parts.sources, (v_start, fluxes, groups))
         if parts.transport != 0:

@@ -12,10 +12,12 @@ from rxd.codegen.lane_calls import part_address
 from rxd.discretize.records import Along, GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
 from rxd.solve.aligned import aligned
+from rxd.solve.circuits import Circuit
 from rxd.solve.graph_exponential import QUICK, STAGES, make_polynomials
 from rxd.solve.graph_kernels import MANY, Graph, Graphs
 from rxd.solve.graph_plan import plan_graph
-from rxd.solve.schemes import Scheme
+from rxd.solve.schemes import Scheme, Stages
+from rxd.solve.split_cable import Cable
 from rxd.solve.split_loop import Fluxes, Groups, Lanes, Parts
 from rxd.solve.sweeps import MANY_IN_LINES, has_lines, pack_sweeps
 from rxd.solve.team import gathered
@@ -227,7 +229,15 @@ def _end_to_end(graphs: Sequence[Graph]) -> Graph:
 
 
 def compile_parts(
-    y: np.ndarray, lanes: Lanes, fluxes: Fluxes, trees: Trees, graphs: Graphs, groups: Groups, scheme: Scheme
+    y: np.ndarray,
+    lanes: Lanes,
+    fluxes: Fluxes,
+    trees: Trees,
+    graphs: Graphs,
+    groups: Groups,
+    scheme: Scheme,
+    cable: Cable,
+    circuit: Circuit,
 ) -> Parts:
     """Compile (or take from the cache) the parts of a step that a model needs; ``y`` is any vector like the state."""
     table, team = groups.table, gathered(1)
@@ -243,7 +253,17 @@ def compile_parts(
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
         voxels=_voxels_part(y, graphs),
         late=part_address(loop.late, y, 0.0, y, y, trees, scheme.local) if len(trees.table) > trees.early else 0,
+        circuit=_circuit_part(y, fluxes, cable, circuit, scheme.cable) if circuit.x.size else 0,
     )
+
+
+def _circuit_part(y: np.ndarray, fluxes: Fluxes, cable: Cable, circuit: Circuit, stages: Stages) -> int:
+    """Address of what moves v where a circuit goes with it; nothing of it is loaded for other models."""
+    from rxd.solve.circuit_step import circuit_step
+
+    clamps = (np.zeros(0, dtype=np.int64), y, y)
+    value, slope, average = fluxes.value, fluxes.slope, fluxes.average
+    return part_address(circuit_step, y, 0, 0.0, value, slope, *clamps, cable, average, True, circuit, stages)
 
 
 def _voxels_part(y: np.ndarray, graphs: Graphs) -> int:

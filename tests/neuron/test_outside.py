@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from rxd.neuron import Session, h
-from rxd.neuron.errors import NotSupported
 
 
 @pytest.fixture
@@ -112,12 +111,8 @@ def test_a_field_that_a_vector_plays() -> None:
         assert cable(0.1).vext[0] == pytest.approx(156.8139358594858, rel=1e-9)
 
 
-def test_layers_that_would_resist_are_refused(cell: list[Any]) -> None:
+def test_properties_of_layers(cell: list[Any]) -> None:
     soma = cell[0]
     assert (soma.xg[0], soma(0.5).xraxial[1], soma(0.5).extracellular.e) == (1e9, 1e9, 0)
     soma.xg[0] = 1e10
     assert soma(0.5).xg[0] == 1e10
-    with pytest.raises(NotSupported, match="layers that resist"):
-        soma(0.5).xg[0] = 0.01
-    with pytest.raises(NotSupported, match="capacitance"):
-        soma.xc[0] = 0.1

@@ -23,6 +23,7 @@ from rxd.codegen.kernels import compile_kernels
 from rxd.discretize.build import discretize
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.carriers import Carriers
+from rxd.neuron.engine.circuits import Circuits
 from rxd.neuron.engine.declare import declare
 from rxd.neuron.engine.electrodes import Electrodes, refuse_variable_steps
 from rxd.neuron.engine.exchange import Exchange
@@ -120,7 +121,7 @@ class Engine:
         refuse_variable_steps(self)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these
         self.problem = replace(problem, stimuli=self.electrodes)  # type: ignore[arg-type]
-        self.fixed = FixedSteps(self)
+        self.fixed, self.circuits = FixedSteps(self), Circuits(self)
         self.watch()
         if self.adaptive:
             equations = replace(self.problem.equations, stimuli=self.electrodes)
@@ -139,6 +140,7 @@ class Engine:
         self.jumped = False
         self.gains = read_steady(self)
         self.exchange.load()
+        self.circuits.load()
         self.start()
 
     def _follow_links(self) -> None:
@@ -210,7 +212,7 @@ class Engine:
     def _options(self) -> dict[str, Any]:
         """Options of the stepper."""
         if not self.adaptive:
-            return {"dt": self.session.globals.dt, "order": 1}
+            return {"dt": self.session.globals.dt, "order": 1, "circuit": self.circuits.circuit}
         tolerances = self.session.run.tolerances
         longest = tolerances["maxstep"]
         return {
@@ -310,7 +312,9 @@ class Engine:
         """Up to n fixed steps, with what happens between them; how many were made."""
         self.fields.serve()
         self._prepare(t)
+        self.circuits.before()
         done = self.fixed.many(t, dt, n, batch)
+        self.circuits.show()
         self.changed()
         return done
 
@@ -323,7 +327,11 @@ class Engine:
         self.hooks.run("before breakpoint", t + 0.5 * dt)
         if self.linked.followed:
             self.linked.refresh()
+        if self.circuits.circuit is not None:
+            self.circuits.before()
         self.fixed.one(t, dt)
+        if self.circuits.linear:
+            self.circuits.show()
         self.changed()
         for electrode in self.stepped:
             electrode.move(t + dt)
@@ -368,11 +376,17 @@ class Engine:
         """A copy of the state."""
         self.fixed.settle()
         self._chemistry.views.adopt()
-        return self.state.copy()
+        saved = self.state.copy()
+        if self.circuits.circuit is not None:
+            saved.memory["circuit"] = self.circuits.circuit.x.copy()
+        return saved
 
     def restore(self, saved: Any) -> None:
         """Return to a state saved before."""
         self.fixed.forget()
         self.state = saved.copy()
+        if self.circuits.circuit is not None and "circuit" in saved.memory:
+            self.circuits.circuit.x[:] = saved.memory["circuit"]
+            self.circuits.show()
         self.fixed.past = None
         self.changed()

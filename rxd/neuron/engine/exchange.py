@@ -46,6 +46,9 @@ class Exchange:
         engine = self.engine
         if record.id not in engine.layout.index:
             return
+        if name.endswith("_extracellular"):
+            engine.circuits.note(name)
+            return
         label = engine.readout.label(name, record)
         where = engine.readout.positions(label)[engine.layout.index[record.id]] if label in engine.states.blocks else None
         if where is not None and where[0] >= 0:
@@ -118,6 +121,7 @@ class Exchange:
         """Bring everything up to date, before the structure changes."""
         engine = self.engine
         engine.session.chemistry.views.adopt()
+        engine.circuits.keep()
         for record in engine.layout.records:
             if record.alive:
                 for name in list(record.store):
@@ -162,7 +166,8 @@ class Exchange:
             if electrode.clamp is point:
                 now = engine.state.t if engine.electrodes.t is None else engine.electrodes.t
                 g, drive = engine.electrodes.seen(electrode, now)
-                v = float(electrode.weights @ engine.y[engine.states["v"].start + electrode.nodes])
+                v = engine.y[engine.states["v"].start + electrode.nodes] + engine.circuits.at(electrode.nodes)
+                v = float(electrode.weights @ v)
                 point.values["i"] = drive - g * v
                 if "vc" in point.values:
                     point.values["vc"] = electrode.command(now) or 0.0

@@ -44,6 +44,7 @@ class Initial:
         engine.linked.refresh()
         self._gates()
         engine.synapses.close()
+        engine.circuits.initialize()
         engine.state.t = 0.0
         engine.fixed.past = engine.electrodes.t = None
         engine.start()

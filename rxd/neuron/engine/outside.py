@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rxd.neuron.engine.electrodes import Electrode
-from rxd.neuron.outside import NAME, is_inserted, potentials
+from rxd.neuron.outside import NAME, is_inserted, potentials, resists
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -56,7 +56,7 @@ class OutsideField(Electrode):
 
 def outside_field(session: Session, layout: Layout, storage: np.ndarray) -> list[Electrode]:
     """The field, if the mechanism is in any section."""
-    if not is_inserted(session):
-        return []
+    if not is_inserted(session) or resists(session) or session.linear:
+        return []  # a circuit has it
     segments = np.concatenate([layout.index[record.id] for record in session.topology])
     return [OutsideField(session, storage[segments].astype(np.int64))]

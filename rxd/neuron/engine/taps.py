@@ -121,7 +121,7 @@ def _through_membrane(engine: Engine, name: str, record: SectionRecord, place: i
             where[[segment]].astype(np.int64),
             lambda trace: cm * (trace.ends[:, 0] - trace.starts[:, 0]) / (2 * (trace.t - trace.middle)),
         )
-    if record.values(name) is None or engine.stepped:
+    if record.values(name) is None or engine.stepped or engine.circuits.circuit is not None:
         return None
     places, weights = engine.session.membrane.row(record, place)
     positions = np.array([where[engine.layout.index[other.id][i]] for other, i in places], dtype=np.int64)
@@ -234,6 +234,8 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
         return _formula(engine, *node, label, translation)
     for electrode in engine.electrodes.electrodes:
         if electrode.clamp is point and name == "i":
+            if engine.circuits.circuit is not None and electrode.clamp.kind != "IClamp":
+                return None  # it sees the potential inside
             return _clamp(electrode, engine.states["v"].start)
     if name in {"g", "i"} and engine.session.globals["secondorder"] != 2:
         return _synapse(engine, point, name)

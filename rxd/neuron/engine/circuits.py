@@ -1,0 +1,331 @@
+"""What is solved together with the voltages: the layers of `extracellular` that resist, and LinearMechanisms.
+
+In: a session, and where its engine keeps voltages. Out: a `rxd.solve.circuits.Circuit`, its numbers brought up to date before
+steps, potentials read from it after them.
+
+Unknowns are v (across the membrane) of the segments, the potential inside of branch points, then two potentials outside for
+every segment and end with `extracellular`, then what LinearMechanisms add. What flows along the cable follows the potential
+inside, v plus that of the first layer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.impedance import end_or_segment
+from rxd.neuron.outside import NAME, resists
+from rxd.solve.circuits import Circuit, Entries, plan_circuit
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.linear import LinearMechanism
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["Circuits"]
+
+LAYERS: Final = 2
+_US_PER_DENSITY: Final = 1e-2  # S/cm2 um2 in uS; mF/cm2 um2 in 1e-2 nF, too
+_NF_PER_DENSITY: Final = 1e-5  # uF/cm2 um2 in nF
+_MOHM: Final = 1e-4  # megohm/cm um in megohm
+
+
+class Circuits:
+    """The circuit of an engine.
+
+    Attributes
+    ----------
+    circuit : Circuit or None
+        None where nothing goes with the voltages.
+    stale : bool
+        Whether a script has set a property of a layer.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._session = engine, engine.session
+        # weak: what nobody else holds is gone, though this engine may live on for a while
+        self._linear = [found for found in self._session.linear if found() is not None]
+        self.circuit: Circuit | None = None
+        self.stale = False
+        if not self.linear and not resists(self._session):
+            return
+        if engine.adaptive:
+            raise NotSupported(
+                "layers of extracellular that resist and LinearMechanism go with fixed steps here; switch CVode off."
+            )
+        self._cable = engine.discretization.cable
+        order = engine.states["v"]
+        self._storage = np.asarray(order.order - order.start, dtype=np.int64)
+        self._records: list[SectionRecord] = [r for r in engine.layout.records if NAME in r.mechanisms]
+        self._layer: dict[tuple[int, float], int] = {}
+        self._size = len(self._cable.parent)
+        self._number_layers()
+        self._extra = []
+        for one in self.linear:
+            self._extra.append(self._size)
+            self._size += one.g.nrow() - len(one.places)
+        self._outside = np.full(self._cable.n, -1, dtype=np.int64)
+        for record in self._records:
+            for i in range(record.nseg):
+                self._outside[self._node(record, i)] = self._layer[record.id, float(i)]
+        self._plan()
+
+    @property
+    def linear(self) -> list[LinearMechanism]:
+        """The LinearMechanisms."""
+        return [one for one in (found() for found in self._linear) if one is not None]
+
+    # -------------------------------------------------------------------------------------------------------------- making
+
+    def _node(self, record: SectionRecord, index: int) -> int:
+        return int(self._storage[self._engine.layout.index[record.id][index]])
+
+    def _number_layers(self) -> None:
+        """Give both potentials outside of every segment and end an unknown, one after the other."""
+        with_layers = {record.id for record in self._records}
+        for record in self._records:
+            ends = (end_or_segment(record, 0.0), end_or_segment(record, 1.0))
+            for key in (*((record.id, float(i)) for i in range(record.nseg)), *ends):
+                if key[0] in with_layers and key not in self._layer:
+                    self._layer[key] = self._size
+                    self._size += LAYERS
+
+    def _plan(self) -> None:
+        entries = self._entries()
+        planned = plan_circuit(entries, self._cable.n, self._size, self._outside)
+        if self.circuit is not None:
+            planned.x[:] = self.circuit.x
+        self.circuit = planned
+        self._sources()
+
+    def _entries(self) -> Entries:
+        """All entries of the system with the present numbers."""
+        table = _Table()
+        self._add_cable(table)
+        for record in self._records:
+            self._add_layers(record, table)
+        for one, extra in zip(self.linear, self._extra, strict=True):
+            self._add_linear(one, extra, table)
+        return table.entries()
+
+    def _add_cable(self, table: _Table) -> None:
+        cable = self._cable
+        for k in range(cable.n):
+            table.add(k, k, c=float(cable.capacity[k]))
+            if self._outside[k] >= 0:
+                table.add(int(self._outside[k]), k, c=-float(cable.capacity[k]))
+        for k, parent in enumerate(cable.parent.tolist()):
+            if parent >= 0:
+                g = float(cable.conductance[k])
+                for row, own, other in ((k, k, parent), (parent, parent, k)):
+                    for unknown in self._inside(own):
+                        table.add(row, unknown, g=g)
+                    for unknown in self._inside(other):
+                        table.add(row, unknown, g=-g)
+
+    def _inside(self, node: int) -> list[int]:
+        """The unknowns whose sum is the potential inside a node."""
+        out = int(self._outside[node]) if node < self._cable.n else -1
+        return [node] if out < 0 else [node, out]
+
+    def _add_layers(self, record: SectionRecord, table: _Table) -> None:
+        """The layers of a section: across to the next one and to ground, along to the neighbours."""
+        area, half = record.shape.area, record.L / record.nseg / 2
+        keys = [end_or_segment(record, 0.0), *((record.id, float(i)) for i in range(record.nseg)), end_or_segment(record, 1.0)]
+        for layer in range(LAYERS):
+            g = _US_PER_DENSITY * record.store[f"xg_{layer}_{NAME}"] * area
+            c = _NF_PER_DENSITY * record.store[f"xc_{layer}_{NAME}"] * area
+            for i in range(record.nseg):
+                own = self._layer[record.id, float(i)] + layer
+                table.between(own, own + 1 if layer + 1 < LAYERS else -1, float(c[i]), float(g[i]))
+            resistance = [0.0, *(_MOHM * half * record.store[f"xraxial_{layer}_{NAME}"]), 0.0]
+            for a, b, near, far in zip(keys, keys[1:], resistance, resistance[1:], strict=False):
+                if a in self._layer and b in self._layer:
+                    table.between(self._layer[a] + layer, self._layer[b] + layer, 0.0, 1.0 / max(near + far, 1e-12))
+
+    def _add_linear(self, one: LinearMechanism, extra: int, table: _Table) -> None:
+        c, g = one.c.as_numpy(), one.g.as_numpy()
+        rows, columns = self._rows(one, extra), self._columns(one, extra)
+        for i, j in np.argwhere((c != 0) | (g != 0)).tolist():
+            scale = self._scale(one, i)
+            for unknown in columns[j]:
+                table.add(rows[i], unknown, c=scale * float(c[i, j]), g=scale * float(g[i, j]))
+
+    def _scale(self, one: LinearMechanism, i: int) -> float:
+        """From the units of a row to nA."""
+        if i >= len(one.places):
+            return 1.0
+        record, x = one.places[i]
+        return _US_PER_DENSITY * float(record.shape.area[record.index(x)])
+
+    def _rows(self, one: LinearMechanism, extra: int) -> list[int]:
+        return [self._columns(one, extra)[i][-1 if i < len(one.places) and one.layers[i] else 0] for i in range(one.g.nrow())]
+
+    def _columns(self, one: LinearMechanism, extra: int) -> list[list[int]]:
+        """For each element of y the unknowns it is the sum of."""
+        found = []
+        for (record, x), layer in zip(one.places, one.layers, strict=True):
+            if not record.alive or not 0 < x < 1:
+                raise HocError(f"{one.hname()}: {record.name}({x:g}) is no segment; circuits sit at 0 < x < 1 here.")
+            node = self._node(record, record.index(x))
+            if layer == 0:
+                found.append(self._inside(node))
+            elif self._outside[node] < 0 or layer > LAYERS:
+                raise HocError(f"{one.hname()}: {record.name} has no layer {layer}; insert extracellular, layers are 1 and 2.")
+            else:
+                found.append([int(self._outside[node]) + layer - 1])
+        return found + [[extra + i] for i in range(one.g.nrow() - len(one.places))]
+
+    # ------------------------------------------------------------------------------------------------------------- stepping
+
+    def note(self, name: str) -> None:
+        """A script has set a property of a layer."""
+        if self.circuit is not None:
+            self.stale = self.stale or not name.startswith("e_")
+        elif not name.startswith("e_") and resists(self._session):
+            self._session.touch()
+
+    def initialize(self) -> None:
+        """The beginning of a run: layers at 0, y as y0 says."""
+        if self.circuit is None:
+            return
+        self.circuit.x[:] = 0.0
+        for one, extra in zip(self.linear, self._extra, strict=True):
+            start = np.zeros(one.y._n) if one.y0 is None else one.y0.as_numpy()
+            one.y.as_numpy()[len(one.places) :] = start[len(one.places) : one.y._n]
+            if one.function is not None:
+                one.function()
+            self._take_y(one, extra)
+        self.show()
+
+    def before(self) -> None:
+        """Bring numbers up to date before steps."""
+        if self.circuit is None:
+            return
+        if self._session.globals["secondorder"] != 0:
+            raise HocError(
+                "Layers of extracellular that resist and LinearMechanism work with h.secondorder = 0 only. (NEURON refuses 1 "
+                "and 2 for LinearMechanism; with layers its voltages converge to wrong ones.)"
+            )
+        for one in self.linear:
+            if one.function is not None:
+                one.function()
+        if self.stale or self.linear:
+            self._refresh()
+        self._sources()
+        for one, extra in zip(self.linear, self._extra, strict=True):
+            self._take_y(one, extra)
+
+    def _refresh(self) -> None:
+        """Take the numbers of all entries anew; plan anew if there are others."""
+        assert self.circuit is not None
+        entries, known = self._entries(), self.circuit
+        self.stale = False
+        if np.array_equal(entries.row, known.row) and np.array_equal(entries.column, known.column):
+            known.c[:], known.g[:] = entries.c, entries.g
+        else:
+            self._plan()
+            self._engine.fixed.forget()
+            self._engine.stepper.take_circuit(self.circuit)
+
+    def _sources(self) -> None:
+        """What drives the system: the potential outside all layers, and b of LinearMechanisms."""
+        assert self.circuit is not None
+        source = self.circuit.source
+        source[:] = 0.0
+        for record in self._records:
+            start = self._layer[record.id, 0.0] + LAYERS - 1  # its segments were numbered one after the other
+            g = _US_PER_DENSITY * record.store[f"xg_{LAYERS - 1}_{NAME}"] * record.shape.area
+            places = [self._layer[record.id, float(i)] + LAYERS - 1 for i in range(record.nseg)] if record.nseg > 1 else [start]
+            source[places] += g * record.store[f"e_{NAME}"]
+        for one, extra in zip(self.linear, self._extra, strict=True):
+            b = one.b.as_numpy()
+            for i, row in enumerate(self._rows(one, extra)):
+                source[row] += self._scale(one, i) * float(b[i])
+
+    def _take_y(self, one: LinearMechanism, extra: int) -> None:
+        assert self.circuit is not None
+        own = one.y.as_numpy()[len(one.places) :]
+        self.circuit.x[extra : extra + len(own)] = own
+
+    def show(self) -> None:
+        """Let the Vectors y of LinearMechanisms show where the circuit is."""
+        if self.circuit is None or not self.linear:
+            return
+        x = self.circuit.x
+        x[: self._cable.n] = self._engine.y[self._engine.states["v"].start :][: self._cable.n]
+        for one, extra in zip(self.linear, self._extra, strict=True):
+            one.y.as_numpy()[:] = [sum(x[k] for k in unknowns) for unknowns in self._columns(one, extra)]
+
+    @property
+    def python(self) -> bool:
+        """Whether something has to be done in Python between steps."""
+        return any(one.function is not None for one in self.linear)
+
+    # -------------------------------------------------------------------------------------------------------------- reading
+
+    def outside(self, layer: int = 0) -> np.ndarray:
+        """The potential in a layer of all segments in the order of the sections, 0 without the mechanism, mV."""
+        assert self.circuit is not None
+        found = [
+            [self.circuit.x[self._layer[r.id, float(i)] + layer] if r in self._records else 0.0 for i in range(r.nseg)]
+            for r in self._session.topology
+        ]
+        return np.concatenate([np.zeros(0), *(np.array(values) for values in found)])
+
+    def of(self, record: SectionRecord, layer: int) -> np.ndarray:
+        """The potential in a layer of the segments of a section."""
+        assert self.circuit is not None
+        return np.array([self.circuit.x[self._layer[record.id, float(i)] + layer] for i in range(record.nseg)])
+
+    def at(self, nodes: np.ndarray) -> np.ndarray:
+        """The potential outside the membrane of segments in storage order."""
+        if self.circuit is None:
+            return np.zeros(len(nodes))
+        out = self._outside[nodes]
+        return np.asarray(np.where(out >= 0, self.circuit.x[np.maximum(out, 0)], 0.0))
+
+    def keep(self) -> None:
+        """Leave the potentials with the sections, for the next engine."""
+        if self.circuit is not None:
+            for record in self._records:
+                if record.alive and NAME in record.mechanisms:
+                    for layer in range(LAYERS):
+                        record.store[f"vext_{layer}_{NAME}"][:] = self.of(record, layer)
+
+    def load(self) -> None:
+        """Take them from there."""
+        if self.circuit is not None:
+            for record in self._records:
+                for i in range(record.nseg):
+                    for layer in range(LAYERS):
+                        self.circuit.x[self._layer[record.id, float(i)] + layer] = record.store[f"vext_{layer}_{NAME}"][i]
+            for one, extra in zip(self.linear, self._extra, strict=True):
+                self._take_y(one, extra)
+
+
+class _Table:
+    """Entries in the making."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, int, float, float]] = []
+
+    def add(self, row: int, column: int, c: float = 0.0, g: float = 0.0) -> None:
+        """One."""
+        self._rows.append((row, column, c, g))
+
+    def between(self, a: int, b: int, c: float, g: float) -> None:
+        """A capacity and a conductance between two unknowns, or (b < 0) an unknown and what is no unknown."""
+        self.add(a, a, c, g)
+        if b >= 0:
+            self.add(a, b, -c, -g)
+            self.add(b, a, -c, -g)
+            self.add(b, b, c, g)
+
+    def entries(self) -> Entries:
+        """All of them."""
+        columns: Any = zip(*self._rows, strict=True)
+        row, column, c, g = (np.array(values) for values in columns)
+        return Entries(row.astype(np.int64), column.astype(np.int64), c, g)

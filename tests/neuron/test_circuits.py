@@ -1,0 +1,291 @@
+"""Layers of `extracellular` that resist, and LinearMechanism: exact answers, the cable itself, NEURON 9.0.2's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h
+from rxd.neuron.errors import HocError, NotSupported
+
+# v, vext[0], vext[1], 1000 i_membrane in the middles of the three sections of `mixed` after 2 ms
+FIGURES = (
+    (37.58829884512597, 7.338278724863751, 1.721687890377519, -53.50990035088706),
+    (10.326614708904152, 7.761156010365688, 1.664917358671982, -188.84360630328263),
+    (-7.828620571758076, 8.31204103277334, 1.5028102753691677, 228.47077699860552),
+)
+
+
+@pytest.fixture(autouse=True)
+def session() -> Iterator[None]:
+    with Session():
+        yield
+
+
+def cable(name: str, length: float, nseg: int, mechanism: str = "pas") -> Any:
+    section = h.Section(name=name)
+    section.L, section.diam, section.nseg, section.Ra = length, 2, nseg, 100
+    section.insert(mechanism)
+    return section
+
+
+def layered(section: Any, xg: tuple[float, float], xc: tuple[float, float], xraxial: tuple[float, float]) -> None:
+    section.insert("extracellular")
+    for seg in section:
+        for i in range(2):
+            seg.xg[i], seg.xc[i], seg.xraxial[i] = xg[i], xc[i], xraxial[i]
+
+
+def clamp(place: Any, amp: float, delay: float = 0.0, dur: float = 1e9) -> Any:
+    electrode = h.IClamp(place)
+    electrode.delay, electrode.dur, electrode.amp = delay, dur, amp
+    return electrode
+
+
+def test_at_rest_with_a_current_everything_follows_ohm() -> None:
+    s = cable("s", 50, 1)
+    layered(s, (2e-3, 5e-3), (1.0, 0.5), (1e9, 1e9))
+    s.e_extracellular = 4
+    electrode = clamp(s(0.5), 0.02)
+    h.finitialize(-70)
+    h.dt = 100
+    for _ in range(60):
+        h.fadvance()
+    density = 100 * electrode.amp / s(0.5).area()
+    assert s(0.5).v == pytest.approx(-70 + density / 0.001, rel=1e-9)
+    assert s(0.5).vext[1] == pytest.approx(4 + density / 5e-3, rel=1e-9)
+    assert s(0.5).vext[0] == pytest.approx(4 + density / 5e-3 + density / 2e-3, rel=1e-9)
+    assert s(0.5).i_membrane == pytest.approx(density, rel=1e-9)
+
+
+def test_a_layer_charges_by_backward_euler() -> None:
+    """The membrane's current is given (a clamp, no conductance): the layer is one resistor and one capacitor."""
+    s = cable("s", 50, 1)
+    s.g_pas = 0
+    layered(s, (1e-3, 1e9), (2.0, 0.0), (1e9, 1e9))
+    current = clamp(s(0.5), 0.05)
+    h.finitialize(-65)
+    density, expected = 100 * current.amp / s(0.5).area(), 0.0
+    for _ in range(20):
+        h.fadvance()
+        expected = (expected + h.dt * density / 2e-3) / (1 + h.dt * 1e-3 / 2e-3)
+        assert s(0.5).vext[0] == pytest.approx(expected, rel=1e-9)
+
+
+def mixed() -> tuple[list[Any], Any]:
+    soma, dend, twig = cable("soma", 20, 1, "hh"), cable("dend", 300, 5, "hh"), cable("twig", 100, 3)
+    dend.connect(soma(1))
+    twig.connect(dend(0.5))
+    for section, factor in ((soma, 1.0), (dend, 1.0), (twig, 2.0)):
+        layered(section, (1e-3, 5e-3), (0.5, 0.2), (50 * factor, 200 * factor))
+    dend.e_extracellular, twig.e_extracellular = 3, -2
+    return [soma, dend, twig], clamp(dend(0.3), 0.5, 0.5, 1)
+
+
+def test_figures_of_neuron() -> None:
+    sections, electrode = mixed()
+    assert electrode.amp == 0.5
+    h.finitialize(-65)
+    for _ in range(80):
+        h.fadvance()
+    seen = [(s(0.5).v, s(0.5).vext[0], s(0.5).vext[1], 1e3 * s(0.5).i_membrane) for s in sections]
+    assert np.array(seen) == pytest.approx(np.array(FIGURES), rel=1e-7, abs=1e-7)
+
+
+def test_many_steps_at_once_and_one_by_one() -> None:
+    sections, electrode = mixed()
+    electrode.delay = 0.3
+    recorded = [h.Vector().record(s(0.5)._ref_v) for s in sections]
+    h.finitialize(-65)
+    h.continuerun(2)
+    together = np.array(recorded)
+    h.finitialize(-65)
+    while h.t < 2 - h.dt / 2:
+        h.fadvance()
+    assert np.array(recorded) == pytest.approx(together, rel=1e-12)
+
+
+def test_no_charge_is_lost_outside() -> None:
+    """Without capacities what clamps inject flows through the outermost layer to ground."""
+    sections, first = mixed()
+    second = clamp(sections[2](1), -0.1)
+    for s in sections:
+        s.e_extracellular = 0
+        for seg in s:
+            seg.xc[0] = seg.xc[1] = 0
+    h.finitialize(-65)
+    for _ in range(40):
+        h.fadvance()
+    flow = sum(0.01 * seg.area() * seg.xg[1] * seg.vext[1] for s in sections for seg in s)
+    assert flow == pytest.approx(first.i + second.i, rel=1e-9)
+    assert flow == pytest.approx(0.4, rel=1e-9)
+
+
+def test_properties_may_change_between_steps() -> None:
+    """Layers that do not resist until a script says so; a state saved and restored goes on the same way."""
+    s = cable("s", 100, 3)
+    s.insert("extracellular")
+    current = clamp(s(0.1), 0.1)
+    assert current.amp == 0.1
+    h.finitialize(-70)
+    for _ in range(10):
+        h.fadvance()
+    assert s(0.5).vext[0] == 0
+    for seg in s:
+        seg.xg[0], seg.xc[0] = 1e-3, 0.2
+    h.fadvance()
+    assert s(0.5).vext[0] != 0
+    saved = h.SaveState()
+    saved.save()
+    ends = []
+    for _ in range(2):
+        for seg in s:
+            seg.xg[0] = 1e-3
+        h.fadvance()
+        s.e_extracellular = 0
+        h.fadvance()
+        ends.append([(seg.v, seg.vext[0], seg.vext[1]) for seg in s])
+        saved.restore()
+    assert ends[0] == ends[1]
+
+
+def test_a_clamp_of_voltage_holds_the_inside() -> None:
+    s = cable("s", 20, 1)
+    layered(s, (1e-3, 1e9), (0, 0), (1e9, 1e9))
+    electrode = h.SEClamp(s(0.5))
+    electrode.rs, electrode.dur1, electrode.amp1 = 0.01, 1e9, -20
+    h.finitialize(-70)
+    for _ in range(5):
+        h.fadvance()
+    inside = s(0.5).v + s(0.5).vext[0]
+    assert electrode.i == pytest.approx((-20 - inside) / 0.01, rel=1e-9)
+    assert s(0.5).i_membrane == pytest.approx(100 * electrode.i / s(0.5).area(), rel=1e-6)
+    assert s(0.5).vext[0] == pytest.approx(1e3 * s(0.5).i_membrane, rel=1e-6)
+
+
+def test_what_does_not_go_with_layers() -> None:
+    _sections = mixed()
+    h.finitialize(-65)
+    h.secondorder = 2
+    with pytest.raises(HocError, match="secondorder = 0"):
+        h.fadvance()
+
+
+# ------------------------------------------------------------------------------------------------------------ LinearMechanism
+
+
+def conductor(first: Any, second: Any, siemens: float) -> tuple[Any, ...]:
+    """A conductance between the middles of two sections, uS."""
+    c, g, y, b = h.Matrix(2, 2), h.Matrix(2, 2), h.Vector(2), h.Vector(2)
+    for i, section in enumerate((first, second)):
+        density = 100 * siemens / section(0.5).area()
+        g.setval(i, i, density)
+        g.setval(i, 1 - i, -density)
+    return h.LinearMechanism(c, g, y, b, h.SectionList([first, second]), h.Vector([0.5, 0.5])), y, c, g, b
+
+
+def test_a_conductor_between_two_sections_is_the_cable_between_them() -> None:
+    """Two sections joined end to end, and the same two joined by a circuit of the same conductance."""
+    first, second = cable("first", 50, 1, "hh"), cable("second", 70, 1)
+    second.connect(first(1))
+    current = clamp(first(0.5), 0.3, 0.2, 1)
+    g = 1 / (h.ri(first(1)) + h.ri(second(0.5)))
+    v = [h.Vector().record(s(0.5)._ref_v) for s in (first, second)]
+    h.finitialize(-65)
+    h.continuerun(3)
+    joined = np.array(v)
+    h.disconnect(sec=second)
+    made = conductor(first, second, g)
+    h.finitialize(-65)
+    h.continuerun(3)
+    assert np.array(v) == pytest.approx(joined, rel=1e-9)
+    assert current.amp == 0.3
+    assert list(made[1]) == pytest.approx(joined[:, -1], rel=1e-9)
+
+
+def test_a_source_of_voltage_has_no_diagonal() -> None:
+    s = cable("s", 50, 3, "hh")
+    c, g, y, b = h.Matrix(2, 2, 2), h.Matrix(2, 2, 2), h.Vector(2), h.Vector([0, -40])
+    g.setval(0, 1, -1)
+    g.setval(1, 0, 1)
+    source = h.LinearMechanism(c, g, y, b, 0.5, sec=s)
+    h.finitialize(-65)
+    for _ in range(5):
+        h.fadvance()
+        assert s(0.5).v == pytest.approx(-40, abs=1e-9)
+    b.x[1] = -50
+    h.fadvance()
+    assert y.x[0] == pytest.approx(-50, abs=1e-9)
+    assert y.x[1] < 0  # it takes charge out
+    del source
+
+
+def test_a_circuit_by_itself_moves_by_backward_euler() -> None:
+    s = cable("s", 50, 1)
+    c, g, y, y0, b = h.Matrix(2, 2), h.Matrix(2, 2), h.Vector(2), h.Vector([1, 2]), h.Vector([0, 0.5])
+    c.setval(0, 0, 1)
+    c.setval(1, 1, 2)
+    g.setval(0, 1, -1)
+    g.setval(1, 0, 1)
+    calls = []
+
+    def drive() -> None:
+        calls.append(h.t)
+        b.x[0] = 0.1 * y.x[0] ** 2
+
+    circuit = h.LinearMechanism(drive, c, g, y, y0, b)
+    h.finitialize(-65)
+    C, G, x = c.as_numpy().copy(), g.as_numpy().copy(), np.array([1.0, 2.0])
+    for _ in range(10):
+        source = np.array([0.1 * x[0] ** 2, 0.5])
+        x = np.linalg.solve(C / h.dt + G, source + C @ x / h.dt)
+        h.fadvance()
+        assert y.as_numpy() == pytest.approx(x, rel=1e-12)
+    assert calls[:3] == [0.0, 0.0, h.dt]
+    assert len(calls) == 11
+    assert s(0.5).v != -65
+    del circuit
+    h.fadvance()
+    assert len(calls) == 11
+
+
+def test_a_circuit_on_a_layer_outside() -> None:
+    """A resistor to ground from the first layer takes its share of the membrane's current."""
+    s = cable("s", 50, 1)
+    layered(s, (1e-3, 1e9), (0, 0), (1e9, 1e9))
+    current = clamp(s(0.5), 0.02)
+    c, g, y, b = h.Matrix(1, 1), h.Matrix(1, 1), h.Vector(1), h.Vector(1)
+    g.setval(0, 0, 3e-3)
+    shunt = h.LinearMechanism(c, g, y, b, h.SectionList([s]), h.Vector([0.5]), h.Vector([1]))
+    h.finitialize(-70)
+    h.dt = 100
+    for _ in range(40):
+        h.fadvance()
+    assert s(0.5).vext[0] == pytest.approx(100 * current.amp / s(0.5).area() / 4e-3, rel=1e-9)
+    assert y.x[0] == s(0.5).vext[0]
+    del shunt
+
+
+def test_mistakes() -> None:
+    s = cable("s", 50, 1)
+    c, g, y, b = h.Matrix(1, 1), h.Matrix(1, 1), h.Vector(1), h.Vector(1)
+    with pytest.raises(HocError, match="square"):
+        h.LinearMechanism(c, h.Matrix(2, 2), y, b)
+    with pytest.raises(HocError, match=r"y, \[y0,\] b"):
+        h.LinearMechanism(c, g, y)
+    end = h.LinearMechanism(c, g, y, b, 1.0, sec=s)
+    with pytest.raises(HocError, match="no segment"):
+        h.finitialize(-65)
+    del end
+    deep = h.LinearMechanism(c, g, y, b, h.SectionList([s]), h.Vector([0.5]), h.Vector([1]))
+    with pytest.raises(HocError, match="no layer 1"):
+        h.finitialize(-65)
+    del deep
+    kept = h.LinearMechanism(c, g, y, b)
+    h.cvode_active(True)
+    with pytest.raises(NotSupported, match="fixed steps"):
+        h.finitialize(-65)
+    del kept
