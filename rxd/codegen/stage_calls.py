@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from llvmlite import ir
+import numba as nb
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rxd.codegen.lane_calls import ROW, c_function
+from geometry.compiled import QuickCompiler
+from rxd.codegen.lane_calls import ARITHMETIC, ROW
 
 PLACES: Final = types.CPointer(types.int64)
 TAKE: Final = types.void(*3 * [ROW], PLACES, *2 * [types.int64])
@@ -43,9 +44,25 @@ def later(compiler: Callable[..., Any]) -> Callable[[Callable[..., Any]], Later]
     return lambda function: Later(function, compiler)
 
 
+class Part:
+    """A kernel that only `call_stage` calls, as one compiled function calls another.
+
+    Through a function for C, which passes its arguments on, a call waited until all that was written before was in the cache:
+    the passing on read two arguments at once that had been written one by one.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        options: Any = {"pipeline_class": QuickCompiler, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        made: Any = nb.njit(cache=True, fastmath=set(ARITHMETIC), error_model="numpy", **options)(function)
+        made.compile(signature.args)
+        found = made.overloads[signature.args]
+        self._library = found.library  # it owns the code
+        self.address = int(found.library.get_pointer_to_function(found.fndesc.llvm_func_name))
+
+
 def stage_decorator(signature: Any) -> Callable[[Callable[..., Any]], Later]:
     """Decorator of kernels of one of the three signatures."""
-    return later(c_function(signature))
+    return later(lambda function: Part(function, signature))
 
 
 def _call_stage(typing_context: Any, address: Any, arrays: Any, starts: Any, numbers: Any, counts: Any) -> Any:
@@ -67,8 +84,11 @@ def _call_stage(typing_context: Any, address: Any, arrays: Any, starts: Any, num
             context.cast(builder, value, kind, types.int64)
             for value, kind in zip(cgutils.unpack_tuple(builder, args[4]), sig.args[4].types, strict=True)
         ]
-        function_type = ir.FunctionType(ir.VoidType(), [value.type for value in given])
-        builder.call(builder.inttoptr(args[0], function_type.as_pointer()), given)
+        taken = [*(types.CPointer(kind.dtype) for kind in kinds), *sig.args[3], *len(sig.args[4]) * [types.int64]]
+        function_type = context.call_conv.get_function_type(types.none, taken)
+        function = builder.inttoptr(args[0], function_type.as_pointer())
+        # kernels raise nothing, so what they say of errors is left alone
+        context.call_conv.call_function(builder, function, types.none, taken, given)
         return context.get_dummy_value()
 
     return types.void(types.int64, arrays, starts, numbers, counts), generate

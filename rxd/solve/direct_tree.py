@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from rxd.codegen.lane_calls import whole_vectors
 from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel
 from rxd.solve.vector_blocks import block_shapes, make_climb, make_descend, make_reduce
 from rxd.solve.vector_moves import make_blend, make_gather, make_spread
@@ -76,6 +77,7 @@ descend = make_descend(WIDTH, SHAPES)
 @draft_kernel
 def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, tree: Waves) -> None:
     """Eliminate wave after wave; S ends as the inverses of the blocks. D is G, and one where a node lacks an unknown."""
+    whole_vectors()  # type: ignore[call-arg]
     waves, mask, others = tree
     for w in range(waves.shape[0]):
         m, s, r = waves[w, 0], waves[w, 1], waves[w, 2]
