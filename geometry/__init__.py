@@ -12,6 +12,7 @@ from geometry.grid import ExtracellularGrid
 from geometry.io import load
 from geometry.mesh import GridBlock, Mesh, TreeBlock, check_mesh
 from geometry.morphology import Morphology, cylinder
+from geometry.outline import Outline
 from geometry.rules import DLambda, MaxLength, d_lambda, max_length
 from geometry.section import Location, Section, SectionSpec
 from geometry.segments import Segments, segment
@@ -47,6 +48,7 @@ __all__ = [
     "Mesh",
     "Morphology",
     "MultipleGeometry",
+    "Outline",
     "ScalableBorder",
     "Section",
     "SectionSpec",

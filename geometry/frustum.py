@@ -9,7 +9,8 @@ lies behind both end planes. For a straight chain the lune is empty, so straight
 whatever their taper, and free ends stay flat. A section that starts at the end of its parent gets the lune between the two;
 one that starts elsewhere on its parent gets the half ball behind its first point. Reconstructed dendrites often start at some
 distance from the outline of the soma they belong to: a section whose start lies outside its parent by more than half its
-radius gets a cylinder from there to the place on the parent's axis where it is attached.
+radius gets a cylinder from there to the place on the parent's axis where it is attached. A soma
+drawn as an outline is made of oblique frusta (`geometry.outline`) in place of its section's own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import numpy as np
 
 from geometry.compiled import in_ranges, inner, lean
 from geometry.errors import GeometryError
+from geometry.outline import OBLIQUE as OBLIQUE_NUMBERS
+from geometry.outline import disc_distance, inner_balls, oblique_frusta
 from geometry.section import Location, Section
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
@@ -33,8 +36,10 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 Array = np.ndarray[Any, Any]  # what a compiled kernel takes: its caller says which
 
 # Kinds of primitives and the columns of the packed table. A frustum: base point, unit axis, length, start radius, slope dR/ds,
-# cosine of the half angle. A ball or lune: centre, inward normals of up to two half spaces (zero: none), radius as above.
-FRUSTUM, BALL, LUNE = 0, 1, 2
+# cosine of the half angle. A ball or lune: centre, inward normals of up to two half spaces (zero: none), radius as above. An
+# oblique frustum: as a frustum, but with the normal of its end planes as axis, the distance of these as length, the cosine of a
+# side as steep as it is anywhere, and in the place of the second normal how far its middle moves across per unit of length.
+FRUSTUM, BALL, LUNE, OBLIQUE = 0, 1, 2, 3
 AXIS, LENGTH, RADIUS, SLOPE, COSINE, SLACK, SECOND, COLUMNS = 3, 6, 7, 8, 9, 10, 11, 14
 STRAIGHT = 1e-7  # sine of a bend that opens no gap worth closing: the kernels bridge gaps of 1e-6 voxel edges
 
@@ -57,6 +62,10 @@ class Solid:
         Joints: centre, radius and two inward normals, zero where there is no plane.
     lune_owner : ndarray of int, shape (j,)
         Segment of each lune; a lune owns a voxel only where no frustum or ball comes near.
+    oblique : ndarray, shape (o, 11), um
+        Cones sheared along their end planes: two ends as of frusta, and the unit normal of the planes.
+    oblique_owner : ndarray of int, shape (o,)
+        Segment of each of these.
     open_end : ndarray of int, shape (m, 2)
         Number of the open end at each end of a frustum, or -1. An open end is the flat face to a part of the cell that is not
         in this solid; it is no membrane.
@@ -70,18 +79,21 @@ class Solid:
     ball_owner: IntArray | None = None
     lunes: FloatArray = field(default_factory=lambda: np.zeros((0, 10)))
     lune_owner: IntArray | None = None
+    oblique: FloatArray = field(default_factory=lambda: np.zeros((0, OBLIQUE_NUMBERS)))
+    oblique_owner: IntArray | None = None
     open_end: IntArray | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, columns in (("frusta", 8), ("balls", 4), ("lunes", 10)):
+        for name, columns in (("frusta", 8), ("balls", 4), ("lunes", 10), ("oblique", OBLIQUE_NUMBERS)):
             values = np.atleast_2d(np.array(getattr(self, name), dtype=np.float64))
             if values.shape[1] != columns:
                 raise GeometryError(f"{name} have {columns} numbers each; got an array of shape {values.shape}.")
             if not np.isfinite(values).all():
                 raise GeometryError(f"{name}[{int(np.argmin(np.isfinite(values).all(axis=1)))}] is not finite.")
             self._put(name, values)
-        for name, of in (("owner", self.frusta), ("ball_owner", self.balls), ("lune_owner", self.lunes)):
+        owned = (("owner", self.frusta), ("ball_owner", self.balls), ("lune_owner", self.lunes))
+        for name, of in (*owned, ("oblique_owner", self.oblique)):
             given = getattr(self, name)
             segment: Array = np.arange(len(of)) if given is None else np.array(given, dtype=np.int64)
             if segment.shape != (len(of),):
@@ -91,7 +103,7 @@ class Solid:
         if ends.shape != (len(self.frusta), 2):
             raise GeometryError(f"open_end has two numbers for each of {len(self.frusta)} frusta; got the shape {ends.shape}.")
         self._put("open_end", ends)
-        if (self.frusta[:, 3::4] < 0).any() or (self.balls[:, 3] < 0).any():
+        if (self.frusta[:, 3::4] < 0).any() or (self.balls[:, 3] < 0).any() or (self.oblique[:, 3:8:4] < 0).any():
             raise GeometryError("A radius is negative. A frustum is two points and two radii, a ball a point and a radius.")
 
     def _put(self, name: str, values: Array) -> None:
@@ -99,15 +111,17 @@ class Solid:
         object.__setattr__(self, name, values)
 
     def __len__(self) -> int:
-        return len(self.frusta) + len(self.balls) + len(self.lunes)
+        return len(self.frusta) + len(self.balls) + len(self.lunes) + len(self.oblique)
 
     def bounds(self) -> FloatArray:
         """Box around the solid, shape (2, 3), um; every end of a frustum counts as a ball."""
-        spheres = np.concatenate([self.frusta[:, :4], self.frusta[:, 4:], self.balls, self.lunes[:, :4]])
+        ends = [self.frusta[:, :4], self.frusta[:, 4:], self.oblique[:, :4], self.oblique[:, 4:8]]
+        spheres = np.concatenate([*ends, self.balls, self.lunes[:, :4]])
         return np.stack([(spheres[:, :3] - spheres[:, 3:]).min(axis=0), (spheres[:, :3] + spheres[:, 3:]).max(axis=0)])
 
     def __repr__(self) -> str:
-        return f"<Solid: {len(self.frusta)} frusta, {len(self.balls)} balls, {len(self.lunes)} joints>"
+        oblique = f", {len(self.oblique)} oblique" if len(self.oblique) else ""
+        return f"<Solid: {len(self.frusta)} frusta{oblique}, {len(self.balls)} balls, {len(self.lunes)} joints>"
 
 
 def frustum_volume(frusta: FloatArray) -> FloatArray:
@@ -159,13 +173,43 @@ def solid_of(segments: Segments, sections: SectionsLike | None = None) -> Solid:
     axis = (frusta[:, 4:7] - frusta[:, :3]) / length[:, None]
     lunes, lune_owner = _joints(section, frusta, axis, owner)
     more, more_owner = _branch_joints(segments, chosen, frusta, axis, owner, first, last)
-    bridges, bridge_owner, notes = _bridges(segments, chosen, frusta, owner, first, last)
     ends = _open_ends(segments, chosen, len(frusta), first, last)
+    drawn = _drawn(segments, chosen, ends, first, last)
+    bridges, bridge_owner, notes = _bridges(segments, chosen, frusta, owner, first, last, drawn)
+    if not drawn:
+        return Solid(
+            np.concatenate([frusta, bridges]), np.concatenate([owner, bridge_owner]),
+            lunes=np.concatenate([lunes, more]), lune_owner=np.concatenate([lune_owner, more_owner]),
+            open_end=np.concatenate([ends, np.full((len(bridges), 2), -1)]), notes=notes,
+        )  # fmt: skip
+    own = ~np.isin(section, list(drawn))
+    balls = [inner_balls(oblique) for oblique, _ in drawn.values()]
+    firsts = [owners[0] for _, owners in drawn.values()]
     return Solid(
-        np.concatenate([frusta, bridges]), np.concatenate([owner, bridge_owner]),
+        np.concatenate([frusta[own], bridges]), np.concatenate([owner[own], bridge_owner]),
+        balls=np.concatenate(balls), ball_owner=np.repeat(firsts, [len(some) for some in balls]),
         lunes=np.concatenate([lunes, more]), lune_owner=np.concatenate([lune_owner, more_owner]),
-        open_end=np.concatenate([ends, np.full((len(bridges), 2), -1)]), notes=notes,
+        oblique=np.concatenate([oblique for oblique, _ in drawn.values()]),
+        oblique_owner=np.concatenate([owners for _, owners in drawn.values()]),
+        open_end=np.concatenate([ends[own], np.full((len(bridges), 2), -1)]), notes=notes,
     )  # fmt: skip
+
+
+def _drawn(
+    segments: Segments, chosen: IntArray, ends: IntArray, first: IntArray, last: IntArray
+) -> dict[int, tuple[FloatArray, IntArray]]:
+    """Oblique frusta, and their segments, of the sections that are drawn as outlines and have no open ends."""
+    m, drawn = segments.morphology, {}
+    for outline in m.outlines:
+        place = int(chosen.searchsorted(outline.section))
+        if place == len(chosen) or chosen[place] != outline.section or ends[first[place], 0] >= 0 or ends[last[place], 1] >= 0:
+            continue
+        points = m.points[m.point_offset[outline.section] : m.point_offset[outline.section + 1], :3]
+        count = int(segments.counts[outline.section])
+        borders = m.length[outline.section] / count * np.arange(1, count)
+        oblique, middle = oblique_frusta(outline.points, points[0], points[-1], borders)
+        drawn[outline.section] = oblique, segments.offset[outline.section] + np.searchsorted(borders, middle)
+    return drawn
 
 
 def _cut_frusta(segments: Segments, chosen: IntArray) -> tuple[IntArray, FloatArray, FloatArray, IntArray]:
@@ -235,8 +279,9 @@ def _branch_joints(
 
 
 def _bridges(
-    segments: Segments, chosen: IntArray, frusta: FloatArray, owner: IntArray, first: IntArray, last: IntArray
-) -> tuple[FloatArray, IntArray, tuple[str, ...]]:
+    segments: Segments, chosen: IntArray, frusta: FloatArray, owner: IntArray, first: IntArray, last: IntArray, drawn:
+    dict[int, tuple[FloatArray, IntArray]],
+) -> tuple[FloatArray, IntArray, tuple[str, ...]]:  # fmt: skip
     """Cylinders from the starts of sections that do not touch their parents to the parents' axes."""
     m = segments.morphology
     bridges, owners, gaps = [], [], []
@@ -246,8 +291,10 @@ def _bridges(
     for place in ((chosen[parents] == parent) & apart).nonzero()[0]:
         i, on = int(chosen[place]), int(parents[place])
         start = frusta[first[place], :4]
-        own = Solid(frusta[first[on] : last[on] + 1])
-        gap = float(signed_distance(own, start[None, :3])[0])
+        if int(parent[place]) in drawn:
+            gap = disc_distance(drawn[int(parent[place])][0], start[:3])
+        else:
+            gap = float(signed_distance(Solid(frusta[first[on] : last[on] + 1]), start[None, :3])[0])
         if gap > 0.5 * start[3]:
             target = Location(Section(m, int(m.parent[i])), float(m.parent_x[i])).position
             bridges.append([*target, start[3], *start])
@@ -321,8 +368,8 @@ def pack(solid: Solid, slack: float) -> Primitives:
     end = np.empty_like(begin)
     end[:-1], end[-1:] = begin[1:], len(pieces)
     frusta = np.concatenate([pieces[begin, :4], pieces[end - 1, 4:]], axis=1)
-    n, k, j = len(frusta), len(solid.balls), len(solid.lunes)
-    table = np.zeros((n + k + j, COLUMNS))
+    n, k, j, oblique = len(frusta), len(solid.balls), len(solid.lunes), solid.oblique
+    table = np.zeros((n + k + j + len(oblique), COLUMNS))
     table[:, SLACK] = slack
     length = _lengths(frusta)
     slope = (frusta[:, 7] - frusta[:, 3]) / length
@@ -330,20 +377,34 @@ def pack(solid: Solid, slack: float) -> Primitives:
     table[:n, LENGTH], table[:n, RADIUS], table[:n, SLOPE] = length, frusta[:, 3], slope
     table[:n, COSINE] = 1 / np.sqrt(1 + slope * slope)
     table[n : n + k, :3], table[n : n + k, RADIUS] = solid.balls[:, :3], solid.balls[:, 3]
-    table[n + k :, :3], table[n + k :, RADIUS] = solid.lunes[:, :3], solid.lunes[:, 3]
-    table[n + k :, AXIS : AXIS + 3], table[n + k :, SECOND : SECOND + 3] = solid.lunes[:, 4:7], solid.lunes[:, 7:]
-    kind = np.full(n + k + j, FRUSTUM)
-    kind[n : n + k], kind[n + k :] = BALL, LUNE
-    owner = np.concatenate([np.asarray(solid.owner)[long], solid.ball_owner, solid.lune_owner]).astype(np.int64)
+    lunes = table[n + k : n + k + j]
+    lunes[:, :3], lunes[:, RADIUS] = solid.lunes[:, :3], solid.lunes[:, 3]
+    lunes[:, AXIS : AXIS + 3], lunes[:, SECOND : SECOND + 3] = solid.lunes[:, 4:7], solid.lunes[:, 7:]
+    _pack_oblique(oblique, table[n + k + j :])
+    kind = np.full(len(table), FRUSTUM)
+    kind[n : n + k], kind[n + k : n + k + j], kind[n + k + j :] = BALL, LUNE, OBLIQUE
+    others = [np.asarray(owner) for owner in (solid.ball_owner, solid.lune_owner, solid.oblique_owner)]
+    owner = np.concatenate([np.asarray(solid.owner)[long], *others]).astype(np.int64)
     ends = np.asarray(solid.open_end)[long]
-    open_end = np.full((n + k + j, 2), -1)
+    open_end = np.full((len(table), 2), -1)
     open_end[:n, 0], open_end[:n, 1] = ends[begin, 0], ends[end - 1, 1]
-    first = np.arange(len(pieces) - n, len(pieces) + k + j + 1)
+    first = np.arange(len(pieces) - n, len(pieces) + len(table) - n + 1)
     first[:n] = begin
     stop = np.zeros(len(owner))
     chain = np.arange(n).repeat(end - begin)
     stop[: len(pieces)] = ((pieces[:, 4:7] - frusta[chain, :3]) * table[chain, AXIS : AXIS + 3]).sum(axis=1)
     return Primitives(table, kind, open_end, first, stop, owner)
+
+
+def _pack_oblique(oblique: FloatArray, table: FloatArray) -> None:
+    """Rows of the table for oblique frusta."""
+    normal, span = oblique[:, 8:], oblique[:, 4:7] - oblique[:, :3]
+    length = np.einsum("ij,ij->i", span, normal)
+    drift = span / length[:, None] - normal
+    slope = (oblique[:, 7] - oblique[:, 3]) / length
+    table[:, :3], table[:, AXIS : AXIS + 3], table[:, SECOND : SECOND + 3] = oblique[:, :3], normal, drift
+    table[:, LENGTH], table[:, RADIUS], table[:, SLOPE] = length, oblique[:, 3], slope
+    table[:, COSINE] = 1 / np.hypot(1.0, np.abs(slope) + _sizes(drift))
 
 
 def _straight_chains(frusta: FloatArray, near: float) -> IntArray:
@@ -386,13 +447,32 @@ def frustum_distance(s: float, rho: float, length: float, radius: float, slope: 
 
 
 @inner
+def oblique_distance(table: Array, p: int, x: float, y: float, z: float, s: float) -> float:
+    """Bound of the signed distance of oblique frustum `p`, of the right sign and not too large, from a point by its base.
+
+    The distances from its side at its steepest, from its end planes and from a ball around it.
+    """
+    ax, ay, az, length = table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2], table[p, LENGTH]
+    bx, by, bz = table[p, SECOND], table[p, SECOND + 1], table[p, SECOND + 2]
+    radius, slope = table[p, RADIUS], table[p, SLOPE]
+    u, v, w = x - s * (ax + bx), y - s * (ay + by), z - s * (az + bz)
+    side = (sqrt(u * u + v * v + w * w) - radius - slope * s) * table[p, COSINE]
+    half = 0.5 * length
+    u, v, w = x - half * (ax + bx), y - half * (ay + by), z - half * (az + bz)
+    around = half * sqrt(1 + bx * bx + by * by + bz * bz) + max(radius, radius + slope * length)
+    return max(side, sqrt(u * u + v * v + w * w) - around, -s, s - length)
+
+
+@inner
 def distance_to(table: Array, kind: Array, p: int, x: float, y: float, z: float) -> float:
-    """Signed distance of primitive `p`; for a lune exact inside and a lower bound outside."""
+    """Signed distance of primitive `p`; for a lune exact inside and a lower bound outside, for an oblique frustum a bound."""
     x, y, z = x - table[p, 0], y - table[p, 1], z - table[p, 2]
     square = x * x + y * y + z * z
     s = x * table[p, AXIS] + y * table[p, AXIS + 1] + z * table[p, AXIS + 2]
     if kind[p] == FRUSTUM:
         return frustum_distance(s, sqrt(max(square - s * s, 0.0)), table[p, LENGTH], table[p, RADIUS], table[p, SLOPE])
+    if kind[p] == OBLIQUE:
+        return oblique_distance(table, p, x, y, z, s)
     d = sqrt(square) - table[p, RADIUS]
     if kind[p] == LUNE:
         d = max(d, -s)
@@ -414,8 +494,8 @@ def signed_distance(solid: Solid, points: FloatArray) -> FloatArray:
     """Distance of points from the surface of a solid, negative inside.
 
     The smallest of the distances of its parts: exact outside, and everywhere for a single frustum or ball; inside a union it is
-    exact in sign and may stop at a face that two parts share. The work is one evaluation for each point and part; voxelisation
-    evaluates it only in blocks of voxels that the part reaches.
+    exact in sign and may stop at a face that two parts share. Of oblique frusta it is a bound, of the right sign. The work is
+    one evaluation for each point and part; voxelisation evaluates it only in blocks of voxels that the part reaches.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from geometry.errors import GeometryError
+from geometry.outline import Outline
 from geometry.section import Location, Section, SectionSpec
 from geometry.selection import SectionsLike, Selection, section_indices
 
@@ -42,6 +43,8 @@ class Morphology:
         Kind and unique name of each section.
     notes : tuple of str
         What a file reader wants known: things it ignored or had to interpret.
+    outlines : tuple of Outline
+        Of the sections, somas mostly, that were drawn as one.
     arc : ndarray, shape (n,), um
         Arc length from the start of its section to each point.
     length : ndarray, shape (n_sections,), um
@@ -58,6 +61,7 @@ class Morphology:
     kinds: tuple[str, ...]
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    outlines: tuple[Outline, ...] = ()
     arc: FloatArray = field(init=False, repr=False)
     length: FloatArray = field(init=False, repr=False)
     path_distance: FloatArray = field(init=False, repr=False)
@@ -72,6 +76,7 @@ class Morphology:
         put(self, "kinds", tuple(self.kinds))
         put(self, "names", tuple(self.names))
         put(self, "notes", tuple(self.notes))
+        put(self, "outlines", tuple(self.outlines))
         _check_arrays(self)
         put(self, "_index", {name: i for i, name in enumerate(self.names)})
         _check_names(self)
@@ -112,6 +117,7 @@ class Morphology:
             kinds=tuple(spec.kind for spec in specs),
             names=tuple(spec.name for spec in specs),
             notes=tuple(notes),
+            outlines=tuple(Outline.of(i, spec.outline, spec.name) for i, spec in enumerate(specs) if spec.outline is not None),
         )
 
     @property

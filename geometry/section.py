@@ -38,6 +38,9 @@ class SectionSpec:
         Name of the parent section; None for the root of a tree.
     parent_x : float
         Where on the parent, from 0 (its start) to 1 (its end).
+    outline : array_like, shape (n, 3), um, or None
+        The outline a soma was drawn as: a closed line whose last point is joined to the first. The points stand for it in one
+        dimension; in voxels the soma is the solid of `geometry.outline`, along the straight line between first and last point.
     """
 
     name: str
@@ -45,6 +48,7 @@ class SectionSpec:
     kind: str = "dendrite"
     parent: str | None = None
     parent_x: float = 1.0
+    outline: FloatArray | Sequence[Sequence[float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from geometry.compiled import ZERO, inner, lean
-from geometry.frustum import AXIS, BALL, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SLOPE, Array, distance_to
+from geometry.frustum import AXIS, BALL, COSINE, FRUSTUM, LENGTH, LUNE, OBLIQUE, RADIUS, SLOPE, Array, distance_to
 from geometry.voxel_kernels import BLOCK, CELLS, CUT, FULL, OUTSIDE, step
 from geometry.voxel_sieve import ENDED, FILLED, FILM, NONE, SIEVE_ROWS, is_alone, sift
 
@@ -255,14 +255,20 @@ def _piece(table: Array, p: int, first: int, past: int, stop: Array, x: float, y
 def _add_others(
     table: Array, kind: Array, begin: int, end: int, prims: Array, x: Array, y: Array, z: Array, best: Array, own: Array
 ) -> None:
-    """Let balls change the distances of a block's cells, and then joints, which own those that nothing else comes near."""
-    for which in (BALL, LUNE):
+    """Let oblique frusta, balls and joints change the distances of a block's cells.
+
+    Oblique frusta, of which somas are made, own all whose middles they contain; joints own what nothing else comes near.
+    """
+    for which in (OBLIQUE, BALL, LUNE):
         for j in range(begin, end):
             p = int(prims[j])
             if kind[p] == which:
                 for i in range(BLOCK):
                     for k in range(BLOCK * BLOCK):
-                        d = distance_to(table, kind, p, x[i], y[k], z[k])
+                        d, owner = distance_to(table, kind, p, x[i], y[k], z[k]), own[i, k]
+                        mine = which == OBLIQUE or (which == BALL and (owner < 0 or kind[owner] != OBLIQUE))
                         if d < best[i, k]:
                             best[i, k] = d
-                            own[i, k] = p if which == BALL or own[i, k] < 0 else own[i, k]
+                            own[i, k] = p if mine or owner < 0 else owner
+                        elif which == OBLIQUE and d < 0:
+                            own[i, k] = p

@@ -10,7 +10,7 @@ Q (xx, yy, zz, xy, xz, yz), g (3), c, and n (3), w of either plane; `planes` say
 from __future__ import annotations
 
 from geometry.compiled import forced, inner
-from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SECOND, SLACK, SLOPE, Array
+from geometry.frustum import AXIS, FRUSTUM, LENGTH, OBLIQUE, RADIUS, SECOND, SLACK, SLOPE, Array
 
 __all__ = ["FORM", "holds", "localise", "order_axes"]
 
@@ -32,6 +32,19 @@ def localise(table: Array, p: int, kind: int, low: Array, dx: Array, form: Array
         form[m, 0], form[m, 1], form[m, 2] = 1 - tilt * ax * ax, 1 - tilt * ay * ay, 1 - tilt * az * az
         form[m, 3], form[m, 4], form[m, 5] = -tilt * ax * ay, -tilt * ax * az, -tilt * ay * az
         form[m, 6], form[m, 7], form[m, 8] = u - slope * radius * ax, v - slope * radius * ay, w - slope * radius * az
+        form[m, 9] = u * u + v * v + w * w - radius * radius
+        form[m, 14], form[m, 15], form[m, 16], form[m, 17] = -ax, -ay, -az, table[p, LENGTH] - s + slack
+    elif kind == OBLIQUE:
+        # |x - s (a + b)|^2 <= (radius + slope s)^2, with the part across the axis as above
+        bx, by, bz = table[p, SECOND], table[p, SECOND + 1], table[p, SECOND + 2]
+        slope, radius = table[p, SLOPE], table[p, RADIUS] + table[p, SLOPE] * s
+        tilt = 1 + slope * slope - bx * bx - by * by - bz * bz
+        u, v, w = u - s * (ax + bx), v - s * (ay + by), w - s * (az + bz)
+        lean = u * bx + v * by + w * bz + slope * radius
+        form[m, 0], form[m, 1] = 1 - tilt * ax * ax - 2 * ax * bx, 1 - tilt * ay * ay - 2 * ay * by
+        form[m, 2], form[m, 3] = 1 - tilt * az * az - 2 * az * bz, -tilt * ax * ay - ax * by - ay * bx
+        form[m, 4], form[m, 5] = -tilt * ax * az - ax * bz - az * bx, -tilt * ay * az - ay * bz - az * by
+        form[m, 6], form[m, 7], form[m, 8] = u - lean * ax, v - lean * ay, w - lean * az
         form[m, 9] = u * u + v * v + w * w - radius * radius
         form[m, 14], form[m, 15], form[m, 16], form[m, 17] = -ax, -ay, -az, table[p, LENGTH] - s + slack
     else:

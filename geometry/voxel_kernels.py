@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from geometry.compiled import ZERO, inner, lean
-from geometry.frustum import AXIS, FRUSTUM, LENGTH, RADIUS, SLOPE, Array, distance_to
+from geometry.frustum import AXIS, FRUSTUM, LENGTH, OBLIQUE, RADIUS, SECOND, SLOPE, Array, distance_to
 
 __all__ = [
     "BLOCK",
@@ -49,8 +49,11 @@ WEST, EAST, SOUTH, NORTH = (np.int64(face) for face in range(4))
 
 @inner
 def reach(table: Array, p: int, kind: int) -> float:
-    """Largest radius of a primitive."""
+    """Largest radius of a primitive; for an oblique frustum, how far it reaches from the middle of its base."""
     radius = table[p, RADIUS]
+    if kind == OBLIQUE:
+        shift = 1 + table[p, SECOND] ** 2 + table[p, SECOND + 1] ** 2 + table[p, SECOND + 2] ** 2
+        return max(radius, radius + table[p, SLOPE] * table[p, LENGTH]) + table[p, LENGTH] * sqrt(shift)
     return max(radius, radius + table[p, SLOPE] * table[p, LENGTH]) if kind == FRUSTUM else radius
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import sqrt
 
 from geometry.compiled import forced, inner
-from geometry.frustum import AXIS, COSINE, FRUSTUM, LENGTH, LUNE, RADIUS, SECOND, SLACK, SLOPE, Array
+from geometry.frustum import AXIS, COSINE, FRUSTUM, LENGTH, LUNE, OBLIQUE, RADIUS, SECOND, SLACK, SLOPE, Array
 
 __all__ = ["ENDED", "FILLED", "FILM", "FLAT", "NONE", "SEVERAL", "SIEVE_ROWS", "SMOOTH", "is_alone", "reaches", "sift"]
 
@@ -21,6 +21,35 @@ SIEVE_ROWS = 8 * ROW
 ON_FACE, BEHIND_FACE = 1.0, 2.0
 
 
+@inner
+def _oblique_reaches(table: Array, p: int, x: float, y: float, z: float, s: float, half: float, dx: Array) -> bool:
+    """As `reaches`, for an oblique frustum: by its end planes, the ball around it, and the plane that touches it there.
+
+    That plane is that of the cone across the part of the voxel between the end planes, with its part along the axis as far as
+    these allow.
+    """
+    ax, ay, az, length = table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2], table[p, LENGTH]
+    bx, by, bz, slope, slack = table[p, SECOND], table[p, SECOND + 1], table[p, SECOND + 2], table[p, SLOPE], table[p, SLACK]
+    if -s - half > slack or s - half - length > slack:
+        return False
+    diagonal = 0.5 * sqrt(dx[0] * dx[0] + dx[1] * dx[1] + dx[2] * dx[2])
+    middle, start = 0.5 * length, table[p, RADIUS]
+    u, v, w = x - middle * (ax + bx), y - middle * (ay + by), z - middle * (az + bz)
+    around = middle * sqrt(1 + bx * bx + by * by + bz * bz) + max(start, start + slope * length) + diagonal + 2 * slack
+    if u * u + v * v + w * w > around * around:
+        return False
+    # a point of the voxel between the planes, and how much further along the axis these let it reach
+    at = min(max(s, 0.0), length)
+    u, v, w = x - s * ax - at * bx, y - s * ay - at * by, z - s * az - at * bz
+    across = sqrt(u * u + v * v + w * w)
+    inward = 1 / max(across, 1e-300)
+    u, v, w = u * inward, v * inward, w * inward
+    rate = slope + u * bx + v * by + w * bz
+    ahead = min(s + half, length) - at if rate > 0 else at - max(s - half, 0.0)
+    support = 0.5 * (abs(u) * dx[0] + abs(v) * dx[1] + abs(w) * dx[2])
+    return (across - start - slope * at - abs(rate) * ahead - support) <= 2 * slack * (1 + abs(rate))
+
+
 @forced
 def reaches(table: Array, p: int, kind: int, x: float, y: float, z: float, dx: Array) -> bool:
     """Whether primitive `p` may reach into the voxel with its middle at a point.
@@ -31,6 +60,8 @@ def reaches(table: Array, p: int, kind: int, x: float, y: float, z: float, dx: A
     ax, ay, az, slack = table[p, AXIS], table[p, AXIS + 1], table[p, AXIS + 2], table[p, SLACK]
     x, y, z = x - table[p, 0], y - table[p, 1], z - table[p, 2]
     s, half = x * ax + y * ay + z * az, 0.5 * (abs(ax) * dx[0] + abs(ay) * dx[1] + abs(az) * dx[2])
+    if kind == OBLIQUE:
+        return _oblique_reaches(table, p, x, y, z, s, half, dx)
     slope, cosine, beyond = 0.0, 1.0, 0.0
     if kind == FRUSTUM:
         slope, cosine, beyond = table[p, SLOPE], table[p, COSINE], s - table[p, LENGTH] - half

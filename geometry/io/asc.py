@@ -205,7 +205,8 @@ def _soma(reader: _Reader, soma: Stack) -> Draft:
     if not soma.is_flat_and_ordered():
         reader.notes.append(f"the stack of cell bodies is not flat and in the order of z; its area is doubtful (line {line})")
     try:
-        return Draft(soma.section(), 1, line=line)
+        outline = soma.contours[0].points if len(soma.contours) == 1 else None
+        return Draft(soma.section(), 1, line=line, outline=outline)
     except GeometryError as error:
         raise reader.fail(f"cell body: {error}", line) from error
 

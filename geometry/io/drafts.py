@@ -38,6 +38,8 @@ class Draft:
         Line of the file it ends at.
     rank : int
         Sections are numbered by increasing rank.
+    outline : ndarray, shape (n, 3), um, or None
+        What it was drawn as.
     """
 
     points: list[tuple[float, float, float, float]]
@@ -46,6 +48,7 @@ class Draft:
     parent_x: float = 1.0
     line: int = 0
     rank: int = 0
+    outline: FloatArray | None = None
     removed: bool = field(default=False, repr=False)
 
     @property
@@ -87,6 +90,7 @@ def as_morphology(drafts: list[Draft], notes: list[str], file: str | PathLike[st
             kind={1: "soma", 2: "axon", 3: "basal", 4: "apical"}.get(draft.type, f"custom{draft.type}"),
             parent=None if draft.parent is None else names[id(draft.parent)],
             parent_x=draft.parent_x,
+            outline=draft.outline,
         )
         for draft in kept
     ]

@@ -9,13 +9,14 @@ exchange even where they overlap.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geometry.voxelize import VoxelGrid, voxelize_sections
+from geometry.voxelize import VoxelGrid, VoxelWarning, voxelize_sections
 from rxd.neuron.errors import RxDException
 
 if TYPE_CHECKING:
@@ -131,11 +132,26 @@ def build_grids(layout: Layout, groups: Sequence[Group]) -> Grids:
     parts, first = [], 0
     for numbers, edge in groups:
         sections = layout.selection([record for record in layout.records if record.id in numbers]).sections
+        _warn_of_outlines(layout, numbers)
         points = np.concatenate([layout.morphology.section(int(section)).points for section in sections])
         corner = points[:, :3].min(axis=0) - points[:, 3].max() - 2 * edge
         parts.append(Grid(numbers, voxelize_sections(layout.segments, edge, sections.tolist(), corner), first))
         first += parts[-1].voxels.n
     return Grids(tuple(parts), _joined([part.voxels for part in parts]))
+
+
+def _warn_of_outlines(layout: Layout, numbers: frozenset[int]) -> None:
+    """Say of which sections the outline is left out, since it is no longer theirs."""
+    drawn = {outline.section for outline in layout.morphology.outlines}
+    lost = [record.name for record in layout.records if record.id in numbers and record.outline is not None
+            and drawn.isdisjoint(layout.sections[record.id].tolist())]  # fmt: skip
+    if lost:
+        warnings.warn(
+            f"The outline of {', '.join(lost)} is not used in voxels: its 3-d points have been changed in another way "
+            "than moved, or its segments differ. Its points alone say what it looks like.",
+            VoxelWarning,
+            stacklevel=2,
+        )
 
 
 def _joined(grids: list[VoxelGrid]) -> VoxelGrid | None:

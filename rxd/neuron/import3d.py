@@ -129,6 +129,8 @@ def _make(morphology: Morphology, index: int, cell: Any) -> Section:
     start, stop = morphology.point_offset[index : index + 2]
     section = Section(morphology.names[index], cell)
     section.record.points = morphology.points[start:stop]
+    outline = next((outline.points for outline in morphology.outlines if outline.section == index), None)
+    section.record.outline = None if outline is None else (outline, section.record.points)
     return section
 
 

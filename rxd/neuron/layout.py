@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geometry import Location, Morphology, Segments, Selection, segment
+from geometry import Location, Morphology, Outline, Segments, Selection, segment
 
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
@@ -120,6 +120,7 @@ class _Draft:
         self.counts: list[int] = []
         self.sections: dict[int, list[int]] = {}
         self.shapes: dict[int, np.ndarray] = {}
+        self.outlines: list[Outline] = []
         self.taken: set[str] = set()
         self.parted: set[int] = set()
 
@@ -136,6 +137,9 @@ class _Draft:
             or (not record.has_shape and np.ptp(record.store["diam"]) > 0)
         )
         pieces = self._pieces(record, points) if split else [points]
+        outline = None if split else record.placed_outline()
+        if outline is not None:
+            self.outlines.append(Outline(len(self.points), outline))
         name = self._unique(record.name)
         self.sections[record.id] = []
         for i, piece in enumerate(pieces):
@@ -212,6 +216,7 @@ class _Draft:
             parent_x=np.array(self.parent_x),
             kinds=("dendrite",) * len(self.points),
             names=tuple(self.names),
+            outlines=tuple(self.outlines),
         )
 
 

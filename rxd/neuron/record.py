@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SectionRecord", "SegmentShape"]
 
 MINIMAL_DIAM = 1e-6  # what NEURON makes of a diameter of zero
+OUTLINE_TIE = 1e-3  # um: an outline goes with points that were all moved alike, but for round-off of single precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +67,8 @@ class SectionRecord:
         The section it is connected to, at `parent_x` (0..1), with its own end `end` (0 or 1).
     children : list of SectionRecord
         In the order of connection.
+    outline : tuple of ndarray, or None
+        What it was drawn as in a file, points x, y, z, shape (n, 3), um, and its 3-d points as they were then.
     logical_connection : ndarray, shape (3,), um, or None
         The place that `define_shape` brings to the parent instead of the first point (`pt3dstyle`).
     mechanisms : list of str
@@ -92,6 +95,7 @@ class SectionRecord:
         "logical_connection",
         "mechanisms",
         "name",
+        "outline",
         "parent",
         "parent_x",
         "rallbranch",
@@ -115,6 +119,7 @@ class SectionRecord:
         self.has_shape = False
         self._shape: SegmentShape | None = None
         self.logical_connection: np.ndarray | None = None
+        self.outline: tuple[np.ndarray, np.ndarray] | None = None
         self.store: dict[str, np.ndarray] = {"diam": np.full(1, 500.0), "cm": np.ones(1), "v": np.full(1, -65.0)}
         self.mechanisms: list[str] = []
         self.ion_styles: dict[str, int] = {}
@@ -190,6 +195,16 @@ class SectionRecord:
         self.store = {name: values[source] for name, values in self.store.items()}
         self._nseg = nseg
         self.changed_shape()
+
+    def placed_outline(self) -> np.ndarray | None:
+        """The outline it was drawn as, where its points are now; None if these were changed in another way than moved."""
+        if self.outline is None:
+            return None
+        outline, points = self.outline
+        if points.shape != self.points.shape:
+            return None
+        moved = self.points - points
+        return outline + moved[0, :3] if np.ptp(moved, axis=0).max() < OUTLINE_TIE and moved[0, 3] < OUTLINE_TIE else None
 
     @property
     def diam(self) -> np.ndarray:

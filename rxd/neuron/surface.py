@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import cKDTree
 
+from geometry.outline import oblique_frusta
+
 if TYPE_CHECKING:
     from geometry.voxelize import VoxelGrid
     from rxd.neuron.layout import Layout
@@ -103,6 +105,11 @@ def _distances(layout: Layout, wanted: Sequence[int], places: np.ndarray, dx: fl
             distance[near] = np.minimum(
                 distance[near], _from_frustum(places[near], start, (end - start) / length, length, r0, r1)
             )
+    for frustum in _oblique(layout, wanted):
+        middle, half = 0.5 * (frustum[:3] + frustum[4:7]), 0.5 * float(np.linalg.norm(frustum[4:7] - frustum[:3]))
+        near = tree.query_ball_point(middle, half + frustum[3:8:4].max() + 2 * dx)
+        if near:
+            distance[near] = np.minimum(distance[near], _from_oblique(places[near], frustum))
     for middle, radius in _bends(layout, wanted):
         near = tree.query_ball_point(middle, radius + 2 * dx)
         if near:
@@ -111,8 +118,9 @@ def _distances(layout: Layout, wanted: Sequence[int], places: np.ndarray, dx: fl
 
 
 def _points(layout: Layout, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+    drawn = {outline.section for outline in layout.morphology.outlines}
     for number in wanted:
-        for section in layout.sections.get(number, ()):
+        for section in sorted({int(section) for section in layout.sections.get(number, ())} - drawn):
             yield _corners_of(np.asarray(layout.morphology.section(int(section)).points))
 
 
@@ -135,6 +143,15 @@ def _frusta(layout: Layout, wanted: Sequence[int]) -> Iterator[tuple[np.ndarray,
             yield a[:3], b[:3], 0.5 * float(a[3]), 0.5 * float(b[3])
 
 
+def _oblique(layout: Layout, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+    """Oblique cones of the sections drawn as outlines."""
+    sections = {int(section) for number in wanted for section in layout.sections.get(number, ())}
+    for outline in layout.morphology.outlines:
+        if outline.section in sections:
+            points = layout.morphology.section(outline.section).points[:, :3]
+            yield from oblique_frusta(outline.points, points[0], points[-1], np.zeros(0))[0]
+
+
 def _bends(layout: Layout, wanted: Sequence[int]) -> Iterator[tuple[np.ndarray, float]]:
     """Balls that fill the wedges where a section bends."""
     for points in _points(layout, wanted):
@@ -155,6 +172,21 @@ def _from_frustum(places: np.ndarray, start: np.ndarray, along: np.ndarray, leng
     beyond = np.maximum(-z, z - length)
     edge = np.maximum(rho - np.where(z < 0.5 * length, r0, r1), 0.0)
     return np.asarray(np.where(beyond > 0, np.hypot(beyond, edge), wall))
+
+
+def _from_oblique(places: np.ndarray, frustum: np.ndarray) -> np.ndarray:
+    """Distance from an oblique cone; between its end planes, from the plane that touches its wall."""
+    start, normal, (r0, r1) = frustum[:3], frustum[8:], frustum[3:8:4]
+    away, span = places - start, frustum[4:7] - start
+    length = float(span @ normal)
+    z = away @ normal
+    t = np.clip(z / length, 0.0, 1.0)
+    across = away - z[:, None] * normal - t[:, None] * (span - length * normal)
+    rho = np.sqrt(np.einsum("ij,ij->i", across, across))
+    wall = rho - (r0 + (r1 - r0) * t)
+    rate = (r1 - r0 + across @ (span - length * normal) / np.maximum(rho, 1e-300)) / length
+    beyond = np.maximum(-z, z - length)
+    return np.asarray(np.where(beyond > 0, np.hypot(beyond, np.maximum(wall, 0.0)), wall / np.hypot(1.0, rate)))
 
 
 # ------------------------------------------------------------------------------------------------------------------ triangles
