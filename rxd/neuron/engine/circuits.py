@@ -10,6 +10,7 @@ inside, v plus that of the first layer.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -49,6 +50,8 @@ class Circuits:
         self._linear = [found for found in self._session.linear if found() is not None]
         self.circuit: Circuit | None = None
         self.stale = False
+        self._driven = True
+        self._parts: list[_Part] = []
         if not self.linear and not resists(self._session):
             return
         if engine.adaptive:
@@ -62,14 +65,13 @@ class Circuits:
         self._layer: dict[tuple[int, float], int] = {}
         self._size = len(self._cable.parent)
         self._number_layers()
-        self._extra = []
-        for one in self.linear:
-            self._extra.append(self._size)
-            self._size += one.g.nrow() - len(one.places)
         self._outside = np.full(self._cable.n, -1, dtype=np.int64)
         for record in self._records:
             for i in range(record.nseg):
                 self._outside[self._node(record, i)] = self._layer[record.id, float(i)]
+        for one in self.linear:
+            self._parts.append(_Part(one, self._columns(one, self._size)))
+            self._size += one.g.nrow() - len(one.places)
         self._plan()
 
     @property
@@ -93,21 +95,28 @@ class Circuits:
                     self._size += LAYERS
 
     def _plan(self) -> None:
-        entries = self._entries()
-        planned = plan_circuit(entries, self._cable.n, self._size, self._outside)
+        """Plan the elimination for the entries there are now."""
+        self._own = self._entries()
+        parts = [self._own, *(part.entries() for part in self._parts)]
+        row, column, c, g = (np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "column", "c", "g"))
+        planned = plan_circuit(Entries(row, column, c, g), self._cable.n, self._size, self._outside)
         if self.circuit is not None:
             planned.x[:] = self.circuit.x
         self.circuit = planned
         self._sources()
 
     def _entries(self) -> Entries:
-        """All entries of the system with the present numbers."""
+        """Entries of cable and layers with the present numbers."""
         table = _Table()
         self._add_cable(table)
         for record in self._records:
             self._add_layers(record, table)
-        for one, extra in zip(self.linear, self._extra, strict=True):
-            self._add_linear(one, extra, table)
+        above = [self._layer[r.id, float(i)] + LAYERS - 1 for r in self._records for i in range(r.nseg)]
+        self._above = np.array(above, dtype=np.int64)
+        name = f"xg_{LAYERS - 1}_{NAME}"
+        self._ground = np.concatenate(
+            [np.zeros(0), *(_US_PER_DENSITY * record.store[name] * record.shape.area for record in self._records)]
+        )
         return table.entries()
 
     def _add_cable(self, table: _Table) -> None:
@@ -145,24 +154,6 @@ class Circuits:
                 if a in self._layer and b in self._layer:
                     table.between(self._layer[a] + layer, self._layer[b] + layer, 0.0, 1.0 / max(near + far, 1e-12))
 
-    def _add_linear(self, one: LinearMechanism, extra: int, table: _Table) -> None:
-        c, g = one.c.as_numpy(), one.g.as_numpy()
-        rows, columns = self._rows(one, extra), self._columns(one, extra)
-        for i, j in np.argwhere((c != 0) | (g != 0)).tolist():
-            scale = self._scale(one, i)
-            for unknown in columns[j]:
-                table.add(rows[i], unknown, c=scale * float(c[i, j]), g=scale * float(g[i, j]))
-
-    def _scale(self, one: LinearMechanism, i: int) -> float:
-        """From the units of a row to nA."""
-        if i >= len(one.places):
-            return 1.0
-        record, x = one.places[i]
-        return _US_PER_DENSITY * float(record.shape.area[record.index(x)])
-
-    def _rows(self, one: LinearMechanism, extra: int) -> list[int]:
-        return [self._columns(one, extra)[i][-1 if i < len(one.places) and one.layers[i] else 0] for i in range(one.g.nrow())]
-
     def _columns(self, one: LinearMechanism, extra: int) -> list[list[int]]:
         """For each element of y the unknowns it is the sum of."""
         found = []
@@ -184,6 +175,7 @@ class Circuits:
         """A script has set a property of a layer."""
         if self.circuit is not None:
             self.stale = self.stale or not name.startswith("e_")
+            self._driven = True
         elif not name.startswith("e_") and resists(self._session):
             self._session.touch()
 
@@ -192,12 +184,12 @@ class Circuits:
         if self.circuit is None:
             return
         self.circuit.x[:] = 0.0
-        for one, extra in zip(self.linear, self._extra, strict=True):
+        for part, one in self._living():
             start = np.zeros(one.y._n) if one.y0 is None else one.y0.as_numpy()
             one.y.as_numpy()[len(one.places) :] = start[len(one.places) : one.y._n]
             if one.function is not None:
                 one.function()
-            self._take_y(one, extra)
+            self._take_y(part, one)
         self.show()
 
     def before(self) -> None:
@@ -209,55 +201,64 @@ class Circuits:
                 "Layers of extracellular that resist and LinearMechanism work with h.secondorder = 0 only. (NEURON refuses 1 "
                 "and 2 for LinearMechanism; with layers its voltages converge to wrong ones.)"
             )
-        for one in self.linear:
+        for _, one in self._living():
             if one.function is not None:
                 one.function()
-        if self.stale or self.linear:
-            self._refresh()
-        self._sources()
-        for one, extra in zip(self.linear, self._extra, strict=True):
-            self._take_y(one, extra)
+        if self.stale:
+            self._own = self._entries()
+            self.circuit.c[: len(self._own.c)], self.circuit.g[: len(self._own.g)] = self._own.c, self._own.g
+            self.stale = False
+        self._refresh()
+        if self._driven or self._parts:
+            self._sources()
+        for part, one in self._living():
+            self._take_y(part, one)
+
+    def _living(self) -> list[tuple[_Part, LinearMechanism]]:
+        return [(part, one) for part, one in ((part, part.linear()) for part in self._parts) if one is not None]
 
     def _refresh(self) -> None:
-        """Take the numbers of all entries anew; plan anew if there are others."""
+        """Take the matrices of LinearMechanisms anew; plan anew if there are other entries."""
         assert self.circuit is not None
-        entries, known = self._entries(), self.circuit
-        self.stale = False
-        if np.array_equal(entries.row, known.row) and np.array_equal(entries.column, known.column):
-            known.c[:], known.g[:] = entries.c, entries.g
-        else:
-            self._plan()
-            self._engine.fixed.forget()
-            self._engine.stepper.take_circuit(self.circuit)
+        at = len(self._own.row)
+        for part, _ in self._living():
+            if part.has_others():
+                self._plan()
+                self._engine.fixed.forget()
+                self._engine.stepper.take_circuit(self.circuit)
+                return
+            found = part.entries()
+            self.circuit.c[at : at + len(found.c)], self.circuit.g[at : at + len(found.g)] = found.c, found.g
+            at += len(found.c)
 
     def _sources(self) -> None:
         """What drives the system: the potential outside all layers, and b of LinearMechanisms."""
         assert self.circuit is not None
         source = self.circuit.source
         source[:] = 0.0
-        for record in self._records:
-            start = self._layer[record.id, 0.0] + LAYERS - 1  # its segments were numbered one after the other
-            g = _US_PER_DENSITY * record.store[f"xg_{LAYERS - 1}_{NAME}"] * record.shape.area
-            places = [self._layer[record.id, float(i)] + LAYERS - 1 for i in range(record.nseg)] if record.nseg > 1 else [start]
-            source[places] += g * record.store[f"e_{NAME}"]
-        for one, extra in zip(self.linear, self._extra, strict=True):
-            b = one.b.as_numpy()
-            for i, row in enumerate(self._rows(one, extra)):
-                source[row] += self._scale(one, i) * float(b[i])
+        if self._records:
+            source[self._above] = self._ground * np.concatenate([record.store[f"e_{NAME}"] for record in self._records])
+        self._driven = False
+        for part, one in self._living():
+            np.add.at(source, part.row, part.scale * one.b.as_numpy())
 
-    def _take_y(self, one: LinearMechanism, extra: int) -> None:
+    def _take_y(self, part: _Part, one: LinearMechanism) -> None:
         assert self.circuit is not None
-        own = one.y.as_numpy()[len(one.places) :]
-        self.circuit.x[extra : extra + len(own)] = own
+        self.circuit.x[part.row[len(one.places) :]] = one.y.as_numpy()[len(one.places) :]
 
     def show(self) -> None:
         """Let the Vectors y of LinearMechanisms show where the circuit is."""
-        if self.circuit is None or not self.linear:
+        if self.circuit is None or not self._parts:
             return
         x = self.circuit.x
         x[: self._cable.n] = self._engine.y[self._engine.states["v"].start :][: self._cable.n]
-        for one, extra in zip(self.linear, self._extra, strict=True):
-            one.y.as_numpy()[:] = [sum(x[k] for k in unknowns) for unknowns in self._columns(one, extra)]
+        for part, one in self._living():
+            one.y.as_numpy()[:] = [sum(x[k] for k in unknowns) for unknowns in part.columns]
+
+    @property
+    def has_linear(self) -> bool:
+        """Whether there are LinearMechanisms."""
+        return bool(self._parts)
 
     @property
     def python(self) -> bool:
@@ -302,8 +303,47 @@ class Circuits:
                 for i in range(record.nseg):
                     for layer in range(LAYERS):
                         self.circuit.x[self._layer[record.id, float(i)] + layer] = record.store[f"vext_{layer}_{NAME}"][i]
-            for one, extra in zip(self.linear, self._extra, strict=True):
-                self._take_y(one, extra)
+            for part, one in self._living():
+                self._take_y(part, one)
+
+
+class _Part:
+    """A LinearMechanism in the circuit: by row its unknown and the factor to nA, by column the unknowns y is the sum of."""
+
+    def __init__(self, one: LinearMechanism, columns: list[list[int]]) -> None:
+        self.linear = weakref.ref(one)
+        self.columns = columns
+        self.scale = np.ones(len(columns))
+        rows = [unknowns[0] for unknowns in columns]
+        for i, (record, x) in enumerate(one.places):
+            self.scale[i] = _US_PER_DENSITY * float(record.shape.area[record.index(x)])
+        self.row = np.array(rows, dtype=np.int64)
+        self._find()
+
+    def _pattern(self) -> np.ndarray:
+        one = self.linear()
+        assert one is not None
+        return (one.c.as_numpy() != 0) | (one.g.as_numpy() != 0)
+
+    def _find(self) -> None:
+        self._known = self._pattern()
+        found = [(i, j, unknown) for i, j in np.argwhere(self._known).tolist() for unknown in self.columns[j]]
+        self._i, self._j, self._column = np.array(found, dtype=np.int64).reshape(-1, 3).T
+
+    def has_others(self) -> bool:
+        """Whether there are entries now where there were none; they are known after that."""
+        if not (self._pattern() & ~self._known).any():
+            return False
+        self._find()
+        return True
+
+    def entries(self) -> Entries:
+        """The entries with the present numbers."""
+        one, i, j = self.linear(), self._i, self._j
+        assert one is not None
+        return Entries(
+            self.row[i], self._column, self.scale[i] * one.c.as_numpy()[i, j], self.scale[i] * one.g.as_numpy()[i, j]
+        )
 
 
 class _Table:

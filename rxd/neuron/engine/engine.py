@@ -330,7 +330,7 @@ class Engine:
         if self.circuits.circuit is not None:
             self.circuits.before()
         self.fixed.one(t, dt)
-        if self.circuits.linear:
+        if self.circuits.has_linear:
             self.circuits.show()
         self.changed()
         for electrode in self.stepped:
