@@ -144,4 +144,6 @@ def as_expression(value: Any, what: str) -> sympy.Expr:
     if expression.has(sympy.nan, sympy.oo, sympy.zoo, -sympy.oo):
         message = f"{what} contains NaN or infinity: {expression}. Check divisions by zero in the expression."
         raise DeclarationError(message)
-    return expression
+    from rxd.declare.rewriting import rewritten
+
+    return rewritten(expression)

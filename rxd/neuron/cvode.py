@@ -129,16 +129,13 @@ class CVode(States):
         return False
 
     def use_local_dt(self, flag: bool | None = None) -> bool:
-        """Whether cells have steps of their own; never here.
+        """Whether cells have steps of their own; with an argument, set it.
 
-        Raises
-        ------
-        HocError
-            When asked for.
+        Here all cells take the same steps, those of the cell that needs the shortest: errors are as small as asked for.
         """
-        if flag:
-            raise HocError("Local variable time steps are not supported; CVode.active(True) gives one step for all cells.")
-        return False
+        if flag is not None:
+            self._run.local_dt = bool(flag)
+        return self._run.local_dt
 
     def use_fast_imem(self, flag: bool | None = None) -> bool:
         """Whether segments have `i_membrane_`, the current through their membrane in nA; with an argument, set it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.hh_functions import NAMES, hh_call
 from rxd.neuron.modcalls import block_of, density_call
 from rxd.neuron.pointers import Pointer, RangePointer, as_pointer
 from rxd.neuron.ranges import read_range, write_range
@@ -73,6 +74,8 @@ class Mechanism:
         block = None if translation is None else block_of(translation, name)
         if translation is not None and block is not None:
             return density_call(session, translation, block, self._segment)
+        if self._name == "hh" and name in NAMES:
+            return hh_call(session, name, self._segment)
         linked = self._behind(name.removeprefix("_ref_"))
         if linked is not None:
             return linked if name.startswith("_ref_") else linked.get()

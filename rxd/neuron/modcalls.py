@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hh_functions import NAMES, hh_call
+from rxd.neuron.mechanisms import DENSITY
 from rxd.neuron.modnumbers import SessionNumbers
 from rxd.neuron.pointers import ItemPointer
 from rxd.neuron.range_arrays import Elements
@@ -183,6 +185,10 @@ def hoc_call(session: Session, name: str) -> Any:
     """The function behind `h.alpha_kca`, or `h.setdata_kca`; None if no mod file has one."""
     for place, letter in enumerate(name):
         mechanism, short = (name[place + 1 :], name[:place]) if letter == "_" else ("", "")
+        if short == "setdata" and mechanism in DENSITY:
+            return lambda *where, sec=None, mechanism=mechanism: _set_data(session, mechanism, where, sec)
+        if mechanism == "hh" and short in NAMES:
+            return hh_call(session, short, session.data.get("hh"))
         if mechanism and session.catalogue.knows(mechanism) and mechanism in session.mods.known:
             translation = session.mods.known[mechanism]
             if short == "setdata":

@@ -68,7 +68,7 @@ class Run(Tapes, Watching):
         self.scales: dict[str, float] = {}
         self._versions = 0
         self._pulled = -1
-        self.fast_imem = False
+        self.fast_imem = self.local_dt = False
         self.callbacks = Callbacks(self)
         self._connections: list[weakref.ref[NetCon]] = []
         self._points: dict[int, weakref.ref[PointProcess]] = {}

@@ -126,10 +126,11 @@ def cvode_active(session: Session, flag: float | None = None) -> float:
 
 
 def cvode_local(session: Session, flag: float | None = None) -> float:
-    """Local variable steps: there are none here, all cells share the step."""
-    if flag:
-        raise HocError("Local variable time steps are not supported; cvode_active(True) gives one step for all cells.")
-    return 0.0
+    """Variable steps for each cell; here those of the cell that needs the shortest are everybody's."""
+    if flag is not None:
+        session.run.local_dt = bool(flag)
+        session.run.set_adaptive(bool(flag))
+    return float(session.run.local_dt)
 
 
 def load_file(session: Session, *names: Any) -> float:
@@ -182,6 +183,24 @@ def unix_mac_pc(session: Session) -> float:
     return {"darwin": 2.0, "win32": 3.0}.get(sys.platform, 1.0)
 
 
+def stoppedrun(session: Session) -> float:
+    """Whether somebody wants the run to stop."""
+    return float(session.globals["stoprun"])
+
+
+def nlayer_extracellular(session: Session, number: float | None = None) -> float:
+    """How many layers `extracellular` has: two.
+
+    Raises
+    ------
+    HocError
+        If another number is asked for.
+    """
+    if number is not None and number != 2:
+        raise HocError("extracellular has two layers here; leave xg of the second at 1e9 where one is enough.")
+    return 2.0
+
+
 def units(session: Session, name: str, *_: Any) -> str:
     """The unit of a variable."""
     from rxd.neuron.units import unit_of
@@ -212,7 +231,7 @@ RUN_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             for function in (
                 finitialize, fadvance, advance, fcurrent, frecord_init, init, setdt, stdinit, continuerun, run, steprun,
                 batch_run, cvode_active, cvode_local, load_file, xopen, execute, execerror, startsw, stopsw, nrnversion,
-                unix_mac_pc, units,
+                unix_mac_pc, units, stoppedrun, nlayer_extracellular,
             )
         },
         "quit": quit_,

@@ -329,8 +329,35 @@ def test_current_at_an_end_divides():
 def test_the_layer_refuses_what_it_cannot_do(ball):
     with pytest.raises(RuntimeError, match="rallbranch"):
         ball.rallbranch = 2
-    with pytest.raises(RuntimeError, match="Local variable"):
-        h.cvode_local(True)
+    with pytest.raises(RuntimeError, match="two layers"):
+        h.nlayer_extracellular(3)
+
+
+def test_steps_of_their_own_for_cells_are_everybodys(ball):
+    assert h.nlayer_extracellular() == 2
+    assert not h.cvode.use_local_dt()
+    assert h.cvode_local(True)
+    assert h.cvode.active()
+    assert h.cvode.use_local_dt()
+    h.cvode.use_local_dt(False)
+    assert h.cvode.active()
+    assert not h.cvode_local(False)
+    assert not h.cvode.active()
+
+
+def test_rates_of_hh_at_any_voltage(ball):
+    """What they assign is seen until the state moves; NEURON 9.0.2's figures."""
+    ball.insert("hh")
+    with pytest.raises(RuntimeError, match="setdata_hh"):
+        h.rates_hh(-50)
+    h.setdata_hh(ball(0.5))
+    assert h.rates_hh(-50) == 1
+    seen = [ball(0.5).hh.minf, ball(0.5).hh.mtau, ball(0.5).hh.hinf, ball(0.5).hh.ninf]
+    expected = [0.2508120782537887, 0.43096583642153313, 0.1534432096410396, 0.5508143140840531]
+    assert seen == pytest.approx(expected, rel=1e-9)
+    assert ball(0.5).hh.rates(-40) == 1
+    assert ball(0.5).hh.minf == pytest.approx(0.5006486315783902, rel=1e-9)
+    assert (h.vtrap_hh(1, 10), h.vtrap_hh(0, 10)) == pytest.approx((9.508331944775042, 10))
 
 
 def test_time_passes_without_sections():

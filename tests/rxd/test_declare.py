@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pint
@@ -16,7 +18,7 @@ from rxd import library, units
 from rxd.codegen.printer import LanePrinter
 from rxd.declare.functions import clipped
 from rxd.declare.mechanism import symbols
-from rxd.declare.symbols import NodeSymbol
+from rxd.declare.symbols import NodeSymbol, as_expression
 from rxd.units import as_number
 
 CELL = geometry.examples.y_branch()
@@ -221,3 +223,28 @@ def test_clipped_is_the_number_within_its_ends_with_its_derivative():
     text = eval(f"lambda x: {LanePrinter().doprint(kept)}")
     assert [text(number) for number in (-120.0, 3.0, 150.0)] == [-100, 3, 100]
     assert np.isnan(text(np.nan))
+
+
+@pytest.mark.parametrize(
+    ("function", "value"),
+    [
+        (sympy.floor, np.floor(2.7)),
+        (sympy.ceiling, np.ceil(2.7)),
+        (sympy.frac, 0.7),
+        (lambda x: sympy.Mod(x, 2), 0.7),
+        (lambda x: 10 * sympy.erfc(x), 10 * (1 - math.erf(2.7))),
+        (sympy.coth, 1 / np.tanh(2.7)),
+        (sympy.asinh, np.arcsinh(2.7)),
+        (sympy.acosh, np.arccosh(2.7)),
+        (lambda x: sympy.atanh(x / 3), np.arctanh(0.9)),
+    ],
+)
+def test_functions_of_sympy_in_rates(function: Any, value: float) -> None:
+    """They are said with functions that generated code knows, which have derivatives."""
+    x = sympy.Symbol("x", real=True)
+    expression = as_expression(function(x), "rate")
+    assert float(expression.subs(x, 2.7)) == pytest.approx(value, rel=1e-12)
+    slope = expression.diff(x)
+    assert not slope.has(sympy.Derivative)
+    assert LanePrinter().doprint(expression)
+    assert LanePrinter().doprint(slope)

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ASSIGNED", "NEEDED", "STARTED"]
+__all__ = ["ASSIGNED", "NEEDED", "STARTED", "vtrap"]
 
 NEEDED = frozenset({"v", "m_hh", "h_hh", "n_hh", "gnabar_hh", "gkbar_hh"})
 STARTED = frozenset({"gna_hh", "gk_hh"})
 EDGE = 100.0  # mV, where the tables end
 
 
-def _vtrap(x: np.ndarray, y: float) -> np.ndarray:
+def vtrap(x: Any, y: float) -> np.ndarray:
+    """``x / (exp(x / y) - 1)``, also at x = 0."""
     z = x / y
     small = np.abs(z) < 1e-6
     return np.where(small, y * (1 - z / 2), x / np.expm1(np.where(small, 1.0, z)))
@@ -28,10 +29,10 @@ def _vtrap(x: np.ndarray, y: float) -> np.ndarray:
 def _rates(v: np.ndarray, gate: str) -> tuple[np.ndarray, np.ndarray]:
     """Opening and closing rate of a gate, 1/ms, at 6.3 degrees."""
     if gate == "m":
-        return 0.1 * _vtrap(-(v + 40), 10), 4 * np.exp(-(v + 65) / 18)
+        return 0.1 * vtrap(-(v + 40), 10), 4 * np.exp(-(v + 65) / 18)
     if gate == "h":
         return 0.07 * np.exp(-(v + 65) / 20), 1 / (np.exp(-(v + 35) / 10) + 1)
-    return 0.01 * _vtrap(-(v + 55), 10), 0.125 * np.exp(-(v + 65) / 80)
+    return 0.01 * vtrap(-(v + 55), 10), 0.125 * np.exp(-(v + 65) / 80)
 
 
 def _tabulated(value: Callable[[np.ndarray], np.ndarray], v: Any, numbers: Mapping[str, float]) -> np.ndarray:
