@@ -336,7 +336,7 @@ class NetCon(Relatives):
         if name == "weight" and not isinstance(value, _Weights):
             self.weight[0] = value
         else:
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, float(value) if name == "delay" else value)
             if name in {"delay", "_record", "_target", "_active", "_numbers", "_label"}:
                 self._session.run.wiring += 1
 
@@ -354,7 +354,7 @@ class _Weights(list[float]):
         self._run = run
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        super().__setitem__(index, float(value))
+        super().__setitem__(index, [float(one) for one in value] if isinstance(index, slice) else float(value))
         self._run.wiring += 1
 
 

@@ -187,6 +187,6 @@ def _of_point(point: Any, t: float) -> float:
     if "g" in point.values:
         return float(point.g)
     if point.kind == "SEClamp":
-        on = t < point.dur1 + point.dur2 + point.dur3
+        on = t < max(point.dur1, *point.remembered)
         return 1.0 / point.rs if on else 0.0
     return 0.0

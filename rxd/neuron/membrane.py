@@ -83,11 +83,11 @@ class MembraneCurrents:
     def capacitive(self, record: SectionRecord) -> np.ndarray:
         """`seg.i_cap`, mA/cm2: what charged the membrane in the last fixed step; 0 before there was one."""
         engine, dt = self._session.run.engine, self._session.globals["dt"]
-        past = None if engine is None else engine.fixed.past
+        past = None if engine is None or not engine.fixed.moved else engine.fixed.past
         if engine is None or past is None or record.id not in engine.layout.index:
             return np.zeros(record.nseg)
         at = engine.readout.positions("v")[engine.layout.index[record.id]]
-        return np.asarray(1e-3 * record.store["cm"] * (engine.y[at] - past.y[at]) / dt)
+        return np.asarray(1e-3 * record.store["cm"] * (engine.seen.end.y[at] - past.y[at]) / dt)
 
     def _compute(self) -> None:
         from rxd.neuron.outside import driven

@@ -32,7 +32,7 @@ def computed(record: SectionRecord, name: str) -> np.ndarray | None:
         return None
     if name == "i_membrane":
         engine = record.session.run.engine
-        if engine is None or engine.fixed.past is None:  # no step has been made since `finitialize`
+        if engine is None or not engine.fixed.moved:  # no step has been made since `finitialize`
             return np.zeros(record.nseg)
         return _DENSITY * record.session.membrane.of(record) / record.shape.area
     engine = record.session.run.engine
@@ -68,7 +68,7 @@ def seen(session: Session) -> np.ndarray:
     engine = session.run.engine
     if engine is not None and engine.circuits.circuit is not None:
         return engine.circuits.outside()
-    if engine is not None and engine.fixed.past is not None:
+    if engine is not None and engine.fixed.moved:
         for electrode in engine.electrodes.electrodes:
             if electrode.clamp.kind == NAME:
                 met: np.ndarray = electrode.outside  # type: ignore[attr-defined]

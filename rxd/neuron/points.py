@@ -7,6 +7,8 @@ knows it weakly.
 
 from __future__ import annotations
 
+import math
+import weakref
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -37,6 +39,8 @@ class PointProcess:
         Parameters and computed variables.
     arrays : dict of str to Values
         Array variables, such as `amp` of a VClamp.
+    remembered : tuple of float
+        What `finitialize` computes from parameters and scripts do not change before the next one; zeros before the first.
     """
 
     _goes_with_its_script = True  # pointers do not keep it alive
@@ -47,6 +51,7 @@ class PointProcess:
     x: float
     values: dict[str, float]
     arrays: dict[str, Values]
+    remembered: tuple[float, ...]
 
     def __init__(self, place: Segment | float | None = None, sec: Section | None = None) -> None:
         session = current_session()
@@ -56,6 +61,7 @@ class PointProcess:
         put(self, "values", {**info.parameters, **info.assigned})
         put(self, "arrays", {name: Values(self, size) for name, size in info.arrays.items()})
         put(self, "host", None)
+        put(self, "remembered", (0.0, 0.0))
         put(self, "x", 0.5)
         put(self, "ordinal", session.number(self.kind))
         if place is not None and not info.artificial:
@@ -180,7 +186,7 @@ class Values:
     __slots__ = ("_numbers", "_owner")
 
     def __init__(self, owner: PointProcess, size: int) -> None:
-        self._owner = owner
+        self._owner = weakref.ref(owner)  # who drops the point process drops it at once
         self._numbers = [0.0] * size
 
     def __getitem__(self, index: int) -> float:
@@ -188,7 +194,9 @@ class Values:
 
     def __setitem__(self, index: int, value: float) -> None:
         self._numbers[index] = _number(value, "element")
-        self._owner.session.run.changed_point(self._owner, "")
+        owner = self._owner()
+        if owner is not None:
+            owner.session.run.changed_point(owner, "")
 
     def __iter__(self) -> Iterator[float]:
         return iter(self._numbers)
@@ -223,9 +231,17 @@ class IClamp(PointProcess):
 
 
 class SEClamp(PointProcess):
-    """A voltage clamp through the resistance `rs` (Mohm): three levels."""
+    """A voltage clamp through the resistance `rs` (Mohm): three levels.
+
+    The second and the third end when `finitialize` has found they would, whatever durations are set later; the first as set.
+    """
 
     kind = "SEClamp"
+
+    def initialize(self) -> None:
+        """INITIAL: the times at which the second and the third level end."""
+        second = self.values["dur1"] + self.values["dur2"]
+        object.__setattr__(self, "remembered", (second, second + self.values["dur3"]))
 
 
 class VClamp(PointProcess):
@@ -247,9 +263,19 @@ class ExpSyn(PointProcess):
 
 
 class Exp2Syn(PointProcess):
-    """A synapse whose conductance rises and decays; the weight is its peak."""
+    """A synapse whose conductance rises and decays; the weight is its peak with the time constants at `finitialize`."""
 
     kind = "Exp2Syn"
+
+    def initialize(self) -> None:
+        """INITIAL: the rise is faster than the decay, and the factor that makes the weight the peak."""
+        rise, decay = self.values["tau1"], self.values["tau2"]
+        ratio = min(max(rise / decay, 1e-9), 0.9999)
+        if ratio != rise / decay:
+            self.tau1 = rise = ratio * decay
+        peak = rise * decay / (decay - rise) * math.log(decay / rise)
+        object.__setattr__(self, "remembered", (1.0 / (math.exp(-peak / decay) - math.exp(-peak / rise)),))
+        self.session.run.wiring += 1
 
 
 POINT_CLASSES = (IClamp, SEClamp, VClamp, AlphaSynapse, ExpSyn, Exp2Syn)

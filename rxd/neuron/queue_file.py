@@ -1,7 +1,7 @@
 """Events on their way, as text for a file.
 
-In: what `Run.save` keeps of the queue and of artificial cells. Out: JSON that names NetCons and cells by their order in the
-model, and the same back in this model or in the same one of another process.
+In: what `rxd.neuron.saved` keeps of the queue and of artificial cells. Out: JSON that names NetCons and cells by their order
+in the model, and the same back in this model or in the same one of another process.
 """
 
 from __future__ import annotations

@@ -68,6 +68,14 @@ class Recorder:
         elif self.when is not None:
             self.taken = bisect.bisect_left(self.times, t - 1e-12)
 
+    def go_back(self, taken: int, following: float) -> None:
+        """Go on as from an earlier place; at given times the Vector gets the length it had there, as in NEURON."""
+        self.following = following
+        if self.when is not None and not isinstance(self.when, float):
+            self.taken, vector = taken, self.vector()
+            if vector is not None:
+                vector.resize(taken)
+
     def next_time(self) -> float:
         """The next time on the grid, ms; infinity if there is none."""
         if self.when is None or self.vector() is None:

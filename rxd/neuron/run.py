@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geometry.compiled import collector_paused, load_numba
-from rxd.neuron.artificial import Artificial
 from rxd.neuron.callbacks import Callbacks
 from rxd.neuron.engine.formulas import Formulas
-from rxd.neuron.errors import HocError
+from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.events import (
     EventHeap,
     FInitializeHandler,
@@ -239,36 +238,6 @@ class Run(Tapes, Watching):
         statistics = None if self.engine is None else self.engine.statistics
         sys.stdout.write(f"{statistics}\n")
 
-    def save(self) -> Any:
-        """Everything that changes in a run."""
-        engine = self._compiled()
-        places = [(recorder.taken, recorder.following) for recorder in self._recorders]
-        above = [detector.above for detector in self._detectors]
-        cells = [(point, point.kept()) for point in self.points if isinstance(point, Artificial)]
-        return engine.save(), dict(self.session.globals.values), self.events.copy(), places, above, cells, engine.revision
-
-    def restore(self, saved: Any) -> None:
-        """Return to what `save` has kept.
-
-        Raises
-        ------
-        HocError
-            If the structure of the model has changed since.
-        """
-        state, values, events, places, above, cells, revision = saved
-        engine = self._compiled()
-        if engine.revision != revision:
-            raise HocError("SaveState.restore: the model has changed since save().")
-        engine.restore(state)
-        self.session.globals.values.update(values)
-        self.events.restore(events)
-        for cell, kept in cells:
-            cell.keep_on(kept)
-        for recorder, place in zip(self._recorders, places, strict=False):
-            recorder.taken, recorder.following = place
-        for detector, was in zip(self._detectors, above, strict=False):
-            detector.above = was
-
     # --------------------------------------------------------------------------------------------------------------- events
 
     def at(self, t: float, action: Callable[[float], None]) -> None:
@@ -311,11 +280,13 @@ class Run(Tapes, Watching):
             self.engine = Engine(self.session)
         return self.engine
 
-    def _handle(self, kind: int) -> None:
+    def _living_handlers(self) -> list[FInitializeHandler]:
         self._handlers = [reference for reference in self._handlers if reference() is not None]
-        for reference in list(self._handlers):
-            handler = reference()
-            if handler is not None and handler.kind == kind:
+        return [handler for handler in (reference() for reference in self._handlers) if handler is not None]
+
+    def _handle(self, kind: int) -> None:
+        for handler in self._living_handlers():
+            if handler.kind == kind:
                 handler()
 
     def finitialize(self, v: float | None = None) -> float:
@@ -326,16 +297,35 @@ class Run(Tapes, Watching):
         self._drop_dead()
         self._handle(3)  # with the clock as it was
         values["t"] = 0.0
-        if self.engine is not None and self.engine.revision != self.session.revision:
+        early = any(handler.kind in {0, 1} for handler in self._living_handlers())
+        if early or (self.engine is not None and self.engine.revision != self.session.revision):
             self.pull()  # now, lest the compilation below fetches the old voltages over the new ones
         self._begin_at(v)
         self.session.chemistry.in_force.begin()
-        self._compiled()
+        engine = self._compiled()
+        if early:  # handlers see what was computed before
+            engine.seen.frozen = frozenset((CURRENTS, STATES))
         self.players, self._ready = [*self.players, *self._ready], []
         self._play(0.0)
         self._handle(0)
         engine = self._compiled()
         engine.initial.set()
+        if early:
+            engine.seen.frozen = frozenset((CURRENTS,))
+        self._reset_events()
+        for point in self.points:
+            if hasattr(point, "initialize"):
+                point.initialize()
+        engine.hooks.initialize()
+        self._handle(1)
+        engine = self._compiled()
+        engine.update_currents()
+        self._start_recordings()
+        self._handle(2)
+        return 1.0
+
+    def _reset_events(self) -> None:
+        """No source is above its threshold, and recordings of spikes are empty."""
         for detector in self._detectors:
             detector.above = False
         listening = [reference for detector in self._detectors for reference in detector.connections]
@@ -343,12 +333,9 @@ class Run(Tapes, Watching):
             connection = reference()
             if isinstance(connection, NetCon):
                 connection.begin()
-        for point in self.points:
-            if hasattr(point, "initialize"):
-                point.initialize()
-        engine.hooks.initialize()
-        self._handle(1)
-        engine = self._compiled()
+
+    def _start_recordings(self) -> None:
+        """Begin to record, and do what is due at time 0."""
         for recorder in self._recorders:
             recorder.start(0.0)
             if self.adaptive and recorder.next_time() <= 0.0:
@@ -360,8 +347,6 @@ class Run(Tapes, Watching):
                 recorder.take()
         if self.adaptive:
             self._tell(1, 0)
-        self._handle(2)
-        return 1.0
 
     def _begin_at(self, v: float | None) -> None:
         """Voltages of the initial state: a given one, or those at the end of the last run."""

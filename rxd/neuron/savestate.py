@@ -1,11 +1,13 @@
 """SaveState: the state of the whole session, to return to.
 
-In: a session at some time. Out: a copy of its time, state, parameters and events on their way, or a file with the same.
+In: a session at some time. Out: a copy of what changes by itself (`rxd.neuron.saved`), or a file with the same.
 """
 
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.files import File
 from rxd.neuron.queue_file import read_queue, written
+from rxd.neuron.saved import Saved, restore, save
 from rxd.neuron.session import current_session
 
 __all__ = ["BBSaveState", "SaveState"]
@@ -27,16 +30,16 @@ class SaveState:
 
     def __init__(self) -> None:
         self._session = current_session()
-        self._saved: Any = None
+        self._saved: Saved | None = None
         self._read: dict[str, np.ndarray] | None = None
 
     def save(self) -> float:
         """Keep the present state."""
-        self._saved, self._read = self._session.run.save(), None
+        self._saved, self._read = save(self._session.run), None
         return 1.0
 
-    def restore(self, *_: Any) -> float:
-        """Return to the state kept.
+    def restore(self, kind: float = 0, *_: Any) -> float:
+        """Return to the state kept; with 1, to its time, voltages and states, and leave events and weights as they are.
 
         Raises
         ------
@@ -48,21 +51,22 @@ class SaveState:
         elif self._saved is None:
             raise HocError("SaveState.restore: nothing was saved; call save() first.")
         else:
-            self._session.run.restore(self._saved)
+            restore(self._session.run, self._saved, kind != 1)
         return 1.0
 
     def _take_up(self, found: dict[str, np.ndarray]) -> None:
         """Return to a state that was read from a file."""
         run = self._session.run
-        state, values, *_, revision = run.save()
+        now = save(run)
+        state, points = now.state, json.loads(str(found["points"]))
         if len(found["y"]) != len(state.y):
             raise HocError("SaveState.restore: the file holds the state of another model.")
         state.t, state.y, state.before = float(found["t"]), found["y"], found["before"]
         state.memory = {name.removeprefix(_MEMORY): array for name, array in found.items() if name.startswith(_MEMORY)}
-        values.update(zip(found["names"].tolist(), found["values"].tolist(), strict=True))
-        listening = [found[name].tolist() for name in ("places", "above")]
+        places, above = (found[name].tolist() for name in ("places", "above"))
         events, cells = read_queue(run, str(found["queue"]))
-        run.restore((state, values, events, *listening, cells, revision))
+        numbers = {"points": points["points"], "weights": points["weights"]}
+        restore(run, replace(now, t=state.t, events=events, places=places, above=above, cells=cells, **numbers))
         run.reschedule()
 
     def fwrite(self, file: File, close: bool = True) -> float:
@@ -75,12 +79,13 @@ class SaveState:
         """
         if self._saved is None:
             raise HocError("SaveState.fwrite: nothing was saved; call save() first.")
-        state, values, events, places, above, cells, _ = self._saved
-        queue = written(self._session.run, events, cells)
+        saved, state = self._saved, self._saved.state
+        queue = written(self._session.run, saved.events, saved.cells)
         file.wopen()
         memory = {_MEMORY + name: array for name, array in state.memory.items()}
-        numbers = {"names": list(values), "values": list(values.values()), "places": places, "above": above}
-        np.savez(file.stream, y=state.y, t=state.t, before=state.before, queue=queue, **numbers, **memory)
+        points = json.dumps({"points": saved.points, "weights": saved.weights})
+        numbers = {"places": saved.places, "above": saved.above, "queue": queue, "points": points}
+        np.savez(file.stream, y=state.y, t=saved.t, before=state.before, **numbers, **memory)
         if close:
             file.close()
         return 1.0

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.codegen.oracle import fields_of
 from rxd.neuron.engine.mods import read_global
 from rxd.neuron.engine.placed import Reference
+from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.errors import HocError
 from rxd.nmodl.mechanisms import as_density
 
@@ -140,10 +140,12 @@ class Carriers:
         if label not in assigned and label not in currents:
             return None
         translation = translation_of(carrier.point)
-        ended = translation.assigned.get(variable, (None, "currents"))[1] == "states"
-        state = engine.state if ended else engine.past
+        stage = translation.assigned.get(variable, (None, CURRENTS))[1]
+        if stage in engine.seen.frozen:
+            return None
+        state = engine.seen.end if stage == STATES else engine.past
         value = engine.readout.expression(number, label, currents.get(label, assigned.get(label)))(
-            state.y[group.position[:, [column]]], fields_of(group)[:, [column]], state.t
+            state.y[group.position[:, [column]]], engine.seen.fields(number)[:, [column]], state.t
         )
         scale = 1e-2 * float(engine.layout.segments.area[carrier.segment]) if label in currents else 1.0
         return float(value[0][0]) * scale
@@ -168,6 +170,7 @@ class Carriers:
         """A script has written a variable: a state, or a parameter."""
         engine, position = self.engine, self.position(carrier, name)
         if position is not None:
+            engine.seen.keep()
             engine.y[position] = carrier.point.values[name]
             engine.jumped = True
             return
@@ -175,6 +178,7 @@ class Carriers:
         for number, row, field in engine.fields.of_kind("mechanism"):
             if field.args[1] == name and engine.declared.inserted[field.args[0]][0] == carrier.mechanism:
                 values = _by_segment(engine.layout.segments.n, alike, name)
+                engine.seen.keep_fields(number)
                 engine.fields.put(number, row, values[engine.groups[number].segment])
 
 

@@ -59,26 +59,21 @@ class Electrode:
 
     def command(self, t: float) -> float | None:
         """Command voltage of a voltage clamp, mV; None while it is off."""
-        durations, levels = self.phases()
-        end = 0.0
-        for duration, level in zip(durations, levels, strict=True):
-            end += duration
-            if t < end:
-                return level
-        return None
+        ends, levels = self.phases()
+        return next((level for end, level in zip(ends, levels, strict=True) if t < end), None)
 
     def phases(self) -> tuple[list[float], list[float]]:
-        """Durations (ms) and levels (mV) of a voltage clamp."""
+        """The ends (ms) and levels (mV) of a voltage clamp."""
         if self.clamp.kind == "VClamp":
-            return list(self.clamp.arrays["dur"]), list(self.clamp.arrays["amp"])
+            return [float(t) for t in np.cumsum(list(self.clamp.arrays["dur"]))], list(self.clamp.arrays["amp"])
         values = self.clamp.values
-        return [values[f"dur{i}"] for i in (1, 2, 3)], [values[f"amp{i}"] for i in (1, 2, 3)]
+        return [values["dur1"], *self.clamp.remembered], [values[f"amp{i}"] for i in (1, 2, 3)]
 
     def jumps(self) -> list[float]:
         """Times at which its level changes, ms."""
         if self.clamp.kind == "IClamp":
             return [self.clamp.values["delay"], self.clamp.values["delay"] + self.clamp.values["dur"]]
-        return [float(t) for t in np.cumsum(self.phases()[0])]
+        return self.phases()[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,10 +206,14 @@ class Electrodes:
             levels.get(id(electrode.clamp), level) for electrode, level in zip(self.electrodes, self._levels, strict=True)
         ]
 
-    def seen(self, electrode: Electrode, now: float) -> tuple[float, float]:
-        """The level of a clamp that the last fixed step has seen, or that at a time."""
-        if self.t is None or len(self._levels) != len(self.electrodes):
-            return electrode.level(now)
+    def see(self, t: float) -> None:
+        """Let the clamps be seen as they are at a time."""
+        self.t = None
+        self.forget()
+        self.clamped(t)
+
+    def seen(self, electrode: Electrode) -> tuple[float, float]:
+        """The level of a clamp as currents have seen it last."""
         return self._levels[self.electrodes.index(electrode)]
 
     def at(self, t: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -43,6 +43,7 @@ from rxd.neuron.engine.outside import outside_field
 from rxd.neuron.engine.places import Places
 from rxd.neuron.engine.readout import Readout
 from rxd.neuron.engine.sampling import Sampler, Samples
+from rxd.neuron.engine.seen import CURRENTS, STATES, Seen
 from rxd.neuron.engine.sources import add_varying, read_steady
 from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
@@ -121,7 +122,7 @@ class Engine:
         refuse_variable_steps(self)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these
         self.problem = replace(problem, stimuli=self.electrodes)  # type: ignore[arg-type]
-        self.fixed, self.circuits = FixedSteps(self), Circuits(self)
+        self.fixed, self.seen, self.circuits = FixedSteps(self), Seen(self), Circuits(self)
         self.watch()
         if self.adaptive:
             equations = replace(self.problem.equations, stimuli=self.electrodes)
@@ -141,6 +142,7 @@ class Engine:
         self.gains = read_steady(self)
         self.exchange.load()
         self.circuits.load()
+        self.seen.frozen = frozenset((CURRENTS, STATES))  # nothing has been computed yet
         self.start()
 
     def _follow_links(self) -> None:
@@ -202,12 +204,24 @@ class Engine:
             self._chemistry.views.adopt()
             now.y += shown.y - before
             self.state = now
+            self.seen.ended = None
             self.changed()
 
     def update_currents(self) -> None:
         """Let currents be those of the present state."""
-        self.fixed.past = None
+        if self._chemistry.views:
+            self._chemistry.views.adopt()
+        self.fields.serve()
+        self.fields.flush()
+        self.see(self.session.globals.t, CURRENTS)
         self.changed(moved=False)
+
+    def see(self, t: float, *stages: str) -> None:
+        """Compute what is computed (of some stages) from the present state, at a time."""
+        self.state.t = t
+        self.fixed.renew()
+        self.electrodes.see(t)
+        self.seen.clear(*stages)
 
     def _options(self) -> dict[str, Any]:
         """Options of the stepper."""
@@ -314,6 +328,7 @@ class Engine:
         self._prepare(t)
         self.circuits.before()
         done = self.fixed.many(t, dt, n, batch)
+        self.seen.clear()
         self.circuits.show()
         self.changed()
         return done
@@ -330,6 +345,8 @@ class Engine:
         if self.circuits.circuit is not None:
             self.circuits.before()
         self.fixed.one(t, dt)
+        if self.seen.kept or self.seen.frozen:
+            self.seen.clear()
         if self.circuits.has_linear:
             self.circuits.show()
         self.changed()
@@ -359,17 +376,26 @@ class Engine:
             until = min(until, t + (following if following > 0 else 1e-3))
         outcome = self.stepper.advance(self.state, until, self.statistics, Sampler(self, samples))
         self._hold()
+        self.see(self.state.t)
         self.changed()
         add_varying(self, self.state.t - t)
         return outcome.spikes
 
     def receive(self, point: PointProcess, weight: Any) -> None:
         """A synapse receives an event."""
+        if self.fixed.past is None:
+            self.fixed.keep()
         if self.synapses.receive(point, float(weight[0])):
             self.changed(moved=False)
 
     def restart(self) -> None:
-        """Forget what the stepper remembers of earlier steps."""
+        """Forget what the stepper remembers of earlier steps; with variable steps all is computed anew."""
+        if self.adaptive:
+            if self._chemistry.views:
+                self._chemistry.views.adopt()
+            self.fields.flush()
+            self.see(self.session.globals.t)
+            self.changed(moved=False)
         self.start()
 
     def save(self) -> Any:
@@ -381,12 +407,14 @@ class Engine:
             saved.memory["circuit"] = self.circuits.circuit.x.copy()
         return saved
 
-    def restore(self, saved: Any) -> None:
-        """Return to a state saved before."""
+    def restore(self, saved: Any, fresh: bool = False) -> None:
+        """Return to a state saved before; ``fresh``: by another engine, what the stepper remembers does not fit."""
         self.fixed.forget()
+        self.seen.frozen = frozenset((CURRENTS, STATES))
         self.state = saved.copy()
         if self.circuits.circuit is not None and "circuit" in saved.memory:
             self.circuits.circuit.x[:] = saved.memory["circuit"]
             self.circuits.show()
-        self.fixed.past = None
+        if fresh:
+            self.stepper.start(self.state)
         self.changed()

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.engine.seen import STATES
 from rxd.neuron.points import IClamp, SEClamp, VClamp
 
 if TYPE_CHECKING:
+    from rxd.neuron.engine.electrodes import Electrode
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.points import PointProcess
     from rxd.neuron.record import SectionRecord
@@ -36,6 +38,8 @@ class Exchange:
         if self._fetched.get(key) == engine.version or record.id not in engine.layout.index:
             return
         self._fetched[key] = engine.version
+        if engine.seen.frozen and engine.readout.stage(name) in engine.seen.frozen:
+            return
         reader = engine.readout.reader(name)
         values = None if reader is None else reader(record)
         if values is not None and len(values) == record.nseg:
@@ -52,6 +56,7 @@ class Exchange:
         label = engine.readout.label(name, record)
         where = engine.readout.positions(label)[engine.layout.index[record.id]] if label in engine.states.blocks else None
         if where is not None and where[0] >= 0:
+            engine.seen.keep()
             engine.y[where] = record.store[name]
             engine.jumped = True
         else:
@@ -59,6 +64,7 @@ class Exchange:
             for place, carrier in engine.carriers.writing(name, engine.layout.index[record.id]):
                 position = engine.carriers.position(carrier, name)
                 if position is not None:
+                    engine.seen.keep()
                     engine.y[position] = record.store[name][place]
                     engine.jumped = True
             if name in engine.declared.diffusing_by:
@@ -83,6 +89,7 @@ class Exchange:
         """A script has written values of a species on a region."""
         engine = self.engine
         values = quantity._values[region.number]
+        engine.seen.keep()
         self.cast_shadows(quantity, region)
         positions = engine.places.of_species(quantity, region)
         if positions is not None:
@@ -101,6 +108,7 @@ class Exchange:
         if positions is None:
             self.note_species(quantity, region)
             return
+        engine.seen.keep()
         engine.y[positions[where]] = values
         engine.jumped = True
         engine.changed(moved=False)
@@ -131,8 +139,8 @@ class Exchange:
             for region in quantity.regions:
                 if region.number in quantity._values:
                     self.fetch_species(quantity, region)
-        for point in engine.declared.points:
-            engine.synapses.fetch(point)
+        for point in (*engine.declared.points, *(electrode.clamp for electrode in engine.electrodes.electrodes)):
+            self.fetch_point(point)
         for carrier in engine.carriers.known.values():
             engine.carriers.fetch(carrier)
 
@@ -164,15 +172,19 @@ class Exchange:
             if electrode.clamp is point and electrode in engine.stepped:
                 return  # it has computed its variables itself
             if electrode.clamp is point:
-                now = engine.state.t if engine.electrodes.t is None else engine.electrodes.t
-                g, drive = engine.electrodes.seen(electrode, now)
-                v = engine.y[engine.states["v"].start + electrode.nodes] + engine.circuits.at(electrode.nodes)
-                v = float(electrode.weights @ v)
-                point.values["i"] = drive - g * v
-                if "vc" in point.values:
-                    point.values["vc"] = electrode.command(now) or 0.0
+                if STATES not in engine.seen.frozen:
+                    self._fetch_clamp(electrode)
                 return
         engine.synapses.fetch(point)
+
+    def _fetch_clamp(self, electrode: Electrode) -> None:
+        """Current and command of a clamp: those of the last step, at its end, whatever has been set since."""
+        engine, values = self.engine, electrode.clamp.values
+        g, drive = engine.electrodes.seen(electrode)
+        v = float(electrode.weights @ engine.seen.end.y[engine.states["v"].start + electrode.nodes])
+        values["i"] = drive - g * v
+        if "vc" in values:
+            values["vc"] = drive / g if g else 0.0
 
     def note_point(self, point: PointProcess, name: str) -> None:
         """A script has written a variable of a point process."""

@@ -102,4 +102,5 @@ class Fields:
         """Write a parameter of the model, shape (n_segments,)."""
         for number, row, field in self.of_kind("parameter"):
             if field.args[0] == label:
+                self.engine.seen.keep_fields(number)
                 self.put(number, row, by_segment[self.engine.groups[number].segment])

@@ -27,15 +27,20 @@ class FixedSteps:
     Attributes
     ----------
     past : State or None
-        Where currents are seen: the state before the last step; None: the present one.
+        Where currents are seen: the state before the last step, or what `keep` has kept; None: the present one.
+    moved : bool
+        Whether `past` is the state before a step.
+    seen : int
+        Up to where in the state there is something that currents or reversal potentials may be computed from.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.past: State | None = None
+        self.moved = False
         self._run, self._chemistry, self._globals = engine.session.run, engine.session.chemistry, engine.session.globals.values
         self._single: Single | None = None
-        self._seen = _seen_size(engine)
+        self.seen = _seen_size(engine)
         self._way: tuple[float, float, int, int] | None = None
 
     @property
@@ -57,9 +62,21 @@ class FixedSteps:
         self.settle()
         self._single = None
 
+    def keep(self) -> None:
+        """Let currents be seen where they are, whatever changes the present state."""
+        state = self.engine.state
+        y = np.full(len(state.y), np.nan)
+        y[: self.seen] = state.y[: self.seen]
+        self.past, self.moved = State(state.t, y, state.before, state.queue), False
+
+    def renew(self) -> None:
+        """Let currents be those of the present state."""
+        self.past, self.moved = None, False
+
     def one(self, t: float, dt: float) -> None:
         """One step from t."""
         engine, chemistry = self.engine, self._chemistry
+        self.moved = True
         way = (dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times)
         if way != self._way:
             self._follow(way)
@@ -92,9 +109,9 @@ class FixedSteps:
         engine.electrodes.t = t + 0.5 * dt
         state.before = engine.watched()
         past = np.full(len(state.y), np.nan)
-        watch = batch.watch(past[: self._seen], engine.gains._replace(amount=dt * engine.gains.amount))
+        watch = batch.watch(past[: self.seen], engine.gains._replace(amount=dt * engine.gains.amount))
         done = int(engine.stepper.follow(state, n, watch, engine.statistics))
-        self.past = State(t + (done - 0.5) * dt, past, state.before, state.queue)
+        self.past, self.moved = State(t + (done - 0.5) * dt, past, state.before, state.queue), True
         batch.keep(watch, done)
         if batch.played is not None:
             last = {key: (float(g[done - 1]), float(drive[done - 1])) for key, (g, drive) in batch.played.levels.items()}
@@ -104,7 +121,7 @@ class FixedSteps:
     def _prepared(self, clamps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Single:
         """Single steps of the engine's state; who watches between steps wants to see all that was."""
         state, single = self.engine.state, self._single
-        seen = len(state.y) if self._run.watchers else self._seen
+        seen = len(state.y) if self._run.watchers else self.seen
         if single is None or single.seen != seen:
             self.forget()
             self._single = single = Single(self.engine.stepper, state, clamps, seen)
@@ -124,10 +141,10 @@ class FixedSteps:
     def midway(self) -> State | None:
         """Where currents of ions are seen: the same, but with v of the middle of the step where `h.secondorder` is 2."""
         past = self.past
-        if past is None or self._globals["secondorder"] != 2:
+        if past is None or not self.moved or self._globals["secondorder"] != 2:
             return past
         moved, v = past.copy(), slice(self.engine.states["v"].start, self.engine.states["v"].stop)
-        moved.y[v] = 0.5 * (past.y[v] + self.engine.state.y[v])
+        moved.y[v] = 0.5 * (past.y[v] + self.engine.seen.end.y[v])
         return moved
 
 

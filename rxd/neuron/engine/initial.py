@@ -46,7 +46,7 @@ class Initial:
         engine.synapses.close()
         engine.circuits.initialize()
         engine.state.t = 0.0
-        engine.fixed.past = engine.electrodes.t = None
+        engine.see(0.0)
         engine.start()
         engine.gains = read_steady(engine)
         engine.changed()

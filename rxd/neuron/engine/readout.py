@@ -7,15 +7,14 @@ it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
 from cable.constants import NA_PER_DENSITY
-from rxd.codegen.oracle import fields_of
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
+from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.globals import CONSTANTS
 from rxd.neuron.mechanisms import ADVANCES
 
@@ -148,9 +147,38 @@ class Readout:
 
     def _assigned(self, name: str, record: SectionRecord) -> np.ndarray | None:
         """What hh assigns: in BREAKPOINT at the start of a step, from its rates at the end."""
-        with self.engine.looking_back() if name in STARTED else nullcontext():
-            get = {needed: np.array(record.values(needed)) for needed in record.store if needed in NEEDED}
-        return np.asarray(ASSIGNED[name](get, self.engine.session.globals), dtype=float)
+        index, state = self.layout.index[record.id], self.engine.past if name in STARTED else self.engine.seen.end
+        get = {}
+        for needed in NEEDED:
+            at = self.positions(needed if needed == "v" else f"hh.{needed.removesuffix('_hh')}")[index]
+            get[needed] = state.y[at] if at[0] >= 0 else self._parameter("hh", needed, index)
+        return np.asarray(ASSIGNED[name](get, self.engine.seen.numbers), dtype=float)
+
+    def _parameter(self, owner: str, name: str, index: np.ndarray) -> np.ndarray:
+        """A parameter of a mechanism in some segments, as it was when currents were computed."""
+        values, inserted = np.full(len(index), np.nan), self.engine.declared.inserted
+        for number, row, field in self.engine.fields.of_kind("mechanism"):
+            here = self._group_of[index] == number
+            if here.any() and f"{field.args[1]}_{owner}" == name and inserted[field.args[0]][0] == owner:
+                values[here] = self.engine.seen.fields(number)[row, self._column_of[index[here]]]
+        return values
+
+    def stage(self, name: str) -> str:
+        """When a variable is computed, "currents" or "states"; "" for a parameter, and for what is part of the state."""
+        catalogue = self.engine.session.catalogue
+        owner = catalogue.owner(name)
+        if owner is None:
+            return ""
+        ion = catalogue.ion_of(owner)
+        if ion is not None:
+            return CURRENTS if name in {f"i{ion.name}", f"e{ion.name}"} else ""
+        short = name[: -len(owner) - 1]
+        if name in ASSIGNED:
+            return CURRENTS if name in STARTED else STATES
+        known = self.engine.session.mods.known.get(owner)
+        if known is not None and short in known.assigned:
+            return str(known.assigned[short][1])
+        return CURRENTS if f"{owner}.{short}" in self._labels() else ""
 
     def assigned(self, label: str, record: SectionRecord) -> np.ndarray | None:
         """A quantity that a mod file assigns: in BREAKPOINT at the start of a step, in the block it solves at its end."""
@@ -158,13 +186,13 @@ class Readout:
         values = np.full(len(index), np.nan)
         name, short = label.split(".", 1)
         translation = self.engine.session.mods.known[name]
-        state = self.engine.past if translation.assigned[short][1] == "currents" else self.engine.state
+        state = self.engine.past if translation.assigned[short][1] == CURRENTS else self.engine.seen.end
         for number, (local, group) in enumerate(zip(self.engine.system.groups, self.engine.groups, strict=True)):
             here = self._group_of[index] == number
             if here.any() and label in dict(local.assigned):
                 columns = self._column_of[index[here]]
                 values[here] = self.formula(number, label)(
-                    state.y[group.position[:, columns]], fields_of(group)[:, columns], state.t
+                    state.y[group.position[:, columns]], self.engine.seen.fields(number)[:, columns], state.t
                 )[0]
         return None if np.isnan(values).all() else values
 
@@ -196,7 +224,7 @@ class Readout:
             return None
         with self.engine.looking_back():
             inside, outside = (chemistry.concentration(f"{ion}{side}", record) for side in "io")
-        volts = CONSTANTS["R"] * (self.engine.session.globals["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
+        volts = CONSTANTS["R"] * (self.engine.seen.numbers["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
         with np.errstate(divide="ignore", invalid="ignore"):
             values = 1000.0 * volts * np.log(outside / inside)
         if here and not any(moving):  # elsewhere it is a number
@@ -232,7 +260,7 @@ class Readout:
                 if process.ion != ion:
                     continue
                 values = self.expression(number, process.label, process.expression)(
-                    state.y[group.position], fields_of(group), state.t
+                    state.y[group.position], self.engine.seen.fields(number), state.t
                 )[0]
                 density = values / (NA_PER_DENSITY * self.layout.segments.area[group.segment])
                 for place, segment in enumerate(index):
@@ -300,5 +328,5 @@ class _Current:
     def density(self, engine: Engine, columns: np.ndarray, state: State) -> np.ndarray:
         """mA/cm2 at some nodes of the group."""
         group = engine.groups[self.group]
-        fields = fields_of(group)[:, columns]
+        fields = engine.seen.fields(self.group)[:, columns]
         return self.evaluate(state.y[group.position[:, columns]], fields, state.t)[0]

@@ -6,15 +6,15 @@ written.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.codegen.oracle import fields_of
 from rxd.neuron.engine.carriers import translation_of
+from rxd.neuron.engine.seen import CURRENTS
+from rxd.neuron.engine.seen import STATES as ENDED
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -93,8 +93,11 @@ class Synapses:
         if point.kind not in STATES:
             self._fetch_assigned(point)
             return
+        if CURRENTS in self.engine.seen.frozen:
+            return
         past = self.engine.past  # conductances and currents are those of the step's start
-        g = float(self.conductance(point, past.t, [past.y[place] for place in self.places(point)]))
+        settings = self._settings(point)
+        g = float(self.conductance(point, past.t, [past.y[place] for place in self.places(point)], settings))
         if point.kind != "ExpSyn":
             values["g"] = g
         segments = self.engine.layout.index.get(point.host.id, ())
@@ -102,7 +105,17 @@ class Synapses:
             return  # the section has been divided anew since
         segment = segments[point.host.index(point.x)]
         v = float(past.y[self.engine.readout.positions("v")[segment]])
-        values["i"] = g * (v - values["e"])
+        values["i"] = g * (v - settings["e"])
+
+    def _settings(self, point: PointProcess) -> Mapping[str, float]:
+        """The parameters with which its current was computed."""
+        node = self.node(point)
+        if node is None:
+            return point.values
+        number, column = node
+        fields, local = self.engine.seen.fields(number), self.engine.system.groups[number]
+        own = {field.args[0]: float(fields[row, column]) for row, field in enumerate(local.fields) if field.kind == "point"}
+        return {**point.values, **own}
 
     def _fetch_assigned(self, point: PointProcess) -> None:
         """Currents and assigned variables of a point process of a mod file."""
@@ -111,12 +124,14 @@ class Synapses:
             return
         (index, column), stages = node, translation_of(point).assigned
         local, group = engine.system.groups[index], engine.groups[index]
-        fields = fields_of(group)[:, [column]]
+        fields, frozen = engine.seen.fields(index)[:, [column]], engine.seen.frozen
         for label, expression in (*local.assigned, *((process.label, process.expression) for process in local.processes)):
             short = label.split(".", 1)[1]
             if short in point.values:
-                ended = stages.get(short, (None, "currents"))[1] == "states"
-                state = engine.state if ended else engine.past
+                stage = stages.get(short, (None, CURRENTS))[1]
+                if stage in frozen:
+                    continue
+                state = engine.seen.end if stage == ENDED else engine.past
                 value = engine.readout.expression(index, label, expression)(
                     state.y[group.position[:, [column]]], fields, state.t
                 )
@@ -133,11 +148,14 @@ class Synapses:
                 self._places[number] = found
         return found
 
-    def conductance(self, point: PointProcess, t: Any, states: Sequence[Any]) -> Any:
+    def conductance(
+        self, point: PointProcess, t: Any, states: Sequence[Any], settings: Mapping[str, float] | None = None
+    ) -> Any:
         """Its conductance (uS), from a time (ms) and its states, or from arrays of them."""
         if point.kind == "AlphaSynapse":
-            x = np.maximum(t - point.values["onset"], 0.0) / point.values["tau"]
-            return np.where(x <= 10, point.values["gmax"] * x * np.exp(1 - np.minimum(x, 10.0)), 0.0)
+            values = point.values if settings is None else settings
+            x = np.maximum(t - values["onset"], 0.0) / values["tau"]
+            return np.where(x <= 10, values["gmax"] * x * np.exp(1 - np.minimum(x, 10.0)), 0.0)
         return states[1] - states[0] if point.kind == "Exp2Syn" else states[0]
 
     def note(self, point: PointProcess, name: str) -> None:
@@ -148,6 +166,7 @@ class Synapses:
             return
         position = self.position(point, name)
         if position is not None:
+            self.engine.seen.keep()
             self.engine.y[position] = point.values[name]
             return
         number = self._number(point)
@@ -157,6 +176,7 @@ class Synapses:
             members = self.engine.system.groups[group].points
             if number in members and field.args[0] == name:
                 values = [self.engine.declared.points[p].values[name] for p in members]
+                self.engine.seen.keep_fields(group)
                 self.engine.fields.put(group, row, np.array(values))
 
     def receive(self, point: PointProcess, weight: float) -> bool:
@@ -175,7 +195,7 @@ class Synapses:
             placed = [(self.position(point, state), amount(weight, *settings)) for state, amount in simple.items()]
             return [(place, float(amount)) for place, amount in placed if place is not None]
         if point.kind == "Exp2Syn":
-            weight *= _peak_factor(point.values["tau1"], point.values["tau2"])
+            weight *= point.remembered[0]
         return [(place, weight) for place in self.places(point)]
 
 
@@ -183,13 +203,3 @@ def _simple(point: PointProcess) -> Mapping[str, Any] | None:
     """What an event adds to states, if that is all it does; asked of the class, since objects look among their variables."""
     found: Mapping[str, Any] | None = getattr(type(point), "simple", None)
     return found
-
-
-def _peak_factor(rise: float, decay: float) -> float:
-    """Factor that makes the peak of one event its weight; as in NEURON the rise time is below the decay time."""
-    if rise / decay > 0.9999:
-        rise = 0.9999 * decay
-    if rise / decay < 1e-9:
-        rise = 1e-9 * decay
-    peak = rise * decay / (decay - rise) * math.log(decay / rise)
-    return 1.0 / (math.exp(-peak / decay) - math.exp(-peak / rise))
