@@ -83,7 +83,7 @@ class Arrivals:
             return [(-1 - len(wiring.cells) - wiring.numbers[id(action.cell)], float(action.number))]
         connection = action.__self__
         target, weight = connection.syn(), float(connection.weight[0])
-        if target is None or not connection.active():
+        if target is None:
             return []
         if id(target) in wiring.numbers:
             return [(-1 - wiring.numbers[id(target)], weight)]

@@ -238,7 +238,7 @@ class NetCon(Relatives):
         return -1.0 if target is None else float(target.get_loc())
 
     def active(self, flag: bool | None = None) -> bool:
-        """Whether it delivers events; with an argument, set it."""
+        """Whether it sends events; with an argument, set it. What is on its way arrives all the same."""
         before = self._active
         if flag is not None:
             self._active = bool(flag)
@@ -283,7 +283,8 @@ class NetCon(Relatives):
 
     def event(self, t: float, *_: float) -> float:
         """Deliver an event at a time, whatever the source does."""
-        self._session.run.at(float(t), self.deliver)
+        if self._active:
+            self._session.run.at(float(t), self.deliver)
         return 0.0
 
     def begin(self) -> None:
@@ -310,7 +311,7 @@ class NetCon(Relatives):
     def deliver(self, t: float) -> None:
         """Hand the weight to the target."""
         target = self.syn()
-        if target is None or not self._active:
+        if target is None:  # what is on its way arrives, active or not
             return
         if hasattr(type(target), "receive"):  # an object of a class without it would look among its variables
             target.receive(self.weight, t)

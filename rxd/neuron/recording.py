@@ -134,13 +134,17 @@ class Player:
     reference : callable
         The Vector of values, or None if it is gone; `when` holds their times, or their distance in ms.
     continuous : bool
-        Interpolate between the values, and go on beyond the last along the last two; else the last one holds.
+        Interpolate between the values, and go on beyond the last along the last two; else every value is written once, when
+        its time has come.
+    at : int
+        Which value was written last, if they are not continuous: what a script sets then holds until the next.
     """
 
     reference: Callable[[], Vector | None]
     pointer: Pointer
     when: float | Vector
     continuous: bool
+    at: int = -1
     _grid: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
@@ -167,24 +171,22 @@ class Player:
         return np.zeros(0) if vector is None else vector.as_numpy()
 
     def value(self, t: float) -> float | None:
-        """The value at a time; None before the first."""
+        """The value at a time, of a continuous course; None if there is none."""
         times, values = self.times, self.values
-        if not times.size or (t + _ROUND_OFF < times[0] and not self.continuous):
+        if not times.size:
             return None
-        if self.continuous:
-            if t > times[-1] and times.size > 1 and times[-1] > times[-2]:  # NEURON goes on along the last two points
-                return float(values[-1] + (t - times[-1]) * (values[-1] - values[-2]) / (times[-1] - times[-2]))
-            return float(np.interp(t, times, values))
-        return float(values[np.searchsorted(times, t + _ROUND_OFF, side="right") - 1])
+        if t > times[-1] and times.size > 1 and times[-1] > times[-2]:  # NEURON goes on along the last two points
+            return float(values[-1] + (t - times[-1]) * (values[-1] - values[-2]) / (times[-1] - times[-2]))
+        return float(np.interp(t, times, values))
 
     def course(self, times: np.ndarray, before: float) -> np.ndarray:
-        """The values at many times; `before` the first what somebody else has set. As `value`, to the last bit."""
+        """The values at many times; `before` the next jump what is there now. As `value`, to the last bit."""
         known, values = self.times, self.values
         if not known.size:
             return np.full(len(times), before)
         if not self.continuous:
             index = np.searchsorted(known, times + _ROUND_OFF, side="right") - 1
-            return np.where(index < 0, before, values[np.maximum(index, 0)])
+            return np.where(index <= self.at, before, values[np.maximum(index, 0)])
         found = np.interp(times, known, values)
         if known.size > 1 and known[-1] > known[-2]:
             beyond = times > known[-1]
@@ -197,8 +199,13 @@ class Player:
         return self.continuous and self.value(start) != self.value(stop)
 
     def play(self, t: float) -> None:
-        """Write the value at a time."""
-        value = self.value(t)
+        """Write the value at a time; of a course with jumps, if one has come since the last call."""
+        if self.continuous:
+            value = self.value(t)
+        else:
+            index = int(np.searchsorted(self.times, t + _ROUND_OFF, side="right")) - 1
+            value = float(self.values[index]) if index > self.at else None
+            self.at = max(index, self.at)
         if value is not None and not self.pointer.is_gone:
             self.pointer.set(value)
 

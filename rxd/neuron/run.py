@@ -306,6 +306,8 @@ class Run(Tapes, Watching):
         if early:  # handlers see what was computed before
             engine.seen.frozen = frozenset((CURRENTS, STATES))
         self.players, self._ready = [*self.players, *self._ready], []
+        for player in self.players:
+            player.at = -1
         self._play(0.0)
         self._handle(0)
         engine = self._compiled()
@@ -392,9 +394,11 @@ class Run(Tapes, Watching):
                 self._tell(0)
         t = values["t"] = middle + 0.5 * dt  # as NEURON adds it up
         if self.players:
-            self._play(t)
+            self._play(t, continuous=True)
         if self._recorders:
             record_step(self, engine)
+        if self.players:  # jumps are events
+            self._play(t, continuous=False)
         if self.events.next_time() <= t:
             self._deliver(t)
 
@@ -412,7 +416,7 @@ class Run(Tapes, Watching):
         """Run to a time; fixed steps end at the step nearest to it, as long as they are at the beginning."""
         engine = self._compiled()
         values = self.session.globals
-        last = stop - 0.5 * values.dt
+        last = stop - 0.5 * values.dt - (0.0 if exactly else values["float_epsilon"])  # as hoc compares in stdrun.hoc
         while True:
             if self.adaptive:
                 if values.t >= stop or values["stoprun"]:

@@ -32,9 +32,9 @@ class Saved:
     revision : int
     structure : object
         Of the engine; a state fits another one of the same structure.
-    events, places, above, cells, points, weights : list
-        The queue; where recordings on a grid are; which detectors are above their thresholds; artificial cells and what they
-        remember; variables of point processes; weights of NetCons, all in the order of the model.
+    events, places, played, above, cells, points, weights : list
+        The queue; where recordings on a grid and played Vectors are; which detectors are above their thresholds; artificial
+        cells and what they remember; variables of point processes; weights of NetCons: all in the order of the model.
     """
 
     state: Any
@@ -43,6 +43,7 @@ class Saved:
     structure: Any
     events: list[Any]
     places: list[tuple[int, float]]
+    played: list[int]
     above: list[bool]
     cells: list[Any]
     points: list[dict[str, float]]
@@ -73,6 +74,7 @@ def save(run: Run) -> Saved:
         structure(engine),
         run.events.copy(),
         [(recorder.taken, recorder.following) for recorder in run._recorders],
+        [player.at for player in run.players],
         [detector.above for detector in run._detectors],
         [(point, point.kept()) for point in run.points if isinstance(point, Artificial)],
         [dict(point.values) for point in points],
@@ -81,7 +83,7 @@ def save(run: Run) -> Saved:
 
 
 def restore(run: Run, saved: Saved, all_of_it: bool = True) -> None:
-    """Return to what `save` has kept, or (not ``all_of_it``) to time, voltages and states alone.
+    """Return to what `save` has kept, or (not ``all_of_it``) to time, voltages and states alone: cells and events go on.
 
     Raises
     ------
@@ -100,14 +102,16 @@ def restore(run: Run, saved: Saved, all_of_it: bool = True) -> None:
         point.values.update(values)
         for name in changed:
             run.changed_point(point, name)
-    for cell, kept in saved.cells:
-        cell.keep_on(kept)
     if not all_of_it:
         return
+    for cell, kept in saved.cells:
+        cell.keep_on(kept)
     for connection, weights in zip(run.connections(), saved.weights, strict=True):
         connection.weight[:] = weights
     run.events.restore(saved.events)
     for recorder, place in zip(run._recorders, saved.places, strict=False):
         recorder.go_back(*place)
+    for player, at in zip(run.players, saved.played, strict=False):
+        player.at = at
     for detector, was in zip(run._detectors, saved.above, strict=False):
         detector.above = was

@@ -63,10 +63,10 @@ class SaveState:
             raise HocError("SaveState.restore: the file holds the state of another model.")
         state.t, state.y, state.before = float(found["t"]), found["y"], found["before"]
         state.memory = {name.removeprefix(_MEMORY): array for name, array in found.items() if name.startswith(_MEMORY)}
-        places, above = (found[name].tolist() for name in ("places", "above"))
+        listening = {name: found[name].tolist() for name in ("places", "played", "above")}
         events, cells = read_queue(run, str(found["queue"]))
         numbers = {"points": points["points"], "weights": points["weights"]}
-        restore(run, replace(now, t=state.t, events=events, places=places, above=above, cells=cells, **numbers))
+        restore(run, replace(now, t=state.t, events=events, cells=cells, **listening, **numbers))
         run.reschedule()
 
     def fwrite(self, file: File, close: bool = True) -> float:
@@ -84,7 +84,7 @@ class SaveState:
         file.wopen()
         memory = {_MEMORY + name: array for name, array in state.memory.items()}
         points = json.dumps({"points": saved.points, "weights": saved.weights})
-        numbers = {"places": saved.places, "above": saved.above, "queue": queue, "points": points}
+        numbers = {"places": saved.places, "played": saved.played, "above": saved.above, "queue": queue, "points": points}
         np.savez(file.stream, y=state.y, t=saved.t, before=state.before, **numbers, **memory)
         if close:
             file.close()

@@ -95,6 +95,8 @@ class Tapes:
 
         self.events.push(t, take)
 
-    def _play(self, t: float) -> None:
+    def _play(self, t: float, continuous: bool | None = None) -> None:
+        """Play, or only what is continuous, or what is not."""
         for player in self.players:
-            player.play(t)
+            if continuous is None or player.continuous == continuous:
+                player.play(t)

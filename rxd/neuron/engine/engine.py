@@ -214,6 +214,7 @@ class Engine:
         self.fields.serve()
         self.fields.flush()
         self.see(self.session.globals.t, CURRENTS)
+        self.exchange.compute_clamps()
         self.changed(moved=False)
 
     def see(self, t: float, *stages: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.points import PointProcess
     from rxd.neuron.record import SectionRecord
+    from rxd.solve.problem import State
 
 __all__ = ["Exchange"]
 
@@ -172,16 +173,23 @@ class Exchange:
             if electrode.clamp is point and electrode in engine.stepped:
                 return  # it has computed its variables itself
             if electrode.clamp is point:
-                if STATES not in engine.seen.frozen:
-                    self._fetch_clamp(electrode)
+                if not engine.seen.clamped and STATES not in engine.seen.frozen:
+                    self._fetch_clamp(electrode, engine.seen.end)
                 return
         engine.synapses.fetch(point)
 
-    def _fetch_clamp(self, electrode: Electrode) -> None:
+    def compute_clamps(self) -> None:
+        """Compute what clamps show from the present state, at once."""
+        for electrode in self.engine.electrodes.electrodes:
+            if electrode not in self.engine.stepped:
+                self._fetch_clamp(electrode, self.engine.state)
+        self.engine.seen.clamped = self.engine.seen.kept = True
+
+    def _fetch_clamp(self, electrode: Electrode, state: State) -> None:
         """Current and command of a clamp: those of the last step, at its end, whatever has been set since."""
         engine, values = self.engine, electrode.clamp.values
         g, drive = engine.electrodes.seen(electrode)
-        v = float(electrode.weights @ engine.seen.end.y[engine.states["v"].start + electrode.nodes])
+        v = float(electrode.weights @ state.y[engine.states["v"].start + electrode.nodes])
         values["i"] = drive - g * v
         if "vc" in values:
             values["vc"] = drive / g if g else 0.0

@@ -38,6 +38,8 @@ class Seen:
     frozen : frozenset of str
         Variables of these stages ("currents", "states") are what the session holds, and follow from nothing in this engine: it
         was compiled after they were computed.
+    clamped : bool
+        The currents of clamps are what the session holds: `fcurrent` has computed them.
     numbers : mapping
         `h.celsius` and `h.usetable_hh`, with which the engine computes.
     """
@@ -49,7 +51,7 @@ class Seen:
         self.frozen: frozenset[str] = frozenset()
         self.numbers = MappingProxyType({name: values[name] for name in ("celsius", "usetable_hh")})
         self._fields: dict[int, np.ndarray] = {}
-        self.kept = False
+        self.kept = self.clamped = False
 
     def keep(self) -> None:
         """A script is about to write into the state."""
@@ -82,7 +84,7 @@ class Seen:
         if stages and STATES not in stages:
             self.frozen -= frozenset(stages)
         else:
-            self.ended, self.frozen, self.kept = None, frozenset(), False
+            self.ended, self.frozen, self.kept, self.clamped = None, frozenset(), False, False
         self._fields.clear()
 
 

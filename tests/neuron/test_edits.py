@@ -1,0 +1,228 @@
+"""What scripts see between an edit and the next step: what was computed last, as NEURON shows it (observed in 9.0.2)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from rxd.neuron.session import Session
+
+
+@pytest.fixture
+def h() -> Any:
+    with Session():
+        from rxd.neuron import h
+
+        h.load_file("stdrun.hoc")
+        h.usetable_hh = 0
+        yield h
+
+
+@pytest.fixture
+def soma(h: Any) -> Any:
+    found = h.Section(name="soma")
+    found.L = found.diam = 12
+    found.insert("hh")
+    return found
+
+
+def potassium(s: Any) -> float:
+    """The current with what is there now."""
+    return float(s.gkbar_hh * s.n_hh**4 * (s.v - s.ek))
+
+
+def m_infinity(v: float) -> float:
+    """Of hh, by its formula."""
+    opening, closing = 0.1 * (v + 40) / (1 - math.exp(-(v + 40) / 10)), 4 * math.exp(-(v + 65) / 18)
+    return opening / (opening + closing)
+
+
+def test_currents_stay_until_the_next_step(h: Any, soma: Any) -> None:
+    s = soma(0.5)
+    h.finitialize(-60)
+    for first in (True, False):
+        shown = s.ik, s.gk_hh, s.ina, s.minf_hh, s.ntau_hh
+        s.gkbar_hh, s.ena = 0.05 + 0.01 * first, 40
+        s.v = -50
+        s.n_hh = 0.4
+        assert (s.ik, s.gk_hh, s.ina, s.minf_hh, s.ntau_hh) == shown
+        started = potassium(s)
+        h.fadvance()
+        assert s.ik == pytest.approx(started, rel=1e-12)
+        assert s.minf_hh == pytest.approx(m_infinity(s.v), rel=1e-12)
+
+
+def test_fcurrent_computes_currents_and_no_rates(h: Any, soma: Any) -> None:
+    s = soma(0.5)
+    h.finitialize(-60)
+    h.fadvance()
+    before, h.dt = s.minf_hh, 0.1
+    s.gkbar_hh = 0.07
+    s.v = -45
+    h.CVode().re_init()  # with fixed steps it computes nothing
+    assert s.ik != pytest.approx(potassium(s), rel=1e-3)
+    h.fcurrent()
+    assert s.ik == pytest.approx(potassium(s), rel=1e-12)
+    assert s.minf_hh == before
+
+
+def test_another_temperature_counts_from_the_next_step_on(h: Any, soma: Any) -> None:
+    s = soma(0.5)
+    h.finitialize(-60)
+    h.fadvance()
+    shown, h.celsius = (s.ntau_hh, s.ik, s.v), 16.3
+    assert (s.ntau_hh, s.ik, s.v) == shown
+    soma.nseg = 3  # another model: nothing has been computed with it
+    assert (s.ntau_hh, s.ik) == shown[:2]
+    h.fadvance()
+    assert s.ntau_hh == pytest.approx(shown[0] / 3, rel=0.02)
+
+
+def test_currents_of_points_stay_too(h: Any, soma: Any) -> None:
+    synapse, alpha, clamp, command = h.ExpSyn(soma(0.5)), h.AlphaSynapse(soma(0.5)), h.IClamp(soma(0.5)), h.SEClamp(soma(0.5))
+    alpha.gmax, clamp.dur, clamp.amp = 0.001, 10, 0.1
+    command.dur1, command.amp1, command.rs = 10, -60, 5
+    wire = h.NetCon(None, synapse)
+    wire.weight[0] = 0.002
+    h.finitialize(-65)
+    wire.event(0.01)
+    h.continuerun(0.5)
+    shown = synapse.i, alpha.i, clamp.i, command.i, command.vc
+    synapse.e, synapse.tau, synapse.g, alpha.gmax, alpha.tau, clamp.amp = -70, 3, 0.1, 0.5, 2, 7
+    command.amp1, command.rs, soma.v = -20, 1, -50
+    assert (synapse.i, alpha.i, clamp.i, command.i, command.vc) == shown
+    h.fcurrent()
+    assert synapse.i == pytest.approx(0.1 * (-50 + 70))
+    assert clamp.i == 7
+    assert (command.i, command.vc) == (30, -20)
+
+
+def test_handlers_of_initialisation_see_the_currents_of_before(h: Any, soma: Any) -> None:
+    seen: list[tuple[float, float]] = []
+    handlers = [h.FInitializeHandler(kind, lambda: seen.append((soma(0.5).ik, soma(0.5).minf_hh))) for kind in (0, 1, 2)]
+    h.finitialize(-65)
+    assert [ik for ik, _ in seen[:2]] == [0, 0]
+    h.continuerun(1)
+    last = soma(0.5).ik, soma(0.5).minf_hh
+    seen.clear()
+    h.finitialize(-50)
+    assert seen[0] == last
+    assert seen[1] == (last[0], pytest.approx(m_infinity(-50), rel=1e-12))
+    assert seen[2] == (pytest.approx(potassium(soma(0.5)), rel=1e-12), seen[1][1])
+    assert len(handlers) == 3
+
+
+def test_restoring_leaves_parameters_and_clocks_alone(h: Any, soma: Any) -> None:
+    synapse, clamp = h.ExpSyn(soma(0.5)), h.IClamp(soma(0.5))
+    wire = h.NetCon(soma(0.5)._ref_v, synapse, 0, 1, 0.001, sec=soma)
+    grid, times = h.Vector().record(soma(0.5)._ref_v, 0.1), h.Vector([0.1, 0.45, 0.7])
+    listed = h.Vector().record(soma(0.5)._ref_v, times)
+    h.finitialize(-65)
+    h.continuerun(0.5)
+    kept, v = h.SaveState(), soma.v
+    kept.save()
+    soma.gnabar_hh, soma.ena, h.dt, h.celsius, clamp.amp = 0.1, 40, 0.05, 10, 0.3
+    synapse.tau, synapse.e, wire.weight[0], wire.delay = 9, -10, 0.004, 3
+    h.continuerun(1)
+    shown, taken = (soma(0.5).ik, soma(0.5).minf_hh), len(grid)
+    kept.restore()
+    assert (h.t, soma.v) == (pytest.approx(0.5), v)
+    assert (soma.gnabar_hh, soma.ena, h.dt, h.celsius, clamp.amp, wire.delay) == (0.1, 40, 0.05, 10, 0.3, 3)
+    assert (synapse.tau, synapse.e, wire.weight[0]) == (0.1, 0, 0.001)
+    assert (soma(0.5).ik, soma(0.5).minf_hh) == shown
+    assert (len(grid), len(listed)) == (taken, 2)
+    wire.weight[0] = 0.01
+    h.fadvance()
+    kept.restore(1)
+    assert (h.t, wire.weight[0], len(listed)) == (pytest.approx(0.5), 0.01, 2)
+
+
+def test_what_initial_blocks_compute_stays_until_the_next_finitialize(h: Any, soma: Any) -> None:
+    soma.uninsert("hh")
+    soma.insert("pas")
+    h.dt = 0.1
+    clamp = h.SEClamp(soma(0.5))
+    clamp.rs = 1e-3
+    clamp.dur1, clamp.dur2, clamp.dur3 = 1, 1, 1
+    clamp.amp1, clamp.amp2, clamp.amp3 = -60, -50, -40
+    double = h.Exp2Syn(soma(0.5))
+    double.tau1 = double.tau2 = 5
+    h.finitialize(-65)
+    assert double.tau1 == 0.9999 * 5
+    h.fadvance()
+    clamp.dur1, clamp.dur2 = 1.5, 5  # the first level ends as set, the second where it did
+    levels = []
+    while h.t < 3.05:
+        h.fadvance()
+        levels.append(round(clamp.vc))
+    assert [levels.count(level) for level in (-60, -50, -40, 0)] == [14, 5, 10, 1]
+    double.tau1, double.tau2 = 0.5, 2
+    h.finitialize(-65)
+    double.tau1, double.tau2 = 1, 8
+    wire = h.NetCon(None, double)
+    wire.weight[0] = 1
+    wire.event(0)
+    h.fadvance()
+    peak = math.log(4) * 0.5 * 2 / 1.5
+    factor = 1 / (math.exp(-peak / 2) - math.exp(-peak / 0.5))
+    assert pytest.approx(factor * math.exp(-0.1 / 8), rel=1e-9) == double.B
+
+
+def test_a_voltage_clamp_is_gone_at_once(h: Any, soma: Any) -> None:
+    clamp = h.VClamp(soma(0.5))
+    clamp.dur[0], clamp.amp[0] = 100, 0
+    clamp = None
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert soma.v < -60
+
+
+def test_jumps_of_played_vectors_are_events(h: Any, soma: Any) -> None:
+    """A value is written once, after what is recorded at that time; what a script sets holds until the next."""
+    clamp, times, levels = h.IClamp(soma(0.5)), h.Vector([0, 1, 2]), h.Vector([0.0, 0.1, 0.05])
+    clamp.dur, h.dt = 100, 0.1
+    levels.play(clamp._ref_amp, times)
+    for recorded in (True, False):
+        shown = h.Vector().record(clamp._ref_amp) if recorded else None
+        h.finitialize(-65)
+        h.continuerun(0.5)
+        clamp.amp = 0.3
+        h.continuerun(1)
+        assert clamp.amp == 0.1
+        h.fadvance()
+        clamp.amp = 0.4
+        h.continuerun(1.9)
+        assert clamp.amp == 0.4
+        h.continuerun(2.5)
+        assert clamp.amp == 0.05
+        if shown is not None:
+            assert shown.to_python() == [0.0] * 6 + [0.3] * 5 + [0.1] + [0.4] * 9 + [0.05] * 5
+        h.finitialize(-65)
+        assert clamp.amp == 0
+
+
+def test_events_on_their_way_arrive_when_a_connection_is_switched_off(h: Any, soma: Any) -> None:
+    synapse, train = h.ExpSyn(soma(0.5)), h.NetStim()
+    synapse.tau, train.start, train.interval, train.number = 1e9, 1, 1, 5
+    wire = h.NetCon(train, synapse, 0, 0.5, 0.001)
+    h.finitialize(-65)
+    h.CVode().event(1.2, lambda: wire.active(False))
+    h.continuerun(1.9)
+    assert synapse.g == pytest.approx(0.001)
+    h.continuerun(4.2)
+    assert synapse.g == pytest.approx(0.001)
+    wire.event(4.3)
+    h.continuerun(4.6)
+    assert synapse.g == pytest.approx(0.001)
+    wire.active(True)
+    h.continuerun(6)
+    assert synapse.g == pytest.approx(0.002)
+
+
+def test_continuerun_compares_as_hoc_does(h: Any, soma: Any) -> None:
+    h.dt = 0.1
+    h.finitialize(-65)
+    h.continuerun(0.55)  # 5 steps end at 0.49999999999999994, which is not less than 0.55 - dt / 2 for hoc
+    assert h.t == pytest.approx(0.5)
