@@ -66,39 +66,43 @@ Where NEURON itself is wrong we give the right answer.
 * **Reactions across a membrane on regions with different sections.** If some sections have all the regions of others and
   more, NEURON counts a MultiCompartmentReaction on the regions they share twice in them, with areas and volumes of other
   sections. Here once, with their own, and a warning says so.
-* **Voxel volumes.** Volumes of voxels are exact here. NEURON loses volume at the rim of a cylinder whose diameter is a whole
-  number of voxels (ratio 0.83 to 0.97), and it fills a cone between sections of different diameter. Voxels
-  lie where NEURON's lie: every region has a grid of its own, counted from two voxels and twice the largest radius outside it;
-  regions with sections in common, or joined, share one and need the same dx. dx may differ next to segments, too, which NEURON
+* **Voxel volumes.** Volumes of voxels are exact here. NEURON loses volume at the rim of a cylinder whose diameter is a
+  whole number of voxels (ratio 0.83 to 0.97), and it fills a cone between sections of different diameter. Voxels lie where
+  NEURON's lie: every region has a grid of its own, counted from two voxels and twice the largest radius outside it; regions
+  with sections in common, or joined, share one and need the same dx. dx may differ next to segments, too, which NEURON
   refuses.
-* **Long steps in voxels.** Line sweeps grow without bound among voxels that a membrane cuts where D dt is 5 to 10 times dx^2.
-  Beyond 4 a step goes in several pieces here.
+* **Long steps in voxels.** Line sweeps grow without bound among voxels that a membrane cuts where D dt is 5 to 10 times
+  dx^2. Beyond 4 a step goes in several pieces here.
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
 * **A membrane flux after a change of d.** Setting `species.d` in the middle of a run lets NEURON forget the currents of all
-  reactions with `membrane_flux=True` (`seg.ik` is 0 until the next `finitialize`), while concentrations go on changing; here
-  they flow on.
-* **Joints at the 0 end of an inner section.** In NEURON, a section connected to the 0 end of one that is itself connected there
-  exchanges species with the middle of its first segment, not with the point where the cable joins them; here with that point.
-* **Joints after a change of nseg.** Where nseg of a section changes after species were made, NEURON lets the sections joined to
-  it exchange species with it through their last segments, until their own nseg changes, too; here through the joint.
+  reactions with `membrane_flux=True` (`seg.ik` is 0 until the next `finitialize`), while concentrations go on changing;
+  here they flow on.
+* **Joints at the 0 end of an inner section.** In NEURON, a section connected to the 0 end of one that is itself connected
+  there exchanges species with the middle of its first segment, not with the point where the cable joins them; here with
+  that point.
+* **Joints after a change of nseg.** Where nseg of a section changes after species were made, NEURON lets the sections
+  joined to it exchange species with it through their last segments, until their own nseg changes, too; here through the
+  joint.
 * **Diffusion along membranes.** A species on a region that is a membrane stays where it is, with a warning if its values
   differ; in NEURON it diffuses along the perimeter.
 * **Shells that all have `nrn_region="i"`.** Currents go to the one with the membrane, as in NEURON; reversal potentials and
   `seg.nai` are its too, with a warning. In NEURON they are those of the last such region of the species.
-* **Several products in extracellular space.** Of `MultiCompartmentReaction(x[cyt], y[ecs] + z[ecs], ...)` NEURON 9.0.2 changes
-  `z` with the multiple of `x`; here by as many molecules as `y`.
-* **Properties of extracellular space set later.** A volume fraction that differs from voxel to voxel counts in diffusion also
-  if it is set after the box was made (`ecs.alpha = ...`), and so does a permeability that is a State; in NEURON only those of
-  the constructor do. A State or Parameter is read when it is set and when its nodes are written: reactions must not change it.
-* **Parts of the volume at joints.** Where segments meet voxels of a region that is a part of the volume (`FractionalVolume`),
-  NEURON takes the voxels there for whole ones; here they have their part.
+* **Several products in extracellular space.** Of `MultiCompartmentReaction(x[cyt], y[ecs] + z[ecs], ...)` NEURON 9.0.2
+  changes `z` with the multiple of `x`; here by as many molecules as `y`.
+* **Properties of extracellular space set later.** A volume fraction that differs from voxel to voxel counts in diffusion
+  also if it is set after the box was made (`ecs.alpha = ...`), and so does a permeability that is a State; in NEURON only
+  those of the constructor do. A State or Parameter is read when it is set and when its nodes are written: reactions must
+  not change it.
+* **Parts of the volume at joints.** Where segments meet voxels of a region that is a part of the volume
+  (`FractionalVolume`), NEURON takes the voxels there for whole ones; here they have their part.
 * **Segments on the 0 end of a root in voxels** exchange with its voxels; in NEURON they do not, but with other segments.
-* **Somas drawn as outlines** (one contour in a Neurolucida file) are in voxels discs that span the outline, as in NEURON, and
-  have all of their volume; NEURON loses 6 % of an oval of 18 x 10 um at dx = 0.5, 11 % at 1, and gives voxels of thin dendrites
-  to the soma. The outline moves with the 3-d points of its section; if these are changed in another way, a warning says that
-  they alone count (NEURON refuses a turned soma). Stacks of contours are in voxels what they are in 1D, as in NEURON.
-* **Currents into voxels** follow the concentrations of every voxel at the membrane, with their parts of its area; in NEURON all
-  voxels of a segment have the current of the segment, at its `seg.cai`.
+* **Somas drawn as outlines** (one contour in a Neurolucida file) are in voxels discs that span the outline, as in NEURON,
+  and have all of their volume; NEURON loses 6 % of an oval of 18 x 10 um at dx = 0.5, 11 % at 1, and gives voxels of thin
+  dendrites to the soma. The outline moves with the 3-d points of its section; if these are changed in another way, a
+  warning says that they alone count (NEURON refuses a turned soma). Stacks of contours are in voxels what they are in 1D,
+  as in NEURON.
+* **Currents into voxels** follow the concentrations of every voxel at the membrane, with their parts of its area; in NEURON
+  all voxels of a segment have the current of the segment, at its `seg.cai`.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers. In
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts
@@ -107,26 +111,36 @@ Where NEURON itself is wrong we give the right answer.
 * **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays, as
   long as `vec` is kept.
 * **`h.dt` after CVode has been switched off** is the solver's last step in NEURON; here it is what it was.
+* **`h.secondorder` set in the middle of a run** counts at once. In NEURON 9.0.2 it counts for the update of voltages at
+  once, and for the equations when `h.dt` changes next or with `finitialize`: steps between are twice or half as long as
+  they say.
+* **Pointers and recordings after a change of nseg** show the same place x. In NEURON they show the segment of the same
+  number, and nothing any more if there is none.
+* **`record(h._ref_t, times)`** takes the time of the step's end; in NEURON it is that of its start (with `psolve`, of the
+  start of the call).
+* **Rates after `h.fcurrent()` with another `h.celsius`** (`seg.minf_hh`, `seg.ntau_hh`) are what they were; in NEURON those
+  of 100 mV, where its tables end, until the next step.
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
 
 NEURON 9.0.2 is wrong in three more ways, which scripts live with and whose rules are simple. There the default is NEURON's
 number, with a warning that names the reaction; `python -m rxd.neuron --correct SCRIPT`, or `with Session(correct=True):`,
 applies every reaction once, at the rate it has:
 
-* **A rate changed on the way** (`reaction.f_rate = 1.5` after `finitialize`, of a `Reaction`). NEURON compiles all reactions
-  once more and adds them to those in force, until the next `finitialize`, new species or change of nseg: two species that
-  decay with 0.1 and 0.02 per ms decay with 0.3 and 0.04 after the first rate is set to 0.2. A reaction made after
-  `finitialize`, and the new rate of a MultiCompartmentReaction, count from the next time on that NEURON compiles. A Parameter
-  as the rate, changed through its nodes, does what is meant.
+* **A rate changed on the way** (`reaction.f_rate = 1.5` after `finitialize`, of a `Reaction`). NEURON compiles all
+  reactions once more and adds them to those in force, until the next `finitialize`, new species or change of nseg: two
+  species that decay with 0.1 and 0.02 per ms decay with 0.3 and 0.04 after the first rate is set to 0.2. A reaction made
+  after `finitialize`, and the new rate of a MultiCompartmentReaction, count from the next time on that NEURON compiles. A
+  Parameter as the rate, changed through its nodes, does what is meant.
 * **Reactions and rates on regions with different sections.** For every set of regions some section has, NEURON compiles the
-  reactions for all sections with at least these regions. With `x` on a region of soma and dendrite, and anything on a region of
-  the dendrite alone, a rate of `x` counts once in the soma and twice in the dendrite.
-* **Reactions in a box whose species are written with it.** `Reaction(a[ecs] + b[ecs], c[ecs], k)` counts once for every species
-  on its sides, here three times; `Reaction(a + b, c, k)` and rates count once. (With CVode more often still, unlike here.)
+  reactions for all sections with at least these regions. With `x` on a region of soma and dendrite, and anything on a
+  region of the dendrite alone, a rate of `x` counts once in the soma and twice in the dendrite.
+* **Reactions in a box whose species are written with it.** `Reaction(a[ecs] + b[ecs], c[ecs], k)` counts once for every
+  species on its sides, here three times; `Reaction(a + b, c, k)` and rates count once. (With CVode more often still, unlike
+  here.)
 
 * **`seg.vext[1]`** is in NEURON's Python (not in its hoc) what `seg.vext[0]` is; here that of the second layer.
-* **Layers of `extracellular` with `h.secondorder` 1 or 2.** NEURON's voltages converge to wrong ones as dt falls; here an error
-  says so. (Where layers do not resist, which is NEURON's default, `h.secondorder` works.)
+* **Layers of `extracellular` with `h.secondorder` 1 or 2.** NEURON's voltages converge to wrong ones as dt falls; here an
+  error says so. (Where layers do not resist, which is NEURON's default, `h.secondorder` works.)
 
 Not as in NEURON: layers of `extracellular` that resist (`xg` below 1000, or `xc`) and LinearMechanism go with fixed steps
 alone, and a LinearMechanism sits in segments, not at ends of sections.
@@ -134,29 +148,40 @@ alone, and a LinearMechanism sits in segments, not at ends of sections.
 Where NEURON makes choices, we make the same:
 
 * Layers of `extracellular` (two) and LinearMechanisms are solved together with the voltages by backward Euler. What flows
-  through the membrane comes out into the first layer; clamps inject from ground, and voltage clamps hold the potential inside.
-  A LinearMechanism calls its function once at the start of every step.
-* hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is exact,
-  and faster.
-* Where a section in voxels meets one that is not, half a segment and half a voxel conduct in series, shared among the voxels
-  at the end; `docs/space.md` has the better rule of Axoplasm itself.
+  through the membrane comes out into the first layer; clamps inject from ground, and voltage clamps hold the potential
+  inside. A LinearMechanism calls its function once at the start of every step.
+* Currents, and what else BREAKPOINT assigns, are computed at the start of a step, rates at its end. What a script sets in
+  between shows in them after the next step; `h.fcurrent()` computes currents at once, `CVode.re_init()` nothing unless
+  CVode is active.
+* What INITIAL blocks compute stays until the next `finitialize`: the peak factor of Exp2Syn, the ends of the second and
+  third level of SEClamp (the first ends as `dur1` says), tau1 of an Exp2Syn that is not below tau2.
+* `SaveState.restore()` brings back time, voltages, states, events, weights, and synapses with their parameters. Other
+  parameters, delays, `h.dt` and `h.celsius` stay as they are, and so do currents until the next step. Recordings at given
+  times go back to the length they had, others go on. `restore(1)` leaves events, cells and weights alone.
+* A NetCon that is not active sends nothing; what it sent before arrives.
+* A Vector that plays jumps writes each value once, after recordings of that time; what a script sets holds until the next.
+* hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is
+  exact, and faster.
+* Where a section in voxels meets one that is not, half a segment and half a voxel conduct in series, shared among the
+  voxels at the end; `docs/space.md` has the better rule of Axoplasm itself.
 * `seg.cai` follows the nodes at the end of a step (of segments joined to voxels: before these exchange with them): what a
   script writes to nodes shows after the next step. Currents see it at once; in NEURON they see `seg.cai`.
 * `seg.cai` of a section in voxels is the mean over the voxels at the surface (at time 0: over the volume); a voxel that
   several segments share counts as of the first.
-* Two voxels with an open face exchange through the harmonic mean of the parts of them that are inside the cell; `docs/space.md`
-  has the better rule of Axoplasm itself.
+* Two voxels with an open face exchange through the harmonic mean of the parts of them that are inside the cell;
+  `docs/space.md` has the better rule of Axoplasm itself.
 * Species diffuse along a cable through the cross-section at the border of two segments; voltage follows the exact integral.
 * A section on the 0 end of a root is tied to the root's first segment through its own half alone, for species.
 * `node.surface_area` of a voxel is that of a triangulated surface, some percent less than the membrane's; what crosses the
   membrane follows the exact area, so that nothing is lost on the way.
 * `ecs_boundary_conditions` hold the outermost voxels themselves, from the end of the first fixed step on.
 * Sources added with `include_flux` act at the end of a fixed step, after reactions, and are read there if they vary.
-* With fixed steps, what `CVode.event` is given is called at the end of the step its time falls into, with `h.t` of that end.
-* Functions of x, y, z for the properties of a box are asked once, for the lower corner of every voxel; between two voxels the
-  tortuosity of the higher one counts.
-* Coefficients that differ (`node.d`): between two segments of a section the mean counts, where sections meet each half has its
-  own, between two voxels that of the higher one counts.
+* With fixed steps, what `CVode.event` is given is called at the end of the step its time falls into, with `h.t` of that
+  end.
+* Functions of x, y, z for the properties of a box are asked once, for the lower corner of every voxel; between two voxels
+  the tortuosity of the higher one counts.
+* Coefficients that differ (`node.d`): between two segments of a section the mean counts, where sections meet each half has
+  its own, between two voxels that of the higher one counts.
 * A formula given to `include_flux` is a rate in mM/ms, whatever the units.
 * VClamp is the amplifier at its steady state, with NEURON's finite gain, at all times.
 * Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.

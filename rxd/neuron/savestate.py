@@ -84,7 +84,13 @@ class SaveState:
         file.wopen()
         memory = {_MEMORY + name: array for name, array in state.memory.items()}
         points = json.dumps({"points": saved.points, "weights": saved.weights})
-        numbers = {"places": saved.places, "played": saved.played, "above": saved.above, "queue": queue, "points": points}
+        numbers: dict[str, Any] = {
+            "places": saved.places,
+            "played": saved.played,
+            "above": saved.above,
+            "queue": queue,
+            "points": points,
+        }
         np.savez(file.stream, y=state.y, t=saved.t, before=state.before, **numbers, **memory)
         if close:
             file.close()

@@ -142,7 +142,6 @@ class Engine:
         self.gains = read_steady(self)
         self.exchange.load()
         self.circuits.load()
-        self.seen.frozen = frozenset((CURRENTS, STATES))  # nothing has been computed yet
         self.start()
 
     def _follow_links(self) -> None:

@@ -189,7 +189,8 @@ class Exchange:
         """Current and command of a clamp: those of the last step, at its end, whatever has been set since."""
         engine, values = self.engine, electrode.clamp.values
         g, drive = engine.electrodes.seen(electrode)
-        v = float(electrode.weights @ state.y[engine.states["v"].start + electrode.nodes])
+        v = state.y[engine.states["v"].start + electrode.nodes] + engine.circuits.at(electrode.nodes)
+        v = float(electrode.weights @ v)
         values["i"] = drive - g * v
         if "vc" in values:
             values["vc"] = drive / g if g else 0.0

@@ -48,7 +48,7 @@ class Seen:
         values = engine.session.globals
         self._engine = engine
         self.ended: State | None = None
-        self.frozen: frozenset[str] = frozenset()
+        self.frozen: frozenset[str] = frozenset((CURRENTS, STATES))  # nothing has been computed yet
         self.numbers = MappingProxyType({name: values[name] for name in ("celsius", "usetable_hh")})
         self._fields: dict[int, np.ndarray] = {}
         self.kept = self.clamped = False
