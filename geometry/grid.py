@@ -43,8 +43,9 @@ class ExtracellularGrid:
     dx : float or (float, float, float), um
         Edge of the voxels, or one for each axis.
     volume_fraction, tortuosity : float, array of `shape`, or function of (x, y, z)
-        Free fraction of the volume, above 0 and at most 1, and tortuosity lambda, above 0. A function gets three arrays, the
-        coordinates of the middles of all voxels, and returns one of the same shape (or a number).
+        Free fraction of the volume, above 0 and at most 1, and tortuosity lambda, above 0; nothing diffuses where it is
+        infinite. A function gets three arrays, the coordinates of the middles of all voxels, and returns one of the same shape
+        (or a number).
     shape : tuple of int
         Number of voxels along x, y, z.
     spacing : tuple of float, um
@@ -214,7 +215,7 @@ class ExtracellularGrid:
         for axis, h in enumerate(self.spacing):
             low, high = np.delete(number, -1, axis=axis).ravel(), np.delete(number, 0, axis=axis).ravel()
             edges.append(np.stack([low, high], axis=1))
-            areas.append(np.prod(self.spacing) / h * 2 * ease[low] * ease[high] / (ease[low] + ease[high]))
+            areas.append(np.prod(self.spacing) / h * harmonic_mean(ease[low], ease[high]))
             distances.append(np.full(len(low), h))
         x, y, z = (float(at) for at in self.low)
         return Mesh(
@@ -231,6 +232,12 @@ class ExtracellularGrid:
     def __repr__(self) -> str:
         size = " x ".join(f"{n}" for n in self.shape)
         return f"<ExtracellularGrid: {size} voxels of {' x '.join(f'{h:g}' for h in self.spacing)} um from {self.low} um>"
+
+
+def harmonic_mean(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Of numbers that may be zero: then zero."""
+    total = one + other
+    return np.divide(2 * one * other, total, out=np.zeros_like(total), where=total > 0)
 
 
 def _count(axis: str, low: float, high: float, h: float) -> int:
@@ -250,7 +257,7 @@ def _evaluated(grid: ExtracellularGrid, name: str, most: float) -> FloatArray:
             "(x, y, z) that returns one is needed."
         )
     values = np.broadcast_to(values.copy(), grid.shape)  # one number for all takes the room of one
-    bad = np.argwhere(~((values > 0) & (values <= most) & np.isfinite(values)))
+    bad = np.argwhere(~((values > 0) & (values <= most)))
     if bad.size:
         where = "" if np.ndim(given) == 0 and not callable(given) else f" in voxel {tuple(int(i) for i in bad[0])}"
         limits = "above 0 and at most 1" if most == 1 else "above 0"

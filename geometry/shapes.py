@@ -62,6 +62,11 @@ class Shape(ABC):
         return False
 
     @property
+    def takes_all_currents(self) -> bool:
+        """Whether an ion's currents through the whole membrane of a segment enter the region; else those through its part."""
+        return True
+
+    @property
     def voxel_fractions(self) -> tuple[float, float, float] | None:
         """What the shape means inside a voxel of the cell: factors of its volume, of its plasma membrane, of its faces.
 

@@ -108,7 +108,7 @@ def _flux(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.nda
 
 def _current(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """mA/cm2 of monovalent ions -> mM/ms."""
-    area = sources.segments.area[nodes.segment]
+    area = sources.segments.area[nodes.segment] * _taken(field.args[0], nodes, sources)
     if nodes.space == "surface":
         area = area * _share(field, group, nodes, sources)
     return FLUX_PER_CURRENT * area / (FARADAY * _volume(field.args[0], nodes, sources))
@@ -116,7 +116,16 @@ def _current(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.
 
 def _point_current(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """nA of monovalent ions -> mM/ms."""
-    return FLUX_PER_CURRENT / (NA_PER_DENSITY * FARADAY * _volume(field.args[0], nodes, sources))
+    taken = _taken(field.args[0], nodes, sources)
+    return FLUX_PER_CURRENT * taken / (NA_PER_DENSITY * FARADAY * _volume(field.args[0], nodes, sources))
+
+
+def _taken(name: str, nodes: GroupNodes, sources: Sources) -> np.ndarray | float:
+    """Part of the currents through the membranes of segments that a region takes up there."""
+    spec = sources.specs[name]
+    if spec.box is not None or nodes.space in ("voxels", "surface") or spec.shape.takes_all_currents:
+        return 1.0
+    return _area(name, nodes, sources) / sources.segments.area[nodes.segment]
 
 
 def _point_density(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:

@@ -148,7 +148,7 @@ def _box_rows(nodes: np.ndarray, shape: np.ndarray, spacing: np.ndarray, ease: n
             other = k + step * stride[axis]
             # the lower of the two first, so that both say the same to the last bit
             low, high = ease[min(k, other) if each else 0], ease[max(k, other) if each else 0]
-            face = whole / spacing[axis] * 2 * low * high / (low + high)
+            face = whole / spacing[axis] * 2 * low * high / (low + high) if low + high > 0 else 0.0
             indices[at], values[at] = other, face / spacing[axis] * axes[axis]
             at += 1
         indptr[i + 1] = at

@@ -175,6 +175,8 @@ Where NEURON makes choices, we make the same:
 * `node.surface_area` of a voxel is that of a triangulated surface, some percent less than the membrane's; what crosses the
   membrane follows the exact area, so that nothing is lost on the way.
 * `ecs_boundary_conditions` hold the outermost voxels themselves, from the end of the first fixed step on.
+* Currents enter a region of segments through the part of the membrane it has (`node.surface_area`): a Shell apart from the
+  membrane, or a FractionalVolume without `surface_fraction`, takes up none, with a warning.
 * Sources added with `include_flux` act at the end of a fixed step, after reactions, and are read there if they vary.
 * With fixed steps, what `CVode.event` is given is called at the end of the step its time falls into, with `h.t` of that
   end.

@@ -80,6 +80,9 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     run._deliver(t + 0.5 * dt)
     if engine.revision != run.session.revision or values.t != t or values.dt != dt:
         return True  # an event has changed the model: begin anew
+    if values["stoprun"]:
+        run._fixed_step(engine)  # the step that has begun is the last one
+        return True
     wiring = _wiring(run, engine)
     n = _steps(run, engine, stop, wiring)
     if n < FEW:

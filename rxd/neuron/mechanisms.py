@@ -302,13 +302,11 @@ class Catalogue:
         if known is None:
             usual = _IONS.get(name)
             known = IonInfo(name, 0 if charge is None else charge) if usual is None else usual
-            if usual is not None and charge is not None and charge != usual.charge:
-                known = IonInfo(name, charge, usual.inside, usual.outside, usual.e)
             self.ions[name] = known
             values = self._session.globals
             values[f"{name}i0_{name}_ion"] = known.inside
             values[f"{name}o0_{name}_ion"] = known.outside
-        elif charge is not None and charge != known.charge:
+        if charge is not None and charge != known.charge:
             raise HocError(f"{name}_ion already defined with charge {known.charge}, cannot redefine with charge {charge}")
         return known
 

@@ -77,7 +77,11 @@ class Ref(Pointer):
         self.value = float(value) if isinstance(self.value, float) else value
 
     def __repr__(self) -> str:
-        return f"<hoc ref value {self.value!r}>"
+        if isinstance(self.value, float):
+            return f"<hoc ref value {self.value:f}>"
+        if isinstance(self.value, str):
+            return f'<hoc ref str "{self.value}">'
+        return f'<hoc ref value "{"NULLobject" if self.value is None else self.value}">'
 
 
 class RangePointer(Pointer):

@@ -94,7 +94,7 @@ class Draft:
             return self.ion_concentration(symbol.ion, symbol.what, defaults)
         sides = [self.written.get((symbol.ion, side)) or self.ion_symbol(symbol.ion, side) for side in ("i", "o")]
         ion = self.tables.ion(symbol.ion, defaults)
-        if sides == [None, None]:
+        if sides == [None, None] or ion.charge == 0:
             if ion.e is None:
                 value = thermal_voltage(self.tables.model.celsius) / ion.charge * float(sympy.log(ion.outside / ion.inside))
             else:
@@ -306,7 +306,7 @@ def add_mechanism(draft: Draft, mechanism: Mechanism, placement: int) -> None:
 def _moved_by(draft: Draft, ion: str, charge: int, kind: str) -> list[tuple[str, sympy.Expr]]:
     """What a current of an ion does to its species inside and outside."""
     effects = []
-    for side, sign in (("i", -1), ("o", 1)):
+    for side, sign in (("i", -1), ("o", 1)) if charge else ():
         symbol = draft.ion_symbol(ion, side)
         if symbol is not None and isinstance(symbol.owner, Species):
             assert symbol.region is not None

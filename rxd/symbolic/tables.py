@@ -148,17 +148,19 @@ class Tables:
     def ion_symbol(self, ion: str, side: str, sections: Iterable[int], in_voxels: bool = False) -> NodeSymbol | None:
         """The charged species (or parameter) named as the ion on the regions of one side that cover ``sections``.
 
+        Of an ion whose charge is 0, which only mechanisms read, any species.
+
         Raises
         ------
         DeclarationError
             If two regions of that side hold it in the same section.
         """
-        first = next(iter(sections))
+        first, uncharged = next(iter(sections)), ion in self.model.ions and self.model.ions[ion].charge == 0
         found = [
             symbol
             for symbol, where in (self.voxel_presence if in_voxels else self.presence).items()
             if symbol.owner.name == ion
-            and getattr(symbol.owner, "charge", 0) != 0
+            and (uncharged or getattr(symbol.owner, "charge", 0) != 0)
             and symbol.region is not None
             and symbol.region.side == side
             and first in where

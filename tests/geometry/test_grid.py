@@ -138,3 +138,8 @@ def test_layers_in_series_add_their_resistances_to_both_sides():
     grid = ExtracellularGrid(0, 0, 0, 10, 1, 1, 1, alpha.reshape(10, 1, 1), tortuosity.reshape(10, 1, 1))
     ends = sum(1 / grid.boundary(side)[1].sum() for side in ("xlo", "xhi"))
     assert ends + np.sum(1 / grid.mesh().kappa) == pytest.approx(np.sum(tortuosity**2 / alpha))
+
+
+def test_infinite_tortuosity_lets_nothing_through():
+    mesh = ExtracellularGrid(0, 0, 0, 4, 1, 1, 1, tortuosity=np.array([1, 2, np.inf, np.inf]).reshape(4, 1, 1)).mesh()
+    assert mesh.kappa.tolist() == pytest.approx([0.4, 0, 0], abs=0)

@@ -217,3 +217,10 @@ def test_rxd_from_hoc():
         "node = x.nodes._[1]\nfound = node.value"
     )
     assert h.found == h.soma(0.75).xi == pytest.approx(0.5 / 1.01**10, rel=1e-9)
+
+
+def test_numbers_that_hardly_differ_are_equal(capsys):
+    h("t = 0  for i = 1, 200 t += 0.025  print t > 5, t >= 5, t < 5, t <= 5, t == 5, t != 5, 1 == 1.000001")
+    h("n = 0  for j = 1, t*2 { n += 1 }  print n")
+    h("float_epsilon = 1e-3  print 1 == 1.0001, 1 != 1.0001")
+    assert capsys.readouterr().out.split() == ["0", "1", "0", "1", "1", "0", "0", "10", "1", "0"]

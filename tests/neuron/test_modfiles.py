@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rxd.neuron import h, rxd
+from rxd.neuron.errors import HocError
 from rxd.nmodl import NmodlError
 
 POOL = """
@@ -65,7 +66,14 @@ PROCEDURE open() { w = 1/(1 + exp(-(v + 30)/10)) }
 """
 
 
-MODS = {"pool": POOL, "cah": CHANNEL, "kca": POTASSIUM, "markov": MARKOV, "late": LATE}
+OXYGEN = """
+NEURON { SUFFIX oxygen USEION ox READ oxi VALENCE 0 RANGE flow }
+ASSIGNED { oxi flow }
+BREAKPOINT { flow = 2*oxi }
+"""
+
+
+MODS = {"oxygen": OXYGEN, "pool": POOL, "cah": CHANNEL, "kca": POTASSIUM, "markov": MARKOV, "late": LATE}
 
 
 def soma(*mechanisms):
@@ -224,6 +232,23 @@ def test_a_mechanism_feeds_and_reads_a_species(mods):
     assert ca.nodes[0].value == pytest.approx(1e-4 + entered, rel=1e-9)
     assert section.cai == ca.nodes[0].value
     assert section.n_kca > 1 / (1 + 3**4)
+
+
+def test_a_mechanism_reads_a_species_without_charge(mods):
+    section = soma("oxygen")
+    ox = rxd.Species(rxd.Region(section, nrn_region="i"), name="ox", initial=7)
+    decay = rxd.Rate(ox, -0.5 * ox)  # noqa: F841
+    h.finitialize(-65)
+    for _ in range(3):
+        h.fadvance()
+        assert section(0.5).oxygen.flow == 2 * ox.nodes[0].value < 14
+
+
+@pytest.mark.parametrize(("name", "charge"), [("na", 1), ("k", 1), ("ca", 2)])
+def test_the_charge_of_a_usual_ion_is_known(mods, name, charge):
+    cyt = rxd.Region(soma(), nrn_region="i")
+    with pytest.raises(HocError, match=f"{name}_ion already defined with charge {charge}, cannot redefine with charge 0"):
+        rxd.Species(cyt, name=name)
 
 
 def test_initial_blocks_see_ions_before_rxd_sets_them(mods):

@@ -99,3 +99,21 @@ def test_the_first_handlers_see_the_clock_of_before(h: Any, soma: Any) -> None:
     h.finitialize(-65)
     assert seen == [(3, pytest.approx(0.2)), (0, 0), (1, 0), (2, 0)]
     assert len(handlers) == 4
+
+
+def test_what_is_called_at_a_spike_may_stop_the_run_at_the_end_of_its_step(h: Any, soma: Any) -> None:
+    soma.insert("hh")
+    clamp, seen = h.IClamp(soma(0.5)), []
+    soma.L = soma.diam = 10
+    clamp.dur, clamp.amp = 1e9, 0.05
+
+    def stop() -> None:
+        seen.append(h.t)
+        h.stoprun = 1
+
+    detector = h.NetCon(soma(0.5)._ref_v, None, sec=soma)
+    detector.record(stop)
+    h.finitialize(-65)
+    h.continuerun(100)
+    assert len(seen) == 1
+    assert h.t == pytest.approx(seen[-1] + h.dt, abs=1e-9)

@@ -264,3 +264,49 @@ def test_all_products_in_extracellular_space_get_their_molecules(ball):
     for product in (y, z):
         gained = sum((node.value - 2) * node.volume for node in product.nodes)
         assert gained == pytest.approx(lost, rel=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:.*no part of the membrane")
+@pytest.mark.parametrize("side", ["i", "o"])
+@pytest.mark.parametrize(
+    ("shape", "part"),
+    [
+        (rxd.inside, 1),
+        (rxd.Shell(1, 1.5), 1),
+        (rxd.Shell(1.2, 1.5), 0),
+        (rxd.Shell(0.5, 0.8), 0),
+        (rxd.FractionalVolume(0.5), 0),
+        (rxd.FractionalVolume(0.5, surface_fraction=0.25), 0.25),
+        (rxd.FixedCrossSection(5, 10), 1 / math.pi),
+    ],
+)
+def test_currents_enter_through_the_part_of_the_membrane_a_region_has(ball, side, shape, part):
+    ball.insert("hh")
+    region = rxd.Region(ball, name="region", nrn_region=side, geometry=shape)
+    k = rxd.Species(region, name="k", charge=1, initial=20)
+    run(0.025, 0.025)
+    (node,) = k.nodes
+    moved = (node.value - 20) * node.volume * (-1 if side == "i" else 1)
+    assert moved == pytest.approx(part * ball(0.5).ik * 0.025 * 1e4 * ball(0.5).area() / h.FARADAY, rel=1e-9, abs=1e-15)
+    assert node.surface_area == pytest.approx(part * ball(0.5).area())
+
+
+def test_a_region_without_membrane_is_warned_of_if_it_holds_an_ion(ball):
+    store = rxd.Region(ball, name="store", nrn_region="i", geometry=rxd.FractionalVolume(0.2))
+    na = rxd.Species(store, name="na", charge=1)
+    with pytest.warns(UserWarning, match="store has nrn_region='i' but no part of the membrane"):
+        h.finitialize(-65)
+    assert na.nodes[0].value == h.nai0_na_ion
+
+
+@pytest.mark.parametrize(
+    "given", [{"tortuosity": lambda x, y, z: 2 if z < 20 else math.inf}, {"permeability": lambda x, y, z: 0.25 * (z < 20)}]
+)
+def test_nothing_diffuses_where_the_tortuosity_is_infinite(given):
+    box = rxd.Extracellular(0, 0, 0, 60, 10, 40, dx=10, **given)
+    x = rxd.Species(box, name="x", d=400, initial=lambda node: node.x3d)
+    run(60, 0.5)
+    found = x[box].states3d[:, 0]
+    assert np.abs(found[:, :2] - 30).max() < 1e-3
+    assert np.array_equal(found[:, 2], np.arange(5, 60, 10))
+    assert np.array_equal(found[:, 3], found[:, 2])

@@ -1,8 +1,11 @@
-"""NEURON's rule for diffusion along a cable: cross-sections at the borders of segments, over the distance of their middles.
+"""NEURON's rules for a region's part of the cell: what diffuses along the cable, and whose currents it takes up.
 
-In: a region's shape. Out: the same shape with that rule instead of the integral of ds over the cross-section. The two agree for
-cylinders; where diameters change inside a segment the integral is the better approximation, but scripts written for NEURON
-expect NEURON's numbers. (Its cable equation uses the integral, as ours does.)
+In: a region's shape. Out: the same shape with these rules. Currents enter through the part of the membrane the region has: a
+Shell apart from the membrane, or a FractionalVolume without surface_fraction, takes up none.
+
+Diffusion follows cross-sections at the borders of segments, over the distance of their middles, instead of the integral of ds
+over the cross-section. The two agree for cylinders; where diameters change inside a segment the integral is the better
+approximation, but scripts written for NEURON expect NEURON's numbers. (Its cable equation uses the integral, as ours does.)
 
 A section that starts at the 0 end of a root is tied to the middle of the root's first segment through its own first half alone.
 """
@@ -17,16 +20,21 @@ import numpy as np
 from geometry import Segments, Shape
 from geometry.shapes import Halves
 
-__all__ = ["AtBorders"]
+__all__ = ["AtBorders", "WithMembrane"]
 
 NEARLY_NOTHING = 1e-7  # of the resistance of a half segment; nothing at all would be an infinite conductance
 
 
 @dataclass(frozen=True, slots=True)
-class AtBorders(Shape):
-    """A volume shape that conducts through the cross-sections at the borders of segments."""
+class WithMembrane(Shape):
+    """A shape that takes up the currents through its own part of the membrane."""
 
     shape: Shape
+
+    @property
+    def takes_all_currents(self) -> bool:
+        """False: those through its part."""
+        return False
 
     @property
     def is_area(self) -> bool:
@@ -52,6 +60,18 @@ class AtBorders(Shape):
         return self.shape.membrane_areas(segments, index)
 
     def half_rho(self, segments: Segments, index: np.ndarray) -> Halves:
+        """As the shape."""
+        return self.shape.half_rho(segments, index)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.shape, name)
+
+
+@dataclass(frozen=True, slots=True)
+class AtBorders(WithMembrane):
+    """A volume shape that conducts through the cross-sections at the borders of segments."""
+
+    def half_rho(self, segments: Segments, index: np.ndarray) -> Halves:
         """Half the length over the cross-section at the border, scaled as the shape scales that of the whole segment."""
         integrals = self.shape.half_rho(segments, index)
         whole = segments.rho_left[index], segments.rho_right[index]
@@ -63,9 +83,6 @@ class AtBorders(Shape):
         )
         joined = np.isin(index, _joined_at_start(segments))
         return np.where(joined, NEARLY_NOTHING * left, left), right
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.shape, name)
 
 
 def _joined_at_start(segments: Segments) -> np.ndarray:

@@ -20,8 +20,9 @@ import rxd
 from geometry import FractionalVolume, Shell
 from geometry.shapes import Inside
 from rxd import library
+from rxd.declare.ions import Ion
 from rxd.declare.mechanism import symbols
-from rxd.neuron.engine.borders import AtBorders
+from rxd.neuron.engine.borders import AtBorders, WithMembrane
 from rxd.neuron.engine.declare_reactions import declare_reactions
 from rxd.neuron.engine.keys import Key
 from rxd.neuron.engine.mod_declare import declare_mechanisms, declare_points
@@ -262,6 +263,12 @@ def _side_of(session: Session, region: Any) -> Any:
     """The side whose currents a region takes up; that of a shell inside goes to the shell with the membrane."""
     outer = session.chemistry.hidden_by(region)
     if outer is None:
+        if region.nrn_region is not None and not session.chemistry.touches_membrane(region) and _has_ions(session, region):
+            warnings.warn(
+                f"{region.label} has nrn_region={region.nrn_region!r} but no part of the membrane: currents do not change "
+                "concentrations in it. If they should, give a FractionalVolume surface_fraction=1, or a Shell an edge at 1.",
+                stacklevel=2,
+            )
         return region.nrn_region
     warnings.warn(
         f"{region.label} has nrn_region={region.nrn_region!r} but no membrane, which {outer.label} has: currents, reversal "
@@ -271,9 +278,15 @@ def _side_of(session: Session, region: Any) -> Any:
     return None
 
 
+def _has_ions(session: Session, region: Any) -> bool:
+    return any(region in quantity.regions and is_ion(quantity, region) for quantity in session.chemistry.quantities)
+
+
 def _conducting(shape: Any) -> Any:
-    """A shape with NEURON's rule for diffusion along the cable; membranes and shapes of their own cross-section as they are."""
-    return AtBorders(shape) if isinstance(shape, (Inside, FractionalVolume, Shell)) else shape
+    """A shape with NEURON's rules for currents, and for diffusion along the cable if it has no cross-section of its own."""
+    if isinstance(shape, (Inside, FractionalVolume, Shell)):
+        return AtBorders(shape)
+    return shape if shape.is_area else WithMembrane(shape)
 
 
 def _quantities(session: Session, declared: Declared) -> None:
@@ -419,5 +432,8 @@ def _fluxes(session: Session, declared: Declared) -> None:
 def _ions(session: Session, declared: Declared) -> None:
     """Constants of ions nobody declares; values that differ from segment to segment are put in by the engine."""
     for ion in session.catalogue.ions.values():
-        charge = next((q.charge for q in session.chemistry.quantities if q.name == ion.name and q.charge), ion.charge) or 1
-        declared.model.ion(ion.name, charge=int(charge), inside=ion.inside, outside=ion.outside, e=ion.e)
+        charge = next((q.charge for q in session.chemistry.quantities if q.name == ion.name and q.charge), ion.charge)
+        if charge:
+            declared.model.ion(ion.name, charge=int(charge), inside=ion.inside, outside=ion.outside, e=ion.e)
+        else:  # what mechanisms read as an ion and no current carries
+            declared.model.ions[ion.name] = Ion(ion.name, 0, ion.inside, ion.outside, ion.e or 0.0)

@@ -62,7 +62,7 @@ def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
 def _in_box(graph: Any, box: Any, axes: np.ndarray) -> Rows:
     """Conductances of a box: NEURON takes the tortuosity of the higher of two voxels where it differs."""
     fraction, tortuosity = box.fraction.ravel(), box.lambda_.ravel()
-    if np.ptp(tortuosity) == 0:
+    if np.all(tortuosity == tortuosity[0]):
         rows: Rows = graph.rows
         return rows
     indptr, column, _ = graph.listed()

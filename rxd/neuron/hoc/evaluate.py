@@ -33,6 +33,8 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     }
 )  # fmt: skip
 
+_TOWARDS: Mapping[str, int] = MappingProxyType({"<": -1, ">=": -1, ">": 1, "<=": 1})  # how float_epsilon moves the right side
+
 
 class Frame:
     """Arguments and locals of a running procedure, the template instance it belongs to, and the body of its iterator loop."""
@@ -100,7 +102,18 @@ class Evaluator:
 
     _sum = _chain
     _product = _chain
-    _comparison = _chain
+
+    def _comparison(self, *parts: Any) -> Any:
+        """Numbers that differ by `float_epsilon` or less are equal: `t > 5` is false after 200 steps of 0.025."""
+        result = self.value(parts[0])
+        for sign, operand in zip(parts[1::2], parts[2::2], strict=True):
+            other = self.value(operand)
+            if isinstance(result, (int, float)) and isinstance(other, (int, float)):
+                other += self.session.globals["float_epsilon"] * _TOWARDS.get(str(sign), 0)
+                if str(sign) in {"==", "!="} and abs(result - other) <= self.session.globals["float_epsilon"]:
+                    other = result
+            result = float(_OPERATORS[str(sign)](result, other))
+        return result
 
     def _raised(self, base: Tree, exponent: Tree) -> float:
         return float(self.number(base) ** self.number(exponent))

@@ -326,7 +326,7 @@ class Executor(Evaluator):
         """`for i = 0, n-1 ...`."""
         i, stop = self.number(first), self.number(last)
         self._assign_name(str(name), i)
-        while i <= stop and self._once(body):
+        while i <= stop + self.session.globals["float_epsilon"] and self._once(body):
             i += 1
             self._assign_name(str(name), i)
 

@@ -265,7 +265,10 @@ class Extracellular:
     @property
     def tortuosities(self) -> Any:
         """Tortuosity in numbers: one, or an array of `shape`."""
-        return 1.0 / np.sqrt(present(self._permeability, self)) if self._tortuosity is None else self._tortuosity
+        if self._tortuosity is not None:
+            return self._tortuosity
+        with np.errstate(divide="ignore"):  # nothing diffuses where the permeability is 0
+            return 1.0 / np.sqrt(present(self._permeability, self))
 
     def changed(self) -> None:
         """Note that a property has changed."""
