@@ -1,8 +1,8 @@
 """Impedance: input and transfer impedance of cells at one frequency.
 
 In: a place and a frequency. Out: what a small sine current there does to the voltage elsewhere. Segments and the ends of
-sections are the nodes of a linear network: axial conductances, capacitances, and the membrane conductance at the present state
-(gates held, as NEURON's `compute(frequency)` does).
+sections are the nodes of a linear network: axial conductances, capacitances, and the membrane conductance at the present state,
+with all but the voltages held (`compute(frequency)`), or with all that moves (`compute(frequency, 1)`: gates, concentrations).
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.counters import APCount
 from rxd.neuron.errors import HocError
+from rxd.neuron.outside import NAME, resists
+from rxd.neuron.points import POINT_CLASSES
 from rxd.neuron.section_lists import chosen_section
 from rxd.neuron.sections import Section, Segment
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
+    from rxd.neuron.engine.slopes import Slopes
     from rxd.neuron.record import SectionRecord
 
 __all__ = ["Impedance", "end_or_segment", "links"]
@@ -25,6 +29,8 @@ __all__ = ["Impedance", "end_or_segment", "links"]
 _US_PER_DENSITY = 1e-2  # S/cm2 um2 in uS
 _NF_PER_DENSITY = 1e-5  # uF/cm2 um2 in nF
 _AXIAL = 100.0  # 1 / (ohm cm / um) in uS
+_CONDUCTANCES = (("g_pas",), ("gnabar_hh", *["m_hh"] * 3, "h_hh"), ("gkbar_hh", *["n_hh"] * 4), ("gl_hh",))
+_SLOW = 1e-9  # 1/ms, instead of a frequency of zero
 
 
 class Impedance:
@@ -34,8 +40,10 @@ class Impedance:
         self._session = current_session()
         self._place: tuple[SectionRecord, float] | None = None
         self._number: dict[tuple[int, float], int] = {}
+        self._size = 0
         self._solve: Any = None
         self._transfer: np.ndarray | None = None
+        self._slopes: tuple[bytes, Slopes] | None = None
 
     def loc(self, place: Segment | float, sec: Section | None = None) -> float:
         """Where the current is injected (or, for transfer, where it is measured)."""
@@ -44,39 +52,50 @@ class Impedance:
         return 0.0
 
     def compute(self, frequency: float, extended: float = 0, *_: float) -> float:
-        """Solve for a frequency in Hz, at the present state.
+        """Solve for a frequency in Hz, at the present state; `extended`: with gates and whatever else that moves.
 
         Raises
         ------
-        HocError
-            If something has a conductance that is not known here, or if `extended` is asked for and there are gates.
+        NotSupported
+            With layers of `extracellular` that resist, or a LinearMechanism.
         """
         from scipy.sparse import csc_array
         from scipy.sparse.linalg import splu
 
         records = list(self._session.topology)
-        self._refuse(records, bool(extended))
         self._number = {}
-        rows, columns, values = _Network(self._number, 2e-3 * np.pi * float(frequency)).of(records, self._session)
-        n = len(self._number)
-        self._solve = splu(csc_array((values, (rows, columns)), shape=(n, n), dtype=complex)).solve
+        network = _Network(self._number, 2e-3 * np.pi * float(frequency))
+        if not extended and self._is_simple(records):
+            rows, columns, values = network.of(records, self._session)
+        else:
+            rows, columns, values = network.with_slopes(records, self._present(), bool(extended))
+        self._size = max(rows) + 1
+        self._solve = splu(csc_array((values, (rows, columns)), shape=(self._size,) * 2, dtype=complex)).solve
         self._transfer = None
         return 0.0
 
-    def _refuse(self, records: list[SectionRecord], extended: bool) -> None:
-        known = {"pas", "hh"}
+    def _is_simple(self, records: list[SectionRecord]) -> bool:
+        """Whether all conductances are known without a look at the equations."""
+        known = {"pas", "hh", NAME}
         for record in records:
-            other = [m for m in record.mechanisms if m not in known and self._session.catalogue.ion_of(m) is None]
-            if other:
-                raise HocError(f"Impedance does not know the conductance of {', '.join(other)} in {record.name}.")
-            if extended and "hh" in record.mechanisms:
-                raise HocError("Impedance.compute(frequency, 1), with gates that follow, is not supported; leave out the 1.")
-        if any(point.kind == "VClamp" for point in self._session.run.points):
-            raise HocError("Impedance does not know the conductance of a VClamp; use SEClamp.")
-        from rxd.neuron.rxd.reactions import MultiCompartmentReaction
+            if any(m not in known and self._session.catalogue.ion_of(m) is None for m in record.mechanisms):
+                return False
+        points = (*POINT_CLASSES, APCount)
+        if any(
+            not point.info.artificial and (type(point) not in points or point.kind == "VClamp")
+            for point in self._session.run.points
+        ):
+            return False
+        return not self._session.chemistry.quantities and not self._session.linear and not resists(self._session)
 
-        if any(reaction.membrane_flux for reaction in self._session.chemistry.of(MultiCompartmentReaction)):
-            raise HocError("Impedance does not know the conductance of currents declared with rxd (membrane_flux=True).")
+    def _present(self) -> Slopes:
+        """Slopes at the present state."""
+        from rxd.neuron.engine.slopes import mark_of, slopes
+
+        mark = mark_of(self._session)
+        if self._slopes is None or self._slopes[0] != mark:
+            self._slopes = mark, slopes(self._session)
+        return self._slopes[1]
 
     def _node(self, place: tuple[SectionRecord, float]) -> int:
         if self._solve is None:
@@ -85,7 +104,7 @@ class Impedance:
 
     def _response(self, node: int) -> np.ndarray:
         """Voltages of all nodes for a current of 1 nA into one, mV."""
-        current = np.zeros(len(self._number), dtype=complex)
+        current = np.zeros(self._size, dtype=complex)
         current[node] = 1.0
         return np.asarray(self._solve(current))
 
@@ -141,12 +160,38 @@ class _Network:
         self._numbers, self._omega = numbers, omega
         self._entries: list[tuple[int, int, complex]] = []
 
-    def of(self, records: list[SectionRecord], session: Any) -> tuple[list[int], list[int], list[complex]]:
-        """Rows, columns and values for all sections."""
+    def with_slopes(self, records: list[SectionRecord], found: Slopes, extended: bool) -> Any:
+        """Rows, columns and values for all sections, membranes and what moves in them as slopes say."""
+        self._add_axial(records)
+        held = 1j * self._omega if self._omega else 1j * _SLOW  # what a sum keeps constant has no slope of its own
+        row = {position: self._row(key) for key, position in found.voltage.items() if key[0] in {r.id for r in records}}
+        first = len(self._numbers)
+        place = np.full(found.size, -1, dtype=np.int64)
+        place[list(row)] = list(row.values())
+        others = np.flatnonzero(place < 0)
+        if extended:
+            place[others] = first + np.arange(len(others))
+        kept = (place[found.rows] >= 0) & (place[found.columns] >= 0)
+        own = np.flatnonzero(place >= 0)
+        scale = found.capacity[found.rows[kept]]
+        rows, columns, values = zip(*self._entries, strict=True)
+        shift = np.where(place[own] < first, 1j * self._omega, held) * found.capacity[own]
+        return (
+            np.concatenate([rows, place[found.rows[kept]], place[own]]).tolist(),
+            np.concatenate([columns, place[found.columns[kept]], place[own]]).tolist(),
+            np.concatenate([np.array(values, dtype=complex), -scale * found.values[kept], shift]),
+        )
+
+    def _add_axial(self, records: list[SectionRecord]) -> None:
         for record in records:
             for first, second, conductance in links(record):
                 a, b = self._row(first), self._row(second)
                 self._entries += [(a, a, conductance), (b, b, conductance), (a, b, -conductance), (b, a, -conductance)]
+
+    def of(self, records: list[SectionRecord], session: Any) -> tuple[list[int], list[int], list[complex]]:
+        """Rows, columns and values for all sections."""
+        self._add_axial(records)
+        for record in records:
             for index, value in enumerate(self._membrane(record)):
                 row = self._row((record.id, float(index)))
                 self._entries.append((row, row, value))
@@ -164,9 +209,10 @@ class _Network:
     def _membrane(self, record: SectionRecord) -> np.ndarray:
         area = record.shape.area
         density = np.zeros(record.nseg)
-        for name in ("g_pas", "gna_hh", "gk_hh", "gl_hh"):
-            values = record.values(name)
-            density = density if values is None else density + values
+        for names in _CONDUCTANCES:
+            values = [record.values(name) for name in names]
+            if values[0] is not None:
+                density = density + np.prod(np.array(values), axis=0)
         capacitance = _NF_PER_DENSITY * area * record.store["cm"]
         return np.asarray(_US_PER_DENSITY * area * density + 1j * self._omega * capacitance)
 
