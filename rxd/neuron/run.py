@@ -303,7 +303,9 @@ class Run(Tapes, Watching):
         self._begin_at(v)
         self.session.chemistry.in_force.begin()
         engine = self._compiled()
-        if early:  # handlers see what was computed before
+        if early:  # handlers see what was computed before, and the new voltages
+            for record in self.session.topology if v is not None else ():
+                self.changed("v", record)
             engine.seen.frozen = frozenset((CURRENTS, STATES))
         self.players, self._ready = [*self.players, *self._ready], []
         for player in self.players:

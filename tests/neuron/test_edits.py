@@ -226,3 +226,29 @@ def test_continuerun_compares_as_hoc_does(h: Any, soma: Any) -> None:
     h.finitialize(-65)
     h.continuerun(0.55)  # 5 steps end at 0.49999999999999994, which is not less than 0.55 - dt / 2 for hoc
     assert h.t == pytest.approx(0.5)
+
+
+def test_initial_voltages_hold_when_handlers_look_at_them(h: Any, soma: Any) -> None:
+    from rxd.neuron import rxd
+
+    ca = rxd.Species(rxd.Region([soma], nrn_region="i"), name="ca", charge=2, initial=1e-4)
+    seen: list[float] = []
+    handler = h.FInitializeHandler(0, lambda: seen.append(soma.v))
+    for v in (-65, -50, -60):
+        h.finitialize(v)
+        assert (seen[-1], soma.v) == (v, v)
+        h.continuerun(0.5)
+    assert (ca.name, handler.kind) == ("ca", 0)
+
+
+def test_values_written_after_a_change_of_nseg_are_kept(h: Any, soma: Any) -> None:
+    soma.nseg = 3
+    h.finitialize(-65)
+    h.continuerun(0.1)
+    for n in (5, 1, 3):
+        soma.nseg = n
+        soma(0.9).v, soma(0.1).gnabar_hh = -50, 0.1
+        assert soma(0.9).v == -50
+        started = potassium(soma(0.9))
+        h.fadvance()
+        assert soma(0.9).ik == pytest.approx(started, rel=1e-12)

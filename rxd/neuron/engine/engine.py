@@ -177,14 +177,15 @@ class Engine:
     def looking_back(self) -> Iterator[None]:
         """The state is that where currents are seen."""
         self._chemistry.views.adopt()
-        now = self.state
+        now, version = self.state, self.version
         self.state = self.past
         self.changed(moved=False)
         try:
             yield
         finally:
-            self.state = now
-            self.changed(moved=False)
+            self.state, self.version = now, version
+            if self._chemistry.views:
+                self._chemistry.views.follow()
 
     @contextmanager
     def between(self) -> Iterator[None]:

@@ -54,6 +54,8 @@ class Exchange:
         if name.endswith("_extracellular"):
             engine.circuits.note(name)
             return
+        if len(engine.layout.index[record.id]) != record.nseg:  # the next engine takes it from the section
+            return
         label = engine.readout.label(name, record)
         where = engine.readout.positions(label)[engine.layout.index[record.id]] if label in engine.states.blocks else None
         if where is not None and where[0] >= 0:
