@@ -7,13 +7,12 @@ session knows declarations weakly: a species or reaction nobody refers to is gon
 from __future__ import annotations
 
 import io
-import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.grids import Grid, Grids, Group, build_grids, group_sections
 from rxd.neuron.in_force import InForce
 from rxd.neuron.layout import Layout, build_layout
@@ -227,10 +226,9 @@ class Chemistry:
             if len(old) and cut and before.place[old].max() != table.place[new].max():
                 changed.append(record.name)
         if changed:
-            warnings.warn(
+            caution(
                 f"nseg of {', '.join(changed)} has changed after region {region.label} was cut into voxels, which NEURON does "
                 "not support; here the voxels keep their concentrations and belong to the new segments.",
-                stacklevel=4,
             )
 
     # ------------------------------------------------------------------------------------------------------------- dimensions
@@ -297,7 +295,7 @@ class Chemistry:
             return np.array([float(initial(make_node(quantity, region, table, i))) for i in range(len(table))])
         if initial is None:
             initial = 0.0
-            if quantity.kind == "Species" and region.nrn_region and quantity.name in self.session.catalogue.ions:
+            if region.nrn_region and quantity.name in self.session.catalogue.ions:
                 initial = self.session.globals[f"{quantity.name}{region.nrn_region}0_{quantity.name}_ion"]
         return np.full(len(table), float(initial))
 

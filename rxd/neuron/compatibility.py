@@ -74,6 +74,8 @@ Where NEURON itself is wrong we give the right answer.
 * **Long steps in voxels.** Line sweeps grow without bound among voxels that a membrane cuts where D dt is 5 to 10 times
   dx^2. Beyond 4 a step goes in several pieces here.
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
+* **A membrane flux out of a Parameter inside** carries its current; in NEURON it does not, though one into a Parameter outside
+  does.
 * **A membrane flux after a change of d.** Setting `species.d` in the middle of a run lets NEURON forget the currents of all
   reactions with `membrane_flux=True` (`seg.ik` is 0 until the next `finitialize`), while concentrations go on changing;
   here they flow on.

@@ -5,14 +5,13 @@ In: a node and a number, function, pointer or variable. Out: `Flux` records, rea
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.pointers import AttributePointer, Pointer
 from rxd.neuron.rxd.constants import NA_modern
 from rxd.neuron.rxd.formula import Formula, Mathable
@@ -81,7 +80,7 @@ def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
     if units is not None and units not in UNITS:
         raise RxDException(f"unknown unit: {units!r}; there are: {', '.join(UNITS)}")
     if units is None and len(args) == 2:
-        warnings.warn("include_flux: no units given for the variable; molecule/ms is assumed.", stacklevel=3)
+        caution("include_flux: no units given for the variable; molecule/ms is assumed.")
     scale = UNITS[units or "molecule/ms"]
     source = args[0] if args else None
     read: Callable[[], float]

@@ -9,7 +9,6 @@ exchange even where they overlap.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geometry.voxelize import VoxelGrid, VoxelWarning, voxelize_sections
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import RxDException, caution
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -146,11 +145,10 @@ def _warn_of_outlines(layout: Layout, numbers: frozenset[int]) -> None:
     lost = [record.name for record in layout.records if record.id in numbers and record.outline is not None
             and drawn.isdisjoint(layout.sections[record.id].tolist())]  # fmt: skip
     if lost:
-        warnings.warn(
+        caution(
             f"The outline of {', '.join(lost)} is not used in voxels: its 3-d points have been changed in another way "
             "than moved, or its segments differ. Its points alone say what it looks like.",
             VoxelWarning,
-            stacklevel=2,
         )
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.errors import HocError
+from rxd.neuron.errors import HocError, caution
 from rxd.neuron.hoc.printing import PRINTERS
 from rxd.neuron.links import setpointer
 
@@ -122,10 +121,9 @@ def load_compiled(session: Session, path: str) -> float:
     """
     if session.mods.load(path):
         return 1.0
-    warnings.warn(
+    caution(
         f"nrn_load_dll({path!r}): compiled code is not loaded here, but the mod files it was made of, and there are none "
         "where it lies, nor in a folder mod, mods or mechanisms beside it. Put them there.",
-        stacklevel=3,
     )
     return 0.0
 

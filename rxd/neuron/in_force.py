@@ -16,10 +16,11 @@ in NEURON 9.0.2.
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import sympy
+
+from rxd.neuron.errors import caution
 
 if TYPE_CHECKING:
     from rxd.neuron.chemistry import Chemistry
@@ -56,11 +57,10 @@ class InForce:
             return
         self.settle()
         self._copies.append(self._now())
-        warnings.warn(
+        caution(
             f"{reaction!r}: a rate was set after finitialize. NEURON adds the new rate to the old one and counts every other "
             "reaction once more, until the next finitialize, and so does this run. Use a Parameter as the rate, or run with "
             "python -m rxd.neuron --correct.",
-            stacklevel=4,
         )
 
     @property
@@ -75,10 +75,9 @@ class InForce:
             return now
         counted = [copy[reaction.number] for copy in self._copies if reaction.number in copy]
         if not counted:
-            warnings.warn(
+            caution(
                 f"{reaction!r} was declared after finitialize: NEURON leaves it out until the next finitialize, and so does "
                 "this run. Call h.finitialize(), or run with python -m rxd.neuron --correct.",
-                stacklevel=2,
             )
             return sympy.Integer(0), sympy.Integer(0)
         return counted[0] if len(counted) == 1 else (sum(f for f, _ in counted), sum(b for _, b in counted))

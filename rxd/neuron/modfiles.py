@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import re
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.errors import caution
 from rxd.neuron.mechanisms import POINTS
 from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, read_file, translate
 
@@ -107,7 +107,7 @@ class ModFiles:
                 f"{file.path}: {file.name} has more than ELECTRODE_CURRENT {inward}, which alone flows in here; NEURON lets "
                 "all its currents flow in, with the wrong sign. Make two mechanisms of it if both are to agree."
             )
-            warnings.warn(message, stacklevel=2)
+            caution(message)
         try:
             found = translate(file, tables=True)
         except NmodlError as error:
@@ -116,7 +116,7 @@ class ModFiles:
             stepped = stepped_translation(file, error)
             if stepped is None:
                 raise
-            warnings.warn(f"{file.name} is run with numbers at every step, which takes long: {error}", stacklevel=2)
+            caution(f"{file.name} is run with numbers at every step, which takes long: {error}")
             found = stepped
         self.known[name] = found
         return found

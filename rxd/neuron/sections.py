@@ -7,14 +7,13 @@ In: a script's assignments and calls. Out: changes of the `SectionRecord` behind
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rxd.neuron import describe
-from rxd.neuron.errors import HocError, deleted_section
+from rxd.neuron.errors import HocError, caution, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
 from rxd.neuron.outside import COMPUTED, LAYERS, NAME
 from rxd.neuron.pointers import Pointer, RangePointer
@@ -217,7 +216,7 @@ class Section:
             message = (
                 f"{record.name}({record.end}) had previously been connected to parent {record.parent.name}({record.parent_x:g})"
             )
-            warnings.warn(message, stacklevel=2)
+            caution(message)
         record.session.run.pull()
         record.session.topology.connect(record, other, x, int(end))
         return self

@@ -287,3 +287,56 @@ def test_geometries_measure_sections(cell):
     assert [found.is_area() for found in measured.values()] == [False, False, True, False]
     assert measured["er"] == shapes["er"]
     assert repr(measured["er"]) == repr(shapes["er"])
+
+
+def test_warnings_name_the_line_of_the_script():
+    section = h.Section(name="soma")
+    store = rxd.Region(section, name="store", nrn_region="i", geometry=rxd.FractionalVolume(0.2))
+    na = rxd.Species(store, name="na", charge=1)
+    with pytest.warns(UserWarning, match="no part of the membrane") as caught:
+        h.finitialize(-65)
+    with pytest.warns(UserWarning, match="unexpected arguments have no effect") as also:
+        rxd.Reaction(na, na, 1, region=store)
+    assert {warning.filename for warning in (*caught, *also)} == {__file__}
+
+
+@pytest.mark.parametrize("kind", [rxd.Species, rxd.State, rxd.Parameter])
+def test_what_has_a_name_and_a_side_begins_with_the_ions_concentration(kind):
+    section = h.Section(name="soma")
+    cyt, mem = rxd.Region(section, nrn_region="i"), rxd.Region(section, geometry=rxd.membrane)
+    named, known, nameless = kind([cyt, mem], name="x"), kind(cyt, name="na", charge=1), kind(cyt)
+    h.finitialize(-65)
+    assert named.nodes.value == [1, 0]
+    assert known.nodes.value == [h.nai0_na_ion]
+    assert nameless.nodes.value == [0]
+
+
+def test_cotransport_without_current_may_have_a_membrane_flux():
+    section = h.Section(name="soma")
+    section.L = section.diam = 10
+    cyt, mem = rxd.Region(section, nrn_region="i"), rxd.Region(section, geometry=rxd.membrane)
+    box = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20)
+    k = rxd.Species([cyt, box], name="k", charge=1, initial=lambda node: 100 if node.region is cyt else 5)
+    cl = rxd.Species([cyt, box], name="cl", charge=-1, initial=lambda node: 10 if node.region is cyt else 120)
+    pair = rxd.MultiCompartmentReaction(  # noqa: F841
+        k[cyt] + cl[cyt], k[box] + cl[box], 1e3, mass_action=False, membrane=mem, membrane_flux=True
+    )
+    h.finitialize(-65)
+    h.fadvance()
+    lost = 1e3 * 0.025 / 602214.076 * section(0.5).area() / section(0.5).volume()
+    assert [100 - k[cyt].nodes[0].value, 10 - cl[cyt].nodes[0].value] == pytest.approx([lost, lost], rel=1e-6)
+    assert section.v == pytest.approx(-65, abs=1e-12)
+
+
+def test_a_flux_between_parameters_changes_nothing_and_says_so():
+    section = h.Section(name="soma")
+    cyt, mem = rxd.Region(section, nrn_region="i"), rxd.Region(section, geometry=rxd.membrane)
+    box = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20)
+    inside, outside = (rxd.Parameter(region, name="k", charge=1, value=3) for region in (cyt, box))
+    flux = rxd.MultiCompartmentReaction(  # noqa: F841
+        inside[cyt], outside[box], 1e3, mass_action=False, membrane=mem, membrane_flux=True
+    )
+    with pytest.warns(UserWarning, match="Parameters on both sides"):
+        h.finitialize(-65)
+    h.fadvance()
+    assert section.v == -65

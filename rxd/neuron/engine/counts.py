@@ -5,13 +5,13 @@ In: a declared model and a reaction of the session. Out: a factor for its rates:
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
 
 import rxd
+from rxd.neuron.errors import caution
 from rxd.neuron.in_force import repeats
 
 if TYPE_CHECKING:
@@ -33,10 +33,9 @@ def times_counted(declared: Declared, reaction: Any, region: Any) -> Any:
     if max(times.values(), default=1) == 1:
         return sympy.Integer(1)
     often = ", ".join(record.name for record in region.living if times.get(record.id, 1) > 1)
-    warnings.warn(
+    caution(
         f"{reaction!r}: NEURON counts this more than once in {often}, since these sections have all the regions of others and "
         "more, and so does this run. Give all regions the same sections, or run with python -m rxd.neuron --correct.",
-        stacklevel=3,
     )
     if region.number not in declared.counts:
         declared.counts[region.number] = _parameter(declared, region, times)
@@ -50,11 +49,10 @@ def _times_in_box(reaction: Any) -> sympy.Integer:
         return sympy.Integer(1)
     times = sum(count for side in sides for count in side.values())
     if times > 1:
-        warnings.warn(
+        caution(
             f"{reaction!r}: NEURON counts this {times} times, once for every species on its sides, since they are written with "
             "the region, and so does this run. Write the species without it, with regions=..., or run with "
             "python -m rxd.neuron --correct.",
-            stacklevel=4,
         )
     return sympy.Integer(times)
 
@@ -79,8 +77,7 @@ def warn_of_wrong_crossing(reaction: MultiCompartmentReaction) -> None:
     if any(chemistry.voxel_records(place) for place in inside) or not inside:
         return
     if max(repeats(chemistry, {place.number for place in inside}).values(), default=1) > 1:
-        warnings.warn(
+        caution(
             f"{reaction!r}: in sections that have more regions than others NEURON counts it twice, and with the areas of other "
             "sections. Here it counts once: expect other numbers than NEURON's.",
-            stacklevel=3,
         )

@@ -7,7 +7,6 @@ NEURON's objects and the model's.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -28,6 +27,7 @@ from rxd.neuron.engine.keys import Key
 from rxd.neuron.engine.mod_declare import declare_mechanisms, declare_points
 from rxd.neuron.engine.placed import Placed
 from rxd.neuron.engine.tabulated import hh_with_tables
+from rxd.neuron.errors import caution
 from rxd.neuron.layout import Layout
 from rxd.neuron.rxd.geometry import voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction
@@ -264,16 +264,14 @@ def _side_of(session: Session, region: Any) -> Any:
     outer = session.chemistry.hidden_by(region)
     if outer is None:
         if region.nrn_region is not None and not session.chemistry.touches_membrane(region) and _has_ions(session, region):
-            warnings.warn(
+            caution(
                 f"{region.label} has nrn_region={region.nrn_region!r} but no part of the membrane: currents do not change "
                 "concentrations in it. If they should, give a FractionalVolume surface_fraction=1, or a Shell an edge at 1.",
-                stacklevel=2,
             )
         return region.nrn_region
-    warnings.warn(
+    caution(
         f"{region.label} has nrn_region={region.nrn_region!r} but no membrane, which {outer.label} has: currents, reversal "
         f"potentials and concentrations of segments are those of {outer.label}. (NEURON shows those of the last such region.)",
-        stacklevel=2,
     )
     return None
 
@@ -333,10 +331,9 @@ def _note_membranes(parts: list[Part]) -> None:
     """Say where NEURON would let a species diffuse along a membrane."""
     for quantity, region, _ in parts:
         if np.any(quantity.d if not callable(quantity.d) else 1) and np.ptp(quantity.values(region)) > 0:
-            warnings.warn(
+            caution(
                 f"{quantity.label} does not diffuse along {region.label}, which is a membrane; in NEURON it does. Give it a "
                 "thin Shell if that matters.",
-                stacklevel=2,
             )
 
 
@@ -349,9 +346,8 @@ def _declare_ion(declared: Declared, parts: list[Part]) -> None:
         (others if taken else together).append(part)
     _declare(declared, together, "Species")
     for quantity in dict.fromkeys(quantity for quantity, *_ in others):
-        warnings.warn(
+        caution(
             f"Two species are named {quantity.label!r} on one region; only the first is NEURON's ion of that name.",
-            stacklevel=2,
         )
         _declare(declared, [part for part in others if part[0] is quantity], "Species")
 

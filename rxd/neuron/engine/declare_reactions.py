@@ -6,7 +6,6 @@ written out region by region, as NEURON means them: on the regions all bare spec
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import sympy
 
 import rxd
 from rxd.neuron.engine.counts import times_counted, warn_of_wrong_crossing
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.rxd.formula import NodeSymbol, RangeSymbol
 from rxd.neuron.rxd.geometry import as_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
@@ -45,9 +44,8 @@ def _is_whole(reaction: Any) -> bool:
     """Whether all its species are still there; a reaction of a species that is gone is left out, with a warning."""
     for symbol in reaction.symbols():
         if symbol.quantity() is None or (symbol.region is not None and symbol.region() is None):
-            warnings.warn(
+            caution(
                 f"{reaction!r} is left out: {symbol.name} has gone out of scope. Keep a reference to it.",
-                stacklevel=2,
             )
             return False
     return True
@@ -163,18 +161,20 @@ def _transmembrane(declared: Declared, reaction: MultiCompartmentReaction) -> No
         return
     warn_of_wrong_crossing(reaction)
     lhs, rhs, kf, kb, custom = _kinetics(declared, reaction, None)
+    if lhs == 0 and rhs == 0:
+        caution(f"{reaction!r} has Parameters on both sides: it changes nothing, as in NEURON.")
+        return
     scale = 1 if reaction.scale_by_area else _per_area(declared, reaction.membrane, membrane)
-    declared.model.add(
-        rxd.MultiCompartmentReaction(
-            lhs,
-            rhs,
-            _translate(declared, kf, reaction.membrane) * scale,
-            _translate(declared, kb, reaction.membrane) * scale,
-            membrane=membrane,
-            custom_dynamics=custom,
-            membrane_flux=reaction.membrane_flux,
-        )
+    theirs = rxd.MultiCompartmentReaction(
+        lhs,
+        rhs,
+        _translate(declared, kf, reaction.membrane) * scale,
+        _translate(declared, kb, reaction.membrane) * scale,
+        membrane=membrane,
+        custom_dynamics=custom,
     )
+    theirs.membrane_flux = reaction.membrane_flux and theirs.charge_out() != 0  # cotransport without current may say so, too
+    declared.model.add(theirs)
 
 
 def _per_area(declared: Declared, region: Any, theirs: Any) -> Any:

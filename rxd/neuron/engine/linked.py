@@ -6,7 +6,6 @@ follows, as NEURON does by an address; what the state does not hold is written i
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import numpy as np
 
 from rxd.neuron.engine.keys import Key, mechanism_of
 from rxd.neuron.engine.taps import tap
+from rxd.neuron.errors import caution
 from rxd.neuron.pointers import EntryPointer, Pointer, RangePointer
 from rxd.symbolic.system import LocalSystem, System
 
@@ -70,7 +70,7 @@ class Linked:
                 f"With CVode, what POINTERs and transfers read is that of the beginning of each internal step, of at most "
                 f"{LONGEST} ms. Take fixed steps, which read it as NEURON does."
             )
-            warnings.warn(message, stacklevel=2)
+            caution(message)
 
     def refresh(self) -> None:
         """Write what pointers show now into the places of variables that follow them."""

@@ -5,12 +5,11 @@ In: schemes and rates as scripts write them. Out: declarations the session's che
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import sympy
 
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol, Scheme, as_sympy, stoichiometry
 from rxd.neuron.rxd.region import Extracellular, Region
 from rxd.neuron.session import current_session
@@ -175,9 +174,8 @@ class Rate(GeneralizedReaction):
         self._shown = str(species)
         quantity = self.unknown.quantity()
         if quantity is not None and quantity.kind == "Parameter":
-            warnings.warn(
+            caution(
                 f"{self!r} has no effect: {quantity.label} is a Parameter, which nothing changes; make it a State or Species.",
-                stacklevel=2,
             )
         super().__init__()
 
@@ -243,7 +241,7 @@ def _custom(settings: dict[str, Any]) -> bool:
         raise RxDException("Either the reaction follows mass-action kinetics or uses custom dynamics, not both or neither.")
     settings.pop("name", None)
     if settings:
-        warnings.warn(f"unexpected arguments have no effect, here as in NEURON: {', '.join(settings)}", stacklevel=4)
+        caution(f"unexpected arguments have no effect, here as in NEURON: {', '.join(settings)}")
     return bool(custom) if custom is not None else mass_action is not None and not mass_action
 
 

@@ -5,13 +5,12 @@ In: sections and a geometry, as scripts give them. Out: declarations the session
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.internals import module_name, region_name
 from rxd.neuron.rxd.geometry import Measured, as_shape, inside
 from rxd.neuron.rxd.tissue import as_field, owner_of, present
@@ -56,7 +55,7 @@ class Region:
         if dx is not None and not (isinstance(dx, (int, float, np.number)) and dx > 0):
             raise RxDException("dx must be a positive real number or None")
         if not self.records:
-            warnings.warn("No sections. Region 'secs' should be a list of NEURON sections.", stacklevel=2)
+            caution("No sections. Region 'secs' should be a list of NEURON sections.")
         as_shape(geometry, None)
         self.session = current_session()
         self._nrn_region, self._geometry, self._dx, self.name = nrn_region, Measured(geometry, self.session), dx, name
