@@ -251,8 +251,9 @@ class CompiledAttempt:
         rows = max(BLOCK // LANES * int(plan.table[:, UNKNOWNS].max()), int(plan.table[:, JACOBIAN].max()))
         work, most, weights = aligned_zeros(2 * rows * LANES), aligned_zeros(2 * WIDTH), np.zeros(table.stages)
         rest = (rates, self._stages, drift, work, allowed, most, weights)
-        gamma, a, c, alpha, slopes, fresh, *_ = table.arrays
-        arrays = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), fresh)
+        gamma, a, c, alpha, slopes, fresh, mixture = table.arrays
+        arrays = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), fresh, mixture)
+        self._error_weights = table.e
         # the state and the new state change places with every step
         self._kept = Kept(Step(rtol, arrays, (y, new, *rest), plan.fields, solver.arrays))
         self._following = Kept(Step(rtol, arrays, (new, y, *rest), plan.fields, solver.arrays))
@@ -314,8 +315,8 @@ class CompiledAttempt:
 
     def worst(self) -> int:
         """Where the error is largest."""
-        step, last = self._kept.values, self._stages[-self._size :]
-        _, lane = worst_error(last, step.lanes[0], step.lanes[1], self._atol, step.rtol)
+        step, error = self._kept.values, self._error_weights @ self._stages.reshape(-1, self._size)
+        _, lane = worst_error(error, step.lanes[0], step.lanes[1], self._atol, step.rtol)
         return int(self._position[lane])
 
     def accept(self) -> None:

@@ -65,7 +65,7 @@ class CoupledStepper:
     solver : str
         "auto", "direct", "petsc" or "scipy".
     tableau : str
-        "rodas4p" (default), "rodas3" or "rodas5p".
+        "near4", "rodas4p", "rodas3" or "rodas5p"; "auto" (default) is the first one, below rtol = 1e-5 the second.
     initialise : str
         "declared" begins with the declared initial values, "steady" with the steady state that they lead to.
     petsc_options : mapping or str, optional
@@ -84,7 +84,7 @@ class CoupledStepper:
         rtol: float = 1e-4,
         atol: float | None = None,
         solver: str = "auto",
-        tableau: str = "rodas4p",
+        tableau: str = "auto",
         initialise: str = "declared",
         petsc_options: Any = None,
     ) -> None:
@@ -96,11 +96,13 @@ class CoupledStepper:
         self.rtol = float(rtol)
         self.atol = absolute_tolerance(problem, self.rtol, atol)
         self.initialise = initialise
-        self.tableau: Tableau = find_tableau(tableau)
+        self.tableau: Tableau = find_tableau(tableau, self.rtol)
+        self._chosen = ", chosen by rtol," if tableau == "auto" else ""
         self._electrodes = self.equations.electrodes(0.0)
         self.controller = Controller(min(self.tableau.embedded_order, self.tableau.order) + 1)
         self.solver = make_linear_solver(solver, self.equations, petsc_options)
-        self._attempt: Attempt = make_attempt(self.equations, self.solver, self.tableau, self.atol, self.rtol)
+        made = self.tableau if self.adaptive else self.tableau.unjudged()
+        self._attempt: Attempt = make_attempt(self.equations, self.solver, made, self.atol, self.rtol)
         size = problem.size
         self._sample, self._rates, self._moved_rates = (np.zeros(size) for _ in range(3))
 
@@ -158,8 +160,8 @@ class CoupledStepper:
         if self.adaptive and self.dt is not None:
             control += f", at most {self.dt:g} ms"
         return (
-            f"coupled: Rosenbrock method {table.name} of order {table.order}({table.embedded_order}) on the whole system with "
-            f"its exact Jacobian, {control}. Linear solver: {self.solver.describe()}"
+            f"coupled: Rosenbrock method {table.name}{self._chosen} of order {table.order}({table.embedded_order}) on the "
+            f"whole system with its exact Jacobian, {control}. Linear solver: {self.solver.describe()}"
         )
 
     def close(self) -> None:

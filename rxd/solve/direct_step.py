@@ -131,11 +131,12 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     """All stages of a step from t over h; returns the largest error in units of the tolerance, infinity for what is no number.
 
     The model is a `Step`; its lanes have the state at t and get the new state and the stages, and absolute tolerances by row of
-    each part. The last stage evaluates f at the new state but for its own increment, which is the error (`Tableau`).
+    each part. The last stage evaluates f at the new state but for its own increment, which is the error if there is no mixture
+    (`Tableau`).
     """
     constants: Step = kept(model)  # type: ignore[call-arg]
     rtol, tableau, lanes, fields, solver = constants
-    gamma, a, c, alpha, slopes, fresh = tableau
+    gamma, a, c, alpha, slopes, fresh, mixture = tableau
     Y, _, _, U, _, _, _, _, scaled = lanes
     (table, _, _, _, _), (tree, coupling, diagonal, (twins, again), blank), (A, S, R, Z, T) = solver
     clear(S, blank, 0)
@@ -166,13 +167,15 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
             R[clamped[k, 1]] += current[k] - conductance[k] * Z[clamped[k, 1]]
         settle_branch_points(Z, again if i else twins, T)
         solve_tree(S, coupling, R, Z, T, tree)
-    return _end(rtol, stages - 1, lanes, solver)
+    return _end(rtol, stages - 1, mixture, lanes, solver)
 
 
 @draft_kernel
-def _end(rtol: float, last: int, lanes: Any, solver: Any) -> float:
-    """The new state from the last stage; the largest error in units of the tolerance."""
-    Y, new, _, U, _, _, atol, most, _ = lanes
+def _end(rtol: float, last: int, mixture: Any, lanes: Any, solver: Any) -> float:
+    """The new state from the last stage, or from all of them; the largest error in units of the tolerance."""
+    Y, new, _, U, _, work, atol, most, _ = lanes
+    (embedded, weights), mixed = mixture, mixture[0].size > 0
+    error = work if mixed else U
     (table, program, places, _, ends), _, (A, _, R, _, _) = solver
     for lane in range(most.size):
         most[lane] = 0.0
@@ -182,9 +185,12 @@ def _end(rtol: float, last: int, lanes: Any, solver: Any) -> float:
         for first in range(0, row[NODES], BLOCK):
             at, n = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first)
             _take_block(first, n, last * Y.size + at, row, program, places, ends, A, U, R)
-            for k in range(0, n, LANES):
-                here = at + k * row[UNKNOWNS]
-                finish(new, here, Y, here, U, last * Y.size + here, atol, unknowns, rtol, most, row[UNKNOWNS])
+            begin = last * Y.size + at
+            if mixed:  # the embedded formula, to which the estimate is added as the last increment is
+                stage_sums(new, at, work, 0, Y, at, U, at, Y.size, embedded, weights, last + 1, row[UNKNOWNS] * (n // LANES))
+                begin = 0
+            for k in range(0, n * row[UNKNOWNS], LANES * row[UNKNOWNS]):
+                finish(new, at + k, Y, at + k, error, begin + k, atol, unknowns, rtol, most, row[UNKNOWNS])
         unknowns += row[UNKNOWNS]
     return judged(most)
 

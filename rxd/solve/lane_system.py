@@ -79,7 +79,7 @@ def right_side(model: Kept, i: int, t: float, h: float, electrodes: Any, edges: 
     """Right-hand side of stage i into B: f at the stage's point, what earlier stages add, and the derivative by time."""
     constants: Step = kept(model)  # type: ignore[call-arg]
     _, tableau, lanes, fields, solver = constants
-    _, a, c, alpha, slopes, fresh = tableau
+    _, a, c, alpha, slopes, fresh, _ = tableau
     Y, new, F, U, drift, work, _, _, scaled = lanes
     table, program = solver[0][0], solver[0][1]
     for j in range(i):
@@ -148,11 +148,13 @@ def _gather_points(table: np.ndarray, program: np.ndarray, B: np.ndarray) -> Non
 
 @lean_kernel
 def close_step(model: Kept) -> float:
-    """The new state from the last stage's point and its increment; the largest error in units of the tolerance."""
+    """The new state from the last stage's point and its increment, or from all; largest error in units of the tolerance."""
     constants: Step = kept(model)  # type: ignore[call-arg]
     rtol, tableau, lanes, _, solver = constants
-    Y, new, _, U, _, _, atol, most, _ = lanes
-    table, last = solver[0][0], (tableau[3].size - 1) * Y.size
+    Y, new, _, U, _, work, atol, most, _ = lanes
+    table, stages, (embedded, weights) = solver[0][0], tableau[3].size, tableau[6]
+    mixed = weights.size > 0
+    error = work if mixed else U
     for lane in range(most.size):
         most[lane] = 0.0
     unknowns = 0
@@ -160,6 +162,10 @@ def close_step(model: Kept) -> float:
         row = table[g]
         for first in range(0, row[NODES], LANES):
             at = row[LANES_AT] + first * row[UNKNOWNS]
-            finish(new, at, Y, at, U, last + at, atol, unknowns, rtol, most, row[UNKNOWNS])
+            begin = (stages - 1) * Y.size + at
+            if mixed:
+                stage_sums(new, at, work, 0, Y, at, U, at, Y.size, embedded, weights, stages, row[UNKNOWNS])
+                begin = 0
+            finish(new, at, Y, at, error, begin, atol, unknowns, rtol, most, row[UNKNOWNS])
         unknowns += row[UNKNOWNS]
     return judged(most)

@@ -17,9 +17,16 @@ def orders(case, divisions: tuple[int, ...], **options) -> np.ndarray:
 
 
 def test_fixed_steps_have_the_order_of_the_method(case) -> None:
-    found = orders(case, (160, 320, 640))
+    found = orders(case, (160, 320, 640), tableau="rodas4p")
     assert np.all(found > 3.8)
     assert np.all(found < 6)
+
+
+def test_fixed_steps_of_the_default_have_nearly_order_four(case) -> None:
+    # in the mean: errors of orders three and four may cancel somewhere
+    found = orders(case, (80, 160, 320, 640))
+    assert 3.4 < found.mean() < 5
+    assert found[0] > 3.8
 
 
 @pytest.mark.parametrize(("tableau", "expected"), [("rodas3", 3), ("rodas5p", 5)])
@@ -40,9 +47,12 @@ def test_other_methods_meet_it_too(cases, tableau: str) -> None:
 
 
 def test_steps_grow_with_accuracy_as_the_order_predicts(case) -> None:
-    few, many = (case.run(rtol=rtol).statistics.steps for rtol in (1e-5, 1e-8))
+    few, many = (case.run(rtol=rtol, tableau="rodas4p").statistics.steps for rtol in (1e-5, 1e-8))
     # 1000 ** (1 / 4) = 5.6 times as many, less where the beginning and jumps cost the same for every tolerance
     assert 3.0 < many / few < 6.5
+    few, many = (case.run(rtol=rtol, tableau="near4").statistics.steps for rtol in (1e-4, 1e-6))
+    # 100 ** (1 / 3) = 4.6, with the same reservation
+    assert 2.2 < many / few < 5.0
 
 
 def test_splitting_converges_to_the_coupled_solution(case) -> None:

@@ -58,7 +58,7 @@ def stepped(simulation: rxd.Simulation, attempt: CompiledAttempt) -> tuple[float
     return error, found
 
 
-@pytest.mark.parametrize("name", ["rodas4p", "rodas3"])
+@pytest.mark.parametrize("name", ["near4", "rodas4p", "rodas3"])
 def test_written_out_stages_are_those_of_the_lists(simulation: rxd.Simulation, name: str) -> None:
     equations, table = simulation.problem.equations, find_tableau(name)
     atol = absolute_tolerance(simulation.problem, RTOL, None)
@@ -74,8 +74,9 @@ def test_written_out_stages_are_those_of_the_lists(simulation: rxd.Simulation, n
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
 
 
-def test_stages_through_petsc_are_those_of_the_embedded_solver(simulation: rxd.Simulation) -> None:
-    equations, table = simulation.problem.equations, find_tableau("rodas4p")
+@pytest.mark.parametrize("name", ["near4", "rodas4p"])
+def test_stages_through_petsc_are_those_of_the_embedded_solver(simulation: rxd.Simulation, name: str) -> None:
+    equations, table = simulation.problem.equations, find_tableau(name)
     atol = absolute_tolerance(simulation.problem, RTOL, None)
     solvers = [make_linear_solver(name, equations) for name in ("direct", "petsc")]
     direct, outer = (make_attempt(equations, solver, table, atol, RTOL) for solver in solvers)

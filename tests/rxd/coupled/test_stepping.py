@@ -36,7 +36,7 @@ def test_coupled_is_the_default_and_says_what_it_is() -> None:
     simulation = decay()[0].compile()
     assert simulation.stepper.name == "coupled"
     text = simulation.stepper.describe()
-    assert "rodas4p" in text
+    assert "near4" in text
     assert "rtol = 0.0001" in text
     assert "dt = 0.1 ms" in decay()[0].compile(dt=0.1).stepper.describe()
 
@@ -217,11 +217,11 @@ def test_singular_system() -> None:
     """A growth rate of exactly 1 / (gamma dt) with a fixed step; adaptive steps go round it."""
     model = rule(lambda c: 40 * c)
     with pytest.raises(ConvergenceError) as caught:
-        model.compile(dt=0.1).run(1.0)
+        model.compile(dt=0.1, tableau="rodas4p").run(1.0)
     assert caught.value.reason == Reason.SINGULAR.value
     assert (caught.value.t, caught.value.dt) == (0.0, 0.1)
     with pytest.raises(ConvergenceError) as caught:
-        model.compile(dt=0.1, solver="scipy").run(1.0)
+        model.compile(dt=0.1, solver="scipy", tableau="rodas4p").run(1.0)
     assert caught.value.reason.startswith(Reason.SINGULAR.value)
     assert "SuperLU" in caught.value.reason
     simulation = model.compile(rtol=1e-6)
@@ -290,7 +290,7 @@ def test_a_bad_rate_is_named_where_it_is(options: dict, end: float) -> None:
         ({"adaptive": False}, "give dt="),
         ({"rtol": 0.0}, "rtol"),
         ({"atol": -1.0}, "atol"),
-        ({"tableau": "heun"}, "rodas4p"),
+        ({"tableau": "heun"}, "near4"),
         ({"initialise": "cold"}, "steady"),
         ({"tolerance": 1.0}, "rtol"),
     ],
@@ -321,11 +321,11 @@ def test_absolute_tolerance_is_per_unknown() -> None:
 
 
 def test_statistics_count() -> None:
-    results = spiking().compile(rtol=1e-4).run(3.0)
-    counted = results.statistics
+    simulation = spiking().compile(rtol=1e-4)
+    counted, stages = simulation.run(3.0).statistics, simulation.stepper.tableau.stages
     assert counted.steps > 50
     assert counted.rejected > 0
-    assert counted.solves == 6 * (counted.steps + counted.rejected) or counted.solves > 6 * counted.steps
+    assert counted.solves == stages * (counted.steps + counted.rejected)
     assert counted.seconds > 0
 
 
