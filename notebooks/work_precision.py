@@ -192,7 +192,7 @@ for name, points in curves.items():
 
 # %% [markdown]
 # Splitting is cheapest for percents: half its step costs twice the time for a quarter of the error. Three more digits cost the
-# coupled step three to five times the time. NEURON's fixed steps are of first order.
+# coupled step four to six times the time. NEURON's fixed steps are of first order.
 
 
 # %%
