@@ -35,6 +35,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"rxd.neuron.{name}")
     if name in {"config", "coreneuron", "doc", "gui2", "hclass3", "sections"}:
         return importlib.import_module(f"rxd.neuron.{name}")
-    if name in {"hclass", "HocBaseObject", "DensityMechanism", "load_mechanisms", "nrn_dll_loaded", "psection", "version"}:
-        return getattr(importlib.import_module("rxd.neuron.hclass3"), name)
+    classes = importlib.import_module("rxd.neuron.hclass3")
+    if name in classes.__all__:
+        return getattr(classes, name)
     raise NotSupported(f"neuron.{name} is not supported; there are: h, n, rxd, crxd, gui, units.")

@@ -10,12 +10,21 @@ from typing import Any
 
 from rxd.neuron.hoc.templates import Instance
 from rxd.neuron.inserted import DensityMechanism
+from rxd.neuron.pointers import EntryPointer
 from rxd.neuron.session import current_session
 
-__all__ = ["DensityMechanism", "HocBaseObject", "hclass", "load_mechanisms", "nrn_dll_loaded", "psection", "version"]
+__all__ = [
+    "DensityMechanism", "HocBaseObject", "hclass", "load_mechanisms", "nrn_dll_loaded", "numpy_element_ref", "psection",
+    "version",
+]  # fmt: skip
 
 version = "9.0.2"
 nrn_dll_loaded: tuple[str, ...] = ()
+
+
+def numpy_element_ref(array: Any, index: int) -> EntryPointer:
+    """A pointer to an element of a NumPy array, for `setpointer` and `Vector.record`."""
+    return EntryPointer(array, index)
 
 
 def hclass(kind: Any, module_name: str | None = None, name: str | None = None) -> Any:

@@ -178,13 +178,32 @@ def place(session: Session, x: float | Segment = 0.5, sec: Section | None = None
     return float(record.id * 100000 + record.index(at) + 1)
 
 
+def allobjects(session: Session, kind: str | None = None) -> float:
+    """Print the point processes, NetCons and objects of hoc templates: all, or those of a class."""
+    from rxd.neuron.lists import List
+
+    kinds = dict.fromkeys((*(point.kind for point in session.run.points), "NetCon", *session.hoc.templates))
+    for name in kinds if kind is None else [str(kind)]:
+        for thing in List(name):
+            sys.stdout.write(f"{thing} with 1 refs\n")
+    return 0.0
+
+
+def allobjectvars(session: Session) -> float:
+    """Print what the object variables of hoc refer to."""
+    for name, value in session.hoc.objects.items():
+        sys.stdout.write(f"obp {name}[0] -> {'NULL' if value is None else f'{value} with 1 refs.'}\n")
+    return 0.0
+
+
 HOC_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         **{
             function.__name__: function
             for function in (
                 lambda_f, strcmp, execute1, nrnpython, getcwd, chdir, system, object_id, neuronhome, nrnmpi_init, access,
-                pt3dstyle, pt3dconst, nrnunit_use_legacy, set_ra, has_parent, setpointer,
+                pt3dstyle, pt3dconst, nrnunit_use_legacy, set_ra, has_parent, setpointer, allobjects,
+                allobjectvars,
             )
         },
         **{name: printer(name) for name in PRINTERS},

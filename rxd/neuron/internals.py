@@ -5,6 +5,7 @@ In: an object and such a name. Out: what NEURON has there, computed from the ses
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 import weakref
@@ -17,7 +18,9 @@ from rxd.neuron.session import current_session
 if TYPE_CHECKING:
     from rxd.neuron.nodes import NodeTable
 
-__all__ = ["Guarded", "Instance", "guard_modules", "instances", "module_name", "region_name", "state_indices"]
+__all__ = [
+    "Along", "Guarded", "Instance", "guard_modules", "instances", "kept_nodes", "module_name", "region_name", "state_indices",
+]  # fmt: skip
 
 NAMES = frozenset("_all_species _all_regions _all_reactions _has_1d _has_3d _states _volumes _surface_area".split())
 
@@ -31,7 +34,8 @@ class Guarded(types.ModuleType):
 
 
 def guard_modules() -> None:
-    """Guard the modules of rxd that are loaded."""
+    """Guard the modules of rxd that are loaded; `rxd.rxd` is, since finalizers of scripts look for it when Python ends."""
+    importlib.import_module("rxd.neuron.rxd.rxd")
     for name, module in list(sys.modules.items()):
         if name.startswith("rxd.neuron.rxd.") and hasattr(module, "INTERNALS"):
             module.__class__ = Guarded
@@ -143,6 +147,35 @@ def instances(species: Any, name: str) -> dict[Any, Instance]:
     return {r: Instance(species, r) for r in regions if outside or species.session.chemistry.voxel_records(r)}
 
 
+def kept_nodes(species: Any, name: str) -> Any:
+    """The `_secs` of a species (sections with nodes along them), or its nodes in voxels of cells (by region) or of boxes."""
+    if name == "_extracellular_nodes":
+        return [node for node in species.nodes if hasattr(node.region, "shape")]
+    if name == "_intracellular_nodes":
+        cells = [region for region in species.regions if not hasattr(region, "shape")]
+        nodes = {region: [node for node in species[region].nodes if type(node).__name__ == "Node3D"] for region in cells}
+        return {region: found for region, found in nodes.items() if found}
+    along: dict[tuple[Any, Any], list[Any]] = {}
+    for node in species.nodes:
+        if type(node).__name__ == "Node1D":
+            along.setdefault((node.region, node.sec), []).append(node)
+    return [Along(section, region, nodes) for (region, section), nodes in along.items()]
+
+
+class Along:
+    """NEURON's Section1D: the nodes of a species along a section."""
+
+    __slots__ = ("_region", "_sec", "nodes")
+
+    def __init__(self, section: Any, region: Any, nodes: list[Any]) -> None:
+        self._sec, self._region, self.nodes = section, region, nodes
+
+    @property
+    def nseg(self) -> int:
+        """Number of segments."""
+        return int(self._sec.nseg)
+
+
 def region_name(region: Any, name: str) -> Any:
     """What NEURON keeps of the voxels of a region.
 
@@ -152,6 +185,8 @@ def region_name(region: Any, name: str) -> Any:
         For other names, and for a region without voxels.
     """
     chemistry = region.session.chemistry
+    if name == "_secs":
+        return [record.section for record in region.living]
     if name in {"_secs1d", "_secs3d"}:
         return [record.section for record in region.living if chemistry.is_3d(record, region) == (name == "_secs3d")]
     known = {"_xs", "_ys", "_zs", "_points", "_vol", "_sa", "_nodes_by_seg", "_surface_nodes_by_seg", "_mesh_grid"}

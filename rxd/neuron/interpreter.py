@@ -159,8 +159,8 @@ class Interpreter:
             return getattr(session.topology.cas().section, name)
         if name in {"cvode", "numericalmethodpanel"}:
             return classes()["CVode" if name == "cvode" else "NumericalMethodPanel"]()
-        if name == "graphList":
-            return session.graph_lists
+        if name in {"graphList", "flush_list", "fast_flush_list"}:
+            return session.graph_lists[name]
         if name in {"v", "diam", "cm"} or session.catalogue.owner(name) is not None:
             message = f"Cannot access {name} directly; it is a range variable and may be accessed via a section or segment."
             raise TypeError(message)

@@ -215,8 +215,8 @@ def nothing(session: Session, *_: Any) -> float:
 
 # NEURON's windows, and settings of its threads and caches
 _IDLE = (
-    "addplot boolean_dialog cache_efficient celsius_panel continue_dialog doEvents doNotify fast_flush_list "
-    "fastflushPlot flushPlot flush_list getSpineArea graphmenu help hoc_notify_iv hoc_stdout initPlot ivoc_style "
+    "addplot boolean_dialog cache_efficient celsius_panel continue_dialog doEvents doNotify "
+    "fastflushPlot flushPlot getSpineArea graphmenu help hoc_notify_iv hoc_stdout initPlot ivoc_style "
     "load_func load_proc load_template movierunpanel newPlot newPlotI newPlotS newPlotV "
     "newphaseplane newshapeplot nrn_feenableexcept nrn_mallinfo nrnallsectionmenu nrncontrolmenu nrnmainmenu "
     "nrnpanel plt print_session pwman_place realtime_reset retrieveaudit save_session "

@@ -174,11 +174,14 @@ class Session:
         return self._part("streams", Streams)
 
     @property
-    def graph_lists(self) -> list[Any]:
-        """The lists of graphs that NEURON's run control draws to; nothing draws here."""
+    def graph_lists(self) -> dict[str, Any]:
+        """The lists of graphs and plots that NEURON's run control draws to, by name; nothing draws here."""
         from rxd.neuron.lists import List
 
-        return self._part("graph_lists", lambda session: [List() for _ in range(4)])  # type: ignore[arg-type]
+        def made(_: Session) -> dict[str, Any]:
+            return {"graphList": [List() for _ in range(4)], "flush_list": List(), "fast_flush_list": List()}
+
+        return self._part("graph_lists", made)  # type: ignore[arg-type]
 
     def _part(self, name: str, kind: type[Any]) -> Any:
         """A part of the session, made at its first use, since few scripts use them all."""

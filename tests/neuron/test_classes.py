@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from rxd.neuron import HocError, Session, h
+from rxd.neuron import HocError, Session, h, numpy_element_ref
 
 
 @pytest.fixture(autouse=True)
@@ -348,3 +348,32 @@ def test_objects_are_those_of_hoc() -> None:
             _ = hoc.nothing
         with pytest.raises(TypeError, match="class of h"):
             hoc.HocObject()
+
+
+def test_values_along_a_path_as_a_vector_and_in_a_graph():
+    axon = h.Section(name="axon")
+    axon.nseg = 3
+    h.finitialize(-60)
+    profile, graph = h.RangeVarPlot("v", axon(0), axon(1)), h.Graph(False)
+    assert profile.vector().to_python() == [-60] * 5
+    assert graph.addobject(profile) == h.flush_list.append(graph) == 1
+    assert graph.show().lines[0].get_ydata().tolist() == [-60] * 5
+
+
+def test_objects_are_listed_by_class(capsys):
+    soma = h.Section(name="soma")
+    clamps = [h.IClamp(soma(0.5)) for _ in range(2)]
+    h("objref nobody, stim")
+    h.stim = clamps[1]
+    h.allobjects("IClamp")
+    h.allobjectvars()
+    assert capsys.readouterr().out.splitlines() == [
+        *(f"{clamp} with 1 refs" for clamp in clamps), "obp nobody[0] -> NULL", f"obp stim[0] -> {clamps[1]} with 1 refs.",
+    ]  # fmt: skip
+
+
+def test_a_pointer_to_an_element_of_an_array():
+    numbers = np.array([1.0, 2.0])
+    pointer = numpy_element_ref(numbers, 1)
+    pointer[0] += 1
+    assert numbers.tolist() == [1, 3]

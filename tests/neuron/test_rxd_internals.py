@@ -158,3 +158,23 @@ def test_a_script_that_cleans_up_like_neurons_tests(tmp_path):
     )
     command = [sys.executable, "-W", "ignore", "-m", "rxd.neuron", str(script)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["3", "False", "0", "True"]
+
+
+def test_names_that_published_scripts_take_from_nodes_and_species():
+    dend = h.Section(name="dend")
+    dend.nseg = 3
+    cyt = rxd.Region([dend], name="cyt")
+    box = rxd.Extracellular(0, 0, 0, 20, 20, 20, dx=10)
+    x = rxd.Species([cyt, box], name="x", initial=1)
+    (along,) = x._secs
+    assert along._sec is dend
+    assert [node._location for node in along.nodes] == pytest.approx([1 / 6, 1 / 2, 5 / 6])
+    assert x.nodes[1]._sec._sec is dend
+    assert len(x._extracellular_nodes) == 8
+    assert x._intracellular_nodes == {}
+    assert cyt._secs == [dend]
+    assert sum((2 * x + x)._items.values()) == 3
+    rxd.species._nrn_shape_update()
+    rxd.rxd._update_node_data()
+    rxd.rxd.byeworld()
+    assert [found() for found in rxd.species._get_all_species()] == [x]

@@ -26,6 +26,7 @@ class Graph:
         self._time = Vector()
         self._curves: dict[str, Vector] = {}
         self._lines: list[tuple[list[float], list[float]]] = []
+        self._plots: list[Any] = []
         self._axes: Any = None
 
     def addvar(self, label: str, pointer: Any = None, *_: Any) -> float:
@@ -41,6 +42,11 @@ class Graph:
     def addexpr(self, *_: Any) -> float:
         """Expressions of hoc are not recorded; add variables by pointer."""
         return 0.0
+
+    def addobject(self, plot: Any, *_: Any) -> float:
+        """Show a RangeVarPlot, too, as it is when somebody looks."""
+        self._plots.append(plot)
+        return 1.0
 
     def data(self) -> dict[str, tuple[Any, Any]]:
         """Time and values of each curve."""
@@ -62,6 +68,8 @@ class Graph:
             target.plot(x, y, label=label)
         for xs, ys in self._lines:
             target.plot(xs, ys)
+        for plot in self._plots:
+            target.plot(*plot.data())
         return target
 
     def beginline(self, *_: Any) -> float:

@@ -102,6 +102,10 @@ class RangeVarPlot:
         into.append(*seen.values())
         return 0.0
 
+    def vector(self) -> Vector:
+        """The values, as a Vector."""
+        return Vector(self.data()[1])
+
     def data(self) -> tuple[np.ndarray, np.ndarray]:
         """Distances (um) and values."""
         nodes, read = self._nodes(), self._reader()

@@ -181,6 +181,10 @@ class Formula(Mathable):
         """The SymPy expression."""
         return self._expression
 
+    @property
+    def _items(self) -> Terms:
+        return self.terms
+
     def __radd__(self, other: Any) -> Formula:
         return self + other
 

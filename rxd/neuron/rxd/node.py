@@ -10,7 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import RxDException
-from rxd.neuron.internals import module_name
+from rxd.neuron.internals import Along, module_name
 from rxd.neuron.pointers import Pointer
 from rxd.neuron.sections import Section, Segment
 
@@ -204,6 +204,14 @@ class Node1D(Node):
     """A segment."""
 
     __slots__ = ()
+
+    @property
+    def _sec(self) -> Along:
+        return Along(self.sec, self._region, [self])
+
+    @property
+    def _location(self) -> float:
+        return float(self.x)
 
 
 class _Voxel(Node):

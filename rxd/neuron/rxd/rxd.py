@@ -34,5 +34,14 @@ def rxd_include_node_flux1D(*args: Any) -> None:
     current_session().chemistry.fluxes.clear()
 
 
+def byeworld() -> None:
+    """Nothing to free."""
+
+
+def _update_node_data(*args: Any) -> None:
+    """Bring the declarations of the session up to date."""
+    initializer._do_init()
+
+
 def __getattr__(name: str) -> Any:
     return module_name(name)

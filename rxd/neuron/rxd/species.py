@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from rxd.neuron.errors import RxDException
-from rxd.neuron.internals import instances, module_name, state_indices
+from rxd.neuron.internals import instances, kept_nodes, module_name, state_indices
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol
 from rxd.neuron.rxd.nodelist import NodeList
 from rxd.neuron.rxd.region import Extracellular, Region
@@ -187,6 +187,8 @@ class Quantity(Mathable):
             return self._leave
         if name in {"_intracellular_instances", "_extracellular_instances"}:
             return instances(self, name)
+        if name in {"_secs", "_intracellular_nodes", "_extracellular_nodes"}:
+            return kept_nodes(self, name)
         raise AttributeError(f"'{self.kind}' object has no attribute '{name}'")
 
     def _leave(self) -> None:
@@ -461,6 +463,15 @@ def _as_regions(regions: Any, kind: str) -> tuple[AnyRegion, ...]:
         if not isinstance(region, (Region, Extracellular)):
             raise RxDException(f"{kind}: {region!r} is not a Region. Make one: rxd.Region(sections, name=...).")
     return tuple(dict.fromkeys(found))
+
+
+def _nrn_shape_update() -> None:
+    """Give every section its place and its nodes."""
+    current_session().chemistry.place()
+
+
+def _get_all_species() -> Any:
+    return module_name("_all_species")
 
 
 def __getattr__(name: str) -> Any:
