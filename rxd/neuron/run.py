@@ -213,6 +213,8 @@ class Run(Tapes, Watching):
     def set_adaptive(self, flag: bool) -> None:
         """Variable or fixed steps."""
         if flag != self.adaptive:
+            if flag and self.engine is not None and self.engine.revision == self.session.revision:
+                self.engine.update_currents()  # the solver begins with them
             self.adaptive = flag
             self.session.globals["using_cvode_"] = float(flag)
             self.session.touch()

@@ -73,7 +73,7 @@ class Tapes:
         self._take_up()
         for recorder in self._recorders:
             recorder.start(self.session.globals.t)
-            if recorder.when is None:
+            if recorder.when is None and not self.adaptive:
                 recorder.take()
         self.reschedule()
 

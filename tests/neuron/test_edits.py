@@ -252,3 +252,44 @@ def test_values_written_after_a_change_of_nseg_are_kept(h: Any, soma: Any) -> No
         started = potassium(soma(0.9))
         h.fadvance()
         assert soma(0.9).ik == pytest.approx(started, rel=1e-12)
+
+
+def test_samples_of_variable_steps_are_of_their_time(h: Any, soma: Any) -> None:
+    """Also after an event or an edit, which keep what was computed only until the solver goes on."""
+    synapse, clamp = h.ExpSyn(soma(0.5)), h.IClamp(soma(0.5))
+    clamp.delay, clamp.dur, clamp.amp, synapse.tau = 1.1, 1, 0.05, 2
+    wire = h.NetCon(None, synapse)
+    wire.weight[0] = 0.001
+    solver = h.CVode()
+    solver.active(True)
+    v, g, i, ik, n, amp = (
+        h.Vector().record(pointer, 0.2)
+        for pointer in (
+            soma(0.5)._ref_v, synapse._ref_g, synapse._ref_i, soma(0.5)._ref_ik, soma(0.5)._ref_n_hh, clamp._ref_i
+        )
+    )  # fmt: skip
+    h.finitialize(-65)
+    for k in range(4):
+        wire.event(0.9 * k + 0.05)
+    h.continuerun(1.5)
+    soma.gkbar_hh = 0.02
+    shown = soma(0.5).ik
+    solver.re_init()
+    assert soma(0.5).ik == pytest.approx(shown * 0.02 / 0.036, rel=1e-9)
+    h.continuerun(3)
+    bars = [0.036 if 0.2 * k <= 1.5 else 0.02 for k in range(len(v))]
+    assert i.to_python() == pytest.approx([a * b for a, b in zip(g, v, strict=True)], rel=1e-9)
+    assert ik.to_python() == pytest.approx([b * x**4 * (a + 77) for b, x, a in zip(bars, n, v, strict=True)], rel=1e-9)
+    assert amp.to_python() == [0.05 * (1.1 <= 0.2 * k < 2.1) for k in range(len(v))]
+
+
+def test_nothing_is_recorded_by_frecord_init_with_variable_steps(h: Any, soma: Any) -> None:
+    v = h.Vector().record(soma(0.5)._ref_v)
+    h.finitialize(-65)
+    h.continuerun(1)
+    shown = soma(0.5).ik
+    h.cvode_active(True)
+    assert soma(0.5).ik == pytest.approx(potassium(soma(0.5)), rel=1e-12)
+    assert soma(0.5).ik != shown
+    h.frecord_init()
+    assert len(v) == 0

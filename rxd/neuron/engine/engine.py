@@ -371,7 +371,7 @@ class Engine:
         self._prepare(t)
         self.linked.refresh()
         until = self.linked.longest(until)
-        self.electrodes.t = None
+        self.see(t)
         following = float(self.state.memory["dt"][0])
         if single:
             until = min(until, t + (following if following > 0 else 1e-3))

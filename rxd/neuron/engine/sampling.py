@@ -54,6 +54,7 @@ class Sampler:
         engine = self.engine
         own = engine.state
         engine.state = State(t, y, own.before, own.queue, own.memory)
+        engine.electrodes.see(t)
         engine.changed()
         try:
             self.samples.take(t)
