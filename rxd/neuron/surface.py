@@ -21,10 +21,11 @@ from scipy.spatial import cKDTree
 from geometry.outline import oblique_frusta
 
 if TYPE_CHECKING:
+    from geometry import Solid
     from geometry.voxelize import VoxelGrid
     from rxd.neuron.layout import Layout
 
-__all__ = ["triangulated_areas"]
+__all__ = ["held_by_parts", "triangulated_areas"]
 
 INSIDE = -1e-12  # um: a corner this close to the surface counts as outside
 CORNERS = ((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1))
@@ -172,6 +173,20 @@ def _from_frustum(places: np.ndarray, start: np.ndarray, along: np.ndarray, leng
     beyond = np.maximum(-z, z - length)
     edge = np.maximum(rho - np.where(z < 0.5 * length, r0, r1), 0.0)
     return np.asarray(np.where(beyond > 0, np.hypot(beyond, edge), wall))
+
+
+def held_by_parts(solid: Solid, places: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Segment of each cone of a solid, in single precision, and which places lie in it."""
+    for frustum, owner in zip(
+        solid.frusta.astype(np.float32).astype(np.float64), np.asarray(solid.owner).tolist(), strict=True
+    ):
+        length = float(np.linalg.norm(frustum[4:7] - frustum[:3]))
+        along = (frustum[4:7] - frustum[:3]) / length
+        z = (places - frustum[:3]) @ along
+        distance = _from_frustum(places, frustum[:3], along, length, float(frustum[3]), float(frustum[7]))
+        yield owner, (distance < INSIDE) & (z > -INSIDE) & (z < length + INSIDE)
+    for frustum, owner in zip(solid.oblique, np.asarray(solid.oblique_owner).tolist(), strict=True):
+        yield owner, _from_oblique(places, frustum) < INSIDE
 
 
 def _from_oblique(places: np.ndarray, frustum: np.ndarray) -> np.ndarray:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from geometry import solid_of
 from rxd.neuron.errors import RxDException
 from rxd.neuron.nodes import NodeTable
 from rxd.neuron.rxd.geometry import voxel_shape
-from rxd.neuron.surface import triangulated_areas
+from rxd.neuron.surface import held_by_parts, triangulated_areas
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["voxel_table"]
 
 TIE = 1e-7  # um: less apart, two planes are one
+SINGLE = 1e-9  # um: less apart are planes that single precision does not set apart
 CORNERS: Final = np.array(list(np.ndindex(2, 2, 2)))
 
 
@@ -52,6 +54,8 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
         area = surface * triangulated_areas(layout, sorted(grid.sections), voxels, voxel)
     middles = voxels.middles(voxel)
     place[len(one) :] = _first_touched(records, record[len(one) :], place[len(one) :], middles, voxels.dx)
+    single = middles + _rounding(layout, grid.sections)
+    _share_at_joints(records, layout, wanted, record[len(one) :], place[len(one) :], single, voxels.dx)
     places = np.concatenate([np.full((len(one), 3), -1), voxels.ijk[voxel] - voxels.ijk.min(axis=0)])
     return NodeTable(
         records,
@@ -87,6 +91,72 @@ def _first_touched(
         ball = np.einsum("ijk,ijk->ij", away, away).max(axis=1) < radius[border] ** 2 - TIE
         first[here] -= (border > 0) & tie & ball
     return first
+
+
+def _rounding(layout: Layout, sections: frozenset[int]) -> np.ndarray:
+    """How far NEURON's voxels are from ours, shape (3,), um: it counts them from sizes in single precision.
+
+    On which side of the end of a section the corners of a layer are, that are meant to lie in it, depends on it.
+    """
+    chosen = layout.selection([record for record in layout.records if record.id in sections]).sections
+    points = np.concatenate([layout.morphology.section(int(section)).points for section in chosen])
+    off = points.astype(np.float32) - points
+    lowest = points[:, :3].argmin(axis=0)
+    return np.asarray(off[lowest, np.arange(3)] - off[points[:, 3].argmax(), 3])
+
+
+def _share_at_joints(
+    records: tuple[Any, ...],
+    layout: Layout,
+    wanted: set[int],
+    record: np.ndarray,
+    place: np.ndarray,
+    middle: np.ndarray,
+    dx: np.ndarray,
+) -> None:
+    """Let voxels with corners in two sections that are joined belong to the segment nearer to the root, as in NEURON.
+
+    ``middle``: where NEURON has the middles of the voxels. ``record`` and ``place`` are changed.
+    """
+    number_of = {one.id: number for number, one in enumerate(records) if one.id in wanted}
+    first, path = np.cumsum([0, *(one.nseg for one in records)]), layout.segments.path_distance
+    segment_of = layout.segments_of(records)
+    for child in records:
+        parent = child.parent
+        if parent is None or child.id not in number_of or parent.id not in number_of:
+            continue
+        pair = (child, number_of[child.id]), (parent, number_of[parent.id])
+        near = np.flatnonzero((record == pair[0][1]) | (record == pair[1][1]))
+        solids = [solid_of(layout.segments, layout.sections[one.id].tolist()) for one, _ in pair]
+        box = [solid.bounds() for solid in solids]
+        low, high = np.maximum(box[0][0], box[1][0]) - dx, np.minimum(box[0][1], box[1][1]) + dx
+        near = near[((middle[near] > low) & (middle[near] < high)).all(axis=1)]
+        corners = middle[near][:, None, :] + (CORNERS - 0.5) * dx
+        distance = path[segment_of[first[record[near]] + place[near]]]
+        for (one, number), solid in zip(pair, solids, strict=True):
+            place_of = {int(segment): at for at, segment in enumerate(layout.index[one.id])}
+            found = [
+                (owner, inside.reshape(-1, 8).any(axis=1)) for owner, inside in held_by_parts(solid, corners.reshape(-1, 3))
+            ]
+            found.append(_in_ball(one, child, layout, corners))
+            for owner, inside in found:
+                closer = inside & (path[owner] < distance - 1e-9)
+                record[near[closer]], place[near[closer]] = number, place_of[owner]
+                distance[closer] = path[owner]
+
+
+def _in_ball(one: SectionRecord, child: SectionRecord, layout: Layout, corners: np.ndarray) -> tuple[int, np.ndarray]:
+    """The segment of a section at a joint, and voxels that end there and lie in the ball that NEURON puts between two cones."""
+    parent, index = child.parent, layout.index[one.id]
+    x = child.parent_x if one is parent else float(child.end)
+    segment = int(index[min(int(x * len(index)), len(index) - 1)])
+    start = layout.morphology.section(int(layout.sections[child.id][0])).points
+    along = start[1, :3] - start[0, :3]
+    along = along / max(float(np.linalg.norm(along)), 1e-300)
+    away = corners - start[0, :3]
+    tie = np.abs(away @ along).min(axis=1) < SINGLE
+    radius = 0.5 * max(float(start[0, 3]), float(layout.segments.diam[segment]))
+    return segment, tie & (np.einsum("ijk,ijk->ij", away, away).max(axis=1) < radius**2 - TIE)
 
 
 def _first_with_corner(

@@ -171,3 +171,70 @@ def test_currents_of_sections_in_voxels_are_shown():
     assert list(recorded[0]) == pytest.approx(list(recorded[1]), rel=1e-4)
     h.continuerun(1)
     assert list(recorded[0])[-1] == twins[0](0.5).ik
+
+
+def chain(diam, lengths, nsegs):
+    """A section along x, one on its 1 end, and one on its 0 end."""
+    secs, x = [], 0.0
+    for number, (length, nseg) in enumerate(zip(lengths, nsegs, strict=True)):
+        sec = h.Section(name=f"d{number}")
+        sec.pt3dadd(x if number < 2 else 0, 0, 0, diam)
+        x += length if number < 2 else 0
+        sec.pt3dadd(x if number < 2 else -length, 0, 0, diam)
+        sec.nseg = nseg
+        if number:
+            sec.connect(secs[0](2 - number))
+        secs.append(sec)
+    return secs
+
+
+# where along x the segments of the voxels change, as NEURON 9.0.2 has it
+BORDERS = [
+    ((1, 0.25, (4, 3, 3), (1, 1, 1)), [-2.875, 0.125, 0.375, 4.125, 4.375]),
+    ((1, 0.3, (6, 3, 3), (1, 1, 1)), [-2.95, 0.35, 6.35]),
+    ((1, 0.2, (5, 4, 4), (3, 1, 3)), [-3.9, -2.7, -1.3, 0.1, 0.3, 1.9, 3.5, 5.1, 5.3]),
+    ((1, 0.25, (4.1, 3, 3), (1, 1, 1)), [-2.875, 0.125, 0.375, 4.375]),
+]
+
+
+@pytest.mark.parametrize(("model", "borders"), BORDERS)
+def test_voxels_at_joints_belong_to_the_segment_nearer_to_the_root(model, borders):
+    diam, dx, lengths, nsegs = model
+    secs = chain(diam, lengths, nsegs)
+    rxd.set_solve_type(dimension=3)
+    x = rxd.Species(rxd.Region(secs, dx=dx), name="x")
+    layers: dict[float, set[tuple[str, float]]] = {}
+    for node in x.nodes:
+        layers.setdefault(round(node.x3d, 3), set()).add((node.sec.name(), node.segment.x))
+    found, before = [], None
+    for at in sorted(layers):
+        if layers[at] != before:
+            found.append(at)
+        before = layers[at]
+    assert found == borders
+    assert sum(len(x.nodes(sec)) for sec in secs) == len(x.nodes)
+
+
+@pytest.mark.parametrize(
+    ("direction", "where", "dx", "depth"),
+    # the mean depth of what crossed a joint in a first step, in the section in voxels; NEURON 9.0.2's
+    [((1, 0, 0), "child", 0.2, 0.0005), ((-1, 0, 0), "child", 0.2, 0.0005), ((1, 0, 0), "parent", 0.2, 0.2001)],
+)
+def test_what_crosses_a_joint_goes_to_one_layer_of_voxels(direction, where, dx, depth):
+    unit = np.array(direction)
+    one, other = h.Section(name="one"), h.Section(name="other")
+    for sec, start, stop in ((one, 0, 4), (other, 4, 7)):
+        for at in (start, stop):
+            sec.pt3dadd(*(at * unit), 1.3)
+    other.connect(one(1))
+    solid = other if where == "child" else one
+    rxd.set_solve_type([solid], dimension=3)
+    x = rxd.Species(rxd.Region([one, other], dx=dx), name="x", d=1, initial=lambda node: 0.0 if node.sec == solid else 1.0)
+    h.dt = 1e-4
+    h.finitialize(-65)
+    h.fadvance()
+    nodes = [node for node in x.nodes if node.sec == solid]
+    amount = np.array([node.concentration * node.volume for node in nodes])
+    away = np.abs(np.array([(node.x3d, node.y3d, node.z3d) for node in nodes]) @ unit - 4)
+    assert (amount > 0.05 * amount.max()).sum() == 45
+    assert away @ amount / amount.sum() == pytest.approx(depth, abs=3e-4)

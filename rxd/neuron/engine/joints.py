@@ -148,9 +148,10 @@ def _joints(region: Any, segments: Segments, voxels: VoxelGrid) -> Iterator[tupl
         points = morphology.section(section).points
         if section in in_tree and parent in in_voxels:
             segment, x, solid = int(segments.offset[section]), 0.0, parent
-            inward = _into(morphology.section(parent).points, float(morphology.parent_x[section]))
+            place = float(morphology.parent_x[section])
+            inward = _into(morphology.section(parent).points, place)
         elif section in in_voxels and parent in in_tree:
-            x, solid = float(morphology.parent_x[section]), section
+            x, solid, place = float(morphology.parent_x[section]), section, 0.0
             segment = int(segments.index(morphology.section(parent)(x)))
             inward = points[1, :3] - points[0, :3]
         else:
@@ -158,7 +159,8 @@ def _joints(region: Any, segments: Segments, voxels: VoxelGrid) -> Iterator[tupl
         half = float(segments.rho_right[segment] if x >= 1 else segments.rho_left[segment])
         half /= float(scale[region.tree_row[segment]])
         area = 0.5 * float(segments.length[segment]) / half
-        chosen = _end_voxels(region, segments, voxels, solid, points[0, :3], inward / np.linalg.norm(inward))
+        inward /= np.linalg.norm(inward)
+        chosen = _end_voxels(region, segments, voxels, solid, place, points[0, :3], inward)
         yield segment, half + 0.5 * float(edges_of(region, voxels)[0]) / area, chosen
 
 
@@ -168,11 +170,31 @@ def _into(points: np.ndarray, x: float) -> np.ndarray:
 
 
 def _end_voxels(
-    region: Any, segments: Segments, voxels: VoxelGrid, section: int, end: np.ndarray, inward: np.ndarray
+    region: Any, segments: Segments, voxels: VoxelGrid, section: int, place: float, end: np.ndarray, inward: np.ndarray
 ) -> np.ndarray:
-    """The last layer of voxels of a section before its end: those half a voxel inside of it."""
+    """The last layer of voxels of a section before one of its ends.
+
+    In NEURON these are the voxels whose lowest corner is the middle of a cube that a plane across the section goes through: at
+    its 0 end the plane of the end itself, elsewhere one a voxel inside. Where that leaves none, as of sections that point
+    downwards, those half a voxel inside are taken.
+    """
     own = np.flatnonzero(segments.section[region.voxel_owner] == section)
-    depth, edges = (voxels.middles(region.voxel[own]) - end) @ inward, edges_of(region, voxels)
+    edges = edges_of(region, voxels)
+    depth = (voxels.middles(region.voxel[own]) - _rounding(region, segments) - end) @ inward
+    along = inward if place <= 0 else -inward
+    beyond = (depth if place <= 0 else edges[0] - depth) - 0.5 * float(along @ edges)
     reach = 0.5 * float(np.abs(inward) @ edges)
-    near = own[np.abs(depth - 0.5 * float(edges[0])) < reach * (1 + 1e-9)]
+    near = own[(beyond <= reach) & (beyond > -reach)]
+    if not len(near):
+        near = own[np.abs(depth - 0.5 * float(edges[0])) < reach * (1 - 1e-6)]
     return near if len(near) else own[[int(np.argmin(np.abs(depth)))]]
+
+
+def _rounding(region: Any, segments: Segments) -> float:
+    """How far NEURON's voxels lie below ours, um: it counts them from the largest diameter in single precision.
+
+    Which layer is at an end that lies in the middle of voxels depends on it.
+    """
+    morphology = segments.morphology
+    diam = max(float(morphology.section(int(s)).points[:, 3].max()) for s in np.unique(segments.section[region.voxel_owner]))
+    return float(np.float32(diam)) - diam
