@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 from typing import Final
 
-__all__ = ["HocError", "NotSupported", "RxDException", "caution", "deleted_section"]
+__all__ = ["HocError", "NoSuchVoxel", "NotSupported", "RxDException", "caution", "deleted_section"]
 
 _HOUSE: Final = f"{Path(__file__).parents[1]}{os.sep}"
 
@@ -27,6 +27,10 @@ class HocError(RuntimeError):
 
 class RxDException(Exception):  # noqa: N818 - NEURON's name
     """A wrong declaration or a wrong use of the rxd objects, under NEURON's name."""
+
+
+class NoSuchVoxel(RxDException, IndexError):  # noqa: N818 - as its parent's
+    """A place in no voxel; in NEURON an IndexError."""
 
 
 def deleted_section() -> ReferenceError:

@@ -82,7 +82,8 @@ def _flat_nodes(chemistry: Any, size: str | None) -> np.ndarray:
 def state_indices(quantity: Any, region: Any, secs: Any = None) -> list[int]:
     """Where the nodes of a species that are segments are in NEURON's array of all; (None) of all regions, of all sections."""
     chemistry = quantity.session.chemistry
-    wanted = None if secs is None else {section.record.id for section in (secs if isinstance(secs, (list, tuple)) else [secs])}
+    chosen = [secs] if secs is None or hasattr(secs, "record") else secs
+    wanted = None if secs is None else {section.record.id for section in chosen}
     found: list[int] = []
     for one, place, nodes, where in _order(chemistry)[1]:
         if one is quantity and (region is None or region is place):

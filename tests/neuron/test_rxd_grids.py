@@ -107,3 +107,59 @@ def test_segments_on_the_0_end_of_a_root_in_voxels_exchange_with_it():
     flow = 0.05 * np.pi / 4 * 1.3**2 / (0.5 * (2 + 0.25))  # half a segment and half a voxel in series
     for flat in flats:
         assert x.nodes(flat).value == pytest.approx([flow / (np.pi / 4 * 1.3**2 * 2)], rel=1e-9)
+
+
+def test_values_on_neurons_grid_of_a_region():
+    soma, dend = h.Section(name="soma"), h.Section(name="dend")
+    soma.L = soma.diam = 4
+    dend.L, dend.diam = 6, 1.3
+    dend.connect(soma(1))
+    rxd.set_solve_type(dimension=3)
+    cyt = rxd.Region([soma, dend], name="cyt", dx=0.5)
+    x = rxd.Species(cyt, name="x", initial=lambda node: node.x3d)
+    h.finitialize(-65)
+    grid = x.nodes.value_to_grid()
+    assert grid.shape == x.nodes(dend).value_to_grid().shape == (34, 18, 18)  # as in NEURON
+    assert all(grid[node._i, node._j, node._k] == node.value for node in x.nodes)
+    assert np.isfinite(grid).sum() == len(x.nodes)
+
+
+def test_nodes_that_are_no_voxels_have_no_grid_and_no_place():
+    dend = h.Section(name="dend")
+    cyt = rxd.Region([dend], name="cyt")
+    box = rxd.Extracellular(0, 0, 0, 20, 20, 20, dx=10)
+    x = rxd.Species([cyt, box], name="x", initial=1)
+    assert x[cyt].nodes.value_to_grid().shape == (0, 0, 0)
+    assert x[box].nodes.value_to_grid().shape == (2, 2, 2)
+    assert [len(nodes((1, 2, 3))) for nodes in (x[cyt].nodes, x[box].nodes, x.nodes)] == [0, 1, 1]
+    assert len(x[cyt].nodes(2)) == 0
+    with pytest.raises(IndexError):
+        x[box].node_by_ijk(2, 0, 0)
+    with pytest.raises(rxd.RxDException, match="_ref_concentration points to one"):
+        x.nodes[0]._ref_molecules  # noqa: B018
+
+
+def test_diffusion_coefficients_are_given_one_for_each_node():
+    dend = h.Section(name="dend")
+    dend.nseg = 3
+    cyt = rxd.Region([dend], name="cyt")
+    x = rxd.Species(cyt, name="x", d=1)
+    x.nodes.diff = [1, 2, 3]
+    assert x.nodes.d == [1, 2, 3]
+    x.nodes.diff = 4
+    assert x.nodes.diff == [4, 4, 4]
+    for wrong in ([1, 2], [1, 2, 3, 4]):
+        with pytest.raises(rxd.RxDException, match=f"{len(wrong)} diffusion coefficients for 3 nodes"):
+            x.nodes.diff = wrong
+    with pytest.raises(rxd.RxDException, match="one diffusion coefficient, or three along x, y, z; got 2"):
+        x.nodes[0].d = (1, 2)
+
+
+def test_a_species_can_be_named_later():
+    dend = h.Section(name="dend")
+    cyt = rxd.Region([dend], name="cyt", nrn_region="i")
+    x = rxd.Species(cyt, charge=1, initial=3)
+    x.name = "x"
+    h.finitialize(-65)
+    assert dend(0.5).xi == 3
+    assert x.indices(cyt, {dend}) == x.indices(cyt, dend) == x.indices()

@@ -100,6 +100,10 @@ class Node:
         return NodePointer(self)
 
     @property
+    def _ref_molecules(self) -> NodePointer:
+        raise RxDException("Nodes hold concentrations: _ref_concentration points to one; node.molecules is computed from it.")
+
+    @property
     def volume(self) -> float:
         """Volume, um3."""
         table, index = self._found()
@@ -145,6 +149,8 @@ class Node:
     def d(self, value: Any) -> None:
         table, index = self._found()
         d = tuple(map(float, value)) if hasattr(value, "__len__") else float(value)
+        if isinstance(d, tuple) and len(d) != 3:
+            raise RxDException(f"A node has one diffusion coefficient, or three along x, y, z; got {len(d)}.")
         self._species.node_d.setdefault(self._region.number, {})[table.mark(index)] = d
         self._species.session.touch()
 

@@ -293,9 +293,12 @@ class NodeList:
         return [node.d for node in self]
 
     @d.setter
-    def d(self, value: float) -> None:
-        for node in self:
-            node.d = value
+    def d(self, value: float | Iterable[float]) -> None:
+        each = list(value) if isinstance(value, Iterable) else [value] * len(self)
+        if len(each) != len(self):
+            raise RxDException(f"{len(each)} diffusion coefficients for {len(self)} nodes; give one for all, or one for each.")
+        for node, d in zip(self, each, strict=True):
+            node.d = d
 
     diff = d
 
@@ -318,24 +321,27 @@ class NodeList:
         return self._one()._ref_value
 
     def value_to_grid(self) -> np.ndarray:
-        """Values of voxels as an array (nx, ny, nz), NaN where there is no voxel.
+        """Values of voxels in cells as an array, NaN where there is no voxel: `grid[node._i, node._j, node._k]` of each node.
+
+        It is as large for all nodes of a region; (0, 0, 0) if none is a voxel. Nodes that are segments are ignored, and those
+        of boxes if there are others: alone they fill an array of the box's shape.
 
         Raises
         ------
         RxDException
-            If the nodes are not voxels of one species on one region.
+            If the voxels are of several regions.
         """
-        if (
-            len(self._parts) != 1
-            or self._parts[0][2].grid is None
-            or np.any(self._parts[0][2].dimension[self._parts[0][3]] != 3)
-        ):
-            raise RxDException("value_to_grid: the nodes must be voxels of one species on one region.")
-        species, region, table, index = self._parts[0]
-        places = table.grid[index]  # type: ignore[index]
-        low = places.min(axis=0)
-        grid = np.full(places.max(axis=0) - low + 1, np.nan)
-        grid[tuple((places - low).T)] = species.values(region)[index]
+        parts = [(s, r, table, index[table.dimension[index] == 3]) for s, r, table, index in self._parts]
+        parts = [part for part in parts if len(part[3])]
+        if len(self._parts) > 1 or not parts:
+            parts = [part for part in parts if not hasattr(part[1], "shape")]
+        if len({id(region) for _, region, *_ in parts}) > 1:
+            raise RxDException("value_to_grid: the voxels must be those of one region.")
+        grid = np.zeros((0, 0, 0))
+        for species, region, table, index in parts:
+            places, shape = _places(region, table)
+            grid = np.full(shape, np.nan) if not grid.size else grid
+            grid[tuple(places[index].T)] = species.values(region)[index]
         return grid
 
     def __repr__(self) -> str:
@@ -367,17 +373,24 @@ def _common(index: np.ndarray, wanted: np.ndarray, n: int) -> np.ndarray:
 
 
 def _holds_x(table: NodeTable, index: np.ndarray, x: float) -> np.ndarray:
-    inside = table.record[index] >= 0
+    inside = (table.record[index] >= 0) & (0 <= x <= 1)
     counts = np.array([record.nseg for record in table.records] or [1])[table.record[index]]
     place = np.minimum((x * counts * (1 + 4e-16)).astype(int), counts - 1)
     return np.flatnonzero(inside & (table.place[index] == place))
 
 
+def _places(region: Any, table: NodeTable) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Places of nodes in NEURON's grid of their region, and how large an array of them is there."""
+    if hasattr(region, "shape"):
+        return table.grid, region.shape  # type: ignore[return-value]
+    voxels = region.session.chemistry.grid_of(region).voxels
+    places = ((table.position - voxels.origin) / voxels.dx + 1e-6).astype(int)
+    return places, tuple((places[table.dimension == 3].max(axis=0) + 5).tolist())
+
+
 def _holds_place(region: Any, table: NodeTable, index: np.ndarray, place: Any) -> np.ndarray:
-    if table.grid is None:
-        raise RxDException("a place (x, y, z) selects voxels; these nodes are segments.")
     voxels = table.dimension[index] == 3
-    if not voxels.any():
+    if table.grid is None or not voxels.any():
         return np.flatnonzero(voxels)
     edges = region._dx if hasattr(region, "shape") else region.session.chemistry.grid_of(region).dx
     dx = np.broadcast_to(np.asarray(edges, dtype=float), (3,))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import NoSuchVoxel, RxDException
 from rxd.neuron.internals import instances, kept_nodes, module_name, state_indices
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol
 from rxd.neuron.rxd.nodelist import NodeList
@@ -98,6 +98,13 @@ class Quantity(Mathable):
     def name(self) -> str | None:
         """Its name."""
         return self._name
+
+    @name.setter
+    def name(self, value: str | None) -> None:
+        self._name = value
+        if value is not None:
+            self._register_ion()
+        self.session.touch()
 
     @property
     def label(self) -> str:
@@ -423,7 +430,7 @@ class SpeciesOnExtracellular(SpeciesOnRegion):
         """The node of a voxel."""
         shape = self._region.shape
         if not all(0 <= index < size for index, size in zip((i, j, k), shape, strict=True)):
-            raise RxDException(f"Voxel ({i}, {j}, {k}) is outside the box, which has {shape[0]} x {shape[1]} x {shape[2]}.")
+            raise NoSuchVoxel(f"Voxel ({i}, {j}, {k}) is outside the box, which has {shape[0]} x {shape[1]} x {shape[2]}.")
         return self.nodes[int(np.ravel_multi_index((i, j, k), shape))]
 
     def extent(self, axes: str) -> list[float]:
