@@ -7,6 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 import sympy
+from sympy.printing.numpy import NumPyPrinter
+from sympy.simplify.cse_main import tree_cse
+from sympy.utilities.iterables import numbered_symbols
 
 from rxd.declare.functions import bernoulli_ratio, bernoulli_slope, linear_solution, nonlinear_solution
 from rxd.discretize.records import Discretization, Group
@@ -60,15 +63,43 @@ def _nonlinear_solution(i: int, system: Callable[..., Any], start: Sequence[Any]
 def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> Any:
     """A NumPy function ``f(X, P, t) -> list`` with X (n_unknowns, n) and P (n_fields, n)."""
     symbols = [*group.symbols, *(field.symbol for field in group.fields), sympy.Symbol("t", real=True)]
-    own = {bernoulli_ratio.__name__: _ratio, bernoulli_slope.__name__: _slope}
-    solving = {linear_solution.__name__: _linear_solution, nonlinear_solution.__name__: _nonlinear_solution}
-    modules = [{**own, **solving}, "numpy"]
-    function = sympy.lambdify(symbols, expressions, modules=modules)
+    own = {bernoulli_ratio.__name__: _ratio, bernoulli_slope.__name__: _slope, "clip": _clip}
+    own |= {linear_solution.__name__: _linear_solution, nonlinear_solution.__name__: _nonlinear_solution}
+    settings = {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True}
+    printer = _Printer({**settings, "user_functions": {name: name for name in own}})
+    # what a solution's equations have in common with the rest must stay within their lambda
+    plain = not any(expression.has(linear_solution, nonlinear_solution) for expression in expressions)
+    function = sympy.lambdify(symbols, expressions, modules=[own, "numpy"], printer=printer, cse=_shared if plain else False)
 
     def evaluate(X: np.ndarray, P: np.ndarray, t: float) -> list[np.ndarray]:
-        return [np.broadcast_to(np.asarray(value, dtype=float), X.shape[1:]) for value in function(*X, *P, t)]
+        shape = X.shape[1:]
+        values = (np.asarray(value, dtype=float) for value in function(*X, *P, t))
+        return [value if value.shape == shape else np.broadcast_to(value, shape) for value in values]
 
     return evaluate
+
+
+class _Printer(NumPyPrinter):  # type: ignore[misc]
+    """NumPy code that asks for branches with `where`: `select` takes ten times as long for the few numbers of a small model."""
+
+    def _print_Piecewise(self, expression: sympy.Piecewise) -> str:
+        *branches, (last, always) = expression.args
+        where = self._module_format("numpy.where")
+        text = self._print(last)
+        if always != sympy.true:
+            text = f"{where}({self._print(always)}, {text}, {self._module_format('numpy.nan')})"
+        for value, condition in reversed(branches):
+            text = f"{where}({self._print(condition)}, {self._print(value)}, {text})"
+        return f"({text})"
+
+
+def _shared(expressions: list[sympy.Expr]) -> Any:
+    """Parts that occur more than once, computed once; otherwise everything as it is written."""
+    return tree_cse(expressions, numbered_symbols("shared_"))
+
+
+def _clip(x: Any, low: Any, high: Any) -> Any:
+    return np.minimum(np.maximum(x, low), high)
 
 
 def fields_of(group: Group) -> np.ndarray:

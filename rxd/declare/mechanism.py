@@ -7,6 +7,7 @@ A mechanism's expressions use its own plain symbols (`symbols("m h n")` for gate
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -78,6 +79,21 @@ class Mechanism:
     def __post_init__(self) -> None:
         _check(self, frozenset())
 
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Mechanism:
+        """The same equations, not checked again, with other numbers or callables for all parameters.
+
+        Raises
+        ------
+        DeclarationError
+            If these are not its parameters.
+        """
+        if parameters.keys() != self.parameters.keys():
+            message = f"Mechanism '{self.name}' has the parameters {', '.join(self.parameters)}; got {', '.join(parameters)}."
+            raise DeclarationError(message)
+        other = copy(self)
+        object.__setattr__(other, "parameters", _numbers(self, {name: parameters[name] for name in self.parameters}))
+        return other
+
 
 @dataclass(frozen=True)
 class PointMechanism:
@@ -135,10 +151,16 @@ def _check(mechanism: Mechanism | PointMechanism, extra: frozenset[str]) -> None
                 f"({', '.join(sorted(known))}), rxd.reversal(ion), rxd.concentration(ion, side)."
             )
             raise DeclarationError(message)
-    numbers = {
-        name: value if callable(value) else as_number(value, f"Parameter '{name}' of mechanism '{mechanism.name}'")
-        for name, value in mechanism.parameters.items()
-    }
-    object.__setattr__(mechanism, "parameters", MappingProxyType(numbers))
+    object.__setattr__(mechanism, "parameters", _numbers(mechanism, mechanism.parameters))
     for what in ("ions", "assigned"):
         object.__setattr__(mechanism, what, MappingProxyType(dict(getattr(mechanism, what))))
+
+
+def _numbers(mechanism: Mechanism | PointMechanism, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Numbers and callables of parameters."""
+    return MappingProxyType(
+        {
+            name: value if callable(value) else as_number(value, f"Parameter '{name}' of mechanism '{mechanism.name}'")
+            for name, value in values.items()
+        }
+    )

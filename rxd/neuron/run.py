@@ -18,6 +18,7 @@ import numpy as np
 
 from geometry.compiled import collector_paused, load_numba
 from rxd.neuron.callbacks import Callbacks
+from rxd.neuron.engine.blueprints import Blueprints
 from rxd.neuron.engine.formulas import Formulas
 from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.events import (
@@ -50,8 +51,8 @@ class Run(Tapes, Watching):
         The compiled model; None before the first `finitialize`.
     watchers : list of (int, function)
         What `CVode.extra_scatter_gather` wants called at every step.
-    formulas : Formulas
-        Functions that engines evaluate, for the next engine.
+    formulas, blueprints : object
+        Functions that engines evaluate, and equations they have, for the next engine.
     plan, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
     """
@@ -74,6 +75,7 @@ class Run(Tapes, Watching):
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
         self.formulas = Formulas()
+        self.blueprints = Blueprints()
         self.plan: Any = None
         self.wires: Any = None
 

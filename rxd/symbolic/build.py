@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from rxd.model import Model
 
 
-def build_system(model: Model) -> System:
+def build_system(model: Model, like: System | None = None) -> System:
     """The equations of a model.
+
+    Parameters
+    ----------
+    model : Model
+    like : System, optional
+        Of a model with equal equations (`rxd.symbolic.equal.equations_key`), whatever its numbers: they are taken over, and
+        so are unknowns that somebody has added to it.
 
     Raises
     ------
@@ -27,10 +34,15 @@ def build_system(model: Model) -> System:
         of one side.
     """
     tables = Tables.of(model)
-    places = _numbered([place for reaction in model.reactions for place in _places(reaction)])
-    groups = build_groups(tables, places)
+    if like is None:
+        places = _numbered([place for reaction in model.reactions for place in _places(reaction)])
+        groups = build_groups(tables, places)
+    else:
+        groups = like.groups
+        tables.values.update((key, value) for key, value in like.values.items() if key[0] == "constant")
+    unknowns = tuple(Unknown(label=label, **template) for label, template in tables.templates.items())
     return System(
-        unknowns=tuple(Unknown(label=label, **template) for label, template in tables.templates.items()),
+        unknowns=unknowns if like is None else (*unknowns, *like.unknowns[len(unknowns) :]),
         groups=groups,
         regions=tuple(_region_spec(region) for region in model.regions),
         points=tuple(_point_spec(tables, process) for process in model.point_processes),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rxd.neuron.engine import formulas
+from rxd.neuron.engine import blueprints, formulas
 from rxd.neuron.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +70,8 @@ def test_another_equation_gets_another_function(h: Any, made: list[Any]) -> None
 
 
 def test_old_functions_make_room(h: Any, made: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formulas, "MOST", 1)
+    for keeper in (formulas, blueprints):
+        monkeypatch.setattr(keeper, "MOST", 1)
     soma = h.Section(name="soma")
     soma.insert("hh")
     for table in (1, 0, 1):

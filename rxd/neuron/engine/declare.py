@@ -190,9 +190,9 @@ def _mechanisms(session: Session, declared: Declared) -> None:
             continue
         info = session.catalogue.density[name]
         settings = {key: _reader(declared.layout, info.full(key), default) for key, default in info.parameters.items()}
-        tabulated = name == "hh" and session.globals["usetable_hh"]
-        mechanism = hh_with_tables(**settings) if tabulated else make(**settings)
-        declared.model.insert(mechanism, on=declared.layout.selection(records))
+        tabulated = name == "hh" and bool(session.globals["usetable_hh"])
+        made = session.run.blueprints.mechanism(name, hh_with_tables if tabulated else make, tabulated)
+        declared.model.insert(made.with_parameters(settings), on=declared.layout.selection(records))
         declared.inserted.append((name, records))
     declare_mechanisms(session, declared, DENSITY)
 
@@ -209,7 +209,7 @@ def _synapses(session: Session, declared: Declared) -> None:
         living = [(point, host) for point, host in hosts if host is not None and host.alive]
         if not living:
             continue
-        mechanism = make()
+        mechanism = session.run.blueprints.mechanism(kind, make)
         for point, host in living:
             place = declared.layout.location(host, point.x)
             settings = {name: point.values[name] for name in mechanism.parameters}

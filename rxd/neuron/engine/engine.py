@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cable import EventQueue
-from rxd.codegen.cache import discard_stale_code
-from rxd.codegen.kernels import compile_kernels
 from rxd.discretize.build import discretize
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.carriers import Carriers
@@ -30,15 +28,13 @@ from rxd.neuron.engine.exchange import Exchange
 from rxd.neuron.engine.faces import exchanged_as_in_neuron
 from rxd.neuron.engine.fields import Fields
 from rxd.neuron.engine.fixed import FixedSteps
-from rxd.neuron.engine.formulas import rest, resting
+from rxd.neuron.engine.formulas import rest
 from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.hooks import Hooks
 from rxd.neuron.engine.initial import Initial
 from rxd.neuron.engine.joints import joined_as_in_neuron, parted_as_in_neuron, spread_unevenly
-from rxd.neuron.engine.linked import Linked, without_motion
-from rxd.neuron.engine.mod_diffusion import marked, with_diffusion
-from rxd.neuron.engine.mods import moved_as_in_neuron
-from rxd.neuron.engine.order import in_neurons_order
+from rxd.neuron.engine.linked import Linked
+from rxd.neuron.engine.mod_diffusion import with_diffusion
 from rxd.neuron.engine.outside import outside_field
 from rxd.neuron.engine.places import Places
 from rxd.neuron.engine.readout import Readout
@@ -50,7 +46,6 @@ from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
 from rxd.solve.problem import State, Statistics
 from rxd.solve.steppers import make_stepper
-from rxd.symbolic.build import build_system
 from rxd.symbolic.totals import warn_of_unseen_currents
 
 if TYPE_CHECKING:
@@ -84,13 +79,9 @@ class Engine:
         self.declared = declare(session)
         model = self.declared.model
         self.adaptive = session.run.adaptive
-        self.system = without_motion(build_system(model), self.declared.linked)
+        self.system, blueprint = session.run.blueprints.of(self.declared, self.adaptive, self.formulas)
         if self.adaptive:
             warn_of_unseen_currents(self.system)
-        else:
-            writers = frozenset(self.declared.writers)
-            self.system = moved_as_in_neuron(in_neurons_order(self.system), self.declared.methods, writers)
-        self.system = marked(self.system, self.declared.diffusing)
         self.revision = session.revision
         method = "coupled" if self.adaptive else "split"
         self.discretization = discretize(
@@ -109,9 +100,8 @@ class Engine:
             self.states = self.discretization.layout
         self.discretization = with_diffusion(self.declared, self.system, self.discretization, self.adaptive)
         self.discretization, self._held = hold(session, self.declared, self.discretization, self.places.of_species)
-        discard_stale_code()
-        kernels = compile_kernels(self.system, self.discretization, purpose=method)
-        at_rest, initial = resting(self.system, self.formulas), self.discretization.initial.copy()
+        kernels = blueprint.kernels(self.system, self.discretization, method)
+        at_rest, initial = blueprint.resting, self.discretization.initial.copy()
         rest(at_rest, self.discretization.groups, self.discretization.initial, initial)
         problem = build_problem(model, self.system, self.discretization, kernels, initial)
         order = self.states["v"].order - self.states["v"].start
