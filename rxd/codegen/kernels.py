@@ -12,6 +12,7 @@ import numpy as np
 from rxd.codegen.apart import Apart
 from rxd.codegen.cache import load_module
 from rxd.codegen.coupled_module import coupled_module
+from rxd.codegen.forms import Forms
 from rxd.codegen.sparse import LaneProgram, make_program
 from rxd.codegen.split_text import split_module
 from rxd.codegen.table_text import table_mark, with_tables
@@ -80,7 +81,8 @@ class GroupKernels:
 class Kernels:
     """Compiled functions of a model; ``source`` is their readable text, ``path`` where it lies.
 
-    ``apart`` compiles what other models have in common with this one, as long as the model is being made.
+    ``apart`` compiles what other models have in common with this one, as long as the model is being made; ``forms`` knows what
+    numba has said of arrays of models with these kernels.
     """
 
     purpose: str
@@ -88,6 +90,7 @@ class Kernels:
     source: str
     groups: tuple[GroupKernels, ...]
     apart: Apart = field(default_factory=Apart)
+    forms: Forms = field(default_factory=Forms)
 
     @property
     def lone(self) -> str:

@@ -78,7 +78,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     if run._detectors:
         run._detect(t)
     run._deliver(t + 0.5 * dt)
-    if engine.revision != run.session.revision or values.t != t or values.dt != dt:
+    if not run.is_current(engine) or values.t != t or values.dt != dt:
         return True  # an event has changed the model: begin anew
     if values["stoprun"]:
         run._fixed_step(engine)  # the step that has begun is the last one
@@ -111,7 +111,7 @@ def _few(run: Run, engine: Engine, n: int) -> None:
     for _ in range(n):
         t = values.t
         run._fixed_step(engine)
-        if engine.revision != run.session.revision or values.dt != dt or values.t <= t or values["stoprun"]:
+        if not run.is_current(engine) or values.dt != dt or values.t <= t or values["stoprun"]:
             return
 
 

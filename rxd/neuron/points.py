@@ -46,6 +46,7 @@ class PointProcess:
     _goes_with_its_script = True  # pointers do not keep it alive
 
     kind: ClassVar[str] = ""
+    _has_equations: ClassVar[bool] = True  # whether the model has other equations with it; a clamp is a number for the cable
     _parts_section: ClassVar[bool] = False  # whether its segment has equations that the others of the section do not have
     host: SectionRecord | None
     x: float
@@ -98,7 +99,7 @@ class PointProcess:
             raise HocError(f"{self.kind} is put at a segment such as soma(0.5), not at {place!r}.")
         object.__setattr__(self, "host", record)
         object.__setattr__(self, "x", Segment(record.section, x).x)
-        self.session.touch()
+        self.session.run.points_changed(self._has_equations)
         return self.x
 
     def has_loc(self) -> float:
@@ -228,6 +229,7 @@ class IClamp(PointProcess):
     """A current of `amp` nA from `delay` for `dur` ms."""
 
     kind = "IClamp"
+    _has_equations = False
 
 
 class SEClamp(PointProcess):
@@ -237,6 +239,7 @@ class SEClamp(PointProcess):
     """
 
     kind = "SEClamp"
+    _has_equations = False
 
     def initialize(self) -> None:
         """INITIAL: the times at which the second and the third level end."""
@@ -248,6 +251,7 @@ class VClamp(PointProcess):
     """A two-electrode voltage clamp: three levels."""
 
     kind = "VClamp"
+    _has_equations = False
 
 
 class AlphaSynapse(PointProcess):

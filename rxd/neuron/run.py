@@ -53,6 +53,8 @@ class Run(Tapes, Watching):
         What `CVode.extra_scatter_gather` wants called at every step.
     formulas, blueprints : object
         Functions that engines evaluate, and equations they have, for the next engine.
+    clamping : int
+        Grows whenever a clamp comes, goes or moves.
     plan, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
     """
@@ -76,6 +78,7 @@ class Run(Tapes, Watching):
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
         self.formulas = Formulas()
         self.blueprints = Blueprints()
+        self.clamping = 0
         self.plan: Any = None
         self.wires: Any = None
 
@@ -87,16 +90,27 @@ class Run(Tapes, Watching):
 
     def add_point(self, point: PointProcess) -> None:
         """Take note of a point process."""
-        key, table, session = id(point), self._points, weakref.ref(self.session)
+        key, table, run, has_equations = id(point), self._points, weakref.ref(self), point._has_equations
 
         def gone(_: object) -> None:
             table.pop(key, None)
-            owner = session()
+            owner = run()
             if owner is not None:
-                owner.touch()
+                owner.points_changed(has_equations)
 
         self._points[key] = weakref.ref(point, gone)
-        self.session.touch()
+        self.points_changed(has_equations)
+
+    def points_changed(self, has_equations: bool) -> None:
+        """A point process has come, gone or moved: one with equations of its own, or one that is a clamp or counts."""
+        if has_equations or self.adaptive:
+            self.session.touch()
+        else:
+            self.clamping += 1
+
+    def is_current(self, engine: Engine) -> bool:
+        """Whether an engine is that of the model and its clamps as they are now."""
+        return engine.revision == self.session.revision and engine.clamping == self.clamping
 
     @property
     def points(self) -> list[PointProcess]:
@@ -271,6 +285,9 @@ class Run(Tapes, Watching):
     def _compiled(self) -> Engine:
         """The engine for the model as it is now."""
         if self.engine is not None and self.engine.revision == self.session.revision:
+            if self.engine.clamping != self.clamping:
+                self.engine.place_clamps()
+                self.plan = None
             return self.engine
         from rxd.neuron.engine import Engine
 

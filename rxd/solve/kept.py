@@ -16,6 +16,8 @@ import numpy as np
 from numba import types
 from numba.extending import NativeValue, intrinsic, models, register_model, typeof_impl, unbox
 
+from rxd.codegen.forms import Forms
+
 
 class KeptType(types.Type):
     """Of a `Kept` of a tuple of type ``held``."""
@@ -31,13 +33,13 @@ class KeptModel(models.OpaqueModel):
 
 
 class Kept:
-    """A tuple for compiled functions, which lives as long as this."""
+    """A tuple for compiled functions, which lives as long as this; ``forms``: what is known of such tuples."""
 
     __slots__ = ("address", "kind", "memory", "values")
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: Any, forms: Forms | None = None) -> None:
         self.values = values
-        self.kind = KeptType(nb.typeof(values))
+        self.kind = (forms or Forms()).find(KeptType, values, lambda: KeptType(nb.typeof(values)))
         form, numbers = _in_memory(values)
         self.memory = np.frombuffer(struct.pack(form, *numbers), dtype=np.uint8).copy()
         self.address = int(self.memory.ctypes.data)

@@ -116,7 +116,7 @@ class Single:
             state.y, self.drift, node, conductance, drive, np.zeros(detectors), np.zeros(detectors), watch,
             stepper._fluxes.moving, self.position, self.threshold, self._above,
         )  # fmt: skip
-        self._moment = Kept(moment)
+        self._moment = Kept(moment, stepper.kernels.forms)
         self._voxels = len(stepper._graphs.species) > 0
         self._solves = stepper.solves_per_step
         self._placed = False
@@ -181,7 +181,9 @@ class Single:
         if model is not self._model:
             # called by address: numba's own way to tell the types of arguments takes longer than it
             kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_double, ctypes.c_double)
-            self._call = kind(c_address(single_step, model, self._moment, 0.0, 0.0))
+            arguments = (model, self._moment, 0.0, 0.0)
+            address = stepper.kernels.forms.find(single_step, arguments, lambda: c_address(single_step, *arguments))
+            self._call = kind(address)
         self._model, self._scheme, self._prepared, self._dt = model, stepper.scheme, stepper._prepared, dt
         self._placed = True
         return model

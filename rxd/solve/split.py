@@ -300,7 +300,8 @@ class SplitStepper:
         if self._kept is None or not self._holds(self._kept.values, threads):
             self._provide(threads)
             work = (self._lanes_of_work, self._fluxes, self._trees, self._graphs, self._groups)
-            parts = compile_parts(np.zeros(0), *work, self.scheme, self._cable, self.circuit)
+            forms = self.kernels.forms
+            parts = compile_parts(np.zeros(0), *work, self.scheme, self._cable, self.circuit, forms)
             self._kept = Kept(
                 Step(
                     v_start=cable.start,
@@ -317,7 +318,8 @@ class SplitStepper:
                     scheme=self.scheme,
                     parts=parts,
                     team=gathered(threads if self._graphs.many or (self._groups.table[:, NODES] >= MANY).any() else 1),
-                )
+                ),
+                forms,
             )
         return self._kept
 

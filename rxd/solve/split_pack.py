@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from cable.hines import factor_and_solve
-from rxd.codegen.lane_calls import part_address
+from rxd.codegen import lane_calls
+from rxd.codegen.forms import Forms
 from rxd.discretize.records import Along, GraphTransport, Group, Transport
 from rxd.solve import split_loop as loop
 from rxd.solve.aligned import aligned
@@ -238,8 +239,13 @@ def compile_parts(
     scheme: Scheme,
     cable: Cable,
     circuit: Circuit,
+    forms: Forms,
 ) -> Parts:
     """Compile (or take from the cache) the parts of a step that a model needs; ``y`` is any vector like the state."""
+
+    def part_address(part: Any, *arguments: Any) -> int:
+        return int(forms.find(part, arguments, lambda: lane_calls.part_address(part, *arguments)))
+
     table, team = groups.table, gathered(1)
     reacts, conducts = np.any(table[:, [loop.GATES, loop.CHEMISTRY]]), np.any(table[:, loop.ELECTRIC])
     spreads = trees.early or fluxes.still.size
@@ -251,13 +257,15 @@ def compile_parts(
         currents=part_address(loop.currents, y, y, 0.0, 0.0, 0, 0, fluxes, lanes, groups) if conducts else 0,
         sources=part_address(loop.sources, 0, fluxes, groups) if fluxes.moving.size else 0,
         transport=part_address(loop.transport, y, 0.0, y, fluxes, trees, scheme.local) if spreads else 0,
-        voxels=_voxels_part(y, graphs),
+        voxels=_voxels_part(part_address, y, graphs),
         late=part_address(loop.late, y, 0.0, y, y, trees, scheme.local) if len(trees.table) > trees.early else 0,
-        circuit=_circuit_part(y, fluxes, cable, circuit, scheme.cable) if circuit.x.size else 0,
+        circuit=_circuit_part(part_address, y, fluxes, cable, circuit, scheme.cable) if circuit.x.size else 0,
     )
 
 
-def _circuit_part(y: np.ndarray, fluxes: Fluxes, cable: Cable, circuit: Circuit, stages: Stages) -> int:
+def _circuit_part(
+    part_address: Callable[..., int], y: np.ndarray, fluxes: Fluxes, cable: Cable, circuit: Circuit, stages: Stages
+) -> int:
     """Address of what moves v where a circuit goes with it; nothing of it is loaded for other models."""
     from rxd.solve.circuit_step import circuit_step
 
@@ -266,7 +274,7 @@ def _circuit_part(y: np.ndarray, fluxes: Fluxes, cable: Cable, circuit: Circuit,
     return part_address(circuit_step, y, 0, 0.0, value, slope, *clamps, cable, average, True, circuit, stages)
 
 
-def _voxels_part(y: np.ndarray, graphs: Graphs) -> int:
+def _voxels_part(part_address: Callable[..., int], y: np.ndarray, graphs: Graphs) -> int:
     """Address of what moves species in voxels; 0 if there are none."""
     swept, others = len(graphs.sweeps.species) > 0, len(graphs.species) > 0
     if not swept and not others:

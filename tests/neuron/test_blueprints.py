@@ -127,3 +127,74 @@ def test_variable_and_fixed_steps_have_equations_of_their_own() -> None:
         run(soma)
         h.cvode_active(False)
         np.testing.assert_array_equal(run(soma), fixed)
+
+
+def clamped(soma: Any, dend: Any, amplitudes: dict[str, float]) -> np.ndarray:
+    """Clamps at several places for a run."""
+    made = []
+    for name, amplitude in amplitudes.items():
+        clamp = h.IClamp({"soma": soma, "middle": dend}[name](0.5)) if name != "end" else h.IClamp(dend(1))
+        clamp.delay, clamp.dur, clamp.amp = 0.5, 3, amplitude
+        made.append(clamp)
+    currents = [h.Vector().record(clamp._ref_i) for clamp in made]
+    recorded = h.Vector().record(soma(0.5)._ref_v)
+    h.finitialize(-65)
+    h.continuerun(3)
+    return np.array([recorded, *currents])
+
+
+CLAMPS = [{"soma": 0.4}, {"middle": 0.2}, {"end": 0.1, "soma": 0.2}, {}, {"end": -0.1}]
+
+
+def test_clamps_come_and_go_without_another_engine() -> None:
+    with Session() as session:
+        soma, dend = two_compartments()
+        together, engines = [], set()
+        for amplitudes in CLAMPS:
+            together.append(clamped(soma, dend, amplitudes))
+            engines.add(session.run.engine)
+        assert len(engines) == 1
+    for amplitudes, found in zip(CLAMPS, together, strict=True):
+        with Session():
+            soma, dend = two_compartments()
+            np.testing.assert_allclose(found, clamped(soma, dend, amplitudes), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_clamp_that_comes_moves_and_goes_in_a_run(at_once: bool) -> None:
+    def advance(until: float) -> None:
+        if at_once:
+            h.continuerun(until)
+        else:
+            while h.t < until - 0.01:
+                h.fadvance()
+
+    def voltages(clamps: Callable[[Any, Any], Any]) -> np.ndarray:
+        with Session():
+            soma, dend = two_compartments()
+            recorded = h.Vector().record(dend(0.5)._ref_v)
+            h.finitialize(-65)
+            steps = iter(clamps(soma, dend))
+            for until in (1, 2, 3, 4):
+                next(steps)
+                advance(until)
+            return np.array(recorded)
+
+    def one(soma: Any, dend: Any) -> Any:
+        yield
+        clamp = h.IClamp(dend(0.1))
+        clamp.delay, clamp.dur, clamp.amp = 0, 100, 0.1
+        yield
+        clamp.loc(soma(0.5))
+        yield
+        del clamp
+        yield
+
+    def two(soma: Any, dend: Any) -> Any:
+        first, second = h.IClamp(dend(0.1)), h.IClamp(soma(0.5))
+        first.delay, first.dur, first.amp = 1, 1, 0.1
+        second.delay, second.dur, second.amp = 2, 1, 0.1
+        for _ in range(4):
+            yield
+
+    np.testing.assert_allclose(voltages(one), voltages(two), rtol=0, atol=1e-9)

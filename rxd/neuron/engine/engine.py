@@ -60,8 +60,8 @@ class Engine:
 
     Attributes
     ----------
-    revision : int
-        Of the session, when this was compiled.
+    revision, clamping : int
+        Of the session and its clamps, when this was compiled or got its clamps.
     version : int
         Grows whenever the state changes.
     jumped : bool
@@ -104,11 +104,8 @@ class Engine:
         at_rest, initial = blueprint.resting, self.discretization.initial.copy()
         rest(at_rest, self.discretization.groups, self.discretization.initial, initial)
         problem = build_problem(model, self.system, self.discretization, kernels, initial)
-        order = self.states["v"].order - self.states["v"].start
-        self.electrodes = Electrodes.of(
-            session.run.points, self.layout, order, self._voltages, outside_field(session, self.layout, order)
-        )
-        self.stepped = self.electrodes.stepped
+        self._order = self.states["v"].order - self.states["v"].start
+        self.electrodes = self._placed_clamps()
         refuse_variable_steps(self)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these
         self.problem = replace(problem, stimuli=self.electrodes)  # type: ignore[arg-type]
@@ -133,6 +130,24 @@ class Engine:
         self.exchange.load()
         self.circuits.load()
         self.start()
+
+    def _placed_clamps(self) -> Electrodes:
+        """The clamps there are now."""
+        others = outside_field(self.session, self.layout, self._order)
+        self.clamping = self._run.clamping
+        electrodes = Electrodes.of(self._run.points, self.layout, self._order, self._voltages, others)
+        self.stepped = electrodes.stepped
+        return electrodes
+
+    def place_clamps(self) -> None:
+        """Take the clamps there are now for those there were: nothing else of a model with fixed steps follows from them."""
+        self.fields.serve()
+        self.fixed.forget()
+        was, self.electrodes = self.electrodes, self._placed_clamps()
+        for name in ("detector_position", "detector_threshold", "connections"):
+            setattr(self.electrodes, name, getattr(was, name))
+        self.problem = replace(self.problem, stimuli=self.electrodes)  # type: ignore[arg-type]
+        self.stepper.problem = self.problem
 
     def _follow_links(self) -> None:
         """Find what linked variables follow, and let groups read it where it is."""
