@@ -79,7 +79,7 @@ def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> Any:
     return evaluate
 
 
-class _Printer(NumPyPrinter):  # type: ignore[misc]
+class _Printer(NumPyPrinter):
     """NumPy code that asks for branches with `where`: `select` takes ten times as long for the few numbers of a small model."""
 
     def _print_Piecewise(self, expression: sympy.Piecewise) -> str:
