@@ -72,6 +72,7 @@ class Model:
         self.connections: list[NetCon] = []
         self.detectors: list[Detector] = []
         self.ions: dict[str, Ion] = {}
+        self._placed: set[int] = set()
         self.set(morphology.all, Ra=Ra, cm=cm, v_init=v_init)
 
     def set(self, selection: Selection, **values: float) -> None:
@@ -149,15 +150,15 @@ class Model:
             self._add_reaction(thing)
         elif isinstance(thing, PointProcess):
             self._own_location(thing.location, repr(thing))
-            _append_once(self.point_processes, thing)
+            self._append_once(self.point_processes, thing)
         elif isinstance(thing, CLAMPS):
             self._own_location(thing.location, type(thing).__name__)
-            _append_once(self.clamps, thing)
+            self._append_once(self.clamps, thing)
         elif isinstance(thing, NetCon):
             self._add_connection(thing)
         elif isinstance(thing, Detector):
             self._own_location(thing.location, "Detector")
-            _append_once(self.detectors, thing)
+            self._append_once(self.detectors, thing)
         elif isinstance(thing, PointMechanism):
             message = f"Say where '{thing.name}' goes: model.add(rxd.PointProcess({thing.name}, cell.soma(0.5)))."
             raise DeclarationError(message)
@@ -218,7 +219,7 @@ class Model:
         if connection.detector is not None:
             self._own_location(connection.detector.location, "source of NetCon")
         self._add(connection.target)
-        _append_once(self.connections, connection)
+        self._append_once(self.connections, connection)
 
     def _own(self, selection: Selection, what: str) -> Selection:
         if selection.morphology is not self.morphology:
@@ -234,6 +235,11 @@ class Model:
             message = f"{what}: {location!r} is on another morphology than the model's."
             raise DeclarationError(message)
 
+    def _append_once(self, items: list[Any], thing: Any) -> None:
+        if id(thing) not in self._placed:  # which the lists keep alive; a network has thousands
+            self._placed.add(id(thing))
+            items.append(thing)
+
     def __repr__(self) -> str:
         species = sum(isinstance(q, Species) for q in self.quantities)
         states = sum(isinstance(q, State) for q in self.quantities)
@@ -243,8 +249,3 @@ class Model:
             f"{parameters} parameters, {len(self.reactions)} reactions, {len(self.inserted)} mechanisms inserted, "
             f"{len(self.clamps)} clamps, {len(self.point_processes)} point processes, {len(self.connections)} connections)"
         )
-
-
-def _append_once(items: list[Any], thing: Any) -> None:
-    if not any(thing is item for item in items):
-        items.append(thing)

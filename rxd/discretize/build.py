@@ -79,8 +79,8 @@ def _settings(segments: Segments, settings: Any) -> dict[str, np.ndarray]:
 
 
 def _point_segments(system: Any, segments: Segments) -> np.ndarray:
-    morphology = segments.morphology
-    return np.array([segments.index(morphology.section(p.section)(p.x)) for p in system.points], dtype=np.int64)
+    section = np.array([point.section for point in system.points], dtype=np.int64)
+    return segments.at(section, np.array([point.x for point in system.points], dtype=float))
 
 
 def _layout(

@@ -89,6 +89,8 @@ class Mechanism:
     def _behind(self, name: str) -> Pointer | None:
         """What a variable follows, if it is linked."""
         record = self._segment.sec._alive
+        if not record.session.catalogue.taken:  # only variables of mod files follow others
+            return None
         links = record.session.links
         if name not in links.of_mechanism(self._name):
             return None

@@ -286,6 +286,15 @@ class SectionRecord:
             found = self.store[name]
         return found
 
+    def voltage(self, x: float) -> float:
+        """The membrane potential at a place that is no end, mV."""
+        engine = self.session.run.engine
+        if engine is not None:
+            engine.exchange.fetch("v", self)
+        n = self._nseg
+        found: float = self.store["v"].item(0 if n == 1 else min(int(x * n * (1 + 4e-16)), n - 1))
+        return found
+
     def insert(self, mechanism: str) -> None:
         """Add a mechanism and the ions it uses, with their default values; what is there already stays as it is."""
         if mechanism in self.mechanisms:

@@ -145,6 +145,7 @@ class Player:
     when: float | Vector
     continuous: bool
     at: int = -1
+    _between: int = 0
     _grid: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
@@ -175,6 +176,13 @@ class Player:
         times, values = self.times, self.values
         if not times.size:
             return None
+        for between in (self._between, self._between + 1):  # most often where it was, or one further
+            if between + 1 < min(times.size, values.size):
+                before, after = times.item(between), times.item(between + 1)
+                if before <= t < after:
+                    self._between = between
+                    return _interpolated(t, before, after, values.item(between), values.item(between + 1))
+        self._between = max(int(times.searchsorted(t, side="right")) - 1, 0)
         if t > times[-1] and times.size > 1 and times[-1] > times[-2]:  # NEURON goes on along the last two points
             return float(values[-1] + (t - times[-1]) * (values[-1] - values[-2]) / (times[-1] - times[-2]))
         return float(np.interp(t, times, values))
@@ -203,7 +211,10 @@ class Player:
         if self.continuous:
             value = self.value(t)
         else:
-            index = int(np.searchsorted(self.times, t + _ROUND_OFF, side="right")) - 1
+            times = self.times
+            if self.at + 1 < times.size and times.item(self.at + 1) > t + _ROUND_OFF:
+                return
+            index = int(times.searchsorted(t + _ROUND_OFF, side="right")) - 1
             value = float(self.values[index]) if index > self.at else None
             self.at = max(index, self.at)
         if value is not None and not self.pointer.is_gone:
@@ -214,6 +225,14 @@ class Player:
         times = self.times
         index = int(np.searchsorted(times, t, side="right"))
         return float(times[index]) if index < times.size else np.inf
+
+
+def _interpolated(t: float, before: float, after: float, start: float, stop: float) -> float:
+    """A value between two points, as `np.interp` computes it."""
+    if t == before or start == stop:
+        return start
+    found: float = (stop - start) / (after - before) * (t - before) + start
+    return found
 
 
 def _is_clock(pointer: Pointer) -> bool:

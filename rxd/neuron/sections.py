@@ -436,12 +436,16 @@ class Segment:
     def __contains__(self, mechanism: object) -> bool:
         return str(mechanism) in self._record.mechanisms
 
+    @property
+    def v(self) -> float:
+        """Membrane potential, mV: what loops read at every step."""
+        record = self.sec.record
+        return record.voltage(self.x) if record.alive and 0 < self.x < 1 else read_range(self._record, "v", self.x)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         record = self._record
-        if name == "v":  # what loops read at every step: neither a mechanism nor an array
-            return read_range(record, name, self.x)
         if name.startswith("_ref_"):
             variable = name[5:]
             if record.values(variable) is None:

@@ -35,6 +35,7 @@ class Watching:
 
     def __init__(self) -> None:
         self._detectors: list[Detector] = []
+        self._sources: tuple[list[Detector], dict[tuple[int, str], list[Detector]]] = (self._detectors, {})
         self._listeners: dict[int, list[weakref.ref[NetCon]]] = {}
         self._machines: list[weakref.ref[StateTransitionEvent]] = []
         self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
@@ -50,17 +51,30 @@ class Watching:
             return None
         if source is None:
             return None
-        for detector in self._detectors:
-            if isinstance(source, RangePointer) and type(detector) is Detector and detector.pointer == source:
-                break
-        else:
+        same = self._same_sources(source)
+        detector = next((known for known in same if known.pointer == source), None)
+        if detector is None:
             detector = Detector(source, threshold)
             self._detectors.append(detector)
+            same.append(detector)
         if given:
             detector.threshold = threshold
         self.watch_changed()
         detector.connections.append(weakref.ref(connection))
         return detector
+
+    def _same_sources(self, source: Any) -> list[Detector]:
+        """The detectors of a variable of a section, to which one may be added; there may be thousands of others."""
+        if not isinstance(source, RangePointer):
+            return []
+        if self._sources[0] is not self._detectors:
+            known: dict[tuple[int, str], list[Detector]] = {}
+            for detector in self._detectors:
+                pointer = detector.pointer
+                if type(detector) is Detector and isinstance(pointer, RangePointer):
+                    known.setdefault((pointer.record.id, pointer.name), []).append(detector)
+            self._sources = self._detectors, known
+        return self._sources[1].setdefault((source.record.id, source.name), [])
 
     def listeners(self, source: Artificial) -> list[NetCon]:
         """The NetCons that listen to an artificial cell."""

@@ -129,6 +129,7 @@ class Engine:
         self.gains = read_steady(self)
         self.exchange.load()
         self.circuits.load()
+        self._plain = not (self.hooks or self.linked.followed or self.stepped) and self.circuits.circuit is None
         self.start()
 
     def _placed_clamps(self) -> Electrodes:
@@ -142,6 +143,7 @@ class Engine:
     def place_clamps(self) -> None:
         """Take the clamps there are now for those there were: nothing else of a model with fixed steps follows from them."""
         self.fields.serve()
+        self.exchange.hold_clamps()
         self.fixed.forget()
         was, self.electrodes = self.electrodes, self._placed_clamps()
         for name in ("detector_position", "detector_threshold", "connections"):
@@ -345,6 +347,18 @@ class Engine:
             self._chemistry.views.adopt()
         if self.fields.stale or self.jumped:
             self._prepare(t)
+        if not self._plain:
+            self._step_with_others(t, dt)
+        else:
+            self.fixed.one(t, dt)
+            if self.seen.kept or self.seen.frozen:
+                self.seen.clear()
+            self.changed()
+        if self._chemistry.fluxes:
+            add_varying(self, dt)
+
+    def _step_with_others(self, t: float, dt: float) -> None:
+        """The same where something goes with a step that is not in the compiled loop."""
         self.hooks.run("before breakpoint", t + 0.5 * dt)
         if self.linked.followed:
             self.linked.refresh()
@@ -360,8 +374,6 @@ class Engine:
             electrode.move(t + dt)
         for when in ("after solve", "before step") if self.hooks else ():
             self.hooks.run(when, t + dt)
-        if self._chemistry.fluxes:
-            add_varying(self, dt)
 
     def leaks(self, group: int) -> bool:
         """Whether currents of a group are part of the cable's matrix, which the stepper has to be told of."""

@@ -30,6 +30,7 @@ class Exchange:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._fetched: dict[tuple[str, int], int] = {}
+        self._plain: set[tuple[str, int]] = set()  # variables of sections that are parameters and nothing else
         self._brought: dict[tuple[int, int], tuple[int, int]] = {}
 
     def fetch(self, name: str, record: SectionRecord) -> None:
@@ -49,6 +50,9 @@ class Exchange:
     def note(self, name: str, record: SectionRecord) -> None:
         """A script has written a range variable."""
         engine = self.engine
+        if (name, record.id) in self._plain:
+            engine.fields.stale.add(name)
+            return
         if record.id not in engine.layout.index:
             return
         if name.endswith("_extracellular"):
@@ -64,7 +68,8 @@ class Exchange:
             engine.jumped = True
         else:
             engine.fields.stale.add(name)
-            for place, carrier in engine.carriers.writing(name, engine.layout.index[record.id]):
+            writing = engine.carriers.writing(name, engine.layout.index[record.id])
+            for place, carrier in writing:
                 position = engine.carriers.position(carrier, name)
                 if position is not None:
                     engine.seen.keep()
@@ -72,6 +77,8 @@ class Exchange:
                     engine.jumped = True
             if name in engine.declared.diffusing_by:
                 engine.session.touch()
+            elif not writing:
+                self._plain.add((name, record.id))
 
     def fetch_species(self, quantity: Any, region: Any) -> None:
         """Bring the values of a species on a region up to date."""
@@ -182,9 +189,18 @@ class Exchange:
 
     def compute_clamps(self) -> None:
         """Compute what clamps show from the present state, at once."""
+        self._fetch_clamps(self.engine.state)
+
+    def hold_clamps(self) -> None:
+        """Let clamps go on showing what they have shown last."""
+        seen = self.engine.seen
+        if not seen.clamped and STATES not in seen.frozen:
+            self._fetch_clamps(seen.end)
+
+    def _fetch_clamps(self, state: State) -> None:
         for electrode in self.engine.electrodes.electrodes:
             if electrode not in self.engine.stepped:
-                self._fetch_clamp(electrode, self.engine.state)
+                self._fetch_clamp(electrode, state)
         self.engine.seen.clamped = self.engine.seen.kept = True
 
     def _fetch_clamp(self, electrode: Electrode, state: State) -> None:

@@ -34,6 +34,7 @@ class Fields:
         self.engine = engine
         self.stale: set[str] = set()
         self.waiting: Late | None = None
+        self._rows: dict[str, list[tuple[int, int]]] = {}
 
     def fill_constants(self) -> None:
         """Put NEURON's values per segment into the fields of ions that are constants of the model."""
@@ -75,28 +76,30 @@ class Fields:
 
     def flush(self) -> None:
         """Bring parameters that scripts have written into the fields."""
+        layout, groups = self.engine.layout, self.engine.groups
         for name in self.stale:
-            owner = self.engine.session.catalogue.owner(name)
-            if owner is not None:
-                self._flush_variable(name, owner)
+            if name not in self._rows:
+                owner = self.engine.session.catalogue.owner(name)
+                self._rows[name] = [] if owner is None else self._rows_of(name, owner)
+            if self._rows[name]:
+                values = layout.gather(name, 0.0)
+                for number, row in self._rows[name]:
+                    self.put(number, row, values[groups[number].segment])
         self.stale.clear()
 
-    def _flush_variable(self, name: str, owner: str) -> None:
+    def _rows_of(self, name: str, owner: str) -> list[tuple[int, int]]:
+        """Groups and rows of their fields that hold a range variable."""
         engine = self.engine
         ion = engine.session.catalogue.ion_of(owner)
         short = name if ion is not None else name[: -len(owner) - 1]
-        values = engine.layout.gather(name, 0.0)
         if ion is None:
-            chosen = [
+            return [
                 (number, row)
                 for number, row, field in self.of_kind("mechanism")
                 if field.args[1] == short and engine.declared.inserted[field.args[0]][0] == owner
             ]
-        else:
-            what = {f"e{ion.name}": "e", f"{ion.name}i": "i", f"{ion.name}o": "o"}.get(name)
-            chosen = [(number, row) for number, row, field in self.of_kind("constant") if field.args[:2] == (what, ion.name)]
-        for number, row in chosen:
-            self.put(number, row, values[engine.groups[number].segment])
+        what = {f"e{ion.name}": "e", f"{ion.name}i": "i", f"{ion.name}o": "o"}.get(name)
+        return [(number, row) for number, row, field in self.of_kind("constant") if field.args[:2] == (what, ion.name)]
 
     def put_parameter(self, label: str, by_segment: np.ndarray) -> None:
         """Write a parameter of the model, shape (n_segments,)."""

@@ -39,6 +39,7 @@ class Readout:
         self._place: dict[str, np.ndarray] = {}
         self._formulas: dict[tuple[int, str], Any] = {}
         self._currents: dict[str, list[_Current]] = {}
+        self._at_points: frozenset[str] | None = None
         self._group_of, self._column_of = self._groups()
 
     def _groups(self) -> tuple[np.ndarray, np.ndarray]:
@@ -247,7 +248,10 @@ class Readout:
 
     def has_point_current(self, ion: str) -> bool:
         """Whether a point process carries an ion."""
-        return any(p.ion == ion for local in self.engine.system.groups if local.space == "points" for p in local.processes)
+        if self._at_points is None:
+            points = [local for local in self.engine.system.groups if local.space == "points"]
+            self._at_points = frozenset(process.ion for local in points for process in local.processes if process.ion)
+        return ion in self._at_points
 
     def _with_points(self, ion: str, record: SectionRecord, total: np.ndarray | None, state: State) -> np.ndarray | None:
         """The same with the currents of point processes, per area of their segments."""
