@@ -55,7 +55,7 @@ class Run(Tapes, Watching):
         Functions that engines evaluate, and equations they have, for the next engine.
     clamping : int
         Grows whenever a clamp comes, goes or moves.
-    plan, wires : object
+    plan, trail, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
     """
 
@@ -80,6 +80,7 @@ class Run(Tapes, Watching):
         self.blueprints = Blueprints()
         self.clamping = 0
         self.plan: Any = None
+        self.trail: Any = None
         self.wires: Any = None
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping

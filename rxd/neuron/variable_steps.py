@@ -31,7 +31,7 @@ def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
     if ramps:  # the course is a staircase of short steps, each at the height of its middle
         target = min(target, t + RAMP)
     run._play(0.5 * (t + target) if ramps else t)
-    spikes = engine.advance(t, target, Samples(run), single)
+    spikes = engine.advance(t, target, Samples(run, engine), single)
     values["t"] = engine.t
     run._tell(1, 0)
     run._play(engine.t)

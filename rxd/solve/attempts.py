@@ -37,6 +37,10 @@ AT_ONCE: Final = 10**7
 """Unknowns times steps that one compiled call may take: until it returns, nobody can interrupt it."""
 
 
+TRAIL: Final = 1024
+"""Steps whose ends are noted in one call."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Way:
     """Where steps lead that need nobody's decision, and what would.
@@ -55,6 +59,8 @@ class Way:
         A step that ends later is not accepted: samples are due.
     positions, thresholds, seen : ndarray
         Nor is one in which one of these unknowns rises above its threshold; what they were last.
+    trail : ndarray of int or None
+        Unknowns that somebody wants to know at the end of every step.
     """
 
     t: float
@@ -67,13 +73,14 @@ class Way:
     positions: np.ndarray
     thresholds: np.ndarray
     seen: np.ndarray
+    trail: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How many steps were accepted, where that led; length and error of one that was made but not accepted, 0 if there is none.
 
-    ``wanted`` and ``before`` as in `Way`.
+    ``wanted`` and ``before`` as in `Way`. ``ends (steps,)`` and ``values (steps, k)``: of the trail.
     """
 
     steps: int
@@ -82,6 +89,8 @@ class Progress:
     before: float
     h: float
     error: float
+    ends: np.ndarray
+    values: np.ndarray
 
 
 class Attempt(Protocol):
@@ -267,8 +276,9 @@ class CompiledAttempt:
         """Compile what a step needs."""
         self._numbers, nothing = np.zeros(N_NUMBERS), np.zeros(0)
         self._nobody = np.zeros(0, dtype=np.int64), nothing, nothing
+        self._untrodden = np.zeros(0, dtype=np.int64), nothing, np.zeros((0, 0))
         apart = equations.kernels.apart
-        arguments = (self._kept, self._following, 1, self._numbers, self._clamps, self._nobody)
+        arguments = (self._kept, self._following, 1, self._numbers, self._clamps, self._nobody, self._untrodden)
         apart.ask(march, *arguments)
         compile_kernels_of(self._plan.table, equations.kernels.groups, eliminating=True)
         if apart.busy:  # a first step will want them, and here is time
@@ -296,7 +306,7 @@ class CompiledAttempt:
     def make(self, t: float, h: float) -> float:
         """Try a step; see `Attempt`."""
         self._numbers[:] = t, np.inf, -np.inf, h, np.inf, 1.0, 0.0, 0.0, 0.0
-        self._march(self._kept, self._following, 1, self._numbers, self._clamps, self._nobody)
+        self._march(self._kept, self._following, 1, self._numbers, self._clamps, self._nobody, self._untrodden)
         return float(self._numbers[ERROR])
 
     def ahead(self, way: Way) -> Progress | None:
@@ -305,13 +315,16 @@ class CompiledAttempt:
         numbers[[TIME, UNTIL, SAMPLE, WANTED, LONGEST]] = way.t, way.until, way.sample, way.wanted, way.longest
         numbers[[BEFORE, ORDER]] = way.before, way.order
         watch = self._plan.lane[way.positions], way.thresholds, way.seen
-        most = max(1, AT_ONCE // self._size)
-        found = int(self._march(self._kept, self._following, most, numbers, self._clamps, watch))
+        most, trail = max(1, AT_ONCE // self._size), self._untrodden
+        if way.trail is not None:
+            most = min(most, TRAIL)
+            trail = self._plan.lane[way.trail], np.zeros(most), np.zeros((most, len(way.trail)))
+        found = int(self._march(self._kept, self._following, most, numbers, self._clamps, watch, trail))
         steps, pending = (found, False) if found >= 0 else (-1 - found, True)
         if steps % 2:
             self.accept()
         t, wanted, before, h, error = numbers[[TIME, WANTED, BEFORE, STEP, ERROR]].tolist()
-        return Progress(steps, t, wanted, before, h if pending else 0.0, error)
+        return Progress(steps, t, wanted, before, h if pending else 0.0, error, trail[1][:steps], trail[2][:steps])
 
     def worst(self) -> int:
         """Where the error is largest."""

@@ -182,11 +182,14 @@ class CoupledStepper:
             positions=stimuli.detector_position,
             thresholds=stimuli.detector_threshold,
             seen=state.before,
+            trail=None if sampler is None else sampler.trail,
         )
         made = self._attempt.ahead(way)
         if made is None:
             return None
         state.t = made.t
+        if way.trail is not None and sampler is not None and made.steps:
+            sampler.passed(made.ends, made.values)
         statistics.steps += made.steps
         statistics.solves += (made.steps + (made.h > 0)) * self.tableau.stages
         if self.adaptive:

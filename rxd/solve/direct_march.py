@@ -26,11 +26,12 @@ factor_of: Any = draft_inline_kernel(next_factor)
 
 
 @lean_kernel
-def march(model: Kept, other: Kept, most: int, numbers: np.ndarray, clamps: Any, watch: Any) -> int:
+def march(model: Kept, other: Kept, most: int, numbers: np.ndarray, clamps: Any, watch: Any, trail: Any) -> int:
     """Make steps, at most so many, and accept them; returns how many were, or minus one minus that if one more was made.
 
-    ``watch`` are places in lanes, thresholds and last values of what detectors look at; the last are kept up to date. The state
-    is in the lanes of ``model`` after an even number of steps.
+    ``watch`` are places in lanes, thresholds and last values of what detectors look at; the last are kept up to date. ``trail``
+    are places in lanes, times and values: of every accepted step its end, and what they held there. The state is in the lanes
+    of ``model`` after an even number of steps.
     """
     adaptive = numbers[ORDER] > 0.0
     for done in range(most):
@@ -53,6 +54,7 @@ def march(model: Kept, other: Kept, most: int, numbers: np.ndarray, clamps: Any,
             numbers[BEFORE] = error
         numbers[TIME] = end
         _look(step, watch)
+        _note(step, trail, done, end)
         if end >= numbers[UNTIL]:
             return done + 1
     return most
@@ -76,3 +78,14 @@ def _look(step: Kept, watch: Any) -> None:
     place, _, before = watch
     for k in range(place.size):
         before[k] = constants.lanes[1][place[k]]
+
+
+@draft_inline_kernel
+def _note(step: Kept, trail: Any, number: int, t: float) -> None:
+    """What somebody wants to see of every step."""
+    constants: Step = kept(step)  # type: ignore[call-arg]
+    place, times, values = trail
+    if times.size:
+        times[number] = t
+        for k in range(place.size):
+            values[number, k] = constants.lanes[1][place[k]]

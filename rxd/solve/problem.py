@@ -56,6 +56,14 @@ class Sampler:
         """Time of the next sample, ms."""
         return self.begin + self.count * self.every
 
+    @property
+    def trail(self) -> np.ndarray | None:
+        """State positions wanted at the end of every step; None if none are."""
+        return None
+
+    def passed(self, t: np.ndarray, values: np.ndarray) -> None:
+        """What they held at the ends of steps, shape (steps, positions)."""
+
     def before(self, end: float) -> Iterator[float]:
         """Sample times that come before ``end``, which counts as the next step's."""
         while self.next_time < end - 1e-9 * self.every:

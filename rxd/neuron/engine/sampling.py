@@ -25,6 +25,13 @@ class Samples(Protocol):
     def next_time(self) -> float:
         """Up to when nobody wants to see it."""
 
+    @property
+    def trail(self) -> np.ndarray | None:
+        """State positions that are recorded at the end of every step; None if that cannot be done within the loop."""
+
+    def passed(self, t: np.ndarray, values: np.ndarray) -> None:
+        """What they held at the ends of steps."""
+
     def before(self, end: float) -> Iterable[float]:
         """Times up to the end of the step just made."""
 
@@ -44,6 +51,15 @@ class Sampler:
     def next_time(self) -> float:
         """Up to when steps may be made at once."""
         return self.samples.next_time
+
+    @property
+    def trail(self) -> np.ndarray | None:
+        """State positions wanted at the end of every step."""
+        return self.samples.trail
+
+    def passed(self, t: np.ndarray, values: np.ndarray) -> None:
+        """What they held at the ends of steps."""
+        self.samples.passed(t, values)
 
     def before(self, end: float) -> Iterable[float]:
         """Times wanted in the step that ends here."""
