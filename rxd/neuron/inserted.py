@@ -57,7 +57,7 @@ class Mechanism:
         info = self._segment.sec.record.session.catalogue.density.get(self._name)
         return None if info is None else info.arrays.get(name)
 
-    def _variables(self) -> dict[str, str]:
+    def _variables(self) -> Mapping[str, str]:
         return self._segment.sec.record.session.catalogue.variables(self._name)
 
     def __iter__(self) -> Iterator[RangeVar]:

@@ -287,6 +287,7 @@ class Catalogue:
         self.points: dict[str, type[PointProcess]] = {}
         self.taken: set[str] = set()
         self.global_parameters: set[str] = set()
+        self._variables: dict[str, tuple[MechanismInfo | IonInfo, Mapping[str, str]]] = {}
         for name in ("na", "k"):
             self.ion(name)
 
@@ -371,13 +372,15 @@ class Catalogue:
         """Which of some mechanisms writes a variable of an ion such as `cai`."""
         return next((name for name in mechanisms if name in self.density and variable in self.density[name].writes), None)
 
-    def variables(self, mechanism: str) -> dict[str, str]:
+    def variables(self, mechanism: str) -> Mapping[str, str]:
         """Short name of each variable of a mechanism and its name as a range variable."""
-        ion = self.ion_of(mechanism)
-        if ion is not None:
-            return {name: name for name in ion.variables}
-        info = self.density[mechanism]
-        return {name: info.full(name) for name in info.variables}
+        about = self.ion_of(mechanism) or self.density[mechanism]
+        known = self._variables.get(mechanism)
+        if known is None or known[0] is not about:  # scripts ask at every access
+            full = (lambda name: name) if isinstance(about, IonInfo) else about.full
+            known = about, MappingProxyType({name: full(name) for name in about.variables})
+            self._variables[mechanism] = known
+        return known[1]
 
     def array(self, variable: str) -> tuple[str, str, int] | None:
         """Mechanism, short name and size of an array such as `ca_cadifus`."""

@@ -194,10 +194,10 @@ class Run(Tapes, Watching):
         if self.engine is not None:
             self.engine.exchange.note_point(point, name)
 
-    def pull(self) -> None:
-        """Bring everything up to date, before an edit of the structure."""
+    def pull(self, computed: bool = True) -> None:
+        """Bring everything up to date, before an edit of the structure; without what will be computed anew if it is known."""
         if self.engine is not None and self._pulled != self.engine.version:
-            self.engine.exchange.fetch_all()
+            self.engine.exchange.fetch_all(computed)
             self._pulled = self.engine.version
 
     def end_voltage(self, record: SectionRecord, x: float) -> float:
@@ -321,7 +321,7 @@ class Run(Tapes, Watching):
         values["t"] = 0.0
         early = any(handler.kind in {0, 1} for handler in self._living_handlers())
         if early or (self.engine is not None and self.engine.revision != self.session.revision):
-            self.pull()  # now, lest the compilation below fetches the old voltages over the new ones
+            self.pull(computed=early)  # now, lest the compilation below fetches the old voltages over the new ones
         self._begin_at(v)
         self.session.chemistry.in_force.begin()
         engine = self._compiled()

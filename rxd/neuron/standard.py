@@ -40,7 +40,7 @@ class MechanismStandard:
                 2: dict.fromkeys(density.assigned, 0.0),
                 3: dict.fromkeys(density.states, 0.0),
             }
-            self._full = session.catalogue.variables(name)
+            self._full = dict(session.catalogue.variables(name))
         elif session.catalogue.point_class(name) is not None:
             groups = _of_point(session.catalogue.points[name])
             self._full = {key: key for group in groups.values() for key in group}

@@ -135,15 +135,15 @@ class Exchange:
         if positions is not None:
             self.engine.y[positions] = quantity._values[region.number]
 
-    def fetch_all(self) -> None:
-        """Bring everything up to date, before the structure changes."""
+    def fetch_all(self, computed: bool = True) -> None:
+        """Bring everything up to date, before the structure changes; or all but what mechanisms compute from the rest."""
         engine = self.engine
         engine.session.chemistry.views.adopt()
         engine.circuits.keep()
         for record in engine.layout.records:
             if record.alive:
                 for name in list(record.store):
-                    if name not in {"cm", "diam"}:
+                    if name not in {"cm", "diam"} and (computed or not engine.readout.is_computed(name, record)):
                         record.values(name)
         for quantity in engine.session.chemistry.quantities:
             for region in quantity.regions:

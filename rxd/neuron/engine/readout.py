@@ -68,6 +68,14 @@ class Readout:
         writer = self.engine.session.catalogue.writer(name, record.mechanisms)
         return self._labels_of[name] if writer is None else f"{writer}.{name}"
 
+    def is_computed(self, name: str, record: SectionRecord) -> bool:
+        """Whether a mechanism that is no ion computes a variable, which is no state of its own."""
+        catalogue = self.engine.session.catalogue
+        owner = None if name == "v" else catalogue.owner(name)
+        if owner is None or catalogue.ion_of(owner) is not None:
+            return False
+        return self.reader(name) is not None and self.label(name, record) not in self.engine.states.blocks
+
     def _make(self, name: str) -> Reader | None:
         catalogue = self.engine.session.catalogue
         if name == "v":
