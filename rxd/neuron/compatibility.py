@@ -34,6 +34,8 @@ or `mechanisms` in them, and those behind what `h.nrn_load_dll` or `neuron.load_
 first asks for its mechanism; what cannot be translated is refused then, with file and line. `VecStim`, in NEURON a mod
 file with C code in it (vecevent.mod), is built in.
 
+`import neuron.rxd.export` gives `rxd.export.sbml(segment)`: the reactions and rates of a segment as SBML.
+
 A name that is not here raises `NotSupported` (an AttributeError) that says what to use instead; nothing is ever answered with
 None.
 

@@ -120,7 +120,16 @@ def set_solver(solver: Any = None) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"generalizedReaction", "multiCompartmentReaction", "rate", "reaction", "rxd", "rxdException", "section1d"}:
+    if name in {
+        "export",
+        "generalizedReaction",
+        "multiCompartmentReaction",
+        "rate",
+        "reaction",
+        "rxd",
+        "rxdException",
+        "section1d",
+    }:
         module = importlib.import_module(f"{__name__}.{name}")
         guard_modules()
         return module
