@@ -28,6 +28,7 @@ LN2_LOW: Final = 1.90821492927058770002e-10
 # Adding and subtracting 1.5 * 2^52 rounds to the nearest integer and leaves it in the low bits.
 MAGIC: Final = 6755399441055744.0
 MAGIC_BITS: Final = int(np.float64(MAGIC).view(np.int64))
+RECIPROCAL_BITS: Final = 0x7FDE623854045EAA
 NEAR_0: Final = 0.3
 """Up to here a polynomial of degree 11 is ``(exp(z) - 1) / z`` to round-off."""
 SQRT_HALF_BITS: Final = int(np.float64(0.7071067811865476).view(np.int64))
@@ -54,6 +55,22 @@ def _double_to_bits(typing_context: Any, number: Any) -> Any:
 
 
 @inline_kernel
+def reciprocal(x: float) -> float:
+    """``1 / x`` to two units in the last place, in nine operations; not finite for zero and infinity.
+
+    A kernel has one unit that divides, which eight doubles keep busy for 16 cycles, and two that do two of these in one. The
+    difference of bit patterns is within 0.051 of the reciprocal; two steps of fourth order do the rest.
+    """
+    r: float = _bits_to_double(RECIPROCAL_BITS - _double_to_bits(x))  # type: ignore[call-arg]
+    e = 1.0 - x * r
+    r = r + r * e
+    r = r + r * (e * e)
+    e = 1.0 - x * r
+    r = r + r * e
+    return r + r * (e * e)
+
+
+@inline_kernel
 def vexp(x: float) -> float:
     """``exp(x)``; x is clamped to [-708, 709], NaN stays NaN."""
     y = x
@@ -64,17 +81,16 @@ def vexp(x: float) -> float:
     shifted = y * LOG2E + MAGIC
     k = shifted - MAGIC
     r = (y - k * LN2_HIGH) - k * LN2_LOW
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
+    # (exp(r) - 1 - r) / r^2, the polynomial of degree 9 with the least largest error on |r| <= log(2) / 2: 1e-17
+    p = 2.5110094155232378e-08
+    p = p * r + 2.76201396375759e-07
+    p = p * r + 2.7557242219069154e-06
+    p = p * r + 2.4801521188003656e-05
+    p = p * r + 0.00019841269886695202
+    p = p * r + 0.0013888888917283466
+    p = p * r + 0.008333333333322174
+    p = p * r + 0.04166666666662399
+    p = p * r + 0.16666666666666674
     p = p * r + 0.5
     p = p * r + 1.0
     p = p * r + 1.0
@@ -91,18 +107,16 @@ def vlog(x: float) -> float:
     m = _bits_to_double(bits - (exponent << 52))
     k = _bits_to_double(exponent + MAGIC_BITS) - MAGIC
     f = m - 1.0
-    s = f / (2.0 + f)
+    s = f * reciprocal(2.0 + f)
     z = s * s
-    p = 1.0 / 21.0
-    p = p * z + 1.0 / 19.0
-    p = p * z + 1.0 / 17.0
-    p = p * z + 1.0 / 15.0
-    p = p * z + 1.0 / 13.0
-    p = p * z + 1.0 / 11.0
-    p = p * z + 1.0 / 9.0
-    p = p * z + 1.0 / 7.0
-    p = p * z + 1.0 / 5.0
-    p = p * z + 1.0 / 3.0
+    # (artanh(s) / s - 1) / s^2, likewise, of degree 6 in s^2: z times 2e-16
+    p = 0.07309208510372453
+    p = p * z + 0.07665776424401631
+    p = p * z + 0.09091447274173238
+    p = p * z + 0.1111110552727481
+    p = p * z + 0.14285714313255804
+    p = p * z + 0.19999999999949097
+    p = p * z + 0.3333333333333335
     # log(1 + f) = f - s (f - 2 z p) loses nothing for small f.
     value = f - s * (f - 2.0 * z * p) + k * LN2_LOW + k * LN2_HIGH
     return value if x > 0.0 else np.nan
@@ -134,7 +148,7 @@ def vtanh(x: float) -> float:
 @inline_kernel
 def bernoulli_ratio_of(z: float, e: float) -> float:
     """``z / (e - 1)`` with ``e = exp(z)``."""
-    far = z / (e - 1.0)
+    far = z * reciprocal(e - 1.0)
     q = z * z
     near = 1.0 - 0.5 * z + q * (1.0 / 12.0 + q * (-1.0 / 720.0 + q * (1.0 / 30240.0 - q * (1.0 / 1209600.0))))
     return far if abs(z) > 0.1 else near
@@ -177,9 +191,8 @@ def bernoulli_slope(z: float) -> float:
     safe = z if far_enough else 1.0
     # For large z both numerator and denominator overflow unless divided by exp(z).
     e = vexp(-abs(safe))
-    positive = (e - e * e - safe * e) / ((1.0 - e) * (1.0 - e))
-    negative = (e - 1.0 - safe * e) / ((e - 1.0) * (e - 1.0))
-    far = positive if safe > 0.0 else negative
+    positive, negative = e - e * e - safe * e, e - 1.0 - safe * e
+    far = (positive if safe > 0.0 else negative) * reciprocal((1.0 - e) * (1.0 - e))
     q = z * z
     near = -0.5 + z * (
         1.0 / 6.0

@@ -42,11 +42,11 @@ class Values:
         return self.builder.fmul(one, two, flags=CONTRACT)
 
     def products(self, pairs: list[tuple[Any, Any]]) -> Any:
-        """Sum of products."""
-        total = self.times(*pairs[0])
-        for one, two in pairs[1:]:
-            total = plus_product(self.builder, total, one, two)
-        return total
+        """Sum of products, as two sums side by side: the next wave waits for it."""
+        totals = [self.times(*pair) for pair in pairs[:2]]
+        for k, (one, two) in enumerate(pairs[2:]):
+            totals[k % 2] = plus_product(self.builder, totals[k % 2], one, two)
+        return totals[0] if len(totals) == 1 else self.builder.fadd(*totals, flags=CONTRACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +134,8 @@ def make_descend(lanes: int, shapes: Shapes) -> Any:
         m = shape.size
         right = [values.times(values.load(4, i), values.load(6, i)) for i in range(m)]
         for i in range(m):
-            found = values.load(0, i)
-            for k in shape.row(i):
-                found = plus_product(values.builder, found, values.load(2, i * m + k), right[k])
-            values.store(0, i, found)
+            moved = values.products([(values.load(2, i * m + k), right[k]) for k in shape.row(i)])
+            values.store(0, i, values.builder.fadd(values.load(0, i), moved, flags=CONTRACT))
 
     @intrinsic
     def operation(typing_context: Any, R: Any, r: Any, S: Any, s: Any, G: Any, g: Any, P: Any, p: Any, m: Any) -> Any:
