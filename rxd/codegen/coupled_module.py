@@ -20,7 +20,7 @@ import math
 
 from rxd.codegen.lane_calls import lane_kernel_decorator, rows_apart, whole_vectors
 from rxd.codegen.stage_calls import BEGIN, STAGE, TAKE, later, stage_decorator
-from rxd.codegen.vmath import bernoulli_ratio, bernoulli_ratio_of, bernoulli_slope, vexp, vlog, vpow, vtanh
+from rxd.codegen.vmath import bernoulli_ratio, bernoulli_ratio_of, bernoulli_slope, reciprocal, vexp, vlog, vpow, vtanh
 
 kernel, late_kernel = lane_kernel_decorator(), later(lane_kernel_decorator())
 begin_kernel, stage_kernel, take_kernel = stage_decorator(BEGIN), stage_decorator(STAGE), stage_decorator(TAKE)

@@ -158,7 +158,7 @@ class Elimination:
             lines.append(f"{self.name('m', entry)} = shift")
             known.add(entry)
         for pivot, rows in operations(self._array(self.local.factor)):
-            lines.append(f"{self.name('m', pivot)} = 1.0 / {self.name('m', pivot)}")
+            lines.append(f"{self.name('m', pivot)} = reciprocal({self.name('m', pivot)})")
             for entry, columns in rows:
                 lines.append(f"{self.name('m', entry)} = {self.name('m', entry)} * {self.name('m', pivot)}")
                 for target, right in columns:

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from rxd.discretize.records import LANES
-from rxd.solve.aligned import aligned_zeros
+from rxd.solve.aligned import aligned_zeros, together
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_lanes import compile_kernels_of
 from rxd.solve.direct_march import BEFORE, ERROR, LONGEST, N_NUMBERS, ORDER, SAMPLE, STEP, TIME, UNTIL, WANTED, march
@@ -251,9 +251,9 @@ class CompiledAttempt:
         self._solver, self._plan = solver, solver.plan
         plan = solver.plan
         self._size = size = plan.sizes[2]
-        self._stages = aligned_zeros(table.stages * size)
-        y, new, drift, self._inside = (aligned_zeros(size) for _ in range(4))
-        rates = self._stages[:size] if table.fresh[1:].all() and not apart else aligned_zeros(size)
+        self._stages, y, new, rates, drift, self._inside = together([table.stages * size, *5 * [size]])
+        if table.fresh[1:].all() and not apart:
+            rates = self._stages[:size]
         self._atol = np.full(size, HUGE)  # of copies of nodes, and of v of point processes, which is their segment's
         self._atol[plan.lane] = atol
         allowed = row_tolerances(self._atol, plan.table)

@@ -8,12 +8,13 @@ eliminated from the leaves.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 
 from rxd.discretize.records import LANES
-from rxd.solve.aligned import aligned_zeros
+from rxd.solve.aligned import aligned_zeros, together
 from rxd.solve.direct_nodes import HALVES, PATTERN, load_lanes, store_lanes
 from rxd.solve.direct_plan import DirectPlan, build_plan
 from rxd.solve.direct_step import prepare, solve_in_lanes
@@ -39,9 +40,8 @@ class DirectSolver:
     name = "direct"
 
     def __init__(self, equations: Equations) -> None:
-        self.plan = build_plan(equations)
+        self.plan, self.arrays = lay_out(build_plan(equations))
         self.statistics = SolverStatistics()
-        self.arrays = solver_arrays(self.plan)
         self._kept = Kept(self.arrays)
         self._lanes = aligned_zeros(self.plan.sizes[2])
         self._work = np.zeros(LANES, dtype=np.int64), aligned_zeros(int(self.plan.table[:, PATTERN].max()) * LANES)
@@ -90,12 +90,16 @@ class DirectSolver:
         """Nothing to release."""
 
 
-def solver_arrays(plan: DirectPlan) -> Arrays:
-    """Plan and work arrays in the order the kernels unpack them."""
+def lay_out(plan: DirectPlan) -> tuple[DirectPlan, Arrays]:
+    """A plan and work arrays side by side in memory: the plan, and all in the order the kernels unpack it."""
     blocks, factors, _, scratch = plan.sizes
-    nodes = (plan.table, plan.program, plan.places, plan.capacity, plan.ends)
-    tree = (plan.tree, plan.coupling, plan.diagonal, (plan.twins, plan.again), plan.blank)
     # behind everything: what kernels put together that lies apart, see `DirectPlan.ends`
     room, blocks = len(plan.coupling) + HALVES * plan.block * WIDTH, blocks + HALVES * plan.block**2 * WIDTH
-    work = tuple(aligned_zeros(size) for size in (factors, blocks, room, room, scratch))
-    return nodes, tree, work
+    given = {name: getattr(plan, name) for name in ("fields", "capacity", "coupling", "diagonal")}
+    *work, fields, capacity, coupling, diagonal = together([factors, blocks, room, room, scratch, *map(len, given.values())])
+    for place, values in zip((fields, capacity, coupling, diagonal), given.values(), strict=True):
+        place[:] = values
+    plan = dataclasses.replace(plan, fields=fields, capacity=capacity, coupling=coupling, diagonal=diagonal)
+    nodes = (plan.table, plan.program, plan.places, plan.capacity, plan.ends)
+    tree = (plan.tree, plan.coupling, plan.diagonal, (plan.twins, plan.again), plan.blank)
+    return plan, (nodes, tree, tuple(work))

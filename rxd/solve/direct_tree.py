@@ -208,4 +208,4 @@ def settle_branch_points(Z: np.ndarray, twins: np.ndarray, T: np.ndarray) -> Non
 
 
 Arrays = tuple[Any, ...]
-"""Plan and work arrays as `rxd.solve.direct.solver_arrays` lines them up."""
+"""Plan and work arrays as `rxd.solve.direct.lay_out` lines them up."""
