@@ -11,7 +11,7 @@ from geometry import SectionSpec
 from rxd import library
 from rxd.codegen.stage_text import exchanged_of
 from rxd.discretize.records import LANES
-from rxd.solve.attempts import CompiledAttempt, OuterAttempt, make_attempt
+from rxd.solve.attempts import Attempt, CompiledAttempt, OuterAttempt, StagedAttempt, make_attempt
 from rxd.solve.controller import absolute_tolerance
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_blocks import build_block_tree
@@ -47,11 +47,12 @@ def simulation() -> rxd.Simulation:
     return made
 
 
-def stepped(simulation: rxd.Simulation, attempt: CompiledAttempt) -> tuple[float, np.ndarray]:
+def stepped(simulation: rxd.Simulation, attempt: Attempt) -> tuple[float, np.ndarray]:
     """Error and new state of one step from where the simulation stands."""
     found = np.empty(simulation.problem.size)
     attempt.begin(simulation.state.y)
     attempt.place(simulation.problem.equations.electrodes(START))
+    attempt.linearise(START)
     error = attempt.make(START, DT)
     attempt.accept()
     attempt.current(found)
@@ -75,16 +76,21 @@ def test_written_out_stages_are_those_of_the_lists(simulation: rxd.Simulation, n
 
 
 @pytest.mark.parametrize("name", ["near4", "rodas4p"])
-def test_stages_through_petsc_are_those_of_the_embedded_solver(simulation: rxd.Simulation, name: str) -> None:
+def test_steps_and_their_errors_are_the_same_by_every_solver(simulation: rxd.Simulation, name: str) -> None:
     equations, table = simulation.problem.equations, find_tableau(name)
     atol = absolute_tolerance(simulation.problem, RTOL, None)
-    solvers = [make_linear_solver(name, equations) for name in ("direct", "petsc")]
-    direct, outer = (make_attempt(equations, solver, table, atol, RTOL) for solver in solvers)
-    assert isinstance(outer, OuterAttempt)
-    (error, ours), (other_error, theirs) = stepped(simulation, outer), stepped(simulation, direct)
-    assert error == pytest.approx(other_error, rel=1e-6)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-14)
-    assert solvers[1].statistics.solves == table.stages
+    solvers = [make_linear_solver(solver, equations) for solver in ("scipy", "direct", "petsc")]
+    attempts = [make_attempt(equations, solver, table, atol, RTOL) for solver in solvers]
+    assert [type(attempt) for attempt in attempts] == [StagedAttempt, CompiledAttempt, OuterAttempt]
+    error, expected = stepped(simulation, attempts[0])
+    assert error > 0
+    for attempt in attempts[1:]:
+        found_error, found = stepped(simulation, attempt)
+        assert found_error == pytest.approx(error, rel=1e-6)
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-14)
+        attempt.accept()  # back to the step that was made
+        assert attempt.worst() == attempts[0].worst()
+    assert solvers[2].statistics.solves == table.stages
     for solver in solvers:
         solver.close()
 
