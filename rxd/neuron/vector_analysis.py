@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
     from rxd.neuron.vector import Vector
@@ -255,13 +256,17 @@ def _with_source(vector: Any, args: tuple[Any, ...]) -> tuple[np.ndarray, list[A
 
 
 def _condition(a: np.ndarray, operator: str, values: Any) -> np.ndarray:
-    first = float(values[0]) if values else 0.0
-    simple = {">": a > first, "<": a < first, ">=": a >= first, "<=": a <= first, "==": a == first, "!=": a != first}
-    if operator in simple:
-        return simple[operator]
+    """Where elements meet a condition; numbers that differ by `float_epsilon` or less are equal, as they are in hoc."""
+    near = float(current_session().globals["float_epsilon"])
+
+    def holds(sign: str, value: float) -> np.ndarray:
+        over, under = a > value + near, a < value - near
+        found: np.ndarray = {">": over, "<": under, ">=": ~under, "<=": ~over, "==": ~(over | under), "!=": over | under}[sign]
+        return found & ~np.isnan(a) if sign in {">=", "<=", "=="} else found
+
+    if operator in {">", "<", ">=", "<=", "==", "!="}:
+        return holds(operator, float(values[0]) if values else 0.0)
     if operator in {"[]", "()", "[)", "(]"} and len(values) > 1:
-        last = float(values[1])
-        lower = a >= first if operator[0] == "[" else a > first
-        upper = a <= last if operator[1] == "]" else a < last
-        return lower & upper
+        lower, upper = ">=" if operator[0] == "[" else ">", "<=" if operator[1] == "]" else "<"
+        return holds(lower, float(values[0])) & holds(upper, float(values[1]))
     raise HocError(f"Invalid comparator in .where(): {operator!r}; there are: > < >= <= == != [] () [) (]")

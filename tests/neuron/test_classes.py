@@ -377,3 +377,8 @@ def test_a_pointer_to_an_element_of_an_array():
     pointer = numpy_element_ref(numbers, 1)
     pointer[0] += 1
     assert numbers.tolist() == [1, 3]
+
+
+def test_a_shape_takes_the_section_to_be_coloured():
+    soma = h.Section(name="soma")
+    assert h.PlotShape(False).color(2, sec=soma) == 0

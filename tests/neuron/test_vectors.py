@@ -220,3 +220,12 @@ def test_noisy_spikes_are_those_of_neuron():
         np.testing.assert_allclose(times[0], [8.42548410828236, 18.687848365455338], rtol=1e-12)
         np.testing.assert_allclose(times[1], [1.1932360674585516, 15.929075955876932], rtol=1e-12)
     assert section.nseg == 1
+
+
+def test_conditions_take_numbers_that_hardly_differ_for_equal():
+    v = h.Vector([0.1 * 3, 0.3 + 1e-12, 0.3 - 1e-12, 0.5])
+    found = {sign: v.indvwhere(sign, 0.3).to_python() for sign in ("==", "!=", ">", "<", ">=", "<=")}
+    assert found == {"==": [0, 1, 2], "!=": [3], ">": [3], "<": [], ">=": [0, 1, 2, 3], "<=": [0, 1, 2]}
+    assert [v.indwhere(ends, 0.3, 0.5) for ends in ("[]", "[)", "(]", "()")] == [0, 0, 3, -1]
+    h.float_epsilon = 0
+    assert v.indwhere(">", 0.3) == 0

@@ -85,7 +85,7 @@ class Graph:
         self._lines[-1][1].append(float(y))
         return 0.0
 
-    def _nothing(self, *_: Any) -> float:
+    def _nothing(self, *_: Any, **__: Any) -> float:
         """Settings of NEURON's windows have no effect here."""
         return 0.0
 

@@ -155,7 +155,7 @@ class PlotShape:
             figure.mark(segment)
         return figure
 
-    def _nothing(self, *_: Any) -> float:
+    def _nothing(self, *_: Any, **__: Any) -> float:
         """Settings of NEURON's windows have no effect here."""
         return 0.0
 
