@@ -22,9 +22,11 @@ from typing import Any, Final
 
 import numba
 import numpy as np
+from llvmlite.binding import Linkage
 from numba import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
+from numba.core.cpu import CPUContext
 
 __all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_options", "lean", "load_numba"]
 
@@ -36,7 +38,32 @@ PLAIN: Final = (types.Number, types.Boolean, types.CPointer, types.Array, types.
 """Types on which an operation always gives the same type."""
 
 
-class Draft(JITCodeLibrary):
+class Linked(JITCodeLibrary):
+    """A function into which the code of all that it calls is linked, once, however many of them call each other."""
+
+    def finalize(self) -> None:
+        """Take in what this function calls, and make machine code of all."""
+        self._link()
+        super().finalize()
+
+    def _link(self) -> None:
+        for library in self._called():
+            self._reload_init.update(library._reload_init)
+            alone = library._own_module() if isinstance(library, Draft) else library._get_module_for_linking()
+            self._final_module.link_in(alone, preserve=True)
+        self._linking_libraries = []
+
+    def _called(self) -> list[Any]:
+        """What this function calls, and what of that is still without its own."""
+        found: dict[Any, None] = {}
+        for library in self._linking_libraries:
+            found[library] = None
+            if isinstance(library, Draft):
+                found.update(dict.fromkeys(library.missing))
+        return list(found)
+
+
+class Draft(Linked):
     """A function that only kernels call: LLVM's code as numba wrote it, neither optimised nor made machine code by itself.
 
     A kernel takes the code of all it calls into its own and optimises it there; numba would do so, and make machine code, for
@@ -44,6 +71,8 @@ class Draft(JITCodeLibrary):
     """
 
     optimised = False
+    missing: tuple[Any, ...] = ()
+    """What it calls, where it has not taken that in."""
 
     def _optimize_functions(self, module: Any) -> None:
         if self.optimised:
@@ -52,14 +81,31 @@ class Draft(JITCodeLibrary):
             module.data_layout = self._codegen._data_layout
 
     def finalize(self) -> None:
-        """Take in what this function calls, and leave the rest to who calls it."""
-        for library in dict.fromkeys(self._linking_libraries):
-            self._reload_init.update(library._reload_init)
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        """Leave all but this function itself to who calls it."""
         if self.optimised:
+            self._link()
             self._optimize_final_module()
+        else:
+            self.missing = tuple(self._called())
         self._finalize_dynamic_globals()
         self._finalized = True
+
+    def _own_module(self) -> Any:
+        """The function as something to link: who has it already needs no other."""
+        self._ensure_finalized()
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == Linkage.external:
+                function.linkage = "linkonce_odr"
+        return self._final_module
+
+    def _get_module_for_linking(self) -> Any:
+        """The same with all that it calls, for functions that are compiled as numba compiles."""
+        if self._shared_module is None:
+            self._shared_module = self._own_module().clone()
+            for library in self.missing:
+                alone = library._own_module() if isinstance(library, Draft) else library._get_module_for_linking()
+                self._shared_module.link_in(alone, preserve=True)
+        return self._shared_module
 
     def get_pointer_to_function(self, name: str) -> int:
         """What Python reaches if it calls this function, whose own machine code there is not."""
@@ -129,12 +175,32 @@ class Remembering:
         return self._found[key]
 
 
+class QuickContext(CPUContext):
+    """Numba's knowledge of operations, which does not look through all of it once more for each use of an array.
+
+    Where it asks whether an array is kept in another way than arrays are, which none is, it would first see whether somebody
+    has said anything new meanwhile.
+    """
+
+    def get_function(self, function: Any, signature: Any, _firstcall: bool = True) -> Any:
+        """How an operation is done."""
+        if function == "__array__" and isinstance(signature.args[0], types.Array):
+            message = "An array is an array."
+            raise NotImplementedError(message)
+        return super().get_function(function, signature, _firstcall)
+
+
 class QuickCompiler(Compiler):
-    """Numba's compiler with a memory (`Remembering`)."""
+    """Numba's compiler with a memory (`Remembering`), and a function that takes in each that it calls once."""
+
+    kind: type[Linked] = Linked
 
     def compile_extra(self, function: Any) -> Any:
         """Compile a Python function."""
         self.state.typingctx, self.state.flags = Remembering(self.state.typingctx), Settings(self.state.flags)
+        self.state.targetctx.__class__ = QuickContext  # a copy that numba has made for this function
+        self.state.library = self.kind(self.state.targetctx.codegen(), function.__qualname__)
+        self.state.library.enable_object_caching()
         return super().compile_extra(function)
 
 
@@ -143,13 +209,8 @@ class InnerCompiler(QuickCompiler):
 
     kind = Draft
 
-    def compile_extra(self, function: Any) -> Any:
-        """Compile a Python function."""
-        self.state.library = self.kind(self.state.targetctx.codegen(), function.__qualname__)
-        return super().compile_extra(function)
 
-
-class OptimisingCompiler(InnerCompiler):
+class OptimisingCompiler(QuickCompiler):
     """The same, whose result is an `OptimisedDraft`."""
 
     kind = OptimisedDraft

@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from geometry.compiled import QuickCompiler
+from rxd.solve.vectors import data_of
 
 ROW: Final = types.CPointer(types.float64)
 ARITHMETIC: Final = ("contract", "nsz", "arcp")
@@ -72,7 +73,7 @@ def call_kernel(typing_context: Any, address: Any, X: Any, P: Any, at: Any, t: A
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         def data(position: int) -> Any:
-            return cgutils.create_struct_proxy(sig.args[position])(context, builder, args[position]).data
+            return data_of(context, builder, sig.args[position], args[position])
 
         double = ir.DoubleType()
         row = double.as_pointer()

@@ -17,6 +17,7 @@ from numba.extending import intrinsic
 
 from geometry.compiled import QuickCompiler
 from rxd.codegen.lane_calls import ARITHMETIC, ROW
+from rxd.solve.vectors import data_of
 
 PLACES: Final = types.CPointer(types.int64)
 TAKE: Final = types.void(*3 * [ROW], PLACES, *2 * [types.int64])
@@ -77,7 +78,7 @@ def _call_stage(typing_context: Any, address: Any, arrays: Any, starts: Any, num
         ]
         given = []
         for kind, value, offset in zip(kinds, values, offsets, strict=True):
-            data = context.make_array(kind)(context, builder, value).data
+            data = data_of(context, builder, kind, value)
             given.append(builder.gep(data, [offset]))
         given += cgutils.unpack_tuple(builder, args[3]) if sig.args[3].types else []
         given += [

@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 
 from cable.lane_order import WIDTH
 from rxd.solve.lane_operations import minus, plus, splat, times
-from rxd.solve.vectors import all_lanes
+from rxd.solve.vectors import all_lanes, data_of
 
 CAPACITY, LEAK, REST, G, U, R, B, ARRIVED, INVERSE, SHARE, EXCESS, HANDED = range(12)
 FACTORS: Final = 4
@@ -130,7 +130,7 @@ def make_sweep(body: Callable[[Any, Batch, list[Any]], None]) -> Any:
     ) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             names = {0: -1, 3: ABOVE, 4: PLACE, 5: VALUE, 6: SLOPE}
-            data = {name: context.make_array(sig.args[i])(context, builder, args[i]).data for i, name in names.items()}
+            data = {name: data_of(context, builder, sig.args[i], args[i]) for i, name in names.items()}
             whole, more = data.pop(-1), builder.mul(args[2], ir.Constant(WORD, FACTORS))
             for name in range(ABOVE):
                 at = ir.Constant(WORD, name)
@@ -240,7 +240,7 @@ def take_out(typing_context: Any, y: Any, at: Any, table: Any, first: Any, slot:
     """Elements ``first + slot[k] .. first + slot[k + WIDTH - 1]`` of ``table`` to ``y`` from ``at`` on."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        y_data, whole, slots = (context.make_array(sig.args[i])(context, builder, args[i]).data for i in (0, 2, 4))
+        y_data, whole, slots = (data_of(context, builder, sig.args[i], args[i]) for i in (0, 2, 4))
         data = {U: builder.gep(whole, [args[3]]), PLACE: builder.gep(slots, [args[5]])}
         value = Batch(builder, data, None, None, None).fetch(U, PLACE, ir.Constant(WORD, 0))
         where = builder.bitcast(builder.gep(y_data, [args[1]]), VECTOR.as_pointer())

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from rxd.discretize.records import LANES
 from rxd.solve.lane_lu import load
 from rxd.solve.lane_operations import draft_kernel, lean_kernel
 from rxd.solve.lane_store import add_row, load_scattered, put_rows
+from rxd.solve.vectors import data_of
 
 NODES, UNKNOWNS, N_FIELDS, ENTRIES, N_TIMED, SCATTERED = range(6)
 """Columns of the table: nodes, unknowns, fields, Jacobian values, rows that time changes; whether nodes lie anywhere."""
@@ -39,8 +39,8 @@ def _make_call() -> Any:
 
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             def data(position: int) -> Any:
-                array = cgutils.create_struct_proxy(sig.args[position])(context, builder, args[position])
-                return builder.gep(array.data, [args[position + 1]])
+                array = data_of(context, builder, sig.args[position], args[position])
+                return builder.gep(array, [args[position + 1]])
 
             double = ir.DoubleType()
             row = double.as_pointer()

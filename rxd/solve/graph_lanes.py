@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from rxd.solve.lane_operations import splat
-from rxd.solve.vectors import load_lanes, store_lanes
+from rxd.solve.vectors import data_of, load_lanes, store_lanes
 
 INTEGER, BIT, DOUBLE = ir.IntType(64), ir.IntType(1), ir.DoubleType()
 
@@ -72,7 +72,7 @@ class Parts:
     def places(self, name: str, at: Any, lanes: int) -> Any:
         """Places one after the other in an array of them."""
         kind, value = self.members[name]
-        data = self.context.make_array(kind)(self.context, self.builder, value).data
+        data = data_of(self.context, self.builder, kind, value)
         vector = ir.VectorType(data.type.pointee, lanes)
         loaded = self.builder.load(self.builder.bitcast(self.builder.gep(data, [at]), vector.as_pointer()))
         loaded.align = 4
@@ -80,7 +80,7 @@ class Parts:
 
     def _addresses(self, name: str, places: Any, lanes: int) -> Any:
         kind, value = self.members[name]
-        data = self.context.make_array(kind)(self.context, self.builder, value).data
+        data = data_of(self.context, self.builder, kind, value)
         start, zero = self.builder.ptrtoint(data, INTEGER), ir.Constant(ir.IntType(32), 0)
         alone = self.builder.insert_element(ir.Constant(places.type, ir.Undefined), start, zero)
         everywhere = self.builder.shuffle_vector(alone, alone, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
@@ -179,7 +179,7 @@ def make_row(lanes: int, action: Any) -> Any:
                 return parts.load(name, k, lanes)
 
             kind, value = parts.members["uniform"]
-            uniform = context.make_array(kind)(context, builder, value).data
+            uniform = data_of(context, builder, kind, value)
             down, up = (builder.add(k, ir.Constant(INTEGER, step)) for step in (-1, 1))
             here = read("now")
             for axis, pair in enumerate(((args[3], args[6]), (args[4], args[5]), (down, up))):

@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from geometry.compiled import QuickCompiler, hot_options, inner_options
-from rxd.solve.vectors import CONTRACT, load_lanes, store_lanes
+from rxd.solve.vectors import CONTRACT, data_of, load_lanes, store_lanes
 
 _ARITHMETIC: Final = {"contract", "nsz", "arcp"}
 _compile: Any = nb.njit  # its types do not know the options below
@@ -155,7 +155,7 @@ def make_transpose_out(lanes: int) -> Any:
 
 
 def _places(context: Any, builder: Any, sig: Any, args: Any, lanes: int) -> list[Any]:
-    first = builder.gep(context.make_array(sig.args[1])(context, builder, args[1]).data, [args[2]])
+    first = builder.gep(data_of(context, builder, sig.args[1], args[1]), [args[2]])
     starts = [builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), lane)])) for lane in range(lanes)]
     return [builder.add(start, args[3]) for start in starts]
 

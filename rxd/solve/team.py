@@ -22,6 +22,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from rxd.solve.lane_operations import inline_kernel, inner_kernel
+from rxd.solve.vectors import data_of
 
 APART: Final = 8
 """Numbers between two that different threads write: each in a cache line of its own."""
@@ -76,7 +77,7 @@ def gathered(members: int) -> Team:
 
 
 def _address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return builder.gep(context.make_array(sig.args[0])(context, builder, args[0]).data, [args[1]])
+    return builder.gep(data_of(context, builder, sig.args[0], args[0]), [args[1]])
 
 
 def _loaded(typing_context: Any, numbers: Any, at: Any) -> Any:

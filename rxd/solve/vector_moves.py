@@ -8,7 +8,7 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-from rxd.solve.vectors import CONTRACT, load_lanes, spread, store_lanes
+from rxd.solve.vectors import CONTRACT, data_of, load_lanes, spread, store_lanes
 
 
 def make_scatter(lanes: int, add: bool) -> Any:
@@ -45,9 +45,9 @@ def make_double_scatter(lanes: int) -> Any:
             both = (builder.fmul(one, two, flags=CONTRACT), three)
             bases = []
             for n in (0, 8):
-                data = context.make_array(sig.args[n])(context, builder, args[n]).data
+                data = data_of(context, builder, sig.args[n], args[n])
                 bases.append(builder.gep(data, [args[3]]))
-            first = builder.gep(context.make_array(sig.args[1])(context, builder, args[1]).data, [args[2]])
+            first = builder.gep(data_of(context, builder, sig.args[1], args[1]), [args[2]])
             for lane in range(lanes):
                 index = builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), lane)]))
                 for base, values in zip(bases, both, strict=True):
@@ -112,7 +112,7 @@ def make_permute(lanes: int) -> Any:
     def operation(typing_context: Any, source: Any, k: Any, place: Any, p: Any, first: Any, a: Any, i: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             old = load_lanes(context, builder, sig.args[0], args[0], args[1], lanes)
-            indices = builder.gep(context.make_array(sig.args[2])(context, builder, args[2]).data, [args[3]])
+            indices = builder.gep(data_of(context, builder, sig.args[2], args[2]), [args[3]])
             if binding.get_host_cpu_features().get("avx512f") and lanes == 8:
                 integers = ir.VectorType(ir.IntType(64), lanes)
                 index = builder.load(builder.bitcast(indices, integers.as_pointer()))
@@ -144,7 +144,7 @@ def make_blend(lanes: int) -> Any:
     def operation(typing_context: Any, a: Any, i: Any, source: Any, k: Any, lane: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             integers = ir.VectorType(ir.IntType(64), lanes)
-            data = context.make_array(sig.args[2])(context, builder, args[2]).data
+            data = data_of(context, builder, sig.args[2], args[2])
             fresh = spread(builder, builder.load(builder.gep(data, [args[3]])), lanes)
             here = builder.insert_element(ir.Constant(integers, ir.Undefined), args[4], ir.Constant(ir.IntType(32), 0))
             here = builder.shuffle_vector(here, here, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
@@ -160,9 +160,9 @@ def make_blend(lanes: int) -> Any:
 
 def _eight_places(context: Any, builder: Any, sig: Any, args: Any, first: int) -> tuple[Any, Any]:
     """Data of the array from its offset on, and the places of eight lanes from ``first`` on."""
-    data = builder.gep(context.make_array(sig.args[0])(context, builder, args[0]).data, [args[3]])
+    data = builder.gep(data_of(context, builder, sig.args[0], args[0]), [args[3]])
     indices = builder.gep(
-        context.make_array(sig.args[1])(context, builder, args[1]).data,
+        data_of(context, builder, sig.args[1], args[1]),
         [builder.add(args[2], ir.Constant(ir.IntType(64), first))],
     )
     index = builder.load(builder.bitcast(indices, ir.VectorType(ir.IntType(64), 8).as_pointer()))
@@ -193,8 +193,8 @@ def _gathered(context: Any, builder: Any, sig: Any, args: Any, first: int) -> An
 
 def _addresses(context: Any, builder: Any, sig: Any, args: Any, lanes: int) -> list[Any]:
     """Addresses of ``args[0][args[1][args[2] + l] + args[3]]``."""
-    data = builder.gep(context.make_array(sig.args[0])(context, builder, args[0]).data, [args[3]])
-    first = builder.gep(context.make_array(sig.args[1])(context, builder, args[1]).data, [args[2]])
+    data = builder.gep(data_of(context, builder, sig.args[0], args[0]), [args[3]])
+    first = builder.gep(data_of(context, builder, sig.args[1], args[1]), [args[2]])
     found = []
     for lane in range(lanes):
         index = builder.load(builder.gep(first, [ir.Constant(ir.IntType(64), lane)]))

@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rxd.solve.vectors import CONTRACT, all_lanes, load_lanes, moved, plus_product, reciprocal, spread, store_lanes
+from rxd.solve.vectors import CONTRACT, all_lanes, data_of, load_lanes, moved, plus_product, reciprocal, spread, store_lanes
 
 
 def make_stage_sums(lanes: int, most: int) -> Any:
@@ -50,7 +50,7 @@ def _write_sums(context: Any, builder: Any, sig: Any, args: Any, lanes: int, cou
 
     weights = []
     for position in (9, 10):
-        data = context.make_array(sig.args[position])(context, builder, args[position]).data
+        data = data_of(context, builder, sig.args[position], args[position])
         numbers = [builder.load(builder.gep(data, [ir.Constant(ir.IntType(64), j)])) for j in range(count)]
         weights.append([spread(builder, number, lanes) for number in numbers])
     with cgutils.for_range(builder, args[12]) as row:
@@ -85,7 +85,7 @@ def make_finish(row: int) -> Any:
             for place, total in zip(places, sums, strict=True):
                 builder.store(load_lanes(context, builder, sig.args[9], args[9], place, 8), total)
             absolute, relative = _absolute(builder, vector), spread(builder, args[8], 8)
-            tolerated = context.make_array(sig.args[6])(context, builder, args[6]).data
+            tolerated = data_of(context, builder, sig.args[6], args[6])
             with cgutils.for_range(builder, builder.mul(args[10], ir.Constant(whole, halves))) as half:
                 number = builder.sdiv(half.index, ir.Constant(whole, halves))
                 allowed = spread(builder, builder.load(builder.gep(tolerated, [builder.add(args[7], number)])), 8)

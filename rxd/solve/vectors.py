@@ -19,8 +19,13 @@ from numba.extending import intrinsic
 CONTRACT = ("contract",)
 
 
+def data_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Address of an array's first element; to unpack all of the array takes longer, in Python and in LLVM."""
+    return builder.extract_value(array, context.data_model_manager[kind].get_field_position("data"))
+
+
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any, lanes: int) -> Any:
-    data = context.make_array(kind)(context, builder, array).data
+    data = data_of(context, builder, kind, array)
     return builder.bitcast(builder.gep(data, [index]), ir.VectorType(ir.DoubleType(), lanes).as_pointer())
 
 
