@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import numba
 import numpy as np
 
-from geometry.compiled import QuickCompiler
+from geometry.compiled import QuickCompiler, sized
 
 __all__ = ["BATCH", "WIDTH", "EliminationOrder", "elimination_order"]
 
@@ -58,13 +58,13 @@ def elimination_order(parent: np.ndarray, order: np.ndarray, width: int = WIDTH,
     n = parent.size
     hung, edge, hung_order = parent.copy(), np.arange(n), np.empty(n, np.int64)
     work = np.zeros((2, n), np.int64), np.zeros(n, np.bool_), np.full((2, n), -1)
-    _hang_up_at_centre(parent, order, hung, edge, hung_order, *work)
+    sized(_hang_up_at_centre, n)(parent, order, hung, edge, hung_order, *work)
     depth, batch_of_node, root, size = np.zeros(n, np.int64), np.zeros(n, np.int64), np.arange(n), np.zeros(n, np.int64)
-    depth_and_batch(hung, hung_order, batch, depth, batch_of_node, root, size)
+    sized(depth_and_batch, n)(hung, hung_order, batch, depth, batch_of_node, root, size)
     node, members = np.empty(n, np.int64), np.argsort(batch_of_node, kind="stable")
     first, following, chosen = np.full(depth.max(initial=0) + 1, -1), np.full(n, -1), np.empty(width, np.int64)
     waiting_for = np.bincount(hung[hung >= 0], minlength=n)
-    _schedule(hung, depth, members, batch_of_node, waiting_for, first, following, chosen, node)
+    sized(_schedule, n)(hung, depth, members, batch_of_node, waiting_for, first, following, chosen, node)
     up = hung[node]
     return EliminationOrder(node, np.where(up < 0, node, up), edge[node])
 

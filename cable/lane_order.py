@@ -22,7 +22,7 @@ import numpy as np
 
 from cable.elimination import depth_and_batch
 from cable.hines import HinesPlan
-from geometry.compiled import QuickCompiler, inner
+from geometry.compiled import QuickCompiler, inner, sized
 
 __all__ = ["BLOCK", "WIDTH", "LaneOrder", "lane_order"]
 
@@ -107,7 +107,7 @@ def lane_order(plan: HinesPlan, changing: np.ndarray) -> LaneOrder:
     below[parent[child]] = child
     depth, size, root, batch = np.zeros(n, np.int64), np.zeros(n, np.int64), np.arange(n), np.zeros(n, np.int64)
     inward = plan.node.astype(np.int64)
-    depth_and_batch(parent, inward, n, depth, batch, root, size)
+    sized(depth_and_batch, n)(parent, inward, n, depth, batch, root, size)
     block, blocks = _blocks(parent, root, size)
     members = inward[np.argsort(block[inward], kind="stable")]
     slot, first, fixed = np.full(n, -1), np.zeros(n + 1, np.int64), np.zeros(n, np.bool_)

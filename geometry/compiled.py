@@ -28,7 +28,7 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
 from numba.core.cpu import CPUContext
 
-__all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_options", "lean", "load_numba"]
+__all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_options", "lean", "load_numba", "sized"]
 
 
 # "returned NULL without setting an exception", says Python if it calls what only kernels can, and goes on in peace.
@@ -244,6 +244,8 @@ FIRST: Final = (
     "core.optional", "core.inline_closurecall", "misc.gdb_hook", "misc.literal",
 )  # fmt: skip
 """What numba loads before its linear algebra."""
+FEW: Final = 4096
+"""Nodes up to which Python sets up by itself."""
 RANGES: Final = 4
 """Ranges a thread gets, so that none waits long for the others."""
 
@@ -266,6 +268,15 @@ def load_numba() -> None:
         arraymath.ensure_blas = ensure
     finally:
         linalg.ensure_blas = ensure
+
+
+def sized(kernel: Any, nodes: int) -> Callable[..., Any]:
+    """A kernel for setting up, or its Python where that is done before numba has the kernel ready.
+
+    Python takes a few microseconds a node; a kernel is compiled for a quarter of a second, and loaded for ten milliseconds.
+    """
+    python: Callable[..., Any] = kernel.py_func
+    return python if nodes <= FEW and not kernel.signatures else kernel
 
 
 @contextmanager

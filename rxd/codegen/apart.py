@@ -15,7 +15,9 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -29,6 +31,9 @@ ORDER: Final = "from rxd.codegen.apart import serve; serve()"
 PATIENCE: Final = 120.0
 """Seconds to wait for the second process, several times what it needs on a busy machine."""
 
+Task = tuple[Any, tuple[Any, ...]]
+"""A compiled function and the types of its arguments."""
+
 
 class Apart:
     """The second process, if there is one: `ask` it to compile, go on with something else, then `settle`.
@@ -41,7 +46,8 @@ class Apart:
     """
 
     def __init__(self, functions: Sequence[Any] = ()) -> None:
-        self._asked = 0
+        self._tasks: deque[Task] = deque()
+        self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         if processors() > 1 and not all(on_disk(function) for function in functions):
             self._process = _started()
@@ -49,41 +55,64 @@ class Apart:
     @property
     def busy(self) -> bool:
         """Whether something was asked for and not waited for."""
-        return self._asked > 0
+        return self._thread is not None
 
     def ask(self, function: Any, *arguments: Any) -> None:
-        """Have a function compiled for arguments of the types of these."""
-        if self._process is None or self._process.stdin is None:
-            return
-        signature = tuple(nb.typeof(argument) for argument in arguments)
-        try:
-            pickle.dump((function.__module__, function.__qualname__, signature), self._process.stdin)
-            self._process.stdin.flush()
-        except OSError:  # it has ended
-            self.close()
-        else:
-            self._asked += 1
-
-    def settle(self) -> None:
-        """Wait until all that was asked for is on disk, or will never be: one that does not answer in `PATIENCE` is ended."""
+        """Have a function compiled for arguments of the types of these, after those asked for before."""
         if self._process is None:
             return
-        late = threading.Timer(PATIENCE, self._process.kill)
-        late.daemon = True
-        late.start()
-        while self._asked and self._process is not None and self._process.stdout is not None:
-            if not self._process.stdout.read(1):
+        self._tasks.append((function, tuple(nb.typeof(argument) for argument in arguments)))
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._send, args=(self._process,), daemon=True)
+            self._thread.start()
+
+    def settle(self) -> None:
+        """Compile what has not begun, the last first, and wait until the other process has compiled what it began.
+
+        One that does not answer in `PATIENCE` is ended.
+        """
+        while (task := self._next(self._tasks.pop)) is not None:
+            function, signature = task
+            function.compile(signature)
+        if self._thread is not None:
+            self._thread.join(PATIENCE)
+            if self._thread.is_alive() or self._process is None or self._process.poll() is not None:
                 self.close()
-                break
-            self._asked -= 1
-        late.cancel()
+            self._thread = None
 
     def close(self) -> None:
         """End the process, and with it what it has not finished."""
-        process, self._process, self._asked = self._process, None, 0
+        process, self._process, thread, self._thread = self._process, None, self._thread, None
+        self._tasks.clear()
         if process is not None:
             process.kill()
+            if thread is not None:
+                thread.join()
             process.communicate()
+
+    @staticmethod
+    def _next(take: Callable[[], Task]) -> Task | None:
+        """A task for one of both processes, if there is one left: who takes it has it."""
+        try:
+            return take()
+        except IndexError:
+            return None
+
+    def _send(self, process: subprocess.Popen[bytes]) -> None:
+        """One task after the other to the process, from a thread of its own, as long as it lives and there are any."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(OSError):  # it has ended
+            while (task := self._next(self._tasks.popleft)) is not None:
+                function, signature = task
+                pickle.dump((function.__module__, function.__qualname__, signature), process.stdin)
+                process.stdin.flush()
+                if not process.stdout.read(1):
+                    break
+            else:
+                return
+        process.kill()
+        process.wait()
 
     def __enter__(self) -> Self:
         return self

@@ -54,6 +54,17 @@ def whole_vectors(typing_context: Any) -> Any:
 
 
 @intrinsic
+def on_its_own(typing_context: Any) -> Any:
+    """Have LLVM leave the function around it out of those that call it."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
 def rows_apart(typing_context: Any) -> Any:
     """Tell LLVM that the rows given to the kernel around it do not overlap; else it compares all of them with each other."""
 

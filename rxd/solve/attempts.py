@@ -17,7 +17,7 @@ from rxd.solve.aligned import aligned_zeros, together
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_lanes import compile_kernels_of
 from rxd.solve.direct_march import BEFORE, ERROR, LONGEST, N_NUMBERS, ORDER, SAMPLE, STEP, TIME, UNTIL, WANTED, march
-from rxd.solve.direct_nodes import BLOCK, JACOBIAN, LANES_AT, NODES, UNKNOWNS, load_lanes, store_lanes
+from rxd.solve.direct_nodes import BLOCK, JACOBIAN, LANES_AT, NODES, UNKNOWNS
 from rxd.solve.direct_step import Step
 from rxd.solve.direct_step import add_stages as add_stages_in_lanes
 from rxd.solve.direct_tree import WIDTH
@@ -33,6 +33,8 @@ HUGE: Final = 1e300
 """Tolerance of what nobody asks for; infinity has no reciprocal that a vector unit could estimate."""
 
 
+INSTANT: Final = 1e-12
+"""A step so short, in ms, that its first stage is the rate at its beginning."""
 AT_ONCE: Final = 10**7
 """Unknowns times steps that one compiled call may take: until it returns, nobody can interrupt it."""
 
@@ -102,6 +104,10 @@ class Attempt(Protocol):
 
     def place(self, electrodes: Electrodes) -> None:
         """What clamps do from now on."""
+        ...
+
+    def rates(self, t: float, y: np.ndarray, out: np.ndarray) -> None:
+        """``f(t, y)`` into ``out``, precise enough to choose a step by; a state from somewhere else, where one will begin."""
         ...
 
     def linearise(self, t: float) -> None:
@@ -181,6 +187,11 @@ class StagedAttempt:
     def place(self, electrodes: Electrodes) -> None:
         """What clamps do from now on."""
         self._linearisation.electrodes = electrodes
+
+    def rates(self, t: float, y: np.ndarray, out: np.ndarray) -> None:
+        """Right-hand side."""
+        self.begin(y)
+        self._equations.rates(t, y, self._linearisation.electrodes, out)
 
     def linearise(self, t: float) -> None:
         """Rates and Jacobian at the state."""
@@ -263,12 +274,10 @@ class CompiledAttempt:
         gamma, a, c, alpha, slopes, fresh, mixture = table.arrays
         arrays = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), fresh, mixture)
         self._error_weights = table.e
+        self._gamma = table.gamma
         # the state and the new state change places with every step
         self._kept = Kept(Step(rtol, arrays, (y, new, *rest), plan.fields, solver.arrays))
         self._following = Kept(Step(rtol, arrays, (new, y, *rest), plan.fields, solver.arrays))
-        known = np.zeros(size)
-        load_lanes(np.arange(equations.size, dtype=float), plan.table, plan.program, known)
-        self._position = known.astype(np.int64)
         self._clamps = solver.clamps(equations.electrodes(0.0))
         self._prepare(equations)
 
@@ -280,10 +289,11 @@ class CompiledAttempt:
         apart = equations.kernels.apart
         arguments = (self._kept, self._following, 1, self._numbers, self._clamps, self._nobody, self._untrodden)
         apart.ask(march, *arguments)
+        self._solver.ask(apart)
+        apart.ask(add_stages_in_lanes, self._lanes[0], self._stages, np.zeros(1), self._inside)  # of the first sample
         compile_kernels_of(self._plan.table, equations.kernels.groups, eliminating=True)
-        if apart.busy:  # a first step will want them, and here is time
-            equations.compile_rates()
         apart.settle()
+        self._solver.make_ready()
         self._march = entry(march, *arguments)
 
     @property
@@ -294,11 +304,18 @@ class CompiledAttempt:
 
     def begin(self, y: np.ndarray) -> None:
         """A state from somewhere else."""
-        load_lanes(y, self._plan.table, self._plan.program, self._lanes[0])
+        self._plan.load(y, self._lanes[0])
 
     def place(self, electrodes: Electrodes) -> None:
         """What clamps do from now on."""
         self._clamps = self._solver.clamps(electrodes)
+
+    def rates(self, t: float, y: np.ndarray, out: np.ndarray) -> None:
+        """The first stage of a step of no length: ``(1 / (gamma h) - J) U = f``, where what is compiled for steps does it."""
+        self.begin(y)
+        self.make(t, INSTANT)
+        self._plan.store(self._stages[: self._size], out)
+        out /= self._gamma * INSTANT
 
     def linearise(self, t: float) -> None:
         """Every try does that itself: what it needs of the Jacobian is gone from the cache by the time of another."""
@@ -330,7 +347,7 @@ class CompiledAttempt:
         """Where the error is largest."""
         step, error = self._kept.values, self._error_weights @ self._stages.reshape(-1, self._size)
         _, lane = worst_error(error, step.lanes[0], step.lanes[1], self._atol, step.rtol)
-        return int(self._position[lane])
+        return int(self._plan.source[lane])
 
     def accept(self) -> None:
         """Take over the new state."""
@@ -338,7 +355,7 @@ class CompiledAttempt:
 
     def current(self, out: np.ndarray) -> None:
         """The state."""
-        store_lanes(self._lanes[0], self._plan.lane, out)
+        self._plan.store(self._lanes[0], out)
 
     def new_at(self, positions: np.ndarray) -> np.ndarray:
         """Some unknowns at the end of the last step."""
@@ -347,7 +364,7 @@ class CompiledAttempt:
     def inside(self, weights: np.ndarray, out: np.ndarray) -> None:
         """State inside the last step."""
         add_stages_in_lanes(self._lanes[0], self._stages, weights, self._inside)
-        store_lanes(self._inside, self._plan.lane, out)
+        self._plan.store(self._inside, out)
 
     def stages_at(self, position: int) -> tuple[float, np.ndarray]:
         """Beginning and stages of one unknown."""
@@ -376,6 +393,7 @@ class OuterAttempt(CompiledAttempt):
 
     def _prepare(self, equations: Equations) -> None:
         compile_kernels_of(self._plan.table, equations.kernels.groups, eliminating=False)
+        self._solver.make_ready()
         self._right = aligned_zeros(self._size)
         count = len(self._stages) // self._size
         self._solutions = [self._stages[i * self._size : (i + 1) * self._size] for i in range(count)]
@@ -385,12 +403,17 @@ class OuterAttempt(CompiledAttempt):
         self._open = entry(open_step, self._kept, 0.0, 1.0, self._clamps)
         self._side = entry(right_side, self._kept, 0, 0.0, 1.0, electrodes, self._edges, self._right)
         self._close = entry(close_step, self._kept)
-        self._outer.work_on(self._right, self._solutions, self._position)
+        self._outer.work_on(self._right, self._solutions, np.maximum(self._plan.source, 0))
 
     def place(self, electrodes: Electrodes) -> None:
         """What clamps do from now on."""
         super().place(electrodes)
         self._electrodes = electrodes
+
+    def rates(self, t: float, y: np.ndarray, out: np.ndarray) -> None:
+        """Right-hand side."""
+        self.begin(y)
+        self._equations.rates(t, y, self._electrodes, out)
 
     def right_side(self, i: int, t: float, h: float) -> np.ndarray:
         """Right-hand side of a stage of the step from t over h, in the order of the state; for the first one rates are made."""
@@ -398,7 +421,7 @@ class OuterAttempt(CompiledAttempt):
             self._open(self._kept, t, h, self._clamps)
         electrodes, found = (self._electrodes.current, self._electrodes.conductance), np.empty(self._equations.size)
         self._side(self._kept, i, t, h, electrodes, self._edges, self._right)
-        store_lanes(self._right, self._plan.lane, found)
+        self._plan.store(self._right, found)
         return found
 
     def ahead(self, way: Way) -> Progress | None:

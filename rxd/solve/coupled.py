@@ -33,6 +33,8 @@ from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, StepR
 from rxd.solve.steady import steady_state
 from rxd.solve.tableau import Tableau, find_tableau
 
+OFTEN = 1000
+"""Jumps from which on it is worth compiling the rates alone to choose the step after one: till then a step tells them."""
 SHORTEST_CUT = 1e-3
 """No step is made shorter than this, in ms, to deliver an event in time."""
 
@@ -122,6 +124,7 @@ class CoupledStepper:
     def restart(self, state: State) -> None:
         """After a jump of the state or of a clamp: nothing is known of the error any more."""
         state.memory["fresh"] = np.ones(1)
+        state.memory.setdefault("jumps", np.zeros(1))[0] += 1
         state.memory.setdefault("dt", np.zeros(1))
         state.memory["error"] = np.ones(1)
 
@@ -247,12 +250,20 @@ class CoupledStepper:
     def _first_step(self, state: State) -> float:
         weight = self.atol + self.rtol * np.abs(state.y)
         rates, moved_rates = self._rates, self._moved_rates
-        self.equations.rates(state.t, state.y, self._electrodes, rates)
-        if not np.isfinite(rates).all():
+        self._rates_after_jump(state, state.t, state.y, rates)
+        if not np.isfinite(rates).all() and not self._has_rates(state):
             raise self._failure(state, SMALLEST, np.inf, 0, "")
         probe = probing_step(state.y, rates, weight)
-        self.equations.rates(state.t + probe, state.y + probe * rates, self._electrodes, moved_rates)
+        self._rates_after_jump(state, state.t + probe, state.y + probe * rates, moved_rates)
+        self._attempt.begin(state.y)
         return first_step(state.y, rates, moved_rates, probe, weight, self.tableau.order)
+
+    def _rates_after_jump(self, state: State, t: float, y: np.ndarray, out: np.ndarray) -> None:
+        """``f(t, y)``, in the same way in every run."""
+        if state.memory["jumps"][0] > OFTEN:
+            self.equations.rates(t, y, self._electrodes, out)
+        else:
+            self._attempt.rates(t, y, out)
 
     def _accepted(self, state: State, h: float, statistics: Statistics, made: Trial | None = None) -> tuple[Trial, bool]:
         """Try shorter and shorter steps until the error is tolerable; whether any was rejected."""

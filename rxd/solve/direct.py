@@ -13,12 +13,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rxd.codegen.apart import Apart
+from rxd.codegen.lane_calls import part_address
 from rxd.discretize.records import LANES
 from rxd.solve.aligned import aligned_zeros, together
-from rxd.solve.direct_nodes import HALVES, PATTERN, load_lanes, store_lanes
+from rxd.solve.direct_nodes import HALVES, PATTERN
 from rxd.solve.direct_plan import DirectPlan, build_plan
 from rxd.solve.direct_step import prepare, solve_in_lanes
-from rxd.solve.direct_tree import WIDTH, Arrays
+from rxd.solve.direct_tree import WIDTH, Arrays, eliminate_waves, solve_waves
 from rxd.solve.equations import Electrodes, Equations, Linearisation
 from rxd.solve.kept import Kept, entry
 from rxd.solve.linear import SolverStatistics
@@ -45,31 +47,47 @@ class DirectSolver:
         self._kept = Kept(self.arrays)
         self._lanes = aligned_zeros(self.plan.sizes[2])
         self._work = np.zeros(LANES, dtype=np.int64), aligned_zeros(int(self.plan.table[:, PATTERN].max()) * LANES)
+        _, tree, (_, S, R, Z, T) = self.arrays
+        (waves, self._calls), coupling, diagonal, *_ = tree
+        self._parts = (eliminate_waves, (S, coupling, diagonal, T, waves)), (solve_waves, (S, coupling, R, Z, T, waves))
         # compiled when they are asked for: a stepper's whole step does without them
         self._prepare: Callable[..., None] | None = None
         self._solve: Callable[..., None] | None = None
         self._inverse: Callable[..., None] | None = None
 
+    def ask(self, apart: Apart) -> None:
+        """Have what is shared with other models compiled by a second process, or let it be."""
+        for function, arguments in self._parts:
+            apart.ask(function, *arguments)
+
+    def make_ready(self) -> None:
+        """Compile what goes along the tree, which all loops call by address."""
+        if not self._calls[0]:
+            self._calls[:] = [part_address(function, *arguments) for function, arguments in self._parts]
+
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
         """Factorise ``shift I - J``."""
         arguments = (linearisation.local, self._work, shift, self.clamps(linearisation.electrodes), self._kept)
         if self._prepare is None:
+            self.make_ready()
             self._prepare = entry(prepare, *arguments)
         self._prepare(*arguments)
         self.statistics.factorisations += 1
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> None:
         """Solve with the factors at hand; a singular block shows as values that are not finite."""
-        load_lanes(rhs, self.plan.table, self.plan.program, self._lanes)
+        self.plan.load(rhs, self._lanes)
         if self._solve is None:
+            self.make_ready()
             self._solve = entry(solve_in_lanes, self._kept, self._lanes, self._lanes)
         self._solve(self._kept, self._lanes, self._lanes)
-        store_lanes(self._lanes, self.plan.lane, out)
+        self.plan.store(self._lanes, out)
         self.statistics.solves += 1
 
     def apply_inverse(self, rhs: np.ndarray, out: np.ndarray) -> None:
         """As `solve`, for arrays in lanes, which may be the same."""
         if self._inverse is None:  # PETSc's vectors may be arrays of another type
+            self.make_ready()
             self._inverse = entry(solve_in_lanes, self._kept, rhs, out)
         self._inverse(self._kept, rhs, out)
 
@@ -101,5 +119,5 @@ def lay_out(plan: DirectPlan) -> tuple[DirectPlan, Arrays]:
         place[:] = values
     plan = dataclasses.replace(plan, fields=fields, capacity=capacity, coupling=coupling, diagonal=diagonal)
     nodes = (plan.table, plan.program, plan.places, plan.capacity, plan.ends)
-    tree = (plan.tree, plan.coupling, plan.diagonal, (plan.twins, plan.again), plan.blank)
+    tree = ((plan.tree, np.zeros(2, dtype=np.int64)), plan.coupling, plan.diagonal, (plan.twins, plan.again), plan.blank)
     return plan, (nodes, tree, tuple(work))

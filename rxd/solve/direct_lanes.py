@@ -42,6 +42,7 @@ class LanePlan:
     capacity: np.ndarray
     fields: np.ndarray
     lane: np.ndarray
+    source: np.ndarray
     sizes: tuple[int, int, int]
     written: np.ndarray
 
@@ -73,7 +74,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
     """Lay all groups out; ``place_of`` are the places of block and right-hand side by node, see `rxd.solve.direct_plan`."""
     discretization, m = equations.discretization, len(tree.holds)
     on_tree = _on_tree(equations)
-    table, places, ends, capacities, fields = [], [], [], [], []
+    table, places, ends, capacities, fields, sources = [], [], [], [], [], []
     lane = np.zeros(discretization.layout.size, dtype=np.int64)
     a = b = c = f = p = most = 0
     parts = _parts(discretization.groups, on_tree, tree, place_of)
@@ -86,6 +87,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
         for row, positions in enumerate(group.position):
             if row or not points:
                 lane[positions[part.node[k]]] = b + (k // LANES * unknowns + row) * LANES + k % LANES
+        sources.append(_by_chunk(np.where(np.arange(unknowns)[:, None] < points, -1, group.position[:, part.node])))
         known, values = _fields_in_lanes(equations, g, part.node), len(kernels.pattern) + len(kernels.timed)
         sizes = (n, unknowns, kernels.program.nnz, len(kernels.pattern), values, int(points), known.size // n)
         capacity, which = _capacities(discretization, g, kernels, rows)
@@ -110,6 +112,7 @@ def lay_lanes(equations: Equations, tree: BlockTree, place_of: np.ndarray, tape:
         np.concatenate(capacities),
         np.concatenate(fields),
         lane,
+        np.concatenate(sources),
         (a, b, max(2 * m * m * WIDTH, most * LANES)),
         written,
     )

@@ -18,7 +18,7 @@ import numpy as np
 from rxd.discretize.records import LANES
 from rxd.solve.direct_tree import WIDTH
 from rxd.solve.lane_lu import copy_lanes, factorise, set_product, subtract_product
-from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, lean_kernel, make_operation, raised
+from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, make_operation, raised
 from rxd.solve.vector_moves import make_double_scatter, make_gather, make_scatter
 from rxd.solve.vectors import cleared, make_change, make_product, make_transfer, negated, replaced
 
@@ -203,31 +203,6 @@ def bring_from_tree(
         set_product(B, u, B, u, A, a + diagonal[k] * LANES)
     if row[POINTS]:
         clear_lanes(B, b)
-
-
-@lean_kernel
-def load_lanes(y: np.ndarray, table: np.ndarray, program: np.ndarray, X: np.ndarray) -> None:
-    """A vector shaped like the state into lanes; zeros in the place of v of point processes."""
-    for g in range(table.shape[0]):
-        row = table[g]
-        starts = program[row[STARTS] : row[STARTS + 1]]
-        for first in range(0, row[NODES], WIDTH):
-            x = row[LANES_AT] + first // LANES * LANES * row[UNKNOWNS] + first % LANES
-            for u in range(row[UNKNOWNS]):
-                if row[POINTS] and u == 0:
-                    clear_half(X, x)
-                else:
-                    take_half(y, program, row[NODE] + first, starts[u], X, x + u * LANES)
-
-
-@lean_kernel
-def store_lanes(X: np.ndarray, lane: np.ndarray, out: np.ndarray) -> None:
-    """The opposite of `load_lanes`: ``out[k] = X[lane[k]]``."""
-    whole = out.size // WIDTH * WIDTH
-    for k in range(0, whole, WIDTH):
-        take_half(X, lane, k, 0, out, k)
-    for k in range(whole, out.size):
-        out[k] = X[lane[k]]
 
 
 @draft_inline_kernel

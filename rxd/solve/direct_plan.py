@@ -51,6 +51,10 @@ class DirectPlan:
         To the elimination parent, shaped like the right-hand side of the tree; with ones for unknowns that a node lacks.
     lane : ndarray of int, shape (size,)
         Where in an array of lanes each unknown of the state is.
+    source : ndarray of int
+        The opposite: position in the state of every lane's unknown, -1 in the place of v of point processes.
+    hollow : ndarray of int
+        Those lanes.
     sizes : tuple of int
         Of the blocks, and of the arrays of factors, lanes and work.
     """
@@ -70,7 +74,18 @@ class DirectPlan:
     coupling: np.ndarray
     diagonal: np.ndarray
     lane: np.ndarray
+    source: np.ndarray
+    hollow: np.ndarray
     sizes: tuple[int, int, int, int]
+
+    def load(self, y: np.ndarray, X: np.ndarray) -> None:
+        """A vector shaped like the state into lanes; zeros in the place of v of point processes."""
+        np.take(y, self.source, out=X, mode="clip")
+        X[self.hollow] = 0.0
+
+    def store(self, X: np.ndarray, out: np.ndarray) -> None:
+        """The opposite of `load`."""
+        np.take(X, self.lane, out=out, mode="clip")
 
 
 def build_plan(equations: Equations) -> DirectPlan:
@@ -106,6 +121,8 @@ def build_plan(equations: Equations) -> DirectPlan:
         coupling=coupling,
         diagonal=diagonal,
         lane=lanes.lane,
+        source=lanes.source,
+        hollow=np.flatnonzero(lanes.source < 0),
         sizes=(blocks, *lanes.sizes),
     )
 

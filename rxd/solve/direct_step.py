@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from rxd.codegen.lane_calls import on_its_own
 from rxd.codegen.stage_calls import call_stage
 from rxd.discretize.records import LANES
 from rxd.solve.calls import call_at
@@ -48,7 +49,7 @@ from rxd.solve.direct_nodes import (
 )
 from rxd.solve.direct_tree import WIDTH, Arrays, eliminate_tree, settle_branch_points, solve_tree
 from rxd.solve.kept import Kept, kept
-from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, lean_kernel
+from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, draft_own_kernel, lean_kernel
 from rxd.solve.vector_moves import make_gather, make_permute, make_spread
 from rxd.solve.vector_stages import make_finish, make_stage_sums
 from rxd.solve.vectors import added, make_transfer, replaced
@@ -147,7 +148,7 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     for g in range(table.shape[0]):
         row = table[g]
         for first in range(0, row[NODES], BLOCK):
-            begin_block(first, t, (1.0 / (gamma * h), slopes[0] * h), apart, row, lanes, fields, solver)
+            begin_block(first, t, (1.0 / (gamma * h), slopes[0] * h), apart, row, model, lanes, fields, solver)
     add_clamps(S, clamps)
     eliminate_tree(S, coupling, diagonal, T, tree)
     clamped, current, conductance = clamps
@@ -162,7 +163,8 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
             for g in range(table.shape[0]):
                 row = table[g]
                 for first in range(0, row[NODES], BLOCK):
-                    _stage_block(i, first, t + alpha[i] * h, weights, (fresh[i], i == stages - 1), row, lanes, fields, solver)
+                    how = (fresh[i], i == stages - 1)
+                    _stage_block(i, first, t + alpha[i] * h, weights, how, row, model, lanes, fields, solver)
         for k in range(current.size):
             R[clamped[k, 1]] += current[k] - conductance[k] * Z[clamped[k, 1]]
         settle_branch_points(Z, again if i else twins, T)
@@ -208,14 +210,14 @@ def judged(most: np.ndarray) -> float:
 
 @draft_inline_kernel
 def begin_block(
-    first: int, t: float, scales: Any, apart: bool, row: np.ndarray, lanes: Any, fields: np.ndarray, solver: Any
+    first: int, t: float, scales: Any, apart: bool, row: np.ndarray, model: Kept, lanes: Any, fields: np.ndarray, solver: Any
 ) -> None:
     """Rates, Jacobian and derivative by time of a block of chunks, the elimination of their local unknowns, and stage 0.
 
     F is kept if a later stage needs it, ``apart``. The scales are the shift and the weight of the derivative by time.
     """
     Y, _, F, U, drift, work, _, _, _ = lanes
-    (_, program, places, capacity, ends), _, (A, S, R, Z, T) = solver
+    (_, program, places, capacity, ends), _, (A, S, R, Z, _) = solver
     at, n, (shift, slope) = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first), scales
     if row[BEGIN]:
         p, kept_rows, half = row[FIELDS_AT] + first * row[N_FIELDS], row[KEPT + 1] - row[KEPT], (row[PLACE_AT] + first) // WIDTH
@@ -229,6 +231,20 @@ def begin_block(
             _scatter_blocks(first, n, row, program, places, ends, S)
             _scatter_sides(first, n, row, program, places, ends, R, Z)
         return
+    _begin_listed(first, n, t, scales, apart, row, model)
+
+
+# What goes through lists, for point processes, is called for a block of chunks: in the function that calls, everywhere it is
+# called from, it took LLVM as long as all the rest of a step.
+@draft_own_kernel
+def _begin_listed(first: int, n: int, t: float, scales: Any, apart: bool, row: np.ndarray, model: Kept) -> None:
+    """`begin_block` for a group without a kernel of its own."""
+    on_its_own()  # type: ignore[call-arg]
+    constants: Step = kept(model)  # type: ignore[call-arg]
+    _, _, lanes, fields, solver = constants
+    Y, _, F, U, drift, work, _, _, _ = lanes
+    (_, program, places, capacity, _), _, (A, S, R, Z, T) = solver
+    shift, slope = scales
     lists, timed = solving_lists(row, program), program[row[TIMED] : row[TIMED + 1]]
     for k in range(first, first + n, LANES):
         here = row[LANES_AT] + k * row[UNKNOWNS]
@@ -261,10 +277,11 @@ def _linearise_chunk(
 
 @draft_inline_kernel
 def _stage_block(
-    i: int, first: int, t: float, weights: Any, how: Any, row: np.ndarray, lanes: Any, fields: np.ndarray, solver: Any
-) -> None:
+    i: int, first: int, t: float, weights: Any, how: Any, row: np.ndarray, model: Kept, lanes: Any, fields: np.ndarray,
+    solver: Any,
+) -> None:  # fmt: skip
     """What stage i > 0 asks of a block of chunks: the stage before is brought back, if it is not yet, this one's sent."""
-    Y, new, F, U, drift, work, _, _, _ = lanes
+    Y, new, _, U, drift, work, _, _, _ = lanes
     (_, program, places, capacity, ends), _, (A, _, R, Z, _) = solver
     (fresh, last), (a, c, slope) = how, weights
     at, n, size, rows = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first), Y.size, row[UNKNOWNS]
@@ -273,7 +290,7 @@ def _stage_block(
     X, x = (new, at) if last else (work, 0)
     b, p = i * size + at, row[FIELDS_AT] + first * row[N_FIELDS]
     stage_sums(X, x, U, b, Y, at, U, at, size, a, c, i, rows * (n // LANES))
-    lists, timed = solving_lists(row, program), program[row[TIMED] : row[TIMED + 1]]
+    timed = program[row[TIMED] : row[TIMED + 1]]
     for k in range(0, n, LANES):
         add_drift(slope, U, b + k * rows, drift, at + k * rows, timed)
     if row[STAGE] and fresh:
@@ -284,6 +301,19 @@ def _stage_block(
         if not row[STRAIGHT]:
             _scatter_sides(first, n, row, program, places, ends, R, Z)
         return
+    _stage_listed(first, n, t, x, b, fresh, last, row, model)
+
+
+@draft_own_kernel
+def _stage_listed(first: int, n: int, t: float, x: int, b: int, fresh: bool, last: bool, row: np.ndarray, model: Kept) -> None:
+    """The rest of `_stage_block` for a group without a kernel of its own; the stage's point is at x, U at b."""
+    on_its_own()  # type: ignore[call-arg]
+    constants: Step = kept(model)  # type: ignore[call-arg]
+    _, _, lanes, fields, solver = constants
+    _, new, F, U, _, work, _, _, _ = lanes
+    (_, program, places, capacity, _), _, (A, _, R, Z, _) = solver
+    X, lists, rows = new if last else work, solving_lists(row, program), row[UNKNOWNS]
+    at, p = row[LANES_AT] + first * rows, row[FIELDS_AT] + first * row[N_FIELDS]
     for k in range(0, n, LANES):
         here, there = x + k * rows, b + k * rows
         if row[POINTS]:
@@ -325,9 +355,7 @@ def _take_block(
 ) -> None:  # fmt: skip
     """Solution of a block of chunks, from b on, from the tree's."""
     if not row[TAKE]:
-        lists = solving_lists(row, program)
-        for k in range(0, n, LANES):
-            bring_from_tree(first + k, b + k * row[UNKNOWNS], row, lists, places, A, U, R)
+        _take_listed(first, n, b, row, program, places, A, U, R)
         return
     exchanged, p = program[row[ROWS] : row[ROWS + 1]], row[PLACE_AT] + first
     for k in range(p, p + n, WIDTH):
@@ -341,6 +369,18 @@ def _take_block(
                     take_half(R, places[2], k, e, R, here + e)
     factors = row[FACTORS_AT] + first * (row[KEPT + 1] - row[KEPT])
     call_stage(row[TAKE], (U, A, R, ends[2]), (b, factors, 0, p // WIDTH), (), (n // WIDTH, WIDTH))
+
+
+@draft_own_kernel
+def _take_listed(
+    first: int, n: int, b: int, row: np.ndarray, program: np.ndarray, places: np.ndarray, A: np.ndarray, U: np.ndarray,
+    R: np.ndarray,
+) -> None:  # fmt: skip
+    """`_take_block` for a group without a kernel of its own."""
+    on_its_own()  # type: ignore[call-arg]
+    lists = solving_lists(row, program)
+    for k in range(0, n, LANES):
+        bring_from_tree(first + k, b + k * row[UNKNOWNS], row, lists, places, A, U, R)
 
 
 @draft_inline_kernel

@@ -19,8 +19,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from rxd.codegen.lane_calls import whole_vectors
-from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel
+from rxd.codegen.lane_calls import call_part, whole_vectors
+from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, part_kernel
 from rxd.solve.vector_blocks import block_shapes, make_climb, make_descend, make_reduce
 from rxd.solve.vector_moves import make_blend, make_gather, make_spread
 from rxd.solve.vectors import (
@@ -43,6 +43,9 @@ Waves = tuple[np.ndarray, np.ndarray, np.ndarray]
 own if no lane goes on), whether no lane, some lanes or `ALL` go on in it, begin and end among ``others``; ``mask``: 1 in lanes
 that go on; ``others``, those that do not: lane, places of the parent's block and right-hand side, and how many unknowns they
 share. A wave's last column is the code for it: its unknowns, plus `LONE` if no other is in the equation of the last one."""
+
+Called = tuple[Waves, np.ndarray]
+"""The same with the addresses of `eliminate_waves` and `solve_waves`."""
 
 ALL: Final = 2
 """All lanes with a parent go on in the next wave; the others have no coupling and give zeros."""
@@ -74,8 +77,8 @@ climb_onward = make_climb(WIDTH, SHAPES, add=True)
 descend = make_descend(WIDTH, SHAPES)
 
 
-@draft_kernel
-def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, tree: Waves) -> None:
+@part_kernel
+def eliminate_waves(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, tree: Waves) -> None:
     """Eliminate wave after wave; S ends as the inverses of the blocks. D is G, and one where a node lacks an unknown."""
     whole_vectors()  # type: ignore[call-arg]
     waves, mask, others = tree
@@ -134,8 +137,8 @@ def _from_parents(A: np.ndarray, T: np.ndarray, w: int, waves: np.ndarray, other
             blend(T, i * WIDTH, A, others[k, 2] + i * WIDTH, others[k, 0])
 
 
-@draft_kernel
-def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np.ndarray, tree: Waves) -> None:
+@part_kernel
+def solve_waves(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np.ndarray, tree: Waves) -> None:
     """Solve on the tree with the inverse blocks in S: up to the roots and back; R in, solution out.
 
     Z, laid out as R, is a state: what flows along the edges in it is part of the right-hand side. Zeros add nothing.
@@ -205,6 +208,21 @@ def settle_branch_points(Z: np.ndarray, twins: np.ndarray, T: np.ndarray) -> Non
     for k in range(0, n, WIDTH):
         take(Z, twins, n + k, 0, T, 0)
         spread(Z, twins, k, 0, T, 0)
+
+
+# Called by address: the loops around them are compiled in another process meanwhile (`rxd.codegen.apart`).
+@draft_inline_kernel
+def eliminate_tree(S: np.ndarray, G: np.ndarray, D: np.ndarray, T: np.ndarray, tree: Called) -> None:
+    """`eliminate_waves`."""
+    waves, calls = tree
+    call_part(calls[0], (S, G, D, T, waves))
+
+
+@draft_inline_kernel
+def solve_tree(S: np.ndarray, G: np.ndarray, R: np.ndarray, Z: np.ndarray, T: np.ndarray, tree: Called) -> None:
+    """`solve_waves`."""
+    waves, calls = tree
+    call_part(calls[1], (S, G, R, Z, T, waves))
 
 
 Arrays = tuple[Any, ...]

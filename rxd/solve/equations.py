@@ -84,10 +84,6 @@ class Equations:
         call_rates(y, t, out, self.work, self.model)
         return self._exchange(y, electrodes, out)
 
-    def compile_rates(self) -> None:
-        """Compile all that `rates` calls, by calling it."""
-        self.rates(0.0, np.zeros(self.size), self.electrodes(0.0), np.zeros(self.size))
-
     def linearise(self, t: float, y: np.ndarray, out: np.ndarray, into: Linearisation) -> np.ndarray:
         """``f(t, y)`` into ``out`` and its derivatives ``into`` a linearisation, with the electrodes that stand there."""
         self._compile(LINEARISE, "linearise")

@@ -36,6 +36,9 @@ inner_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", **hot_op
 """Decorator of what only these call."""
 draft_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", **inner_options)
 """The same where LLVM does as well if it meets the function in its caller only: compiled in less time."""
+# numba inlines what is called in a function that is inlined, unless told.
+draft_own_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", forceinline=False, **inner_options)
+"""The same that stays a function, with `rxd.codegen.lane_calls.on_its_own`."""
 
 # Passing an array to a function costs seven words on the stack: what is called for every few nodes becomes part of its caller.
 inline_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", forceinline=True, **hot_options)

@@ -69,7 +69,7 @@ def open_step(model: Kept, t: float, h: float, clamps: Any) -> None:
     clear(R, blank, 2)
     for g in range(table.shape[0]):
         for first in range(0, table[g, NODES], BLOCK):
-            begin_block(first, t, (1.0 / (gamma * h), 0.0), True, table[g], lanes, fields, solver)
+            begin_block(first, t, (1.0 / (gamma * h), 0.0), True, table[g], model, lanes, fields, solver)
     add_clamps(S, clamps)
     eliminate_tree(S, coupling, diagonal, T, tree)
 

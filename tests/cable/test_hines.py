@@ -1,11 +1,13 @@
 """Tree elimination: against dense algebra on random forests with branch points, repeated solves, bad input."""
 
+import numba
 import numpy as np
 import pytest
 
-from cable import hines
+from cable import elimination, hines
 from cable.elimination import elimination_order
 from cable.errors import CableError
+from geometry import compiled
 
 CABLE = np.arange(-1, 29)
 
@@ -104,6 +106,21 @@ def test_width_and_batch_change_the_order_but_not_the_tree(width, batch):
     position = np.argsort(found.node)
     tied = found.edge >= 0
     assert np.all(position[found.parent[tied]] < np.flatnonzero(tied))
+
+
+def test_python_orders_few_nodes_as_the_compiled_code_orders_many(monkeypatch):
+    parent, order = random_forest(7)
+    for kernel in (elimination._hang_up_at_centre, elimination.depth_and_batch, elimination._schedule):
+        monkeypatch.setattr(elimination, kernel.__name__, numba.njit(kernel.py_func))
+    python = elimination_order(parent, order, width=3, batch=20)
+    assert not elimination._schedule.signatures
+    monkeypatch.setattr(compiled, "FEW", parent.size - 1)
+    machine = elimination_order(parent, order, width=3, batch=20)
+    assert elimination._schedule.signatures
+    for one, other in zip(python, machine, strict=True):
+        np.testing.assert_array_equal(one, other)
+    monkeypatch.setattr(compiled, "FEW", parent.size)
+    assert compiled.sized(elimination._schedule, parent.size) is elimination._schedule  # it is there now
 
 
 def test_small_trees_of_a_forest_are_interleaved_and_large_ones_come_one_after_the_other():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from numba import types
@@ -43,6 +44,50 @@ def test_kernels_call_what_python_cannot() -> None:
         weight(1.0)
     weigh(out, x)
     np.testing.assert_array_equal(x, 3.0 * out)
+
+
+@inner
+def both(x: float) -> float:
+    """Two ways to one function."""
+    return weight(x) + other(x)
+
+
+@inner
+def other(x: float) -> float:
+    """The second of them."""
+    return 2.0 * weight(x)
+
+
+@inner
+def smallest(x: np.ndarray) -> float:
+    """It calls what numba compiles as always."""
+    return min(x[0], np.sqrt(x[1]))
+
+
+@lean
+def all_of_them(x: np.ndarray, out: np.ndarray) -> None:
+    """Kernels that call each other, directly and by way of others."""
+    out[0], out[1], out[2] = both(x[0]), weight(x[1]), smallest(x)
+
+
+@numba.njit
+def plainly(x: float) -> float:
+    """What is compiled as numba compiles takes all from one that only kernels call."""
+    return both(x)
+
+
+def test_code_that_several_call_is_there_once_for_all() -> None:
+    x, out = np.array([5.0, 7.0]), np.zeros(3)
+    all_of_them(x, out)
+    np.testing.assert_array_equal(out, [45.0, 21.0, np.sqrt(7.0)])
+    assert plainly(5.0) == 45.0
+    (made,) = all_of_them.overloads.values()
+    text = made.library.get_llvm_str()
+    assert len({line for line in text.splitlines() if line.startswith("define") and "both" in line}) <= 1
+    for draft in (weight, other, both):
+        (made,) = draft.overloads.values()
+        own = [f for f in made.library._final_module.functions if not f.is_declaration]
+        assert len(own) == 1
 
 
 def test_the_collector_is_as_it_was() -> None:

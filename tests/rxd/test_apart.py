@@ -73,6 +73,18 @@ def test_what_it_cannot_compile_ends_it_and_nobody_waits(shared: Any) -> None:
     assert sum(shared.double.stats.cache_misses.values()) == 1
 
 
+def test_what_it_has_not_begun_is_compiled_here_instead(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "ORDER", "import sys; sys.stdin.buffer.read(1); sys.stdin.buffer.read()")
+    monkeypatch.setattr(apart, "PATIENCE", 0.2)
+    with Apart([shared.double]) as helper:
+        helper.ask(shared.wrong, np.ones(3), 1.5)  # it keeps this one
+        helper.ask(shared.double, np.ones(3), 1.5)
+        helper.ask(shared.double, np.ones(3), 2)
+        helper.settle()
+    assert len(shared.double.signatures) == 2
+    assert not shared.wrong.signatures
+
+
 def test_nobody_waits_forever_for_one_that_does_not_answer(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "ORDER", "import time; time.sleep(600)")
     monkeypatch.setattr(apart, "PATIENCE", 0.2)

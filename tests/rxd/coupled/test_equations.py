@@ -112,9 +112,10 @@ def test_explicit_time_enters_the_drift() -> None:
 def test_scipy_integrates_the_right_hand_side(cases) -> None:
     case = cases["calcium_wave"]
     problem = case.model.compile().problem
-    found = solve_ivp(
-        problem.rhs, (0.0, case.until), problem.initial, method="BDF", jac=problem.jacobian, rtol=1e-9, atol=1e-13
-    )
+    with np.errstate(invalid="ignore"):  # SciPy's first step subtracts memory that nobody has written
+        found = solve_ivp(
+            problem.rhs, (0.0, case.until), problem.initial, method="BDF", jac=problem.jacobian, rtol=1e-9, atol=1e-13
+        )
     blocks = case.model.compile().discretization.layout.blocks.values()
     for block, exact in zip(blocks, case.reference().values, strict=True):
         np.testing.assert_allclose(found.y[block.order, -1], exact[-1], rtol=1e-5)

@@ -10,7 +10,9 @@ import pytest
 import geometry
 import rxd
 from rxd import library
+from rxd.discretize.records import LANES
 from rxd.solve.attempts import CompiledAttempt
+from rxd.solve.calls import RATES
 from rxd.solve.direct_blocks import build_block_tree
 from rxd.solve.direct_tree import WIDTH
 
@@ -95,3 +97,33 @@ def test_branch_points_have_a_neighbours_values() -> None:
         np.testing.assert_allclose(point[targets], point[sources], rtol=wanted)
     assert solver.plan.twins.size > 0
     assert set(solver.plan.again.tolist()) <= set(solver.plan.twins.tolist())
+
+
+@pytest.mark.parametrize("tableau", ["rodas4p", "rodas3"])
+def test_the_first_stage_of_a_step_of_no_length_is_the_rate(tableau: str) -> None:
+    """By which the first step is chosen: nothing but the step is compiled."""
+    simulation = ringing().compile(tableau=tableau)
+    simulation.run(0.7)
+    stepper, state = simulation.stepper, simulation.state
+    equations, attempt = stepper.equations, stepper._attempt
+    assert not equations.model[1][:, RATES].any()
+    found, expected = np.empty(equations.size), np.empty(equations.size)
+    electrodes = equations.electrodes(state.t)
+    assert electrodes.current.any()
+    attempt.place(electrodes)
+    attempt.rates(state.t, state.y, found)
+    equations.rates(state.t, state.y, electrodes, expected)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-8 * np.abs(expected).max())
+    assert np.abs(expected).max() > 1
+
+
+def test_what_is_put_into_lanes_comes_back() -> None:
+    plan = ringing().compile().stepper.solver.plan
+    size, lanes = len(plan.lane), plan.sizes[2]
+    values, kept, found = 1.0 + np.arange(size), np.full(lanes, np.nan), np.empty(size)
+    plan.load(values, kept)
+    plan.store(kept, found)
+    np.testing.assert_array_equal(found, values)
+    assert plan.hollow.size == LANES  # v of the synapse, which is its segment's
+    assert not kept[plan.hollow].any()
+    assert set(kept.tolist()) == {0.0, *values.tolist()}
