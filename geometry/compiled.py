@@ -184,10 +184,7 @@ class QuickContext(CPUContext):
 
     def get_function(self, function: Any, signature: Any, _firstcall: bool = True) -> Any:
         """How an operation is done."""
-        if function == "__array__" and isinstance(signature.args[0], types.Array):
-            message = "An array is an array."
-            raise NotImplementedError(message)
-        return super().get_function(function, signature, _firstcall)
+        return super().get_function(function, signature, _firstcall and function != "__array__")
 
 
 class QuickCompiler(Compiler):

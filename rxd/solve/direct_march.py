@@ -36,8 +36,8 @@ def march(model: Kept, other: Kept, most: int, numbers: np.ndarray, clamps: Any,
     adaptive = numbers[ORDER] > 0.0
     for done in range(most):
         t, wanted = numbers[TIME], numbers[WANTED]
-        if adaptive:
-            wanted = min(numbers[LONGEST], wanted)
+        if adaptive and numbers[LONGEST] < wanted:
+            wanted = numbers[LONGEST]
         h = fitted(wanted, numbers[UNTIL] - t, adaptive)
         step = model if done % 2 == 0 else other
         error = attempt(step, t, h, clamps)

@@ -11,7 +11,7 @@ to it is added to the segment's, its own equation is not theirs.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -43,6 +43,11 @@ their lanes); node of each lane."""
 BLOCK: Final = 4 * LANES
 HALVES: Final = BLOCK // WIDTH
 """Lanes, and halves of chunks, that a kernel is called for at once: what they share stays in the nearest cache."""
+
+# not plain numbers, for which numba would compile `clear` once each
+OF_BLOCKS: Any = np.int64(0)
+OF_SIDES: Any = np.int64(2)
+"""Columns for `clear`."""
 
 negate_lanes = make_transfer(LANES, negated)
 put_lanes = make_scatter(LANES, add=False)

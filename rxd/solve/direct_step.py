@@ -27,6 +27,8 @@ from rxd.solve.direct_nodes import (
     LINEARISE,
     N_FIELDS,
     NODES,
+    OF_BLOCKS,
+    OF_SIDES,
     PATTERN,
     PLACE_AT,
     POINTS,
@@ -85,7 +87,7 @@ def prepare(local: np.ndarray, work: tuple[np.ndarray, np.ndarray], shift: float
     arrays: Arrays = kept(solver)  # type: ignore[call-arg]
     (table, program, places, capacity, _), (tree, coupling, diagonal, _, blank), (A, S, _, _, T) = arrays
     index, J = work
-    clear(S, blank, 0)
+    clear(S, blank, OF_BLOCKS)
     for g in range(table.shape[0]):
         row = table[g]
         for first in range(0, row[NODES], LANES):
@@ -108,7 +110,7 @@ def solve_in_lanes(solver: Kept, rhs: np.ndarray, out: np.ndarray) -> None:
     """Solve with the factors at hand for one right-hand side in lanes; both may be the same array."""
     arrays: Arrays = kept(solver)  # type: ignore[call-arg]
     (table, program, places, capacity, _), (tree, coupling, _, _, blank), (A, S, R, Z, T) = arrays
-    clear(R, blank, 2)
+    clear(R, blank, OF_SIDES)
     for g in range(table.shape[0]):
         row = table[g]
         lists = solving_lists(row, program)
@@ -140,9 +142,9 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     gamma, a, c, alpha, slopes, fresh, mixture = tableau
     Y, _, _, U, _, _, _, _, scaled = lanes
     (table, _, _, _, _), (tree, coupling, diagonal, (twins, again), blank), (A, S, R, Z, T) = solver
-    clear(S, blank, 0)
-    clear(R, blank, 2)
-    apart = False
+    clear(S, blank, OF_BLOCKS)
+    clear(R, blank, OF_SIDES)
+    apart = fresh[0]  # it is not; a plain False would have numba compile once more what is called with it
     for i in range(1, alpha.size):
         apart = apart or not fresh[i]
     for g in range(table.shape[0]):
@@ -156,7 +158,7 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
     for i in range(stages):
         if i > 0:
             _take_packed((i - 1) * size, solver[0], A, U, R)
-            clear(R, blank, 2)
+            clear(R, blank, OF_SIDES)
             for j in range(i):
                 scaled[j] = c[i, j] / h
             weights = (a[i], scaled, slopes[i] * h)
@@ -185,7 +187,7 @@ def _end(rtol: float, last: int, mixture: Any, lanes: Any, solver: Any) -> float
     for g in range(table.shape[0]):
         row = table[g]
         for first in range(0, row[NODES], BLOCK):
-            at, n = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first)
+            at, n = row[LANES_AT] + first * row[UNKNOWNS], in_block(row, first)
             _take_block(first, n, last * Y.size + at, row, program, places, ends, A, U, R)
             begin = last * Y.size + at
             if mixed:  # the embedded formula, to which the estimate is added as the last increment is
@@ -198,11 +200,21 @@ def _end(rtol: float, last: int, mixture: Any, lanes: Any, solver: Any) -> float
 
 
 @draft_inline_kernel
+def in_block(row: np.ndarray, first: int) -> int:
+    """Lanes of the block that begins here; numba's own `min` takes longer to compile, for everybody who calls it."""
+    left = row[NODES] - first
+    if left > BLOCK:
+        left = BLOCK
+    return left
+
+
+@draft_inline_kernel
 def judged(most: np.ndarray) -> float:
     """The largest of the first numbers; infinity if any of the others, sums over everything, is no number."""
     worst = 0.0
     for lane in range(WIDTH):
-        worst = max(worst, most[lane])
+        if most[lane] > worst:
+            worst = most[lane]
         if not np.isfinite(most[WIDTH + lane]):
             return np.inf
     return worst
@@ -218,7 +230,7 @@ def begin_block(
     """
     Y, _, F, U, drift, work, _, _, _ = lanes
     (_, program, places, capacity, ends), _, (A, S, R, Z, _) = solver
-    at, n, (shift, slope) = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first), scales
+    at, n, (shift, slope) = row[LANES_AT] + first * row[UNKNOWNS], in_block(row, first), scales
     if row[BEGIN]:
         p, kept_rows, half = row[FIELDS_AT] + first * row[N_FIELDS], row[KEPT + 1] - row[KEPT], (row[PLACE_AT] + first) // WIDTH
         arrays = (Y, fields, F if apart else work, U, A, capacity, S, R, Z, drift, ends[0], ends[1])
@@ -240,7 +252,7 @@ def begin_block(
 def _begin_listed(first: int, n: int, t: float, scales: Any, apart: bool, row: np.ndarray, model: Kept) -> None:
     """`begin_block` for a group without a kernel of its own."""
     on_its_own()  # type: ignore[call-arg]
-    constants: Step = kept(model)  # type: ignore[call-arg]
+    constants: Step = kept(model)
     _, _, lanes, fields, solver = constants
     Y, _, F, U, drift, work, _, _, _ = lanes
     (_, program, places, capacity, _), _, (A, S, R, Z, T) = solver
@@ -284,7 +296,7 @@ def _stage_block(
     Y, new, _, U, drift, work, _, _, _ = lanes
     (_, program, places, capacity, ends), _, (A, _, R, Z, _) = solver
     (fresh, last), (a, c, slope) = how, weights
-    at, n, size, rows = row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first), Y.size, row[UNKNOWNS]
+    at, n, size, rows = row[LANES_AT] + first * row[UNKNOWNS], in_block(row, first), Y.size, row[UNKNOWNS]
     if row[STRAIGHT]:
         _take_block(first, n, (i - 1) * size + at, row, program, places, ends, A, U, R)
     X, x = (new, at) if last else (work, 0)
@@ -308,7 +320,7 @@ def _stage_block(
 def _stage_listed(first: int, n: int, t: float, x: int, b: int, fresh: bool, last: bool, row: np.ndarray, model: Kept) -> None:
     """The rest of `_stage_block` for a group without a kernel of its own; the stage's point is at x, U at b."""
     on_its_own()  # type: ignore[call-arg]
-    constants: Step = kept(model)  # type: ignore[call-arg]
+    constants: Step = kept(model)
     _, _, lanes, fields, solver = constants
     _, new, F, U, _, work, _, _, _ = lanes
     (_, program, places, capacity, _), _, (A, _, R, Z, _) = solver
@@ -344,7 +356,7 @@ def _take_packed(b: int, nodes: Any, A: np.ndarray, U: np.ndarray, R: np.ndarray
         row = table[g]
         if not row[STRAIGHT]:
             for first in range(0, row[NODES], BLOCK):
-                at, n = b + row[LANES_AT] + first * row[UNKNOWNS], min(BLOCK, row[NODES] - first)
+                at, n = b + row[LANES_AT] + first * row[UNKNOWNS], in_block(row, first)
                 _take_block(first, n, at, row, program, places, ends, A, U, R)
 
 

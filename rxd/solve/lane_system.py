@@ -19,6 +19,8 @@ from rxd.solve.direct_nodes import (
     N_FIELDS,
     NODE,
     NODES,
+    OF_BLOCKS,
+    OF_SIDES,
     POINTS,
     RATES,
     TIMED,
@@ -65,8 +67,8 @@ def open_step(model: Kept, t: float, h: float, clamps: Any) -> None:
     _, tableau, lanes, fields, solver = constants
     gamma = tableau[0]
     (table, _, _, _, _), (tree, coupling, diagonal, _, blank), (_, S, R, _, T) = solver
-    clear(S, blank, 0)
-    clear(R, blank, 2)
+    clear(S, blank, OF_BLOCKS)
+    clear(R, blank, OF_SIDES)
     for g in range(table.shape[0]):
         for first in range(0, table[g, NODES], BLOCK):
             begin_block(first, t, (1.0 / (gamma * h), 0.0), True, table[g], model, lanes, fields, solver)
