@@ -177,10 +177,10 @@ class Run(Tapes, Watching):
         if self.engine is not None:
             self.engine.exchange.fetch_species(quantity, region)
 
-    def changed_species(self, quantity: Any, region: Any) -> None:
-        """A script has written values of a species on a region."""
+    def changed_species(self, quantity: Any, region: Any, where: Any) -> None:
+        """A script has written some values of a species on a region."""
         if self.engine is not None:
-            self.engine.exchange.note_species(quantity, region)
+            self.engine.exchange.note_species(quantity, region, where)
 
     def refresh_point(self, point: PointProcess) -> None:
         """Bring the computed variables of a point process up to date."""

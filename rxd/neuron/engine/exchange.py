@@ -5,7 +5,7 @@ In: names and objects of a session. Out: their values brought up to date, or wha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange"]
 
+ALL: Final = slice(None)
 CLAMPS = (IClamp, SEClamp, VClamp)
 
 
@@ -95,17 +96,20 @@ class Exchange:
         positions = self.engine.places.displayed(quantity, region)
         return None if positions is None else self.engine.y[positions]
 
-    def note_species(self, quantity: Any, region: Any) -> None:
-        """A script has written values of a species on a region."""
+    def note_species(self, quantity: Any, region: Any, where: Any = ALL) -> None:
+        """A script has written values of a species on a region, or some of them."""
         engine = self.engine
-        values = quantity._values[region.number]
+        values, key = quantity._values[region.number], (quantity.number, region.number)
         engine.seen.keep()
-        self.cast_shadows(quantity, region)
+        self.cast_shadows(quantity, region, where)
         positions = engine.places.of_species(quantity, region)
         if positions is not None:
-            engine.y[positions] = values
+            up_to_date = self._brought.get(key) == (engine.version, id(values))
+            engine.y[positions[where]] = values[where]
             engine.jumped = True
             engine.changed(moved=False)
+            if up_to_date:  # scripts write node by node
+                self._brought[key] = engine.version, id(values)
             return
         symbol = engine.declared.symbols.get((quantity.number, region.number))
         if symbol is not None and quantity.kind == "Parameter":
@@ -129,11 +133,11 @@ class Exchange:
         found[self.engine.layout.segments_of(table.records)] = values
         return found
 
-    def cast_shadows(self, quantity: Any, region: Any) -> None:
+    def cast_shadows(self, quantity: Any, region: Any, where: Any = ALL) -> None:
         """Bring a Parameter that is an ion's concentration to where currents read it."""
         positions = self.engine.places.of_shadow(quantity, region)
         if positions is not None:
-            self.engine.y[positions] = quantity._values[region.number]
+            self.engine.y[positions[where]] = quantity._values[region.number][where]
 
     def fetch_all(self, computed: bool = True) -> None:
         """Bring everything up to date, before the structure changes; or all but what mechanisms compute from the rest."""

@@ -60,8 +60,8 @@ class Node:
     @property
     def value(self) -> float:
         """Its value: a concentration in mM, or a state."""
-        _, index = self._found()
-        value: float = self._species.values(self._region)[index]  # NumPy's: 1 / 0.0 is inf there
+        table, index = self._found()
+        value: float = self._species.values_in(self._region, table)[index]  # NumPy's: 1 / 0.0 is inf there
         return value
 
     @value.setter

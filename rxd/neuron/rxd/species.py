@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import sympy
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Parameter", "Quantity", "Species", "SpeciesOnExtracellular", "SpeciesOnRegion", "State"]
 
 AnyRegion = Region | Extracellular
+ALL: Final = slice(None)
 INTERNALS = frozenset(("_all_species", "_has_1d", "_has_3d", "_species_counts"))
 
 
@@ -216,15 +217,22 @@ class Quantity(Mathable):
         self.session.run.refresh_species(self, region)
         return self._values[region.number]
 
+    def values_in(self, region: AnyRegion, table: NodeTable) -> np.ndarray:
+        """The same for nodes that are known to be those of a table, as at every look at a single node."""
+        if self.settled.get(region.number) is not table:
+            return self.values(region)
+        self.session.run.refresh_species(self, region)
+        return self._values[region.number]
+
     def write(self, region: AnyRegion, where: Any, values: Any) -> None:
         """Set values on a region and tell the compiled model."""
         self.values(region)[where] = values
-        self.touched(region)
+        self.touched(region, where)
 
-    def touched(self, region: AnyRegion) -> None:
-        """Note that values on a region have been written."""
+    def touched(self, region: AnyRegion, where: Any = ALL) -> None:
+        """Note that values on a region have been written, or some of them."""
         self.session.chemistry.keep_shown(self, region)
-        self.session.run.changed_species(self, region)
+        self.session.run.changed_species(self, region, where)
         self._tell_box(region)
 
     def adopt(self, region: AnyRegion, where: np.ndarray, values: np.ndarray) -> None:
