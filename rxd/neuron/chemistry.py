@@ -15,7 +15,7 @@ import numpy as np
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.grids import Grid, Grids, Group, build_grids, group_sections
 from rxd.neuron.in_force import InForce
-from rxd.neuron.layout import Layout, build_layout
+from rxd.neuron.layout import Layout, build_layout, ends_with_points
 from rxd.neuron.rxd.views import Views
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Chemistry:
         self._things: dict[int, weakref.ref[Any]] = {}
         self._made = 0
         self._layout: Layout | None = None
+        self._ends: tuple[int, tuple[tuple[int, int], ...]] = -1, ()
         self._tables: dict[int, tuple[Any, NodeTable]] = {}
         self._fresh: dict[int, tuple[tuple[int, int], NodeTable]] = {}
         self._dimensions: dict[int, int] = {}
@@ -149,21 +150,28 @@ class Chemistry:
     def layout(self) -> Layout:
         """The session's sections, cut; made again when one has changed."""
         revision = (self.session.shape_revision, self._in_voxels())
-        if self._layout is None or self._layout.revision != revision:
-            self._layout = build_layout(self.session, revision)
+        if self._layout is None or self._layout.revision != revision or self._ends[0] != self.session.revision:
+            ends = ends_with_points(self.session, self._numbers_in_voxels())
+            if self._layout is None or self._layout.revision != revision or ends != self._ends[1]:
+                self._layout = build_layout(self.session, revision, ends)
+            self._ends = self.session.revision, ends
         return self._layout
 
     @property
     def grids(self) -> Grids:
         """The voxels of the session's sections; made again when the layout has changed."""
         layout = self.layout
-        if self._grids is None or self._grids[0] is not layout:
+        if self._grids is None or self._grids[0].revision != layout.revision:
             self._grids = layout, build_grids(layout, layout.revision[1])
         return self._grids[1]
 
     def grid_of(self, region: Any) -> Grid:
         """The grid of a region that is in voxels."""
         return self.grids.of(self.voxel_records(region))
+
+    def _numbers_in_voxels(self) -> frozenset[int]:
+        """Numbers of the sections that some region has in voxels."""
+        return frozenset().union(*(numbers for numbers, _ in self._in_voxels()))
 
     def _in_voxels(self) -> tuple[Group, ...]:
         """The sections that some region has in voxels, by grid.

@@ -156,6 +156,8 @@ Where NEURON makes choices, we make the same:
 * Layers of `extracellular` (two) and LinearMechanisms are solved together with the voltages by backward Euler. What flows
   through the membrane comes out into the first layer; clamps inject from ground, and voltage clamps hold the potential
   inside. A LinearMechanism calls its function once at the start of every step.
+* A point process at an end of a section (`dend(1)`) sits where sections meet and nothing is stored; `dend(1).v` is the voltage
+  there. One that uses ions, and one at an end in voxels, acts on the last segment.
 * `CVode.use_local_dt` is taken note of; the steps of the cell that needs the shortest are those of all cells, as with a
   global step in NEURON.
 * Currents, and what else BREAKPOINT assigns, are computed at the start of a step, rates at its end. What a script sets in

@@ -20,7 +20,7 @@ class APCount(PointProcess):
     """A counter of action potentials: `n` crossings of `thresh` (mV) so far, the last at `time` (ms)."""
 
     kind = "APCount"
-    _has_equations = False
+    _has_equations = _sits_at_ends = False
 
     def loc(self, place: Segment | float, sec: Section | None = None) -> float:
         """Put it somewhere."""

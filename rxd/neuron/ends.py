@@ -13,12 +13,17 @@ import numpy as np
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["end_voltage", "shares"]
+__all__ = ["end_voltage", "joint", "shares", "sides"]
 
 
 def end_voltage(record: SectionRecord, x: float) -> float:
     """Voltage in mV at the 0 or 1 end of a section."""
     end = 0 if x <= 0 else 1
+    engine = record.session.run.engine
+    if engine is not None and engine.layout.ends and record.id in engine.layout.index:
+        parts = engine.layout.parts(record, float(end))
+        if len(parts) == 1:
+            return float(engine.y[engine.readout.positions("v")[parts[0][0]]])
     return sum(share * float(_values(section)[index]) for section, index, share in shares(record, float(end)))
 
 
@@ -28,7 +33,7 @@ def _values(record: SectionRecord) -> np.ndarray:
     return values
 
 
-def _point(record: SectionRecord, end: int) -> tuple[SectionRecord, float]:
+def joint(record: SectionRecord, end: int) -> tuple[SectionRecord, float]:
     """The section that owns a point, and where on it: the section nearest to the root."""
     here, at = record, float(end)
     while here.parent is not None and at == here.end:
@@ -45,11 +50,16 @@ def _arms(owner: SectionRecord, end: int) -> list[tuple[SectionRecord, int]]:
     return found
 
 
+def sides(owner: SectionRecord, end: int) -> list[SectionRecord]:
+    """The sections that meet at an end that one of them owns."""
+    return [section for section, _ in _arms(owner, end)]
+
+
 def shares(record: SectionRecord, x: float) -> list[tuple[SectionRecord, int, float]]:
     """How a current injected at a place divides: sections, segments in them, and shares that sum to 1."""
     if 0 < x < 1:
         return [(record, record.index(x), 1.0)]
-    owner, at = _point(record, 0 if x <= 0 else 1)
+    owner, at = joint(record, 0 if x <= 0 else 1)
     if 0 < at < 1:
         return [(owner, owner.index(at), 1.0)]
     arms = [(section, *_arm(section, end)) for section, end in _arms(owner, int(at))]

@@ -2,10 +2,11 @@
 
 In: `SectionRecord`s. Out: `Layout`, which knows for every section of the session its segments here, in order from its 0 end.
 
-A section becomes one section of the morphology, with two exceptions. If its segments differ in cm, or (without 3-d points) in
+A section becomes one section of the morphology, with three exceptions. If its segments differ in cm, or (without 3-d points) in
 diameter, or if a point process writes an ion in one of them, each segment becomes a section of its own, joined end to end,
 which conducts the same. If it is connected with its 1 end, its segments are counted backwards, since sections of a morphology
-start where they are joined.
+start where they are joined. And an end with a point process gets a section of one segment, of a size not worth mentioning:
+NEURON's node without area, where currents meet and nothing is stored.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geometry import Location, Morphology, Outline, Segments, Selection, segment
+from rxd.neuron.ends import joint, shares, sides
+from rxd.neuron.outside import is_inserted
 
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
 
-__all__ = ["Layout", "build_layout"]
+__all__ = ["Layout", "build_layout", "ends_with_points"]
+
+_TINY = 1e-7  # um
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +48,8 @@ class Layout:
         Segments by number of the record, in order from the 0 end.
     counts : ndarray of int, shape (n_sections,)
         The rule the segments were cut by.
+    ends : dict of (int, int) to int
+        Segments that stand for ends with point processes: by number of the record that owns the end, and 0 or 1.
     """
 
     revision: Any
@@ -52,6 +59,7 @@ class Layout:
     sections: dict[int, np.ndarray]
     index: dict[int, np.ndarray]
     counts: np.ndarray
+    ends: dict[tuple[int, int], int]
 
     def selection(self, records: Iterable[SectionRecord]) -> Selection:
         """The sections of some records."""
@@ -70,7 +78,21 @@ class Layout:
 
     def location(self, record: SectionRecord, x: float) -> Location:
         """A place, as the middle of its segment."""
-        return self.segments.location(int(self.index[record.id][record.index(x)]))
+        return self.segments.location(self.place(record, x))
+
+    def place(self, record: SectionRecord, x: float) -> int:
+        """The segment of a place: that which stands for an end if one does."""
+        parts = self.parts(record, x)
+        return parts[0][0] if len(parts) == 1 else int(self.index[record.id][record.index(x)])
+
+    def parts(self, record: SectionRecord, x: float) -> list[tuple[int, float]]:
+        """Segments among which a current at a place divides, with shares that sum to 1."""
+        if not 0 < x < 1 and self.ends:
+            owner, at = joint(record, 0 if x <= 0 else 1)
+            found = self.ends.get((owner.id, int(at))) if at in {0.0, 1.0} else None
+            if found is not None:
+                return [(found, 1.0)]
+        return [(int(self.index[section.id][index]), share) for section, index, share in shares(record, x)]
 
     def gather(self, name: str, default: float) -> np.ndarray:
         """A range variable over all segments, shape (n,); the default where a section has none."""
@@ -82,7 +104,26 @@ class Layout:
         return values
 
 
-def build_layout(session: Session, revision: Any) -> Layout:
+def ends_with_points(session: Session, in_voxels: frozenset[int]) -> tuple[tuple[int, int], ...]:
+    """The ends of sections at which point processes sit that use no ions: the number of the record that owns each, and 0 or 1.
+
+    Ends of sections in voxels (their numbers), and of all with `extracellular` under CVode, stay as they are: currents there go
+    to the segments beside them.
+    """
+    found: dict[tuple[int, int], bool] = {}
+    if session.run.adaptive and is_inserted(session):
+        return ()
+    for point in session.run.points:
+        host = point.host
+        if host is None or not host.alive or 0 < point.x < 1 or not point._sits_at_ends:
+            continue
+        owner, at = joint(host, 0 if point.x <= 0 else 1)
+        if at in {0.0, 1.0} and not in_voxels.intersection(side.id for side in sides(owner, int(at))):
+            found[owner.id, int(at)] = True
+    return tuple(sorted(found))
+
+
+def build_layout(session: Session, revision: Any, ends: tuple[tuple[int, int], ...] = ()) -> Layout:
     """Lay out all sections of a session.
 
     Parameters
@@ -90,6 +131,8 @@ def build_layout(session: Session, revision: Any) -> Layout:
     session : Session
     revision : hashable
         Kept as `Layout.revision`.
+    ends : tuple of (int, int)
+        Ends to get a segment: numbers of records, 0 or 1.
     """
     records = [record for root in session.topology.roots() for record in root.by_level()]
     draft = _Draft()
@@ -98,6 +141,8 @@ def build_layout(session: Session, revision: Any) -> Layout:
         draft.stand_in()
     for number, record in enumerate(records):
         draft.add(record, number)
+    by_id = {record.id: record for record in records}
+    added = {(number, end): draft.add_end(by_id[number], end) for number, end in ends if number in by_id}
     morphology = draft.morphology()
     counts = np.array(draft.counts, dtype=np.int64)
     segments = segment(morphology, lambda section: int(counts[section.index]))
@@ -106,7 +151,8 @@ def build_layout(session: Session, revision: Any) -> Layout:
     for record in records:
         own = segments.of(Selection(morphology, sections[record.id]))
         index[record.id] = own if record.end == 0 else own[::-1]
-    return Layout(revision, tuple(records), morphology, segments, sections, index, counts)
+    at_ends = {key: int(segments.of(Selection(morphology, np.array([place])))[0]) for key, place in added.items()}
+    return Layout(revision, tuple(records), morphology, segments, sections, index, counts, at_ends)
 
 
 class _Draft:
@@ -151,6 +197,18 @@ class _Draft:
             self.counts.append(1 if split else record.nseg)
             parent, x = len(self.points) - 1, 1.0
 
+    def add_end(self, record: SectionRecord, end: int) -> int:
+        """Add what stands for an end; its number."""
+        parent, x = self._on(record, float(end))
+        points = self.points[parent]
+        start = points[0, :3] if x == 0 else points[-1, :3]
+        self.points.append(np.array([[*start, 1.0], [*(start + np.array([_TINY, 0.0, 0.0])), 1.0]]))
+        self.parent.append(parent)
+        self.parent_x.append(x)
+        self.names.append(self._unique(f"{record.name}({end})"))
+        self.counts.append(1)
+        return len(self.points) - 1
+
     def stand_in(self) -> None:
         """A section nobody sees: a model of extracellular space or of artificial cells alone needs one."""
         self.points.append(np.array([[0.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]]))
@@ -168,12 +226,13 @@ class _Draft:
 
     def _joint(self, record: SectionRecord) -> tuple[int, float]:
         """Section of the morphology a section is joined to, and where."""
-        parent = record.parent
-        if parent is None:
-            return -1, 0.0
+        return (-1, 0.0) if record.parent is None else self._on(record.parent, record.parent_x)
+
+    def _on(self, parent: SectionRecord, parent_x: float) -> tuple[int, float]:
+        """Section of the morphology of a place on a section, and where."""
         own = self.sections[parent.id]
         # sections of a morphology are counted from their joined end
-        x = record.parent_x if parent.end == 0 else 1 - record.parent_x
+        x = parent_x if parent.end == 0 else 1 - parent_x
         if len(own) == 1:
             return own[0], x
         if x in {0.0, 1.0}:

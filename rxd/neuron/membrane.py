@@ -14,6 +14,7 @@ from rxd.neuron.ends import shares
 from rxd.neuron.impedance import links
 
 if TYPE_CHECKING:
+    from rxd.neuron.points import PointProcess
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
 
@@ -97,8 +98,17 @@ class MembraneCurrents:
         if outside is not None:
             current += outside
         for point in self._session.run.points:
-            if point.kind in _ELECTRODES and point.host is not None and point.host.alive:
-                for record, index, share in shares(point.host, point.x):
-                    current[self._start[record.id] + index] += share * point.i
+            sign, host = _inwards(point), point.host
+            for record, index, share in shares(host, point.x) if sign and host is not None else ():
+                current[self._start[record.id] + index] += sign * share * point.i
         self._current = current
         self._state = self._session.run.version
+
+
+def _inwards(point: PointProcess) -> float:
+    """1 for an electrode; -1 for what flows out at an end of a section, through no membrane; 0 for other point processes."""
+    if point.host is None or not point.host.alive:
+        return 0.0
+    if point.kind in _ELECTRODES:
+        return 1.0
+    return -1.0 if not 0 < point.x < 1 and "i" in point.values and point._sits_at_ends else 0.0

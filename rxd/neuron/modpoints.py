@@ -296,6 +296,7 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
 
     base = ModArtificial if artificial else ModStepped if translation.reason else ModWriter if translation.carries else ModPoint
     settings = {"kind": file.name, "translation": translation, "own_info": info, "__doc__": f"{file.name} of {file.path}."}
+    settings["_sits_at_ends"] = not artificial and not file.ions
     return type(file.name, (base,), {**settings, "simple": None if base is not ModPoint else _simple(translation)})
 
 

@@ -47,6 +47,7 @@ class PointProcess:
 
     kind: ClassVar[str] = ""
     _has_equations: ClassVar[bool] = True  # whether the model has other equations with it; a clamp is a number for the cable
+    _sits_at_ends: ClassVar[bool] = True  # whether an end of a section becomes a segment of its own for it
     _parts_section: ClassVar[bool] = False  # whether its segment has equations that the others of the section do not have
     host: SectionRecord | None
     x: float
@@ -99,7 +100,8 @@ class PointProcess:
             raise HocError(f"{self.kind} is put at a segment such as soma(0.5), not at {place!r}.")
         object.__setattr__(self, "host", record)
         object.__setattr__(self, "x", Segment(record.section, x).x)
-        self.session.run.points_changed(self._has_equations)
+        at_end = self._sits_at_ends and not 0 < self.x < 1
+        self.session.run.points_changed(self._has_equations or at_end)
         return self.x
 
     def has_loc(self) -> float:

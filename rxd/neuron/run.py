@@ -55,6 +55,8 @@ class Run(Tapes, Watching):
         Functions that engines evaluate, and equations they have, for the next engine.
     clamping : int
         Grows whenever a clamp comes, goes or moves.
+    ends : dict of (int, int) to float
+        Voltages of ends with point processes, from the last engine to the next.
     plan, trail, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
     """
@@ -68,6 +70,7 @@ class Run(Tapes, Watching):
         self.tolerances = {"atol": 1e-3, "rtol": 0.0, "maxstep": np.inf, "minstep": 0.0}
         self.adaptive = False
         self.scales: dict[str, float] = {}
+        self.ends: dict[tuple[int, int], float] = {}
         self._versions = 0
         self._pulled = -1
         self.fast_imem = self.local_dt = False

@@ -17,7 +17,7 @@ import numpy as np
 
 from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.impedance import end_or_segment
-from rxd.neuron.outside import NAME, resists
+from rxd.neuron.outside import NAME, is_inserted, resists
 from rxd.solve.circuits import Circuit, Entries, plan_circuit
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Circuits:
         self.stale = False
         self._driven = True
         self._parts: list[_Part] = []
-        if not self.linear and not resists(self._session):
+        at_ends = bool(engine.layout.ends) and is_inserted(self._session)  # they have a potential outside of their own
+        if not self.linear and not resists(self._session) and not at_ends:
             return
         if engine.adaptive:
             raise NotSupported(
@@ -69,6 +70,8 @@ class Circuits:
         for record in self._records:
             for i in range(record.nseg):
                 self._outside[self._node(record, i)] = self._layer[record.id, float(i)]
+        for (number, end), segment in engine.layout.ends.items():
+            self._outside[self._storage[segment]] = self._layer.get((number, -1.0 if end == 0 else np.inf), -1)
         for one in self.linear:
             self._parts.append(_Part(one, self._columns(one, self._size)))
             self._size += one.g.nrow() - len(one.places)

@@ -163,7 +163,7 @@ def _membrane(declared: Declared) -> None:
     """Ra and cm; a section with different cm in its segments is cut into several by the layout."""
     layout = declared.layout
     for name, values in (
-        ("Ra", _by_section(layout, lambda r: np.full(1, r.Ra))),
+        ("Ra", _by_section(layout, lambda r: np.full(1, r.Ra), 100.0)),
         ("cm", _by_section(layout, lambda r: r.store["cm"])),
     ):
         for value in np.unique(values):
@@ -171,9 +171,9 @@ def _membrane(declared: Declared) -> None:
             declared.model.set(declared.layout.morphology[where], **{name: float(value)})
 
 
-def _by_section(layout: Layout, read: Callable[[Any], np.ndarray]) -> np.ndarray:
-    """A number for each section of the morphology."""
-    values = np.ones(layout.morphology.n_sections)
+def _by_section(layout: Layout, read: Callable[[Any], np.ndarray], default: float = 1.0) -> np.ndarray:
+    """A number for each section of the morphology; the default for what stands for an end."""
+    values = np.full(layout.morphology.n_sections, default)
     for record in layout.records:
         own, here = layout.sections[record.id], read(record)
         if len(own) == len(here):

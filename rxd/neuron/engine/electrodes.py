@@ -5,7 +5,8 @@ from the objects at every call.
 
 A VClamp has an amplifier of finite gain behind a resistance. At steady state its current is `(gain amp - (gain + 2) v) / (2
 rstim)` (found by experiment with NEURON), which is how it acts here at all times. A clamp at an end of a section sits where no
-charge is stored: its current divides among the segments that meet there in proportion to the conductances between.
+charge is stored (`Layout.ends`); in voxels its current divides among the segments that meet there in proportion to the
+conductances between.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.ends import shares
 from rxd.neuron.engine.placed import Reference
 from rxd.neuron.errors import HocError
 from rxd.neuron.modstepped import ModStepped
@@ -155,9 +155,9 @@ class Electrodes:
         for clamp in points:
             stepped = isinstance(clamp, ModStepped)
             if (clamp.kind in CLAMPS or stepped) and clamp.host is not None and clamp.host.alive:
-                places = shares(clamp.host, clamp.x)
-                nodes = np.array([storage[layout.index[record.id][index]] for record, index, _ in places], dtype=np.int64)
-                weights = np.array([weight for *_, weight in places])
+                parts = layout.parts(clamp.host, clamp.x)
+                nodes = np.array([storage[segment] for segment, _ in parts], dtype=np.int64)
+                weights = np.array([weight for _, weight in parts])
                 held = Reference(clamp)
                 found.append(Stepped(held, nodes, weights, read) if stepped else Electrode(held, nodes, weights))
         return cls([*sorted(found, key=_turn), *others])

@@ -19,6 +19,7 @@ import numpy as np
 
 from cable import EventQueue
 from rxd.discretize.build import discretize
+from rxd.neuron.ends import shares
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.carriers import Carriers
 from rxd.neuron.engine.circuits import Circuits
@@ -44,7 +45,7 @@ from rxd.neuron.engine.sources import add_varying, read_steady
 from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
-from rxd.solve.problem import State, Statistics
+from rxd.solve.problem import Problem, State, Statistics
 from rxd.solve.steppers import make_stepper
 from rxd.symbolic.totals import warn_of_unseen_currents
 
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
 __all__ = ["Engine"]
+
+FOLLOWS = 1e9  # factor of the tolerance of what follows the rest at once
+NEWTON = 8  # iterations at most for voltages of ends
 
 
 class Engine:
@@ -108,7 +112,7 @@ class Engine:
         self.electrodes = self._placed_clamps()
         refuse_variable_steps(self)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these
-        self.problem = replace(problem, stimuli=self.electrodes)  # type: ignore[arg-type]
+        self.problem = self._with_ends(replace(problem, stimuli=self.electrodes))  # type: ignore[arg-type]
         self.fixed, self.seen, self.circuits = FixedSteps(self), Seen(self), Circuits(self)
         self.watch()
         if self.adaptive:
@@ -388,6 +392,8 @@ class Engine:
         self._prepare(t)
         self.linked.refresh()
         until = self.linked.longest(until)
+        if self.layout.ends:
+            self._balance_ends(t)
         self.see(t)
         following = float(self.state.memory["dt"][0])
         if single:
@@ -398,6 +404,43 @@ class Engine:
         self.changed()
         add_varying(self, self.state.t - t)
         return outcome.spikes
+
+    def load_ends(self, at_rest: bool = False) -> None:
+        """Voltages of ends with point processes: those of the last run, or (`at_rest`) what their neighbours make of them."""
+        where, records = self.readout.positions("v"), {record.id: record for record in self.layout.records}
+        for (number, end), segment in self.layout.ends.items():
+            parts = shares(records[number], float(end))
+            mean = sum(share * float(record.store["v"][i]) for record, i, share in parts)
+            self.y[where[segment]] = mean if at_rest else self._run.ends.get((number, end), mean)
+
+    def _with_ends(self, problem: Problem) -> Problem:
+        """Voltages of ends follow those beside them at once: their errors do not count beside theirs in variable steps."""
+        if not self.adaptive or not self.layout.ends:
+            return problem
+        scale = problem.scale.copy()
+        scale[self.states["v"].order[list(self.layout.ends.values())]] *= FOLLOWS
+        return replace(problem, scale=scale)
+
+    def _balance_ends(self, t: float) -> None:
+        """Let nothing charge the ends with point processes, where an event or a clamp may just have begun to drive currents."""
+        places = self.readout.positions("v")[list(self.layout.ends.values())]
+        equations = self.problem.equations
+        slopes, rates = equations.make_linearisation(equations.electrodes(t)), np.zeros(equations.size)
+        moved = 0.0
+        for _ in range(NEWTON):
+            equations.linearise(t, self.y, rates, slopes)
+            change = -rates[places] / slopes.fill()[equations.assembly.diagonal[places]]
+            self.y[places] += change
+            moved += float(np.abs(change).max())
+            if np.abs(change).max() < 1e-9:
+                break
+        if moved > 1e-9:
+            self.stepper.restart(self.state)
+
+    def keep_ends(self) -> None:
+        """Leave these voltages to the next engine."""
+        where = self.readout.positions("v")
+        self._run.ends = {key: float(self.y[where[segment]]) for key, segment in self.layout.ends.items()}
 
     def receive(self, point: PointProcess, weight: Any) -> None:
         """A synapse receives an event."""

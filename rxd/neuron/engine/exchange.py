@@ -144,6 +144,7 @@ class Exchange:
         engine = self.engine
         engine.session.chemistry.views.adopt()
         engine.circuits.keep()
+        engine.keep_ends()
         for record in engine.layout.records:
             if record.alive:
                 for name in list(record.store):
@@ -177,6 +178,7 @@ class Exchange:
                     engine.y[positions] = quantity._values[region.number]
                     engine.y[engine.places.displayed(quantity, region)] = quantity._values[region.number]
                 self.cast_shadows(quantity, region)
+        engine.load_ends()
         engine.synapses.load()
 
     def fetch_point(self, point: PointProcess) -> None:

@@ -41,6 +41,7 @@ class Initial:
                     engine.exchange.cast_shadows(quantity, region)
                 else:
                     engine.exchange.note_species(quantity, region)
+        engine.load_ends(at_rest=True)
         engine.linked.refresh()
         self._gates()
         engine.synapses.close()

@@ -56,7 +56,7 @@ class OutsideField(Electrode):
 
 def outside_field(session: Session, layout: Layout, storage: np.ndarray) -> list[Electrode]:
     """The field, if the mechanism is in any section."""
-    if not is_inserted(session) or resists(session) or session.linear:
+    if not is_inserted(session) or resists(session) or session.linear or layout.ends:
         return []  # a circuit has it
     segments = np.concatenate([layout.index[record.id] for record in session.topology])
     return [OutsideField(session, storage[segments].astype(np.int64))]

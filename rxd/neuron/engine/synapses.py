@@ -103,7 +103,7 @@ class Synapses:
         segments = self.engine.layout.index.get(point.host.id, ())
         if len(segments) != point.host.nseg:
             return  # the section has been divided anew since
-        segment = segments[point.host.index(point.x)]
+        segment = self.engine.layout.place(point.host, point.x)
         v = float(past.y[self.engine.readout.positions("v")[segment]])
         values["i"] = g * (v - settings["e"])
 

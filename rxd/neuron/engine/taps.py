@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.codegen.oracle import fields_of
-from rxd.neuron.ends import shares
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.outside import OutsideField
 from rxd.neuron.engine.synapses import STATES
@@ -84,12 +83,12 @@ def _steady(value: float) -> Tap:
 def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
     record, name, x = pointer.record, pointer.name, pointer.x
     if name == "v":
-        places = shares(record, x)
+        parts = engine.layout.parts(record, x)
         where = engine.readout.positions("v")
-        positions = [where[engine.layout.index[section.id][index]] for section, index, _ in places]
-        if len(positions) == 1 and places[0][2] == 1.0:
+        positions = [where[segment] for segment, _ in parts]
+        if len(positions) == 1 and parts[0][1] == 1.0:
             return _state(int(positions[0]))
-        weights = np.array([weight for *_, weight in places])
+        weights = np.array([weight for _, weight in parts])
         return Tap(np.array(positions, dtype=np.int64), lambda trace: trace.ends @ weights)
     if name in {"i_cap", "i_membrane", "i_membrane_"}:
         return _through_membrane(engine, name, record, record.index(x))
@@ -263,7 +262,7 @@ def _synapse(engine: Engine, point: PointProcess, name: str) -> Tap | None:
         or len(engine.layout.index.get(host.id, ())) != host.nseg
     ):
         return None
-    segment = engine.layout.index[host.id][host.index(point.x)]
+    segment = engine.layout.place(host, point.x)
     positions = [int(engine.readout.positions("v")[segment]), *engine.synapses.places(point)]
 
     def read(trace: Trace) -> np.ndarray:

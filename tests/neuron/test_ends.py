@@ -1,0 +1,137 @@
+"""Point processes at the ends of sections: where currents meet and nothing is stored, as at NEURON's nodes without area."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h
+
+
+@pytest.fixture(autouse=True)
+def session() -> Iterator[None]:
+    with Session():
+        yield
+
+
+def cable(name: str, length: float, diam: float, nseg: int, mechanism: str = "hh") -> Any:
+    section = h.Section(name=name)
+    section.L, section.diam, section.nseg = length, diam, nseg
+    section.insert(mechanism)
+    return section
+
+
+def tree() -> list[Any]:
+    soma, dend = cable("soma", 20, 20, 1), cable("dend", 100, 2, 3)
+    tip, back = cable("tip", 150, 1, 3, "pas"), cable("back", 80, 1.5, 1, "pas")
+    dend.connect(soma(1))
+    tip.connect(dend(1))
+    back.connect(dend(1), 1)
+    return [soma, dend, tip, back]
+
+
+def event(place: Any, start: float) -> tuple[Any, ...]:
+    synapse, source = h.ExpSyn(place), h.NetStim()
+    synapse.tau, source.start, source.number = 2, start, 1
+    connection = h.NetCon(source, synapse)
+    connection.weight[0], connection.delay = 0.01, 0
+    return synapse, source, connection
+
+
+def run(sections: list[Any], stop: float = 3) -> np.ndarray:
+    recorded = [h.Vector().record(s(0.5)._ref_v) for s in sections]
+    h.finitialize(-65)
+    h.continuerun(stop)
+    return np.array(recorded)
+
+
+def test_a_synapse_where_three_sections_meet() -> None:
+    """NEURON 9.0.2's figures, and those of a section so short that it is the point where they meet."""
+    sections = tree()
+    kept = event(sections[1](1), 1)
+    at_end = run(sections)
+    assert at_end[:, -1] == pytest.approx(FIGURES, rel=1e-7)
+    assert sections[1](1).v == sections[2](0).v == sections[3](1).v
+    point = cable("point", 1e-4, 1, 1, "pas")
+    point.connect(sections[1](1))
+    kept[0].loc(point(0.5))
+    assert run(sections) == pytest.approx(at_end, abs=1e-3)
+
+
+# v in the middles of the four sections of `tree` after 3 ms, with an event at 1 ms for a synapse where the last three meet
+FIGURES = (34.32937185341929, 28.622199358795072, -5.159468603439281, 12.857774848085992)
+
+
+def clamped(kind: str) -> Callable[[Any], Any]:
+    def make(place: Any) -> Any:
+        clamp = getattr(h, kind)(place)
+        if kind == "IClamp":
+            clamp.dur, clamp.amp = 1e9, 0.05
+        else:
+            clamp.dur1, clamp.amp1, clamp.rs = 1e9, -20, 3
+        return clamp
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["IClamp", "SEClamp"])
+def test_a_clamp_at_an_end_is_in_series_with_half_a_segment(kind: str) -> None:
+    s = cable("s", 100, 2, 1, "pas")
+    clamp = clamped(kind)(s(1))
+    h.finitialize(-70)
+    h.dt = 50
+    for _ in range(60):
+        h.fadvance()
+    half, leak = h.ri(s(1)), 0.01 * s(0.5).area() * 0.001
+    current = 0.05 if kind == "IClamp" else (-20 + 70) / (3 + half + 1 / leak)
+    assert clamp.i == pytest.approx(current, rel=1e-5)
+    assert s(0.5).v == pytest.approx(-70 + current / leak, rel=1e-6)
+    assert s(1).v == pytest.approx(-70 + current / leak + current * half, rel=1e-6)
+
+
+def test_what_flows_in_at_an_end_leaves_through_the_membrane() -> None:
+    h.cvode.use_fast_imem(True)
+    sections = tree()
+    kept = [event(sections[1](1), 0.5), event(sections[2](1), 0.6)]
+    total = [h.Vector().record(seg._ref_i_membrane_) for s in sections for seg in s]
+    h.finitialize(-65)
+    while h.t < 2:
+        h.fadvance()
+        through = sum(seg.i_membrane_ for s in sections for seg in s)
+        assert through == pytest.approx(-sum(one[0].i for one in kept), abs=1e-3)
+    assert max(vector.max() for vector in total) > 0
+
+
+def test_variable_steps_and_changes_on_the_way() -> None:
+    """Events make ends jump, which no step has to resolve; a model compiled anew goes on as it was."""
+    sections = tree()
+    kept = [event(sections[1](1), 1), event(sections[0](0), 1.5)]
+    h.dt = 0.001
+    fine = run(sections)[:, -1]
+    h.cvode.active(True)
+    h.cvode.atol(1e-6)
+    assert run(sections)[:, -1] == pytest.approx(fine, abs=0.1)
+    h.cvode.active(False)
+    h.dt = 0.025
+    coarse = run(sections)[:, -1]
+    h.finitialize(-65)
+    h.continuerun(2)
+    before = sections[1](1).v
+    other = cable("other", 10, 1, 1)
+    h.continuerun(3)
+    assert before != -65
+    assert [s(0.5).v for s in sections] == pytest.approx(coarse, rel=1e-6)
+    assert other(0.5).v != 0
+    del kept
+
+
+def test_ends_are_free_again_without_their_point_process() -> None:
+    sections = tree()
+    free = run(sections)
+    kept = event(sections[2](1), 1)
+    assert not np.allclose(run(sections), free, atol=1)
+    del kept
+    assert run(sections) == pytest.approx(free, rel=1e-12)
