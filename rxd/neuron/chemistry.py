@@ -38,6 +38,8 @@ class Chemistry:
         Sources on nodes.
     moves : int
         Grows whenever the model has moved, and `seg.cai` follows its species.
+    written : int
+        What that was when a script wrote concentrations, of nodes or of segments, for the last time.
     """
 
     def __init__(self, session: Session) -> None:
@@ -62,6 +64,7 @@ class Chemistry:
         self.moves = 0
         self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
         self._kept: dict[tuple[int, int], int] = {}
+        self.written = -1
 
     def add(self, thing: Any) -> int:
         """Take note of a declaration; returns its number."""
@@ -397,6 +400,8 @@ class Chemistry:
 
     def keep_shown(self, quantity: Any, region: Any) -> None:
         """Nodes of a species are about to change in the model: what segments show stays."""
+        if quantity.name is not None and region.nrn_region is not None:
+            self.written = self.moves
         if quantity.name is None or region.nrn_region is None or self._kept.get((quantity.number, region.number)) == self.moves:
             return
         self._kept[quantity.number, region.number] = self.moves
@@ -404,6 +409,11 @@ class Chemistry:
         for record in self.session.topology if hasattr(region, "shape") else region.living:
             if name in record.store:
                 self.refresh(name, record)
+
+    def note_segments(self, name: str, record: SectionRecord) -> None:
+        """A script has written a range variable that may be a concentration with a species behind it."""
+        if self.species_at(name, record) is not None:
+            self.written = self.moves
 
     def _follow(self, quantity: Any, region: Any, record: SectionRecord, shown: np.ndarray) -> None:
         """Put the mean of the nodes of every segment where it is shown."""

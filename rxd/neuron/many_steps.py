@@ -66,6 +66,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
         or engine.linked.followed
         or engine.stepped
         or engine.hooks
+        or engine.shown.pending
         or engine.circuits.python
         or varying(engine)
     ):

@@ -103,6 +103,8 @@ class Watch(NamedTuple):
         The state before the last step; empty if nobody wants it.
     grace : ndarray of int, shape (n_detectors,) or (0,)
         How many steps there may be from one in which a detector's voltage rises on, that one included; empty: any number.
+    seen_place, seen_value : ndarray, shape (n_seen,)
+        Positions of the state and what currents find there in the first step, instead of what is there.
     """
 
     stops: bool
@@ -121,6 +123,8 @@ class Watch(NamedTuple):
     log: np.ndarray
     past: np.ndarray
     grace: np.ndarray
+    seen_place: np.ndarray
+    seen_value: np.ndarray
 
 
 @exact_inner_kernel
@@ -242,6 +246,16 @@ def let_happen(s: int, spikes: int, last: bool, y: np.ndarray, fraction: np.ndar
 
 
 @inner_kernel
+def exchange_seen(s: int, y: np.ndarray, watch: Watch) -> None:
+    """Put what currents are to see in the first step into the state, and what was there aside; again: back."""
+    for i in range(watch.seen_place.size if s == 0 else 0):
+        k = watch.seen_place[i]
+        kept = y[k]
+        y[k] = watch.seen_value[i]
+        watch.seen_value[i] = kept
+
+
+@inner_kernel
 def follow_courses(s: int, conductance: np.ndarray, drive: np.ndarray, fields: np.ndarray, courses: Courses) -> None:
     """Clamps and parameters as they are in step s."""
     for i in range(courses.clamp.size):
@@ -314,6 +328,7 @@ def watched(
     spikes: int = 0,
     past: np.ndarray | None = None,
     grace: np.ndarray | None = None,
+    seen: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Watch:
     """A `Watch` with room for so many spikes.
 
@@ -334,6 +349,8 @@ def watched(
     grace : ndarray of int, shape (n_detectors,)
         How many steps there may be from one in which a detector's voltage rises on, that one included: at least 2, lest the
         state before the last one is not kept.
+    seen : (ndarray of int, ndarray)
+        Places of the state, and what currents find there in the first step.
     """
     none, places = np.zeros(0), np.asarray(taps, dtype=np.int64)
     middle, ends = (none, none) if times is None else times
@@ -357,4 +374,5 @@ def watched(
         np.zeros((1 + spikes, 2), dtype=np.int64),
         none if past is None else past,
         np.zeros(0, dtype=np.int64) if grace is None else grace,
+        *((np.zeros(0, dtype=np.int64), none) if seen is None else (seen[0], seen[1].copy())),
     )

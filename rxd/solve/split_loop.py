@@ -14,7 +14,7 @@ import numpy as np
 
 from rxd.codegen.lane_calls import call_kernel, call_part
 from rxd.discretize.records import LANES
-from rxd.solve.between_steps import BLOCKED, Watch, follow_courses, last_step, let_happen, look, note_spikes
+from rxd.solve.between_steps import BLOCKED, Watch, exchange_seen, follow_courses, last_step, let_happen, look, note_spikes
 from rxd.solve.cable_sweeps import U
 from rxd.solve.circuits import Circuit
 from rxd.solve.denormals import take_as_before, take_for_zero
@@ -501,6 +501,7 @@ def advance(
     load_cable(y, v_start, n, cable.slot, u)
     for s in range(steps):
         now = t + s * dt
+        exchange_seen(s, y, watch)
         if let_happen(s, spikes, watch.stops or s == last - 1, y, fraction, watch) or cable.reload:
             load_cable(y, v_start, n, cable.slot, u)
         if watch.counts[BLOCKED] != 0:
@@ -512,6 +513,7 @@ def advance(
         membrane_step(y, v_start, n, dt, steps > 1, fluxes, clamps, cable, circuit, parts, scheme.cable)
         if parts.sources != 0:
             call_part(parts.sources, (v_start, fluxes, groups))
+        exchange_seen(s, y, watch)
         if parts.transport != 0:
             call_part(parts.transport, (y, dt, drift, fluxes, trees, scheme.local))
         for _ in range(0 if halved else scheme.repeats):

@@ -41,6 +41,7 @@ from rxd.neuron.engine.places import Places
 from rxd.neuron.engine.readout import Readout
 from rxd.neuron.engine.sampling import Sampler, Samples
 from rxd.neuron.engine.seen import CURRENTS, STATES, Seen
+from rxd.neuron.engine.shown import Shown
 from rxd.neuron.engine.sources import add_varying, read_steady
 from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
@@ -113,7 +114,7 @@ class Engine:
         refuse_variable_steps(self)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these
         self.problem = self._with_ends(replace(problem, stimuli=self.electrodes))  # type: ignore[arg-type]
-        self.fixed, self.seen, self.circuits = FixedSteps(self), Seen(self), Circuits(self)
+        self.fixed, self.seen, self.shown, self.circuits = FixedSteps(self), Seen(self), Shown(self), Circuits(self)
         self.watch()
         if self.adaptive:
             equations = replace(self.problem.equations, stimuli=self.electrodes)
@@ -234,6 +235,8 @@ class Engine:
         self.fixed.renew()
         self.electrodes.see(t)
         self.seen.clear(*stages)
+        if self.shown.pending:
+            self.shown.look()
 
     def _options(self) -> dict[str, Any]:
         """Options of the stepper."""
@@ -368,7 +371,10 @@ class Engine:
             self.linked.refresh()
         if self.circuits.circuit is not None:
             self.circuits.before()
-        self.fixed.one(t, dt)
+        if self.shown.pending:
+            self.fixed.shifted(t, dt, self.shown.unlike())
+        else:
+            self.fixed.one(t, dt)
         if self.seen.kept or self.seen.frozen:
             self.seen.clear()
         if self.circuits.has_linear:

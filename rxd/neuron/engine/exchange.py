@@ -69,6 +69,7 @@ class Exchange:
             engine.jumped = True
         else:
             engine.fields.stale.add(name)
+            engine.session.chemistry.note_segments(name, record)
             writing = engine.carriers.writing(name, engine.layout.index[record.id])
             for place, carrier in writing:
                 position = engine.carriers.position(carrier, name)

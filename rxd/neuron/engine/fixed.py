@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rxd.solve.between_steps import watched
 from rxd.solve.problem import State
 from rxd.solve.schemes import NEURON
 from rxd.solve.single import Single
@@ -98,6 +99,16 @@ class FixedSteps:
             self.past = State(middle, state.y.copy(), state.before, state.queue)
             state.t, state.before = t, engine.watched()
             engine.stepper.advance(state, t + dt, engine.statistics)
+
+    def shifted(self, t: float, dt: float, seen: tuple[np.ndarray, np.ndarray]) -> None:
+        """One step from t in which currents find other values at some places of the state."""
+        engine, state, chemistry = self.engine, self.engine.state, self._chemistry
+        self._follow((dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times))
+        self.forget()
+        engine.electrodes.t = t + 0.5 * dt
+        state.t, state.before, past = t, engine.watched(), np.full(len(state.y), np.nan)
+        engine.stepper.follow(state, 1, watched(stops=False, past=past[: self.seen], seen=seen), engine.statistics)
+        self.past, self.moved = State(t + 0.5 * dt, past, state.before, state.queue), True
 
     def many(self, t: float, dt: float, n: int, batch: Batch) -> int:
         """Up to n steps from t, with what happens between them; how many were made."""
