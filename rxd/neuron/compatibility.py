@@ -175,7 +175,7 @@ Where NEURON makes choices, we make the same:
 * Where a section in voxels meets one that is not, half a segment and half a voxel conduct in series, shared among the
   voxels at the end; `docs/space.md` has the better rule of Axoplasm itself.
 * `seg.cai` follows the nodes at the end of a step (of segments joined to voxels: before these exchange with them): what a
-  script writes to nodes shows after the next step. Currents see it at once; in NEURON they see `seg.cai`.
+  script writes to nodes shows after the next step, and currents see `seg.cai`. Voxels see their own concentrations at once.
 * `seg.cai` of a section in voxels is the mean over the voxels at the surface (at time 0: over the volume); a voxel that
   several segments share counts as of the first.
 * Two voxels with an open face exchange through the harmonic mean of the parts of them that are inside the cell;

@@ -293,3 +293,41 @@ def test_nothing_is_recorded_by_frecord_init_with_variable_steps(h: Any, soma: A
     assert soma(0.5).ik != shown
     h.frecord_init()
     assert len(v) == 0
+
+
+def test_currents_see_what_segments_show(h: Any, soma: Any) -> None:
+    """What is written to nodes reaches currents one step late; what is written to `seg.ki` acts on currents once."""
+    from rxd.neuron import rxd
+
+    cyt = rxd.Region([soma], nrn_region="i")
+    k = rxd.Species(cyt, name="k", charge=1, initial=54.4)
+    decay = rxd.Rate(k, -0.1 * k)
+    s, node = soma(0.5), k.nodes[0]
+    runs = []
+    for written in (None, "nodes", "segment"):
+        h.finitialize(-65)
+        h.continuerun(0.5)
+        before, started, gate = s.ki, s.v, s.n_hh
+        if written == "nodes":
+            node.concentration = 20
+            assert s.ki == before
+        elif written == "segment":
+            s.ki = 20
+        h.fcurrent()
+        runs.append([s.ik])
+        h.fadvance()
+        shown = 20 if written == "segment" else before
+        ek = 1000 * h.R * (h.celsius + 273.15) / h.FARADAY * math.log(2.5 / shown)
+        assert s.ek == pytest.approx(ek, rel=1e-12)
+        assert s.ik == pytest.approx(0.036 * gate**4 * (started - ek), rel=1e-9)
+        runs[-1] += [s.v, node.concentration]
+        assert s.ki == pytest.approx(node.concentration, rel=1e-12)
+        h.fadvance()
+        runs[-1] += [s.ek]
+    plain, nodes, segment = runs
+    assert nodes[:2] == pytest.approx(plain[:2], rel=1e-12)
+    assert nodes[2] == pytest.approx(20 / (1 + 0.1 * h.dt), rel=1e-4)
+    assert abs(segment[1] - plain[1]) > 0.01
+    assert segment[2:] == pytest.approx(plain[2:], rel=1e-4)
+    assert nodes[3] == pytest.approx(1000 * h.R * (h.celsius + 273.15) / h.FARADAY * math.log(2.5 / nodes[2]), rel=1e-12)
+    assert decay is not None
