@@ -410,10 +410,12 @@ class Chemistry:
             if name in record.store:
                 self.refresh(name, record)
 
-    def note_segments(self, name: str, record: SectionRecord) -> None:
-        """A script has written a range variable that may be a concentration with a species behind it."""
-        if self.species_at(name, record) is not None:
-            self.written = self.moves
+    def note_segments(self, name: str, record: SectionRecord) -> bool:
+        """A script has written a range variable; whether it is a concentration with a species behind it."""
+        if self.species_at(name, record) is None:
+            return False
+        self.written = self.moves
+        return True
 
     def _follow(self, quantity: Any, region: Any, record: SectionRecord, shown: np.ndarray) -> None:
         """Put the mean of the nodes of every segment where it is shown."""

@@ -69,7 +69,7 @@ class Exchange:
             engine.jumped = True
         else:
             engine.fields.stale.add(name)
-            engine.session.chemistry.note_segments(name, record)
+            shown = engine.session.chemistry.note_segments(name, record)
             writing = engine.carriers.writing(name, engine.layout.index[record.id])
             for place, carrier in writing:
                 position = engine.carriers.position(carrier, name)
@@ -79,7 +79,7 @@ class Exchange:
                     engine.jumped = True
             if name in engine.declared.diffusing_by:
                 engine.session.touch()
-            elif not writing:
+            elif not writing and not shown:
                 self._plain.add((name, record.id))
 
     def fetch_species(self, quantity: Any, region: Any) -> None:
