@@ -354,7 +354,7 @@ class Engine:
             self._chemistry.views.adopt()
         if self.fields.stale or self.jumped:
             self._prepare(t)
-        if not self._plain:
+        if not self._plain or self.shown.pending:
             self._step_with_others(t, dt)
         else:
             self.fixed.one(t, dt)
