@@ -173,7 +173,8 @@ Where NEURON makes choices, we make the same:
 * hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is
   exact, and faster.
 * Where a section in voxels meets one that is not, half a segment and half a voxel conduct in series, shared among the
-  voxels that NEURON takes for the end (it counts them as whole ones, here they have their part); `docs/space.md` has the better rule of Axoplasm itself.
+  voxels that NEURON takes for the end (it counts them as whole ones, here they have their part); `docs/space.md` has the better
+  rule of Axoplasm itself.
 * `seg.cai` follows the nodes at the end of a step (of segments joined to voxels: before these exchange with them): what a
   script writes to nodes shows after the next step, and currents see `seg.cai`. Voxels see their own concentrations at once.
 * `seg.cai` of a section in voxels is the mean over the voxels at the surface (at time 0: over the volume); a voxel that

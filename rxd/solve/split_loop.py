@@ -258,11 +258,13 @@ def local(
     """Gates and chemistry of groups over dt around t; ``halved``: gates that drive chemistry go in halves around it.
 
     A group of many nodes is a job for all members of a team; ``only`` and ``phase``: the group and the phase in which others
-    than the first take part. Where nodes change something they share, one thread adds up.
+    than the first take part. Where nodes change something they share, one thread adds up, at the end of all groups: what
+    segments give to voxels or a box comes after the reactions there, as in NEURON.
     """
-    table = groups.table
+    table, onward = groups.table, False
     for g in range(table.shape[0]):
         nodes = table[g, NODES]
+        onward = onward or (which == 0 and table[g, FREE] == 1 and (table[g, GATES] != 0 or table[g, CHEMISTRY] != 0))
         if (table[g, GATES] == 0 and table[g, CHEMISTRY] == 0) or which == 1 - table[g, FREE] or (only >= 0 and only != g):
             continue
         pieces = min(nodes // NODES_A_PIECE, PIECES) if team.members > 1 and nodes >= MANY and table[g, SHARED] == 0 else 1
@@ -280,7 +282,7 @@ def local(
         if pieces > 1 and team.member == 0:
             ended(team, phase, pieces)
             close(team)
-    for i in range(groups.shared.size if only < 0 else 0):
+    for i in range(groups.shared.size if only < 0 and not onward else 0):
         k = groups.shared[i]
         y[k] += groups.pending[k]
         groups.pending[k] = 0.0

@@ -193,3 +193,26 @@ def test_a_reaction_written_with_its_box_counts_once_for_every_species(correct, 
         assert reaction.f_rate == 0.0008
         assert a[box].states3d[1, 1, 1] == pytest.approx(3.5 * np.exp(-0.008 * times), rel=1e-6)
         assert any("counts this 2 times" in str(note.message) for note in caught) == (times == 2)
+
+
+def test_what_crosses_a_membrane_comes_after_the_reactions_in_the_box():
+    cell = h.Section(name="cell")
+    cell.L, cell.diam = 10, 1
+    inner = rxd.Region([cell], name="cyt", nrn_region="i")
+    ecs = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=5, volume_fraction=0.2)
+    a = rxd.Species([inner, ecs], name="a", initial=1)
+    wall = rxd.Region([cell], name="wall", geometry=rxd.membrane())
+    reactions = [
+        rxd.Rate(a[ecs], -0.1 * a[ecs], regions=[ecs]),
+        rxd.MultiCompartmentReaction(a[inner], a[ecs], 50000, 45000, membrane=wall),
+    ]
+    h.dt = 0.025
+    h.finitialize(-65)
+    h.fadvance()
+    del reactions
+    (node,) = a[inner].nodes
+    left = (1 - node.concentration) * node.volume
+    after = np.sort(np.ravel(a[ecs].states3d))
+    np.testing.assert_allclose(after[:-1], 1 / (1 + 0.1 * h.dt), rtol=1e-12)
+    assert after[-1] == pytest.approx(1 / (1 + 0.1 * h.dt) + left / (0.2 * 125), rel=1e-10)
+    assert after[-1] == pytest.approx(0.997764322583, abs=1e-11)  # NEURON 9.0.2
