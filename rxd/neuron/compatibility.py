@@ -76,8 +76,8 @@ Where NEURON itself is wrong we give the right answer.
 * **Long steps in voxels.** Line sweeps grow without bound among voxels that a membrane cuts where D dt is 5 to 10 times
   dx^2. Beyond 4 a step goes in several pieces here.
 * **Currents of a membrane flux into a 1-D outer region** are twice too large in NEURON; not here.
-* **A membrane flux out of a Parameter inside** carries its current; in NEURON it does not, though one into a Parameter outside
-  does.
+* **A membrane flux out of a Parameter inside** carries its current; in NEURON it does not, though one into a Parameter
+  outside does.
 * **A membrane flux after a change of d.** Setting `species.d` in the middle of a run lets NEURON forget the currents of all
   reactions with `membrane_flux=True` (`seg.ik` is 0 until the next `finitialize`), while concentrations go on changing;
   here they flow on.
@@ -120,6 +120,8 @@ Where NEURON itself is wrong we give the right answer.
   they say.
 * **Pointers and recordings after a change of nseg** show the same place x. In NEURON they show the segment of the same
   number, and nothing any more if there is none.
+* **`h.t` set back** without `finitialize`: functions given to `CVode.event` for times before the old clock are called here;
+  in NEURON they are lost, and `psolve` ends the process.
 * **`record(h._ref_t, times)`** takes the time of the step's end; in NEURON it is that of its start (with `psolve`, of the
   start of the call).
 * **Rates after `h.fcurrent()` with another `h.celsius`** (`seg.minf_hh`, `seg.ntau_hh`) are what they were; in NEURON those
@@ -156,8 +158,8 @@ Where NEURON makes choices, we make the same:
 * Layers of `extracellular` (two) and LinearMechanisms are solved together with the voltages by backward Euler. What flows
   through the membrane comes out into the first layer; clamps inject from ground, and voltage clamps hold the potential
   inside. A LinearMechanism calls its function once at the start of every step.
-* A point process at an end of a section (`dend(1)`) sits where sections meet and nothing is stored; `dend(1).v` is the voltage
-  there. One that uses ions, and one at an end in voxels, acts on the last segment.
+* A point process at an end of a section (`dend(1)`) sits where sections meet and nothing is stored; `dend(1).v` is the
+  voltage there. One that uses ions, and one at an end in voxels, acts on the last segment.
 * `CVode.use_local_dt` is taken note of; the steps of the cell that needs the shortest are those of all cells, as with a
   global step in NEURON.
 * Currents, and what else BREAKPOINT assigns, are computed at the start of a step, rates at its end. What a script sets in
@@ -299,6 +301,7 @@ def _rxd_lines() -> list[str]:
         "known_fractions",
         "tortuosities",
         "values",
+        "values_in",
         "write",
         "touched",
         "part",
