@@ -44,6 +44,15 @@ def test_exp() -> None:
     assert np.all(np.isfinite(far))
 
 
+def test_reciprocal() -> None:
+    sign = np.where(RNG(0).random(20_000) < 0.5, -1.0, 1.0)
+    x = np.concatenate([sign * 10.0 ** RNG(1).uniform(-300, 300, 20_000), RNG(2).uniform(1, 2, 20_000), 2.0 ** np.arange(-9, 9)])
+    reciprocal = over(vmath.reciprocal)
+    np.testing.assert_allclose(reciprocal(x), 1.0 / x, rtol=4.5e-16)
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(reciprocal(np.array([0.0, -0.0, np.inf, -np.inf, np.nan]))).any()  # a zero pivot must show
+
+
 def test_log() -> None:
     x = np.concatenate(
         [10.0 ** RNG(0).uniform(-300, 300, 20_000), RNG(1).uniform(0.5, 2, 20_000), 1 + 1e-9 * RNG(2).normal(size=100)]
