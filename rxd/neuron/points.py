@@ -143,12 +143,14 @@ class PointProcess:
         return self.values[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        name = self._own_name(name)
+        values = self.values
+        if name not in values:
+            name = self._own_name(name)
         if name in self.arrays:
             # hoc writes to the first element of an array that is used without an index
             self.arrays[name][0] = value
-        elif name in self.values:
-            self.values[name] = _number(value, name)
+        elif name in values:
+            values[name] = _number(value, name)
             self.session.run.changed_point(self, name)
         else:
             variables = ", ".join((*self.values, *self.arrays))

@@ -179,9 +179,13 @@ class Electrodes:
             self._levels = levels
             start, (_, conductance, drive) = 0, self._held
             for electrode, (g, current) in zip(self.electrodes, levels, strict=True):
-                part = slice(start, start + len(electrode.nodes))
-                conductance[part], drive[part] = electrode.weights * g, electrode.weights * current
-                start = part.stop
+                stop = start + len(electrode.nodes)
+                if stop - start == 1:
+                    weight = electrode.weights.item()
+                    conductance[start], drive[start] = weight * g, weight * current
+                else:
+                    conductance[start:stop], drive[start:stop] = electrode.weights * g, electrode.weights * current
+                start = stop
         if not self._changing:  # what a Vector plays is written in every step
             self._span = self._steady(now)
         self._changing = False
