@@ -217,17 +217,21 @@ class _Moved:
         return self._unknown(held)
 
     def _total(self, total: Any) -> sympy.Symbol:
-        """An unknown that takes up a current for a step, and is emptied at its end."""
-        if total not in self.held:
-            ion = total.args[1].name
+        """An unknown that takes up a current for a step, and is emptied at its end.
+
+        There is one for each ion: cases of an `if` may have written the same current in several ways.
+        """
+        name = total.args[1]
+        if name not in self.held:
+            ion = name.name
             symbol = self._unknown(f"held.{ion}")
             self.processes = [
                 replace(p, effects=(*p.effects, (f"held.{ion}", sympy.Integer(1)))) if p.ion == ion else p
                 for p in self.processes
             ]
             self.last.append(AffineGate(f"held.{ion}", sympy.Integer(0), AT_ONCE / dt))
-            self.held[total] = symbol
-        return self.held[total]
+            self.held[name] = symbol
+        return self.held[name]
 
     def _unknown(self, label: str) -> sympy.Symbol:
         """An unknown of the step's own, in the sections of this group."""
