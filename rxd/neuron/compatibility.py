@@ -150,8 +150,8 @@ applies every reaction once, at the rate it has:
   species on its sides, here three times; `Reaction(a + b, c, k)` and rates count once. (With CVode more often still, unlike
   here.)
 
-Not as in NEURON: layers of `extracellular` that resist (`xg` below 1000, or `xc`) and LinearMechanism go with fixed steps
-alone, and a LinearMechanism sits in segments, not at ends of sections.
+Not as in NEURON: layers of `extracellular` that resist (`xg` below 1000, or `xc`) and LinearMechanism go with fixed
+steps alone.
 
 Where NEURON makes choices, we make the same:
 

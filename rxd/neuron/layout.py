@@ -105,7 +105,7 @@ class Layout:
 
 
 def ends_with_points(session: Session, in_voxels: frozenset[int]) -> tuple[tuple[int, int], ...]:
-    """The ends of sections at which point processes sit that use no ions: the number of the record that owns each, and 0 or 1.
+    """The ends of sections at which LinearMechanisms sit, and point processes that use no ions: owner's number, and 0 or 1.
 
     Ends of sections in voxels (their numbers), and of all with `extracellular` under CVode, stay as they are: currents there go
     to the segments beside them.
@@ -113,11 +113,13 @@ def ends_with_points(session: Session, in_voxels: frozenset[int]) -> tuple[tuple
     found: dict[tuple[int, int], bool] = {}
     if session.run.adaptive and is_inserted(session):
         return ()
-    for point in session.run.points:
-        host = point.host
-        if host is None or not host.alive or 0 < point.x < 1 or not point._sits_at_ends:
+    places = [(point.host, point.x) for point in session.run.points if point._sits_at_ends]
+    for one in (found() for found in session.linear):
+        places += [] if one is None else one.places
+    for host, x in places:
+        if host is None or not host.alive or 0 < x < 1:
             continue
-        owner, at = joint(host, 0 if point.x <= 0 else 1)
+        owner, at = joint(host, 0 if x <= 0 else 1)
         if at in {0.0, 1.0} and not in_voxels.intersection(side.id for side in sides(owner, int(at))):
             found[owner.id, int(at)] = True
     return tuple(sorted(found))

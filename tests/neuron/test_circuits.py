@@ -269,6 +269,26 @@ def test_a_circuit_on_a_layer_outside() -> None:
     del shunt
 
 
+def test_a_conductance_at_an_end_is_a_clamp_there() -> None:
+    """In uS, since an end has no membrane: the same as SEClamp."""
+    s = cable("s", 100, 3, "hh")
+    electrode = h.SEClamp(s(1))
+    electrode.rs, electrode.dur1, electrode.amp1 = 4, 1e9, -40
+    recorded = h.Vector().record(s(0.5)._ref_v)
+    h.finitialize(-65)
+    h.continuerun(3)
+    clamped = np.array(recorded)
+    del electrode
+    c, g, y, b = h.Matrix(1, 1), h.Matrix(1, 1), h.Vector(1), h.Vector([-40 / 4])
+    g.setval(0, 0, 1 / 4)
+    shunt = h.LinearMechanism(c, g, y, b, 1.0, sec=s)
+    h.finitialize(-65)
+    h.continuerun(3)
+    assert np.array(recorded) == pytest.approx(clamped, rel=1e-6, abs=1e-5)
+    assert y.x[0] == s(1).v
+    del shunt
+
+
 def test_mistakes() -> None:
     s = cable("s", 50, 1)
     c, g, y, b = h.Matrix(1, 1), h.Matrix(1, 1), h.Vector(1), h.Vector(1)
@@ -276,10 +296,6 @@ def test_mistakes() -> None:
         h.LinearMechanism(c, h.Matrix(2, 2), y, b)
     with pytest.raises(HocError, match=r"y, \[y0,\] b"):
         h.LinearMechanism(c, g, y)
-    end = h.LinearMechanism(c, g, y, b, 1.0, sec=s)
-    with pytest.raises(HocError, match="no segment"):
-        h.finitialize(-65)
-    del end
     deep = h.LinearMechanism(c, g, y, b, h.SectionList([s]), h.Vector([0.5]), h.Vector([1]))
     with pytest.raises(HocError, match="no layer 1"):
         h.finitialize(-65)

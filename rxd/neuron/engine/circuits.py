@@ -30,6 +30,7 @@ __all__ = ["Circuits"]
 LAYERS: Final = 2
 _US_PER_DENSITY: Final = 1e-2  # S/cm2 um2 in uS; mF/cm2 um2 in 1e-2 nF, too
 _NF_PER_DENSITY: Final = 1e-5  # uF/cm2 um2 in nF
+_AREA_OF_ENDS: Final = 100.0  # um2, what NEURON takes for it: currents there are in nA
 _MOHM: Final = 1e-4  # megohm/cm um in megohm
 
 
@@ -161,9 +162,10 @@ class Circuits:
         """For each element of y the unknowns it is the sum of."""
         found = []
         for (record, x), layer in zip(one.places, one.layers, strict=True):
-            if not record.alive or not 0 < x < 1:
-                raise HocError(f"{one.hname()}: {record.name}({x:g}) is no segment; circuits sit at 0 < x < 1 here.")
-            node = self._node(record, record.index(x))
+            parts = self._engine.layout.parts(record, x) if record.alive else []
+            if len(parts) != 1:
+                raise HocError(f"{one.hname()}: {record.name}({x:g}) is gone, or an end in voxels; put it at 0 < x < 1.")
+            node = int(self._storage[parts[0][0]])
             if layer == 0:
                 found.append(self._inside(node))
             elif self._outside[node] < 0 or layer > LAYERS:
@@ -319,7 +321,8 @@ class _Part:
         self.scale = np.ones(len(columns))
         rows = [unknowns[0] for unknowns in columns]
         for i, (record, x) in enumerate(one.places):
-            self.scale[i] = _US_PER_DENSITY * float(record.shape.area[record.index(x)])
+            area = float(record.shape.area[record.index(x)]) if 0 < x < 1 else _AREA_OF_ENDS
+            self.scale[i] = _US_PER_DENSITY * area
         self.row = np.array(rows, dtype=np.int64)
         self._find()
 
