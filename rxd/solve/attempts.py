@@ -345,7 +345,9 @@ class CompiledAttempt:
 
     def worst(self) -> int:
         """Where the error is largest."""
-        step, error = self._kept.values, self._error_weights @ self._stages.reshape(-1, self._size)
+        step = self._kept.values
+        with np.errstate(all="ignore"):  # increments that are no numbers are what is looked for
+            error = self._error_weights @ self._stages.reshape(-1, self._size)
         _, lane = worst_error(error, step.lanes[0], step.lanes[1], self._atol, step.rtol)
         return int(self._plan.source[lane])
 
