@@ -5,6 +5,7 @@ In: a `Solid` (or segments and a selection of sections) and the voxel edges. Out
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,8 +14,9 @@ import numpy as np
 
 from geometry.compiled import in_ranges
 from geometry.errors import GeometryError
-from geometry.frustum import Array, Solid, pack, solid_of
+from geometry.frustum import Array, Solid, frustum_volume, pack, solid_of
 from geometry.mesh import GridBlock, Mesh
+from geometry.outline import oblique_volume
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
 from geometry.voxel_classify import classify
@@ -41,6 +43,7 @@ __all__ = ["VoxelGrid", "VoxelWarning", "voxel_mesh", "voxelize", "voxelize_sect
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
+BYTES = 95  # for a voxel, at the peak of making it
 MOST_IN_MASK = 1 << 28  # voxels in the box of a grid block: a mask of a quarter of a gigabyte
 
 
@@ -214,9 +217,9 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     Raises
     ------
     GeometryError
-        For an empty solid, or a `dx` that is not positive.
+        For an empty solid, a `dx` that is not positive, or one so small that the voxels do not fit into memory.
     """
-    edge = _check_edges(dx)
+    edge = _check_edges(dx, solid)
     start = np.zeros(3) if origin is None else np.asarray(origin, dtype=np.float64)
     if start.shape != (3,) or not np.all(np.isfinite(start)):
         raise GeometryError(f"The origin of the grid is a point x, y, z in um; got {origin!r}.")
@@ -292,13 +295,32 @@ def _result(size: int) -> tuple[Array, ...]:
     return tuple(arrays)
 
 
-def _check_edges(dx: float | FloatArray) -> FloatArray:
+def _check_edges(dx: float | FloatArray, solid: Solid | None = None) -> FloatArray:
     edge = np.zeros(3)
     if np.shape(dx) in ((), (3,)):
         edge[:] = dx
     if not 0 < edge.min() <= edge.max() < np.inf:
         raise GeometryError(f"dx is the edge of a voxel in um: one number above zero, or three; got {dx!r}.")
+    if solid is not None:
+        _check_memory(solid, edge)
     return edge
+
+
+def _check_memory(solid: Solid, edge: FloatArray) -> None:
+    """Refuse what would fill the machine, before it does: a system may end the process without a word."""
+    names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
+    if "SC_PHYS_PAGES" not in names:
+        return
+    memory = float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+    volume = float(frustum_volume(solid.frusta).sum() + oblique_volume(solid.oblique).sum())
+    voxels = volume / float(edge.prod())
+    if BYTES * voxels > memory:
+        larger = float(edge.max()) * (2 * BYTES * voxels / memory) ** (1 / 3)
+        size = " x ".join(f"{d:g}" for d in edge)
+        raise GeometryError(
+            f"dx = {size} um is too fine: it makes about {voxels:.1e} voxels, which take {BYTES * voxels / 1e9:.0f} GB; this "
+            f"machine has {memory / 1e9:.0f}. Use a dx of {larger:.2g} um or more, or fewer sections in voxels."
+        )
 
 
 def _blocks(

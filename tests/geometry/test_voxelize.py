@@ -491,3 +491,9 @@ def test_bad_input():
         voxelize(Solid(balls=[[0, 0, 0, 1]]), 0.5, sliver=0.7)
     with pytest.raises(GeometryError, match="too fine"):
         voxelize(Solid([[0, 0, 0, 1, 1e5, 1e5, 1e5, 1]]), 1e-4)
+
+
+def test_more_voxels_than_fit_into_memory_are_refused_with_what_would_fit():
+    segments = segment(geometry.cylinder(1e4, 1e4), 1)
+    with pytest.raises(GeometryError, match=r"about 7.9e\+14 voxels, which take .* Use a dx of .* um or more"):
+        voxelize_sections(segments, 0.1)
