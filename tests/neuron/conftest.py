@@ -1,4 +1,4 @@
-"""What tests of mod files share: a current folder with the mod files of their module, and a session in it."""
+"""What tests share: a session, and for mod files a current folder with those of their module and a session in it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ def _written(texts: Mapping[str, str], folder: Path) -> Path:
     for name, text in texts.items():
         (folder / f"{name}.mod").write_text(text)
     return folder
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    """An empty session, the current one while a test runs."""
+    with Session() as session:
+        yield session
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 from rxd.neuron.errors import HocError, NotSupported
 
 # v, vext[0], vext[1], 1000 i_membrane in the middles of the three sections of `mixed` after 2 ms
@@ -19,10 +18,7 @@ FIGURES = (
 )
 
 
-@pytest.fixture(autouse=True)
-def session() -> Iterator[None]:
-    with Session():
-        yield
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def cable(name: str, length: float, nseg: int, mechanism: str = "pas") -> Any:

@@ -6,13 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from rxd.neuron import HocError, Session, h, numpy_element_ref
+from rxd.neuron import HocError, h, numpy_element_ref
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def test_matrix():

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 
-
-@pytest.fixture(autouse=True)
-def session() -> Iterator[None]:
-    with Session():
-        yield
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def cable(name: str, length: float, diam: float, nseg: int, mechanism: str = "hh") -> Any:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rxd.neuron import HocError, Session, h
+from rxd.neuron import HocError, h
 from rxd.neuron.hoc.parser import parse
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def test_sections():

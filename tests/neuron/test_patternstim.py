@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 from rxd.neuron.errors import HocError
 
-
-@pytest.fixture(autouse=True)
-def session() -> Iterator[None]:
-    with Session():
-        yield
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def cell() -> tuple[Any, Any]:

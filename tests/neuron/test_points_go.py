@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 from rxd.neuron.engine.placed import Placed
 
-
-@pytest.fixture(autouse=True)
-def session() -> Iterator[None]:
-    with Session():
-        yield
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rxd.neuron import HocError, Session, h
+from rxd.neuron import HocError, h
 
 SYNAPSE = """NEURON { POINT_PROCESS Pulse NONSPECIFIC_CURRENT i RANGE tau }
 PARAMETER { tau = 2 (ms) }
@@ -24,10 +24,7 @@ ENDVERBATIM
 """
 
 
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture

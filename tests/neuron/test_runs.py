@@ -7,15 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import HocError, Session, h, rxd
+from rxd.neuron import HocError, h, rxd
 
 MOLECULES = 602214.076  # in 1 um3 at 1 mM
 
 
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from rxd.neuron import Session, h, rxd
+from rxd.neuron import h, rxd
 from rxd.neuron.rxd import export, rxdmath
 from rxd.neuron.rxd.mathml import FUNCTIONS
 
@@ -16,10 +16,7 @@ SBML = "{http://www.sbml.org/sbml/level2/version3}"
 MATH = "{http://www.w3.org/1998/Math/MathML}"
 
 
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture

@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h, rxd
+from rxd.neuron import h, rxd
 from rxd.neuron.rxd.constants import molecules_per_mM_um3
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def douglas_and_gunn(share, at, dx, d, u, dt):

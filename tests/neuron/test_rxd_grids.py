@@ -8,11 +8,7 @@ import pytest
 from rxd.neuron import Session, h, rxd
 from rxd.neuron.errors import RxDException
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def stick(name, start, diam, length=2.0):

@@ -11,11 +11,7 @@ import pytest
 from rxd.neuron import Session, h, rxd
 from rxd.neuron.internals import Guarded
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture

@@ -7,13 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h, rxd
+from rxd.neuron import h, rxd
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture

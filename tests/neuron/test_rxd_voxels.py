@@ -8,11 +8,7 @@ import pytest
 from rxd.neuron import Session, h, rxd
 from rxd.neuron.surface import CORNERS, _fan, _loops
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.mark.parametrize("pattern", range(1, 255))

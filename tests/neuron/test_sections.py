@@ -10,11 +10,7 @@ import pytest
 
 from rxd.neuron import Session, h, rxd
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 def tapered():

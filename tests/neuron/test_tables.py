@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import h
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.mark.parametrize(

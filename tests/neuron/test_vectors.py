@@ -8,13 +8,9 @@ import pickle
 import numpy as np
 import pytest
 
-from rxd.neuron import HocError, Session, h
+from rxd.neuron import HocError, h
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture

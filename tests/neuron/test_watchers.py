@@ -6,13 +6,9 @@ import math
 
 import pytest
 
-from rxd.neuron import Session, h, rxd
+from rxd.neuron import h, rxd
 
-
-@pytest.fixture(autouse=True)
-def session():
-    with Session() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("session")
 
 
 @pytest.fixture
