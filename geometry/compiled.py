@@ -54,13 +54,25 @@ class Linked(JITCodeLibrary):
         self._linking_libraries = []
 
     def _called(self) -> list[Any]:
-        """What this function calls, and what of that is still without its own."""
+        """All that this function calls, and what that calls and has not taken in: each behind those who call it.
+
+        LLVM takes in what somebody asks for who is there already, and leaves out the rest.
+        """
         found: dict[Any, None] = {}
-        for library in self._linking_libraries:
-            found[library] = None
-            if isinstance(library, Draft):
-                found.update(dict.fromkeys(library.missing))
-        return list(found)
+        path = [(self, iter(self._calls()))]
+        while path:
+            library, calls = path[-1]
+            called = next((each for each in calls if each not in found), None)
+            if called is None:
+                found[library] = None
+                path.pop()
+            else:
+                path.append((called, iter(called._calls() if isinstance(called, Draft) else ())))
+        return list(found)[-2::-1]
+
+    def _calls(self) -> tuple[Any, ...]:
+        """What this function calls and has not taken in."""
+        return tuple(self._linking_libraries)
 
 
 class Draft(Linked):
@@ -71,8 +83,6 @@ class Draft(Linked):
     """
 
     optimised = False
-    missing: tuple[Any, ...] = ()
-    """What it calls, where it has not taken that in."""
 
     def _optimize_functions(self, module: Any) -> None:
         if self.optimised:
@@ -85,8 +95,6 @@ class Draft(Linked):
         if self.optimised:
             self._link()
             self._optimize_final_module()
-        else:
-            self.missing = tuple(self._called())
         self._finalize_dynamic_globals()
         self._finalized = True
 
@@ -102,7 +110,7 @@ class Draft(Linked):
         """The same with all that it calls, for functions that are compiled as numba compiles."""
         if self._shared_module is None:
             self._shared_module = self._own_module().clone()
-            for library in self.missing:
+            for library in self._called():
                 alone = library._own_module() if isinstance(library, Draft) else library._get_module_for_linking()
                 self._shared_module.link_in(alone, preserve=True)
         return self._shared_module

@@ -16,6 +16,8 @@ from numba.core.compiler import Flags
 
 from geometry.compiled import Remembering, Settings, collector_paused, inner, lean
 
+SMALL = 3
+
 
 @inner
 def weight(x: float) -> float:
@@ -85,6 +87,39 @@ def test_code_that_several_call_is_there_once_for_all() -> None:
         (made,) = draft.overloads.values()
         own = [f for f in made.library._final_module.functions if not f.is_declaration]
         assert len(own) == 1
+
+
+@inner
+def deep(x: float) -> float:
+    """What two others call."""
+    return 3.0 * x
+
+
+@inner
+def once_needed(x: float) -> float:
+    """Of which LLVM sees that nobody calls it after all."""
+    return deep(x) - 1.0
+
+
+@inner
+def needed(x: float) -> float:
+    """What is called."""
+    return deep(x) + 1.0
+
+
+@lean
+def less_than_it_says(out: np.ndarray) -> None:
+    """A kernel with a branch that is never taken."""
+    wide = SMALL * 2
+    if wide > 2 * SMALL:
+        out[0] = once_needed(out[0])
+    out[0] = needed(out[0])
+
+
+def test_what_a_branch_never_taken_calls_is_there_for_others() -> None:
+    out = np.array([2.0])
+    less_than_it_says(out)
+    assert out[0] == 7.0
 
 
 def test_the_collector_is_as_it_was() -> None:
