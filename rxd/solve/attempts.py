@@ -274,7 +274,7 @@ class CompiledAttempt:
         gamma, a, c, alpha, slopes, fresh, mixture = table.arrays
         arrays = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), fresh, mixture)
         self._error_weights = table.e
-        self._gamma = table.gamma
+        self._gamma, self._order = table.gamma, float(table.order)
         # the state and the new state change places with every step
         self._kept = Kept(Step(rtol, arrays, (y, new, *rest), plan.fields, solver.arrays))
         self._following = Kept(Step(rtol, arrays, (new, y, *rest), plan.fields, solver.arrays))
@@ -322,7 +322,7 @@ class CompiledAttempt:
 
     def make(self, t: float, h: float) -> float:
         """Try a step; see `Attempt`."""
-        self._numbers[:] = t, np.inf, -np.inf, h, np.inf, 1.0, 0.0, 0.0, 0.0
+        self._numbers[:] = t, np.inf, -np.inf, h, np.inf, 1.0, self._order, 0.0, 0.0  # of an order: its error is asked for
         self._march(self._kept, self._following, 1, self._numbers, self._clamps, self._nobody, self._untrodden)
         return float(self._numbers[ERROR])
 

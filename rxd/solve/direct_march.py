@@ -18,7 +18,7 @@ from rxd.solve.lane_operations import draft_inline_kernel, lean_kernel
 TIME, UNTIL, SAMPLE, WANTED, LONGEST, BEFORE, ORDER, STEP, ERROR = range(9)
 """What a march reads and leaves, in one array: present time, its end, when the next sample is due, ms; length of the next step
 and of the longest, ms; error of the step before; order of the controller, 0 if steps have one length; length and error of the
-step made last."""
+step made last, the error zero or infinity if steps have one length."""
 N_NUMBERS: Final = 9
 
 fitted: Any = draft_inline_kernel(fitted_step)
@@ -40,7 +40,7 @@ def march(model: Kept, other: Kept, most: int, numbers: np.ndarray, clamps: Any,
             wanted = numbers[LONGEST]
         h = fitted(wanted, numbers[UNTIL] - t, adaptive)
         step = model if done % 2 == 0 else other
-        error = attempt(step, t, h, clamps)
+        error = attempt(step, t, h, adaptive, clamps)
         end = t + h
         if numbers[UNTIL] - end < ROUND_OFF * h:
             end = numbers[UNTIL]

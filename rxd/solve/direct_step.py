@@ -53,7 +53,7 @@ from rxd.solve.direct_tree import WIDTH, Arrays, eliminate_tree, settle_branch_p
 from rxd.solve.kept import Kept, kept
 from rxd.solve.lane_operations import draft_inline_kernel, draft_kernel, draft_own_kernel, lean_kernel
 from rxd.solve.vector_moves import make_gather, make_permute, make_spread
-from rxd.solve.vector_stages import make_finish, make_stage_sums
+from rxd.solve.vector_stages import make_close, make_finish, make_stage_sums
 from rxd.solve.vectors import added, make_transfer, replaced
 
 MOST_STAGES: Final = 8
@@ -71,6 +71,7 @@ class Step(NamedTuple):
 
 stage_sums = make_stage_sums(LANES, MOST_STAGES - 1)
 finish = make_finish(LANES)
+close = make_close(LANES)
 add_lanes = make_transfer(LANES, added)
 copy_lanes = make_transfer(LANES, replaced)
 take_lanes = make_gather(LANES)
@@ -130,12 +131,12 @@ def solve_in_lanes(solver: Kept, rhs: np.ndarray, out: np.ndarray) -> None:
 
 
 @draft_kernel
-def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
+def attempt(model: Kept, t: float, h: float, judging: bool, clamps: Any) -> float:
     """All stages of a step from t over h; returns the largest error in units of the tolerance, infinity for what is no number.
 
-    The model is a `Step`; its lanes have the state at t and get the new state and the stages, and absolute tolerances by row of
-    each part. The last stage evaluates f at the new state but for its own increment, which is the error if there is no mixture
-    (`Tableau`).
+    Without ``judging`` it returns zero or infinity: nobody asks for the error of a fixed step. The model is a `Step`; its lanes
+    have the state at t and get the new state and the stages, and absolute tolerances by row of each part. The last stage
+    evaluates f at the new state but for its own increment, which is the error if there is no mixture (`Tableau`).
     """
     constants: Step = kept(model)  # type: ignore[call-arg]
     rtol, tableau, lanes, fields, solver = constants
@@ -171,12 +172,15 @@ def attempt(model: Kept, t: float, h: float, clamps: Any) -> float:
             R[clamped[k, 1]] += current[k] - conductance[k] * Z[clamped[k, 1]]
         settle_branch_points(Z, again if i else twins, T)
         solve_tree(S, coupling, R, Z, T, tree)
-    return _end(rtol, stages - 1, mixture, lanes, solver)
+    return _end(rtol, stages - 1, judging, mixture, lanes, solver)
 
 
 @draft_kernel
-def _end(rtol: float, last: int, mixture: Any, lanes: Any, solver: Any) -> float:
-    """The new state from the last stage, or from all of them; the largest error in units of the tolerance."""
+def _end(rtol: float, last: int, judging: bool, mixture: Any, lanes: Any, solver: Any) -> float:
+    """The new state from the last stage, or from all of them; the largest error in units of the tolerance.
+
+    Zero without ``judging``: for an error the state is read once more, and numbers are divided.
+    """
     Y, new, _, U, _, work, atol, most, _ = lanes
     (embedded, weights), mixed = mixture, mixture[0].size > 0
     error = work if mixed else U
@@ -190,6 +194,9 @@ def _end(rtol: float, last: int, mixture: Any, lanes: Any, solver: Any) -> float
             at, n = row[LANES_AT] + first * row[UNKNOWNS], in_block(row, first)
             _take_block(first, n, last * Y.size + at, row, program, places, ends, A, U, R)
             begin = last * Y.size + at
+            if not judging:
+                close(new, at, U, begin, most, row[UNKNOWNS] * (n // LANES))
+                continue
             if mixed:  # the embedded formula, to which the estimate is added as the last increment is
                 stage_sums(new, at, work, 0, Y, at, U, at, Y.size, embedded, weights, last + 1, row[UNKNOWNS] * (n // LANES))
                 begin = 0

@@ -113,6 +113,32 @@ def make_finish(row: int) -> Any:
     return operation
 
 
+def make_close(row: int) -> Any:
+    """``op(new, n, U, u, most, rows)``: ``new += U`` for ``rows`` rows; ``most`` as in `make_finish`, but for the largest."""
+    halves = row // 8
+
+    @intrinsic
+    def operation(typing_context: Any, new: Any, n: Any, U: Any, u: Any, most: Any, rows: Any) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            vector, whole = ir.VectorType(ir.DoubleType(), 8), ir.IntType(64)
+            behind = ir.Constant(whole, 8)
+            shown = cgutils.alloca_once(builder, vector)
+            builder.store(load_lanes(context, builder, sig.args[4], args[4], behind, 8), shown)
+            with cgutils.for_range(builder, builder.mul(args[5], ir.Constant(whole, halves))) as half:
+                place = [moved(builder, args[k], half.index, 8) for k in (1, 3)]
+                begun, step = (load_lanes(context, builder, sig.args[2 * k], args[2 * k], place[k], 8) for k in range(2))
+                after = builder.fadd(begun, step, flags=CONTRACT)
+                store_lanes(context, builder, sig.args[0], args[0], place[0], 8, after)
+                builder.store(builder.fadd(builder.load(shown), after), shown)
+            store_lanes(context, builder, sig.args[4], args[4], behind, 8, builder.load(shown))
+            return context.get_dummy_value()
+
+        at = types.intp
+        return types.void(new, at, U, at, most, at), generate
+
+    return operation
+
+
 def _absolute(builder: Any, vector: Any) -> Any:
     """LLVM's absolute value of a vector."""
     return builder.module.declare_intrinsic(f"llvm.fabs.v{vector.count}f64", (), ir.FunctionType(vector, [vector]))
