@@ -48,17 +48,20 @@ class Apart:
 
     Parameters
     ----------
-    functions : sequence
-        Compiled functions that will be asked for. If all of them have machine code on disk, or there is one processor only,
-        nothing is started and nothing happens on `ask`.
+    tasks : sequence
+        Compiled functions, each with arguments of the types that it will get, which are asked for at once. If all of them have
+        machine code on disk, or there is one processor only, nothing is started and nothing happens on `ask`.
     """
 
-    def __init__(self, functions: Sequence[Any] = ()) -> None:
+    def __init__(self, tasks: Sequence[tuple[Any, tuple[Any, ...]]] = ()) -> None:
         self._tasks: deque[Task] = deque()
+        self._known: set[Task] = set()
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        if processors() > 1 and not all(on_disk(function) for function in functions):
+        if processors() > 1 and not all(on_disk(function) for function, _ in tasks):
             self._process = _started()
+        for function, arguments in tasks:
+            self.ask(function, *arguments)
 
     @property
     def busy(self) -> bool:
@@ -66,10 +69,14 @@ class Apart:
         return self._thread is not None
 
     def ask(self, function: Any, *arguments: Any) -> None:
-        """Have a function compiled for arguments of the types of these, after those asked for before."""
+        """Have a function compiled for arguments of the types of these, after those asked for before; once, if asked again."""
         if self._process is None:
             return
-        self._tasks.append((function, tuple(nb.typeof(argument) for argument in arguments)))
+        task = function, tuple(nb.typeof(argument) for argument in arguments)
+        if task in self._known:
+            return
+        self._known.add(task)
+        self._tasks.append(task)
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._send, args=(self._process,), daemon=True)
             self._thread.start()

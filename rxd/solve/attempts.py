@@ -272,7 +272,7 @@ class CompiledAttempt:
         work, most, weights = aligned_zeros(2 * rows * LANES), aligned_zeros(2 * WIDTH), np.zeros(table.stages)
         rest = (rates, self._stages, drift, work, allowed, most, weights)
         gamma, a, c, alpha, slopes, fresh, mixture = table.arrays
-        arrays = (gamma, a, c, alpha, slopes if equations.timed else np.zeros_like(slopes), fresh, mixture)
+        arrays = (gamma, a, c, alpha, slopes * bool(equations.timed), fresh, mixture)
         self._error_weights = table.e
         self._gamma, self._order = table.gamma, float(table.order)
         # the state and the new state change places with every step
@@ -288,7 +288,7 @@ class CompiledAttempt:
         self._untrodden = np.zeros(0, dtype=np.int64), nothing, np.zeros((0, 0))
         apart = equations.kernels.apart
         arguments = (self._kept, self._following, 1, self._numbers, self._clamps, self._nobody, self._untrodden)
-        apart.ask(march, *arguments)
+        apart.ask(march, *arguments)  # if it has not been told so
         self._solver.ask(apart)
         apart.ask(add_stages_in_lanes, self._lanes[0], self._stages, np.zeros(1), self._inside)  # of the first sample
         compile_kernels_of(self._plan.table, equations.kernels.groups, eliminating=True)

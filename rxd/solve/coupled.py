@@ -27,7 +27,7 @@ from rxd.solve.controller import (
 )
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_lanes import refresh_fields
-from rxd.solve.direct_march import march
+from rxd.solve.direct_march import march, march_example
 from rxd.solve.linear import SolveError, make_linear_solver
 from rxd.solve.problem import Problem, Reason, Sampler, State, Statistics, StepResult
 from rxd.solve.steady import steady_state
@@ -110,9 +110,13 @@ class CoupledStepper:
 
     @staticmethod
     def shared(system: Any, options: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Compiled functions that do not depend on the model and take longest to compile, if these options need them."""
+        """Compiled functions that take longest to compile, each with arguments of its types, if these options need them.
+
+        They do not depend on the model.
+        """
         direct = options.get("solver", "auto") in ("auto", "direct")
-        return (march,) if direct and all(group.space in ("segments", "points") for group in system.groups) else ()
+        needed = direct and all(group.space in ("segments", "points") for group in system.groups)
+        return ((march, march_example()),) if needed else ()
 
     def start(self, state: State) -> None:
         """Begin at a state; the first step is estimated anew."""

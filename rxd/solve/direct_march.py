@@ -60,6 +60,19 @@ def march(model: Kept, other: Kept, most: int, numbers: np.ndarray, clamps: Any,
     return most
 
 
+def march_example() -> tuple[Any, ...]:
+    """Arguments of the types that `march` has in every model, with nothing in them: it can be compiled before a model is."""
+    row, rows, places, table = (np.zeros(shape, dtype) for dtype in (float, np.int64) for shape in ((0,), (0, 0)))
+    fixed, fixed_rows = row.copy(), rows.copy()
+    for array in (fixed, fixed_rows):
+        array.setflags(write=False)
+    tableau = (0.0, fixed_rows, fixed_rows, fixed, row, np.zeros(0, dtype=bool), (row, row))
+    tree = ((table, row, table), places), row, row, (places, places), table
+    solver = (table, places, table, row, table), tree, 5 * (row,)
+    step = Kept(Step(0.0, tableau, 9 * (row,), row, solver))
+    return step, step, 1, row, (table, row, row), (places, row, row), (places, row, rows)
+
+
 @draft_inline_kernel
 def _crossed(step: Kept, watch: Any) -> bool:
     """Whether what a detector looks at has risen above its threshold in the step made last."""

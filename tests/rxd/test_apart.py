@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numba as nb
 import numpy as np
 import pytest
 
@@ -47,9 +48,9 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_what_the_other_process_compiles_is_there_for_this_one(shared: Any) -> None:
     x = np.ones(3)
     assert not on_disk(shared.double)
-    with Apart([shared.double]) as helper:
-        helper.ask(shared.double, x, 1.5)
+    with Apart([(shared.double, (x, 1.5))]) as helper:
         assert helper.busy
+        helper.ask(shared.double, x, 2.5)  # of the same types
         helper.settle()
         assert not helper.busy
     assert on_disk(shared.double)
@@ -61,12 +62,11 @@ def test_what_the_other_process_compiles_is_there_for_this_one(shared: Any) -> N
 
 def test_what_it_cannot_compile_ends_it_and_nobody_waits(shared: Any) -> None:
     x = np.ones(3)
-    with Apart([shared.double]) as helper:
-        helper.ask(shared.wrong, x, 1.5)
+    with Apart([(shared.wrong, (x, 1.5))]) as helper:
         helper.ask(shared.double, x, 1.5)
         helper.settle()
         assert not helper.busy
-        helper.ask(shared.double, x, 1.5)  # there is nobody to ask
+        helper.ask(shared.double, x, 1)  # there is nobody to ask
         assert not helper.busy
     shared.double(x, 1.0)
     np.testing.assert_array_equal(x, 2.0)
@@ -76,8 +76,7 @@ def test_what_it_cannot_compile_ends_it_and_nobody_waits(shared: Any) -> None:
 def test_what_it_has_not_begun_is_compiled_here_instead(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "ORDER", "import sys; sys.stdin.buffer.read(1); sys.stdin.buffer.read()")
     monkeypatch.setattr(apart, "PATIENCE", 0.2)
-    with Apart([shared.double]) as helper:
-        helper.ask(shared.wrong, np.ones(3), 1.5)  # it keeps this one
+    with Apart([(shared.wrong, (np.ones(3), 1.5))]) as helper:  # it keeps this one
         helper.ask(shared.double, np.ones(3), 1.5)
         helper.ask(shared.double, np.ones(3), 2)
         helper.settle()
@@ -88,8 +87,7 @@ def test_what_it_has_not_begun_is_compiled_here_instead(shared: Any, monkeypatch
 def test_nobody_waits_forever_for_one_that_does_not_answer(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "ORDER", "import time; time.sleep(600)")
     monkeypatch.setattr(apart, "PATIENCE", 0.2)
-    with Apart([shared.double]) as helper:
-        helper.ask(shared.double, np.ones(3), 1.5)
+    with Apart([(shared.double, (np.ones(3), 1.5))]) as helper:
         helper.settle()
         assert not helper.busy
         assert helper._process is None
@@ -99,9 +97,8 @@ def test_it_has_ended_when_the_model_is_made_or_given_up(shared: Any) -> None:
     processes = []
 
     def give_up() -> None:
-        with Apart([shared.double]) as helper:
+        with Apart([(shared.double, (np.ones(3), 1.5))]) as helper:
             processes.append(helper._process)
-            helper.ask(shared.double, np.ones(3), 1.5)
             raise ValueError("given up")
 
     with pytest.raises(ValueError, match="given up"):
@@ -117,22 +114,30 @@ def test_there_is_none_where_it_would_not_help_or_cannot_be(
 ) -> None:
     monkeypatch.setattr(apart, "processors", lambda: processors)
     monkeypatch.setattr(sys, "executable", executable)
-    helper = Apart([shared.double])
-    helper.ask(shared.double, np.ones(3), 1.5)
+    helper = Apart([(shared.double, (np.ones(3), 1.5))])
     assert helper._process is None
     assert not helper.busy
 
 
 def test_there_is_none_for_what_is_on_disk(shared: Any) -> None:
     shared.double(np.ones(3), 1.5)
-    assert Apart([shared.double])._process is None
+    assert Apart([(shared.double, (np.ones(3), 1.5))])._process is None
 
 
 @pytest.mark.parametrize(("options", "wanted"), [({}, (march,)), ({"solver": "petsc"}, ()), ({"solver": "direct"}, (march,))])
 def test_the_coupled_stepper_asks_for_the_step_of_its_own_solver(options: dict[str, str], wanted: tuple[Any, ...]) -> None:
     system = rxd.Model(geometry.cylinder(10, 1), segments=1).compile("coupled").system
-    assert CoupledStepper.shared(system, options) == wanted
+    assert tuple(function for function, _ in CoupledStepper.shared(system, options)) == wanted
     assert all(map(on_disk, wanted))
     box = rxd.Model(geometry.cylinder(10, 1), segments=1)
     box.add(rxd.Species(rxd.Extracellular(-3, -3, -3, 13, 3, 3, dx=3), name="k", d=2.6, charge=1, initial=3.0))
     assert CoupledStepper.shared(box.compile("split", dt=0.025).system, options) == ()
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.1 * rxd.t])
+def test_it_asks_for_a_step_of_the_types_that_the_model_then_has(rate: Any) -> None:
+    model = rxd.Model(geometry.cylinder(10, 1), segments=1)
+    x = rxd.Species(rxd.Region(model.morphology.all, "cyt", side="i"), name="x", initial=1.0)
+    model.add(x, rxd.Rate(x, rate))
+    for function, arguments in CoupledStepper.shared(model.compile("coupled").system, {}):
+        assert tuple(map(nb.typeof, arguments)) in function.signatures
