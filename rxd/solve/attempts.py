@@ -451,7 +451,12 @@ def edges_in_lanes(equations: Equations, lane: np.ndarray) -> LaneEdges:
     voltage = np.arange(cable.start, cable.start + cable.n)
     inverse = edges.inverse_capacity
     return LaneEdges(
-        lane[first], lane[second], conductance * inverse[first], conductance * inverse[second], lane[voltage], inverse[voltage]
+        lane[first].astype(np.int32),
+        lane[second].astype(np.int32),
+        conductance * inverse[first],
+        conductance * inverse[second],
+        lane[voltage],
+        inverse[voltage],
     )
 
 

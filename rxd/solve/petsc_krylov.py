@@ -140,6 +140,8 @@ class Krylov:
     def solve(self, right: Memory | None = None, found: Memory | None = None) -> int:
         """Solve for ``rhs`` into ``solution``, or on other memory; returns the number of iterations.
 
+        Whether what is found is finite is asked of ``solution`` alone: who brings memory looks at it anyway.
+
         Raises
         ------
         PetscError
@@ -152,7 +154,7 @@ class Krylov:
         reason = self._ksp.getConvergedReason()
         if reason < 0:
             raise self._error(reason, self._ksp.getPC().getFailedReason(), rhs, solution)
-        if not math.isfinite(solution.sum()):
+        if found is None and not math.isfinite(solution.sum()):
             raise self._error(NOT_FINITE, 0, rhs, solution)
         return int(self._ksp.getIterationNumber())
 
