@@ -33,7 +33,7 @@ INTRODUCTION = """# How fast it is
 
 Written by `make bench` (`python -m benchmarks --write-docs`) from its own measurements: do not edit it, run it. Every model
 runs in a process of its own, on one thread; the simulators take turns, run by run, so that other work on the machine meets
-all of them alike; runs shorter than 50 ms are repeated at every turn and the last counts, as processors that slept begin
+all of them alike; runs shorter than 0.5 s are repeated at every turn and the last counts, as processors that slept begin
 slowly. A cell is the median (least..largest) over the runs, in ns per unit of work; a star marks a number whose runs differ
 by more than 30 % of it. `cpu ratio` compares the time of the processor instead of the clock's; it is what targets are judged
 by. `check` is the relative difference of a figure of the answer, between first-order NEURON and second-order Axoplasm at the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from benchmarks.measure import Curve, Plan, Point, Row, measure, relative_error,
 from benchmarks.process import BenchError, Sample, Served, Simulators, find_simulators
 from benchmarks.report import Report, read_json, updated, write_json
 from benchmarks.scripts import ScriptRow
+from benchmarks.serve import timed
 from benchmarks.tables import HEAD, grid, main_lines, verdict
 
 MACHINE = Machine("a processor", "a system", "3.11", 2, (0.5, 1.5), ((1e3, 1e9), (1e6, 1e9)), 1e9)
@@ -230,3 +232,26 @@ def test_list_names_the_jobs(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--list"])
     assert "hh_tree" in capsys.readouterr().out
+
+
+class WakesUp:
+    """Work whose first run takes longer than the others."""
+
+    def __init__(self, first: float, others: float) -> None:
+        self.first, self.others, self.runs = first, others, 0
+
+    def prepare(self) -> None:
+        """Nothing."""
+
+    def run(self) -> None:
+        """One run."""
+        time.sleep(self.others if self.runs else self.first)
+        self.runs += 1
+
+
+@pytest.mark.parametrize(("first", "others", "least"), [(0.001, 0.001, 3), (0.1, 0.001, 3), (0.6, 0.001, 1)])
+def test_the_first_run_counts_only_if_it_is_long(first: float, others: float, least: int) -> None:
+    work = WakesUp(first, others)
+    seconds = timed(work)["seconds"]
+    assert work.runs >= least
+    assert (seconds >= first) == (least == 1 or first == others)
