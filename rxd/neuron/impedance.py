@@ -150,7 +150,12 @@ def end_or_segment(record: SectionRecord, x: float) -> tuple[int, float]:
     """What names a node: a segment by its number, an end that is joined to another section by where it is joined."""
     while record.parent is not None and x == record.end:
         record, x = record.parent, record.parent_x
-    return (record.id, float(record.index(x))) if 0 < x < 1 else (record.id, -1.0 if x <= 0 else np.inf)
+    return (record.id, float(record.index(x))) if 0 < x < 1 else end_of(record.id, x)
+
+
+def end_of(number: int, x: float) -> tuple[int, float]:
+    """What names the end at x = 0 or 1 of the section whose record has this number: it lies before or behind all segments."""
+    return number, -1.0 if x <= 0 else np.inf
 
 
 class _Network:

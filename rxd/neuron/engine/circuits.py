@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from rxd.neuron.errors import HocError, NotSupported
-from rxd.neuron.impedance import end_or_segment
+from rxd.neuron.impedance import end_of, end_or_segment
 from rxd.neuron.outside import NAME, is_inserted, resists
 from rxd.solve.circuits import Circuit, Entries, plan_circuit
 
@@ -72,7 +72,7 @@ class Circuits:
             for i in range(record.nseg):
                 self._outside[self._node(record, i)] = self._layer[record.id, float(i)]
         for (number, end), segment in engine.layout.ends.items():
-            self._outside[self._storage[segment]] = self._layer.get((number, -1.0 if end == 0 else np.inf), -1)
+            self._outside[self._storage[segment]] = self._layer.get(end_of(number, end), -1)
         for one in self.linear:
             self._parts.append(_Part(one, self._columns(one, self._size)))
             self._size += one.g.nrow() - len(one.places)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rxd.neuron.impedance import end_of
+
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.session import Session
@@ -89,6 +91,5 @@ def _of(engine: Engine, t: float) -> Slopes:
         for record in engine.layout.records
         for i, segment in enumerate(engine.layout.index[record.id].tolist())
     }
-    sides = {0: -1.0, 1: np.inf}  # as `rxd.neuron.impedance.end_or_segment` names them
-    voltage |= {(number, sides[end]): int(order[segment]) for (number, end), segment in engine.layout.ends.items()}
+    voltage |= {end_of(number, end): int(order[segment]) for (number, end), segment in engine.layout.ends.items()}
     return Slopes(rows, assembly.indices.astype(np.int64), data.copy(), equations.size, voltage, capacity)
