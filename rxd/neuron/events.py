@@ -162,6 +162,8 @@ class NetCon(Relatives):
             )
         if target is not None and not (isinstance(target, PointProcess) and target.info.receives):
             raise HocError(f"A NetCon sends to a synapse or an artificial cell, not to {target!r}.")
+        if isinstance(target, PointProcess):
+            session.own(target.session, target.hname())
         self._session = session
         self._number = session.number("NetCon")
         session.run.add_connection(self)

@@ -98,6 +98,7 @@ class PointProcess:
             record, x = (self.session.topology.cas() if sec is None else sec._alive), float(place)
         else:
             raise HocError(f"{self.kind} is put at a segment such as soma(0.5), not at {place!r}.")
+        self.session.own(record.session, f"section {record.name}")
         object.__setattr__(self, "host", record)
         object.__setattr__(self, "x", Segment(record.section, x).x)
         at_end = self._sits_at_ends and not 0 < self.x < 1

@@ -14,6 +14,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.errors import HocError
 from rxd.neuron.globals import Globals
 from rxd.neuron.topology import Topology
 
@@ -71,6 +72,20 @@ class Session:
         """Note an edit of the structure: the compiled model is out of date, and (`shape`) where its nodes are."""
         self.revision += 1
         self.shape_revision += shape
+
+    def own(self, session: Session, what: str) -> None:
+        """Refuse what another session has made.
+
+        Raises
+        ------
+        HocError
+            If it belongs to another session than this one.
+        """
+        if session is not self:
+            raise HocError(
+                f"{what} belongs to another Session than the one in use, and sessions do not meet. "
+                "Work on it inside `with session:` of the session that it was made in."
+            )
 
     def number(self, kind: str) -> int:
         """The number of a new object of this kind, as in `IClamp[0]`."""

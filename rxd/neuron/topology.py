@@ -96,8 +96,9 @@ class Topology:
         Raises
         ------
         HocError
-            If that would close a loop.
+            If that would close a loop, or join sections of two sessions.
         """
+        child.session.own(parent.session, f"section {parent.name}")
         if parent.root is child.root and child in _ancestors(parent):
             raise HocError(f"{child.name} connection to {parent.name} will form a loop. Disconnect {parent.name} first.")
         self.disconnect(child)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
-from rxd.neuron.pointers import ItemPointer, Pointer, as_pointer
+from rxd.neuron.pointers import ItemPointer, Pointer, RangePointer, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector_analysis import Analysis
 from rxd.neuron.vector_arithmetic import Arithmetic
@@ -369,7 +369,10 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         when: float | Vector | None = None
         if len(given) > 1:
             when = given[1] if isinstance(given[1], Vector) else float(given[1])
-        current_session().run.record(self, pointer, when)
+        session = current_session()
+        if isinstance(pointer, RangePointer):
+            session.own(pointer.record.session, f"section {pointer.record.name}")
+        session.run.record(self, pointer, when)
         return self
 
     def play(self, *args: Any, sec: Any = None) -> Vector:

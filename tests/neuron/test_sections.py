@@ -334,6 +334,29 @@ def test_two_sessions_do_not_meet():
     assert h.dt == 0.025
 
 
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda soma, cytosol, ca, synapse: h.IClamp(soma(0.5)),
+        lambda soma, cytosol, ca, synapse: h.Section(name="dend").connect(soma(1)),
+        lambda soma, cytosol, ca, synapse: h.Vector().record(soma(0.5)._ref_v),
+        lambda soma, cytosol, ca, synapse: h.NetCon(None, synapse),
+        lambda soma, cytosol, ca, synapse: rxd.Region([h.Section(name="dend"), soma]),
+        lambda soma, cytosol, ca, synapse: rxd.Species(cytosol),
+        lambda soma, cytosol, ca, synapse: rxd.Rate(ca, -ca),
+        lambda soma, cytosol, ca, synapse: rxd.Reaction(ca, 2 * ca, 0.1),
+    ],
+    ids=["clamp", "connect", "record", "netcon", "region", "species", "rate", "reaction"],
+)
+def test_what_one_session_made_another_refuses(mix):
+    soma = h.Section(name="soma")
+    cytosol = rxd.Region([soma], name="cyt")
+    ca = rxd.Species(cytosol, name="ca")
+    synapse = h.ExpSyn(soma(0.5))
+    with Session(), pytest.raises(RuntimeError, match="belongs to another Session"):
+        mix(soma, cytosol, ca, synapse)
+
+
 def test_pushing_accesses():
     a, b = h.Section(name="a"), h.Section(name="b")
     assert h.cas() == a

@@ -22,6 +22,8 @@ class GeneralizedReaction:
 
     def __init__(self) -> None:
         self.session = current_session()
+        for quantity in filter(None, (symbol.quantity() for symbol in self.symbols())):
+            self.session.own(quantity.session, f"{quantity.kind} {quantity.label}")
         self.number = self.session.chemistry.add(self)
 
     def symbols(self) -> set[NodeSymbol]:

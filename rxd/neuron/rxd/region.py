@@ -15,7 +15,7 @@ from rxd.neuron.internals import module_name, region_name
 from rxd.neuron.rxd.geometry import Measured, as_shape, inside
 from rxd.neuron.rxd.tissue import as_field, owner_of, present
 from rxd.neuron.sections import Section
-from rxd.neuron.session import current_session
+from rxd.neuron.session import Session, current_session
 
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
@@ -49,7 +49,8 @@ class Region:
         dx: float | None = None,
         name: str | None = None,
     ) -> None:
-        self.records = _records(secs)
+        self.session = current_session()
+        self.records = _records(secs, self.session)
         if nrn_region not in {None, "i", "o"}:
             raise RxDException('nrn_region must be one of: None, "i", "o"')
         if dx is not None and not (isinstance(dx, (int, float, np.number)) and dx > 0):
@@ -57,7 +58,6 @@ class Region:
         if not self.records:
             caution("No sections. Region 'secs' should be a list of NEURON sections.")
         as_shape(geometry, None)
-        self.session = current_session()
         self._nrn_region, self._geometry, self._dx, self.name = nrn_region, Measured(geometry, self.session), dx, name
         self.dimension = dimension
         self.number = self.session.chemistry.add(self)
@@ -114,7 +114,7 @@ class Region:
 
     @secs.setter
     def secs(self, secs: Any) -> None:
-        self.records = _records(secs)
+        self.records = _records(secs, self.session)
         self.session.touch()
 
     @property
@@ -145,7 +145,7 @@ class Region:
         return f"Region(..., nrn_region={self._nrn_region!r}, geometry={self._geometry!r}, dx={self._dx!r}, name={self.name!r})"
 
 
-def _records(secs: Any) -> list[SectionRecord]:
+def _records(secs: Any, session: Session) -> list[SectionRecord]:
     if isinstance(secs, Section):
         secs = [secs]
     if not isinstance(secs, Iterable):
@@ -156,6 +156,7 @@ def _records(secs: Any) -> list[SectionRecord]:
             raise RxDException(
                 f"Error: Region 'secs' must be a list of NEURON sections, {section!r} is not a valid NEURON section."
             )
+        session.own(section.record.session, f"section {section.record.name}")
         records.append(section.record)
     return list({record.id: record for record in records}.values())
 

@@ -69,6 +69,8 @@ class Quantity(Mathable):
     ) -> None:
         self.session = current_session()
         self._regions = _as_regions(regions, self.kind)
+        for region in self._regions:
+            self.session.own(region.session, f"region {region.label}")
         self._d, self._name, self._charge, self._initial = d, name, charge, initial
         self._atolscale = atolscale
         self.ecs_boundary_conditions = ecs_boundary_conditions
