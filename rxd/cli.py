@@ -1,4 +1,4 @@
-"""The command ``axoplasm``: ``demo``, ``info``, ``voxelize``, ``run``, ``prepare`` and ``bench``.
+"""The command ``axoplasm``: ``demo``, ``info``, ``voxelize``, ``run``, ``kernel``, ``prepare`` and ``bench``.
 
 In: what was typed. Out: text, files, and an exit code: 0, 1 for what went wrong, 2 for a command that makes no sense.
 """
@@ -141,6 +141,19 @@ def run(
         from rxd.neuron.launcher import run_script
 
         run_script(str(script), context.args)
+
+
+@app.command()
+def kernel(
+    user: Annotated[bool, typer.Option("--user", help="For all of your environments; default: this one.")] = False,
+    correct: Annotated[bool, typer.Option("--correct", help="Count every reaction once, also where NEURON does not.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Give Jupyter a kernel in which `import neuron` finds Axoplasm: notebooks for NEURON run there as they are."""
+    with one_line_errors(debug):
+        from rxd.neuron.kernel import DISPLAY, install_kernel
+
+        _print_block("wrote", [str(install_kernel(user, correct)), f'choose "{DISPLAY}" among Jupyter\'s kernels'])
 
 
 @app.command()

@@ -25,9 +25,10 @@ HEADER = """\
 
 `python -m rxd.neuron SCRIPT [ARGS...]` runs a script written for NEURON's Python interface, unchanged: in that process, and
 only there, `neuron` and its submodules are Axoplasm's. Notebooks (`.ipynb`) and hoc files (`.hoc`) run in the same way, and
-`-m MODULE` (`-m pytest test_cell.py`, `-m IPython`), `-c CODE`, `-i SCRIPT` and `-` do what Python's own options do. In a
-notebook of your own the one line to change is `from rxd.neuron import h, n, rxd`. The names and facts below were observed in
-NEURON 9.0.2. This page is made by `python -m rxd.neuron.compatibility`.
+`-m MODULE` (`-m pytest test_cell.py`, `-m IPython`), `-c CODE`, `-i SCRIPT` and `-` do what Python's own options do. In
+Jupyter, `axoplasm kernel` adds a kernel, "NEURON scripts on Axoplasm", in which notebooks run unchanged; with any other the one
+line to change is `from rxd.neuron import h, n, rxd`. The names and facts below were observed in NEURON 9.0.2. This page is made
+by `python -m rxd.neuron.compatibility`.
 
 Mod files are read, not compiled (docs/nmodl.md): those of the current folder, of the script's folder, of folders `mod`, `mods`
 or `mechanisms` in them, and those behind what `h.nrn_load_dll` or `neuron.load_mechanisms` names. A file is read when a script
