@@ -438,3 +438,13 @@ def test_a_state_in_a_file(ball, tmp_path):
     h.finitialize(-60)
     with pytest.raises(HocError, match="another model"):
         other.restore()
+
+
+def test_slopes_of_ion_currents_are_conductances(session, ball):
+    h.finitialize(-65)
+    for _ in range(20):
+        h.fadvance()
+    place = ball(0.5)
+    assert place.dik_dv_ == pytest.approx(place.gk_hh, rel=1e-7)
+    assert place.dina_dv_ == pytest.approx(place.gna_hh, rel=1e-7)
+    assert place.gna_hh > 0

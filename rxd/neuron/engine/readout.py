@@ -7,7 +7,8 @@ it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import sympy
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from rxd.solve.problem import State
 
 __all__ = ["Readout"]
+
+RISE: Final = 0.001
+"""Voltage, mV, over which NEURON takes slopes of currents."""
 
 Reader = Callable[["SectionRecord"], "np.ndarray | None"]
 
@@ -87,7 +91,9 @@ class Readout:
         if ion is None:
             return self._of_mechanism(name, owner)
         if name == f"i{ion.name}":
-            return lambda record: self.ion_current(ion.name, record)
+            return lambda record: self.ion_current(ion.name, record, self.engine.midway)
+        if name == f"di{ion.name}_dv_":
+            return lambda record: self._slope(ion.name, record)
         if name == f"e{ion.name}":
             return lambda record: self._written(name, record, self._reversal(ion.name, ion.charge, record))
         if name in {f"{ion.name}i", f"{ion.name}o"}:
@@ -180,7 +186,7 @@ class Readout:
             return ""
         ion = catalogue.ion_of(owner)
         if ion is not None:
-            return CURRENTS if name in {f"i{ion.name}", f"e{ion.name}"} else ""
+            return CURRENTS if name in {f"i{ion.name}", f"e{ion.name}", f"di{ion.name}_dv_"} else ""
         short = name[: -len(owner) - 1]
         if name in ASSIGNED:
             return CURRENTS if name in STARTED else STATES
@@ -248,11 +254,18 @@ class Readout:
         """A membrane current by its label, mA/cm2."""
         return self._sum([process for process in self._processes() if process.label == label], record, self.engine.past)
 
-    def ion_current(self, ion: str, record: SectionRecord) -> np.ndarray | None:
-        """All currents of an ion, mA/cm2."""
-        state = self.engine.midway
+    def ion_current(self, ion: str, record: SectionRecord, state: State) -> np.ndarray | None:
+        """All currents of an ion in a state, mA/cm2."""
         total = self._sum([process for process in self._processes() if ion in process.charges], record, state)
         return self._with_points(ion, record, total, state)
+
+    def _slope(self, ion: str, record: SectionRecord) -> np.ndarray | None:
+        """How an ion's currents grow with the voltage, mA/cm2/mV: NEURON's difference quotient."""
+        state = self.engine.midway
+        above = replace(state, y=state.y.copy())
+        above.y[self.positions("v")[self.layout.index[record.id]]] += RISE
+        low, high = self.ion_current(ion, record, state), self.ion_current(ion, record, above)
+        return None if low is None or high is None else (high - low) / RISE
 
     def has_point_current(self, ion: str) -> bool:
         """Whether a point process carries an ion."""
