@@ -441,6 +441,7 @@ def test_a_state_in_a_file(ball, tmp_path):
 
 
 def test_slopes_of_ion_currents_are_conductances(session, ball):
+    ball.insert("hh")
     h.finitialize(-65)
     for _ in range(20):
         h.fadvance()
