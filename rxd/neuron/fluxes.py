@@ -58,11 +58,6 @@ class Flux:
     constant: bool
 
     @property
-    def is_steady(self) -> bool:
-        """Whether it is a constant source on a segment, which can be part of the equations."""
-        return self.constant and self.table.dimension[self.index] == 1
-
-    @property
     def node(self) -> Node | None:
         """The node, or None if the species is gone."""
         species = self.species()

@@ -20,7 +20,6 @@ from rxd.neuron.arrivals import Arrivals, is_known
 from rxd.neuron.engine.batch import Batch, sampled
 from rxd.neuron.engine.courses import can_play, played
 from rxd.neuron.engine.late import Late
-from rxd.neuron.engine.sources import varying
 from rxd.neuron.engine.taps import Tap, tap
 from rxd.neuron.engine.wires import Wiring, wire, wiring_of
 from rxd.neuron.recording import write_down
@@ -68,7 +67,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
         or engine.hooks
         or engine.shown.pending
         or engine.circuits.python
-        or varying(engine)
+        or engine.sources.varying
     ):
         return False
     values = run.session.globals

@@ -411,16 +411,20 @@ def _values_on(layout: Layout, quantity: Any, region: Any) -> Any:
 
 
 def _fluxes(session: Session, declared: Declared) -> None:
-    """A parameter in mM/ms for every species and region with sources, for variable steps; fixed steps add them at their end."""
+    """A parameter in mM/ms for every species and region with sources, for variable steps; fixed steps add them at their end.
+
+    In voxels it is a state that nothing changes, as Parameters are.
+    """
     for flux in session.chemistry.living_fluxes() if session.run.adaptive else ():
         quantity, region = flux.species(), flux.region
-        if not flux.is_steady or quantity is None:
+        if quantity is None:
             continue
         key = quantity.number, region.number
         if key in declared.fluxes or key not in declared.symbols:
             continue
         theirs = declared.regions[region.number]
-        parameter = rxd.Parameter(theirs, declared.unique(f"source_{quantity.label}_{region.label}"), initial=0.0)
+        kind = rxd.State if _has_voxels(session, region) else rxd.Parameter
+        parameter = kind(theirs, declared.unique(f"source_{quantity.label}_{region.label}"), initial=0.0)
         declared.model.add(parameter, rxd.Rate(declared.symbols[key], parameter[theirs]))
         declared.fluxes[key] = parameter[theirs]
 

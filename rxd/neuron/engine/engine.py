@@ -42,7 +42,7 @@ from rxd.neuron.engine.readout import Readout
 from rxd.neuron.engine.sampling import Sampler, Samples
 from rxd.neuron.engine.seen import CURRENTS, STATES, Seen
 from rxd.neuron.engine.shown import Shown
-from rxd.neuron.engine.sources import add_varying, read_steady
+from rxd.neuron.engine.sources import Sources
 from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
@@ -71,9 +71,7 @@ class Engine:
         Grows whenever the state changes.
     jumped : bool
         Whether somebody has written into the state since the last step.
-    gains : Gains
-        What constant sources add at the end of every fixed step, mM/ms.
-    fields, places, exchange, initial, readout, synapses, linked : object
+    fields, places, exchange, initial, readout, synapses, linked, sources : object
         Its parts, each with one thing to do.
     """
 
@@ -131,8 +129,8 @@ class Engine:
         self.hooks = Hooks(self)
         self.initial = Initial(self, at_rest)
         self.jumped = False
-        self.gains = read_steady(self)
         self.exchange.load()
+        self.sources = Sources(self)
         self.circuits.load()
         self._plain = not (self.hooks or self.linked.followed or self.stepped) and self.circuits.circuit is None
         self.start()
@@ -362,7 +360,7 @@ class Engine:
                 self.seen.clear()
             self.changed()
         if self._chemistry.fluxes:
-            add_varying(self, dt)
+            self.sources.add(dt)
 
     def _step_with_others(self, t: float, dt: float) -> None:
         """The same where something goes with a step that is not in the compiled loop."""
@@ -397,7 +395,8 @@ class Engine:
         """Variable steps to a time, or to where a watched voltage rises, or (`single`) one step; returns the spikes."""
         self._prepare(t)
         self.linked.refresh()
-        until = self.linked.longest(until)
+        self.sources.hold()
+        until = self.sources.longest(self.linked.longest(until))
         if self.layout.ends:
             self._balance_ends(t)
         self.see(t)
@@ -408,7 +407,6 @@ class Engine:
         self._hold()
         self.see(self.state.t)
         self.changed()
-        add_varying(self, self.state.t - t)
         return outcome.spikes
 
     def load_ends(self, at_rest: bool = False) -> None:

@@ -114,7 +114,7 @@ class Exchange:
             return
         symbol = engine.declared.symbols.get((quantity.number, region.number))
         if symbol is not None and quantity.kind == "Parameter":
-            engine.fields.put_parameter(symbol.name, self._by_segment(quantity, region, values))
+            engine.fields.put_parameter(symbol.name, self.by_segment(quantity, region, values))
 
     def adopt(self, quantity: Any, region: Any, where: np.ndarray, values: np.ndarray) -> None:
         """A script has written some values of a species on a region into an array of its own."""
@@ -128,7 +128,8 @@ class Exchange:
         engine.jumped = True
         engine.changed(moved=False)
 
-    def _by_segment(self, quantity: Any, region: Any, values: np.ndarray) -> np.ndarray:
+    def by_segment(self, quantity: Any, region: Any, values: np.ndarray) -> np.ndarray:
+        """Values of the nodes of a region by segment of the layout."""
         table = quantity.table(region)
         found = np.zeros(self.engine.layout.segments.n)
         found[self.engine.layout.segments_of(table.records)] = values

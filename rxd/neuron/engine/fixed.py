@@ -120,7 +120,7 @@ class FixedSteps:
         engine.electrodes.t = t + 0.5 * dt
         state.before = engine.watched()
         past = np.full(len(state.y), np.nan)
-        watch = batch.watch(past[: self.seen], engine.gains._replace(amount=dt * engine.gains.amount))
+        watch = batch.watch(past[: self.seen], engine.sources.gains(dt))
         done = int(engine.stepper.follow(state, n, watch, engine.statistics))
         self.past, self.moved = State(t + (done - 0.5) * dt, past, state.before, state.queue), True
         batch.keep(watch, done)

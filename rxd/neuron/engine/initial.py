@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from rxd.neuron.engine.declare import is_ion
 from rxd.neuron.engine.formulas import Resting, rest
-from rxd.neuron.engine.sources import read_steady
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -49,7 +48,7 @@ class Initial:
         engine.state.t = 0.0
         engine.see(0.0)
         engine.start()
-        engine.gains = read_steady(engine)
+        engine.sources.read()
         engine.changed()
 
     def _gates(self) -> None:

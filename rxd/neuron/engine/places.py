@@ -63,6 +63,10 @@ class Places:
             self._known[symbol.name] = known
         return known
 
+    def of_source(self, quantity: Any, region: Any) -> np.ndarray | None:
+        """Places of the rates of sources on its nodes, with variable steps in voxels."""
+        return self._positions_of(self.engine.declared.fluxes, quantity, region)
+
     def of_shadow(self, quantity: Any, region: Any) -> np.ndarray | None:
         """Places of what currents read of a Parameter that is an ion's concentration."""
         return self._positions_of(self.engine.declared.shadow_symbols, quantity, region)

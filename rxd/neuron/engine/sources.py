@@ -1,14 +1,16 @@
 """Sources on nodes that `node.include_flux` has declared.
 
-In: an engine. Out: what they add at the end of every step; with variable steps the steady ones as parameters of its equations.
+In: an engine. Out: what they add at the end of every fixed step; with variable steps their rates in its equations.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from rxd.neuron.engine.linked import LONGEST
+from rxd.neuron.errors import caution
 from rxd.neuron.rxd.constants import molecules_per_mM_um3
 from rxd.solve.between_steps import Gains
 from rxd.solve.sweep_kernels import sweep_alone
@@ -16,62 +18,132 @@ from rxd.solve.team import gathered
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.fluxes import Flux
 
-__all__ = ["add_varying", "read_steady", "varying"]
+__all__ = ["Sources"]
+
+FAR: Final = 1e-24
+"""What a step of line sweeps brings this much less to than to its source is nothing beside round-off."""
 
 
-def read_steady(engine: Engine) -> Gains:
-    """Read the constant sources on segments, mM/ms: with variable steps into parameters of the equations.
+class Sources:
+    """The sources on the nodes of an engine.
 
-    NEURON's fixed steps add them at their end, after reactions: so they are returned.
+    Attributes
+    ----------
+    varying : bool
+        Whether some have to be read by Python at the end of every fixed step.
     """
-    totals = {key: np.zeros(engine.layout.segments.n) for key in engine.declared.fluxes}
-    gains: dict[int, float] = {}
-    for flux in engine.session.chemistry.living_fluxes() if engine.session.chemistry.fluxes else ():
-        species, region, table, index = flux.species(), flux.region, flux.table, flux.index
-        if not flux.is_steady or species is None:
-            continue
-        rate = flux.read() / (table.volume[index] * molecules_per_mM_um3())
-        if engine.adaptive:
-            segment = engine.layout.index[table.records[table.record[index]].id][table.place[index]]
-            totals[species.number, region.number][segment] += rate
-        elif (positions := engine.places.of_species(species, region)) is not None:
-            position = int(positions[index])
-            gains[position] = gains.get(position, 0.0) + rate
-    for key, parameter in engine.declared.fluxes.items():
-        engine.fields.put_parameter(parameter.name, totals[key])
-    return Gains(np.array(list(gains), dtype=np.int64), np.array(list(gains.values())))
 
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.varying = False
+        self._changing: list[tuple[Flux, int]] = []
+        self._rates = np.zeros(0)
+        self._gains: dict[float, Gains] = {}
+        self.read()
+        if self.varying and engine.adaptive:
+            caution(
+                "With CVode, functions and pointers given to include_flux are read at the beginning of each internal step, of "
+                f"at most {LONGEST} ms. Numbers need no such steps.",
+            )
 
-def add_varying(engine: Engine, dt: float) -> None:
-    """Add what sources outside the equations give in a step: read at its end, with h.t still at its start, as in NEURON.
+    def read(self) -> None:
+        """Find the nodes of all sources, and read those that do not change."""
+        engine, chemistry = self.engine, self.engine.session.chemistry
+        self._rates, self._changing = np.zeros(len(engine.y)), []
+        self._gains.clear()
+        for flux in chemistry.living_fluxes() if chemistry.fluxes else ():
+            position = self._position(flux)
+            if position is None:
+                continue
+            if flux.constant:
+                self._rates[position] += _rate(flux)
+            else:
+                self._changing.append((flux, position))
+        self.varying = bool(self._changing)
+        if engine.adaptive and engine.declared.fluxes:
+            self._put(self._present())
 
-    What they give to voxels diffuses in the step: NEURON's line sweeps take it as they take currents.
-    """
-    found = [flux for flux in engine.session.chemistry.fluxes if not flux.is_steady]
-    gains = engine.gains
-    if gains.position.size:
-        engine.y[gains.position] += dt * gains.amount
-        engine.changed()
-    if not found:
-        return
-    sweeps = None if engine.adaptive else engine.stepper._graphs.sweeps
-    source = np.zeros(0 if sweeps is None else len(engine.y))
-    for flux in found:
+    def hold(self) -> None:
+        """Let the equations of variable steps have what sources give now."""
+        if self.varying:
+            self._put(self._present())
+
+    def longest(self, until: float) -> float:
+        """How far a variable step may go."""
+        return min(until, self.engine.t + LONGEST) if self.varying else until
+
+    def gains(self, dt: float) -> Gains:
+        """What the sources that do not change add at the end of a fixed step.
+
+        What goes into voxels diffuses in the step: NEURON's line sweeps take it as they take currents. A step is linear, so it
+        is the same every time.
+        """
+        if dt not in self._gains:
+            self._gains.clear()  # of the last dt alone
+            gain = self._in_a_step(self._rates, dt) if self._rates.any() else self._rates
+            where = np.flatnonzero(np.abs(gain) > FAR * np.abs(gain).max(initial=0.0))
+            self._gains[dt] = Gains(where, gain[where])
+        return self._gains[dt]
+
+    def add(self, dt: float) -> None:
+        """Add what all give in a fixed step: read at its end, with h.t still at its start, as in NEURON."""
+        gains, engine = self.gains(dt), self.engine
+        if gains.position.size:
+            engine.y[gains.position] += gains.amount
+            engine.changed()
+        if self._changing:
+            rates = np.zeros(len(engine.y))
+            for flux, position in self._changing:
+                rates[position] += _rate(flux)
+            engine.y[:] += self._in_a_step(rates, dt)
+            engine.changed()
+            engine.jumped = True
+
+    def _position(self, flux: Flux) -> int | None:
         species = flux.species()
-        positions = None if species is None else engine.places.of_species(species, flux.region)
-        if positions is None:
-            continue
-        position = int(positions[flux.index])
-        rate = flux.read() / (flux.table.volume[flux.index] * molecules_per_mM_um3())
-        if sweeps is not None and np.any((sweeps.species[:, 0] <= position) & (position < sweeps.species[:, :2].sum(axis=1))):
-            source[position] += rate
-        else:
-            engine.y[position] += dt * rate
-    if sweeps is not None and source.any():
-        engine.y[:] += _swept(sweeps, source, dt)
-    engine.changed()
-    engine.jumped = True
+        positions = None if species is None else self.engine.places.of_species(species, flux.region)
+        return None if positions is None else int(positions[flux.index])
+
+    def _present(self) -> np.ndarray:
+        rates = self._rates.copy()
+        for flux, position in self._changing:
+            rates[position] += _rate(flux)
+        return rates
+
+    def _put(self, rates: np.ndarray) -> None:
+        """Write rates (mM/ms, by place in the state) into the parameters of segments, the states of voxels."""
+        engine = self.engine
+        quantities = {quantity.number: quantity for quantity in engine.session.chemistry.quantities}
+        for (number, place), parameter in engine.declared.fluxes.items():
+            quantity = quantities.get(number)
+            region = None if quantity is None else next(r for r in quantity.regions if r.number == place)
+            positions = engine.places.of_species(quantity, region)
+            own = engine.places.of_source(quantity, region)
+            if own is not None:
+                engine.y[own] = rates[positions]
+            else:
+                engine.fields.put_parameter(parameter.name, engine.exchange.by_segment(quantity, region, rates[positions]))
+
+    def _in_a_step(self, rates: np.ndarray, dt: float) -> np.ndarray:
+        """What rates (mM/ms, by place in the state) change in a fixed step."""
+        sweeps = self.engine.stepper._graphs.sweeps
+        gain = dt * rates
+        if sweeps is None:
+            return gain
+        swept = np.zeros(len(rates), dtype=bool)
+        for start, n in sweeps.species[:, :2]:
+            swept[start : start + n] = True
+        source = np.where(swept, rates, 0.0)
+        if source.any():
+            gain = np.where(swept, 0.0, gain) + _swept(sweeps, source, dt)
+        return gain
+
+
+def _rate(flux: Flux) -> float:
+    """What a source gives now, mM/ms."""
+    return float(flux.read() / (flux.table.volume[flux.index] * molecules_per_mM_um3()))
 
 
 def _swept(sweeps: Any, source: np.ndarray, dt: float) -> np.ndarray:
@@ -84,8 +156,3 @@ def _swept(sweeps: Any, source: np.ndarray, dt: float) -> np.ndarray:
         sweep_alone(gain, dt, part, drift, sweeps._replace(species=moved), gathered(1))
         gains.append(gain)
     return gains[0] - gains[1] if len(sweeps.held) else gains[0]
-
-
-def varying(engine: Engine) -> bool:
-    """Whether there are sources to be added at the end of every fixed step, before recordings."""
-    return any(not flux.is_steady for flux in engine.session.chemistry.fluxes)
