@@ -494,7 +494,10 @@ class Machine:
             self.frames.pop()
 
     def interpolated(self, block: Block, table: Table, x: Any) -> Any:
-        """As `called`, by linear interpolation between the points of a table, as NEURON does; beyond its ends it is flat."""
+        """As `called`, by linear interpolation between the points of a table, as NEURON does; beyond its ends it is flat.
+
+        What is assigned on the way and not in the table, such as a factor of temperature, is that of the table's last point.
+        """
         low, high = (self.amount(self.evaluate(end)) for end in (table.low, table.high))
         count = int(float(self._size(table.number)))
         step = self.divide(high - low, self.number(str(count)))
@@ -503,6 +506,9 @@ class Machine:
         weight = self.clip(place - below, self.number("0"), self.number("1"))
         given = table.names or (block.name,)
         names = [key_of(name, i) for name in given for i in (range(self.arrays[name]) if name in self.arrays else (None,))]
+        before = dict(self.values)
+        self.called(block, [high])
+        self.values = before | {name: value for name, value in self.values.items() if name not in names}
         ends = []
         for point in (low + step * below, low + step * (below + self.number("1"))):
             before = dict(self.values)

@@ -16,9 +16,11 @@ from rxd.nmodl.execute import Machine
 from rxd.nmodl.syntax import NmodlError
 from rxd.nmodl.translate import Translation
 
-__all__ = ["as_density", "as_mechanism", "event_amounts"]
+__all__ = ["BEGUN", "as_density", "as_mechanism", "event_amounts"]
 
 AREA = "area_of_segment"
+BEGUN = "@begun"
+"""Marks what is assigned as of before the first step."""
 
 
 def as_mechanism(
@@ -106,7 +108,10 @@ def _common(translation: Translation, parameters: Mapping[str, Any], stepped: bo
         "currents": translation.currents,
         "parameters": numbers,
     }
-    common |= {"assigned": {name: value for name, (value, _) in translation.assigned.items()}}
+    assigned = {name: value for name, (value, _) in translation.assigned.items()}
+    if stepped:
+        assigned |= {f"{name}{BEGUN}": value for name, value in translation.begun.items()}
+    common |= {"assigned": assigned}
     common |= {"reference": f"{file.path} (NMODL)"}
     return common
 

@@ -66,6 +66,9 @@ class Translation:
         Concentrations (``i``, ``o``) and reversal potentials (``e``) it sets.
     assigned : mapping of str to (expression, str)
         What only results read, and in which block it is computed: ``currents`` or ``states``.
+    begun : mapping of str to expression
+        What INITIAL leaves in those of ``states``, where that is something else (0 where it leaves nothing): they keep it up
+        to the first step.
     settable : mapping of str to float
         Variables that nobody assigns: a script or an event does.
     memory : frozenset of str
@@ -93,6 +96,7 @@ class Translation:
     memory: frozenset[str]
     diffusion: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     shown: tuple[Gate, ...] = ()
+    begun: Mapping[str, Any] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     reason: str = ""
 
@@ -240,7 +244,7 @@ class _Translator:
         return Translation(
             self.file, self.names, _plain((*gates, *frozen)), (*gates, *frozen), MappingProxyType(methods), made,
             MappingProxyType(writes), MappingProxyType(assigned), MappingProxyType(settable), self.events,
-            MappingProxyType(diffusing), shown, frozenset(self.missing),
+            MappingProxyType(diffusing), shown, MappingProxyType(self._begun(assigned)), frozenset(self.missing),
         )  # fmt: skip
 
     def _initialize(self, machine: Equations, block: Block) -> None:
@@ -494,6 +498,20 @@ class _Translator:
                     value = self._left_by_initial(key, "currents")
                     if key not in self.frozen:
                         found[key] = (value, "currents")
+        return found
+
+    def _begun(self, assigned: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
+        """What INITIAL leaves in variables that the block solved assigns."""
+        found: dict[str, Any] = {}
+        for key, (value, stage) in assigned.items():
+            if stage != "states":
+                continue
+            if key in self.stages["initial"]:
+                start = self.final(self.stages["initial"][key], "initial")
+                if start != value:
+                    found[key] = self._started(start)
+            elif key not in self.names.ions:
+                found[key] = ZERO
         return found
 
     def _refuse_dt(self, gates: tuple[Gate, ...], currents: tuple[Current, ...]) -> None:

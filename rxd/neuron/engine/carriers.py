@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.engine.ended import Ended
 from rxd.neuron.engine.mods import read_global
 from rxd.neuron.engine.placed import Reference
 from rxd.neuron.engine.seen import CURRENTS, STATES
@@ -141,11 +142,13 @@ class Carriers:
             return None
         translation = translation_of(carrier.point)
         stage = translation.assigned.get(variable, (None, CURRENTS))[1]
-        if stage in engine.seen.frozen:
+        if stage in engine.seen.frozen or (stage == STATES and engine.seen.begun):
             return None
-        state = engine.seen.end if stage == STATES else engine.past
+        if stage == STATES and label in assigned:
+            host, x = carrier.point.host, carrier.point.x
+            return float(Ended(engine, number, label)(np.array([column]), host, [host.index(x)])[0])
         value = engine.readout.expression(number, label, currents.get(label, assigned.get(label)))(
-            state.y[group.position[:, [column]]], engine.seen.fields(number)[:, [column]], state.t
+            engine.past.y[group.position[:, [column]]], engine.seen.fields(number)[:, [column]], engine.past.t
         )
         scale = 1e-2 * float(engine.layout.segments.area[carrier.segment]) if label in currents else 1.0
         return float(value[0][0]) * scale

@@ -47,6 +47,7 @@ class Initial:
         engine.circuits.initialize()
         engine.state.t = 0.0
         engine.see(0.0)
+        engine.seen.begin()
         engine.start()
         engine.sources.read()
         engine.changed()

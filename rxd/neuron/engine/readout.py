@@ -14,10 +14,12 @@ import numpy as np
 import sympy
 
 from cable.constants import NA_PER_DENSITY
+from rxd.neuron.engine.ended import Ended
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.globals import CONSTANTS
 from rxd.neuron.mechanisms import ADVANCES
+from rxd.nmodl.mechanisms import BEGUN
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -201,11 +203,17 @@ class Readout:
         values = np.full(len(index), np.nan)
         name, short = label.split(".", 1)
         translation = self.engine.session.mods.known[name]
-        state = self.engine.past if translation.assigned[short][1] == CURRENTS else self.engine.seen.end
+        ended = translation.assigned[short][1] == STATES
+        if ended and self.engine.seen.begun:
+            label, ended = f"{label}{BEGUN}" if short in translation.begun else label, False
+        state = self.engine.past
         for number, (local, group) in enumerate(zip(self.engine.system.groups, self.engine.groups, strict=True)):
             here = self._group_of[index] == number
             if here.any() and label in dict(local.assigned):
                 columns = self._column_of[index[here]]
+                if ended:
+                    values[here] = Ended(self.engine, number, label)(columns, record, here)
+                    continue
                 values[here] = self.formula(number, label)(
                     state.y[group.position[:, columns]], self.engine.seen.fields(number)[:, columns], state.t
                 )[0]

@@ -40,6 +40,8 @@ class Seen:
         was compiled after they were computed.
     clamped : bool
         The currents of clamps are what the session holds: `fcurrent` has computed them.
+    begun : bool
+        No fixed step has been made yet: what is assigned at the end of a step is what INITIAL has left.
     numbers : mapping
         `h.celsius` and `h.usetable_hh`, with which the engine computes.
     """
@@ -51,7 +53,11 @@ class Seen:
         self.frozen: frozenset[str] = frozenset((CURRENTS, STATES))  # nothing has been computed yet
         self.numbers = MappingProxyType({name: values[name] for name in ("celsius", "usetable_hh")})
         self._fields: dict[int, np.ndarray] = {}
-        self.kept = self.clamped = False
+        self.kept = self.clamped = self.begun = False
+
+    def begin(self) -> None:
+        """INITIAL blocks have been run."""
+        self.begun = self.kept = not self._engine.adaptive
 
     def keep(self) -> None:
         """A script is about to write into the state."""
@@ -84,7 +90,7 @@ class Seen:
         if stages and STATES not in stages:
             self.frozen -= frozenset(stages)
         else:
-            self.ended, self.frozen, self.kept, self.clamped = None, frozenset(), False, False
+            self.ended, self.frozen, self.kept, self.clamped, self.begun = None, frozenset(), False, False, False
         self._fields.clear()
 
 

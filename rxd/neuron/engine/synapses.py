@@ -129,7 +129,7 @@ class Synapses:
             short = label.split(".", 1)[1]
             if short in point.values:
                 stage = stages.get(short, (None, CURRENTS))[1]
-                if stage in frozen:
+                if stage in frozen or (stage == ENDED and engine.seen.begun):
                     continue
                 state = engine.seen.end if stage == ENDED else engine.past
                 value = engine.readout.expression(index, label, expression)(

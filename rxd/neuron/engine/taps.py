@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.codegen.oracle import fields_of
+from rxd.neuron.engine.ended import Ended
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.outside import OutsideField
 from rxd.neuron.engine.synapses import STATES
@@ -184,15 +185,24 @@ def _formula(engine: Engine, number: int, column: int, label: str, translation: 
         values |= {process.label: process.expression for process in local.processes}
     if translation is None or label not in values or engine.session.globals["secondorder"] == 2:
         return None
+    if translation.assigned.get(label.split(".", 1)[1], (None, "currents"))[1] == "states":
+        return _ended(engine, number, column, label)
     evaluate = engine.readout.expression(number, label, values[label])
-    ended = translation.assigned.get(label.split(".", 1)[1], (None, "currents"))[1] == "states"
 
     def read(trace: Trace) -> np.ndarray:
         fields = np.repeat(fields_of(engine.groups[number])[:, [column]], len(trace.t), axis=1)
-        rows, when = (trace.ends, trace.t) if ended else (trace.starts, trace.middle)
-        return np.asarray(evaluate(rows.T, fields, when)[0])
+        return np.asarray(evaluate(trace.starts.T, fields, trace.middle)[0])
 
-    return Tap(group.position[:, column].astype(np.int64), read, started=not ended)
+    return Tap(group.position[:, column].astype(np.int64), read, started=True)
+
+
+def _ended(engine: Engine, number: int, column: int, label: str) -> Tap | None:
+    """What a mod file assigns at the ends of steps, with the currents of ions of their starts."""
+    found = Ended(engine, number, label)
+    if any(engine.readout.has_point_current(ion) for ion in found.ions):
+        return None
+    positions = engine.groups[number].position[:, column].astype(np.int64)
+    return Tap(positions, lambda trace: found.trace(column, trace))
 
 
 def _assigned(engine: Engine, record: SectionRecord, segment: int, name: str, place: int) -> Tap | None:
