@@ -50,7 +50,7 @@ class Ended:
         position, fields = engine.groups[self._number].position[:, columns], engine.seen.fields(self._number)[:, columns]
         begun = [] if self._begun is None else self._begun(past.y[position], fields, past.t)
         for i, ion in enumerate(self.ions):
-            total = engine.readout.ion_current(ion, record)
+            total = engine.readout.ion_current(ion, record, engine.midway)
             begun[i] = np.zeros(len(columns)) if total is None else total[places]
         return np.asarray(self._value(state.y[position], np.vstack([fields, *begun]), state.t)[0])
 
