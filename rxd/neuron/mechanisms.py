@@ -204,9 +204,21 @@ POINTS: Mapping[str, PointInfo] = MappingProxyType(
                 units={"etime": "ms"},
             ),
             PointInfo("PatternStim", {"fake_output": 0.0}, artificial=True, receives=True),
-            PointInfo("IntFire1", {"tau": 10.0, "refrac": 5.0}, {"m": 0.0}, artificial=True, receives=True),
             PointInfo(
-                "IntFire2", {"taum": 10.0, "taus": 20.0, "ib": 0.0}, {"i": 0.0, "m": 0.0}, artificial=True, receives=True
+                "IntFire1",
+                {"tau": 10.0, "refrac": 5.0},
+                {"m": 0.0},
+                artificial=True,
+                receives=True,
+                units={"tau": "ms", "refrac": "ms"},
+            ),
+            PointInfo(
+                "IntFire2",
+                {"taum": 10.0, "taus": 20.0, "ib": 0.0},
+                {"i": 0.0, "m": 0.0},
+                artificial=True,
+                receives=True,
+                units={"taum": "ms", "taus": "ms"},
             ),
             PointInfo(
                 "IntFire4",
@@ -214,6 +226,7 @@ POINTS: Mapping[str, PointInfo] = MappingProxyType(
                 {"e": 0.0, "i1": 0.0, "i2": 0.0, "m": 0.0, "nself": 0.0, "nexcite": 0.0, "ninhibit": 0.0},
                 artificial=True,
                 receives=True,
+                units={"taue": "ms", "taui1": "ms", "taui2": "ms", "taum": "ms"},
             ),
         )
     }

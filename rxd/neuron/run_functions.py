@@ -203,7 +203,7 @@ def nlayer_extracellular(session: Session, number: float | None = None) -> float
 
 def units(session: Session, name: str, *_: Any) -> str:
     """The unit of a variable."""
-    from rxd.neuron.units import unit_of
+    from rxd.neuron.describe import unit_of
 
     return unit_of(session, name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from rxd.neuron import HocError, h, numpy_element_ref
 
@@ -327,6 +328,50 @@ def test_places_are_marked_in_a_picture():
     assert [line.get_marker() for line in axes.lines] == ["x"]
     assert axes.lines[0].get_data_3d()[0] == pytest.approx([50])
     plt.close(figure)
+
+
+def _shades(**settings):
+    figure = plt.figure()
+    shape = settings.pop("of")
+    (drawn,) = shape.plot(figure, **settings).collections
+    plt.close(figure)
+    return [to_hex(color) for color in drawn.get_colors()], list(drawn.get_linewidths())
+
+
+def test_colours_and_widths_of_a_picture():
+    sec = h.Section(name="s")
+    sec.nseg, sec.diam = 3, 7
+    sec.insert("hh")
+    for seg, v, m in zip(sec, (-80, -20, 40), (0.0, 0.5, 1.0), strict=True):
+        seg.v, seg.hh.m = v, m
+    shape = h.PlotShape(False)
+    ends = [to_hex(plt.get_cmap("cool")(i)) for i in (0, 127, 255)]
+    assert _shades(of=shape) == (ends, [2, 2, 2])  # v from -80 to 40 mV, as in NEURON
+    shape.variable("hh.m")
+    assert _shades(of=shape)[0] == ends
+    shape.scale(0, 0.5)
+    assert _shades(of=shape)[0] == [ends[0], ends[2], ends[2]]
+    shape.variable("m_hh")
+    assert _shades(of=shape, cmap=plt.get_cmap("jet"), line_width=4) == (
+        [to_hex(plt.get_cmap("jet")(i)) for i in (0, 127, 255)],
+        [4, 4, 4],
+    )
+    shape.variable("nothing")
+    assert _shades(of=shape)[0] == ["#000000"] * 3
+    assert shape.show() == 1 == shape.show(0)
+    assert _shades(of=shape, color="red") == (["#ff0000"] * 3, pytest.approx([7, 7, 7]))
+    with pytest.raises(RuntimeError, match="show"):
+        shape.show(3)
+
+
+def test_plots_are_told_by_their_numbers():
+    sec = h.Section(name="s")
+    assert [repr(h.PlotShape(False)), h.PlotShape(False).hname()] == ["PlotShape[0]", "PlotShape[1]"]
+    profile = h.RangeVarPlot("v", sec(0), sec(1))
+    assert repr(profile) == profile.hname() == "RangeVarPlot[0]"
+    with pytest.raises(RuntimeError, match="axes, not on a figure"):
+        profile.plot(plt.figure())
+    plt.close("all")
 
 
 def test_objects_are_those_of_hoc() -> None:

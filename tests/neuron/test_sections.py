@@ -211,6 +211,52 @@ def test_psection():
     assert (found["name"], found["nseg"], found["cm"]) == ("a", 1, [1.0])
 
 
+def test_psection_has_an_array_as_a_list_for_each_segment():
+    sec = h.Section(name="a")
+    sec.nseg = 2
+    sec.insert("extracellular")
+    sec(0.75).xg[1] = 5
+    found = sec.psection()["density_mechs"]["extracellular"]
+    assert found["xg"] == [[1e9, 1e9], [1e9, 5]]
+    assert found["vext"] == [[0, 0], [0, 0]]
+    assert not any(name.endswith(("_0", "_1")) for name in found)
+
+
+def test_the_text_of_psection_names_what_is_in_the_first_segment(capsys):
+    sec = h.Section(name="a")
+    sec.nseg = 3
+    for name in ("pas", "extracellular"):
+        sec.insert(name)
+    clamp, _synapse, last = h.IClamp(sec(0.1)), h.ExpSyn(sec(0)), h.Exp2Syn(sec(0.9))
+    clamp.delay, clamp.amp = 2, 0.5
+    h.psection(sec=sec)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == [
+        "\t/* First segment only */",
+        "\tinsert morphology { diam=500}",
+        "\tinsert capacitance { cm=1}",
+        "\tinsert pas { g_pas=0.001 e_pas=-70}",
+        "\tinsert extracellular { xraxial=1e+09 xg=1e+09 xc=0 e_extracellular=0}",
+        "\tinsert IClamp { del=2 dur=0 amp=0.5}",
+        "\tinsert ExpSyn { tau=0.1 e=0}",
+        "}",
+    ]
+    assert last.get_segment() == sec(0.9)
+
+
+def test_units_of_names():
+    sec = h.Section(name="a")
+    sec.insert("hh")
+    known = {
+        "v": "mV", "gnabar_hh": "S/cm2", "m_hh": "", "ena": "mV", "nai": "mM", "ina": "mA/cm2", "nai0_na_ion": "mM",
+        "xg": "S/cm2", "IClamp.del": "ms", "ExpSyn.g": "uS", "IntFire1.tau": "ms", "IntFire1.m": "", "APCount.n": "",
+    }  # fmt: skip
+    assert {name: h.units(name) for name in known} == known
+    for unknown in ("foo", "ExpSyn.foo", "Foo.x"):
+        with pytest.raises(RuntimeError, match=unknown):
+            h.units(unknown)
+
+
 def test_segments_are_equal_within_a_segment():
     sec = h.Section(name="a")
     assert sec(0.3) == sec(0.7)

@@ -94,5 +94,9 @@ class Graph:
     ) = _nothing
     unmap = simgraph = family = save_name = printfile = relative = fixed = align = view_count = _nothing
 
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
     def __repr__(self) -> str:
         return f"Graph[{self._number}]"

@@ -36,6 +36,7 @@ class RangeVarPlot:
 
     def __init__(self, what: Any, begin: Segment | None = None, end: Segment | None = None) -> None:
         self._session = current_session()
+        self._number = self._session.number("RangeVarPlot")
         # neither a species nor a section lives for the sake of a plot
         self._species = weakref.ref(what) if hasattr(what, "nodes") else None
         self._variable = None if hasattr(what, "nodes") else what
@@ -164,8 +165,17 @@ class RangeVarPlot:
 
             objects = importlib.import_module("plotly.graph_objects")
             return objects.Figure(objects.Scatter(x=x, y=y, **kwargs), layout={"xaxis_title": "x (um)"})
+        if hasattr(target, "add_subplot"):
+            raise HocError("RangeVarPlot.plot draws on axes, not on a figure: give it pyplot, or figure.add_subplot().")
         axes = target.axes if hasattr(target, "exec_menu") else target
         return axes.plot(x, y, *args, **kwargs)
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"RangeVarPlot[{self._number}]"
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'hoc.RangeVarPlot' object has no attribute '{name}'")

@@ -17,6 +17,8 @@ from rxd.neuron.tree_functions import define_shape
 
 __all__ = ["PlotShape"]
 
+_VOLTAGES = (-80.0, 40.0)  # mV: NEURON's limits of the colours for v
+
 
 class PlotShape:
     """The sections of a session (or of a list) as lines in space.
@@ -30,6 +32,8 @@ class PlotShape:
 
     def __init__(self, sections: Any = None, show: Any = True) -> None:
         self._session = current_session()
+        self._number = self._session.number("PlotShape")
+        self._mode = 1
         self._chosen = (
             None if isinstance(sections, (bool, int, float, type(None))) else [section.record for section in sections]
         )
@@ -43,6 +47,8 @@ class PlotShape:
         if what is None:
             return self._what
         self._what = what
+        if isinstance(what, str):
+            self._range = None  # as in NEURON, where the limits of a variable are those set after it
         return 1.0
 
     def scale(self, low: float, high: float) -> float:
@@ -84,40 +90,80 @@ class PlotShape:
     def _value(self, record: SectionRecord, x: float) -> float:
         segment = record.section(x)
         if isinstance(self._what, str):
-            return float(getattr(segment, self._what, np.nan))
+            found: Any = segment
+            for name in self._what.split("."):  # hh.m as well as m_hh
+                found = getattr(found, name, np.nan)
+            return float(found)
         found = self._what.nodes(segment)
         return float(np.mean(found.value)) if found else np.nan
 
-    def plot(self, target: Any, *args: Any, cmap: Any = None, **kwargs: Any) -> Any:
-        """Draw with matplotlib (give `matplotlib.pyplot`, a figure or 3-d axes) or plotly (give the module `plotly`)."""
+    def show(self, mode: int | None = None) -> int:
+        """How thick lines are: 0 by the diameter; 1 and 2 as `plot` says. Without an argument, which it is; else, what it was.
+
+        Raises
+        ------
+        HocError
+            If it is none of these.
+        """
+        before = self._mode
+        if mode is not None:
+            if mode not in (0, 1, 2):
+                raise HocError(f"PlotShape.show takes 0 (diameters), 1 (centroids) or 2 (schematic), not {mode}.")
+            self._mode = int(mode)
+        return before
+
+    def plot(self, target: Any, *args: Any, **kwargs: Any) -> Any:
+        """Draw with matplotlib (give `matplotlib.pyplot`, a figure or 3-d axes) or plotly (give the module `plotly`).
+
+        `cmap` is a colour map of matplotlib, `color` one colour for all; `line_width` (matplotlib) or `width` (plotly) is the
+        thickness of lines unless `show(0)` makes it the diameter. matplotlib takes what else Line3DCollection does.
+        """
         if not isinstance(self._what, str) and len(getattr(self._what, "regions", ())) > 1:
             raise RxDException(
                 f"Please specify region for the species. {self._what} is on several: ps.variable(species[region])."
             )
         name = getattr(target, "__name__", "")
         if name.split(".")[0] == "plotly":
-            return self._plotly()
-        axes = target if hasattr(target, "add_collection3d") else _axes(target)
-        return self._matplotlib(axes, cmap, kwargs)
+            return self._plotly(*args, **kwargs)
+        return self._matplotlib(target if hasattr(target, "add_collection3d") else _axes(target), *args, **kwargs)
 
     def _limits(self, values: np.ndarray) -> tuple[float, float]:
         if self._range is not None:
             return self._range
+        if self._what == "v":
+            return _VOLTAGES
         known = values[np.isfinite(values)]
         return (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
 
-    def _matplotlib(self, axes: Any, cmap: Any, settings: dict[str, Any]) -> Any:
+    def _shades(self, values: np.ndarray, cmap: Any, color: Any) -> list[Any]:
+        """The colour of each segment; black where the variable is not defined."""
         from matplotlib import colors
+        from matplotlib import pyplot as plt
+
+        if color is not None:
+            return [color] * len(values)
+        if cmap is None:
+            own = self._map if self._map is not None and len(self._map) > 1 else None
+            cmap = plt.get_cmap("cool") if own is None else colors.LinearSegmentedColormap.from_list("own", own)
+        elif isinstance(cmap, str):
+            cmap = plt.get_cmap(cmap)
+        low, high = self._limits(values)
+        part = np.clip((values - low) / (high - low), 0, 1) if high > low else np.where(np.isfinite(values), 0.5, np.nan)
+        return [colors.to_hex(cmap(int(255 * x))) if np.isfinite(x) else "black" for x in part]
+
+    def _widths(self, diameters: np.ndarray, width: float) -> np.ndarray:
+        return diameters if self._mode == 0 else np.full(len(diameters), float(width))
+
+    def _matplotlib(self, axes: Any, line_width: float = 2, cmap: Any = None, color: Any = None, **settings: Any) -> Any:
         from mpl_toolkits.mplot3d.art3d import Line3DCollection  # type: ignore[import-untyped]
 
         lines, values, diameters = self.lines()
         if not lines:
             raise HocError("PlotShape: there are no sections to draw.")
-        shades = colors.LinearSegmentedColormap.from_list("own", self._map) if self._map and len(self._map) > 1 else cmap
-        low, high = self._limits(values)
-        drawn = Line3DCollection(lines, cmap=shades, norm=colors.Normalize(low, high), **settings)
-        drawn.set_array(values)
-        drawn.set_linewidth(np.clip(diameters, 0.5, 10))
+        line_width = settings.pop("linewidth", line_width)
+        drawn = Line3DCollection(
+            lines, colors=self._shades(values, cmap, color), linewidths=self._widths(diameters, line_width), **settings
+        )
         axes.add_collection3d(drawn)
         points = np.concatenate(lines)
         for axis, column in zip("xyz", points.T, strict=True):
@@ -133,35 +179,36 @@ class PlotShape:
             mark(segment)
         return axes
 
-    def _plotly(self) -> Any:
+    def _plotly(self, width: float = 2, color: Any = None, cmap: Any = None) -> Any:
         import importlib
 
         objects = importlib.import_module("plotly.graph_objects")
         lines, values, diameters = self.lines()
-        gap = np.full((1, 3), np.nan)
-        points = np.concatenate([part for line in lines for part in (line, gap)])
-        color = np.repeat(values, [len(line) + 1 for line in lines])
-        low, high = self._limits(values)
-        style = {
-            "color": color,
-            "cmin": low,
-            "cmax": high,
-            "colorscale": "Viridis",
-            "width": float(np.clip(diameters.mean(), 2, 8)),
-        }
-        x, y, z = points.T
-        figure = _markable(objects)(objects.Scatter3d(x=x, y=y, z=z, mode="lines", line=style))
+        shades, widths = self._shades(values, cmap, color), self._widths(diameters, width)
+        places = [str(record.section((i + 0.5) / record.nseg)) for record in self._records() for i in range(record.nseg)]
+        traces = []
+        for line, place, value, shade, thick in zip(lines, places, values, shades, widths, strict=True):
+            x, y, z = line.T
+            hover = place if np.isnan(value) else f"{place}<br>{value:.3f}"
+            style = {"color": shade, "width": float(thick)}
+            traces.append(objects.Scatter3d(x=x, y=y, z=z, name="", hovertemplate=hover, mode="lines", line=style))
+        figure = _markable(objects)(data=traces, layout={"showlegend": False})
         for segment in self._marks:
             figure.mark(segment)
         return figure
+
+    def hname(self) -> str:
+        """Its name."""
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"PlotShape[{self._number}]"
 
     def _nothing(self, *_: Any, **__: Any) -> float:
         """Settings of NEURON's windows have no effect here."""
         return 0.0
 
-    show = size = exec_menu = flush = fastflush = view = rotate = begin = color = color_all = color_list = label = observe = (
-        _nothing
-    )
+    size = exec_menu = flush = fastflush = view = rotate = begin = color = color_all = color_list = label = observe = _nothing
     unmap = printfile = save_name = len_scale = hinton = menu_action = menu_tool = erase = erase_all = _nothing
 
 
@@ -177,7 +224,10 @@ def _middle(segment: Segment) -> np.ndarray:
 
 
 def _markable(objects: Any) -> type[Any]:
-    """plotly's Figure with NEURON's `mark`."""
+    """plotly's Figure with NEURON's `mark`.
+
+    A FigureWidget, which NEURON makes, needs more packages (ipywidgets, anywidget); a notebook shows a Figure in the same way.
+    """
 
     class Picture(objects.Figure):
         def mark(self, segment: Segment, marker: str = "or", **style: Any) -> Any:
