@@ -276,10 +276,10 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
             return self
         numbers = [int(place) for place in places]
         if len(numbers) == 2:  # part of the source, from the start
-            first, last = numbers
-            self._a = values[first : values.size if last < 0 else last + 1].copy()
-            return self
+            numbers = [0, *numbers]
         start = numbers[0]
+        if len(numbers) > 2 and 0 <= numbers[2] < numbers[1]:
+            raise HocError(f"copy: the last element, {numbers[2]}, comes before the first, {numbers[1]}.")
         if len(numbers) == 1:
             part, step = values, 1
         else:
@@ -298,7 +298,12 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         return Vector(self._a[start:stop].copy())
 
     at = c
-    cl = c
+
+    def cl(self, first: float | None = None, last: float | None = None) -> Vector:
+        """The same with its label."""
+        copy = self.c(first, last)
+        copy.label(self._label)
+        return copy
 
     def append(self, *things: Vector | float) -> Vector:
         """Append numbers and Vectors."""
@@ -309,11 +314,12 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
                 self.push(float(thing))
         return self
 
-    def insrt(self, index: float, thing: Vector | float) -> Vector:
-        """Insert a number or a Vector before an element."""
+    def insrt(self, index: float, *things: Vector | float) -> Vector:
+        """Insert numbers and Vectors before an element."""
         if not 0 <= int(index) <= self._n:
             raise HocError(f"Arg out of range: insrt at {int(index)} of {self._n} elements")
-        self._a = np.insert(self._a, int(index), thing._a if isinstance(thing, Vector) else float(thing))
+        parts = [thing._a if isinstance(thing, Vector) else [float(thing)] for thing in things]
+        self._a = np.concatenate([self._a[: int(index)], *parts, self._a[int(index) :]])
         return self
 
     def remove(self, first: float, last: float | None = None) -> Vector:
@@ -344,13 +350,14 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         form = args[0] if args and isinstance(args[0], str) else None
         numbers = args[1:] if form is not None else args
         start, stop = self._span(*numbers) if numbers else (0, self._n)
-        texts = [f"{value:g}\t" if form is None else form % value for value in self._a[start:stop].tolist()]
-        lines = ["".join(texts[i : i + 5]) for i in range(0, len(texts), 5)] if form is None else ["".join(texts)]
-        text = "\n".join(lines) + ("\n" if form is None else "")
-        if file is None:
-            sys.stdout.write(text)
+        values = self._a[start:stop].tolist()
+        if file is not None:  # one line each, and an empty one behind
+            file.stream.write(("".join([(form or "%g\n") % value for value in values]) + "\n").encode())
+        elif form is None:
+            lines = ["".join([f"{value:g}\t" for value in values[i : i + 5]]) + "\n" for i in range(0, len(values), 5)]
+            sys.stdout.write("".join(lines) + ("" if len(values) % 5 else "\n"))
         else:
-            file.stream.write(text.encode())
+            sys.stdout.write("".join([form % value for value in values]))
         return stop - start
 
     # --------------------------------------------------------------------------------------------------- record and play

@@ -48,11 +48,15 @@ class Analysis:
         return float(self._part(span, 0).min(initial=np.inf)) if self._n else 0.0
 
     def max_ind(self, *span: float) -> int:
-        """Index of the largest element."""
+        """Index of the largest element; -1 if there is none."""
+        if not self._n:
+            return -1
         return int(np.argmax(self._part(span))) + (int(span[0]) if span else 0)
 
     def min_ind(self, *span: float) -> int:
-        """Index of the smallest element."""
+        """Index of the smallest element; -1 if there is none."""
+        if not self._n:
+            return -1
         return int(np.argmin(self._part(span))) + (int(span[0]) if span else 0)
 
     def mean(self, *span: float) -> float:
@@ -128,13 +132,16 @@ class Analysis:
         return self._write(found) if isinstance(args[0], Analysis) else self._new(found)
 
     def ind(self, indices: Vector) -> Vector:
-        """A new Vector of the elements at some indices."""
-        return self._new(self._a[indices._a.astype(int)])
+        """A new Vector of the elements at some indices; those there are none of are left out."""
+        chosen = indices._a.astype(int)
+        return self._new(self._a[chosen[(chosen >= 0) & (chosen < self._n)]])
 
     def index(self, source: Vector, indices: Vector | None = None) -> Vector:
-        """Take the elements of a source (or its own) at some indices."""
+        """Take the elements of a source (or its own) at some indices; 0 where there is none."""
         values, chosen = (self._a, source) if indices is None else (source._a, indices)
-        return self._write(values[chosen._a.astype(int)])
+        places = chosen._a.astype(int)
+        there = (places >= 0) & (places < values.size)
+        return self._write(np.where(there, np.append(values, 0.0)[np.where(there, places, -1)], 0.0))
 
     def sortindex(self, into: Vector | None = None) -> Vector:
         """Indices that sort the elements."""
@@ -150,6 +157,8 @@ class Analysis:
         method = int(rest[1]) if len(rest) > 1 else 2
         if source.size < 2:
             raise HocError("Can't take derivative of Vector with less than two points")
+        if method not in {1, 2}:
+            raise HocError(f"deriv: method {method} is none of 1 (forward) and 2 (central).")
         if method == 1:
             return self._write(np.diff(source) / dx)
         return self._write(np.gradient(source, dx))
@@ -168,20 +177,26 @@ class Analysis:
 
     def resample(self, source: Vector, rate: float) -> Vector:
         """Every element `rate` times, or (`rate` < 1) one of `1 / rate` elements."""
+        if not 0 <= float(rate) <= max(source._n / 2, 1):
+            raise HocError(f"resample: a rate of {rate} is not between 0 and half of the {source._n} elements.")
         n = int(source._n * float(rate))
-        return self._write(source._a[np.minimum((np.arange(n) / float(rate)).astype(int), source._n - 1)])
+        return self._write(source._a[np.minimum((np.arange(n) / (float(rate) or 1.0)).astype(int), source._n - 1)])
 
     def rebin(self, *args: Any) -> Vector:
         """Sums over groups of neighbouring elements: `rebin([source], factor)`."""
         source, rest = _with_source(self, args)
         factor = int(rest[0])
+        if factor < 1:
+            raise HocError(f"rebin: bins of {factor} elements hold none.")
         n = source.size // factor
         return self._write(source[: n * factor].reshape(n, factor).sum(axis=1))
 
     def histogram(self, low: float, high: float, width: float) -> Vector:
-        """Counts in bins; the first bin holds what lies below `low`."""
+        """Counts in bins; the first bin holds what lies below `low`, by no more than a width."""
+        if not float(low) <= float(high) or not 0 < float(width) <= float(high) - float(low):
+            raise HocError(f"histogram: bins of {width} do not fit between {low} and {high}.")
         n = int((float(high) - float(low)) / float(width)) + 2
-        bins = np.where(self._a < low, 0, ((self._a - low) // width).astype(int) + 1)
+        bins = ((self._a - low) // width).astype(int) + 1
         return self._new(np.bincount(bins[(bins >= 0) & (bins < n)], minlength=n).astype(float))
 
     def hist(self, source: Vector, low: float, bins: float, width: float) -> Vector:
@@ -192,17 +207,18 @@ class Analysis:
 
     def sumgauss(self, low: float, high: float, dx: float, variance: float, weights: Vector | None = None) -> Vector:
         """A new Vector: Gaussians summed on a grid from `low` to `high`; each element counts at the place next to it."""
-        grid = low + dx * np.arange(int((high - low) / dx))
+        grid = low + dx * np.arange(int((high - low) / dx + 0.5))
         centres = low + dx * np.trunc((self._a - low) / dx)
         w = np.ones(self._n) if weights is None else weights._a
-        shape = np.exp(-((grid[:, None] - centres) ** 2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+        exponent = -((grid[:, None] - centres) ** 2) / (2 * variance)
+        shape = np.where(exponent > -20, np.exp(exponent), 0.0) / np.sqrt(2 * np.pi * variance)
         return self._new(shape @ w)
 
-    def spikebin(self, source: Vector, threshold: float) -> Vector:
-        """1 where the source rises through a threshold, 0 elsewhere."""
-        above = source._a > threshold
-        rises = above & ~np.concatenate([[False], above[:-1]])
-        return self._write(rises.astype(float))
+    def spikebin(self, source: Vector, threshold: float, width: float = 1) -> Vector:
+        """1 where the source rises to a threshold or above, 0 elsewhere; of `width` elements together if that is given."""
+        above, n = source._a >= threshold, source._n // int(width)
+        rises = (above & ~np.concatenate([[False], above[:-1]]))[: n * int(width)].reshape(n, int(width))
+        return self._write(rises.any(axis=1).astype(float))
 
     def fft(self, *args: Any) -> Vector:
         """Fourier transform of real data, packed as in NEURON: `fft([source], sign)`; sign -1 is the inverse."""

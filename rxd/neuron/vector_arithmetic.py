@@ -68,7 +68,11 @@ class Arithmetic:
 
     def div(self, other: Vector | float) -> Vector:
         """Divide by a number or a Vector."""
-        return self._apply(self._a / self._operand(other, "div"))
+        divisor = self._operand(other, "div")
+        if not isinstance(other, Arithmetic) and divisor == 0:
+            raise HocError("div: division by zero.")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._apply(self._a / divisor)
 
     def _source(self, args: tuple[Any, ...]) -> tuple[np.ndarray, tuple[Any, ...]]:
         """The Vector to compute from (the first argument, or this one) and the other arguments."""
@@ -79,19 +83,27 @@ class Arithmetic:
     def pow(self, *args: Any) -> Vector:
         """Raise to a power: `pow(p)`, or `pow(source, p)`."""
         values, rest = self._source(args)
-        return self._apply(values ** float(rest[0]))
+        if float(rest[0]) == -1 and not np.all(values):
+            raise HocError("pow: an element is 0, which has no inverse.")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._apply(values ** float(rest[0]))
 
     def sqrt(self, *args: Any) -> Vector:
         """Square roots, of another Vector if one is given."""
-        return self._apply(np.sqrt(self._source(args)[0]))
+        values = self._source(args)[0]
+        if np.any(values < 0):
+            raise HocError(f"sqrt: an element, {float(values.min()):g}, is negative.")
+        return self._apply(np.sqrt(values))
 
     def log(self, *args: Any) -> Vector:
         """Natural logarithms."""
-        return self._apply(np.log(self._source(args)[0]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._apply(np.log(self._source(args)[0]))
 
     def log10(self, *args: Any) -> Vector:
         """Logarithms to base 10."""
-        return self._apply(np.log10(self._source(args)[0]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._apply(np.log10(self._source(args)[0]))
 
     def tanh(self, *args: Any) -> Vector:
         """Hyperbolic tangents."""
@@ -106,9 +118,13 @@ class Arithmetic:
         return self._apply(np.floor(self._source(args)[0]))
 
     def scale(self, low: float, high: float) -> float:
-        """Stretch to the range `low` .. `high` and return the factor."""
+        """Stretch to the range `low` .. `high` and return the factor; elements that are all equal stay, and it is 0."""
+        if not self._n:
+            raise HocError("scale: the Vector has no elements.")
         smallest, largest = float(self._a.min()), float(self._a.max())
-        factor = 0.0 if largest == smallest else (float(high) - float(low)) / (largest - smallest)
+        if largest == smallest:
+            return 0.0
+        factor = (float(high) - float(low)) / (largest - smallest)
         self._apply((self._a - smallest) * factor + float(low))
         return factor
 
@@ -135,9 +151,11 @@ class Arithmetic:
         """A sine of a frequency in Hz and a phase, at steps of dt ms."""
         return self._apply(np.sin(2 * np.pi * frequency / 1000 * dt * np.arange(self._n) + phase))
 
-    def apply(self, function: str | Callable[[float], float]) -> Vector:
-        """Apply a function by its name, such as "sin", or a function defined in hoc."""
-        return self._apply(np.asarray(_elementwise(function)(self._a), dtype=float))
+    def apply(self, function: str | Callable[[float], float], *span: float) -> Vector:
+        """Apply a function by its name, such as "sin", or one of hoc, to all elements or those from first to last."""
+        start, stop = self._span(*span) if span else (0, self._n)  # type: ignore[attr-defined]
+        self._a[start:stop] = np.asarray(_elementwise(function)(self._a[start:stop]), dtype=float)
+        return self  # type: ignore[return-value]
 
     def reduce(self, function: str, base: float = 0.0, *span: float) -> float:
         """Sum of a function of the elements (or of those from first to last), added to `base`."""

@@ -12,20 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.errors import HocError
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
     from rxd.neuron.vector import Vector
 
 __all__ = ["Spikes"]
-
-REMEDIES: Mapping[str, str] = MappingProxyType(
-    {
-        "filter": "NEURON's result is no convolution; take numpy.convolve or scipy.signal.lfilter on vec.as_numpy()",
-        "medfltr": "it ends NEURON 9 itself; take scipy.signal.medfilt on vec.as_numpy()",
-    }
-)
 
 
 def _charging(x: np.ndarray, first: float, slow: float, second: float, fast: float) -> np.ndarray:
@@ -59,6 +52,8 @@ class Spikes:
         Bins are added on the right and on the left in turns until there are enough, or no more.
         """
         source, rates = counts._a, np.zeros(counts._n)
+        if not 0 <= least <= counts._n // 2:
+            raise HocError(f"psth: at least {least:g} spikes in a bin are more than half of the {counts._n} bins, or negative.")
         for i in range(source.size):
             low, high, right = i, i + 1, True
             while source[low:high].sum() < least and (low > 0 or high < source.size):
@@ -68,11 +63,24 @@ class Spikes:
         return self._replaced(rates)
 
     def smhist(self, times: Vector, start: float, size: float, step: float, variance: float, weights: Any = None) -> Vector:
-        """Histogram of times in `size` bins, smoothed with a Gaussian; the value of a bin stands for where it begins."""
-        bins = np.floor((times._a - start) / step)
-        heights = np.ones(times._n) if weights is None else weights._a[: times._n]
-        apart = (np.arange(int(size))[:, None] - bins[None, :]) * step
-        return self._replaced(np.exp(-(apart**2) / (2 * variance)) @ heights / math.sqrt(2 * math.pi * variance))
+        """Histogram of times in `size` bins, smoothed with a Gaussian; the value of a bin stands for where it begins.
+
+        As in NEURON the Gaussian ends where it is exp(-10) of its peak, and values below 1e-9 are 0, negative ones among them.
+        """
+        if weights is not None and weights._n != times._n:
+            raise HocError(f"smhist: there are {times._n} times and {weights._n} weights.")
+        reach, n = int(math.sqrt(20 * variance) / step), 1
+        while n < int(size) + 2 * reach + 1:
+            n *= 2
+        within = (times._a >= start) & (times._a < start + n * step)
+        bins = ((times._a[within] - start) / step).astype(int)
+        heights = np.ones(times._n) if weights is None else weights._a
+        series = np.bincount(bins, weights=heights[within], minlength=n)[:n]
+        apart = np.arange(-reach, reach + 1) * step
+        bell = np.exp(-(apart**2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
+        # the series is cyclic, with room enough for one side: the other side sees what lies beyond the last bin
+        smooth = np.convolve(np.concatenate([series[n - reach :], series, series[:reach]]), bell, "valid")[: int(size)]
+        return self._replaced(np.where(smooth > 1e-9, smooth, 0.0))
 
     def inf(
         self, current: Vector, dt: float, gl: float, el: float, cm: float, th: float, res: float, ref: float = 0.0
@@ -121,11 +129,6 @@ class Spikes:
     def _replaced(self, values: np.ndarray) -> Vector:
         self._a = np.asarray(values, dtype=float)
         return self  # type: ignore[return-value]
-
-    def __getattr__(self, name: str) -> Any:
-        if name in REMEDIES:
-            raise NotSupported(f"Vector.{name} is not supported: {REMEDIES[name]}.")
-        raise AttributeError(f"'hoc.Vector' object has no attribute '{name}'")
 
 
 def _curve(curve: Any) -> Callable[..., np.ndarray]:

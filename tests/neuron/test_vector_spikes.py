@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.errors import HocError
 from rxd.neuron.session import Session
 
 
@@ -76,12 +76,6 @@ def test_a_fit_takes_a_function_of_hoc(h: Any) -> None:
     assert [pointer[0] for pointer in found] == pytest.approx([3, 1.3], rel=1e-5)
     with pytest.raises(HocError, match="none of exp1"):
         h.Vector([1]).fit(h.Vector(), "nothing", h.Vector([1]), *found)
-
-
-@pytest.mark.parametrize(("name", "remedy"), [("medfltr", "medfilt"), ("filter", "convolve")])
-def test_what_vectors_do_not_do_names_what_does(h: Any, name: str, remedy: str) -> None:
-    with pytest.raises(NotSupported, match=remedy):
-        getattr(h.Vector(4), name)
 
 
 def test_integrators_tell_their_currents(h: Any) -> None:
