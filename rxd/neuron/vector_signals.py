@@ -137,7 +137,7 @@ class Signals:
         Kinds: 1 and 2 are whole numbers of 8 and 16 bits into which the range of the elements is divided, 3 and 4 numbers with
         single and double precision, 5 whole numbers of 32 bits.
         """
-        number = _number(kind, SCALED | PLAIN)
+        number = _number(kind, {**SCALED, **PLAIN})
         file.stream.write(np.array([self._n, int(kind)], dtype=np.int32).tobytes())
         if int(kind) in SCALED:
             least, steps = self._a.min(initial=np.inf), np.iinfo(number).max - np.iinfo(number).min
@@ -155,7 +155,7 @@ class Signals:
         if len(head) < 8:
             return 0.0
         n, kind = np.frombuffer(head, dtype=np.int32)
-        number = _number(kind, SCALED | PLAIN)
+        number = _number(kind, {**SCALED, **PLAIN})
         scale, least = np.frombuffer(file.stream.read(16)) if int(kind) in SCALED else (1.0, 0.0)
         values = np.frombuffer(file.stream.read(int(n) * np.dtype(number).itemsize), dtype=number).astype(float)
         self._set((values - np.iinfo(number).min) / scale + least if int(kind) in SCALED else values)
