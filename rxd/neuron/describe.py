@@ -154,6 +154,7 @@ def unit_of(session: Session, name: str) -> str:
     catalogue = session.catalogue
     if "." in name:
         kind, variable = name.split(".", 1)
+        variable = "delay" if variable == "del" else variable
         found = None if kind in POINTS else catalogue.point_class(kind)
         info = POINTS.get(kind) if found is None else getattr(found, "own_info", None)
         if info is not None and any(variable in part for part in (info.parameters, info.assigned, info.arrays)):
