@@ -200,6 +200,9 @@ class Chemistry:
             return fresh[1]
         table = self._table(region)
         self._fresh[region.number] = (self.session.revision, self.session.shape_revision), table
+        if not table.fresh:
+            table.fresh.append(True)
+            self.session.fresh_tables.append(table)
         return table
 
     def _table(self, region: Any) -> NodeTable:
@@ -299,11 +302,12 @@ class Chemistry:
                 quantity._values[region.number] = kept
 
     def _initial(self, quantity: Any, region: Any, table: NodeTable) -> np.ndarray:
-        from rxd.neuron.rxd.node import make_node
+        from rxd.neuron.rxd.node import nodes_of
 
         initial = quantity.initial
         if callable(initial):
-            return np.array([float(initial(make_node(quantity, region, table, i))) for i in range(len(table))])
+            found = nodes_of(quantity, region, table, np.arange(len(table)))
+            return np.fromiter((float(initial(node)) for node in found), dtype=float, count=len(table))
         if initial is None:
             initial = 0.0
             if region.nrn_region and quantity.name in self.session.catalogue.ions:
@@ -323,6 +327,7 @@ class Chemistry:
                 initial = self._initial(quantity, region, table)
                 if values is None or len(values) != len(initial):
                     quantity._values[region.number] = initial
+                    self.session.ready.clear()
                 else:
                     values[:] = initial  # in place: somebody may hold a view of it
                 _tell_box(region, quantity)
@@ -530,9 +535,12 @@ def _carried(old: NodeTable, new: NodeTable, values: np.ndarray) -> np.ndarray:
         if len(before) and len(now):
             place = np.minimum((new.x[now] * len(before) * (1 + 4e-16)).astype(int), len(before) - 1)
             carried[now] = values[before[np.argsort(old.place[before])][place]]
-    voxels = {tuple(np.round(old.position[i], 6)): values[i] for i in np.flatnonzero(old.dimension == 3)}
-    for i in np.flatnonzero(new.dimension == 3):
-        carried[i] = voxels.get(tuple(np.round(new.position[i], 6)), np.nan)
+    before, now = np.flatnonzero(old.dimension == 3), np.flatnonzero(new.dimension == 3)
+    places = np.round(np.concatenate([old.position[before], new.position[now]]), 6) + 0.0  # no -0.0
+    number = np.unique(places, axis=0, return_inverse=True)[1].ravel()
+    at = np.full(len(places), np.nan)
+    at[number[: len(before)]] = values[before]
+    carried[now] = at[number[len(before) :]]
     return carried
 
 

@@ -6,7 +6,7 @@ In: a region and the session's layout. Out: `NodeTable`, arrays over its nodes: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,9 @@ class NodeTable:
     dimension : ndarray of int, shape (n,)
         1 for segments, 3 for voxels.
     grid : ndarray of int, shape (n, 3), or None
-        Voxel indices.
+        Indices of voxels in the grid of their region or box, as in NEURON; -1 for segments.
+    fresh : list
+        Not empty as long as nothing has been edited since somebody asked for the table.
     """
 
     records: tuple[SectionRecord, ...]
@@ -53,6 +55,7 @@ class NodeTable:
     position: np.ndarray
     dimension: np.ndarray
     grid: np.ndarray | None = None
+    fresh: list[bool] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.record)
@@ -84,6 +87,22 @@ class NodeTable:
         surface[voxels] |= ~inner
         return surface
 
+    @cached_property
+    def neighbors(self) -> np.ndarray:
+        """Numbers, counted from the first voxel, of those next to each at +x, -x, +y, -y, +z, -z; -1 for none; shape (n, 6)."""
+        voxels = np.flatnonzero(self.dimension == 3)
+        found = np.full((len(self), 6), -1, dtype=np.int32)
+        if self.grid is None or not len(voxels):
+            return found
+        grid = self.grid[voxels].astype(np.int64) - self.grid[voxels].min(axis=0) + 1
+        stride = np.cumprod(np.append(1, grid.max(axis=0) + 2))[:3]
+        keys = grid @ stride
+        order = np.argsort(keys)
+        for column, step in enumerate(np.column_stack([stride, -stride]).ravel()):
+            at = order[np.minimum(np.searchsorted(keys, keys + step, sorter=order), len(keys) - 1)]
+            found[voxels, column] = np.where(keys[at] == keys + step, at, -1)
+        return found
+
     def of_record(self, record: SectionRecord) -> np.ndarray:
         """The nodes in a section."""
         number = self.number_of.get(record.id)
@@ -108,6 +127,12 @@ class NodeTable:
         """The same with the number of segments of the section: what is set for a node goes when that changes, as in NEURON."""
         number = int(self.record[index])
         return (0 if number < 0 else self.records[number].nseg, *self.key(index))
+
+    def find(self, mark: tuple[Any, ...], index: int) -> int | None:
+        """Where the node of a mark is, that was at some index when somebody looked last; None if it has gone."""
+        if index < len(self) and self.mark(index) == mark:
+            return index
+        return next((i for i in range(len(self)) if self.mark(i) == mark), None)
 
 
 def segment_table(region: Any, layout: Layout) -> NodeTable:

@@ -489,7 +489,9 @@ class Segment:
         write_range(self._record, name, self.x, value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Segment) and other.sec == self.sec and self._record.node(self.x) == self._record.node(other.x)
+        if not isinstance(other, Segment) or other.sec.record is not self.sec.record:
+            return False
+        return self.x == other.x or self._record.node(self.x) == self._record.node(other.x)
 
     def __hash__(self) -> int:
         return hash((self.sec.record.id, self.sec.record.node(self.x)))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.globals import Globals
+from rxd.neuron.ready import ReadyValues
 from rxd.neuron.topology import Topology
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rxd.neuron.mechanisms import Catalogue
     from rxd.neuron.membrane import MembraneCurrents
     from rxd.neuron.modfiles import ModFiles
+    from rxd.neuron.nodes import NodeTable
     from rxd.neuron.parallel import Exchange
     from rxd.neuron.run import Run
     from rxd.neuron.scop import ScopRandom
@@ -56,6 +58,10 @@ class Session:
         Grows with every edit that changes the structure of the model; `finitialize` compiles when it has changed.
     shape_revision : int
         Grows with every edit that changes sections, their sizes or connections.
+    ready : ReadyValues
+        Values of species that are up to date.
+    fresh_tables : list of NodeTable
+        Tables of nodes that nothing has been edited since.
     """
 
     def __init__(self, correct: bool = False) -> None:
@@ -65,6 +71,8 @@ class Session:
         self.shape_revision = 0
         self.topology = Topology(self)
         self.counters: dict[str, int] = {}
+        self.ready = ReadyValues()
+        self.fresh_tables: list[NodeTable] = []
         self._parts: dict[str, Any] = {}
         self._tokens: list[Token[Session]] = []
 
@@ -72,6 +80,11 @@ class Session:
         """Note an edit of the structure: the compiled model is out of date, and (`shape`) where its nodes are."""
         self.revision += 1
         self.shape_revision += shape
+        self.ready.clear()
+        if self.fresh_tables:
+            for table in self.fresh_tables:
+                table.fresh.clear()
+            self.fresh_tables.clear()
 
     def own(self, session: Session, what: str) -> None:
         """Refuse what another session has made.

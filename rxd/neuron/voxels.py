@@ -56,7 +56,7 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
     place[len(one) :] = _first_touched(records, record[len(one) :], place[len(one) :], middles, voxels.dx)
     single = middles + _rounding(layout, grid.sections)
     _share_at_joints(records, layout, wanted, record[len(one) :], place[len(one) :], single, voxels.dx)
-    places = np.concatenate([np.full((len(one), 3), -1), voxels.ijk[voxel] - voxels.ijk.min(axis=0)])
+    places = np.concatenate([np.full((len(one), 3), -1, dtype=voxels.ijk.dtype), voxels.ijk[voxel]])
     return NodeTable(
         records,
         record,

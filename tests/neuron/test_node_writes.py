@@ -63,3 +63,38 @@ def test_a_look_between_two_writes_sees_both() -> None:
         h.finitialize(-65)
         assert len(kept) == 2
         assert ca.nodes.concentration == [1e-4] * 11
+
+
+def test_writes_are_followed_by_steps_pointers_and_arrays_of_boxes() -> None:
+    """Values that are kept ready for the next node go when anything else changes them."""
+    with Session():
+        dend, _, ca, *kept = model("voxels")
+        box = rxd.Extracellular(-5, -5, -5, 15, 5, 5, dx=5)
+        out = rxd.Species(box, name="out", initial=1.0)
+        h.finitialize(-65)
+        nodes, outside = list(ca.nodes), list(out.nodes)
+        for node in (*nodes, *outside):
+            node.value = 0.5
+        assert ca.nodes.value == [0.5] * len(nodes)
+        ca.nodes.value = 0.25
+        assert [nodes[0].value, nodes[-1].value] == [0.25, 0.25]
+        nodes[1]._ref_concentration[0] = 0.75
+        assert (nodes[1].value, ca.nodes[1].value) == (0.75, 0.75)
+        out[box].states3d[:] = 3.0
+        assert [node.value for node in outside] == [3.0] * len(outside)
+        outside[0].value = 2.0
+        outside[1].value = 4.0
+        assert out[box].states3d.ravel()[:3].tolist() == [2.0, 4.0, 3.0]
+        before = nodes[5].value
+        h.fadvance()
+        assert nodes[5].value != before
+        nodes[5].value = 0.125
+        kept_values = rxd.save_state()
+        nodes[5].value = 0.25
+        rxd.restore_state(kept_values)
+        assert nodes[5].value == 0.125
+        dend.nseg = 1
+        with pytest.warns(UserWarning, match="nseg of dend has changed"):
+            h.finitialize(-65)
+        assert {node.value for node in ca.nodes} == {1e-4}
+        assert kept

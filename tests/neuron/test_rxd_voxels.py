@@ -234,3 +234,45 @@ def test_what_crosses_a_joint_goes_to_one_layer_of_voxels(direction, where, dx, 
     away = np.abs(np.array([(node.x3d, node.y3d, node.z3d) for node in nodes]) @ unit - 4)
     assert (amount > 0.05 * amount.max()).sum() == 45
     assert away @ amount / amount.sum() == pytest.approx(depth, abs=3e-4)
+
+
+def test_neighbors_are_the_voxels_next_to_one_counted_in_the_region():
+    sec, tail = h.Section(name="s"), h.Section(name="t")
+    for section, ends in ((sec, (0, 3)), (tail, (3, 6))):
+        for x in ends:
+            section.pt3dadd(x, 0.3 * x, 0, 1.1)
+    tail.connect(sec(1))
+    rxd.set_solve_type([sec], dimension=3)
+    x = rxd.Species(rxd.Region([sec, tail], dx=0.3), name="x")
+    voxels = list(x.nodes(sec))
+    place = {(node._i, node._j, node._k): number for number, node in enumerate(voxels)}
+    steps = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
+    for node in voxels:
+        at = np.array([node._i, node._j, node._k])
+        assert node.neighbors == tuple(place.get(tuple((at + step).tolist())) for step in steps)
+    assert not hasattr(x.nodes(tail)[0], "neighbors")
+
+
+def test_lists_of_nodes_are_searched_and_sorted():
+    sec = h.Section(name="s")
+    sec.L, sec.diam, sec.nseg = 4.3, 1.1, 3
+    rxd.set_solve_type(dimension=3)
+    cyt = rxd.Region(sec, dx=0.3)
+    x, y = rxd.Species(cyt, name="x", initial=lambda node: node.z3d), rxd.Species(cyt, name="y", initial=1)
+    nodes = x.nodes
+    chosen = nodes(lambda node: node.y3d > 0)
+    assert [node.y3d for node in chosen] == [at for at in nodes.y3d if at > 0]
+    assert list(nodes(sec(0.5))) == [node for node in nodes if node.segment == sec(0.5)]
+    assert [nodes.index(node) for node in chosen[:3]] == [i for i, at in enumerate(nodes.y3d) if at > 0][:3]
+    assert chosen[0] in nodes
+    assert nodes.count(chosen[0]) == 1
+    assert y.nodes[0] not in nodes
+    assert 7 not in nodes
+    with pytest.raises(ValueError, match="not in list"):
+        chosen.index(next(node for node in nodes if node.y3d < 0))
+    chosen.sort(key=lambda node: node.z3d, reverse=True)
+    assert chosen.value == sorted(chosen.z3d, reverse=True)
+    assert (nodes[0].satisfies(sec), nodes[-1].satisfies(sec(0.9)), nodes[0].satisfies(sec(0.9))) == (True, True, False)
+    mixed = nodes[:2] + y.nodes[:2] + nodes[2:4]
+    assert mixed.value == [*x.nodes.value[:2], 1.0, 1.0, *x.nodes.value[2:4]]
+    assert (mixed.index(y.nodes[1]), mixed.index(nodes[3]), len(mixed)) == (3, 5, 6)

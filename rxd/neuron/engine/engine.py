@@ -125,6 +125,7 @@ class Engine:
         self.statistics = Statistics()
         self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
         self.version = session.run.next_version()
+        session.ready.clear()
         self.exchange = Exchange(self)
         self.hooks = Hooks(self)
         self.initial = Initial(self, at_rest)
@@ -194,6 +195,7 @@ class Engine:
             yield
         finally:
             self.state, self.version = now, version
+            self.session.ready.clear()
             if self._chemistry.views:
                 self._chemistry.views.follow()
 
@@ -298,6 +300,7 @@ class Engine:
     def changed(self, moved: bool = True) -> None:
         """The state, or what is seen of it, is another one now; `moved`: not by a script, so that `seg.cai` follows it."""
         self.version = self._run.next_version()
+        self.session.ready.clear()
         self._chemistry.moves += moved
         if self._chemistry.views:
             self._chemistry.views.follow()

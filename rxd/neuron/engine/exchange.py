@@ -111,10 +111,18 @@ class Exchange:
             engine.changed(moved=False)
             if up_to_date:  # scripts write node by node
                 self._brought[key] = engine.version, id(values)
+                if engine.places.of_shadow(quantity, region) is None and not engine.session.chemistry.views:
+                    quantity.opened(region, values).open(engine, positions, key)
             return
         symbol = engine.declared.symbols.get((quantity.number, region.number))
         if symbol is not None and quantity.kind == "Parameter":
             engine.fields.put_parameter(symbol.name, self.by_segment(quantity, region, values))
+
+    def brought(self, key: tuple[int, int], values: np.ndarray) -> None:
+        """A script has written one more of the values of a species, which are up to date, and the state has it."""
+        engine = self.engine
+        engine.version = version = engine.session.run.next_version()
+        self._brought[key] = version, id(values)
 
     def adopt(self, quantity: Any, region: Any, where: np.ndarray, values: np.ndarray) -> None:
         """A script has written some values of a species on a region into an array of its own."""

@@ -7,7 +7,11 @@ they are made when asked for.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rxd.neuron.errors import RxDException
 from rxd.neuron.internals import Along, module_name
@@ -17,7 +21,7 @@ from rxd.neuron.sections import Section, Segment
 if TYPE_CHECKING:
     from rxd.neuron.nodes import NodeTable
 
-__all__ = ["Node", "Node1D", "Node3D", "NodeExtracellular", "NodePointer", "make_node"]
+__all__ = ["Node", "Node1D", "Node3D", "NodeExtracellular", "NodePointer", "make_node", "nodes_of"]
 
 INTERNALS = frozenset(("_diffs", "_states", "_surface_area", "_volumes"))
 
@@ -38,6 +42,8 @@ class Node:
         RxDException
             If the node has gone, since sections or voxels have changed.
         """
+        if self._table.fresh:  # what scripts that go from node to node find
+            return self._table, self._index
         table = self._species.table(self._region)
         if table is not self._table:
             key = self._table.key(self._index)
@@ -60,23 +66,22 @@ class Node:
     @property
     def value(self) -> float:
         """Its value: a concentration in mM, or a state."""
+        ready = self._species.ready.get(self._region)
+        if ready is not None and ready.table is self._table:
+            return ready.values[self._index]  # NumPy's: 1 / 0.0 is inf there
         table, index = self._found()
-        value: float = self._species.values_in(self._region, table)[index]  # NumPy's: 1 / 0.0 is inf there
-        return value
+        return self._species.values_in(self._region, table)[index]
 
     @value.setter
     def value(self, value: float) -> None:
+        ready = self._species.ready.get(self._region)
+        if ready is not None and ready.table is self._table and ready.put(self._index, float(value)):
+            return
         _, index = self._found()
         self._species.write(self._region, index, float(value))
 
-    @property
-    def concentration(self) -> float:
-        """Concentration, mM."""
-        return self.value
-
-    @concentration.setter
-    def concentration(self, value: float) -> None:
-        self.value = value
+    concentration = value
+    """Concentration, mM."""
 
     @property
     def molecules(self) -> float:
@@ -107,42 +112,43 @@ class Node:
     def volume(self) -> float:
         """Volume, um3."""
         table, index = self._found()
-        return float(table.volume[index])
+        return table.volume.item(index)
 
     @property
     def surface_area(self) -> float:
         """Area of the membrane it touches, um2."""
         table, index = self._found()
-        return float(table.area[index])
+        return table.area.item(index)
 
     @property
     def x(self) -> float:
         """Place on its section, 0..1."""
         table, index = self._found()
-        return float(table.x[index])
+        return table.x.item(index)
 
     @property
     def x3d(self) -> float:
         """x coordinate, um."""
-        return float(self._table.position[self._index, 0])
+        return self._table.position.item(self._index, 0)
 
     @property
     def y3d(self) -> float:
         """y coordinate, um."""
-        return float(self._table.position[self._index, 1])
+        return self._table.position.item(self._index, 1)
 
     @property
     def z3d(self) -> float:
         """z coordinate, um."""
-        return float(self._table.position[self._index, 2])
+        return self._table.position.item(self._index, 2)
 
     @property
     def d(self) -> Any:
         """Diffusion coefficient, um2/ms: one, or three along x, y, z."""
         table, index = self._found()
-        local = self._species.local_d(self._region) if callable(self._species.d) else None
-        own = self._species.node_d.get(self._region.number, {}).get(table.mark(index))
-        d = (self._species.d if local is None else local[index]) if own is None else own
+        own = self._species.node_d.get(self._region.number)
+        _, d = (index, self._species.d) if own is None else own.get(table.mark(index), (index, self._species.d))
+        if callable(d):
+            d = self._species.local_d(self._region)[index]
         return float(d) if not hasattr(d, "__len__") else d
 
     @d.setter
@@ -151,7 +157,7 @@ class Node:
         d = tuple(map(float, value)) if hasattr(value, "__len__") else float(value)
         if isinstance(d, tuple) and len(d) != 3:
             raise RxDException(f"A node has one diffusion coefficient, or three along x, y, z; got {len(d)}.")
-        self._species.node_d.setdefault(self._region.number, {})[table.mark(index)] = d
+        self._species.node_d.setdefault(self._region.number, {})[table.mark(index)] = index, d
         self._species.session.touch()
 
     @property
@@ -167,15 +173,19 @@ class Node:
     @property
     def sec(self) -> Section:
         """Its section."""
-        return self._table.records[int(self._table.record[self._index])].section
+        return self._table.records[self._table.record.item(self._index)].section
 
     @property
     def segment(self) -> Segment:
         """Its segment."""
-        return Segment(self.sec, float(self._table.x[self._index]))
+        return Segment(self.sec, self._table.x.item(self._index))
 
     def satisfies(self, condition: Any) -> bool:
         """Whether it meets a restriction, as `NodeList` takes them."""
+        if isinstance(condition, Section):
+            table, index = self._found()
+            number = table.record.item(index)
+            return number >= 0 and table.records[number] is condition.record
         from rxd.neuron.rxd.nodelist import NodeList
 
         return len(NodeList([self])(condition)) > 0
@@ -227,10 +237,7 @@ class _Voxel(Node):
 
     def _place(self, axis: int) -> int:
         table, index = self._found()
-        if hasattr(self._region, "shape"):
-            return int(table.grid[index, axis])  # type: ignore[index]
-        voxels = self._species.session.chemistry.grid_of(self._region).voxels
-        return int((table.position[index, axis] - voxels.origin[axis]) / voxels.dx[axis] + 1e-6)
+        return table.grid.item(index, axis)  # type: ignore[union-attr]
 
     @property
     def _i(self) -> int:
@@ -249,6 +256,12 @@ class Node3D(_Voxel):
     """A voxel in a cell."""
 
     __slots__ = ()
+
+    @property
+    def neighbors(self) -> tuple[int | None, ...]:
+        """The voxels next to it at +x, -x, +y, -y, +z and -z: their numbers among the voxels of the region, or None."""
+        table, index = self._found()
+        return tuple(None if number < 0 else number for number in table.neighbors[index].tolist())
 
 
 class NodeExtracellular(_Voxel):
@@ -343,6 +356,20 @@ def make_node(species: Any, region: Any, table: NodeTable, index: int) -> Node:
     if table.record[index] < 0:
         return NodeExtracellular(species, region, table, index)
     return Node3D(species, region, table, index)
+
+
+def nodes_of(species: Any, region: Any, table: NodeTable, index: np.ndarray) -> Iterator[Node]:
+    """Node objects, one at a time."""
+    if hasattr(region, "shape"):
+        kinds: Any = repeat(NodeExtracellular)
+    else:
+        dimension = table.dimension[index]
+        same = not len(dimension) or dimension.min() == dimension.max()
+        one = Node1D if len(dimension) and dimension[0] == 1 else Node3D
+        kinds = repeat(one) if same else [Node1D if d == 1 else Node3D for d in dimension.tolist()]
+    if isinstance(kinds, repeat):
+        return map(next(kinds), repeat(species), repeat(region), repeat(table), index.tolist())
+    return (kind(species, region, table, i) for kind, i in zip(kinds, index.tolist(), strict=True))
 
 
 def __getattr__(name: str) -> Any:

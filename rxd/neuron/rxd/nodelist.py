@@ -6,17 +6,18 @@ x, place or function; node objects on demand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rxd.neuron.errors import RxDException
+from rxd.neuron.rxd.node import Node, make_node, nodes_of
 from rxd.neuron.sections import Section, Segment
 
 if TYPE_CHECKING:
     from rxd.neuron.nodes import NodeTable
-    from rxd.neuron.rxd.node import Node
 
 __all__ = ["NodeList"]
 
@@ -28,8 +29,7 @@ class NodeList:
 
     def __init__(self, items: Iterable[Node] = ()) -> None:
         self._parts: list[tuple[Any, Any, NodeTable, np.ndarray]] = []
-        for node in items:
-            self.append(node)
+        self._add(items)
 
     @classmethod
     def of(cls, places: Iterable[tuple[Any, Any]]) -> NodeList:
@@ -74,7 +74,7 @@ class NodeList:
         if isinstance(restriction, (tuple, list)) and len(restriction) == 3:
             return self._chosen(lambda species, region, table, index: index[_holds_place(region, table, index, restriction)])
         if callable(restriction):
-            return NodeList(node for node in self if restriction(node))
+            return self._chosen(lambda *part: part[3][[bool(restriction(node)) for node in nodes_of(*part)]])
         raise RxDException(f"unrecognized node condition: {restriction!r}")
 
     # ------------------------------------------------------------------------------------------------------------ list methods
@@ -83,13 +83,12 @@ class NodeList:
         return sum(len(index) for *_, index in self._parts)
 
     def __iter__(self) -> Iterator[Node]:
-        from rxd.neuron.rxd.node import make_node
-
-        for species, region, table, index in self._parts:
-            for i in index.tolist():
-                yield make_node(species, region, table, i)
+        return chain.from_iterable(nodes_of(*part) for part in self._parts)
 
     def __getitem__(self, position: Any) -> Any:
+        if type(position) is int and len(self._parts) == 1:
+            species, region, table, index = self._parts[0]
+            return make_node(species, region, table, index.item(position))
         if isinstance(position, slice):
             chosen = NodeList()
             at = np.arange(len(self))[position]
@@ -100,8 +99,6 @@ class NodeList:
                     chosen._parts.append((species, region, table, index[here]))
                 start += len(index)
             return chosen
-        from rxd.neuron.rxd.node import make_node
-
         i = int(position)
         if i < 0:
             i += len(self)
@@ -112,7 +109,7 @@ class NodeList:
         raise IndexError("list index out of range")
 
     def __contains__(self, node: object) -> bool:
-        return any(node == own for own in self)
+        return bool(len(self._where(node)))
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -132,20 +129,23 @@ class NodeList:
 
     def append(self, node: Node) -> None:
         """Add a node."""
-        part = _part(node)
-        if self._parts and self._parts[-1][0] is part[0] and self._parts[-1][1] is part[1] and self._parts[-1][2] is part[2]:
-            species, region, table, index = self._parts[-1]
-            self._parts[-1] = (species, region, table, np.append(index, part[3]))
-        else:
-            self._parts.append((*part[:3], np.array([part[3]])))
+        self._add([node])
+
+    def _add(self, nodes: Iterable[Any]) -> None:
+        """Add nodes: those that follow each other on one region are one part."""
+        for species, region, table, index in _together(map(_part, nodes)):
+            last = self._parts[-1] if self._parts else None
+            if last is not None and last[0] is species and last[1] is region and last[2] is table:
+                self._parts[-1] = (species, region, table, np.concatenate([last[3], index]))
+            else:
+                self._parts.append((species, region, table, index))
 
     def extend(self, nodes: Iterable[Node]) -> None:
         """Add nodes."""
         if isinstance(nodes, NodeList):
             self._parts.extend(nodes._parts)
         else:
-            for node in list(nodes):
-                self.append(node)
+            self._add(list(nodes))
 
     def insert(self, position: int, node: Node) -> None:
         """Insert a node."""
@@ -188,11 +188,35 @@ class NodeList:
 
     def index(self, node: Node) -> int:
         """Position of a node."""
-        return list(self).index(node)
+        found = self._where(node)
+        if not len(found):
+            raise ValueError(f"{node!r} is not in list")
+        return int(found[0])
 
     def count(self, node: Node) -> int:
         """How often a node is in it."""
-        return list(self).count(node)
+        return len(self._where(node))
+
+    def sort(self, *, key: Callable[[Node], Any], reverse: bool = False) -> None:
+        """Order the nodes by a function of them."""
+        self._replace(sorted(self, key=key, reverse=reverse))
+
+    def _where(self, node: object) -> np.ndarray:
+        """Positions of a node."""
+        if not isinstance(node, Node):
+            return np.zeros(0, dtype=np.int64)
+        wanted, found, start = node.part, [np.zeros(0, dtype=np.int64)], 0
+        for species, region, table, index in self._parts:
+            if species is wanted[0] and region is wanted[1]:
+                same = table is wanted[2]
+                here = (
+                    index == wanted[3]
+                    if same
+                    else [own.part[3] == wanted[3] for own in nodes_of(species, region, table, index)]
+                )
+                found.append(start + np.flatnonzero(here))
+            start += len(index)
+        return np.concatenate(found)
 
     def copy(self) -> NodeList:
         """Another list of the same nodes."""
@@ -252,30 +276,36 @@ class NodeList:
     @property
     def x3d(self) -> list[float]:
         """x coordinates, um."""
-        return [float(position[0]) for position in self._positions()]
+        return self._coordinates(0)
 
     @property
     def y3d(self) -> list[float]:
         """y coordinates, um."""
-        return [float(position[1]) for position in self._positions()]
+        return self._coordinates(1)
 
     @property
     def z3d(self) -> list[float]:
         """z coordinates, um."""
-        return [float(position[2]) for position in self._positions()]
+        return self._coordinates(2)
 
-    def _positions(self) -> Sequence[np.ndarray]:
-        return [table.position[i] for _, _, table, index in self._parts for i in index]
+    def _coordinates(self, axis: int) -> list[float]:
+        return [x for _, _, table, index in self._parts for x in table.position[index, axis].tolist()]
 
     @property
     def segment(self) -> list[Segment]:
         """Segments."""
-        return [node.segment for node in self]
+        found: list[Segment] = []
+        for part in self._parts:
+            *_, table, index = part
+            _, first, inverse = np.unique(table.record[index] + 1j * table.place[index], return_index=True, return_inverse=True)
+            own = [node.segment for node in nodes_of(*part[:3], index[first])]
+            found += [own[i] for i in inverse.tolist()]
+        return found
 
     @property
     def sec(self) -> list[Section]:
         """Sections."""
-        return [node.sec for node in self]
+        return [segment.sec for segment in self.segment]
 
     @property
     def region(self) -> list[Any]:
@@ -348,6 +378,13 @@ class NodeList:
         return repr(list(self))
 
 
+def _together(parts: Iterable[tuple[Any, Any, NodeTable, int]]) -> Iterator[tuple[Any, Any, NodeTable, np.ndarray]]:
+    """Nodes that follow each other on one region as one part."""
+    for _, group in groupby(parts, key=lambda part: (id(part[0]), id(part[1]), id(part[2]))):
+        members = list(group)
+        yield (*members[0][:3], np.array([part[3] for part in members], dtype=np.int64))
+
+
 def _part(node: Any) -> tuple[Any, Any, NodeTable, int]:
     """What a node is part of.
 
@@ -356,8 +393,6 @@ def _part(node: Any) -> tuple[Any, Any, NodeTable, int]:
     TypeError
         If it is no node.
     """
-    from rxd.neuron.rxd.node import Node
-
     if not isinstance(node, Node):
         raise TypeError(f"A NodeList holds nodes only, not {node!r}.")
     return node.part
@@ -381,11 +416,8 @@ def _holds_x(table: NodeTable, index: np.ndarray, x: float) -> np.ndarray:
 
 def _places(region: Any, table: NodeTable) -> tuple[np.ndarray, tuple[int, ...]]:
     """Places of nodes in NEURON's grid of their region, and how large an array of them is there."""
-    if hasattr(region, "shape"):
-        return table.grid, region.shape  # type: ignore[return-value]
-    voxels = region.session.chemistry.grid_of(region).voxels
-    places = ((table.position - voxels.origin) / voxels.dx + 1e-6).astype(int)
-    return places, tuple((places[table.dimension == 3].max(axis=0) + 5).tolist())
+    places: Any = table.grid
+    return places, region.shape if hasattr(region, "shape") else tuple((places.max(axis=0) + 5).tolist())
 
 
 def _holds_place(region: Any, table: NodeTable, index: np.ndarray, place: Any) -> np.ndarray:

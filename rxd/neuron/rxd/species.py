@@ -16,7 +16,9 @@ import sympy
 
 from rxd.neuron.errors import NoSuchVoxel, RxDException
 from rxd.neuron.internals import instances, kept_nodes, module_name, state_indices
+from rxd.neuron.ready import Ready
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol
+from rxd.neuron.rxd.node import nodes_of
 from rxd.neuron.rxd.nodelist import NodeList
 from rxd.neuron.rxd.region import Extracellular, Region
 from rxd.neuron.rxd.tissue import alpha_at
@@ -52,7 +54,7 @@ class Quantity(Mathable):
 
     __slots__ = (
         "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_regions", "_values",
-        "ecs_boundary_conditions", "node_d", "number", "represents", "session", "settled", "sources",
+        "ecs_boundary_conditions", "node_d", "number", "ready", "represents", "session", "settled", "sources",
     )  # fmt: skip
     kind = "Species"
 
@@ -77,8 +79,9 @@ class Quantity(Mathable):
         self.represents = represents
         self._on: dict[int, SpeciesOnRegion] = {}
         self._values: dict[int, np.ndarray] = {}
-        self.node_d: dict[int, dict[tuple[Any, ...], Any]] = {}  # by region and mark of the node
+        self.node_d: dict[int, dict[tuple[Any, ...], tuple[int, Any]]] = {}  # by region and mark of the node, and where it was
         self.settled: dict[int, Any] = {}
+        self.ready: dict[AnyRegion, Ready] = {}  # up to date: cleared by the session when anything changes
         self.sources: list[Any] = []  # formulas given to `include_flux` live as long as the species
         if name is not None:
             self._register_ion()
@@ -143,14 +146,14 @@ class Quantity(Mathable):
         table = self.table(region)
         values = np.empty((len(table), 3))
         if callable(self._d):
-            from rxd.neuron.rxd.node import make_node
-
-            values[:] = [_along_axes(self._d, make_node(self, region, table, i)) for i in range(len(table))]
+            values[:] = [_along_axes(self._d, node) for node in nodes_of(self, region, table, np.arange(len(table)))]
         else:
             values[:] = self._d
         if own:
-            for index in range(len(table)):
-                values[index] = own.get(table.mark(index), values[index])
+            for mark, (index, d) in own.items():
+                here = table.find(mark, index)
+                if here is not None:
+                    values[here] = d
         return values
 
     @property
@@ -220,11 +223,22 @@ class Quantity(Mathable):
         return self._values[region.number]
 
     def values_in(self, region: AnyRegion, table: NodeTable) -> np.ndarray:
-        """The same for nodes that are known to be those of a table, as at every look at a single node."""
+        """The same for nodes that are known to be those of a table, as at a look at a single node; ready for the next one."""
         if self.settled.get(region.number) is not table:
             return self.values(region)
         self.session.run.refresh_species(self, region)
-        return self._values[region.number]
+        values = self._values[region.number]
+        if not self.session.chemistry.views:
+            self.opened(region, values)
+        return values
+
+    def opened(self, region: AnyRegion, values: np.ndarray) -> Ready:
+        """Note that values on a region, just brought up to date, are so until something changes."""
+        ready = self.ready.get(region)
+        if ready is None or ready.values is not values:
+            ready = Ready(self.settled[region.number], values)
+            self.session.ready.keep(self.ready, region, ready)
+        return ready
 
     def write(self, region: AnyRegion, where: Any, values: Any) -> None:
         """Set values on a region and tell the compiled model."""

@@ -57,6 +57,7 @@ class Views:
             if array is not None and lent.values is values and lent.species() is species:
                 return array.reshape(region.shape)
         array = np.asarray(_Memory(values))
+        self._session.ready.clear()  # from now on they may be written without anybody being told
         self._lent.append(_Lent(weakref.ref(array), weakref.ref(species), region, values, values.copy()))
         return array.reshape(region.shape)
 
