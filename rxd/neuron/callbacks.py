@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Callbacks"]
 
+ROUNDING = 1e-6  # part of a step by which a time may lie behind the end of the step it belongs to, as in NEURON
+
 
 class Callbacks:
     """Callbacks of one run, and those of the first half of a step, which wait for its end."""
@@ -30,18 +32,25 @@ class Callbacks:
         """Call something at a time, ms."""
         run, todo = self._run, as_action(action)
 
-        def act(when: float) -> None:
+        def call_back(when: float) -> None:
             values = run.session.globals
             if run.adaptive:
                 run.call(todo, when)
-            elif when <= values.t + 1e-6 * values.dt:
+            elif when <= values.t + ROUNDING * values.dt:
                 self._call_waiting()
                 todo()
             else:
                 self._waiting.append(todo)
                 run.at(values.t + 0.5 * values.dt + 0.5 * values.dt, self._call_waiting)  # as the clock adds it up
 
-        run.at(t, act)
+        run.at(t, call_back)
+
+    def call_due(self, t: float, dt: float) -> None:
+        """Call those of the end of a step, whose times round-off may have put behind it: the clock adds up steps."""
+        due = t + ROUNDING * dt
+        if self._run.events.next_time() <= due:
+            for when, _, action in self._run.events.take(due, lambda action: action.__name__ == "call_back"):
+                action(when)
 
     def clear(self) -> None:
         """Forget those that wait."""

@@ -95,6 +95,15 @@ Where NEURON itself is wrong we give the right answer.
   `seg.nai` are its too, with a warning. In NEURON they are those of the last such region of the species.
 * **Several products in extracellular space.** Of `MultiCompartmentReaction(x[cyt], y[ecs] + z[ecs], ...)` NEURON 9.0.2
   changes `z` with the multiple of `x`; here by as many molecules as `y`.
+* **Steep rates among several species in a box or in voxels.** Where a rate of one species depends on another so steeply that
+  NEURON's elimination exchanges rows of its matrix (`dt` times the slope above 1 or so), it forgets to exchange the right-hand
+  side: `k' = -0.1 k b`, `b' = 0.1 exp(-100 (k - 1)) - 0.1 b` from 1 and 1 ends at k = 0.9910 after 20 steps of 0.025 ms; here
+  at 0.9140, where NEURON's own equations solved in full have it.
+* **Several species that cross the membrane into a box.** The matrix of NEURON's implicit step has wrong entries as soon as two
+  species of the model do so, even if they have nothing to do with each other: what one does changes by up to 0.5 % when the
+  other is declared. The error is proportional to `dt`; here (and in NEURON with one species alone) there is none.
+* **Boxes with CVode.** NEURON keeps the sides of a box where they were at the start, not at `ecs_boundary_conditions`, and
+  takes its rates there over a step of `h.dt` in place of a moment. NEURON's fixed steps approach what is shown here.
 * **Properties of extracellular space set later.** A volume fraction that differs from voxel to voxel counts in diffusion
   also if it is set after the box was made (`ecs.alpha = ...`), and so does a permeability that is a State; in NEURON only
   those of the constructor do. A State or Parameter is read when it is set and when its nodes are written: reactions must
@@ -151,7 +160,8 @@ applies every reaction once, at the rate it has:
   Parameter as the rate, changed through its nodes, does what is meant.
 * **Reactions and rates on regions with different sections.** For every set of regions some section has, NEURON compiles the
   reactions for all sections with at least these regions. With `x` on a region of soma and dendrite, and anything on a
-  region of the dendrite alone, a rate of `x` counts once in the soma and twice in the dendrite.
+  region of the dendrite alone, a rate of `x` counts once in the soma and twice in the dendrite. (It solves one set after the
+  other, where here rates are added up: they differ by the error of the step, some 1e-3.)
 * **Reactions in a box whose species are written with it.** `Reaction(a[ecs] + b[ecs], c[ecs], k)` counts once for every
   species on its sides, here three times; `Reaction(a + b, c, k)` and rates count once. (With CVode more often still, unlike
   here.)

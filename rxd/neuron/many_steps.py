@@ -102,6 +102,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     _note_spikes(run, engine, batch, done, arrivals.spikes())
     _record(run, batch)
     run._deliver(values.t)
+    run.callbacks.call_due(values.t, dt)
     return True
 
 

@@ -426,8 +426,9 @@ class Run(Tapes, Watching):
             record_step(self, engine)
         if self.players:  # jumps are events
             self._play(t, continuous=False)
-        if self.events.next_time() <= t:
+        if self.events:
             self._deliver(t)
+            self.callbacks.call_due(t, dt)
 
     def _tell(self, *directions: int) -> None:
         for direction in directions:

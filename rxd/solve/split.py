@@ -396,7 +396,7 @@ class SplitStepper:
         return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *rows]))
 
     def _flux_arrays(self, moving: np.ndarray) -> Fluxes:
-        """Currents' work arrays; which of the species they move do not diffuse."""
+        """Currents' work arrays; which of the species they move do not diffuse, on segments and in voxels."""
         discretization, cable = self.problem.discretization, self.problem.discretization.cable
         diffusing = np.zeros(self.problem.size, dtype=bool)
         transports: list[Transport | GraphTransport] = [*discretization.transports[1:]]
@@ -404,7 +404,10 @@ class SplitStepper:
             diffusing[transport.start : transport.start + transport.n] = True
         value, slope = (np.zeros(cable.start + cable.n + 1) for _ in range(2))  # the last one is what a branch point has
         source = np.zeros(self.problem.size if moving.size else 0)
-        return Fluxes(value, slope, source, np.zeros(cable.n), moving, moving[~diffusing[moving]])
+        still, apart = moving[~diffusing[moving]], np.zeros(self.problem.size, dtype=bool)
+        for block in discretization.layout.blocks.values():
+            apart[block.start + block.n_tree : block.stop] = True
+        return Fluxes(value, slope, source, np.zeros(cable.n), moving, still[~apart[still]], still[apart[still]])
 
     def _junction_views(self) -> list[tuple[np.ndarray, Any]]:
         """Where the kernels keep the branch points of the cable and of species in trees that have any: arrays and places."""

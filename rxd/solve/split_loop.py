@@ -121,7 +121,8 @@ class Lanes(NamedTuple):
 class Fluxes(NamedTuple):
     """Currents (``value``, ``slope``, ``average``: like v) and what they carry (``source``: like the state, or empty).
 
-    ``moving`` and ``still``: positions of species that currents change, and those of them that do not diffuse.
+    ``moving``, ``still`` and ``apart``: positions of species that currents change, those of them on segments that do not
+    diffuse, and such in voxels or a box.
     """
 
     value: np.ndarray
@@ -130,6 +131,7 @@ class Fluxes(NamedTuple):
     average: np.ndarray
     moving: np.ndarray
     still: np.ndarray
+    apart: np.ndarray
 
 
 class Parts(NamedTuple):
@@ -356,13 +358,19 @@ def sources(v_start: int, fluxes: Fluxes, groups: Groups) -> None:
         collect_sources(kept_value, kept_slope, fluxes.average, starts, away, ints, moved, nodes, v_start, source)
 
 
-@part_kernel
-def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees: Trees, stages: Stages) -> None:
-    """Diffusion of species on segments with the currents' fluxes; species that do not diffuse just take the flux."""
-    source, still = fluxes.source, fluxes.still
+@inner_kernel
+def take_up(y: np.ndarray, dt: float, drift: np.ndarray, source: np.ndarray, still: np.ndarray) -> None:
+    """What species that do not diffuse take up."""
     for i in range(still.size):
         y[still[i]] += dt * source[still[i]]
         drift[still[i]] = source[still[i]]
+
+
+@part_kernel
+def transport(y: np.ndarray, dt: float, drift: np.ndarray, fluxes: Fluxes, trees: Trees, stages: Stages) -> None:
+    """Diffusion of species on segments with the currents' fluxes; species that do not diffuse just take the flux."""
+    source = fluxes.source
+    take_up(y, dt, drift, source, fluxes.still)
     for s in range(trees.early):
         diffuse_bundle(s, y, dt, source, drift, trees, stages)
 
@@ -401,14 +409,16 @@ def exchange_last(
     t: float,
     dt: float,
     drift: np.ndarray,
-    source: np.ndarray,
+    fluxes: Fluxes,
     graphs: Graphs,
     trees: Trees,
     stages: Stages,
     parts: Parts,
     team: Team,
 ) -> None:
-    """Diffusion in voxels, with the others of a team if it is worth it, and on segments what diffuses last."""
+    """Currents into what stays in voxels, diffusion there, with others of a team if it is worth it, and what diffuses last."""
+    source = fluxes.source
+    take_up(y, dt, drift, source, fluxes.apart)
     if parts.voxels != 0:
         together = graphs.many and team.members > 1
         if together:
@@ -527,7 +537,7 @@ def advance(
                 call_part(
                     parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local, team, EVERY, 0)
                 )
-        exchange_last(y, now, dt, drift, fluxes.source, graphs, trees, scheme.local, parts, team)
+        exchange_last(y, now, dt, drift, fluxes, graphs, trees, scheme.local, parts, team)
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)
         full = spikes > 0 and note_spikes(s, fraction, watch)

@@ -243,6 +243,20 @@ def test_callbacks_wait_for_the_end_of_their_step():
     assert called == [(1, 1), (2, 2), (2.4, 3), (2.5, 3), (2.6, 3), (3, 3)]
 
 
+@pytest.mark.parametrize("run", [lambda: [h.fadvance() for _ in range(40)], lambda: h.continuerun(1)])
+def test_callbacks_belong_to_the_step_that_ends_at_their_time_but_for_round_off(run):
+    # NEURON 9.0.2 allows for a millionth of a step: the clock shows 0.9999999999999984 after 40 steps of 0.025
+    h.Section(name="soma").insert("pas")
+    h.dt = 0.025
+    h.finitialize(-65)
+    called = []
+    for time in (1, 1 + 2.4e-8, 1 + 2.6e-8):
+        h.CVode().event(time, lambda: called.append(h.t))
+    run()
+    assert 0.99 < h.t < 1
+    assert called == [h.t] * 2
+
+
 def test_a_change_made_in_a_callback_counts_from_the_end_of_its_step():
     section = h.Section(name="soma")
     section.insert("pas")

@@ -75,6 +75,25 @@ def test_the_sides_of_a_box_count_with_their_initial_values_in_the_first_fixed_s
     assert states == pytest.approx(np.ones((3, 3, 3)), abs=1e-10)
 
 
+def test_what_does_not_diffuse_in_a_box_takes_up_currents_after_reactions():
+    # as in NEURON 9.0.2: its rates see the concentration before the current of their step
+    section = h.Section(name="s")
+    section.L, section.diam = 10, 2
+    section.insert("hh")
+    ecs = rxd.Extracellular(-10, -10, -10, 20, 10, 10, dx=(30, 20, 20), volume_fraction=0.2)
+    k = rxd.Species(ecs, name="k", charge=1, initial=5.0)
+    decay = rxd.Rate(k, -0.5 * k)
+    h.dt = 0.1
+    h.finitialize(-40)
+    for _ in range(3):
+        before = k.nodes[0].concentration
+        h.fadvance()
+        gained = 1e4 * section(0.5).ik * section(0.5).area() / (0.2 * 12000 * h.FARADAY)
+        assert abs(gained) > 1e-4
+        assert k.nodes[0].concentration == pytest.approx(before / (1 + 0.5 * h.dt) + h.dt * gained, rel=1e-13)
+    assert decay is not None
+
+
 def test_fixed_steps_across_a_joint_are_neurons():
     solid, flat = h.Section(name="solid"), h.Section(name="flat")
     for sec, begin in ((solid, 0.0), (flat, 2.0)):
