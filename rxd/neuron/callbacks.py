@@ -28,9 +28,9 @@ class Callbacks:
         self._run = run
         self._waiting: list[Callable[[], Any]] = []
 
-    def schedule(self, t: float, action: Any) -> None:
-        """Call something at a time, ms."""
-        run, todo = self._run, as_action(action)
+    def schedule(self, t: float, action: Any, *context: Any) -> None:
+        """Call something at a time, ms; hoc code in an object, if one is given."""
+        run, todo = self._run, as_action(action, *context)
 
         def call_back(when: float) -> None:
             values = run.session.globals

@@ -81,9 +81,9 @@ class CVode(States):
         self._run.watchers = [pair for pair in self._run.watchers if pair[1] is not action]
         return 0.0
 
-    def event(self, t: float, action: Any = None, *_: Any) -> float:
-        """Call something at a time; without anything to call, only end a step there."""
-        self._run.callbacks.schedule(float(t), (lambda: None) if action is None else action)
+    def event(self, t: float, action: Any = None, *context: Any) -> float:
+        """Call something at a time, hoc code in an object if one is given; without anything, only end a step there."""
+        self._run.callbacks.schedule(float(t), (lambda: None) if action is None else action, *context)
         return 0.0
 
     def solve(self, t: float | None = None) -> float:

@@ -262,9 +262,10 @@ class NetCon(Relatives):
     def record(self, into: Any = None, numbers: Any = None, number: float | None = None) -> Any:
         """Record the spike times of the source in a Vector, or call a function at every spike; without argument, stop.
 
-        With a second Vector, that takes a number for every spike: the one given, or the number of this NetCon.
+        With a second Vector, that takes a number for every spike: the one given, or the number of this NetCon. Instead of a
+        function there may be a statement of hoc.
         """
-        self._record = into
+        self._record = as_action(into, numbers) if isinstance(into, str) else into
         self._numbers = numbers
         self._label = float(self._number if number is None else number)
         return 0.0
@@ -361,8 +362,10 @@ class _Weights(list[float]):
         self._run.wiring += 1
 
 
-def as_action(callback: Any) -> Callable[[], Any]:
+def as_action(callback: Any, *context: Any) -> Callable[[], Any]:
     """A callable from what NEURON takes as one: a function, `(function, argument)`, `(function, (arguments))`, or hoc code.
+
+    hoc code runs in the first object of a template among ``context``, if there is one.
 
     Raises
     ------
@@ -371,7 +374,8 @@ def as_action(callback: Any) -> Callable[[], Any]:
     """
     if isinstance(callback, str):
         session = current_session()
-        return lambda: session.hoc.execute(callback)
+        frame = session.hoc.frame_in(*context)
+        return lambda: session.hoc.execute(callback, frame)
     if isinstance(callback, tuple):
         function, argument = callback
         arguments = argument if isinstance(argument, tuple) else (argument,)
@@ -385,13 +389,13 @@ class FInitializeHandler:
     """Calls something in `finitialize`: at its start (3), with v set (0), the initial state (1, default), at its end (2)."""
 
     def __init__(self, *args: Any) -> None:
-        kind, callback = (1, args[0]) if len(args) == 1 else (args[0], args[1]) if args else (None, None)
+        kind, callback, *context = args if len(args) > 1 and not isinstance(args[0], str) else (1, *(args or (None,)))
         if kind not in {0, 1, 2, 3} or callback is None:
             raise HocError(
                 "Arg out of range: FInitializeHandler takes a type (0, 1, 2 or 3; default 1) and a function or hoc code."
             )
         self.kind = int(kind)
-        self._action = as_action(callback)
+        self._action = as_action(callback, *context)
         current_session().run.add_handler(self)
 
     def __call__(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.hh_functions import NAMES, hh_call
 from rxd.neuron.modcalls import block_of, density_call
+from rxd.neuron.outside import NAME as EXTRACELLULAR
 from rxd.neuron.pointers import Pointer, RangePointer, as_pointer
 from rxd.neuron.ranges import read_range, write_range
 from rxd.neuron.session import current_session
@@ -61,7 +62,16 @@ class Mechanism:
         return self._segment.sec.record.session.catalogue.variables(self._name)
 
     def __iter__(self) -> Iterator[RangeVar]:
-        return (RangeVar(self, name, short) for short, name in self._variables().items())
+        info = self._segment.sec.record.session.catalogue.density.get(self._name)
+        sizes = {} if info is None else info.arrays
+        elements = {f"{array}_{i}": array for array, size in sizes.items() for i in range(size)}
+        for short, name in self._variables().items():
+            array = elements.get(short)
+            if array is None:
+                yield RangeVar(self, name, short)
+            elif short == f"{array}_0":
+                shown = array if self._name == EXTRACELLULAR else f"{array}_{self._name}"
+                yield RangeVar(self, shown, array, sizes[array])
 
     def __dir__(self) -> list[str]:
         return [*self._variables(), "is_ion", "name", "segment"]
@@ -112,12 +122,12 @@ class Mechanism:
 
 
 class RangeVar:
-    """A variable of a mechanism in one segment: `var[0]` is its value."""
+    """A variable of a mechanism in one segment: `var[0]` is its value; an array has more elements."""
 
-    __slots__ = ("_mechanism", "_name", "_short")
+    __slots__ = ("_mechanism", "_name", "_short", "_size")
 
-    def __init__(self, mechanism: Mechanism, name: str, short: str) -> None:
-        self._mechanism, self._name, self._short = mechanism, name, short
+    def __init__(self, mechanism: Mechanism, name: str, short: str, size: int | None = None) -> None:
+        self._mechanism, self._name, self._short, self._size = mechanism, name, short, size
 
     def name(self) -> str:
         """Its name as a range variable of a section."""
@@ -128,19 +138,24 @@ class RangeVar:
         return self._mechanism
 
     def __getitem__(self, index: int) -> float:
-        self._check(index)
-        return float(getattr(self._mechanism, self._short))
+        place, found = self._place(index), getattr(self._mechanism, self._short)
+        return float(found if self._size is None else found[place])
 
     def __setitem__(self, index: int, value: float) -> None:
-        self._check(index)
-        setattr(self._mechanism, self._short, value)
+        place = self._place(index)
+        if self._size is None:
+            setattr(self._mechanism, self._short, value)
+        else:
+            getattr(self._mechanism, self._short)[place] = value
 
     def __len__(self) -> int:
-        return 1
+        return self._size or 1
 
-    def _check(self, index: int) -> None:
-        if index not in {0, -1}:
-            raise IndexError(f"{self._name} has one element")
+    def _place(self, index: int) -> int:
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(f"{self._name} has {'one element' if size == 1 else f'{size} elements'}")
+        return index % size
 
     def __repr__(self) -> str:
         return f"<{self._name} at {self._mechanism.segment()}>"

@@ -119,7 +119,7 @@ def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) 
 
         run_cells(source, path, main.__dict__)
     elif suffix == ".hoc":
-        current_session().hoc.run(source.decode(errors="replace"), path)
+        current_session().hoc.run_file(source.decode(errors="replace"), path)
     else:
         exec(compile(source, path, "exec"), main.__dict__)  # noqa: S102 - running the user's script is what this is for
 

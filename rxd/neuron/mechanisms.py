@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.outside import NAME
 from rxd.nmodl.names import expanded, has_tables
 
 if TYPE_CHECKING:
@@ -291,6 +292,8 @@ class Catalogue:
         Mechanisms whose mod files have been read.
     global_parameters : set of str
         Their GLOBAL parameters, such as `tau_kca`.
+    arrays : dict of str to tuple
+        Mechanism, short name and size of each array of range variables, such as `ca_cadifus`, `xg`.
     """
 
     def __init__(self, session: Session) -> None:
@@ -301,6 +304,9 @@ class Catalogue:
         self.taken: set[str] = set()
         self.global_parameters: set[str] = set()
         self._variables: dict[str, tuple[MechanismInfo | IonInfo, Mapping[str, str]]] = {}
+        self.arrays: dict[str, tuple[str, str, int]] = {}
+        for info in self.density.values():
+            self._take_arrays(info)
         for name in ("na", "k"):
             self.ion(name)
 
@@ -349,7 +355,14 @@ class Catalogue:
         if found.file.kind != "SUFFIX":
             return False
         self.density[name] = info_of(found)
+        self._take_arrays(self.density[name])
         return True
+
+    def _take_arrays(self, info: MechanismInfo) -> None:
+        for short, size in info.arrays.items():
+            self.arrays[info.full(short)] = info.name, short, size
+            if info.name == NAME:  # its variables have no suffix
+                self.arrays[short] = info.name, short, size
 
     def point_class(self, name: str) -> type[PointProcess] | None:
         """The class of a point process or artificial cell of a mod file, if one defines it."""
@@ -394,14 +407,6 @@ class Catalogue:
             known = about, MappingProxyType({name: full(name) for name in about.variables})
             self._variables[mechanism] = known
         return known[1]
-
-    def array(self, variable: str) -> tuple[str, str, int] | None:
-        """Mechanism, short name and size of an array such as `ca_cadifus`."""
-        for name, info in self.density.items():
-            short = variable.removesuffix(f"_{name}")
-            if short != variable and short in info.arrays:
-                return name, short, info.arrays[short]
-        return None
 
     def owner(self, variable: str) -> str | None:
         """The mechanism a range variable such as `gnabar_hh` or `cai` belongs to."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["as_value", "no_variable", "read_range", "read_range_of_section", "write_range"]
+__all__ = ["array_of", "as_value", "no_variable", "read_range", "read_range_of_section", "write_range"]
 
 
 def read_range(record: SectionRecord, name: str, x: float) -> float:
@@ -49,6 +49,12 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
         return  # an end has no capacitance: its voltage follows from the segments next to it
     values[where] = number
     record.session.run.changed(name, record)
+
+
+def array_of(record: SectionRecord, name: str) -> tuple[str, str, int] | None:
+    """Mechanism, short name and size of an array among a section's range variables: `xg`, `ca_cadifus`; None if it is none."""
+    found = record.session.catalogue.arrays.get(name)
+    return found if found is not None and found[0] in record.mechanisms else None
 
 
 def no_variable(record: SectionRecord, name: str, x: float | None) -> AttributeError:

@@ -15,10 +15,10 @@ import numpy as np
 from rxd.neuron import describe
 from rxd.neuron.errors import HocError, caution, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
-from rxd.neuron.outside import COMPUTED, LAYERS, NAME
+from rxd.neuron.outside import COMPUTED
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.range_arrays import Elements
-from rxd.neuron.ranges import as_value, read_range, read_range_of_section, write_range
+from rxd.neuron.ranges import array_of, as_value, read_range, read_range_of_section, write_range
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
@@ -111,11 +111,12 @@ class Section:
             raise AttributeError(name)
         if name.startswith("_ref_"):
             return getattr(self(0.5), name)
-        if name in LAYERS and NAME in self._alive.mechanisms:
-            record, names = self.record, _elements((NAME, name, 2))
+        array = array_of(self._alive, name)
+        if array is not None:
+            record, names = self.record, _elements(array)
             return Elements(
                 name,
-                2,
+                array[2],
                 lambda i: read_range(record, names(i), 0.5),
                 lambda i, value: write_range(record, names(i), None, value),
             )
@@ -449,7 +450,7 @@ class Segment:
         if name.startswith("_ref_"):
             variable = name[5:]
             if record.values(variable) is None:
-                array = self._array(variable)
+                array = array_of(record, variable)
                 if array is not None:
                     names, size = _elements(array), array[2]
                     return Elements(variable, size, lambda i: RangePointer(record, names(i), self.x))
@@ -461,7 +462,7 @@ class Segment:
             return Mechanism(self, name)
         if name not in record.store and name != "i_membrane_" and name not in COMPUTED and record.session.catalogue.knows(name):
             raise AttributeError(f"{name}, the mechanism does not exist at {self}. Insert it: section.insert('{name}').")
-        array = self._array(name)
+        array = array_of(record, name)
         if array is not None:
             names, size = _elements(array), array[2]
             return Elements(
@@ -471,13 +472,6 @@ class Segment:
                 lambda i, value: write_range(record, names(i), self.x, value),
             )
         return read_range(record, name, self.x)
-
-    def _array(self, name: str) -> tuple[str, str, int] | None:
-        record = self._record
-        if NAME in record.mechanisms and name.removesuffix(f"_{NAME}") in LAYERS:
-            return NAME, name.removesuffix(f"_{NAME}"), 2
-        found = record.session.catalogue.array(name) if record.session.catalogue.taken else None
-        return found if found is not None and found[0] in record.mechanisms else None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "x":

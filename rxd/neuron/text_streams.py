@@ -1,11 +1,11 @@
 """hoc's own text files: the one that `ropen` has opened to be read, and the one of `wopen` to be written.
 
-In: names of files, formats. Out: numbers and words read, text written; without a file, standard input and output.
+In: names of files, formats. Out: numbers and words read, text written; without a file of `ropen` the file whose code runs is
+read on, behind the statement that reads (`rxd.neuron.hoc.pieces`); without any, standard input and output.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc.pieces import SourceText
 from rxd.neuron.hoc.printing import formatted
 
 if TYPE_CHECKING:
@@ -20,24 +21,22 @@ if TYPE_CHECKING:
 
 __all__ = ["STREAM_FUNCTIONS", "Streams"]
 
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-
 
 class Streams:
     """The two files of a session."""
 
     def __init__(self, session: Session) -> None:
-        self._text: str | None = None
-        self._at = 0
+        self._session = session
+        self._in: SourceText | None = None
         self._out: TextIO | None = None
 
     def open_to_read(self, name: str | None) -> bool:
         """Open a file, or close the present one; whether that could be done."""
-        self._text, self._at = None, 0
+        self._in = None
         if name is None:
             return True
         try:
-            self._text = Path(name).read_text(encoding="utf-8", errors="replace")
+            self._in = SourceText(Path(name).read_text(encoding="utf-8", errors="replace"))
         except OSError:
             return False
         return True
@@ -63,34 +62,33 @@ class Streams:
             self._out.write(text)
             self._out.flush()
 
+    @property
+    def _source(self) -> SourceText | None:
+        """What is read: the file of `ropen`, or else the file whose code runs; None for standard input."""
+        return self._session.hoc.source if self._in is None else self._in
+
     def number(self) -> float:
         """The next number; what is none is passed over."""
-        while True:
-            if self._text is None:
-                return self._typed()
-            match = _NUMBER.search(self._text, self._at)
-            if match is None:
-                self._at = len(self._text)
-                raise HocError("EOF in fscan")
-            self._at = match.end()
-            return float(match.group())
+        found = self._typed() if self._source is None else self._source.number()
+        if found is None:
+            raise HocError("EOF in fscan")
+        return found
 
     def line(self, word: bool) -> str:
         """The next line with its end, or the next word."""
-        text = sys.stdin.readline() if self._text is None else self._text[self._at :]
-        match = re.match(r"\s*(\S+)" if word else r"[^\n]*\n?", text)
-        if match is None or not match.group():
+        source = SourceText(sys.stdin.readline()) if self._source is None else self._source
+        found = source.word() if word else source.line()
+        if not found:
             raise HocError("EOF in getstr")
-        self._at += match.end() if self._text is not None else 0
-        return match.group(1) if word else match.group()
+        return found
 
     @staticmethod
-    def _typed() -> float:
+    def _typed() -> float | None:
         while text := sys.stdin.readline():
-            match = _NUMBER.search(text)
-            if match is not None:
-                return float(match.group())
-        raise HocError("EOF in fscan")
+            number = SourceText(text).number()
+            if number is not None:
+                return number
+        return None
 
 
 def ropen(session: Session, name: str | None = None) -> float:
@@ -111,7 +109,7 @@ def fprint(session: Session, *arguments: Any) -> float:
 
 
 def fscan(session: Session) -> float:
-    """The next number of the file of `ropen`."""
+    """The next number of the file of `ropen`, or of the file whose code runs."""
     return session.streams.number()
 
 

@@ -290,30 +290,55 @@ def rates_of_procedure(file: ModFile, block: Block, machine: Equations) -> tuple
     """What a PROCEDURE that is solved does to states: rates of those that relax, values of those that are set.
 
     Old files write the step of the exponential method themselves, ``m = m + (1 - exp(-dt / tau)) * (minf - m)``: an expression
-    ``a + b m`` with ``b = exp(-dt / tau)``, from which the rate ``(a / (1 - b) - m) / tau`` follows.
+    ``a + b m`` with ``b = exp(-dt / tau)``, from which the rate ``(a / (1 - b) - m) / tau`` follows. Where `b` is interpolated
+    in a table, it is a mean of two such factors, and the rate is the mean of theirs.
     """
     machine.run(block.body)
     rates, values = {}, {}
     for key in machine.states:
         if key not in machine.values:
             continue
-        x, after = machine.symbol(key), machine.values[key]
+        x = machine.symbol(key)
+        hidden: dict[Any, Any] = {}
+        after = _veiled(machine.values[key], {x, dt}, hidden)
         slope = sympy.simplify(sympy.diff(after, x))
         if x not in after.free_symbols:
-            values[key] = after
+            values[key] = machine.values[key]
             continue
         if x in slope.free_symbols:
             raise file.error(
                 block.line, f"{block.name} changes {key} in a way that is no relaxation. Write it as a DERIVATIVE."
             )
         start = after.xreplace({x: sympy.Integer(0)})
-        if isinstance(slope, sympy.exp) and not (speed := sympy.simplify(-slope.args[0] / dt)).has(dt):
+        if (speed := _speed(slope)) is not None:
             goal = sympy.simplify(start / (1 - slope))
             if not goal.has(dt):
-                rates[key] = speed * (goal - x)
+                shown = {veil: expression for expression, veil in hidden.items()}
+                rates[key] = (speed * (goal - x)).xreplace(shown)
                 continue
         raise file.error(
             block.line,
             f"{block.name} steps {key} by dt in a way of its own. Write {key}' = ... in a DERIVATIVE block, with METHOD cnexp.",
         )
     return rates, values
+
+
+def _speed(factor: Any) -> Any:
+    """`1 / tau` of what a step of dt multiplies by: `exp(-dt / tau)`, or a mean of such factors; None for anything else."""
+    speed, weight = sympy.Integer(0), sympy.Integer(0)
+    for term in sympy.Add.make_args(sympy.expand(factor, power_exp=False)):
+        share, decay = term.as_independent(dt)
+        if not isinstance(decay, sympy.exp) or (one := sympy.simplify(-decay.args[0] / dt)).has(dt):
+            return None
+        speed, weight = speed + share * one, weight + share
+    return sympy.simplify(speed) if sympy.simplify(weight) == 1 else None
+
+
+def _veiled(expression: Any, kept: set[Any], hidden: dict[Any, Any]) -> Any:
+    """An expression with a symbol in place of every part that has none of some symbols in it.
+
+    What SymPy makes of rates from tables and with branches while it simplifies takes long or fails; it need not look at them.
+    """
+    if not expression.free_symbols & kept:
+        return expression if expression.is_Atom else hidden.setdefault(expression, sympy.Dummy("veil", real=True))
+    return expression if expression.is_Atom else expression.func(*(_veiled(part, kept, hidden) for part in expression.args))

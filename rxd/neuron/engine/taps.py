@@ -17,6 +17,7 @@ from rxd.neuron.engine.ended import Ended
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.outside import OutsideField
 from rxd.neuron.engine.synapses import STATES
+from rxd.neuron.outside import COMPUTED
 from rxd.neuron.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.rxd.node import NodePointer
@@ -100,7 +101,8 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
     segment = int(engine.layout.index[record.id][record.index(x)])
     ion = catalogue.ion_of(owner)
     if ion is not None:
-        return _of_ion(engine, name, ion.name, record, record.index(x), segment)
+        place = record.index(x)
+        return _of_ion(engine, name, ion.name, record, place, segment) or _unchanging(engine, name, record, place)
     short = name[: -len(owner) - 1]
     if short in catalogue.density[owner].states:
         position = int(engine.readout.positions(f"{owner}.{short}")[segment])
@@ -108,7 +110,23 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
     if name in ASSIGNED:
         return _assigned(engine, record, segment, name, record.index(x))
     label = f"{owner}.{short}"
-    return _of_mod_file(engine, segment, label) or _currents(engine, segment, lambda current: current.label == label)
+    return (
+        _of_mod_file(engine, segment, label)
+        or _currents(engine, segment, lambda current: current.label == label)
+        or _unchanging(engine, name, record, record.index(x))
+    )
+
+
+def _unchanging(engine: Engine, name: str, record: SectionRecord, place: int) -> Tap | None:
+    """What no step changes: a parameter, a concentration that nobody writes, the reversal potential that goes with it."""
+    if name not in record.store or name in COMPUTED:
+        return None
+    reader = engine.readout.reader(name)
+    if (reader is not None and reader(record) is not None) or engine.session.chemistry.species_at(name, record) is not None:
+        return None
+    if any(getattr(player.pointer, "name", "") == name for player in engine.session.run.players):
+        return None
+    return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), record.store[name][place]))
 
 
 def _through_membrane(engine: Engine, name: str, record: SectionRecord, place: int) -> Tap | None:

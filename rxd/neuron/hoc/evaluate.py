@@ -7,7 +7,7 @@ hoc code has defined, range variables of the accessed section, then the names of
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from inspect import ismethod
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lark import Token, Tree
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.hoc.state import HocArray
 from rxd.neuron.pointers import AttributePointer, EntryPointer, GlobalPointer, HocText, Pointer, RangePointer, Ref
@@ -126,7 +127,7 @@ class Evaluator:
 
     def _pointer(self, reference: Tree) -> Pointer:
         """`&name`, `&sec.v(0.5)`, `&object.variable`."""
-        first, *parts = reference.children
+        first, parts = with_element(self, reference.children[0], reference.children[1:])
         name = str(first.children[0])
         own = self.frame.instance
         if getattr(first.children[0], "type", "") == "ARGUMENT":
@@ -144,7 +145,7 @@ class Evaluator:
             parts = parts[:-1]
         if not parts:
             return RangePointer(self.session.topology.cas(), name, x)
-        owner = self._owner(first, *parts[:-1])
+        owner = self.owner(first, *parts[:-1])
         if parts[-1].data == "item":
             variable, index = parts[-2] if len(parts) > 1 else None, int(self.number(parts[-1].children[0]))
             if variable is None or variable.data != "member":
@@ -175,7 +176,8 @@ class Evaluator:
 
     # ---------------------------------------------------------------------------------------------------------- references
 
-    def _reference(self, first: Tree, *parts: Tree) -> Any:
+    def _reference(self, first: Tree, *following: Tree) -> Any:
+        first, parts = with_element(self, first, following)
         token: Any = first.children[0]
         if token.type == "ARGUMENT":
             value = self._argument(str(token))
@@ -188,7 +190,7 @@ class Evaluator:
             value = self._part(value, part, parts[position + 1] if position + 1 < len(parts) else None)
         return value
 
-    def _owner(self, first: Tree, *parts: Tree) -> Any:
+    def owner(self, first: Tree, *parts: Tree) -> Any:
         """What has a member: the name of an array of sections alone is its first."""
         found = self._reference(first, *parts)
         return found[0] if isinstance(found, HocArray) and isinstance(found[0], Section) else found
@@ -246,7 +248,7 @@ class Evaluator:
         found, value = self.session.hoc.look_up(name)
         if found:
             return value
-        record = self._accessed()
+        record = self.accessed()
         if record is not None and (name in {"L", "Ra", "nseg", "rallbranch"} or record.values(name) is not None):
             return getattr(record.section, name)
         return self._global(name)
@@ -259,7 +261,8 @@ class Evaluator:
         except AttributeError as error:
             raise HocError(f"{name} undefined variable: {error}") from None
 
-    def _accessed(self) -> Any:
+    def accessed(self) -> Any:
+        """The record of the accessed section; None if there are no sections."""
         topology = self.session.topology
         return topology.cas() if len(topology) else None
 
@@ -283,7 +286,7 @@ class Evaluator:
             return procedure(*arguments)
         if name in self.session.hoc.names():
             return self._name(name)(*arguments)
-        record = self._accessed()
+        record = self.accessed()
         if record is not None and record.values(name) is not None:
             return getattr(record.section(arguments[0] if arguments else 0.5), name)
         function = self._global(name)
@@ -296,7 +299,7 @@ class Evaluator:
 
     def assign(self, reference: Tree, value: Any) -> None:
         """Write to what a reference names; a new bare name becomes a variable."""
-        first, *parts = reference.children
+        first, parts = with_element(self, reference.children[0], reference.children[1:])
         token: Any = first.children[0]
         name = str(token)
         if token.type == "ARGUMENT" and not parts:
@@ -319,7 +322,7 @@ class Evaluator:
         before = self.frame.arguments
         self.frame.arguments = (*before[: number - 1], value, *before[number:])
 
-    def _assign_part(self, first: Tree, parts: list[Tree], value: Any) -> None:
+    def _assign_part(self, first: Tree, parts: Sequence[Tree], value: Any) -> None:
         last = parts[-1]
         if last.data == "call":  # range variable at a place: gnabar_hh(0.1) = 1, soma.v(0.5) = 1
             x = float(self.arguments(last.children[0])[0])
@@ -328,12 +331,12 @@ class Evaluator:
             elif parts[-2].data == "call":
                 raise HocError("a value can be assigned to a variable at one place only, as in soma.v(0.5) = -60")
             else:
-                setattr(self._owner(first, *parts[:-2])(x), str(parts[-2].children[0]), value)
+                setattr(self.owner(first, *parts[:-2])(x), str(parts[-2].children[0]), value)
             return
-        owner = (self._owner if last.data == "member" else self._reference)(first, *parts[:-1])
+        owner = (self.owner if last.data == "member" else self._reference)(first, *parts[:-1])
         if last.data == "member":
             name = str(last.children[0])
-            setattr(owner, name, value)
+            setattr(owner, name, int(value) if name == "nseg" and isinstance(owner, Section) else value)
         else:
             owner[int(self.number(last.children[0]))] = value
 
@@ -355,17 +358,26 @@ class Evaluator:
         elif own and not self._is_range(name) and isinstance(value, (int, float)):
             instance.names[name] = float(value)  # what a template does not declare external is its own
         elif name not in hoc.variables and self._is_range(name):
-            setattr(self.session.topology.cas().section, name, value)
-        elif name not in hoc.variables and self.session.catalogue.owner(name) is not None:
-            mechanism = self.session.catalogue.owner(name)
+            setattr(self.session.topology.cas().section, name, int(value) if name == "nseg" else value)
+        elif name not in hoc.variables and (mechanism := self._mechanism_of(name)) is not None:
             raise HocError(f"{name}: the mechanism {mechanism} is not inserted in {self.session.topology.cas().name}")
         elif isinstance(value, (int, float)):
             hoc.variables[name] = float(value)
         else:
             raise HocError(f"{name} is not declared: use objref {name} or strdef {name} before {name} = {value!r}")
 
+    def _mechanism_of(self, name: str) -> str | None:
+        """The mechanism that has a range variable, or an array of them."""
+        array = self.session.catalogue.arrays.get(name)
+        return self.session.catalogue.owner(name) if array is None else array[0]
+
+    def shadows(self, name: str) -> bool:
+        """Whether code has given a name a meaning of its own, before that of a range variable."""
+        own = self.frame.instance
+        return name in self.frame.locals or (own is not None and name in own.names) or self.session.hoc.look_up(name)[0]
+
     def _is_range(self, name: str) -> bool:
-        record = self._accessed()
+        record = self.accessed()
         return record is not None and (name in {"L", "Ra", "nseg", "rallbranch"} or record.values(name) is not None)
 
 

@@ -13,11 +13,12 @@ from typing import Any
 from lark import Token, Tree
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.evaluate import Evaluator, Frame
 from rxd.neuron.hoc.printing import shown
 from rxd.neuron.hoc.state import HocArray, Procedure, Template
 from rxd.neuron.links import link
-from rxd.neuron.sections import Section
+from rxd.neuron.sections import Section, Segment
 
 __all__ = ["Executor", "Halt", "Return"]
 
@@ -137,11 +138,23 @@ class Executor(Evaluator):
     def do_connect(self, child: Tree, parent: Tree) -> None:
         """`connect child(0), parent(1)`, or `parent connect child(0), 1`."""
         section, end = self._place(child.children[0])
-        if isinstance(parent, Tree) and parent.data == "value":
-            target, x = self._place(parent.children[0])
-        else:
-            target, x = self.session.topology.cas().section, self.number(parent)
-        section.connect(target(x), end)
+        target = self._parent(parent)
+        if target is None:
+            target = self.session.topology.cas().section(self.number(parent))
+        section.connect(target, end)
+
+    def _parent(self, parent: Any) -> Segment | None:
+        """The place that `connect` names as `parent(1)`; None for a number, such as `1`, `x` or `fscan()`."""
+        if not isinstance(parent, Tree) or parent.data != "value":
+            return None
+        *before, last = parent.children[0].children
+        if not before or last.data != "call" or last.children[0] is None:
+            return None
+        name, own = str(before[0].children[0]), self._names()
+        if len(before) == 1 and name not in self.session.hoc.sections and (own is None or name not in own):
+            return None
+        section, x = self._place(parent.children[0])
+        return section(x)
 
     def do_setpointer(self, variable: Tree, source: Tree) -> None:
         """`setpointer gap.vgap, soma.v(0.5)`."""
@@ -309,8 +322,9 @@ class Executor(Evaluator):
 
     def do_ramp(self, reference: Tree, sign: Token, first: Tree, last: Tree) -> None:
         """`diam(0:1) = 10:2`: a variable that changes linearly between two places."""
-        *before, span = reference.children
-        if not before or span.data != "span" or sign != "=":
+        named, parts = with_element(self, reference.children[0], reference.children[1:])
+        *before, span = named, *parts
+        if not parts or span.data != "span" or sign != "=":
             raise HocError("two values with a colon are assigned to a range of places, as in diam(0:1) = 10:2")
         start, stop = (self.number(x) for x in span.children)
         low, high = self.number(first), self.number(last)

@@ -66,5 +66,5 @@ def _found(name: str) -> Path | None:
 
 
 def _run(session: Session, path: Path, frame: Frame | None = None) -> float:
-    session.hoc.run(path.read_text(encoding="utf-8", errors="replace"), str(path), frame)
+    session.hoc.run_file(path.read_text(encoding="utf-8", errors="replace"), str(path), frame)
     return 1.0

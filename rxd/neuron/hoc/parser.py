@@ -27,11 +27,11 @@ def make_parser() -> Lark:
 
 
 # what may not be a line break of its own: one before `else`, one after an operator or comma, one around parentheses
-_JOINED = re.compile(r"\s*\n\s*(?=else\b)|(?<=\belse)\s*\n\s*|(?<=[,(])\s*\n\s*|\n\s*(?=\))")
+_JOINED = re.compile(r"\s*\\?\r?\n\s*(?=else\b)|(?<=\belse)\s*\n\s*|(?<=[,(])\s*\n\s*|\n\s*(?=\))")
 
 
-def parse(code: str, name: str = "hoc code", parser: Lark | None = None) -> Tree:
-    """The syntax tree of hoc code.
+def parse(code: str, name: str = "hoc code", parser: Lark | None = None, first_line: int = 1) -> Tree:
+    """The syntax tree of hoc code, which begins at a line of the file of that name.
 
     Raises
     ------
@@ -42,4 +42,4 @@ def parse(code: str, name: str = "hoc code", parser: Lark | None = None) -> Tree
         return (parser or make_parser()).parse(_JOINED.sub(" ", code) + "\n")
     except UnexpectedInput as error:
         context = error.get_context(code + "\n").rstrip()
-        raise HocSyntaxError(f"syntax error in {name}, line {error.line}:\n{context}") from None
+        raise HocSyntaxError(f"syntax error in {name}, line {error.line + first_line - 1}:\n{context}") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lark import Tree
 
     from rxd.neuron.hoc.evaluate import Frame
+    from rxd.neuron.hoc.pieces import SourceText
     from rxd.neuron.hoc.templates import Instance
     from rxd.neuron.sections import Section
     from rxd.neuron.session import Session
@@ -98,6 +100,7 @@ class HocState:
         self.loaded: set[str] = set()
         self.parser: Any = None
         self.inside: Any = None  # the object whose code runs
+        self.source: SourceText | None = None  # the file whose code runs, if it may hold data
 
     def look_up(self, name: str) -> tuple[bool, Any]:
         """Whether hoc code has defined a name, and what it is."""
@@ -134,13 +137,58 @@ class HocState:
         HocError
             For a syntax error or an error on the way.
         """
-        from rxd.neuron.hoc.execute import Executor, Halt, Return
+        from rxd.neuron.hoc.execute import Executor
+
+        with self._running(frame):
+            Executor(self.session, frame).run(self._parsed(code, name))
+
+    def run_file(self, code: str, name: str, frame: Frame | None = None) -> None:
+        """Run the code of a file: statement by statement if it reads numbers from itself, or if not all of it is code.
+
+        Raises
+        ------
+        HocError
+            For a syntax error, once what stands before it has run, or an error on the way.
+        """
+        from rxd.neuron.hoc.execute import Executor
+        from rxd.neuron.hoc.parser import HocSyntaxError
+        from rxd.neuron.hoc.pieces import SourceText, reads_itself
+
+        if not reads_itself(code):
+            try:
+                tree = self._parsed(code, name)
+            except HocSyntaxError:
+                tree = None
+            if tree is not None:
+                with self._running(frame):
+                    Executor(self.session, frame).run(tree)
+                return
+        outer, source = self.source, SourceText(code)
+        executor = Executor(self.session, frame)
+        try:
+            with self._running(frame):
+                line = 1
+                while (piece := source.statement()) is not None:
+                    self.source = source
+                    executor.run(self._parsed(piece, name, line))
+                    line = source.line_number
+        finally:
+            self.source = outer
+
+    def _parsed(self, code: str, name: str, line: int = 1) -> Tree:
         from rxd.neuron.hoc.parser import make_parser, parse
 
         self.parser = self.parser or make_parser()
+        return parse(code, name, self.parser, line)
+
+    @contextmanager
+    def _running(self, frame: Frame | None) -> Iterator[None]:
+        """While code runs in an object, or outside of all; `stop` and `return` end it."""
+        from rxd.neuron.hoc.execute import Halt, Return
+
         outside, self.inside = self.inside, None if frame is None else frame.instance
         try:
-            Executor(self.session, frame).run(parse(code, name, self.parser))
+            yield
         except (Halt, Return):
             return
         finally:

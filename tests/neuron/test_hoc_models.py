@@ -1,0 +1,189 @@
+"""What published models in hoc files do: data in the files themselves, arrays along sections, statements called by spikes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rxd.neuron import HocError, h
+from rxd.neuron.engine.taps import tap
+from rxd.neuron.hoc.parser import HocSyntaxError
+
+MODS = {
+    "layers": """
+NEURON { SUFFIX layers RANGE c, k }
+PARAMETER { k[2] = 1 }
+ASSIGNED { v }
+STATE { c[3] }
+BREAKPOINT { SOLVE s METHOD cnexp }
+DERIVATIVE s { c[0]' = -k[0]*c[0]  c[1]' = -k[1]*c[1]  c[2]' = 0 }
+""",
+    "stepped": """
+NEURON { SUFFIX stepped RANGE m }
+PARAMETER { celsius dt }
+ASSIGNED { v mexp minf }
+STATE { m }
+INITIAL { look(v) m = 0 }
+BREAKPOINT { SOLVE step }
+PROCEDURE step() { look(v) m = m + mexp*(minf - m) }
+PROCEDURE look(v) { LOCAL a
+    TABLE mexp, minf DEPEND dt, celsius FROM -100 TO 100 WITH 400
+    if (fabs(v + 40) > 1e-6) { a = 0.1*(v + 40)/(1 - exp(-(v + 40)/10)) } else { a = 1 }
+    mexp = 1 - exp(-dt*2^((celsius - 6)/10)*(a + 0.3))
+    minf = a/(a + 0.3)
+}
+""",
+}
+
+pytestmark = pytest.mark.usefixtures("mods")
+
+
+def test_a_file_reads_the_numbers_that_stand_in_it(mods: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (mods / "cell.hoc").write_text(
+        """create soma, dend[2]   // a cell, its points behind the call
+strdef word
+proc geometry() { local i, n
+    soma {
+        n = fscan()
+        for i = 1, n pt3dadd(fscan(), fscan(), fscan(), fscan())
+    }
+    for i = 0, 1 {
+        soma connect dend[i] (0), fscan()
+    }
+}
+geometry()
+SOMA COORDINATES AND DIAMETERS:
+  3
+ -1.5 0 0  4   a b2
+ -1 0 0 4.5e0
+  2 0 0 +5
+ENDS: 1 0.5
+getstr(word, 1)
+basta  if (1) { print "on" } \\
+else { print "off" }
+if (0) { print "wrong" }
+else print "right"
+dend[1] { nseg = 9/2 }
+soma print n3d(), word
+"""
+    )
+    assert h.load_file("cell.hoc") == 1
+    points = [[f(i) for f in (h.soma.x3d, h.soma.y3d, h.soma.z3d, h.soma.diam3d)] for i in range(h.soma.n3d())]
+    np.testing.assert_array_equal(points, [[-1.5, 0, 0, 4], [-1, 0, 0, 4.5], [2, 0, 0, 5]])
+    assert [h.dend[i].parentseg().x for i in range(2)] == [1, 0.5]
+    assert h.dend[1].nseg == 4  # hoc cuts off
+    assert capsys.readouterr().out.split() == ["5", "on", "right", "3", "basta"]
+
+
+def test_what_stands_before_an_error_has_run(mods: Path) -> None:
+    (mods / "half.hoc").write_text("a = 1\nproc f() {\n a = 2\n}\nf()\na = = 2\na = 3\n")
+    with pytest.raises(HocSyntaxError, match=r"half\.hoc, line 6"):
+        h.load_file("half.hoc")
+    assert h.a == 2
+    (mods / "none.hoc").write_text("b = fscan()\nno number\n")
+    with pytest.raises(HocError, match="EOF in fscan"):
+        h.load_file("none.hoc")
+
+
+def test_arrays_along_sections() -> None:
+    h("create a[2]\naccess a[1]\nnseg = 3\ninsert extracellular")
+
+    def shown(name: str) -> list[list[float]]:
+        return [[getattr(segment, name)[i] for segment in h.a[1]] for i in range(2)]
+
+    h("{ xg = 4 xg[1] = 9 xg(0.5) = 2 }")
+    assert shown("xg") == [[4, 2, 4], [9, 9, 9]]
+    h("for i = 0, 1 for (x, 0) a[1].xraxial[i](x) = 6 + i")
+    assert shown("xraxial") == [[6] * 3, [7] * 3]
+    h("{ xc[1](0:1) = 1:4 xg += 1 }")
+    assert shown("xc") == [[0] * 3, [1.5, 2.5, 3.5]]
+    assert h("z = xg[1](0.1) + xg + a[1].xc[1](0.9)")
+    assert h.z == 9 + 3 + 3.5
+    assert h("objref v\nv = new Vector()\nv.record(&vext[0](0.5))")
+    assert not h("xg[2] = 1")  # there are two
+    assert not h("a[0].xg = 1")  # it is not inserted there
+    assert not h("access a[0]\nxg = 1")
+    with pytest.raises(AttributeError, match="xg"):
+        h.xg  # noqa: B018 - it has not become a variable of its own
+    h("insert layers\nk_layers[1] = 5\na[0].c_layers[2] = 0.5")
+    assert [h.a[0].k_layers[i] for i in range(2)] == [1, 5]
+    assert h("z = k_layers[1](0.5) + c_layers[2]")
+    assert h.z == 5.5
+    found = {variable.name(): variable for variable in h.a[0](0.5).layers}
+    assert [len(found[name]) for name in ("k_layers", "c_layers")] == [2, 3]
+    found["c_layers"][-1] = 7
+    assert (h.a[0](0.5).layers.c[2], found["c_layers"][2]) == (7, 7)
+    assert {"xg", "vext", "e_extracellular"} <= {variable.name() for variable in h.a[1](0.5).extracellular}
+
+
+def test_statements_are_called_in_their_object() -> None:
+    h(
+        """begintemplate Counting
+public n, begun, at, set, nc, soma
+objref nc, nil, begin, cv
+create soma
+proc init() { n = 0 soma { insert hh nc = new NetCon(&v(0.5), nil) }
+    nc.record("spike()", this)
+    begin = new FInitializeHandler("begun = 5", this)
+}
+proc spike() { n += 1 at = t }
+endtemplate Counting
+objref one, stim, cvode
+one = new Counting()
+one.soma stim = new IClamp(0.5)
+{ stim.del = 1 stim.dur = 1 stim.amp = 2000 }
+cvode = new CVode()
+proc late() { cvode.event(3, "begun = begun + 1", one) }
+objref handler
+handler = new FInitializeHandler("late()")"""
+    )
+    h.finitialize(-65)
+    h.continuerun(5)
+    assert (h.one.n, h.one.begun) == (1, 6)
+    assert 1 < h.one.at < 3
+    h('access one.soma\nobjref plain, nil\nplain = new NetCon(&v(0.5), nil)\nseen = 0\nplain.record("seen = t")')
+    h.finitialize(-65)
+    h.continuerun(5)
+    assert h.seen == h.one.at
+
+
+def test_a_step_from_a_table_is_the_exponential_step() -> None:
+    section = h.Section(name="s")
+    section.insert("stepped")
+    clamp = h.SEClamp(section(0.5))
+    clamp.dur1, clamp.amp1, clamp.rs = 100, -37.3, 1e-9
+    h.celsius = 16
+    h.finitialize(-37.3)
+    h.continuerun(5)
+
+    def of(u: float) -> tuple[float, float]:
+        a = 0.1 * (u + 40) / (1 - np.exp(-(u + 40) / 10)) if abs(u + 40) > 1e-6 else 1.0
+        return 1 - np.exp(-h.dt * 2 * (a + 0.3)), a / (a + 0.3)
+
+    (low, start), (high, stop) = of(-37.5), of(-37.0)
+    factor, goal, m = low + 0.4 * (high - low), start + 0.4 * (stop - start), 0.0
+    for _ in range(200):
+        m += factor * (goal - m)
+    assert section(0.5).stepped.m == pytest.approx(m, rel=1e-7)
+
+
+def test_what_no_step_changes_is_recorded_in_the_loop() -> None:
+    section = h.Section(name="s")
+    section.insert("hh")
+    pointers = [section(0.5)._ref_ki, section(0.5)._ref_ena, section(0.5)._ref_gnabar_hh, section(0.5)._ref_v]
+    vectors = [h.Vector().record(pointer) for pointer in pointers]
+
+    def change() -> None:
+        section.ki, section.gnabar_hh = 60, 0.2
+
+    handler = h.FInitializeHandler(lambda: h.CVode().event(2, change))
+    h.finitialize(-65)
+    engine = handler and h.cas().record.session.run.engine
+    assert all(tap(engine, pointer) is not None for pointer in pointers)
+    h.continuerun(4)
+    assert len(vectors[0]) == len(vectors[3]) == 161
+    assert [vectors[0][i] for i in (0, 80, 81, 160)] == [54.4, 54.4, 60, 60]
+    assert [vectors[2][i] for i in (0, 80, 81, 160)] == [0.12, 0.12, 0.2, 0.2]
+    assert set(vectors[1]) == {50.0}
