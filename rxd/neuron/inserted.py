@@ -118,7 +118,7 @@ class Mechanism:
         write_range(self._segment.sec._alive, self._full(name), self._segment.x, value)
 
     def __repr__(self) -> str:
-        return self._name
+        return self._name if self._segment.sec.record.alive else "<mechanism of deleted section>"
 
 
 class RangeVar:

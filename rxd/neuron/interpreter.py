@@ -76,8 +76,9 @@ class UnreadableError(NotSupported, NmodlError):
     """A mechanism whose mod file cannot be translated: no name of `h`, and the error of the file."""
 
 
-class Function:
-    """A function of `h`, bound to no session until it is called."""
+class Function:  # noqa: D101 - says what the function says
+    # a function of `h`, bound to no session until it is called
+    __doc__ = property(lambda self: self._call.__doc__)
 
     __slots__ = ("_call", "_name")
 

@@ -5,13 +5,18 @@ In: objects, or the name of a class. Out: an ordered list with NEURON's methods.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.mechanisms import POINTS
 from rxd.neuron.session import current_session
 
-__all__ = ["List"]
+if TYPE_CHECKING:
+    from rxd.neuron.session import Session
+
+__all__ = ["List", "objects_of"]
 
 
 class List:
@@ -22,10 +27,7 @@ class List:
         self._number = session.number("List")
         self._items: list[Any] = []
         if kind is not None:
-            template = session.hoc.templates.get(kind)
-            points: list[Any] = [point for point in session.run.points if point.kind == kind]
-            known = session.run.connections() if kind == "NetCon" else points
-            self._items = known if template is None else template.living()
+            self._items = _living(session, kind)
 
     def append(self, thing: Any) -> float:
         """Add an object at the end; returns how many there are."""
@@ -96,3 +98,33 @@ class List:
 
     def __repr__(self) -> str:
         return f"List[{self._number}]"
+
+
+def _living(session: Session, kind: str) -> list[Any]:
+    """All objects of a class or template that somebody holds, oldest first.
+
+    Raises
+    ------
+    HocError
+        If there is no such class.
+    """
+    template = session.hoc.templates.get(kind)
+    if template is not None:
+        return template.living()
+    if kind == "NetCon":
+        return session.run.connections()
+    points: list[Any] = [point for point in session.run.points if point.kind == kind]
+    if points or kind in POINTS or kind == "PythonObject" or session.catalogue.point_class(kind) is not None:
+        return points
+    from rxd.neuron.classes import CLASSES
+
+    if not isinstance(kind, str) or kind not in CLASSES:
+        raise HocError(f"List: {kind!r} is not a template; give the name of a class, such as 'NetCon' or 'Vector'.")
+    return objects_of(CLASSES[kind], session)
+
+
+def objects_of(kind: type[Any], session: Session) -> list[Any]:
+    """The objects of a class of which nobody keeps a list (scripts ask seldom), by their numbers."""
+    living = (thing for thing in gc.get_objects() if isinstance(thing, kind))
+    found = {repr(thing): thing for thing in living if getattr(thing, "_session", session) is session}
+    return [found[name] for name in sorted(found, key=lambda name: (len(name), name))]

@@ -37,21 +37,31 @@ def _exp(x: float) -> float:
 
 
 def nernst(session: Session, *args: Any, sec: Section | None = None) -> float:
-    """Reversal potential in mV: `nernst(inside, outside, charge)`, or `nernst("ena")`, `nernst("cai", "cao")` of a section."""
+    """Reversal potential in mV: `nernst(inside, outside, charge)`, or, of a place in a section, `nernst("ena", 0.5)`.
+
+    `nernst("nai")` and `nernst("nao")` are the concentrations (mM) at which `ena` would be the reversal potential.
+    """
     if len(args) == 3 and not any(isinstance(arg, str) for arg in args):
         inside, outside, charge = map(float, args)
         if inside <= 0 or outside <= 0:
             raise HocError(f"nernst: concentrations must be positive, not {inside} and {outside}")
+        if charge == 0:
+            return 0.0
         volts = CONSTANTS["R"] * (session.globals["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
         return 1000.0 * volts * math.log(outside / inside)
     names = [str(arg) for arg in args if isinstance(arg, str)]
     ion = next((ion for ion in session.catalogue.ions.values() if names and names[0] in ion.variables), None)
-    if ion is None:
+    if ion is None or names[0] not in list(ion.variables)[:3]:
         raise HocError(f"{names[0] if names else args} not a reversal potential or concentration")
     section = session.topology.cas().section if sec is None else sec
     x = float(args[-1]) if args and not isinstance(args[-1], str) else 0.5
-    inside, outside = (getattr(section(x), f"{ion.name}{side}") for side in "io")
-    return nernst(session, inside, outside, ion.charge)
+    segment, kind = section(x), list(ion.variables).index(names[0])
+    inside, outside = (getattr(segment, f"{ion.name}{side}") for side in "io")
+    if kind == 0 or len(names) > 1:
+        return nernst(session, inside, outside, ion.charge)
+    volts = CONSTANTS["R"] * (session.globals["celsius"] + 273.15) / (ion.charge * CONSTANTS["FARADAY"])
+    ratio = math.exp(1e-3 * getattr(segment, f"e{ion.name}") / volts)
+    return outside / ratio if kind == 1 else inside * ratio
 
 
 def ghk(session: Session, v: float, inside: float, outside: float, charge: float) -> float:

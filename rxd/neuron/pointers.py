@@ -92,6 +92,11 @@ class RangePointer(Pointer):
     def __init__(self, record: SectionRecord, name: str, x: float) -> None:
         self.record, self.name, self.x = record, name, x
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether its section is deleted."""
+        return not self.record.alive
+
     def get(self) -> float:
         """The value in the segment."""
         from rxd.neuron.ranges import read_range

@@ -32,13 +32,13 @@ class SectionList:
 
     def __init__(self, sections: Iterable[Section] = ()) -> None:
         self._records: list[SectionRecord] = [section.record for section in sections]
-        self._number = current_session().number("SectionList")
+        self._number: int | None = current_session().number("SectionList")
 
     @classmethod
     def of(cls, records: Iterable[SectionRecord]) -> SectionList:
         """A list of records."""
-        made = cls()
-        made._records = list(records)
+        made = cls.__new__(cls)
+        made._records, made._number = list(records), None  # what h.allsec() gives is no object of hoc
         return made
 
     def append(self, *sections: Section, sec: Section | None = None) -> float:
@@ -112,7 +112,7 @@ class SectionList:
         return isinstance(section, Section) and self.contains(section)
 
     def __repr__(self) -> str:
-        return f"SectionList[{self._number}]"
+        return "<all section iterator next>" if self._number is None else f"SectionList[{self._number}]"
 
 
 class SectionRef:

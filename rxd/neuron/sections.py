@@ -132,6 +132,8 @@ class Section:
 
     def __call__(self, x: float = 0.5) -> Segment:
         """The place x, from 0 to 1."""
+        if not self.record.alive:
+            raise deleted_section()
         return Segment(self, x)
 
     def __iter__(self) -> Iterator[Segment]:
@@ -494,7 +496,7 @@ class Segment:
         return (self.sec.record.id, self.x) < (other.sec.record.id, other.x)
 
     def __repr__(self) -> str:
-        return f"{self.sec}({self.x:g})"
+        return f"{self.sec}({self.x:g})" if self.sec.record.alive else "<segment of deleted section>"
 
 
 def _elements(array: tuple[str, str, int]) -> Callable[[int], str]:

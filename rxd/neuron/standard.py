@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rxd.neuron.errors import HocError
-from rxd.neuron.mechanisms import POINTS, PointInfo
+from rxd.neuron.mechanisms import POINTS, MechanismInfo, PointInfo
 from rxd.neuron.pointers import Ref
 from rxd.neuron.sections import Section, Segment
 from rxd.neuron.session import current_session
@@ -49,26 +49,61 @@ class MechanismStandard:
         self._name = name
         chosen = groups.get(int(kind)) if kind else {key: value for group in groups.values() for key, value in group.items()}
         self._values = {self._full[key]: value for key, value in (chosen or {}).items()}
+        self._arrays = {} if name not in session.catalogue.density else self._take_arrays(session.catalogue.density[name])
+
+    def _take_arrays(self, density: MechanismInfo) -> dict[str, list[str]]:
+        """Arrays by their names, with the names of their elements; extracellular's have no suffix, as in NEURON."""
+        found: dict[str, list[str]] = {}
+        for short, size in density.arrays.items():
+            elements = [density.full(f"{short}_{i}") for i in range(size)]
+            if all(element in self._values for element in elements):
+                found[short if density.name == "extracellular" else density.full(short)] = elements
+        return found
+
+    @property
+    def _names(self) -> list[str]:
+        """The variables: an array is one of them, where its first element is."""
+        first = {elements[0]: name for name, elements in self._arrays.items()}
+        others = {element for elements in self._arrays.values() for element in elements[1:]}
+        return [first.get(name, name) for name in self._values if name not in others]
 
     def count(self) -> int:
         """Number of variables."""
-        return len(self._values)
+        return len(self._names)
+
+    def is_array(self, index: float) -> bool:
+        """Whether the variable of that number is an array."""
+        return self._names[int(index)] in self._arrays
 
     def name(self, text: Ref | None = None, index: float | None = None) -> int:
         """Write the name of the mechanism, or of a variable, into a string reference; returns the size of the variable."""
+        found = self._name if index is None else self._names[int(index)]
         if text is not None:
-            text.set(self._name if index is None else list(self._values)[int(index)])
-        return 1
+            text.set(found)
+        if index is None:
+            return 0
+        return len(self._arrays.get(found, "1"))
 
-    def get(self, name: str, *_: Any) -> float:
-        """The value of a variable."""
-        return self._values[name]
+    def _element(self, name: str, index: float) -> str:
+        """The key of a variable, or of an element of an array.
 
-    def set(self, name: str, value: float, *_: Any) -> float:
-        """Set the value of a variable."""
-        if name not in self._values:
-            raise HocError(f"{name} is not a variable of {self._name}; there are: {', '.join(self._values)}")
-        self._values[name] = float(value)
+        Raises
+        ------
+        HocError
+            If there is none.
+        """
+        elements = self._arrays.get(name, [name])
+        if not (elements[0] in self._values and 0 <= int(index) < len(elements)):
+            raise HocError(f"{name} is not a variable of {self._name}; there are: {', '.join(self._names)}")
+        return elements[int(index)]
+
+    def get(self, name: str, index: float = 0) -> float:
+        """The value of a variable, or of an element of an array."""
+        return self._values[self._element(name, index)]
+
+    def set(self, name: str, value: float, index: float = 0) -> float:
+        """Set the value of a variable, or of an element of an array."""
+        self._values[self._element(name, index)] = float(value)
         return 0.0
 
     def _target(self, where: Any, sec: Section | None) -> Any:
@@ -78,20 +113,25 @@ class MechanismStandard:
         return section if where is None else section(where)
 
     def out(self, where: Any = None, sec: Section | None = None) -> float:
-        """Write the values to a section, segment or point process."""
+        """Write the values to a section, segment, point process, or to another MechanismStandard."""
         target = self._target(where, sec)
+        if isinstance(target, MechanismStandard):
+            target._values.update((name, value) for name, value in self._values.items() if name in target._values)
+            return 0.0
         for name, value in self._values.items():
             setattr(target, name, value)
         return 0.0
 
     def in_(self, where: Any = None, sec: Section | None = None) -> float:
-        """Take the values from a section, segment or point process."""
+        """Take the values from a section, segment, point process, or from another MechanismStandard."""
         target = self._target(where, sec)
+        if isinstance(target, MechanismStandard):
+            return target.out(self)
         self._values = {name: float(getattr(target, name)) for name in self._values}
         return 0.0
 
     def __getattr__(self, name: str) -> Any:
-        if name == "in":
+        if name in {"in", "_in"}:
             return self.in_
         raise AttributeError(f"'hoc.MechanismStandard' object has no attribute '{name}'")
 

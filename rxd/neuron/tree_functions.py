@@ -180,7 +180,7 @@ def pop_section(session: Session) -> float:
 def push_section(session: Session, which: str | float) -> float:
     """Access a section by its name."""
     for record in session.topology:
-        if which in {record.name, record.id}:
+        if (which.removeprefix("_pysec.") if isinstance(which, str) else which) in {record.name, record.id}:
             session.topology.stack.append(record.section)
             return 1.0
     raise HocError(f"push_section: arg not a sectionname: {which!r}")
@@ -204,7 +204,8 @@ def secname(session: Session, sec: Section | None = None) -> str:
     record = _record(session, sec)
     made_by_hoc = any(record.section is one or record.section in _items(one) for one in session.hoc.sections.values())
     cell = record.section.cell()
-    return record.name if made_by_hoc or hasattr(cell, "template") else f"_pysec.{record.name}"
+    known = made_by_hoc or hasattr(cell, "template") or record.name.startswith("__nrnsec_")
+    return record.name if known else f"_pysec.{record.name}"
 
 
 def _items(thing: Any) -> Any:

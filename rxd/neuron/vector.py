@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.lists import objects_of
 from rxd.neuron.pointers import ItemPointer, Pointer, RangePointer, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector_analysis import Analysis
@@ -44,6 +45,7 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
     def __init__(self, size: float | Iterable[float] = 0, fill: float = 0.0) -> None:
         session = current_session()
         self._run: Run | None = None
+        self._session = session
         self._name = f"Vector[{session.number('Vector')}]"
         self._label = ""
         if isinstance(size, (int, float, np.integer, np.floating)):
@@ -55,6 +57,20 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         else:
             self._room = _numbers(size)
         self._used = self._room.size
+
+    def __class_getitem__(cls, number: float) -> Vector:
+        """`h.Vector[3]`: the one of that number.
+
+        Raises
+        ------
+        IndexError
+            If there is none.
+        """
+        name = f"Vector[{int(number)}]"
+        found = next((one for one in objects_of(cls, current_session()) if repr(one) == name), None)
+        if found is None:
+            raise IndexError(f"{name} instance does not exist")
+        return found
 
     # ------------------------------------------------------------------------------------------------------------ elements
 
@@ -411,6 +427,7 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._session = current_session()
         self._name = f"Vector[{current_session().number('Vector')}]"
 
     def __eq__(self, other: object) -> bool:

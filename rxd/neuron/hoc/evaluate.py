@@ -76,7 +76,7 @@ class Evaluator:
         return float(token)
 
     def _text(self, token: Token) -> str:
-        return str(token)[1:-1].encode().decode("unicode_escape")
+        return str(token)[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape")
 
     def _signed(self, sign: Token, operand: Tree) -> float:
         value = self.number(operand)

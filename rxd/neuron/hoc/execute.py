@@ -182,11 +182,16 @@ class Executor(Evaluator):
         return section
 
     def _declare(self, names: Tree, table: dict[str, Any], initial: Callable[[], Any]) -> None:
-        own = self._names()
+        own, arrays = self._names(), self.session.hoc.arrays
         for name, sizes in self._declared(names):
             if sizes:
-                (self.session.hoc.arrays if own is None else own)[name] = _array(name, sizes, initial)
+                if own is None:
+                    table.pop(name, None)  # from now on an array
+                (arrays if own is None else own)[name] = _array(name, sizes, initial)
             elif own is None:
+                arrays.pop(name, None)
+                if table is self.session.hoc.objects:
+                    table[name] = None  # `objref x` once more lets go of the object
                 table.setdefault(name, initial())
             elif name != "this":  # the object itself, which no declaration changes
                 own.setdefault(name, initial())

@@ -25,7 +25,10 @@ class _Objects(type):
 
 
 class HocObject(metaclass=_Objects):
-    """For `isinstance(thing, hoc.HocObject)`; make objects with `h`."""
+    """For `isinstance(thing, hoc.HocObject)`; `hoc.HocObject()` is `h`, as old scripts get it."""
 
-    def __init__(self) -> None:
-        raise TypeError("A HocObject is made by a class of h, such as h.Vector(3).")
+    def __new__(cls) -> Any:
+        """The interpreter."""
+        from rxd.neuron import h
+
+        return h

@@ -5,6 +5,7 @@ In: names of the script. Out: its variables, called and read by hoc code.
 
 from __future__ import annotations
 
+import builtins
 import sys
 from typing import Any
 
@@ -14,7 +15,7 @@ __all__ = ["PythonHandle"]
 
 
 class PythonHandle:
-    """`new PythonObject()`: the module the script runs in; its names are members."""
+    """`new PythonObject()`: the module the script runs in; its names, and those of Python itself, are members."""
 
     def member(self, name: str) -> Any:
         """A name of the script.
@@ -25,9 +26,9 @@ class PythonHandle:
             If the script has none.
         """
         script = sys.modules["__main__"]
-        if not hasattr(script, name):
+        if not hasattr(script, name) and not hasattr(builtins, name):
             raise HocError(f"the Python script has no {name!r}")
-        value = getattr(script, name)
+        value = getattr(script, name, None) if hasattr(script, name) else getattr(builtins, name)
         return float(value) if isinstance(value, int) else value
 
     def __setattr__(self, name: str, value: Any) -> None:
