@@ -101,31 +101,46 @@ def _assemble(
     capacity = np.ascontiguousarray(capacity, dtype=float)
     if not junctions:
         return GraphTransport(label, start, n, capacity, ListedRows(*compressed(n, edges, kappa)), diffusion)
-    from scipy.sparse import coo_array  # here: a model without voxels does not wait for SciPy
-
-    both = (np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]]))
-    rows = coo_array((np.concatenate([kappa, kappa]), both), shape=(n + junctions, n + junctions)).tocsr()
-    rows = _without_junctions(rows, n)
-    rows.sum_duplicates()
-    arrays = (rows.indptr.astype(np.int32), rows.indices.astype(np.int32), np.ascontiguousarray(rows.data, dtype=float))
-    return GraphTransport(label, start, n, capacity, ListedRows(*arrays), diffusion)
+    edges, kappa = merged(*without_junctions(n, edges, kappa))
+    return GraphTransport(label, start, n, capacity, ListedRows(*compressed(n, edges, kappa)), diffusion)
 
 
-def _without_junctions(rows: Any, n: int) -> Any:
-    """Star-mesh transform of all nodes from n on, where nothing accumulates: conductances among the others only."""
-    from scipy.sparse import csc_array, diags_array
-    from scipy.sparse.linalg import spsolve
+def without_junctions(n: int, edges: np.ndarray, kappa: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Star-mesh transform of all nodes from n on, where nothing accumulates: edges among the others only, some maybe twice."""
+    tied = edges.max(axis=1) >= n
+    arms: dict[int, dict[int, float]] = {}
+    for (a, b), conductance in zip(edges[tied].tolist(), kappa[tied].tolist(), strict=True):
+        for junction, other in ((a, b), (b, a)):
+            if junction >= n:
+                own = arms.setdefault(junction, {})
+                own[other] = own.get(other, 0.0) + conductance
+    made, kappas = [edges[~tied]], [kappa[~tied]]
+    for junction in list(arms):
+        own = arms.pop(junction)
+        total = sum(own.values())
+        if total <= 0.0:
+            continue
+        for other in [other for other in own if other >= n]:  # one that is still there: its arms are this one's, too
+            share = own.pop(other) / total
+            there = arms[other]
+            del there[junction]
+            for node, conductance in own.items():
+                there[node] = there.get(node, 0.0) + share * conductance
+                if node >= n:
+                    arms[node][other] = arms[node].get(other, 0.0) + share * conductance
+        nodes, values = np.array(list(own), dtype=np.int64), np.array(list(own.values()))
+        one, another = np.triu_indices(len(nodes), 1)
+        made.append(np.stack([nodes[one], nodes[another]], axis=1))
+        kappas.append(values[one] * values[another] / total)
+    return np.concatenate(made), np.concatenate(kappas)
 
-    leaving = np.asarray(rows.sum(axis=1)).ravel()
-    # a junction of the tree that a join replaced is tied to nothing
-    inner = (diags_array(np.where(leaving[n:] > 0, leaving[n:], 1.0)) - rows[n:, n:]).tocsc()
-    arms = rows[n:, :n].tocsc()
-    meshed = (rows[:n, :n] + arms.T @ csc_array(spsolve(inner, arms))).tocsr()
-    meshed = (0.5 * (meshed + meshed.T)).tolil()
-    meshed.setdiag(0.0)
-    meshed = meshed.tocsr()
-    meshed.eliminate_zeros()
-    return meshed
+
+def merged(edges: np.ndarray, kappa: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every pair of nodes once, with the sum of its conductances."""
+    ends = np.sort(edges, axis=1).astype(np.int64)
+    keys, where = np.unique(ends[:, 0] * (ends.max(initial=0) + 1) + ends[:, 1], return_inverse=True)
+    low, high = np.divmod(keys, ends.max(initial=0) + 1)
+    return np.stack([low, high], axis=1), np.bincount(where.ravel(), weights=kappa, minlength=len(keys))
 
 
 def _voxel_edges(region: RegionNodes, offset: int, voxels: VoxelGrid, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from geometry.outline import oblique_frusta
 
@@ -95,25 +94,39 @@ def _keys(voxels: VoxelGrid, ijk: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------------------------ distances
 
 
+class _Finder:
+    """Finds places near a point: sorted along x, since a tree of SciPy's takes longer to load than most models to search."""
+
+    def __init__(self, places: np.ndarray) -> None:
+        self._order = np.argsort(places[:, 0])
+        self._sorted = places[self._order]
+
+    def near(self, point: np.ndarray, radius: float) -> np.ndarray:
+        """Numbers of the places at most a radius away."""
+        low, high = np.searchsorted(self._sorted[:, 0], (point[0] - radius, point[0] + radius))
+        away = self._sorted[low:high] - point
+        return self._order[low:high][np.einsum("ij,ij->i", away, away) <= radius**2]
+
+
 def _distances(layout: Layout, wanted: Sequence[int], places: np.ndarray, dx: float) -> np.ndarray:
     """Signed distance of places from the surface, negative inside; infinite far from it."""
     distance = np.full(len(places), np.inf)
-    tree = cKDTree(places)
+    find = _Finder(places)
     for start, end, r0, r1 in _frusta(layout, wanted):
         length = float(np.linalg.norm(end - start))
-        near = tree.query_ball_point(0.5 * (start + end), 0.5 * length + max(r0, r1) + 2 * dx)
-        if near and length > 0:
+        near = find.near(0.5 * (start + end), 0.5 * length + max(r0, r1) + 2 * dx)
+        if len(near) and length > 0:
             distance[near] = np.minimum(
                 distance[near], _from_frustum(places[near], start, (end - start) / length, length, r0, r1)
             )
     for frustum in _oblique(layout, wanted):
         middle, half = 0.5 * (frustum[:3] + frustum[4:7]), 0.5 * float(np.linalg.norm(frustum[4:7] - frustum[:3]))
-        near = tree.query_ball_point(middle, half + frustum[3:8:4].max() + 2 * dx)
-        if near:
+        near = find.near(middle, half + frustum[3:8:4].max() + 2 * dx)
+        if len(near):
             distance[near] = np.minimum(distance[near], _from_oblique(places[near], frustum))
     for middle, radius in _bends(layout, wanted):
-        near = tree.query_ball_point(middle, radius + 2 * dx)
-        if near:
+        near = find.near(middle, radius + 2 * dx)
+        if len(near):
             distance[near] = np.minimum(distance[near], np.linalg.norm(places[near] - middle, axis=1) - radius)
     return distance
 

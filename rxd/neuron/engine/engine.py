@@ -94,11 +94,11 @@ class Engine:
         self.states = self.discretization.layout
         self.fields, self.places = Fields(self), Places(self)
         self.fields.fill_constants()
-        self.discretization = joined_as_in_neuron(self.system, self.discretization)
+        uneven = None if self.adaptive else spread_unevenly(session, self.declared)
+        self.discretization = joined_as_in_neuron(self.system, self.discretization, uneven)
         self.discretization = exchanged_as_in_neuron(self.system, self.discretization)
         self.discretization = spread(session, self.declared, self.discretization, self.places.of_species)
-        if not self.adaptive:
-            uneven = spread_unevenly(session, self.declared)
+        if uneven is not None:
             self.discretization = parted_as_in_neuron(self.system, self.discretization, uneven)
             self.states = self.discretization.layout
         self.discretization = with_diffusion(self.declared, self.system, self.discretization, self.adaptive)

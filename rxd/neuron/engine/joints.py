@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 __all__ = ["joined_as_in_neuron", "parted_as_in_neuron", "spread_unevenly"]
 
 
-def joined_as_in_neuron(system: Any, discretization: Any) -> Any:
-    """Exchange operators of species on segments and voxels, with NEURON's joints."""
+def joined_as_in_neuron(system: Any, discretization: Any, only: Collection[str] | None = None) -> Any:
+    """Exchange operators of species on segments and voxels, with NEURON's joints; of some species alone, if they are named."""
     unknowns = {unknown.label: unknown for unknown in system.unknowns}
     graphs = []
     for graph in discretization.graphs:
         unknown = unknowns[graph.label]
         region = discretization.regions[unknown.region]
-        if region.tree is None or region.box is not None or not len(region.voxel):
+        asked = only is None or graph.label in only
+        if region.tree is None or region.box is not None or not len(region.voxel) or not asked:
             graphs.append(graph)
             continue
         graphs.append(_joined(graph, unknown, region, discretization))
