@@ -30,6 +30,8 @@ def numpy_element_ref(array: Any, index: int) -> EntryPointer:
 def hclass(kind: Any, module_name: str | None = None, name: str | None = None) -> Any:
     """A class to inherit from: one of NEURON's, such as `h.Vector`, or a template of hoc code.
 
+    Its constructor takes the arguments of the class and `sec`; other keywords are those of a subclass's `__init__`.
+
     Raises
     ------
     TypeError
@@ -44,7 +46,7 @@ def hclass(kind: Any, module_name: str | None = None, name: str | None = None) -
     def new(cls: type[Any], *arguments: Any, **named: Any) -> Any:
         made = object.__new__(cls)
         if template is None:
-            base.__init__(made, *arguments, **named)
+            base.__init__(made, *arguments, **{key: value for key, value in named.items() if key == "sec"})
         else:
             Instance.__init__(made, current_session(), template, arguments)
         return made
@@ -52,8 +54,16 @@ def hclass(kind: Any, module_name: str | None = None, name: str | None = None) -
     def nothing(self: Any, *_: Any, **__: Any) -> None:
         """All is done by `__new__`, as in NEURON: a class of the script need not call this."""
 
+    def put(self: Any, name: str, value: Any) -> None:
+        """Set a variable of the object, or, of another name, what the script's class has there or nowhere yet."""
+        try:
+            base.__setattr__(self, name, value)
+        except LookupError:
+            object.__setattr__(self, name, value)
+
     names: dict[str, Any] = {"__new__": new, "__init__": nothing, "__module__": module_name or __name__}
     if template is None:
+        names["__setattr__"] = put
         names["baseattr"] = lambda self, name: getattr(super(made, self), name)
     made = type(name or (kind.__name__ if template is None else template.name), (base,), names)
     return made

@@ -37,7 +37,8 @@ class NeuronFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """A spec for NEURON's names, None for all others."""
         if name != "neuron" and not name.startswith("neuron."):
             return None
-        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        # packages look for the folder that `neuron` is in
+        return importlib.machinery.ModuleSpec(name, self, origin=str(Path(__file__).with_name("__init__.py")), is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """The module of this package that stands for it; the same object under both names."""

@@ -116,7 +116,6 @@ class ModFiles:
             stepped = stepped_translation(file, error)
             if stepped is None:
                 raise
-            caution(f"{file.name} is run with numbers at every step, which takes long: {error}")
             found = stepped
         self.known[name] = found
         return found

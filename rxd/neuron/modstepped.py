@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from rxd.neuron.errors import caution
 from rxd.neuron.modevents import EventCode
 from rxd.neuron.modpoints import ModObject
 from rxd.nmodl import ModFile, NmodlError, Translation
@@ -69,6 +70,10 @@ class _Step(EventCode):
 
 class ModStepped(ModObject):
     """A point process of a mod file that is run with numbers at every step."""
+
+    def __init__(self, *place: Any, **where: Any) -> None:
+        caution(f"{self.kind} is run with numbers at every step, which takes long: {self.translation.reason}")
+        super().__init__(*place, **where)
 
     def initialize(self) -> None:
         """INITIAL, and the current of the initial state."""

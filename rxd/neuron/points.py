@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,7 +28,20 @@ HOC_NAMES: Mapping[str, str] = MappingProxyType({"del": "delay"})
 """What hoc calls otherwise, since Python cannot write `clamp.del`: for `setattr(clamp, "del", 5)`."""
 
 
-class PointProcess:
+class _Kind(type):
+    """Prints a class as NEURON does, `ExpSyn()`, also for `h.ExpSyn.__str__()`."""
+
+    kind: str
+
+    def __repr__(cls) -> str:
+        return f"{cls.kind}()" if vars(cls).get("kind") else super().__repr__()
+
+    @property
+    def __str__(cls) -> Callable[..., str]:  # type: ignore[override]
+        return lambda *this: object.__str__(this[0]) if this else repr(cls)
+
+
+class PointProcess(metaclass=_Kind):
     """Something at one place: `h.IClamp(soma(0.5))`, `h.IClamp(0.5, sec=soma)`.
 
     Attributes

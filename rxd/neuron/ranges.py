@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.outside import COMPUTED
+
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["array_of", "as_value", "no_variable", "read_range", "read_range_of_section", "write_range"]
+__all__ = ["array_of", "as_value", "is_range", "no_variable", "read_range", "read_range_of_section", "write_range"]
 
 
 def read_range(record: SectionRecord, name: str, x: float) -> float:
@@ -37,14 +39,14 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
     AttributeError, ValueError
         If the section has no such variable, or the value is no number.
     """
-    number = as_value(value, name)
     where: slice | int = slice(None) if x is None else record.index(x)
     if name == "diam":
-        record.set_diam(number, where)
+        record.set_diam(as_value(value, name), where)
         return
     values = record.values(name)
     if values is None:
         raise no_variable(record, name, x)
+    number = as_value(value, name)
     if name == "v" and x is not None and not 0 < x < 1:
         return  # an end has no capacitance: its voltage follows from the segments next to it
     values[where] = number
@@ -55,6 +57,13 @@ def array_of(record: SectionRecord, name: str) -> tuple[str, str, int] | None:
     """Mechanism, short name and size of an array among a section's range variables: `xg`, `ca_cadifus`; None if it is none."""
     found = record.session.catalogue.arrays.get(name)
     return found if found is not None and found[0] in record.mechanisms else None
+
+
+def is_range(record: SectionRecord, name: str) -> bool:
+    """Whether a name is that of a range variable, here or where its mechanism is inserted."""
+    return (
+        name in {"diam", "i_membrane_", *COMPUTED} or name in record.store or record.session.catalogue.owner(name) is not None
+    )
 
 
 def no_variable(record: SectionRecord, name: str, x: float | None) -> AttributeError:

@@ -18,7 +18,7 @@ from rxd.neuron.inserted import DensityMechanism, Mechanism
 from rxd.neuron.outside import COMPUTED
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.range_arrays import Elements
-from rxd.neuron.ranges import array_of, as_value, read_range, read_range_of_section, write_range
+from rxd.neuron.ranges import array_of, as_value, is_range, read_range, read_range_of_section, write_range
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
@@ -123,10 +123,14 @@ class Section:
         return read_range_of_section(self._alive, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _OWN:
-            object.__setattr__(self, name, value)
+        if name in _OWN or (hasattr(self, "__dict__") and not name.startswith("_ref_") and not is_range(self.record, name)):
+            object.__setattr__(self, name, value)  # a class made from Section has attributes of its own
         else:
             write_range(self._alive, name, None, value)
+
+    def __reduce__(self) -> Any:
+        """Copying and pickling are refused: a section is a part of its session."""
+        raise TypeError("cannot pickle 'nrn.Section' object")
 
     # ------------------------------------------------------------------------------------------------------------- segments
 
@@ -474,6 +478,10 @@ class Segment:
                 lambda i, value: write_range(record, names(i), self.x, value),
             )
         return read_range(record, name, self.x)
+
+    def __reduce__(self) -> Any:
+        """Copying and pickling are refused: a segment is a part of its session."""
+        raise TypeError("cannot pickle 'nrn.Segment' object")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "x":

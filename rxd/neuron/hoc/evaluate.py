@@ -152,7 +152,10 @@ class Evaluator:
                 return EntryPointer(self._reference(first, *parts[:-1]), index)
             return AttributePointer(self._reference(first, *parts[:-2]), str(variable.children[0]), index)
         variable = str(parts[-1].children[0])
-        return RangePointer(owner.record, variable, x) if isinstance(owner, Section) else AttributePointer(owner, variable)
+        if isinstance(owner, Section):
+            return RangePointer(owner.record, variable, x)
+        array = isinstance(getattr(owner, variable, None), list)  # hoc means the first element of `nc.weight`
+        return AttributePointer(owner, variable, 0 if array else None)
 
     def _value(self, reference: Tree) -> Any:
         return self._reference(*reference.children)

@@ -1,0 +1,113 @@
+"""Classes of scripts and packages that inherit from NEURON's, and what these leave behind when they go."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+
+from rxd.neuron import h, hclass, nrn
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+class Cable(nrn.Section):
+    """A section with attributes of its own."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.middle = self(0.5)
+        self.label = "mine"
+
+    @property
+    def leak(self) -> float:
+        """What scripts call the conductance of the leak."""
+        return self.middle.pas.g
+
+    @leak.setter
+    def leak(self, value: float) -> None:
+        self.insert("pas")
+        self.middle.pas.g = value
+
+
+def test_a_class_made_from_section_has_attributes_of_its_own():
+    cable = Cable("cable")
+    cable.L, cable.leak = 33, 0.25
+    assert (cable.L, cable.label, cable(0.5).g_pas, str(cable.middle)) == (33, "mine", 0.25, "cable(0.5)")
+    cable.e_pas = -71.0
+    assert cable(0.5).pas.e == -71.0  # a range variable stays one
+    assert isinstance(h.Section(name="plain"), nrn.Section)
+    with pytest.raises(AttributeError, match="gnabar_hh.*insert"):
+        cable.gnabar_hh = 0.1
+    with pytest.raises(AttributeError, match="no attribute 'label'"):
+        h.Section(name="plain").label = "none"
+    with pytest.raises(ValueError, match="diam is a number"):
+        cable.diam = "wide"
+
+
+def test_sections_are_neither_copied_nor_pickled():
+    soma = h.Section(name="soma")
+    for thing in (soma, soma(0.5)):
+        with pytest.raises(TypeError, match="cannot pickle"):
+            pickle.dumps(thing)
+        with pytest.raises(TypeError, match="cannot pickle"):
+            copy.copy(thing)
+
+
+def test_a_class_made_from_an_artificial_cell_takes_keywords_and_properties():
+    class Source(hclass(h.VecStim)):
+        def __init__(self, spike_times=()):
+            self.recording = False
+            self.spike_times = spike_times
+
+        @property
+        def spike_times(self):
+            return self._times
+
+        @spike_times.setter
+        def spike_times(self, times):
+            self._times = h.Vector(times)
+            self.play(self._times)
+
+    source, heard = Source(spike_times=[1, 2.5]), h.Vector()
+    connection = h.NetCon(source, None)
+    connection.record(heard)
+    h.finitialize()
+    while h.t < 4:
+        h.fadvance()
+    assert list(heard) == [1, 2.5]
+    assert isinstance(source, h.VecStim) and not source.recording
+    soma = h.Section(name="soma")
+    clamp = hclass(h.IClamp)(0.5, sec=soma)
+    clamp.amp, clamp.label = 2, "mine"
+    assert (clamp.amp, clamp.label, clamp.get_segment()) == (2, "mine", soma(0.5))
+
+
+def test_classes_of_point_processes_print_as_in_neuron():
+    synapse = h.ExpSyn(h.Section(name="soma")(0.5))
+    assert (str(h.ExpSyn), h.ExpSyn.__str__().strip("()"), str(synapse)) == ("ExpSyn()", "ExpSyn", "ExpSyn[0]")
+
+
+def test_what_records_a_deleted_section_keeps_what_it_has():
+    first, second = h.Section(name="first"), h.Section(name="second")
+    gone, stays = h.Vector().record(first(0.5)._ref_v), h.Vector().record(second(0.5)._ref_v)
+    course = h.Vector([1, 2])
+    course.play(first(0.5)._ref_v, h.Vector([0, 1]), 1)
+    h.finitialize(-65)
+    for _ in range(4):
+        h.fadvance()
+    before = list(gone)
+    h.delete_section(sec=first)
+    h.finitialize(-65)
+    for _ in range(7):
+        h.fadvance()
+    assert (len(before), list(gone), len(stays)) == (5, before, 8)
+
+
+def test_a_weight_can_be_pointed_to_from_hoc():
+    source, target = h.NetStim(), h.ExpSyn(h.Section(name="soma")(0.5))
+    h("objref link, number\nproc take() { link = $o1 }")
+    h.take(h.NetCon(source, target, 0, 1, 0.25))
+    h("double seen[1]\nproc look() { seen[0] = $&1 }\nlook(&link.weight)")
+    assert h.seen[0] == 0.25
