@@ -16,8 +16,19 @@ PICKS = frozenset({"nrn_random_pick", "nrnran123_dblpick", "nrnran123_negexp", "
 SETS = frozenset({"nrn_random_arg", "nrnran123_newstream3", "nrnran123_newstream", "nrnran123_newstream1"})
 RESETS = frozenset({"nrnran123_setseq"})
 AROUND = frozenset(
-    {"if", "while", "sizeof", "ifarg", "hoc_is_double_arg", "getarg", "chkarg", "nrnran123_deletestream", "printf", "fprintf",
-     "hoc_execerror"}
+    {
+        "if",
+        "while",
+        "sizeof",
+        "ifarg",
+        "hoc_is_double_arg",
+        "getarg",
+        "chkarg",
+        "nrnran123_deletestream",
+        "printf",
+        "fprintf",
+        "hoc_execerror",
+    }
 )
 """What stands around these in the usual functions: arguments looked at, an old stream deleted, something printed, threads refused."""
 

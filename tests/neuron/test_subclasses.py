@@ -38,7 +38,7 @@ def test_a_class_made_from_section_has_attributes_of_its_own():
     cable.e_pas = -71.0
     assert cable(0.5).pas.e == -71.0  # a range variable stays one
     assert isinstance(h.Section(name="plain"), nrn.Section)
-    with pytest.raises(AttributeError, match="gnabar_hh.*insert"):
+    with pytest.raises(AttributeError, match=r"gnabar_hh.*insert"):
         cable.gnabar_hh = 0.1
     with pytest.raises(AttributeError, match="no attribute 'label'"):
         h.Section(name="plain").label = "none"
@@ -77,7 +77,8 @@ def test_a_class_made_from_an_artificial_cell_takes_keywords_and_properties():
     while h.t < 4:
         h.fadvance()
     assert list(heard) == [1, 2.5]
-    assert isinstance(source, h.VecStim) and not source.recording
+    assert isinstance(source, h.VecStim)
+    assert not source.recording
     soma = h.Section(name="soma")
     clamp = hclass(h.IClamp)(0.5, sec=soma)
     clamp.amp, clamp.label = 2, "mine"

@@ -152,10 +152,7 @@ class Evaluator:
                 return EntryPointer(self._reference(first, *parts[:-1]), index)
             return AttributePointer(self._reference(first, *parts[:-2]), str(variable.children[0]), index)
         variable = str(parts[-1].children[0])
-        if isinstance(owner, Section):
-            return RangePointer(owner.record, variable, x)
-        array = isinstance(getattr(owner, variable, None), list)  # hoc means the first element of `nc.weight`
-        return AttributePointer(owner, variable, 0 if array else None)
+        return RangePointer(owner.record, variable, x) if isinstance(owner, Section) else _of_object(owner, variable)
 
     def _value(self, reference: Tree) -> Any:
         return self._reference(*reference.children)
@@ -394,3 +391,8 @@ class _RangeVariable:
 
     def __call__(self, x: float = 0.5) -> float:
         return float(getattr(self._section(x), self._name))
+
+
+def _of_object(owner: Any, variable: str) -> AttributePointer:
+    """A pointer to a variable of an object; of an array, such as a NetCon's `weight`, hoc means the first element."""
+    return AttributePointer(owner, variable, 0 if isinstance(getattr(owner, variable, None), list) else None)
