@@ -30,7 +30,7 @@ AROUND = frozenset(
         "hoc_execerror",
     }
 )
-"""What stands around these in the usual functions: arguments looked at, an old stream deleted, a text printed, threads refused."""
+"""What stands around these in the usual functions: arguments, an old stream deleted, a text printed, threads refused."""
 
 REMEDIES = (
     (r"vector_(?:vec|arg|capacity|instance)|IvocVect", "Play a Vector into the variable (Vector.play), or use FUNCTION_TABLE."),
