@@ -37,7 +37,7 @@ class _Kind(type):
         return f"{cls.kind}()" if vars(cls).get("kind") else super().__repr__()
 
     @property
-    def __str__(cls) -> Callable[..., str]:  # type: ignore[override]
+    def __str__(cls) -> Callable[..., str]:
         return lambda *this: object.__str__(this[0]) if this else repr(cls)
 
 

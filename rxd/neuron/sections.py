@@ -271,9 +271,10 @@ class Section:
         """Number of 3-d points."""
         return len(self._alive.points)
 
-    def pt3dadd(self, x: float, y: float, z: float, diam: float) -> None:
-        """Add a 3-d point at the end."""
-        self.pt3dinsert(self.n3d(), x, y, z, diam)
+    def pt3dadd(self, x: Any, y: Any, z: Any, diam: Any) -> None:
+        """Add a 3-d point at the end, or many: four arrays, or Vectors, of one length."""
+        added = np.array([np.asarray(values, dtype=float) for values in (x, y, z, diam)]).T.reshape(-1, 4)
+        self.record.points = np.concatenate([self._alive.points, added])
 
     def pt3dclear(self, size: int = 0) -> int:
         """Remove all 3-d points; length and diameters stay."""

@@ -112,3 +112,42 @@ def test_a_weight_can_be_pointed_to_from_hoc():
     h.take(h.NetCon(source, target, 0, 1, 0.25))
     h("double seen[1]\nproc look() { seen[0] = $&1 }\nlook(&link.weight)")
     assert h.seen[0] == 0.25
+
+
+TEMPLATE = """
+begintemplate Cell
+public total
+objref all, this, CellRef
+create soma[1], dend[2]
+proc init() { all = new SectionList()  CellRef = this  hidden = 3 }
+gid = 0
+func total() { return hidden + $1 }
+endtemplate Cell
+"""
+
+
+def test_python_sees_all_names_of_a_template_and_hoc_the_public_ones():
+    h(TEMPLATE)
+    cell = h.Cell()
+    assert (cell.hidden, cell.gid, cell.CellRef, cell.this, cell.total(4)) == (3, 0, cell, cell, 7)
+    assert str(cell.soma[0]) == f"{cell}.soma[0]"
+    cell.gid = 12
+    assert (cell.gid, callable(cell), hasattr(cell, "other")) == (12, True, False)
+    with pytest.raises(TypeError, match="not callable"):
+        cell()
+    h("objref cell\nproc keep() { cell = $o1 }\nfunc ask() { return cell.hidden }")
+    h.keep(cell)
+    with pytest.raises(AttributeError, match="'hidden' is not public"):
+        h.ask()
+
+
+def test_sscanf_reads_a_letter_into_a_number_as_its_code():
+    h('code = 0\nsscanf("abc", "%c", &code)')
+    assert h.code == ord("a")
+
+
+def test_pt3dadd_takes_vectors():
+    soma = h.Section(name="soma")
+    h.pt3dadd(h.Vector([0, 3]), h.Vector([0, 4]), h.Vector([0, 0]), h.Vector([1, 2]), sec=soma)
+    soma.pt3dadd(3, 4, 5, 2)
+    assert (soma.n3d(), soma.L, soma.diam3d(1)) == (3, 10, 2)

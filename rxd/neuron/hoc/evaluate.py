@@ -217,6 +217,9 @@ class Evaluator:
             return value.member(name)
         if name == "_" and not hasattr(value, name):
             return value  # hoc's way to index and call what is Python's: nodes._[0], action._(2)
+        template = getattr(type(value), "is_template", False) and value.template
+        if template and name not in template.public and hasattr(value, name) and not hasattr(type(value), name):
+            raise AttributeError(f"'{name}' is not public in {template.name}")
         found = getattr(value, name)
         own = isinstance(found, partial) or (
             ismethod(found) and type(found.__self__).__module__.startswith(("rxd.neuron", "nrn"))

@@ -63,7 +63,10 @@ def sscanf(arguments: list[Any]) -> float:
         rest = rest[match.end() :]
         if letter and "*" not in piece:
             value = match.group(1)
-            targets[found].set(value if letter in {"s", "c"} else float(value))
+            target = targets[found]
+            if letter == "c" and not isinstance(target.get(), str):
+                value = ord(value)  # in a number, the code of the letter
+            target.set(value if letter in {"s", "c"} else float(value))
             found += 1
     return float(found)
 

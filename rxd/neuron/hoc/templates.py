@@ -23,6 +23,8 @@ __all__ = ["Instance", "Maker"]
 class Instance:
     """An object of a template."""
 
+    is_template = True  # what hoc code asks to know whose names it may use
+
     def __init__(self, session: Session, template: Template, arguments: tuple[Any, ...]) -> None:
         put = object.__setattr__
         put(self, "session", session)
@@ -46,13 +48,26 @@ class Instance:
         procedure: Procedure = self.procedures[name]
         return Executor(self.session).call(procedure, arguments, self)
 
+    def __call__(self) -> None:
+        """Refused: `callable` says yes of all objects of hoc, as in NEURON.
+
+        Raises
+        ------
+        TypeError
+            Always.
+        """
+        raise TypeError("object is not callable")
+
     def __getattr__(self, name: str) -> Any:
+        """A name of the template; Python code sees also those that are not public, as in NEURON."""
         if name.startswith("__"):
             raise AttributeError(name)
+        if name == "this":
+            return self
         if name.startswith("_ref_") and name[5:] in self.names:
             return EntryPointer(self.names, name[5:])
-        if name not in self.template.public:
-            raise AttributeError(f"'{name}' is not public in {self.template.name}")
+        if name not in self.template.public and name not in self.procedures and name not in self.names:
+            raise AttributeError(f"'hoc.HocObject' object has no attribute '{name}': it is no name of {self.template.name}")
         if name in self.procedures:
             return partial(self._called, name)
         if name in self.names:
