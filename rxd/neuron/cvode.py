@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.cvode_states import States
 from rxd.neuron.errors import HocError
-from rxd.neuron.pointers import GlobalPointer
+from rxd.neuron.events import as_action
+from rxd.neuron.mechanisms import POINTS
+from rxd.neuron.pointers import AttributePointer, GlobalPointer, RangePointer
+from rxd.neuron.points import PointProcess
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ class CVode(States):
 
     def _tolerance(self, name: str, value: float | None) -> float:
         if value is not None:
-            self._run.tolerances[name] = float(value)
+            self._run.set_tolerance(name, float(value))
         return self._run.tolerances[name]
 
     def atol(self, value: float | None = None) -> float:
@@ -59,17 +62,36 @@ class CVode(States):
         """Smallest step, ms; with an argument, set it."""
         return self._tolerance("minstep", value)
 
-    def atolscale(self, name: str, scale: float | None = None) -> float:
-        """Factor of the absolute tolerance of a variable; rxd species have their own `atolscale=`."""
-        scales = self._run.scales
+    def atolscale(self, variable: Any, scale: float | None = None) -> float:
+        """Factor of the absolute tolerance of `v`, `m_hh` or `ExpSyn.g` (or of what such a pointer shows); or set it.
+
+        Species of rxd have their own `atolscale=`.
+
+        Raises
+        ------
+        HocError
+            If no variable is called so.
+        """
+        name = self._name_of(variable)
         if scale is not None:
-            scales[str(name)] = float(scale)
-        return scales.get(str(name), 1.0)
+            self._run.set_scale(name, float(scale))
+        return self._run.scales.get(name, 1.0)
+
+    def _name_of(self, variable: Any) -> str:
+        if isinstance(variable, RangePointer):
+            return variable.name
+        if isinstance(variable, AttributePointer):
+            return f"{getattr(variable.target, 'kind', '')}.{variable.name}"
+        name, catalogue = str(variable), self._session.catalogue
+        kind, dot, _ = name.partition(".")
+        if not (kind in POINTS or kind in catalogue.points if dot else name == "v" or catalogue.owner(name) is not None):
+            raise HocError(f"{name} must be in form rangevar or Template.var, such as v, m_hh or ExpSyn.g.")
+        return name
 
     def states(self, into: Vector) -> float:
         """Write the variables the solver integrates into a Vector: voltages, then everything else, in an order of our own."""
         into.from_python(self._run.states())
-        return float(len(into))
+        return 0.0
 
     def extra_scatter_gather(self, direction: int, action: Any) -> float:
         """Call something whenever the variables have been brought up to date (0), or are about to be read (1): at each step."""
@@ -82,9 +104,19 @@ class CVode(States):
         return 0.0
 
     def event(self, t: float, action: Any = None, *context: Any) -> float:
-        """Call something at a time, hoc code in an object if one is given; without anything, only end a step there."""
-        self._run.callbacks.schedule(float(t), (lambda: None) if action is None else action, *context)
-        return 0.0
+        """Call something at a time, hoc code in an object if one is given; without anything, only end a step there.
+
+        With a point process and a true flag after it the solver begins anew after the call. Returns the time.
+        """
+        run, points = self._run, [k for k, one in enumerate(context[:-1]) if isinstance(one, PointProcess)]
+        todo = (lambda: None) if action is None else as_action(action, *context)
+
+        def begin_anew() -> None:
+            todo()
+            run.restart_solver()
+
+        run.callbacks.schedule(float(t), begin_anew if points and context[points[0] + 1] else todo)
+        return float(t)
 
     def solve(self, t: float | None = None) -> float:
         """Run to a time, or one step."""
@@ -108,21 +140,28 @@ class CVode(States):
         """Print the times of the events on their way, or write them into a Vector."""
         return self._run.show_events(into)
 
-    def maxorder(self, *_: Any) -> int:
-        """Order of the method."""
-        return 2
+    def _setting(self, name: str, value: float | None) -> int:
+        settings = self._run.settings
+        if value is not None:
+            settings[name] = int(value)
+        return settings[name]
+
+    def maxorder(self, value: float | None = None) -> int:
+        """Highest order of CVODE's formulas; taken note of: the method here has one order, which follows from `rtol`."""
+        return self._setting("maxorder", value)
 
     def order(self, *_: Any) -> int:
-        """Order of the method."""
-        return 2
+        """Order of the method: 4, or 3 with an `rtol` of 1e-5 or more; 0 with fixed steps and before the first run."""
+        engine = self._run.engine
+        return 0 if engine is None or not engine.adaptive else int(engine.stepper.tableau.order)
 
-    def jacobian(self, *_: Any) -> int:
-        """Which Jacobian is used; here always the exact one."""
-        return 0
+    def jacobian(self, value: float | None = None) -> int:
+        """Which Jacobian NEURON would use; taken note of: here it is always the exact one."""
+        return self._setting("jacobian", value)
 
-    def stiff(self, *_: Any) -> int:
-        """How implicit the method is; here always fully."""
-        return 2
+    def stiff(self, value: float | None = None) -> int:
+        """How implicit NEURON's method would be; taken note of: here it always is."""
+        return self._setting("stiff", value)
 
     def use_daspk(self, *_: Any) -> bool:
         """Whether DASPK is in use; never here."""
@@ -144,20 +183,20 @@ class CVode(States):
             self._run.fast_imem = bool(flag)
         return before
 
-    def condition_order(self, *_: Any) -> int:
-        """Accuracy of threshold detection."""
-        return 1
+    def condition_order(self, value: float | None = None) -> int:
+        """How NEURON would find thresholds; taken note of: here they are always found within steps, as with 2."""
+        return self._setting("condition_order", value)
 
-    def debug_event(self, *_: Any) -> int:
-        """Has no effect here."""
-        return 0
+    def debug_event(self, value: float | None = None) -> int:
+        """Taken note of, without effect."""
+        return self._setting("debug_event", value)
 
     def cache_efficient(self, *_: Any) -> bool:
         """Memory is always arranged for the cache."""
         return True
 
-    def record(self, variable: Any, values: Vector, times: Vector) -> float:
-        """Record a variable and the times of its values at every step."""
+    def record(self, variable: Any, values: Vector, times: Vector, mode: float = 0) -> float:
+        """Record a variable and the times of its values at every step; with any `mode`, into growing Vectors."""
         values.record(variable)
         times.record(GlobalPointer(self._session, "t"))
         return 0.0
@@ -180,9 +219,9 @@ class CVode(States):
         """Has no effect here."""
         return False
 
-    def queue_mode(self, *_: Any) -> int:
-        """Has no effect here."""
-        return 0
+    def queue_mode(self, value: float | None = None, *_: Any) -> int:
+        """Which queue NEURON would use; taken note of."""
+        return self._setting("queue_mode", value)
 
     def netconlist(self, source: Any = "", cell: Any = "", target: Any = "", into: Any = None) -> Any:
         """A List of NetCons, chosen by the cell of the source, the cell of the target and the target.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.artificial import Turn
+from rxd.neuron.engine.precision import tolerated
 from rxd.neuron.errors import HocError, NotSupported
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ __all__ = ["States"]
 
 REMEDY: Mapping[str, str] = MappingProxyType(
     {
-        "error_weights": "take CVode.atol and rtol: the error of a variable y is weighed with 1 / (rtol |y| + atol)",
         "acor": "compare a run with one of smaller tolerances",
         "state_magnitudes": "record the variables with Vector.record",
         "store_events": "record spikes with NetCon.record",
@@ -42,20 +42,26 @@ class States:
         return self._session.run
 
     def statename(self, number: float, into: Any, style: float = 0) -> float:
-        """Write the name of a variable into a text reference: such as `soma.m_hh(0.5)`, or with style 1 or 2 only `m_hh`.
+        """Write the name of a variable into a text reference: `soma.m_hh(0.5)`, `ExpSyn[0].g`; with style 2 `m_hh`, `ExpSyn.g`.
 
         Raises
         ------
         HocError
-            With fixed steps, as in NEURON.
+            With fixed steps, as in NEURON; if there are not so many variables.
         """
         if not self._run.adaptive:
             raise HocError("Cvode is not active")
         engine = self._run._compiled()
+        if not 0 <= int(number) < len(engine.y):
+            raise HocError(f"Cvode::statename argument out of range: {int(number)} of {len(engine.y)}")
         label, segment = engine.states.locate(int(number))
         owner, _, name = label.rpartition(".")
         text = f"{name}_{owner}" if owner else name
-        if not style:
+        points = next((unknown.points for unknown in engine.system.unknowns if unknown.label == label), ())
+        if points:
+            point = engine.declared.points[points[int(number) - engine.states[label].start]]
+            text = f"{point.kind if style == 2 else point}.{name}"
+        elif style != 2:
             for record in engine.layout.records:
                 index = np.flatnonzero(engine.layout.index[record.id] == segment)
                 if index.size:
@@ -83,6 +89,14 @@ class States:
         engine.y[:] = given
         engine.jumped = True
         engine.changed()
+        return 0.0
+
+    def error_weights(self, into: Vector) -> float:
+        """Write into a Vector what the error of every variable is multiplied with: 1 over what is tolerated."""
+        if not self._run.adaptive:
+            into.resize(0)
+            return 0.0
+        into.from_python(1.0 / tolerated(self._run._compiled()))
         return 0.0
 
     def dstates(self, into: Vector) -> float:

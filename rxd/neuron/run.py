@@ -21,6 +21,7 @@ from rxd.neuron.callbacks import Callbacks
 from rxd.neuron.engine.blueprints import Blueprints
 from rxd.neuron.engine.formulas import Formulas
 from rxd.neuron.engine.seen import CURRENTS, STATES
+from rxd.neuron.errors import HocError
 from rxd.neuron.events import (
     EventHeap,
     FInitializeHandler,
@@ -57,6 +58,10 @@ class Run(Tapes, Watching):
         Grows whenever a clamp comes, goes or moves.
     ends : dict of (int, int) to float
         Voltages of ends with point processes, from the last engine to the next.
+    precision : int
+        Grows with every change of the tolerances or their factors by variable, ``scales``.
+    settings : dict of str to int
+        What scripts have told CVode that means nothing to this solver.
     plan, trail, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
     """
@@ -70,6 +75,8 @@ class Run(Tapes, Watching):
         self.tolerances = {"atol": 1e-3, "rtol": 0.0, "maxstep": np.inf, "minstep": 0.0}
         self.adaptive = False
         self.scales: dict[str, float] = {}
+        self.precision = 0
+        self.settings = {"maxorder": 5, "jacobian": 0, "stiff": 2, "condition_order": 1, "queue_mode": 0, "debug_event": 0}
         self.ends: dict[tuple[int, int], float] = {}
         self._versions = 0
         self._pulled = -1
@@ -230,6 +237,20 @@ class Run(Tapes, Watching):
         """h.celsius or h.usetable_hh has been set: rates depend on it."""
         self.session.touch()
 
+    def set_tolerance(self, name: str, value: float) -> None:
+        """Set a tolerance of variable steps: it holds from the next one on."""
+        if value < 0:
+            raise HocError(f"CVode.{name}({value:g}): it must not be negative.")
+        if self.tolerances[name] != value:
+            self.tolerances[name] = value
+            self.precision += 1
+
+    def set_scale(self, name: str, value: float) -> None:
+        """Set the factor of the absolute tolerance of a variable."""
+        if self.scales.get(name, 1.0) != value:
+            self.scales[name] = value
+            self.precision += 1
+
     def set_adaptive(self, flag: bool) -> None:
         """Variable or fixed steps."""
         if flag != self.adaptive:
@@ -292,6 +313,8 @@ class Run(Tapes, Watching):
             if self.engine.clamping != self.clamping:
                 self.engine.place_clamps()
                 self.plan = None
+            if self.engine.precision != self.precision:
+                self.engine.take_tolerances()
             return self.engine
         from rxd.neuron.engine import Engine
 

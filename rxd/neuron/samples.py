@@ -5,7 +5,7 @@ In: the recorders of a session. Out: the times at which they want values, and th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from rxd.neuron.engine.taps import tap
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
-    from rxd.neuron.recording import Recorder
+    from rxd.neuron.recording import Player, Recorder
     from rxd.neuron.run import Run
 
 __all__ = ["Samples"]
@@ -47,8 +47,8 @@ def _trail(engine: Engine, recorders: list[Recorder]) -> Trail:
 class Samples:
     """Recordings during variable steps: those on a grid from within steps, the others at the end of each."""
 
-    def __init__(self, run: Run, engine: Engine) -> None:
-        self._run = run
+    def __init__(self, run: Run, engine: Engine, rising: Sequence[Player] = ()) -> None:
+        self._run, self._rising = run, rising
         self._every = [recorder for recorder in run._recorders if recorder.when is None]
         self._grids = [recorder for recorder in run._recorders if recorder.when is not None]
         self._end = -np.inf
@@ -80,6 +80,11 @@ class Samples:
         self._end = end
         if self._every or any(recorder.next_time() <= end for recorder in self._grids):
             yield end
+
+    def play(self, t: float) -> None:
+        """Let clamps have the levels that are played at this time."""
+        for player in self._rising:
+            player.play(t)
 
     def take(self, t: float) -> None:
         """Record what is due."""

@@ -278,7 +278,8 @@ class CompiledAttempt:
         # the state and the new state change places with every step
         self._kept = Kept(Step(rtol, arrays, (y, new, *rest), plan.fields, solver.arrays))
         self._following = Kept(Step(rtol, arrays, (new, y, *rest), plan.fields, solver.arrays))
-        self._clamps = solver.clamps(equations.electrodes(0.0))
+        self._ahead = table.alpha + table.drift  # what grows with time counts in a stage as it is then
+        self._clamps = solver.clamps(equations.electrodes(0.0), self._ahead)
         self._prepare(equations)
 
     def _prepare(self, equations: Equations) -> None:
@@ -308,7 +309,7 @@ class CompiledAttempt:
 
     def place(self, electrodes: Electrodes) -> None:
         """What clamps do from now on."""
-        self._clamps = self._solver.clamps(electrodes)
+        self._clamps = self._solver.clamps(electrodes, self._ahead)
 
     def rates(self, t: float, y: np.ndarray, out: np.ndarray) -> None:
         """The first stage of a step of no length: ``(1 / (gamma h) - J) U = f``, where what is compiled for steps does it."""
@@ -401,7 +402,7 @@ class OuterAttempt(CompiledAttempt):
         self._solutions = [self._stages[i * self._size : (i + 1) * self._size] for i in range(count)]
         self._edges = edges_in_lanes(equations, self._plan.lane)
         self._electrodes = equations.electrodes(0.0)
-        electrodes = self._electrodes.current, self._electrodes.conductance
+        electrodes = self._driven(0, 0.0, 1.0)
         self._open = entry(open_step, self._kept, 0.0, 1.0, self._clamps)
         self._side = entry(right_side, self._kept, 0, 0.0, 1.0, electrodes, self._edges, self._right)
         self._close = entry(close_step, self._kept)
@@ -421,10 +422,14 @@ class OuterAttempt(CompiledAttempt):
         """Right-hand side of a stage of the step from t over h, in the order of the state; for the first one rates are made."""
         if i == 0:
             self._open(self._kept, t, h, self._clamps)
-        electrodes, found = (self._electrodes.current, self._electrodes.conductance), np.empty(self._equations.size)
-        self._side(self._kept, i, t, h, electrodes, self._edges, self._right)
+        found = np.empty(self._equations.size)
+        self._side(self._kept, i, t, h, self._driven(i, t, h), self._edges, self._right)
         self._plan.store(self._right, found)
         return found
+
+    def _driven(self, i: int, t: float, h: float) -> tuple[np.ndarray, np.ndarray]:
+        """Currents and conductances of electrodes in a stage of the step from t over h."""
+        return self._electrodes.current_at(t + float(self._ahead[i]) * h), self._electrodes.conductance
 
     def ahead(self, way: Way) -> Progress | None:
         """One step at a time: its stages are solved outside."""
@@ -432,12 +437,11 @@ class OuterAttempt(CompiledAttempt):
 
     def make(self, t: float, h: float) -> float:
         """Try a step; see `Attempt`."""
-        electrodes = self._electrodes.current, self._electrodes.conductance
         self._open(self._kept, t, h, self._clamps)
         self._outer.update()
         self._statistics.factorisations += 1
         for i in range(len(self._solutions)):
-            self._side(self._kept, i, t, h, electrodes, self._edges, self._right)
+            self._side(self._kept, i, t, h, self._driven(i, t, h), self._edges, self._right)
             self._statistics.iterations += self._outer.solve(i)
             self._statistics.solves += 1
         return float(self._close(self._kept))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -91,10 +92,16 @@ class DirectSolver:
             self._inverse = entry(solve_in_lanes, self._kept, rhs, out)
         self._inverse(self._kept, rhs, out)
 
-    def clamps(self, electrodes: Electrodes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Places on the tree, current and conductance of the segments that have an electrode."""
-        here = np.flatnonzero((electrodes.current != 0.0) | (electrodes.conductance != 0.0))
-        return self.plan.clamp_place[here], electrodes.current[here], electrodes.conductance[here]
+    def clamps(self, electrodes: Electrodes, ahead: np.ndarray | None = None) -> Any:
+        """Places on the tree, current and conductance of the segments that have an electrode; how their currents rise.
+
+        That is the slope of each, since when, and ``ahead``: by stage how far it looks ahead in the unit of the step.
+        """
+        slope = np.zeros(len(electrodes.current)) if electrodes.slope is None else electrodes.slope
+        here = np.flatnonzero((electrodes.current != 0.0) | (electrodes.conductance != 0.0) | (slope != 0.0))
+        rise = (slope[here] if electrodes.slope is not None else slope[:0]), float(electrodes.since)
+        current, conductance = electrodes.current[here], electrodes.conductance[here]
+        return self.plan.clamp_place[here], current, conductance, (*rise, np.zeros(0) if ahead is None else ahead)
 
     def describe(self) -> str:
         """What is eliminated and in how many waves."""

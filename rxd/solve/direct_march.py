@@ -70,7 +70,7 @@ def march_example() -> tuple[Any, ...]:
     tree = ((table, row, table), places), row, row, (places, places), table
     solver = (table, places, table, row, table), tree, 5 * (row,)
     step = Kept(Step(0.0, tableau, 9 * (row,), row, solver))
-    return step, step, 1, row, (table, row, row), (places, row, row), (places, row, rows)
+    return step, step, 1, row, (table, row, row, (row, 0.0, row)), (places, row, row), (places, row, rows)
 
 
 @draft_inline_kernel

@@ -101,7 +101,7 @@ def prepare(local: np.ndarray, work: tuple[np.ndarray, np.ndarray], shift: float
 @draft_kernel
 def add_clamps(S: np.ndarray, clamps: Any) -> None:
     """Conductance of electrodes to the diagonal of v."""
-    clamped, _, conductance = clamps
+    clamped, _, conductance, _ = clamps
     for k in range(conductance.size):
         S[clamped[k, 0]] += conductance[k]
 
@@ -154,7 +154,7 @@ def attempt(model: Kept, t: float, h: float, judging: bool, clamps: Any) -> floa
             begin_block(first, t, (1.0 / (gamma * h), slopes[0] * h), apart, row, model, lanes, fields, solver)
     add_clamps(S, clamps)
     eliminate_tree(S, coupling, diagonal, T, tree)
-    clamped, current, conductance = clamps
+    clamped, current, conductance, (rise, since, ahead) = clamps
     stages, size = alpha.size, Y.size
     for i in range(stages):
         if i > 0:
@@ -170,6 +170,8 @@ def attempt(model: Kept, t: float, h: float, judging: bool, clamps: Any) -> floa
                     _stage_block(i, first, t + alpha[i] * h, weights, how, row, model, lanes, fields, solver)
         for k in range(current.size):
             R[clamped[k, 1]] += current[k] - conductance[k] * Z[clamped[k, 1]]
+        for k in range(rise.size):
+            R[clamped[k, 1]] += rise[k] * (t - since + ahead[i] * h)
         settle_branch_points(Z, again if i else twins, T)
         solve_tree(S, coupling, R, Z, T, tree)
     return _end(rtol, stages - 1, judging, mixture, lanes, solver)

@@ -18,10 +18,20 @@ from rxd.solve.calls import FIELDS, LINEARISE, RATES, Model, call_constants, cal
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Electrodes:
-    """What clamps do between two of their jumps: ``current - conductance * v`` (nA) into each segment, in storage order."""
+    """What clamps do between two of their jumps.
+
+    Into each segment, in storage order, flows ``current + slope (t - since) - conductance * v`` (nA) at a time t; without a
+    slope the currents are constant.
+    """
 
     current: np.ndarray
     conductance: np.ndarray
+    slope: np.ndarray | None = None
+    since: float = 0.0
+
+    def current_at(self, t: float) -> np.ndarray:
+        """The current at a time, nA."""
+        return self.current if self.slope is None else self.current + self.slope * (t - self.since)
 
 
 @dataclass(slots=True, eq=False)
@@ -76,20 +86,24 @@ class Equations:
     def electrodes(self, t: float) -> Electrodes:
         """What the clamps do from t on."""
         injected, conductance, drive = self.stimuli.at(t, self.discretization.cable.n)
-        return Electrodes(injected + drive, conductance)
+        return Electrodes(injected + drive, conductance, *self.stimuli.rise)
 
     def rates(self, t: float, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
         """``f(t, y)`` into ``out``, shape (size,), per ms; y is contiguous and, though left alone, writable."""
         self._compile(RATES, "rates")
         call_rates(y, t, out, self.work, self.model)
-        return self._exchange(y, electrodes, out)
+        return self._exchange(t, y, electrodes, out)
 
     def linearise(self, t: float, y: np.ndarray, out: np.ndarray, into: Linearisation) -> np.ndarray:
         """``f(t, y)`` into ``out`` and its derivatives ``into`` a linearisation, with the electrodes that stand there."""
         self._compile(LINEARISE, "linearise")
         into.drift[:] = 0.0
         call_linearise(y, t, out, into.drift, into.local, self.work, self.model)
-        return self._exchange(y, into.electrodes, out)
+        if into.electrodes.slope is not None:
+            start, inverse_capacity = self.discretization.cable.start, self.exchange.inverse_capacity
+            none = np.zeros(len(into.electrodes.slope))
+            add_electrodes(y, into.drift, start, into.electrodes.slope, none, inverse_capacity)
+        return self._exchange(t, y, into.electrodes, out)
 
     def make_linearisation(self, electrodes: Electrodes) -> Linearisation:
         """An empty linearisation to be filled."""
@@ -109,10 +123,10 @@ class Equations:
         if not table[0, column]:
             table[:, column] = [compiled.address(name) for compiled in self.kernels.groups]
 
-    def _exchange(self, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
+    def _exchange(self, t: float, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
         add_exchange(y, out, self.exchange.arrays)
         start, inverse_capacity = self.discretization.cable.start, self.exchange.inverse_capacity
-        add_electrodes(y, out, start, electrodes.current, electrodes.conductance, inverse_capacity)
+        add_electrodes(y, out, start, electrodes.current_at(t), electrodes.conductance, inverse_capacity)
         return out
 
 

@@ -109,6 +109,11 @@ class Stimuli:
     connections: tuple[Connection, ...]
     trains: tuple[tuple[Any, int, float, float], ...]
 
+    @property
+    def rise(self) -> tuple[np.ndarray | None, float]:
+        """How fast the currents of `at` rise, by segment (nA/ms), and since when: these do not."""
+        return None, 0.0
+
     def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Node (its place among those of v), conductance (uS) and drive (nA) of every clamp, just after t."""
         given = [clamp.injection(t) for clamp in self.clamps]

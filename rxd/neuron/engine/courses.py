@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rxd.neuron.engine.taps import Tap
     from rxd.neuron.recording import Player
 
-__all__ = ["Played", "can_play", "played"]
+__all__ = ["LEVELS", "Played", "can_play", "is_outside", "played"]
 
 LEVELS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"IClamp": frozenset({"amp"}), "SEClamp": frozenset({"amp1", "amp2", "amp3"})}
@@ -44,7 +44,7 @@ def can_play(engine: Engine, players: list[Player], taps: list[Tap]) -> bool:
         return True
     fields = False
     for player in players:
-        if _is_outside(player) or _electrode(engine, player) is not None:
+        if is_outside(player) or _electrode(engine, player) is not None:
             continue
         if _place(engine, player) is None:
             return False
@@ -54,7 +54,7 @@ def can_play(engine: Engine, players: list[Player], taps: list[Tap]) -> bool:
 
 def played(engine: Engine, players: list[Player], middle: np.ndarray) -> Played | None:
     """What is played in the steps with these middles; None if nothing is."""
-    inside = [player for player in players if not _is_outside(player)]
+    inside = [player for player in players if not is_outside(player)]
     if not inside:
         return None
     clamps: dict[int, tuple[Electrode, dict[str, np.ndarray]]] = {}
@@ -76,7 +76,7 @@ def played(engine: Engine, players: list[Player], middle: np.ndarray) -> Played 
     return Played(courses, levels)
 
 
-def _is_outside(player: Player) -> bool:
+def is_outside(player: Player) -> bool:
     """Whether it plays something that no equation reads."""
     return isinstance(player.pointer, (Ref, ItemPointer))
 

@@ -112,6 +112,8 @@ class Electrodes:
     electrodes : list of Electrode
     t : float or None
         The time at which clamps are read, if not the beginning of a step: NEURON reads them in its middle.
+    rise : (ndarray or None, float)
+        How fast currents rise that Vectors play with interpolation, by segment (nA/ms), and since when; for variable steps.
     """
 
     electrodes: list[Electrode]
@@ -124,6 +126,7 @@ class Electrodes:
     detector_place: tuple[str, ...] = ()
     connections: tuple[Any, ...] = ()
     trains: tuple[Any, ...] = ()
+    rise: tuple[np.ndarray | None, float] = (None, 0.0)
     _levels: list[tuple[float, float]] = field(default_factory=list)
     _held: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     _span: tuple[float, float] = (np.inf, -np.inf)

@@ -20,6 +20,7 @@ import numpy as np
 from cable import EventQueue
 from rxd.discretize.build import discretize
 from rxd.neuron.ends import shares
+from rxd.neuron.engine import precision
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.carriers import Carriers
 from rxd.neuron.engine.circuits import Circuits
@@ -67,6 +68,8 @@ class Engine:
     ----------
     revision, clamping : int
         Of the session and its clamps, when this was compiled or got its clamps.
+    precision : int
+        Of the run's tolerances, when its stepper was made.
     version : int
         Grows whenever the state changes.
     jumped : bool
@@ -121,7 +124,8 @@ class Engine:
         self.carriers = Carriers(self)
         self.synapses = Synapses(self)
         self._follow_links()
-        self.stepper: Any = make_stepper(method, self.problem, kernels, **self._options())
+        self._kernels = kernels
+        self.stepper: Any = self._make_stepper()
         self.statistics = Statistics()
         self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
         self.version = session.run.next_version()
@@ -242,14 +246,21 @@ class Engine:
         """Options of the stepper."""
         if not self.adaptive:
             return {"dt": self.session.globals.dt, "order": 1, "circuit": self.circuits.circuit}
-        tolerances = self.session.run.tolerances
-        longest = tolerances["maxstep"]
-        return {
-            "adaptive": True,
-            "dt": float(longest) if np.isfinite(longest) else None,
-            "atol": float(tolerances["atol"]),
-            "rtol": max(float(tolerances["rtol"]), 1e-10),
-        }
+        return precision.options(self)
+
+    def _make_stepper(self) -> Any:
+        """A stepper for the problem as it is, with the present tolerances."""
+        method, problem = ("coupled", precision.scaled(self, self.problem)) if self.adaptive else ("split", self.problem)
+        self.precision = self._run.precision
+        return make_stepper(method, problem, self._kernels, **self._options())
+
+    def take_tolerances(self) -> None:
+        """Go on with the present tolerances; with fixed steps there are none."""
+        self.precision = self._run.precision
+        if self.adaptive:
+            self.stepper.close()
+            self.stepper = self._make_stepper()
+            self.start()
 
     def watch(self) -> None:
         """Let the stepper stop where a voltage rises through the threshold of a NetCon."""

@@ -48,6 +48,7 @@ class Initial:
         engine.state.t = 0.0
         engine.see(0.0)
         engine.seen.begin()
+        engine.state.memory.pop("dt", None)  # a run begins as the first one did
         engine.start()
         engine.sources.read()
         engine.changed()

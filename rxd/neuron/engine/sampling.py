@@ -35,6 +35,9 @@ class Samples(Protocol):
     def before(self, end: float) -> Iterable[float]:
         """Times up to the end of the step just made."""
 
+    def play(self, t: float) -> None:
+        """Clamps are wanted as they are at this time."""
+
     def take(self, t: float) -> None:
         """The state is that of this time now."""
 
@@ -70,6 +73,7 @@ class Sampler:
         engine = self.engine
         own = engine.state
         engine.state = State(t, y, own.before, own.queue, own.memory)
+        self.samples.play(t)
         engine.electrodes.see(t)
         engine.changed()
         try:

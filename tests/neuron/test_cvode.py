@@ -1,0 +1,130 @@
+"""What scripts tell CVode and ask it: tolerances that hold from then on, names, settings; values are NEURON's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rxd.neuron import Session, h
+from rxd.neuron.errors import HocError, NotSupported
+
+
+@pytest.fixture
+def cell():
+    with Session():
+        soma = h.Section(name="soma")
+        soma.L = soma.diam = 10
+        soma.insert("hh")
+        clamp, synapse, cvode = h.IClamp(soma(0.5)), h.ExpSyn(soma(0.5)), h.CVode()
+        clamp.delay, clamp.dur, clamp.amp = 1, 1, 0.1
+        cvode.active(True)
+        yield soma, clamp, synapse, cvode
+
+
+def steps_of_a_run(until: float = 6.0) -> int:
+    times = h.Vector().record(h._ref_t)
+    h.finitialize(-65)
+    h.CVode().solve(until)
+    return len(times)
+
+
+def test_tolerances_hold_from_the_next_step_on(cell):
+    *_, cvode = cell
+    coarse = steps_of_a_run()
+    cvode.atol(1e-6)
+    fine = steps_of_a_run()
+    assert fine > 3 * coarse
+    cvode.atol(1e-3)
+    assert steps_of_a_run() == coarse
+    cvode.rtol(1e-8)  # more than nothing: looser
+    assert steps_of_a_run() <= coarse
+    cvode.rtol(0)
+    cvode.maxstep(0.05)
+    assert steps_of_a_run() >= 6 / 0.05
+    cvode.maxstep(1e9)
+    assert steps_of_a_run() == coarse
+
+
+def test_a_tolerance_set_within_a_run(cell):
+    *_, cvode = cell
+    times = h.Vector().record(h._ref_t)
+    h.finitialize(-65)
+    cvode.solve(2.5)
+    before = len(times)
+    cvode.atol(1e-9)
+    cvode.solve(3.5)
+    assert np.diff(times)[before:].max() < 0.02 < np.diff(times)[: before - 1].max()
+
+
+def test_factors_of_tolerances(cell):
+    soma, _, synapse, cvode = cell
+    coarse = steps_of_a_run()
+    assert cvode.atolscale("v") == 1
+    assert cvode.atolscale("v", 1e-4) == cvode.atolscale(soma(0.5)._ref_v) == 1e-4
+    assert steps_of_a_run() > 2 * coarse
+    cvode.atolscale("v", 1)
+    cvode.atolscale("ExpSyn.g", 1e-6)
+    weights, states = h.Vector(), h.Vector()
+    h.finitialize(-65)
+    cvode.error_weights(weights)
+    assert sorted(weights) == pytest.approx([1e3, 1e3, 1e3, 1e3, 1e9])
+    cvode.rtol(0.1)
+    cvode.error_weights(weights)
+    cvode.states(states)
+    assert pytest.approx(min(weights)) == 1 / (0.1 * 65 + 1e-3)
+    assert len(states) == len(weights)
+    for bad in ("foo", "soma.v(.5)", "m_kca", "NoSuch.g"):
+        with pytest.raises(HocError, match="rangevar or Template"):
+            cvode.atolscale(bad)
+    assert cvode.atolscale(synapse._ref_g) == 1e-6
+
+
+def test_names_of_variables(cell):
+    *_, cvode = cell
+    h.finitialize(-65)
+    text, found = h.ref(""), {}
+    for style in (0, 1, 2):
+        found[style] = set()
+        for k in range(5):
+            cvode.statename(k, text, style)
+            found[style].add(text[0])
+    places = {"soma.v(0.5)", "soma.m_hh(0.5)", "soma.h_hh(0.5)", "soma.n_hh(0.5)", "ExpSyn[0].g"}
+    assert found == {0: places, 1: places, 2: {"v", "m_hh", "h_hh", "n_hh", "ExpSyn.g"}}
+    with pytest.raises(HocError, match="out of range"):
+        cvode.statename(5, text)
+
+
+def test_settings_are_remembered(cell):
+    *_, cvode = cell
+    for name, default, value in (("maxorder", 5, 3), ("jacobian", 0, 1), ("stiff", 2, 1), ("condition_order", 1, 2)):
+        assert getattr(cvode, name)() == default
+        assert getattr(cvode, name)(value) == value == getattr(h.CVode(), name)()
+    assert cvode.order() == 0
+    h.finitialize(-65)
+    cvode.solve(1)
+    assert cvode.order() == 4
+    with pytest.raises(HocError, match="negative"):
+        cvode.atol(-1)
+    with pytest.raises(NotSupported, match=r"NetCon\.record"):
+        cvode.store_events(h.Vector())
+
+
+def test_events(cell):
+    soma, _, synapse, cvode = cell
+    seen: list[float] = []
+    h.finitialize(-65)
+    assert cvode.event(0.5, lambda: seen.append(h.t)) == 0.5
+    assert cvode.event(0.75) == 0.75
+
+    def push() -> None:
+        synapse.g = 0.001
+
+    assert cvode.event(0.9, push, synapse, 1) == 0.9
+    cvode.solve(2.0)
+    assert seen == [0.5]
+    assert synapse.g == pytest.approx(0.001 * np.exp(-1.1 / synapse.tau), abs=1e-4)
+    values, times = h.Vector(), h.Vector()
+    cvode.record(soma(0.5)._ref_v, values, times, 1)
+    h.finitialize(-65)
+    cvode.solve(1)
+    assert len(values) == len(times) > 2
