@@ -163,9 +163,9 @@ class CVode(States):
         """How implicit NEURON's method would be; taken note of: here it always is."""
         return self._setting("stiff", value)
 
-    def use_daspk(self, *_: Any) -> bool:
-        """Whether DASPK is in use; never here."""
-        return False
+    def use_daspk(self, flag: bool | None = None) -> bool:
+        """Whether NEURON would use DASPK, as it does for layers and circuits; taken note of: here they need no other method."""
+        return bool(self._setting("use_daspk", flag))
 
     def use_local_dt(self, flag: bool | None = None) -> bool:
         """Whether cells have steps of their own; with an argument, set it.

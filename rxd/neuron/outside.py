@@ -32,7 +32,7 @@ def computed(record: SectionRecord, name: str) -> np.ndarray | None:
         return None
     if name == "i_membrane":
         engine = record.session.run.engine
-        if engine is None or not engine.fixed.moved:  # no step has been made since `finitialize`
+        if engine is None or not (engine.fixed.moved or engine.adaptive):  # no step has been made since `finitialize`
             return np.zeros(record.nseg)
         return _DENSITY * record.session.membrane.of(record) / record.shape.area
     engine = record.session.run.engine

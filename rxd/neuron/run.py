@@ -76,7 +76,15 @@ class Run(Tapes, Watching):
         self.adaptive = False
         self.scales: dict[str, float] = {}
         self.precision = 0
-        self.settings = {"maxorder": 5, "jacobian": 0, "stiff": 2, "condition_order": 1, "queue_mode": 0, "debug_event": 0}
+        self.settings = {
+            "maxorder": 5,
+            "jacobian": 0,
+            "stiff": 2,
+            "condition_order": 1,
+            "queue_mode": 0,
+            "debug_event": 0,
+            "use_daspk": 0,
+        }
         self.ends: dict[tuple[int, int], float] = {}
         self._versions = 0
         self._pulled = -1

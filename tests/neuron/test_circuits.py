@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rxd.neuron import h
-from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.errors import HocError
 
 # v, vext[0], vext[1], 1000 i_membrane in the middles of the three sections of `mixed` after 2 ms
 FIGURES = (
@@ -296,8 +296,108 @@ def test_mistakes() -> None:
     with pytest.raises(HocError, match="no layer 1"):
         h.finitialize(-65)
     del deep
-    kept = h.LinearMechanism(c, g, y, b)
-    h.cvode_active(True)
-    with pytest.raises(NotSupported, match="fixed steps"):
+
+
+# ----------------------------------------------------------------------------------------------------------- variable steps
+
+
+def variable(atol: float) -> Any:
+    cvode = h.CVode()
+    cvode.active(True)
+    cvode.atol(atol)
+    return cvode
+
+
+def test_variable_steps_charge_a_layer_as_written_down() -> None:
+    """The membrane's current is given from 0.5 ms on, as a step of a clamp: the layer is one resistor and one capacitor."""
+    s = cable("s", 50, 1)
+    s.g_pas = 0
+    layered(s, (1e-3, 1e9), (2.0, 0.0), (1e9, 1e9))
+    current = clamp(s(0.5), 0.05, delay=0.5)
+    cvode = variable(1e-7)
+    recorded, along = h.Vector().record(s(0.5)._ref_vext[0], 0.25), h.Vector().record(h._ref_t)
+    h.finitialize(-65)
+    cvode.solve(3)
+    density = 100 * current.amp / s(0.5).area()
+
+    def expected(t: float) -> float:
+        return density / 1e-3 * (1 - np.exp(-max(t - 0.5, 0) / 2))
+
+    assert s(0.5).vext[0] == pytest.approx(expected(3), abs=2e-6)
+    assert s(0.5).i_membrane == pytest.approx(density, rel=1e-6)
+    assert list(recorded) == pytest.approx([expected(0.25 * k) for k in range(len(recorded))], abs=2e-6)
+    assert len(along) < 250
+
+
+def test_variable_steps_are_where_short_fixed_ones_go() -> None:
+    sections, electrode = mixed()
+    assert electrode.amp == 0.5
+
+    def seen() -> np.ndarray:
+        return np.array([(s(0.5).v, s(0.5).vext[0], s(0.5).vext[1]) for s in sections])
+
+    cvode, found = variable(1e-3), {}
+    for atol in (1e-3, 1e-7):
+        cvode.atol(atol)
         h.finitialize(-65)
-    del kept
+        cvode.solve(1.2)
+        found[atol] = seen()
+    cvode.active(False)
+    errors = []
+    for dt in (0.002, 0.001):
+        h.dt = dt
+        h.finitialize(-65)
+        h.continuerun(1.2)
+        errors.append(np.abs(seen() - found[1e-7]).max())
+    assert np.abs(found[1e-3] - found[1e-7]).max() < 0.02
+    assert errors[1] < 0.6 * errors[0] < 0.1  # it is where they go
+
+
+@pytest.mark.parametrize("mohm", [10.0, 0.0])
+def test_a_source_of_voltage_in_variable_steps(mohm: float) -> None:
+    """Behind a resistor it is a clamp of voltage; without one it holds the voltage exactly."""
+    s = cable("s", 50, 3, "hh")
+    electrode = h.SEClamp(s(0.5))
+    electrode.rs, electrode.dur1, electrode.amp1 = mohm or 1e-5, 1e9, -40
+    cvode = variable(1e-6)
+    h.finitialize(-65)
+    cvode.solve(1.5)
+    clamped, flows = s(0.1).v, electrode.i
+    del electrode
+    c, g, y, b = h.Matrix(2, 2, 2), h.Matrix(2, 2, 2), h.Vector(2), h.Vector([0, -40])
+    g.setval(0, 1, -1)
+    g.setval(1, 0, 1)
+    scale = 100 / s(0.5).area()  # mA/cm2 per nA
+    g.setval(1, 1, mohm / scale)
+    source = h.LinearMechanism(c, g, y, b, 0.5, sec=s)
+    h.finitialize(-65)
+    cvode.solve(1.5)
+    assert s(0.1).v == pytest.approx(clamped, abs=2e-5 if mohm else 2e-3)
+    assert y.x[0] == s(0.5).v
+    assert y.x[1] == pytest.approx(flows * scale, rel=1e-4 if mohm else 1e-2)
+    del source
+
+
+def test_a_circuit_by_itself_in_variable_steps() -> None:
+    """An oscillator without loss, that a function drives from time to time."""
+    s = cable("s", 50, 1)
+    c, g, y, y0, b = h.Matrix(2, 2), h.Matrix(2, 2), h.Vector(2), h.Vector([1, 0]), h.Vector(2)
+    c.setval(0, 0, 1)
+    c.setval(1, 1, 1)
+    g.setval(0, 1, -1)
+    g.setval(1, 0, 1)
+    circuit = h.LinearMechanism(c, g, y, y0, b)
+    cvode = variable(1e-6)
+    h.finitialize(-65)
+    cvode.solve(2.0)
+    assert list(y) == pytest.approx([np.cos(2.0), -np.sin(2.0)], abs=2e-5)
+    assert s(0.5).v != -65
+    del circuit
+    h.finitialize(-65)
+    calls = []
+    driven = h.LinearMechanism(lambda: calls.append(h.t), c, g, y, y0, b)
+    h.finitialize(-65)
+    cvode.solve(1.0)
+    assert list(y) == pytest.approx([np.cos(1.0), -np.sin(1.0)], abs=2e-5)
+    assert np.diff(calls).max() < 0.026
+    del driven

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.errors import HocError
 from rxd.neuron.impedance import end_of, end_or_segment
 from rxd.neuron.outside import NAME, is_inserted, resists
 from rxd.solve.circuits import Circuit, Entries, plan_circuit
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Circuits"]
 
 LAYERS: Final = 2
+LONGEST: Final = 0.025
+"""Longest variable step (ms) over which the numbers of a LinearMechanism stay as its function has set them at its beginning."""
 _US_PER_DENSITY: Final = 1e-2  # S/cm2 um2 in uS; mF/cm2 um2 in 1e-2 nF, too
 _NF_PER_DENSITY: Final = 1e-5  # uF/cm2 um2 in nF
 _AREA_OF_ENDS: Final = 100.0  # um2, what NEURON takes for it: currents there are in nA
@@ -56,10 +58,6 @@ class Circuits:
         at_ends = bool(engine.layout.ends) and is_inserted(self._session)  # they have a potential outside of their own
         if not self.linear and not resists(self._session) and not at_ends:
             return
-        if engine.adaptive:
-            raise NotSupported(
-                "layers of extracellular that resist and LinearMechanism go with fixed steps here; switch CVode off."
-            )
         self._cable = engine.discretization.cable
         order = engine.states["v"]
         self._storage = np.asarray(order.order - order.start, dtype=np.int64)
@@ -201,7 +199,7 @@ class Circuits:
         """Bring numbers up to date before steps."""
         if self.circuit is None:
             return
-        if self._session.globals["secondorder"] != 0:
+        if self._session.globals["secondorder"] != 0 and not self._engine.adaptive:
             raise HocError(
                 "Layers of extracellular that resist and LinearMechanism work with h.secondorder = 0 only. (NEURON refuses 1 "
                 "and 2 for LinearMechanism; with layers its voltages converge to wrong ones.)"
@@ -219,6 +217,10 @@ class Circuits:
         for part, one in self._living():
             self._take_y(part, one)
 
+    def longest(self, until: float) -> float:
+        """How far a variable step may go: functions of LinearMechanisms are called at its beginning."""
+        return min(until, self._engine.t + LONGEST) if self.python else until
+
     def _living(self) -> list[tuple[_Part, LinearMechanism]]:
         return [(part, one) for part, one in ((part, part.linear()) for part in self._parts) if one is not None]
 
@@ -231,6 +233,7 @@ class Circuits:
                 self._plan()
                 self._engine.fixed.forget()
                 self._engine.stepper.take_circuit(self.circuit)
+                self._engine.jumped = True
                 return
             found = part.entries()
             self.circuit.c[at : at + len(found.c)], self.circuit.g[at : at + len(found.g)] = found.c, found.g

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Electrode", "Electrodes", "refuse_variable_steps"]
 
+SAME = 1e-9  # ms, below which two times are the same
 CLAMPS = ("IClamp", "SEClamp", "VClamp")
 
 
@@ -224,9 +225,9 @@ class Electrodes:
         return self._levels[self.electrodes.index(electrode)]
 
     def at(self, t: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Injected current (nA), clamp conductance (uS) and clamp drive (nA) by segment in storage order."""
+        """Injected current (nA), clamp conductance (uS) and clamp drive (nA) by segment in storage order, just after t."""
         injected, conductance, drive = np.zeros(n), np.zeros(n), np.zeros(n)
-        now = t if self.t is None else self.t
+        now = (t if self.t is None else self.t) + SAME  # an event may end a step a hair before a jump
         for electrode in self.electrodes:
             g, current = electrode.level(now)
             target = drive if g else injected
@@ -242,7 +243,7 @@ class Electrodes:
 
     def next_jump(self, t: float) -> float:
         """The next time after t at which a clamp jumps, ms; infinity if there is none."""
-        times = [jump for electrode in self.electrodes for jump in electrode.jumps() if jump > t + 1e-9]
+        times = [jump for electrode in self.electrodes for jump in electrode.jumps() if jump > t + SAME]
         return min(times, default=np.inf)
 
 

@@ -47,6 +47,7 @@ from rxd.neuron.engine.sources import Sources
 from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
+from rxd.solve.equations import Equations, build_equations
 from rxd.solve.problem import Problem, State, Statistics
 from rxd.solve.steppers import make_stepper
 from rxd.symbolic.totals import warn_of_unseen_currents
@@ -118,8 +119,7 @@ class Engine:
         self.fixed, self.seen, self.shown, self.circuits = FixedSteps(self), Seen(self), Shown(self), Circuits(self)
         self.watch()
         if self.adaptive:
-            equations = replace(self.problem.equations, stimuli=self.electrodes)
-            self.problem = replace(self.problem, equations=equations)
+            self.problem = replace(self.problem, equations=self._equations())
         self.readout = Readout(self)
         self.carriers = Carriers(self)
         self.synapses = Synapses(self)
@@ -139,6 +139,14 @@ class Engine:
         self.circuits.load()
         self._plain = not (self.hooks or self.linked.followed or self.stepped) and self.circuits.circuit is None
         self.start()
+
+    def _equations(self) -> Equations:
+        """The equations of variable steps; where a circuit has the cable, without it."""
+        if self.circuits.circuit is None:
+            return replace(self.problem.equations, stimuli=self.electrodes)
+        from rxd.solve.circuit_attempt import without_cable
+
+        return build_equations(without_cable(self.discretization), self.electrodes, self.problem.equations.kernels)
 
     def _placed_clamps(self) -> Electrodes:
         """The clamps there are now."""
@@ -250,9 +258,15 @@ class Engine:
 
     def _make_stepper(self) -> Any:
         """A stepper for the problem as it is, with the present tolerances."""
-        method, problem = ("coupled", precision.scaled(self, self.problem)) if self.adaptive else ("split", self.problem)
         self.precision = self._run.precision
-        return make_stepper(method, problem, self._kernels, **self._options())
+        if not self.adaptive:
+            return make_stepper("split", self.problem, self._kernels, **self._options())
+        problem, circuit = precision.scaled(self, self.problem), self.circuits.circuit
+        if circuit is None:
+            return make_stepper("coupled", problem, self._kernels, **self._options())
+        from rxd.solve.circuit_attempt import CircuitStepper
+
+        return CircuitStepper(problem, self._kernels, circuit, **self._options())
 
     def take_tolerances(self) -> None:
         """Go on with the present tolerances; with fixed steps there are none."""
@@ -411,7 +425,11 @@ class Engine:
         self.linked.refresh()
         self.sources.hold()
         until = self.sources.longest(self.linked.longest(until))
-        if self.layout.ends:
+        if self.circuits.circuit is not None:
+            until = self.circuits.longest(until)
+            self.circuits.before()
+            self.stepper.settle(self.state)
+        elif self.layout.ends:
             self._balance_ends(t)
         self.see(t)
         following = float(self.state.memory["dt"][0])
@@ -419,6 +437,7 @@ class Engine:
             until = min(until, t + (following if following > 0 else 1e-3))
         outcome = self.stepper.advance(self.state, until, self.statistics, Sampler(self, samples))
         self._hold()
+        self.circuits.show()
         self.see(self.state.t)
         self.changed()
         return outcome.spikes
