@@ -149,7 +149,7 @@ Where NEURON itself is wrong we give the right answer.
   error says so. (Where layers do not resist, which is NEURON's default, `h.secondorder` works.)
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
 
-NEURON 9.0.2 is wrong in three more ways, which scripts live with and whose rules are simple. There the default is NEURON's
+NEURON 9.0.2 is wrong in four more ways, which scripts live with and whose rules are simple. There the default is NEURON's
 number, with a warning that names the reaction; `python -m rxd.neuron --correct SCRIPT`, or `with Session(correct=True):`,
 applies every reaction once, at the rate it has:
 
@@ -162,6 +162,9 @@ applies every reaction once, at the rate it has:
   reactions for all sections with at least these regions. With `x` on a region of soma and dendrite, and anything on a
   region of the dendrite alone, a rate of `x` counts once in the soma and twice in the dendrite. (It solves one set after the
   other, where here rates are added up: they differ by the error of the step, some 1e-3.)
+* **A State or Parameter on the right.** In `Reaction(x, y, kf, kb)` of a Species `x` and a State or Parameter `y`, without
+  numbers and without regions, or with regions and a Parameter `y`, NEURON takes `kf` for the backward and `kb` for the
+  forward rate (also of a MultiCompartmentReaction).
 * **Reactions in a box whose species are written with it.** `Reaction(a[ecs] + b[ecs], c[ecs], k)` counts once for every
   species on its sides, here three times; `Reaction(a + b, c, k)` and rates count once. (With CVode more often still, unlike
   here.)

@@ -132,3 +132,26 @@ def test_the_switch(tmp_path):
         command = [sys.executable, "-W", "ignore", "-m", "rxd.neuron", *switch, str(script)]
         shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert float(shown) == pytest.approx(math.exp(-rate), rel=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["State", "Parameter", "Parameter on a region", "Species", "twice", "one way"])
+def test_sides_of_which_the_right_one_is_a_state_or_parameter(session, kind):
+    # NEURON 9.0.2 exchanges the rates of a two-way reaction of bare sides then
+    sec = h.Section(name="a")
+    cyt = rxd.Region(sec, name="cyt")
+    x = rxd.Species(cyt, name="x", initial=1)
+    other = getattr(rxd, kind.split()[0] if kind[0] in "PS" else "State")(cyt, name="y", initial=0)
+    sides = (x[cyt], other[cyt]) if "region" in kind else (2 * x, 2 * other) if kind == "twice" else (x, other)
+    rates = [0.1] if kind == "one way" else [0.1, 0.3]
+    if kind in {"Species", "twice", "one way"} or session.correct:
+        reaction, expected = rxd.Reaction(*sides, *rates), 0.1
+    else:
+        with pytest.warns(UserWarning, match="NEURON takes the forward rate for the backward one"):
+            reaction, expected = rxd.Reaction(*sides, *rates), 0.3
+    h.dt = 1e-6
+    h.finitialize(-65)
+    before = np.array(x.nodes.value)
+    h.fadvance()
+    lost = (before - np.array(x.nodes.value)) / h.dt * (0.5 if kind == "twice" else 1)
+    assert lost == pytest.approx(expected, rel=1e-3)
+    assert reaction is not None

@@ -12,6 +12,7 @@ import sympy
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol, Scheme, as_sympy, stoichiometry
 from rxd.neuron.rxd.region import Extracellular, Region
+from rxd.neuron.rxd.species import Quantity, SpeciesOnRegion
 from rxd.neuron.session import current_session
 
 __all__ = ["GeneralizedReaction", "MultiCompartmentReaction", "Rate", "Reaction"]
@@ -234,7 +235,30 @@ def _sides(args: tuple[Any, ...], settings: dict[str, Any], what: str) -> tuple[
         )
     if arrow == "<":
         return lhs, rhs, 0, forward, "<"
+    if len(rates) > 1 and not isinstance(args[0], Scheme) and _exchanged_in_neuron(lhs, rhs):
+        caution(
+            f"{what}({lhs}, {rhs}, ...): NEURON takes the forward rate for the backward one and the other way round, since the "
+            f"right side is a {_kind(rhs)} and the left is not, and so does this run. Write {what}({rhs}, {lhs}, ...) with the "
+            "rates exchanged, or run with python -m rxd.neuron --correct.",
+        )
+        lhs, rhs = rhs, lhs
     return lhs, rhs, forward, backward, "<>" if backward is not None else ">"
+
+
+def _exchanged_in_neuron(lhs: Any, rhs: Any) -> bool:
+    """Whether NEURON exchanges the sides: it compares them by `!=`, and Python asks a subclass (a State, say) first."""
+    if current_session().correct:
+        return False
+    if isinstance(lhs, Quantity) and isinstance(rhs, Quantity):
+        return lhs.kind == "Species" and rhs.kind != "Species"
+    if isinstance(lhs, SpeciesOnRegion) and type(rhs) is type(lhs):
+        return lhs.species.kind != "Parameter" and rhs.species.kind == "Parameter"
+    return False
+
+
+def _kind(side: Any) -> str:
+    """What a side of one species is, as the script knows it."""
+    return str(side.kind if isinstance(side, Quantity) else side.species.kind)
 
 
 def _custom(settings: dict[str, Any]) -> bool:
