@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.modrandom import RandomVariable
 from rxd.neuron.philox import Stream
 from rxd.neuron.points import PointProcess
 from rxd.neuron.random import Random
 
-__all__ = ["Artificial", "NetStim", "Turn"]
+__all__ = ["Artificial", "Intervals", "NetStim", "Turn"]
 
 
 KEPT = ("pending", "fired", "on", "last", "resting")
@@ -109,6 +110,11 @@ class NetStim(Artificial):
             chosen = Stream(1, 0, self.ordinal + 1, int(self.session.globals["random_index"]))
             object.__setattr__(self, "stream", chosen)
         return chosen
+
+    @property
+    def ranvar(self) -> RandomVariable:
+        """The stream of its intervals, as the RANDOM variable it is in NEURON: `stim.ranvar.set_ids(1, 2, 3)`."""
+        return Intervals(self)
 
     def noiseFromRandom(self, random: Random) -> float:
         """Take intervals from the stream of a Random, from its beginning at every initialisation.
@@ -215,3 +221,24 @@ class NetStim(Artificial):
             self.later(t + max(self._gap() - self.interval * (1 - self.noise), 0.0), self._spike)
         elif weight[0] < 0:
             object.__setattr__(self, "on", False)
+
+
+class Intervals(RandomVariable):
+    """The RANDOM variable of a NetStim: the stream it takes its intervals from."""
+
+    def __init__(self, cell: NetStim) -> None:
+        self._cell = cell
+
+    @property
+    def _stream(self) -> Stream:  # type: ignore[override]
+        return self._cell._random
+
+    @property
+    def _ids(self) -> tuple[int, int, int]:  # type: ignore[override]
+        third, first, second = self._stream.names[0]
+        return first, second, third
+
+    def set_ids(self, *ids: float) -> RandomVariable:
+        """Name the stream by three numbers, and begin it anew."""
+        self._cell.noiseFromRandom123(*(*ids, 0, 0, 0)[:3])
+        return self

@@ -15,7 +15,7 @@ from rxd.neuron.classes import CLASSES
 from rxd.neuron.globals import CONSTANTS, Globals
 from rxd.neuron.interpreter import FUNCTIONS
 from rxd.neuron.mechanisms import DENSITY, POINTS
-from rxd.neuron.missing import MISSING
+from rxd.neuron.missing import METHODS, MISSING
 from rxd.neuron.run_functions import nothing
 
 __all__ = ["text"]
@@ -258,7 +258,12 @@ def text() -> str:
     parts += [f"| `{name}` | {_row(_members(name, kind))} |" for name, kind in sorted(CLASSES.items())]
     parts += ["", "## rxd", "", *_rxd_lines(), ""]
     parts += ["## Refused", "", "| name | why, and what to use |", "|---|---|"]
-    parts += [f"| `h.{name}` | {reason} |" for name, reason in sorted(MISSING.items())]
+    reasons: dict[str, list[str]] = {}
+    for name, reason in sorted(MISSING.items()):
+        reasons.setdefault(reason, []).append(f"`h.{name}`")
+    for (kind, name), reason in sorted(METHODS.items()):
+        reasons.setdefault(reason, []).append(f"`{kind}.{name}`")
+    parts += [f"| {', '.join(names)} | {reason} |" for reason, names in reasons.items()]
     parts += ["", DIFFERENCES]
     return "\n".join(parts)
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import heapq
 import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.pointers import Pointer, RangePointer, Ref
 from rxd.neuron.points import PointProcess
 from rxd.neuron.relatives import Relatives
@@ -209,7 +211,10 @@ class NetCon(Relatives):
 
     def preseg(self) -> Segment | None:
         """The segment of the watched variable."""
-        return self._source.record.section(self._source.x) if isinstance(self._source, RangePointer) else None
+        if not isinstance(self._source, RangePointer):
+            return None
+        record, x = self._source.record, self._source.x
+        return record.section(x if x in {0.0, 1.0} else (record.index(x) + 0.5) / record.nseg)
 
     def postseg(self) -> Segment | None:
         """The segment of the target."""
@@ -339,6 +344,8 @@ class NetCon(Relatives):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "weight" and not isinstance(value, _Weights):
             self.weight[0] = value
+        elif name[0] != "_" and name not in {"delay", "weight", "threshold"} and type(self).__module__ == __name__:
+            raise AttributeError(f"'hoc.NetCon' object has no attribute '{name}'; it has: delay, threshold, weight")
         else:
             object.__setattr__(self, name, float(value) if name == "delay" else value)
             if name in {"delay", "_record", "_target", "_active", "_numbers", "_label"}:
@@ -385,7 +392,7 @@ def as_action(callback: Any, *context: Any) -> Callable[[], Any]:
     raise HocError(f"A callback is a function, (function, argument) or hoc code, not {callback!r}.")
 
 
-class FInitializeHandler:
+class FInitializeHandler(HocObject):
     """Calls something in `finitialize`: at its start (3), with v set (0), the initial state (1, default), at its end (2)."""
 
     def __init__(self, *args: Any) -> None:
@@ -402,11 +409,14 @@ class FInitializeHandler:
         """Do what it was made for."""
         self._action()
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"'hoc.FInitializeHandler' object has no attribute '{name}'")
+    def allprint(self) -> float:
+        """Print all handlers."""
+        for handler in current_session().run._living_handlers():
+            sys.stdout.write(f"{handler} type {handler.kind}\n")
+        return 0.0
 
 
-class StateTransitionEvent:
+class StateTransitionEvent(HocObject):
     """A state machine: in state `i`, when a variable rises above another, go to state `j` and call something.
 
     Parameters

@@ -11,8 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.printing import formatted
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.session import current_session
 
 __all__ = ["File"]
@@ -20,7 +23,7 @@ __all__ = ["File"]
 _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
-class File:
+class File(HocObject):
     """A file under NEURON's methods; Vectors and matrices read from it and write to it.
 
     Parameters
@@ -123,8 +126,22 @@ class File:
         if not line:
             self._at_end = True
             return -1.0
+        line += b"" if line.endswith(b"\n") else b"\n"  # as NEURON ends the last line
         into.set(line.decode(errors="replace"))
         return float(len(line))
+
+    def vwrite(self, n: float, pointer: Any) -> float:
+        """Write n numbers of a Vector in binary, from where a pointer points."""
+        numbers = [float(pointer.target[int(pointer.index) + i]) for i in range(int(n))]
+        self.stream.write(np.array(numbers, dtype=float).tobytes())
+        return 1.0
+
+    def vread(self, n: float, pointer: Any) -> float:
+        """Read n numbers in binary to where a pointer points in a Vector; 0 if they are not there."""
+        found = np.frombuffer(self.stream.read(8 * int(n)), dtype=float)
+        for i, value in enumerate(found.tolist()):
+            pointer.target[int(pointer.index) + i] = value
+        return float(len(found) == int(n))
 
     def _look(self) -> None:
         here = self.stream.tell()
@@ -150,7 +167,7 @@ class File:
     def flush(self) -> float:
         """Write what is held back."""
         self.stream.flush()
-        return 0.0
+        return 1.0
 
     def getname(self, into: Any = None) -> str:
         """The path; written into a reference if one is given."""
@@ -181,10 +198,3 @@ class File:
     def chooser(self, *_: Any) -> float:
         """NEURON's window for choosing a file cannot open here."""
         raise HocError("File.chooser needs a window; give the path: h.File('data.txt').")
-
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
-
-    def __repr__(self) -> str:
-        return f"File[{self._number}]"

@@ -189,6 +189,12 @@ def allobjects(session: Session, kind: str | None = None) -> float:
     return 0.0
 
 
+def section_owner(session: Session, sec: Section | None = None) -> Any:
+    """The object whose section it is, None if it is nobody's."""
+    record = session.topology.cas() if sec is None else sec._alive
+    return record.section.cell()
+
+
 def allobjectvars(session: Session) -> float:
     """Print what the object variables of hoc refer to."""
     for name, value in session.hoc.objects.items():
@@ -203,7 +209,7 @@ HOC_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             for function in (
                 lambda_f, strcmp, execute1, nrnpython, getcwd, chdir, system, object_id, neuronhome, nrnmpi_init, access,
                 pt3dstyle, pt3dconst, nrnunit_use_legacy, set_ra, has_parent, setpointer, allobjects,
-                allobjectvars,
+                allobjectvars, section_owner,
             )
         },
         **{name: printer(name) for name in PRINTERS},

@@ -14,6 +14,7 @@ import numpy as np
 
 from rxd.neuron.counters import APCount
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.outside import NAME, resists
 from rxd.neuron.points import POINT_CLASSES
 from rxd.neuron.section_lists import chosen_section
@@ -33,13 +34,13 @@ _CONDUCTANCES = (("g_pas",), ("gnabar_hh", *["m_hh"] * 3, "h_hh"), ("gkbar_hh", 
 _SLOW = 1e-9  # 1/ms, instead of a frequency of zero
 
 
-class Impedance:
+class Impedance(HocObject):
     """`h.Impedance()`: call `loc(place)` and `compute(frequency)`, then ask."""
 
     def __init__(self) -> None:
         self._session = current_session()
         self._place: tuple[SectionRecord, float] | None = None
-        self._number: dict[tuple[int, float], int] = {}
+        self._numbers: dict[tuple[int, float], int] = {}
         self._size = 0
         self._solve: Any = None
         self._transfer: np.ndarray | None = None
@@ -50,6 +51,10 @@ class Impedance:
         self._place = _where(place, sec)
         self._transfer = None
         return 0.0
+
+    def deltafac(self, factor: float = 0.001) -> float:
+        """The relative step of NEURON's differences in `compute(frequency, 1)`; slopes are exact here."""
+        return float(factor)
 
     def compute(self, frequency: float, extended: float = 0, *_: float) -> float:
         """Solve for a frequency in Hz, at the present state; `extended`: with gates and whatever else that moves.
@@ -63,8 +68,8 @@ class Impedance:
         from scipy.sparse.linalg import splu
 
         records = list(self._session.topology)
-        self._number = {}
-        network = _Network(self._number, 2e-3 * np.pi * float(frequency))
+        self._numbers = {}
+        network = _Network(self._numbers, 2e-3 * np.pi * float(frequency))
         if not extended and self._is_simple(records):
             rows, columns, values = network.of(records, self._session)
         else:
@@ -100,7 +105,7 @@ class Impedance:
     def _node(self, place: tuple[SectionRecord, float]) -> int:
         if self._solve is None:
             raise HocError("Impedance: call compute(frequency) first.")
-        return self._number[end_or_segment(*place)]
+        return self._numbers[end_or_segment(*place)]
 
     def _response(self, node: int) -> np.ndarray:
         """Voltages of all nodes for a current of 1 nA into one, mV."""

@@ -15,6 +15,7 @@ import numpy as np
 from geometry import GeometryError, Morphology
 from geometry.io import load_asc, load_swc
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.record import SectionRecord
 from rxd.neuron.section_lists import SectionList
 from rxd.neuron.sections import Section
@@ -23,7 +24,7 @@ from rxd.neuron.session import current_session
 __all__ = ["IMPORT3D_CLASSES", "Import3d_GUI", "Import3d_Neurolucida3", "Import3d_SWC_read"]
 
 
-class _Reader:
+class _Reader(HocObject):
     """Reads a file of one format."""
 
     quiet: float = 0.0
@@ -66,7 +67,7 @@ class Import3d_Neurolucida3(_Reader):  # noqa: N801 - NEURON's name
         return load_asc(path)
 
 
-class Import3d_GUI:  # noqa: N801 - NEURON's name
+class Import3d_GUI(HocObject):  # noqa: N801 - NEURON's name
     """Makes sections of what a reader has read.
 
     Parameters

@@ -17,6 +17,7 @@ from rxd.neuron.inserted import DensityMechanism
 from rxd.neuron.math_functions import MATH_FUNCTIONS
 from rxd.neuron.missing import why_missing
 from rxd.neuron.modcalls import global_value, hoc_call
+from rxd.neuron.optimise import PRAXIS_FUNCTIONS
 from rxd.neuron.pointers import GlobalPointer, Ref
 from rxd.neuron.random_functions import RANDOM_FUNCTIONS
 from rxd.neuron.run_functions import RUN_FUNCTIONS
@@ -28,8 +29,11 @@ from rxd.nmodl import NmodlError
 __all__ = ["Function", "Interpreter", "set_global"]
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {**MATH_FUNCTIONS, **TREE_FUNCTIONS, **RUN_FUNCTIONS, **HOC_FUNCTIONS, **RANDOM_FUNCTIONS, **STREAM_FUNCTIONS}
-)
+    {
+        **MATH_FUNCTIONS, **TREE_FUNCTIONS, **RUN_FUNCTIONS, **HOC_FUNCTIONS, **RANDOM_FUNCTIONS, **STREAM_FUNCTIONS,
+        **PRAXIS_FUNCTIONS,
+    }
+)  # fmt: skip
 
 
 def classes() -> Mapping[str, type[Any]]:
@@ -70,6 +74,9 @@ def set_global(session: Session, name: str, value: float) -> None:
         setattr(session.topology.cas().section, name, value)
     else:
         raise LookupError(f"'{name}' is not a defined hoc variable name.")
+
+
+_RANGE = frozenset({"v", "diam", "cm", "vext", "xg", "xc", "xraxial", "i_cap", "i_membrane", "i_membrane_", "rallbranch"})
 
 
 class UnreadableError(NotSupported, NmodlError):
@@ -162,7 +169,7 @@ class Interpreter:
             return classes()["CVode" if name == "cvode" else "NumericalMethodPanel"]()
         if name in {"graphList", "flush_list", "fast_flush_list"}:
             return session.graph_lists[name]
-        if name in {"v", "diam", "cm"} or session.catalogue.owner(name) is not None:
+        if name in _RANGE or session.catalogue.owner(name) is not None:
             message = f"Cannot access {name} directly; it is a range variable and may be accessed via a section or segment."
             raise TypeError(message)
         if session.catalogue.take_owner(name) and name in session.globals:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.matrix import Matrix
 from rxd.neuron.record import SectionRecord
 from rxd.neuron.section_lists import SectionList, chosen_section
@@ -21,7 +22,7 @@ from rxd.neuron.vector import Vector
 __all__ = ["LinearMechanism"]
 
 
-class LinearMechanism:
+class LinearMechanism(HocObject):
     """`h.LinearMechanism([function,] c, g, y, [y0,] b [, x, sec=section | , sections, xs [, layers]])`.
 
     The first rows are currents into the segments named, mA/cm2 (c in mF/cm2, g in S/cm2), and the first elements of y the
@@ -72,9 +73,9 @@ class LinearMechanism:
         session.linear.append(weakref.ref(self, gone))
         session.touch()
 
-    def hname(self) -> str:
-        """Its name."""
-        return f"LinearMechanism[{self._number}]"
+    def valid(self) -> float:
+        """Whether its sections are all there."""
+        return float(all(place[0].alive for place in self.places))
 
 
 def _places(where: list[Any], sec: Any) -> tuple[list[tuple[SectionRecord, float]], list[int]]:

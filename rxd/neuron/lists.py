@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.mechanisms import POINTS
 from rxd.neuron.session import current_session
 
@@ -19,39 +20,53 @@ if TYPE_CHECKING:
 __all__ = ["List", "objects_of"]
 
 
-class List:
+class List(HocObject):
     """A list of objects; `List("IClamp")` has all point processes of that class, or all objects of that hoc template."""
 
     def __init__(self, kind: str | None = None) -> None:
         session = current_session()
         self._number = session.number("List")
-        self._items: list[Any] = []
-        if kind is not None:
-            self._items = _living(session, kind)
+        self._session, self._kind = session, kind
+        self._own: list[Any] = [] if kind is None else _living(session, kind)
+
+    @property
+    def _items(self) -> list[Any]:
+        """The objects: those appended, or all of the class there are now (of a class nobody counts: when it was made)."""
+        if self._kind is None or self._kind in _uncounted(self._session):
+            return self._own
+        return _living(self._session, self._kind)
+
+    def _changed(self, thing: Any = None) -> list[Any]:
+        """The objects, to be changed by hand."""
+        if self._kind is not None:
+            raise HocError(f"{self} has all objects of {self._kind}: it cannot be changed.")
+        if isinstance(thing, (int, float, str)):
+            raise HocError(f"{self} takes objects, not {thing!r}.")
+        return self._own
 
     def append(self, thing: Any) -> float:
         """Add an object at the end; returns how many there are."""
-        self._items.append(thing)
-        return float(len(self._items))
+        self._changed(thing).append(thing)
+        return float(len(self._own))
 
     def prepend(self, thing: Any) -> float:
         """Add an object at the start."""
-        self._items.insert(0, thing)
-        return float(len(self._items))
+        self._changed(thing).insert(0, thing)
+        return float(len(self._own))
 
     def insrt(self, index: float, thing: Any) -> float:
         """Insert an object before another."""
-        self._items.insert(int(index), thing)
-        return float(len(self._items))
+        self._changed(thing).insert(int(index), thing)
+        return float(len(self._own))
 
     def remove(self, index: float) -> float:
         """Remove an object by its index."""
-        del self._items[self._checked(index)]
-        return float(len(self._items))
+        del self._changed()[self._checked(index)]
+        return float(len(self._own))
 
     def remove_all(self) -> float:
         """Remove all objects."""
-        self._items.clear()
+        self._changed().clear()
         return 0.0
 
     def index(self, thing: Any) -> int:
@@ -75,17 +90,19 @@ class List:
             raise HocError(f"Arg out of range: {self} has {len(self._items)} objects; there is no object {int(index)}")
         return int(index)
 
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
-
-    def same(self, other: Any) -> bool:
-        """Whether it is the same object."""
-        return self is other
-
     def browser(self, *_: Any) -> float:
         """NEURON's window on a list; nothing opens here."""
-        return 0.0
+        return 1.0
+
+    select = select_action = accept_action = browser
+
+    def selected(self) -> int:
+        """What is selected in the window: nothing."""
+        return -1
+
+    def scroll_pos(self, *_: float) -> float:
+        """What is seen in the window: nothing."""
+        return -1.0
 
     def __getitem__(self, index: int) -> Any:
         return self._items[index]
@@ -95,9 +112,6 @@ class List:
 
     def __len__(self) -> int:
         return len(self._items)
-
-    def __repr__(self) -> str:
-        return f"List[{self._number}]"
 
 
 def _living(session: Session, kind: str) -> list[Any]:
@@ -121,6 +135,13 @@ def _living(session: Session, kind: str) -> list[Any]:
     if not isinstance(kind, str) or kind not in CLASSES:
         raise HocError(f"List: {kind!r} is not a template; give the name of a class, such as 'NetCon' or 'Vector'.")
     return objects_of(CLASSES[kind], session)
+
+
+def _uncounted(session: Session) -> set[str]:
+    """Classes of whose objects nobody keeps a list."""
+    from rxd.neuron.classes import CLASSES
+
+    return CLASSES.keys() - {"NetCon", "PythonObject", *POINTS} - session.hoc.templates.keys()
 
 
 def objects_of(kind: type[Any], session: Session) -> list[Any]:

@@ -36,6 +36,11 @@ def _exp(x: float) -> float:
     return math.exp(min(float(x), 700.0))
 
 
+def _logarithm(function: Callable[[float], float]) -> Callable[[float], float]:
+    """A logarithm that is minus infinity at 0, as C's."""
+    return lambda x: -math.inf if x == 0 else function(x)
+
+
 def nernst(session: Session, *args: Any, sec: Section | None = None) -> float:
     """Reversal potential in mV: `nernst(inside, outside, charge)`, or, of a place in a section, `nernst("ena", 0.5)`.
 
@@ -128,8 +133,8 @@ def _built_in(session: Session, name: str) -> bool:
 
 
 _PLAIN: tuple[tuple[str, Callable[..., float]], ...] = (
-    ("exp", _exp), ("log", math.log), ("log10", math.log10), ("sqrt", math.sqrt), ("sin", math.sin), ("cos", math.cos),
-    ("tan", math.tan), ("tanh", math.tanh), ("sinh", math.sinh), ("cosh", math.cosh), ("atan", math.atan),
+    ("exp", _exp), ("log", _logarithm(math.log)), ("log10", _logarithm(math.log10)), ("sqrt", math.sqrt), ("sin", math.sin),
+    ("cos", math.cos), ("tan", math.tan), ("tanh", math.tanh), ("sinh", math.sinh), ("cosh", math.cosh), ("atan", math.atan),
     ("atan2", math.atan2), ("abs", abs), ("int", math.trunc), ("erf", math.erf), ("erfc", math.erfc),
 )  # fmt: skip
 

@@ -6,11 +6,13 @@ In: sizes and numbers. Out: matrices, Vectors, numbers. Sparse ones are kept as 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.pointers import ItemPointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector import Vector
@@ -18,7 +20,7 @@ from rxd.neuron.vector import Vector
 __all__ = ["Matrix"]
 
 
-class Matrix:
+class Matrix(HocObject):
     """A matrix of numbers: `h.Matrix(rows, columns)`.
 
     Parameters
@@ -181,27 +183,34 @@ class Matrix:
     def solv(self, right: Vector, *rest: Any) -> Vector:
         """Solve `self x = right`."""
         into = next((arg for arg in rest if isinstance(arg, Vector)), None)
-        return _vector(np.linalg.solve(self._a, right.as_numpy()), into)
+        return _vector(self._regular("solv", lambda: np.linalg.solve(self._a, right.as_numpy())), into)
 
     def det(self, exponent: Any) -> float:
-        """Determinant: the returned mantissa times 10 to the number written into a reference."""
-        value = float(np.linalg.det(self._a))
-        power = 0
-        while abs(value) >= 1e12:
-            value, power = value / 10, power + 1
-        exponent.set(float(power))
-        return value
+        """Determinant: the returned number, from 1 to 10, times 10 to the power written into a reference."""
+        sign, logarithm = np.linalg.slogdet(self._a)
+        power = float(np.floor(logarithm / np.log(10))) if sign else 0.0
+        exponent.set(power)
+        return float(sign * np.exp(logarithm - power * np.log(10))) if sign else 0.0
+
+    def _regular(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """What only matrices have that are not singular."""
+        try:
+            return compute()
+        except np.linalg.LinAlgError as error:
+            raise HocError(f"Matrix.{name}: {self} has no inverse: {error}.") from None
 
     def inverse(self, into: Matrix | None = None) -> Matrix:
         """The inverse."""
-        return self._new(np.linalg.inv(self._a), into)
+        return self._new(self._regular("inverse", lambda: np.linalg.inv(self._a)), into)
 
     def transpose(self, into: Matrix | None = None) -> Matrix:
         """The transpose."""
         return self._new(self._a.T, into)
 
     def pow(self, n: float, into: Matrix | None = None) -> Matrix:
-        """A whole power."""
+        """A whole power, 0 or more."""
+        if int(n) < 0:
+            raise HocError(f"Matrix.pow: {int(n)} is below 0; take the inverse first.")
         return self._new(np.linalg.matrix_power(self._a, int(n)), into)
 
     def exp(self, into: Matrix | None = None) -> Matrix:
@@ -233,13 +242,13 @@ class Matrix:
         sys.stdout.write(self._text(form, end))
         return 0.0
 
-    def fprint(self, file: Any, form: str = " %-8g", end: str = "\n") -> float:
-        """Write the sizes and the elements to a File; `fprint(0, file)` leaves out the sizes."""
-        if not hasattr(file, "stream"):
-            file, form, head = form, " %-8g", ""
-        else:
-            head = f"{self.nrow()} {self.ncol()}\n"
-        file.stream.write((head + self._text(form, end)).encode())
+    def fprint(self, file: Any, *form: Any) -> float:
+        """Write the sizes and the elements to a File, `fprint(file[, format[, end]])`; `fprint(0, file)` leaves out sizes."""
+        given = [file, *form]
+        with_sizes = hasattr(file, "stream") or bool(given.pop(0))
+        target, *texts = given
+        head = f"{self.nrow()} {self.ncol()}\n" if with_sizes else ""
+        target.stream.write((head + self._text(*(*texts, *(" %-8g", "\n")[len(texts) :]))).encode())
         return 0.0
 
     def scanf(self, file: Any, rows: float | None = None, columns: float | None = None) -> float:
@@ -250,13 +259,6 @@ class Matrix:
 
     def _text(self, form: str, end: str) -> str:
         return "".join("".join(form % value for value in row) + end for row in self._a.tolist())
-
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
-
-    def __repr__(self) -> str:
-        return f"Matrix[{self._number}]"
 
 
 def _vector(values: np.ndarray, into: Vector | None) -> Vector:

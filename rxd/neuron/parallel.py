@@ -14,6 +14,7 @@ from typing import Any
 
 from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.events import NetCon
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.links import link
 from rxd.neuron.pointers import Pointer, as_pointer
 from rxd.neuron.session import current_session
@@ -49,15 +50,18 @@ class Exchange:
     sources: dict[int, Pointer] = field(default_factory=dict)
     targets: list[tuple[Pointer, int]] = field(default_factory=list)
     records: list[tuple[int, Vector, Vector]] = field(default_factory=list)
-    jobs: list[tuple[int, Any, tuple[Any, ...]]] = field(default_factory=list)
+    jobs: list[tuple[int, int, Any, tuple[Any, ...]]] = field(default_factory=list)
     board: dict[Any, list[tuple[Any, ...]]] = field(default_factory=dict)
     packed: list[Any] = field(default_factory=list)
     finished: Any = None
     job: int = 0
+    user: int = 0
     submitted: int = 0
+    threads: int = 1
+    patience: float = 20.0
 
 
-class ParallelContext:
+class ParallelContext(HocObject):
     """One process that does everything."""
 
     def __init__(self, *_: Any) -> None:
@@ -90,7 +94,7 @@ class ParallelContext:
         """Has no effect, or is 0, with one process."""
         return 0.0
 
-    barrier = done = runworker = timeout = subworlds = master_works_on_jobs = context = broadcast = multisplit = _nothing
+    barrier = done = runworker = subworlds = master_works_on_jobs = context = multisplit = _nothing
     spike_compress = partition = thread_stat = thread_busywait = wait_time = _nothing
     integ_time = send_time = event_time = vtransfer_time = step_wait = mech_time = prcellstate = mpiabort_on_error = _nothing
     print_memory_stats = max_histogram = _nothing
@@ -101,9 +105,21 @@ class ParallelContext:
 
     nworker = optimize_node_order = _none
 
-    def nthread(self, *_: Any) -> int:
-        """Number of threads."""
-        return 1
+    def nthread(self, number: float | None = None, *_: Any) -> int:
+        """Number of threads a script has asked for, 1 by default: cells and voxels go as many as `rxd.nthread` says."""
+        if number is not None:
+            self._shared.threads = max(int(number), 1)
+        return self._shared.threads
+
+    def timeout(self, seconds: float | None = None) -> float:
+        """How long NEURON waits for other processes, s: returns what it was. There are none here."""
+        before = self._shared.patience
+        self._shared.patience = before if seconds is None else float(seconds)
+        return before
+
+    def broadcast(self, value: Any, *_: Any) -> float:
+        """Everybody has it already; its size is returned."""
+        return float(len(value if isinstance(value, Vector) else str(value.get())))
 
     def time(self) -> float:
         """Wall clock, s."""
@@ -284,29 +300,32 @@ class ParallelContext:
     # ------------------------------------------------------------------------------------------------------- bulletin board
 
     def submit(self, *job: Any) -> int:
-        """Put a job on the board: `submit([userid], function, arguments...)`; its number is returned."""
+        """Put a job on the board: `submit([userid], function, arguments...)`; its number, above 0, is returned.
+
+        The user's number is that given, or one below 0.
+        """
         shared = self._shared
         shared.submitted += 1
         own = len(job) > 1 and isinstance(job[0], (int, float)) and (callable(job[1]) or isinstance(job[1], str))
-        number = int(job[0]) if own else shared.submitted
+        user = int(job[0]) if own else -shared.submitted
         action, *arguments = job[1:] if own else job
-        shared.jobs.append((number, action, tuple(arguments)))
-        return number
+        shared.jobs.append((shared.submitted, user, action, tuple(arguments)))
+        return shared.submitted
 
     def working(self) -> int:
         """Do a job that waits; its number, or 0 when none is left."""
         shared = self._shared
         if not shared.jobs:
             return 0
-        shared.job, action, arguments = shared.jobs.pop(0)
+        shared.job, shared.user, action, arguments = shared.jobs.pop(0)
         if isinstance(action, str):
             action = self._session.hoc.function(action) or (lambda code=action: self._session.hoc.execute(code))
         shared.finished = action(*arguments)
         return shared.job
 
     def userid(self) -> int:
-        """The number of the job just done."""
-        return self._shared.job
+        """The user's number of the job just done."""
+        return self._shared.user
 
     def pyret(self) -> Any:
         """What the job just done has returned."""
@@ -319,13 +338,13 @@ class ParallelContext:
     def post(self, key: Any, *values: Any) -> float:
         """Put values on the board, or those packed before."""
         shared = self._shared
-        shared.board.setdefault(key, []).append(tuple(values) or tuple(shared.packed))
+        shared.board.setdefault(key, []).append(tuple(map(_kept, values)) or tuple(shared.packed))
         shared.packed = []
         return 1.0
 
     def pack(self, *values: Any) -> float:
         """Gather values for `post`."""
-        self._shared.packed.extend(values)
+        self._shared.packed.extend(map(_kept, values))
         return 0.0
 
     def look(self, key: Any) -> float:
@@ -343,8 +362,8 @@ class ParallelContext:
             self._shared.board[key].pop(0)
         return found
 
-    def take(self, key: Any, *_: Any) -> float:
-        """Take something off the board, to unpack.
+    def take(self, key: Any, *into: Any) -> float:
+        """Take something off the board, into references, Vectors and texts, or to unpack.
 
         Raises
         ------
@@ -353,6 +372,7 @@ class ParallelContext:
         """
         if not self.look_take(key):
             raise HocError(f"pc.take: {key!r} is not on the board, and no other process could post it.")
+        self.unpack(*into)
         return 1.0
 
     def alltoall(self, values: Vector, counts: Vector, into: Vector) -> float:
@@ -412,14 +432,12 @@ class ParallelContext:
         values = self._shared.packed.pop(0)
         return Vector(values) if into is None else into.from_python(values)
 
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         raise NotSupported(f"ParallelContext.{name} is not supported; scripts run in one process here.")
 
-    def __repr__(self) -> str:
-        return f"ParallelContext[{self._number}]"
+
+def _kept(value: Any) -> Any:
+    """A value as it is when it is posted: a Vector may change before somebody takes it."""
+    return value.to_python() if isinstance(value, Vector) else value

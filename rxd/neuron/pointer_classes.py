@@ -5,7 +5,10 @@ In: `_ref_` pointers. Out: the values they point to, one by one or many at once.
 
 from __future__ import annotations
 
+from typing import Any
+
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.pointers import GlobalPointer, Pointer, Ref, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector import Vector
@@ -13,7 +16,7 @@ from rxd.neuron.vector import Vector
 __all__ = ["HocPointer", "PtrVector"]
 
 
-class HocPointer:
+class HocPointer(HocObject):
     """`h.Pointer(soma(0.5)._ref_v)`: its `val` is the variable.
 
     Parameters
@@ -46,15 +49,11 @@ class HocPointer:
         """What it points to, as text."""
         return repr(self._pointer)
 
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
-
     def __repr__(self) -> str:
         return f"Pointer[{self._number}]"
 
 
-class PtrVector:
+class PtrVector(HocObject):
     """Pointers by number: values are gathered from where they point into a Vector, or scattered from one.
 
     Parameters
@@ -91,6 +90,11 @@ class PtrVector:
     def setval(self, index: float, value: float) -> float:
         """Write to where a pointer points."""
         self._pointers[int(index)].set(float(value))
+        return float(value)
+
+    def plot(self, graph: Any, *args: Any) -> float:
+        """Draw the values on a `Graph` or on matplotlib axes, as `Vector.plot` does."""
+        Vector([pointer.get() for pointer in self._pointers]).plot(graph, *args)
         return 0.0
 
     def gather(self, into: Vector) -> float:
@@ -117,10 +121,3 @@ class PtrVector:
         if text is not None:
             self._label = text
         return self._label
-
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
-
-    def __repr__(self) -> str:
-        return f"PtrVector[{self._number}]"

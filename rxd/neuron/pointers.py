@@ -28,6 +28,7 @@ __all__ = [
     "RangePointer",
     "Ref",
     "as_pointer",
+    "beyond",
 ]
 
 
@@ -259,6 +260,23 @@ class ItemPointer(Pointer):
 
     def __repr__(self) -> str:
         return f"<pointer to element {self.index} of {self.target!r}>"
+
+
+def beyond(pointer: Pointer, steps: int) -> Pointer:
+    """A pointer to the element some places after that of another: `$&1[2]` of hoc.
+
+    Raises
+    ------
+    HocError
+        If it points to no element of anything.
+    """
+    if steps == 0:
+        return pointer
+    if isinstance(pointer, ItemPointer):
+        return ItemPointer(pointer.target, pointer.index + steps)
+    if isinstance(pointer, EntryPointer) and isinstance(pointer.key, int):
+        return EntryPointer(pointer.table, pointer.key + steps)
+    raise HocError(f"{pointer!r} has no element {steps}: it points to no array.")
 
 
 def as_pointer(thing: Any, what: str) -> Pointer:

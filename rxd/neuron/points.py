@@ -277,6 +277,10 @@ class AlphaSynapse(PointProcess):
 
     kind = "AlphaSynapse"
 
+    def alpha(self, x: float) -> float:
+        """The shape of the conductance, 1 at x = 1: 0 before 0 and, as in NEURON, after 10."""
+        return float(x) * math.exp(1 - float(x)) if 0 <= x <= 10 else 0.0
+
 
 class ExpSyn(PointProcess):
     """A synapse whose conductance jumps by the weight and decays."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.philox import Stream
 from rxd.neuron.pointers import Pointer
 from rxd.neuron.ran4 import Ran4, ran4
@@ -22,7 +22,7 @@ __all__ = ["Random"]
 _PLAIN = 55  # second number of the stream NEURON takes for Random(seed)
 
 
-class Random:
+class Random(HocObject):
     """A stream of random numbers with a current distribution.
 
     Parameters
@@ -125,6 +125,8 @@ class Random:
 
     def normal(self, mean: float, variance: float) -> float:
         """Normal, given mean and variance."""
+        if not variance >= 0:
+            raise HocError(f"normal: a variance is not below 0, unlike {variance}.")
         width = math.sqrt(variance)
         return self._set(lambda: self._bell() * width + mean)
 
@@ -153,6 +155,8 @@ class Random:
 
     def binomial(self, trials: float, p: float) -> float:
         """Binomial."""
+        if not 0 <= p <= 1:
+            raise HocError(f"binomial: a probability is from 0 to 1, unlike {p}.")
         n = int(trials)
         return self._set(lambda: float(sum(self._stream.one() < p for _ in range(n))))
 
@@ -188,15 +192,3 @@ class Random:
     def weibull(self, alpha: float, beta: float) -> float:
         """Weibull: exponent `alpha`, `beta` to that exponent in the exponential."""
         return self._set(lambda: (-beta * math.log(1.0 - self._stream.one())) ** (1.0 / alpha))
-
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
-
-    def __repr__(self) -> str:
-        return f"Random[{self._number}]"
-
-    def __getattr__(self, name: str) -> Any:
-        if name in {"ACG", "MLCG", "Isaac64"}:
-            raise NotSupported(f"Random.{name} is not in NEURON 9, nor here: use Random123(id1, id2, id3) or MCellRan4(place).")
-        raise AttributeError(f"'hoc.Random' object has no attribute '{name}'")

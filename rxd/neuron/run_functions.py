@@ -6,6 +6,7 @@ In: calls such as `h.continuerun(100)`. Out: the session's `Run` moved. Each fun
 from __future__ import annotations
 
 import math
+import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -148,8 +149,18 @@ def xopen(session: Session, name: str) -> float:
 
 
 def execute(session: Session, code: str, *rest: Any) -> float:
-    """Run hoc code, in an object of a template if one is given; 0 if it went well."""
-    return float(not session.hoc.execute(code, session.hoc.frame_in(*rest)))
+    """Run hoc code, in an object of a template if one is given; 0.
+
+    Raises
+    ------
+    HocError
+        If it goes wrong; `execute1` goes on.
+    """
+    try:
+        session.hoc.run(code, frame=session.hoc.frame_in(*rest))
+    except (AttributeError, LookupError, TypeError, ValueError, ReferenceError, ArithmeticError) as error:
+        raise HocError(f"hoc: {error}") from error
+    return 0.0
 
 
 def quit_(session: Session) -> float:
@@ -173,8 +184,13 @@ def stopsw(session: Session) -> float:
     return time.perf_counter() - (session.globals["startsw_"] if "startsw_" in session.globals else time.perf_counter())
 
 
-def nrnversion(session: Session, *_: Any) -> str:
-    """The version this layer follows."""
+def nrnversion(session: Session, *which: float) -> str:
+    """The version this layer follows: `nrnversion(0)` and `(5)` the number alone, `(8)` the machine, else a sentence."""
+    kind = int(which[0]) if which else 1
+    if kind in {0, 5}:
+        return "9.0.2"
+    if kind == 8:
+        return f"{platform.machine()}-{platform.system()}"
     return "NEURON -- VERSION 9.0.2 (as provided by Axoplasm)"
 
 
@@ -218,7 +234,7 @@ _IDLE = (
     "addplot boolean_dialog cache_efficient celsius_panel continue_dialog doEvents doNotify "
     "fastflushPlot flushPlot getSpineArea graphmenu help hoc_notify_iv hoc_stdout initPlot ivoc_style "
     "load_func load_proc load_template movierunpanel newPlot newPlotI newPlotS newPlotV "
-    "newphaseplane newshapeplot nrn_feenableexcept nrn_mallinfo nrnallsectionmenu nrncontrolmenu nrnmainmenu "
+    "newphaseplane newshapeplot nrn_feenableexcept nrn_mallinfo nrnallsectionmenu nrncontrolmenu nrnglobalmechmenu nrnmainmenu "
     "nrnpanel plt print_session pwman_place realtime_reset retrieveaudit save_session "
     "saveaudit set_v_init show_errmess_always stop_run variable_domain xbutton xcheckbox xfixedvalue "
     "xlabel xmenu xpanel xpvalue xradiobutton xslider xstatebutton xvalue xvarlabel"

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.errors import HocError
 from rxd.neuron.files import File
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.queue_file import read_queue, written
 from rxd.neuron.saved import Saved, restore, save
 from rxd.neuron.session import current_session
@@ -25,7 +26,7 @@ _MEMORY = "memory_"
 _FILE = "tmp.0.0"
 
 
-class SaveState:
+class SaveState(HocObject):
     """`save()` keeps the state, `restore()` returns to it; the structure of the model must be the same."""
 
     def __init__(self) -> None:
@@ -113,11 +114,8 @@ class SaveState:
             file.close()
         return 1.0
 
-    def __getattr__(self, name: str) -> Any:
-        raise NotSupported(f"SaveState.{name} is not supported; save(), restore(), fwrite() and fread() are.")
 
-
-class BBSaveState:
+class BBSaveState(HocObject):
     """The state of a network in a file: `save(path)`, later or in another process `restore(path)`; the model must be the same.
 
     `save_test()` and `restore_test()` do the same with the paths NEURON uses: ``bbss_out/tmp.0.0`` and ``in/tmp.0.0``.

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.record import SectionRecord
 from rxd.neuron.sections import Section
 from rxd.neuron.session import current_session
@@ -22,7 +23,7 @@ def chosen_section(sec: Section | None) -> Section:
     return current_session().topology.cas().section if sec is None else sec
 
 
-class SectionList:
+class SectionList(HocObject):
     """An ordered list of sections, which does not keep them alive: deleted ones drop out.
 
     Parameters
@@ -115,7 +116,7 @@ class SectionList:
         return "<all section iterator next>" if self._number is None else f"SectionList[{self._number}]"
 
 
-class SectionRef:
+class SectionRef(HocObject):
     """A view of one section with its relatives as attributes."""
 
     def __init__(self, sec: Section | None = None) -> None:
@@ -193,9 +194,6 @@ class SectionRef:
     def rename(self, *_: str) -> float:
         """Give an unnamed section a name; one made in Python keeps its own, as in NEURON."""
         return 0.0
-
-    def __repr__(self) -> str:
-        return f"SectionRef[{self._number}]"
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'hoc.SectionRef' object has no attribute '{name}'")

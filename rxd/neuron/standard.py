@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.mechanisms import POINTS, MechanismInfo, PointInfo
 from rxd.neuron.pointers import Ref
 from rxd.neuron.sections import Section, Segment
@@ -17,7 +18,7 @@ from rxd.neuron.session import current_session
 __all__ = ["MechanismStandard", "MechanismType"]
 
 
-class MechanismStandard:
+class MechanismStandard(HocObject):
     """The parameters of a mechanism with values of their own: `MechanismStandard("hh", 1)`.
 
     Parameters
@@ -41,6 +42,9 @@ class MechanismStandard:
                 3: dict.fromkeys(density.states, 0.0),
             }
             self._full = dict(session.catalogue.variables(name))
+        elif (ion := session.catalogue.ion_of(name)) is not None:
+            groups = {1: {}, 2: dict(ion.variables), 3: {}}
+            self._full = {key: key for key in groups[2]}
         elif session.catalogue.point_class(name) is not None:
             groups = _of_point(session.catalogue.points[name])
             self._full = {key: key for group in groups.values() for key in group}
@@ -73,11 +77,23 @@ class MechanismStandard:
 
     def is_array(self, index: float) -> bool:
         """Whether the variable of that number is an array."""
-        return self._names[int(index)] in self._arrays
+        return self._known(index) in self._arrays
+
+    def _known(self, index: float) -> str:
+        """The name of a variable by its number."""
+        if not 0 <= int(index) < len(self._names):
+            raise HocError(f"Arg out of range: {self._name} has {len(self._names)} variables; there is no {int(index)}.")
+        return self._names[int(index)]
+
+    def panel(self, *_: Any) -> float:
+        """NEURON's window on the values; nothing opens here."""
+        return 0.0
+
+    action = panel
 
     def name(self, text: Ref | None = None, index: float | None = None) -> int:
         """Write the name of the mechanism, or of a variable, into a string reference; returns the size of the variable."""
-        found = self._name if index is None else self._names[int(index)]
+        found = self._name if index is None else self._known(index)
         if text is not None:
             text.set(found)
         if index is None:
@@ -131,9 +147,7 @@ class MechanismStandard:
         return 0.0
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"in", "_in"}:
-            return self.in_
-        raise AttributeError(f"'hoc.MechanismStandard' object has no attribute '{name}'")
+        return self.in_ if name in {"in", "_in"} else super().__getattr__(name)
 
 
 def _of_point(kind: Any) -> dict[int, dict[str, float]]:
@@ -146,7 +160,7 @@ def _of_point(kind: Any) -> dict[int, dict[str, float]]:
     return {1: parameters, 2: assigned, 3: states}
 
 
-class MechanismType:
+class MechanismType(HocObject):
     """The mechanisms there are: `MechanismType(0)` density mechanisms, `MechanismType(1)` point processes."""
 
     def __init__(self, kind: int) -> None:
@@ -187,11 +201,40 @@ class MechanismType:
         """How many there are."""
         return len(self._names)
 
-    def make(self, *_: Any, sec: Section | None = None) -> float:
-        """Insert the selected mechanism in a section, or in the accessed one."""
+    def make(self, *into: Any, sec: Section | None = None) -> float:
+        """Insert the selected mechanism in a section, or in the accessed one; a point process goes into a reference.
+
+        `make(reference)`, or `make(x, reference)`, makes a point process at x (0.5) of the section.
+        """
         target = current_session().topology.cas().section if sec is None else sec
-        target.insert(self._names[self._selected])
+        if not self._points:
+            target.insert(self._names[self._selected])
+            return 0.0
+        if not into:
+            raise HocError("MechanismType.make: a point process goes into a reference: mt.make(0.5, h.ref(None)).")
+        from rxd.neuron.classes import CLASSES
+
+        name = self._names[self._selected]
+        kind: Any = CLASSES.get(name) or current_session().catalogue.point_class(name)
+        artificial = self.is_artificial(self._selected)
+        into[-1].set(kind() if artificial else kind(target(float(into[0]) if len(into) > 1 else 0.5)))
         return 0.0
+
+    def remove(self, sec: Section | None = None) -> float:
+        """Take the selected mechanism out of a section, or out of the accessed one."""
+        target = current_session().topology.cas().section if sec is None else sec
+        target.uninsert(self._names[self._selected])
+        return 0.0
+
+    def internal_type(self) -> int:
+        """A number above 0 that stands for the selected one."""
+        return self._selected + 1
+
+    def menu(self, *_: Any) -> float:
+        """NEURON's menu of mechanisms; nothing opens here."""
+        return 0.0
+
+    action = menu
 
     def is_artificial(self, index: float) -> bool:
         """Whether it is an artificial cell."""

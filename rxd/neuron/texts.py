@@ -9,6 +9,8 @@ import re
 from typing import Any
 
 from rxd.neuron.artificial import Artificial
+from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.pointers import EntryPointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.session import current_session
@@ -16,7 +18,7 @@ from rxd.neuron.session import current_session
 __all__ = ["String", "StringFunctions"]
 
 
-class String:
+class String(HocObject):
     """A text with a name: `h.String("abc").s`."""
 
     def __init__(self, text: str = "") -> None:
@@ -27,15 +29,8 @@ class String:
     def _ref_s(self) -> EntryPointer:
         return EntryPointer(self.__dict__, "s")
 
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
 
-    def __repr__(self) -> str:
-        return f"String[{self._number}]"
-
-
-class StringFunctions:
+class StringFunctions(HocObject):
     """What hoc does with texts; results go into a reference (`h.ref("")`, or a strdef in hoc)."""
 
     def len(self, text: str) -> int:
@@ -60,11 +55,13 @@ class StringFunctions:
 
     def left(self, text: Any, n: float) -> float:
         """Keep the first n characters."""
+        _check_length(text, n)
         text.set(_plain(text)[: int(n)])
         return 1.0
 
     def right(self, text: Any, n: float) -> float:
         """Remove the first n characters."""
+        _check_length(text, n)
         text.set(_plain(text)[int(n) :])
         return 1.0
 
@@ -91,6 +88,12 @@ class StringFunctions:
     def is_artificial(self, thing: object) -> int:
         """Whether an object is an artificial cell."""
         return int(isinstance(thing, Artificial))
+
+
+def _check_length(text: Any, n: float) -> None:
+    length = len(_plain(text))
+    if not 0 <= int(n) <= length:
+        raise HocError(f"Arg out of range: {_plain(text)!r} has {length} characters, not {int(n)}.")
 
 
 def _plain(text: Any) -> str:

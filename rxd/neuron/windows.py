@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.session import current_session
 
 __all__ = ["WINDOW_CLASSES"]
 
 
-class Window:
+class Window(HocObject):
     """A window that nobody sees; its methods are accepted and have no effect."""
 
     methods: ClassVar[frozenset[str]] = frozenset()
@@ -23,15 +24,8 @@ class Window:
 
     def __getattr__(self, name: str) -> Callable[..., float]:
         if name not in self.methods:
-            raise AttributeError(f"'hoc.{type(self).__name__}' object has no attribute '{name}'")
+            return super().__getattr__(name)
         return lambda *_, **__: 0.0
-
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}[{self._number}]"
 
 
 _BOX = (
@@ -44,10 +38,16 @@ _SHAPE = (
     "select selected_seg show size unmap view view_count append"
 )
 
+_MANAGER = (
+    "count is_mapped map hide name jwindow close save group iconify deiconify snap deco landscape leader manager paper_place "
+    "printfile scale window_place"
+)
+
 _METHODS: tuple[tuple[str, str], ...] = (
     ("VBox", _BOX), ("HBox", _BOX), ("Deck", _BOX), ("Shape", _SHAPE), ("PPShape", _SHAPE), ("TextEditor", "map text readonly"),
-    ("ValueFieldEditor", "default"), ("Glyph", "path m l c close s cls f erase circle gif"), ("SymChooser", "run text"),
-    ("PWManager", "count is_mapped map hide name jwindow close save group iconify deiconify snap"), ("MovieRunButton", "map"),
+    ("ValueFieldEditor", "default"), ("SymChooser", "run text"),
+    ("Glyph", "path m l c close s cls f erase circle gif cpt curve fill"), ("PWManager", _MANAGER),
+    ("SectionBrowser", "select select_action accept_action"), ("MovieRunButton", "map"),
     ("NumericalMethodPanel", "map"),
 )  # fmt: skip
 

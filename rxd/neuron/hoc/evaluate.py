@@ -19,7 +19,7 @@ from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.hoc.state import HocArray
-from rxd.neuron.pointers import AttributePointer, EntryPointer, GlobalPointer, HocText, Pointer, RangePointer, Ref
+from rxd.neuron.pointers import AttributePointer, EntryPointer, GlobalPointer, HocText, Pointer, RangePointer, Ref, beyond
 from rxd.neuron.sections import Section
 
 if TYPE_CHECKING:
@@ -179,7 +179,9 @@ class Evaluator:
     def _reference(self, first: Tree, *following: Tree) -> Any:
         first, parts = with_element(self, first, following)
         token: Any = first.children[0]
-        if token.type == "ARGUMENT":
+        if token.type == "ARGUMENT" and parts and self._is_array(str(token), parts[0]):
+            value, parts = self._element(str(token), parts[0]).get(), parts[1:]
+        elif token.type == "ARGUMENT":
             value = self._argument(str(token))
         elif parts and parts[0].data == "call":
             value = self._call(str(token), self.arguments(parts[0].children[0]))
@@ -231,6 +233,16 @@ class Evaluator:
         value = self.frame.arguments[number - 1]
         return value.get() if isinstance(value, Pointer) and not token.startswith("$o") else value
 
+    def _is_array(self, token: str, part: Tree) -> bool:
+        """Whether `$&1[2]` stands there: an element of what a pointer points into."""
+        return token.startswith("$&") and part.data == "item"
+
+    def _element(self, token: str, part: Tree) -> Pointer:
+        pointer = self.frame.arguments[self._argument_number(token) - 1]
+        if not isinstance(pointer, Pointer):
+            raise HocError(f"{token} is not passed by reference; pass &variable[0] or vec._ref_x[0]")
+        return beyond(pointer, int(self.number(part.children[0])))
+
     def _argument_number(self, token: str) -> int:
         """Which argument `$1`, `$s2`, `$o3`, `$&4` or `$i` names."""
         text = token.lstrip("$so&")
@@ -272,8 +284,9 @@ class Evaluator:
     def _call(self, name: str, arguments: list[Any]) -> Any:
         """A call of a bare name: a procedure, a range variable of the accessed section, a function of `h`."""
         instance = self.frame.instance
-        if name == "numarg":
-            return float(len(self.frame.arguments))
+        if name in {"numarg", "argtype"}:
+            given = self.frame.arguments
+            return float(len(given)) if name == "numarg" else _kind_of(given, arguments[0] if arguments else 0)
         if name in {"sprint", "printf", "sscanf"}:
             from rxd.neuron.hoc.printing import PRINTERS
 
@@ -307,6 +320,8 @@ class Evaluator:
         name = str(token)
         if token.type == "ARGUMENT" and not parts:
             self._assign_argument(name, value)
+        elif token.type == "ARGUMENT" and len(parts) == 1 and self._is_array(name, parts[0]):
+            self._element(name, parts[0]).set(value)
         elif not parts:
             self._assign_name(name, value)
         else:
@@ -399,3 +414,13 @@ class _RangeVariable:
 def _of_object(owner: Any, variable: str) -> AttributePointer:
     """A pointer to a variable of an object; of an array, such as a NetCon's `weight`, hoc means the first element."""
     return AttributePointer(owner, variable, 0 if isinstance(getattr(owner, variable, None), list) else None)
+
+
+def _kind_of(given: Any, number: float) -> float:
+    """`argtype`: 0 for a number, 1 for an object, 2 for text, 3 for a pointer, -1 if there is no such argument."""
+    if not 1 <= int(number) <= len(given):
+        return -1.0
+    argument = given[int(number) - 1]
+    if isinstance(argument, str):
+        return 2.0
+    return 3.0 if isinstance(argument, Pointer) else float(not isinstance(argument, (int, float)))

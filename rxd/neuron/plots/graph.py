@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.pointers import Pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector import Vector
@@ -14,7 +15,7 @@ from rxd.neuron.vector import Vector
 __all__ = ["Graph"]
 
 
-class Graph:
+class Graph(HocObject):
     """Curves of variables over time, and lines drawn by hand.
 
     `addvar` records from the next initialisation on; `data()` gives the curves and `show()` draws them with matplotlib.
@@ -93,10 +94,29 @@ class Graph:
         yaxis
     ) = _nothing
     unmap = simgraph = family = save_name = printfile = relative = fixed = align = view_count = _nothing
+    crosshair_action = menu_action = menu_remove = menu_tool = vfixed = view_info = view_size = xexpr = glyph = _nothing
 
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
+    def vector(self, n: float, x: Any, y: Any) -> float:
+        """Draw n numbers of a Vector against those of another, from where two pointers point."""
+        places = range(int(n))
+        xs, ys = ([float(p.target[int(p.index) + i]) for i in places] for p in (x, y))
+        self._lines.append((xs, ys))
+        return 0.0
 
-    def __repr__(self) -> str:
-        return f"Graph[{self._number}]"
+    def getline(self, index: float, x: Vector, y: Vector) -> float:
+        """Copy a line, the first or the one after `index`, into two Vectors; returns its index, -1 if there is none."""
+        following = int(index) + 1
+        if not 0 <= following < len(self._lines):
+            return -1.0
+        for into, values in zip((x, y), self._lines[following], strict=True):
+            into.from_python(values)
+        return float(following)
+
+    def line_info(self, index: float, into: Vector) -> float:
+        """Write colour, width and the ends of the line after `index` into a Vector; returns its index, -1 if there is none."""
+        following = int(index) + 1
+        if not 0 <= following < len(self._lines):
+            return -1.0
+        xs, ys = self._lines[following]
+        into.from_python([1.0, 0.0, *((xs[-1], ys[-1]) if xs else (0.0, 0.0)), 0.0])
+        return float(following)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.paths import PathNode, path_between
 from rxd.neuron.section_lists import SectionList, chosen_section
 from rxd.neuron.sections import Section, Segment
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["RangeVarPlot"]
 
 
-class RangeVarPlot:
+class RangeVarPlot(HocObject):
     """The values of something along the path between two places.
 
     Parameters
@@ -173,12 +174,6 @@ class RangeVarPlot:
     def hname(self) -> str:
         """Its name."""
         return repr(self)
-
-    def __repr__(self) -> str:
-        return f"RangeVarPlot[{self._number}]"
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"'hoc.RangeVarPlot' object has no attribute '{name}'")
 
 
 def _as_place(segment: Segment | None) -> tuple[SectionRecord, float] | None:

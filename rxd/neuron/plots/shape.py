@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rxd.neuron.errors import HocError, RxDException
+from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.record import SectionRecord
 from rxd.neuron.sections import Segment
 from rxd.neuron.session import current_session
@@ -20,7 +21,7 @@ __all__ = ["PlotShape"]
 _VOLTAGES = (-80.0, 40.0)  # mV: NEURON's limits of the colours for v
 
 
-class PlotShape:
+class PlotShape(HocObject):
     """The sections of a session (or of a list) as lines in space.
 
     Parameters
@@ -197,19 +198,23 @@ class PlotShape:
             figure.mark(segment)
         return figure
 
-    def hname(self) -> str:
-        """Its name."""
-        return repr(self)
-
-    def __repr__(self) -> str:
-        return f"PlotShape[{self._number}]"
-
     def _nothing(self, *_: Any, **__: Any) -> float:
         """Settings of NEURON's windows have no effect here."""
         return 0.0
 
     size = exec_menu = flush = fastflush = view = rotate = begin = color = color_all = color_list = label = observe = _nothing
     unmap = printfile = save_name = len_scale = hinton = menu_action = menu_tool = erase = erase_all = _nothing
+    beginline = line = view_count = push_selected = _nothing
+
+    def nearest_seg(self, *_: float) -> None:
+        """The segment at a place of NEURON's window: there is none."""
+
+    def selected_seg(self) -> None:
+        """The segment selected in NEURON's window: there is none."""
+
+    def nearest(self, *_: float) -> float:
+        """How far a place of NEURON's window is from a segment: far."""
+        return 1e20
 
 
 def _axes(target: Any) -> Any:
