@@ -16,7 +16,7 @@ __all__ = ["HocObject"]
 class HocObject:
     """An object with a number; what it does not have raises an error that says what there is."""
 
-    _number: int
+    _number: int | None
 
     def hname(self) -> str:
         """Its name."""

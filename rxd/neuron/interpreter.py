@@ -76,7 +76,7 @@ def set_global(session: Session, name: str, value: float) -> None:
         raise LookupError(f"'{name}' is not a defined hoc variable name.")
 
 
-_RANGE = frozenset({"v", "diam", "cm", "vext", "xg", "xc", "xraxial", "i_cap", "i_membrane", "i_membrane_", "rallbranch"})
+_RANGE = frozenset({"v", "diam", "cm", "i_cap", "i_membrane", "i_membrane_", "rallbranch"})
 
 
 class UnreadableError(NotSupported, NmodlError):

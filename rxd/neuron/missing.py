@@ -51,6 +51,7 @@ MISSING: Mapping[str, str] = MappingProxyType(
             ("Import3d_LexToken", "Import3d_Property", "Import3d_Section", "Import3d_Spine"),
             "readers of cells have no parts here; instantiate the cell and look at its sections",
         ),
+        **dict.fromkeys(("vext", "xg", "xc", "xraxial"), "it belongs to segments with extracellular: soma(0.5).xg[0]"),
         **dict.fromkeys(("object_push", "object_pop", "object_pushed"), "call methods of the object instead"),
         **dict.fromkeys(("fastpas", "e_fastpas", "g_fastpas"), "use pas"),
         **dict.fromkeys(("eps_IntFire4", "taueps_IntFire4", "ib_IntFire4"), "IntFire4 is exact here, without tolerances"),
