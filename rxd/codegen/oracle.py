@@ -71,9 +71,16 @@ def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> Any:
     plain = not any(expression.has(linear_solution, nonlinear_solution) for expression in expressions)
     function = sympy.lambdify(symbols, expressions, modules=[own, "numpy"], printer=printer, cse=_shared if plain else False)
 
+    branches = any(expression.has(sympy.Piecewise) for expression in expressions)
+
     def evaluate(X: np.ndarray, P: np.ndarray, t: float) -> list[np.ndarray]:
         shape = X.shape[1:]
-        values = (np.asarray(value, dtype=float) for value in function(*X, *P, t))
+        if branches:  # NumPy computes them all, also where another one is taken
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                found = function(*X, *P, t)
+        else:
+            found = function(*X, *P, t)
+        values = (np.asarray(value, dtype=float) for value in found)
         return [value if value.shape == shape else np.broadcast_to(value, shape) for value in values]
 
     return evaluate

@@ -156,6 +156,10 @@ class LanePrinter(Printer):
     def _print_Not(self, expr: Any) -> str:
         return f"(not {self._print(expr.args[0])})"
 
+    def _print_ITE(self, expr: Any) -> str:
+        condition, then, otherwise = (self._print(a) for a in expr.args)
+        return f"({then} if {condition} else {otherwise})"
+
     def _print_BooleanTrue(self, expr: Any) -> str:
         return "True"
 

@@ -247,7 +247,9 @@ def text() -> str:
     parts += [
         "iterator begintemplate public external if else for forall forsec ifsec while break continue return stop",
         "print new`, printing, `sprint`, `sscanf`, arrays, `$1 $s2 $o3 $&4 $i`, `diam(0:1) = 10:2`, `PythonObject`,",
-        "and all names below.",
+        "`object_push`, `object_pop`, and all names below. A file may hold data that `fscan()` and `getstr()` read behind the",
+        "statement that calls them. Sessions (`.ses`) set up what `PointProcessManager`, `Electrode` and",
+        "`NumericalMethodPanel` put into the model; their windows are not shown.",
         "",
     ]
     parts += [

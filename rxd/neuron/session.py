@@ -74,6 +74,7 @@ class Session:
         self.ready = ReadyValues()
         self.fresh_tables: list[NodeTable] = []
         self._parts: dict[str, Any] = {}
+        self.held: list[Any] = []  # objects of hoc that windows would show
         self._tokens: list[Token[Session]] = []
 
     def touch(self, shape: bool = False) -> None:

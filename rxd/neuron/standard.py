@@ -108,6 +108,7 @@ class MechanismStandard(HocObject):
         HocError
             If there is none.
         """
+        name = "delay" if name == "del" else name  # as hoc calls that of a clamp
         elements = self._arrays.get(name, [name])
         if not (elements[0] in self._values and 0 <= int(index) < len(elements)):
             raise HocError(f"{name} is not a variable of {self._name}; there are: {', '.join(self._names)}")

@@ -14,6 +14,12 @@ from rxd.neuron.session import current_session
 __all__ = ["WINDOW_CLASSES"]
 
 
+def _hold(*things: Any) -> float:
+    """Keep objects as long as the session lasts."""
+    current_session().held.extend(things)
+    return 0.0
+
+
 class Window(HocObject):
     """A window that nobody sees; its methods are accepted and have no effect."""
 
@@ -23,6 +29,8 @@ class Window(HocObject):
         self._number = current_session().number(type(self).__name__)
 
     def __getattr__(self, name: str) -> Callable[..., float]:
+        if name == "ref" and name in self.methods:  # what shows an object keeps it
+            return _hold
         if name not in self.methods:
             return super().__getattr__(name)
         return lambda *_, **__: 0.0
@@ -48,7 +56,6 @@ _METHODS: tuple[tuple[str, str], ...] = (
     ("ValueFieldEditor", "default"), ("SymChooser", "run text"),
     ("Glyph", "path m l c close s cls f erase circle gif cpt curve fill"), ("PWManager", _MANAGER),
     ("SectionBrowser", "select select_action accept_action"), ("MovieRunButton", "map"),
-    ("NumericalMethodPanel", "map"),
 )  # fmt: skip
 
 WINDOW_CLASSES = tuple(type(name, (Window,), {"methods": frozenset(methods.split())}) for name, methods in _METHODS)

@@ -187,3 +187,67 @@ def test_what_no_step_changes_is_recorded_in_the_loop() -> None:
     assert [vectors[0][i] for i in (0, 80, 81, 160)] == [54.4, 54.4, 60, 60]
     assert [vectors[2][i] for i in (0, 80, 81, 160)] == [0.12, 0.12, 0.2, 0.2]
     assert set(vectors[1]) == {50.0}
+
+
+SESSION = """objectvar ocbox_
+{ load_file("pointman.hoc") }
+{ soma ocbox_ = new PointProcessManager(0) }
+{object_push(ocbox_)}
+{
+mt.select("ExpSyn") i = mt.selected()
+ms[i] = new MechanismStandard("ExpSyn")
+ms[i].set("tau", 0.2, 0)
+maction(i)
+mt.select("IClamp") i = mt.selected()
+ms[i] = new MechanismStandard("IClamp")
+ms[i].set("del", 0.5, 0)
+ms[i].set("dur", 0.7, 0)
+ms[i].set("amp", 3, 0)
+mt.select("IClamp") i = mt.selected() maction(i)
+hoc_ac_ = 0.9
+sec.sec move() d1.flip_to(0)
+}
+{object_pop() doNotify()}
+{ ocbox_ = ocbox_.v1 ocbox_.map("PointProcessManager", 102, 475, 208, 326) }
+{ load_file("electrod.hoc") }
+{
+ocbox_=new Electrode(0)
+execute("can_locate=1 sec=\\"soma\\" xloc=0.1 locate(0)", ocbox_)
+execute("vc.dur[1]=4 vc.amp[1]=20", ocbox_)
+execute("stim.del=2 stim.dur=0.1 stim.amp=0.25", ocbox_)
+execute("vcsteps=5", ocbox_)
+execute("samp=stim.amp  store_vclamp() glyph()", ocbox_)
+ocbox_ = ocbox_.v1
+}
+{ ocbox_ = NumericalMethodPanel[0] }
+{object_push(ocbox_)}
+{
+atol_ = 0.01  CVode[0].atol(atol_)
+restore(1311, 1)
+ atoltool_ = new AtolTool()
+    ats("v", 10)
+    ats("Vector", -1)
+ atoltool_.scales()
+}
+{object_pop()}
+{ movierunpanel(0) ocbox_ = movierunbox ocbox_.map("Movie Run", 1, 2, 3, 4) }
+objref ocbox_
+i = 5
+"""
+
+
+def test_sessions_put_their_electrodes_into_the_model(mods: Path) -> None:
+    (mods / "rig.ses").write_text(SESSION)
+    h("create soma\naccess soma\nnseg = 5")
+    assert h.load_file("rig.ses") == 1
+    first, second = h.IClamp[0], h.IClamp[1]
+    assert (first.delay, first.dur, first.amp, first.get_segment()) == (0.5, 0.7, 3, h.soma(0.9))
+    assert (second.delay, second.dur, second.amp, second.get_segment()) == (2, 0.1, 0.25, h.soma(0.1))
+    clamp = h.VClamp[0]
+    assert (list(clamp.dur), list(clamp.amp), clamp.get_segment()) == ([-1] * 3, [-65, 20, -65], h.soma(0.1))
+    assert len(h.List("ExpSyn")) == 0  # another took its place
+    solver = h.CVode()
+    assert (solver.active(), solver.use_local_dt(), solver.atol(), solver.atolscale("v")) == (1, 1, 0.01, 10)
+    assert h.i == 5  # outside of the object again
+    assert not h("object_push(5)")
+    assert not h("x = NetStim[3]")

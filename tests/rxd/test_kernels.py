@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -451,3 +452,11 @@ def test_large_chemistry_is_several_loops_with_the_same_values() -> None:
     assert_equal(found, oracle(sim, 0, [rates[label] for label in rows], y))
     slopes = [sympy.diff(rates[rows[i]], local.symbol_of(rows[j])) for i, j in getattr(sim.kernels.module, f"PATTERN_{name}")]
     assert_equal(jacobian, oracle(sim, 0, slopes, y))
+
+
+def test_a_condition_that_is_itself_a_choice_becomes_code() -> None:
+    x, y = sympy.symbols("x y", real=True)
+    chosen = sympy.Piecewise((1, sympy.ITE(x > 0, y > 1, y > 3)), (2, True))
+    text = LanePrinter().doprint(chosen)
+    for u, w in product((-1.0, 1.0), (0.0, 2.0, 4.0)):
+        assert eval(text, {"x": u, "y": w}) == (1 if w > (1 if u > 0 else 3) else 2)

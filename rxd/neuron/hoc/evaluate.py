@@ -36,6 +36,8 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
 
 _TOWARDS: Mapping[str, int] = MappingProxyType({"<": -1, ">=": -1, ">": 1, "<=": 1})  # how float_epsilon moves the right side
 
+_SPECIAL = frozenset({"argtype", "numarg", "object_pop", "object_push", "printf", "sprint", "sscanf"})
+
 
 class Frame:
     """Arguments and locals of a running procedure, the template instance it belongs to, and the body of its iterator loop."""
@@ -206,10 +208,21 @@ class Evaluator:
             index = int(self.number(part.children[0]))
             if isinstance(value, Section) and index == 0:
                 return value  # a section that is no array is the first of one
+            if isinstance(value, type) and not hasattr(type(value), "__getitem__"):
+                return self._numbered(value.__name__, index)
             return value[index]
         if part.data == "span":
             raise HocError("a range of places such as gnabar_hh(0:1) can only be assigned to")
         return value(*self.arguments(part.children[0]))
+
+    def _numbered(self, kind: str, index: int) -> Any:
+        """`CVode[0]`, of which there is one, `NetCon[3]`."""
+        if kind == "CVode":
+            return self._global(kind)()
+        for one in self._global("List")(kind):
+            if repr(one) == f"{kind}[{index}]":
+                return one
+        raise HocError(f"{kind}[{index}] is not known by its number: give it a name with objref when it is made")
 
     def _member(self, value: Any, name: str, called: bool) -> Any:
         """An attribute; hoc calls methods that take no argument without parentheses too."""
@@ -284,13 +297,8 @@ class Evaluator:
     def _call(self, name: str, arguments: list[Any]) -> Any:
         """A call of a bare name: a procedure, a range variable of the accessed section, a function of `h`."""
         instance = self.frame.instance
-        if name in {"numarg", "argtype"}:
-            given = self.frame.arguments
-            return float(len(given)) if name == "numarg" else _kind_of(given, arguments[0] if arguments else 0)
-        if name in {"sprint", "printf", "sscanf"}:
-            from rxd.neuron.hoc.printing import PRINTERS
-
-            return PRINTERS[name](arguments)
+        if name in _SPECIAL:
+            return self._special(name, arguments)
         if name in {"execute", "execute1"} and instance is not None and len(arguments) == 1:
             arguments = [*arguments, instance]
         if instance is not None and name in instance.procedures:
@@ -310,6 +318,24 @@ class Evaluator:
             raise HocError(f"{name} is not a function")
         result = function(*arguments)
         return 1.0 if result is None else result
+
+    def _special(self, name: str, arguments: list[Any]) -> Any:
+        """A function that needs to know what code calls it, or that writes to the texts it gets."""
+        from rxd.neuron.hoc.printing import PRINTERS
+
+        given = self.frame.arguments
+        if name == "numarg":
+            return float(len(given))
+        if name == "argtype":
+            return _kind_of(given, arguments[0] if arguments else 0)
+        return PRINTERS[name](arguments) if name in PRINTERS else self._enter(*arguments[:1])
+
+    def _enter(self, instance: Any = None) -> float:
+        """`object_push(object)`: code that follows runs in an object of a template, until `object_pop()`."""
+        if instance is not None and not hasattr(instance, "template"):
+            raise HocError(f"object_push takes an object of a template, not {instance!r}")
+        self.frame.instance = instance
+        return 1.0
 
     # ---------------------------------------------------------------------------------------------------------- assignment
 

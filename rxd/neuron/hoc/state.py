@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
 __all__ = ["HocArray", "HocState", "Procedure", "Template"]
+
+
+TOOLS = frozenset({"AtolTool", "Electrode", "NumericalMethodPanel", "PointProcessManager", "movierunbox"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class HocState:
         self.templates: dict[str, Template] = {}
         self.loaded: set[str] = set()
         self.parser: Any = None
+        self._tools = False  # whether what `tools.hoc` defines is there
         self.inside: Any = None  # the object whose code runs
         self.source: SourceText | None = None  # the file whose code runs, if it may hold data
 
@@ -114,6 +119,10 @@ class HocState:
             from rxd.neuron.hoc.templates import Maker
 
             return True, Maker(self.session, self.templates[name])
+        if name in TOOLS and not self._tools:
+            self._tools = True
+            self.run(files("rxd.neuron.hoc").joinpath("tools.hoc").read_text(encoding="utf-8"), "tools.hoc")
+            return self.look_up(name)
         return False, None
 
     def names(self) -> set[str]:
