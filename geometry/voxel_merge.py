@@ -21,6 +21,7 @@ __all__ = ["KEEP", "NOTHING", "decide", "merge"]
 # (which others may not build on before the sweep is over).
 KEEP, DROP, UNDECIDED, JUST_NOW = -1, 6, 8, 10
 NOTHING = 1e-9  # fraction of a voxel below which volume is round-off
+FILM = 1e-8  # fraction below which it may be the film of flat ends, which are pushed out by 1e-9 of an edge
 SHUT = 1e-6  # fraction of a face below which nobody misses it
 
 
@@ -46,6 +47,15 @@ def _widest_way(v: int, face: Array, space: Space, volume: Array, fate: Array) -
 
 
 @inner
+def _open_elsewhere(n: int, beside: int, face: Array, space: Space, least: float) -> bool:
+    """Whether a cut voxel has another face than one that is open at least so far."""
+    for f in range(6):
+        if f != beside and face_of(n, f, space, face) >= least:
+            return True
+    return False
+
+
+@inner
 def _way_round(v: int, given: int, face: Array, space: Space, volume: Array, sliver: float) -> bool:
     """Whether voxel `v`, given away through a face, leaves behind no voxel that was joined to the taker through it alone."""
     taker, at = step(int(space.blocks[v]), int(space.cells[v]), given, space.beside)
@@ -53,6 +63,13 @@ def _way_round(v: int, given: int, face: Array, space: Space, volume: Array, sli
         open_part = face_of(v, f, space, face)
         if f == given or open_part <= SHUT:
             continue
+        if volume[v] <= FILM:
+            # a flat end on a plane of the grid, beside a thinner section that goes on: its film is no way to anywhere
+            beyond, cell = step(int(space.blocks[v]), int(space.cells[v]), f, space.beside)
+            if state_of(space, beyond, cell) == CUT and _open_elsewhere(
+                int(number_of(space, beyond, cell)), f ^ 1, face, space, open_part
+            ):
+                continue
         if f == given ^ 1:
             return False
         other, there = step(taker, at, f, space.beside)

@@ -135,6 +135,16 @@ def test_a_voxel_holds_what_the_eight_voxels_of_half_its_edge_hold(shape):
             np.testing.assert_allclose(faces, coarse.low_face[:, d], atol=1e-6)
 
 
+def test_the_film_of_a_flat_end_is_no_voxel_where_a_thinner_section_goes_on():
+    # the end of the bulb lies on a plane of the grid; a corner of the neck reaches into voxels that hold its film besides
+    frusta = np.array([[0, 0, 0, 3.05, 8, 0, 0, 3.05], [8, 0, 0, 0.65, 20, 0, 0, 0.65]])
+    grid = voxelize(Solid(frusta), 0.3, origin=np.array([-6.7, -6.7, -6.7]))
+    assert grid.volume.min() > 1e-4 * 0.3**3
+    assert grid.components().max() == 0
+    assert grid.volume.sum() == pytest.approx(frustum_volume(frusta).sum(), rel=1e-3)
+    assert grid.membrane_area.sum() == pytest.approx(frustum_area(frusta).sum() + 2 * np.pi * 3.05**2, rel=1e-3)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_flat_ends_in_planes_of_the_grid_are_exact(axis):
     # of films of round-off between an end and its plane nothing is lost, at the rim of the end neither
