@@ -28,7 +28,8 @@ usage: python -m rxd.neuron [--correct] SCRIPT [ARGS...]       runs a script for
        python -m rxd.neuron [--correct] -c CODE [ARGS...]      runs one line of Python
        python -m rxd.neuron [--correct] -i SCRIPT [ARGS...]    goes on with a prompt after the script
        python -m rxd.neuron [--correct] [-]                    runs what comes from the standard input, or gives a prompt
-    --correct    count every reaction once, at the rate it has now, also where NEURON 9 does not"""
+    --correct    count every reaction once, at the rate it has now, and keep the widths of sections in voxels, also where
+                 NEURON 9 does not"""
 
 
 def main() -> None:

@@ -165,7 +165,7 @@ class Chemistry:
         """The voxels of the session's sections; made again when the layout has changed."""
         layout = self.layout
         if self._grids is None or self._grids[0].revision != layout.revision:
-            self._grids = layout, build_grids(layout, layout.revision[1])
+            self._grids = layout, build_grids(layout, layout.revision[1], self.session.correct)
         return self._grids[1]
 
     def grid_of(self, region: Any) -> Grid:

@@ -17,6 +17,7 @@ import numpy as np
 
 from geometry.voxelize import VoxelGrid, VoxelWarning, voxelize_sections
 from rxd.neuron.errors import RxDException, caution
+from rxd.neuron.widest import as_wide_as_the_widest
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -30,9 +31,13 @@ Group = tuple[frozenset[int], float]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """The grid of a group of sections; ``first``: how many voxels there are in the groups before."""
+    """The grid of a group of sections; ``first``: how many voxels there are in the groups before.
+
+    ``shape``: the layout, with the points that the sections have in voxels.
+    """
 
     sections: frozenset[int]
+    shape: Layout
     voxels: VoxelGrid
     first: int
 
@@ -126,15 +131,19 @@ def group_sections(regions: Sequence[tuple[Any, tuple[int, ...]]], records: Iter
     )
 
 
-def build_grids(layout: Layout, groups: Sequence[Group]) -> Grids:
-    """Cut every group of sections into voxels, counted from two voxels and twice the largest radius outside its points."""
+def build_grids(layout: Layout, groups: Sequence[Group], correct: bool) -> Grids:
+    """Cut every group of sections into voxels, counted from two voxels and twice the largest radius outside its points.
+
+    ``correct``: sections keep their own diameters where they meet (`rxd.neuron.widest`).
+    """
     parts, first = [], 0
     for numbers, edge in groups:
         sections = layout.selection([record for record in layout.records if record.id in numbers]).sections
         _warn_of_outlines(layout, numbers)
         points = np.concatenate([layout.morphology.section(int(section)).points for section in sections])
         corner = points[:, :3].min(axis=0) - points[:, 3].max() - 2 * edge
-        parts.append(Grid(numbers, voxelize_sections(layout.segments, edge, sections.tolist(), corner), first))
+        shape = layout if correct else as_wide_as_the_widest(layout, numbers)
+        parts.append(Grid(numbers, shape, voxelize_sections(shape.segments, edge, sections.tolist(), corner), first))
         first += parts[-1].voxels.n
     return Grids(tuple(parts), _joined([part.voxels for part in parts]))
 

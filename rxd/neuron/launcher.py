@@ -103,7 +103,8 @@ def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) 
     arguments : sequence of str
         Its `sys.argv[1:]`.
     correct : bool
-        Whether rates of reactions count as they are written where NEURON 9 does otherwise (`rxd.neuron.in_force`).
+        Whether rates of reactions count as they are written, and sections in voxels are as wide as their points say, where
+        NEURON 9 does otherwise (`rxd.neuron.in_force`, `rxd.neuron.widest`).
 
     Raises
     ------

@@ -46,7 +46,8 @@ class Session:
     Parameters
     ----------
     correct : bool
-        Apply the rates of reactions as they are written where NEURON does not; see `rxd.neuron.in_force`.
+        Apply the rates of reactions as they are written, and keep the widths of sections in voxels, where NEURON does not; see
+        `rxd.neuron.in_force` and `rxd.neuron.widest`.
 
     Attributes
     ----------

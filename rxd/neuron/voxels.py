@@ -51,11 +51,11 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
     if shape.is_area:
         volume, area = np.zeros(len(voxel)), inner * voxels.volume[voxel] + area
     elif surface:
-        area = surface * triangulated_areas(layout, sorted(grid.sections), voxels, voxel)
+        area = surface * triangulated_areas(grid.shape, sorted(grid.sections), voxels, voxel)
     middles = voxels.middles(voxel)
     place[len(one) :] = _first_touched(records, record[len(one) :], place[len(one) :], middles, voxels.dx)
     single = middles + _rounding(layout, grid.sections)
-    _share_at_joints(records, layout, wanted, record[len(one) :], place[len(one) :], single, voxels.dx)
+    _share_at_joints(records, grid.shape, wanted, record[len(one) :], place[len(one) :], single, voxels.dx)
     places = np.concatenate([np.full((len(one), 3), -1, dtype=voxels.ijk.dtype), voxels.ijk[voxel]])
     return NodeTable(
         records,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from geometry.voxelize import VoxelWarning
 from rxd.neuron import Session, h, rxd
 from rxd.neuron.errors import RxDException
 
@@ -113,7 +114,8 @@ def test_values_on_neurons_grid_of_a_region():
     rxd.set_solve_type(dimension=3)
     cyt = rxd.Region([soma, dend], name="cyt", dx=0.5)
     x = rxd.Species(cyt, name="x", initial=lambda node: node.x3d)
-    h.finitialize(-65)
+    with pytest.warns(VoxelWarning, match="as the widest they are joined to"):
+        h.finitialize(-65)
     grid = x.nodes.value_to_grid()
     assert grid.shape == x.nodes(dend).value_to_grid().shape == (34, 18, 18)  # as in NEURON
     assert all(grid[node._i, node._j, node._k] == node.value for node in x.nodes)
