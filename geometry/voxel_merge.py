@@ -49,10 +49,10 @@ def _widest_way(v: int, face: Array, space: Space, volume: Array, fate: Array) -
 @inner
 def _open_elsewhere(n: int, beside: int, face: Array, space: Space, least: float) -> bool:
     """Whether a cut voxel has another face than one that is open at least so far."""
+    found = False
     for f in range(6):
-        if f != beside and face_of(n, f, space, face) >= least:
-            return True
-    return False
+        found |= f != beside and face_of(n, f, space, face) >= least
+    return found
 
 
 @inner

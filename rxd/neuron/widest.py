@@ -50,7 +50,7 @@ def as_wide_as_the_widest(layout: Layout, numbers: Iterable[int]) -> Layout:
     records = [record for record in layout.records if record.id in wanted]
     chosen = [int(section) for record in records for section in layout.sections[record.id]]
     cones = {section: _cut(layout.morphology, section, int(layout.counts[section])) for section in chosen}
-    ends = np.concatenate([points for points in cones.values()])
+    ends = np.concatenate(list(cones.values()))
     _, place = np.unique(ends[:, :3].astype(np.float32), axis=0, return_inverse=True)
     widest = np.zeros(place.max() + 1)
     np.maximum.at(widest, place, ends[:, 3])
