@@ -369,7 +369,7 @@ class Chemistry:
         ]
         return next((other for other in others if own & set(other.records) and self.touches_membrane(other)), None)
 
-    def _box_nodes(self, region: Any, record: SectionRecord) -> tuple[np.ndarray, np.ndarray]:
+    def around(self, region: Any, record: SectionRecord) -> tuple[np.ndarray, np.ndarray]:
         """Voxels of a box around the segments of a section, and those segments; only where the section is inside."""
         self.place()
         position = self.layout.segments.position[self.layout.index[record.id]]
@@ -430,7 +430,7 @@ class Chemistry:
         if len(values) != len(table):
             return
         if hasattr(region, "shape"):
-            nodes, places = self._box_nodes(region, record)
+            nodes, places = self.around(region, record)
             shown[places] = values[nodes]
             return
         nodes = table.of_record(record)
@@ -465,7 +465,7 @@ class Chemistry:
             for record in self.session.topology:
                 found = record.values(name)
                 if found is not None:
-                    nodes, places = self._box_nodes(region, record)
+                    nodes, places = self.around(region, record)
                     values[nodes] = found[places]
             return values
         table = self.table(region)

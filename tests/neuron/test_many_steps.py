@@ -57,6 +57,7 @@ def spiking(h: Any, rxd: Any) -> tuple[Any, dict[str, Any]]:
         "synapse": fast._ref_g,
         "node": na.nodes[0]._ref_concentration,
         "concentration": left(0.1)._ref_nai,
+        "reversal potential": left(0.1)._ref_ena,
         "conductance": left(0.5)._ref_gna_hh,
         "time constant": right(0.9)._ref_mtau_hh,
         "clamp": late._ref_i,
@@ -118,6 +119,38 @@ def test_the_loop_is_left_only_when_something_happens(neuron: Any, monkeypatch: 
     assert max(lengths) > 60  # where nothing spikes a run is as long as nothing else ends it
     assert len(lengths) < 30
     assert len(kept) == 10
+
+
+def test_what_segments_see_of_a_box_is_recorded_in_the_loop(neuron: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rxd.neuron.engine import Engine
+
+    h, rxd = neuron
+    section = h.Section(name="s")
+    section.L, section.nseg = 100, 3
+    section.insert("hh")
+    far = h.Section(name="far")
+    far.pt3dadd(500, 0, 0, 1)
+    far.pt3dadd(600, 0, 0, 1)
+    cyt, ecs = rxd.Region([section], nrn_region="i"), rxd.Extracellular(-10, -30, -30, 110, 30, 30, dx=30, volume_fraction=0.2)
+    k = rxd.Species([cyt, ecs], name="k", charge=1, d=1, initial=lambda node: 54 if hasattr(node, "sec") else 2.5)
+    na = rxd.Species(cyt, name="na", charge=1, initial=lambda node: 10 + node.x)
+    pointers = {name: getattr(section(0.5), f"_ref_{name}") for name in ("ki", "ko", "ek", "ena")}
+    pointers |= {"outside the box": far(0.5)._ref_ko, "reversal potential there": far(0.5)._ref_ek}
+    vectors = {name: h.Vector().record(pointer) for name, pointer in pointers.items()}
+    one, lengths, plain = run(h, vectors, single=True), [], Engine.steps
+
+    def counted(engine: Engine, *arguments: Any) -> int:
+        lengths.append(plain(engine, *arguments))
+        return lengths[-1]
+
+    monkeypatch.setattr(Engine, "steps", counted)
+    many = run(h, vectors, single=False)
+    assert max(lengths) > 100
+    assert np.ptp(one["ko"]) > 1e-3
+    assert np.ptp(one["ek"]) > 1e-3
+    for name, values in one.items():
+        np.testing.assert_allclose(many[name], values, rtol=1e-12, err_msg=name)
+    assert k is not na
 
 
 def test_a_function_that_a_spike_calls_sees_its_step(neuron: Any) -> None:

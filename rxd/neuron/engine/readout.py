@@ -34,6 +34,13 @@ RISE: Final = 0.001
 Reader = Callable[["SectionRecord"], "np.ndarray | None"]
 
 
+def reversal(inside: Any, outside: Any, charge: int, celsius: float) -> np.ndarray:
+    """Nernst potential in mV of arrays of concentrations; not a number where one is negative."""
+    volts = CONSTANTS["R"] * (celsius + 273.15) / (charge * CONSTANTS["FARADAY"])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(1000.0 * volts * np.log(outside / inside))
+
+
 class Readout:
     """Finds variables; readers are made at the first use of a name and kept."""
 
@@ -247,9 +254,7 @@ class Readout:
             return None
         with self.engine.looking_back():
             inside, outside = (chemistry.concentration(f"{ion}{side}", record) for side in "io")
-        volts = CONSTANTS["R"] * (self.engine.seen.numbers["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = 1000.0 * volts * np.log(outside / inside)
+        values = reversal(inside, outside, charge, self.engine.seen.numbers["celsius"])
         if here and not any(moving):  # elsewhere it is a number
             shown = np.array(record.store[f"e{ion}"])
             shown[here] = values[here]

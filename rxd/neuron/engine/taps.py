@@ -16,6 +16,7 @@ from rxd.codegen.oracle import fields_of
 from rxd.neuron.engine.ended import Ended
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.outside import OutsideField
+from rxd.neuron.engine.readout import reversal
 from rxd.neuron.engine.synapses import STATES
 from rxd.neuron.outside import COMPUTED
 from rxd.neuron.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
@@ -169,11 +170,13 @@ def _electrodes_at(engine: Engine, storage: int) -> tuple[list[tuple[Tap, float]
 
 
 def _of_ion(engine: Engine, name: str, ion: str, record: SectionRecord, place: int, segment: int) -> Tap | None:
-    """A current or concentration of an ion."""
+    """A current, concentration or reversal potential of an ion."""
     if name == f"i{ion}":
         if engine.readout.has_point_current(ion):
             return None
         return _currents(engine, segment, lambda current: ion in current.charges)
+    if name == f"e{ion}":
+        return _reversal(engine, ion, record, place)
     if name not in {f"{ion}i", f"{ion}o"}:
         return None
     writer = engine.session.catalogue.writer(name, record.mechanisms)
@@ -323,14 +326,43 @@ def _currents(engine: Engine, segment: int, wanted: Callable[[_Current], bool]) 
 def _concentration(engine: Engine, name: str, record: Any, place: int) -> Tap | None:
     """A concentration of NEURON's, where it is that of one node."""
     found = engine.session.chemistry.species_at(name, record)
-    if found is None or hasattr(found[1], "shape"):
+    if found is None:
         return None
     quantity, region = found
     table, shown = quantity.table(region), engine.places.displayed(quantity, region)
-    nodes = table.of_segment(record, place)
-    if shown is None or len(nodes) != 1 or table.dimension[nodes[0]] != 1:
+    if hasattr(region, "shape"):
+        voxels, places = engine.session.chemistry.around(region, record)
+        nodes = voxels[places == place]
+        if not len(nodes):  # outside the box
+            return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), record.store[name][place]))
+    else:
+        nodes = table.of_segment(record, place)
+        nodes = nodes if np.all(table.dimension[nodes] == 1) else nodes[:0]
+    return None if shown is None or len(nodes) != 1 else _state(int(shown[nodes[0]]))
+
+
+def _reversal(engine: Engine, ion: str, record: SectionRecord, place: int) -> Tap | None:
+    """Nernst potential of the concentrations at the starts of steps, where species give one or both."""
+    sides = [f"{ion}i", f"{ion}o"]
+    segment, writers = engine.layout.index[record.id][[place]], [f"e{ion}", *sides]
+    written = any(engine.session.catalogue.writer(name, record.mechanisms) for name in writers)
+    if written or any(engine.carriers.writing(name, segment) for name in writers):
         return None
-    return _state(int(shown[nodes[0]]))
+    given = [name for name in sides if engine.session.chemistry.species_at(name, record) is not None]
+    found = {name: _concentration(engine, name, record, place) for name in given}
+    charge = engine.session.catalogue.ions[ion].charge
+    if not charge or not given or None in found.values():
+        return None
+    moving = [name for name, tap in found.items() if tap is not None and len(tap.positions)]
+
+    def read(trace: Trace) -> np.ndarray:
+        known = dict(zip(moving, trace.starts.T, strict=True))
+        inside, outside = (known.get(name, record.store[name][place]) for name in sides)
+        values = reversal(inside, outside, charge, engine.seen.numbers["celsius"])
+        return np.broadcast_to(values, len(trace.t))
+
+    positions = [tap.positions for tap in found.values() if tap is not None]
+    return Tap(np.concatenate(positions), read)
 
 
 def _node(engine: Engine, node: Any) -> Tap | None:
