@@ -122,7 +122,7 @@ def _into_template(cell: Any, groups: dict[str, list[Section]]) -> None:
     own = [record.section for record in current_session().topology if record.section.cell() is cell]
     for subset, members in (("all", own), *((subset, groups.get(name, [])) for subset, name in _SUBSETS)):
         sections = cell.names.get(subset)
-        if isinstance(sections, SectionList):
+        if isinstance(sections, SectionList) and members:
             sections.append(*members)
 
 

@@ -50,10 +50,12 @@ def _place(thing: Any) -> Any:
 def distance(session: Session, *given: Any, sec: Section | None = None) -> float:
     """`distance(0, seg)` sets the origin; `distance(seg)` is the path length to it; `distance(a, b)` between two places.
 
-    Nodes of rxd stand for their segments.
+    `distance(1, place)` is `distance(place)`. Nodes of rxd stand for their segments.
     """
     topology = session.topology
     args = [_place(thing) for thing in given]
+    if len(args) == 2 and not isinstance(args[0], Segment) and float(args[0]) != 0:
+        del args[0]
     if len(args) == 2 and all(isinstance(arg, Segment) for arg in args):
         return topology.distance(*((arg.sec._alive, arg.x) for arg in args))
     if not args:

@@ -143,7 +143,9 @@ def test_python_sees_all_names_of_a_template_and_hoc_the_public_ones():
 
 def test_sscanf_reads_a_letter_into_a_number_as_its_code():
     h('code = 0\nsscanf("abc", "%c", &code)')
-    assert h.code == ord("a")
+    line = h.ref(0)
+    h.sscanf("\nabc", "%c", line)
+    assert (h.code, line[0]) == (ord("a"), ord("\n"))
 
 
 def test_pt3dadd_takes_vectors():
@@ -151,3 +153,26 @@ def test_pt3dadd_takes_vectors():
     h.pt3dadd(h.Vector([0, 3]), h.Vector([0, 4]), h.Vector([0, 0]), h.Vector([1, 2]), sec=soma)
     soma.pt3dadd(3, 4, 5, 2)
     assert (soma.n3d(), soma.L, soma.diam3d(1)) == (3, 10, 2)
+
+
+def test_distance_takes_a_one_before_the_place():
+    first, second = h.Section(name="first"), h.Section(name="second")
+    first.L, second.L = 50, 300
+    second.connect(first(1))
+    h.distance(0, 0.5, sec=first)
+    ends = h.distance(1, 0.0, sec=second), h.distance(1, 1.0, sec=second)
+    assert (*ends, h.distance(0.5, sec=second), h.distance(1, second(0.5))) == (25, 325, 175, 175)
+
+
+def test_lists_of_parts_that_a_file_lacks_stay_empty(tmp_path):
+    (tmp_path / "soma.swc").write_text("1 1 -5 0 0 5 -1\n2 1 0 0 0 5 1\n3 1 5 0 0 5 2\n")
+    h(
+        "begintemplate Read\npublic somatic, axonal, all\nobjref somatic, axonal, all\ncreate soma[1], axon[1]\n"
+        "proc init() { forall delete_section() somatic = new SectionList() axonal = new SectionList() all = new SectionList() }\n"
+        "endtemplate Read"
+    )
+    cell, reader = h.Read(), h.Import3d_SWC_read()
+    reader.input(str(tmp_path / "soma.swc"))
+    h.Import3d_GUI(reader, 0).instantiate(cell)
+    assert [len(list(one)) for one in (cell.somatic, cell.axonal, cell.all)] == [1, 0, 1]
+    assert cell.soma[0].L == 10

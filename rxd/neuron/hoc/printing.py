@@ -46,7 +46,7 @@ def sprint(arguments: list[Any]) -> float:
     return 1.0
 
 
-_SCANNED = MappingProxyType({"d": r"([-+]?\d+)", "s": r"(\S+)", "c": r"(.)"})
+_SCANNED = MappingProxyType({"d": r"([-+]?\d+)", "s": r"(\S+)", "c": r"([\s\S])"})
 _REAL = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 
 
