@@ -16,12 +16,15 @@ from geometry import GeometryError, Morphology
 from geometry.io import load_asc, load_swc
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc_object import HocObject
+from rxd.neuron.lists import List
+from rxd.neuron.matrix import Matrix
 from rxd.neuron.record import SectionRecord
 from rxd.neuron.section_lists import SectionList
 from rxd.neuron.sections import Section
 from rxd.neuron.session import current_session
+from rxd.neuron.vector import Vector
 
-__all__ = ["IMPORT3D_CLASSES", "Import3d_GUI", "Import3d_Neurolucida3", "Import3d_SWC_read"]
+__all__ = ["IMPORT3D_CLASSES", "Import3d_GUI", "Import3d_Neurolucida3", "Import3d_SWC_read", "Import3d_Section"]
 
 
 class _Reader(HocObject):
@@ -52,6 +55,48 @@ class _Reader(HocObject):
         """Make the sections, as `Import3d_GUI(reader).instantiate(cell)` does."""
         return Import3d_GUI(self, show=False).instantiate(cell)
 
+    @property
+    def sections(self) -> List:
+        """What the file holds, as a List of Import3d_Section, in the order of `Morphology`."""
+        found = List()
+        for index in range(self.morphology.n_sections):
+            found.append(Import3d_Section(self.morphology, index))
+        return found
+
+
+class Import3d_Section(HocObject):  # noqa: N801 - NEURON's name
+    """A section as a file has it, whether it has been made in the session or not.
+
+    Attributes
+    ----------
+    type : float
+        1 soma, 2 axon, 3 basal and 4 apical dendrite, more for others.
+    nameindex : float
+        Its number among those of its type, as in `dend[3]`.
+    raw : Matrix
+        Its points, x, y, z in rows, um; `d` are the diameters.
+    parentsec, parentx : Import3d_Section or None, float
+        What it hangs on, and where.
+    """
+
+    def __init__(self, morphology: Morphology, index: int) -> None:
+        self._morphology, self._index = morphology, index
+        kind, number = _rank(morphology)(index)
+        self.type, self.nameindex = float(kind), float(number)
+        self.parentx = float(morphology.parent_x[index])
+        start, stop = morphology.point_offset[index : index + 2]
+        points = morphology.points[start:stop]
+        self.d = Vector(points[:, 3])
+        self.raw = Matrix(3, len(points))
+        for row in range(3):
+            self.raw.setrow(row, Vector(points[:, row]))
+
+    @property
+    def parentsec(self) -> Import3d_Section | None:
+        """The section it hangs on."""
+        parent = int(self._morphology.parent[self._index])
+        return None if parent < 0 else Import3d_Section(self._morphology, parent)
+
 
 class Import3d_SWC_read(_Reader):  # noqa: N801 - NEURON's name
     """Reads SWC files."""
@@ -81,6 +126,19 @@ class Import3d_GUI(HocObject):  # noqa: N801 - NEURON's name
         if not hasattr(reader, "morphology"):
             raise HocError("Import3d_GUI: the reader has no file yet; call reader.input('cell.swc') first.")
         self._reader = reader
+
+    @property
+    def swc(self) -> _Reader:
+        """The reader, whose `sections` hold what the file has."""
+        return self._reader
+
+    def name(self, section: Import3d_Section, into: Any) -> float:
+        """Write the name that a section of the file gets to a `strdef`: `soma`, `dend[3]`."""
+        words = {1: "soma", 2: "axon", 3: "dend", 4: "apic"}
+        kind = int(section.type)
+        word = words.get(kind, f"dend_{kind}")
+        into.set(f"{word}[{int(section.nameindex)}]" if section.nameindex > 0 else word)
+        return 1.0
 
     def instantiate(self, cell: Any = None) -> float:
         """Make the sections.
@@ -163,4 +221,4 @@ def _grouped(sections: list[Section]) -> dict[str, list[Section]]:
     return groups
 
 
-IMPORT3D_CLASSES = (Import3d_SWC_read, Import3d_Neurolucida3, Import3d_GUI)
+IMPORT3D_CLASSES = (Import3d_Section, Import3d_SWC_read, Import3d_Neurolucida3, Import3d_GUI)

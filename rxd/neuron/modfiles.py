@@ -59,7 +59,7 @@ class ModFiles:
         return found
 
     def _folders(self) -> list[Path]:
-        starts = dict.fromkeys((Path.cwd(), Path(sys.path[0] or ".").resolve()))
+        starts = dict.fromkeys((Path.cwd(), *self._session.hoc.left, Path(sys.path[0] or ".").resolve()))
         usual = [folder for start in starts for folder in (start, *(f for p in _USUAL for f in sorted(start.glob(p))))]
         return list(dict.fromkeys([*self._loaded, *usual]))
 

@@ -168,7 +168,8 @@ def test_lists_of_parts_that_a_file_lacks_stay_empty(tmp_path):
     (tmp_path / "soma.swc").write_text("1 1 -5 0 0 5 -1\n2 1 0 0 0 5 1\n3 1 5 0 0 5 2\n")
     h(
         "begintemplate Read\npublic somatic, axonal, all\nobjref somatic, axonal, all\ncreate soma[1], axon[1]\n"
-        "proc init() { forall delete_section() somatic = new SectionList() axonal = new SectionList() all = new SectionList() }\n"
+        "proc init() { forall delete_section()\nsomatic = new SectionList() axonal = new SectionList()\n"
+        "all = new SectionList() }\n"
         "endtemplate Read"
     )
     cell, reader = h.Read(), h.Import3d_SWC_read()
@@ -176,3 +177,43 @@ def test_lists_of_parts_that_a_file_lacks_stay_empty(tmp_path):
     h.Import3d_GUI(reader, 0).instantiate(cell)
     assert [len(list(one)) for one in (cell.somatic, cell.axonal, cell.all)] == [1, 0, 1]
     assert cell.soma[0].L == 10
+
+
+def test_a_reader_shows_the_sections_of_its_file(tmp_path):
+    """The cells of the Blue Brain Project number their sections in the order of the file, by the names they get."""
+    path = tmp_path / "cell.swc"
+    path.write_text(
+        "1 1 0 0 0 5 -1\n2 3 5 0 0 1 1\n3 3 25 0 0 1 2\n4 3 45 10 0 1 3\n5 3 45 -10 0 1 3\n6 2 -5 0 0 1 1\n7 2 -30 0 0 1 6\n"
+    )
+    reader = h.Import3d_SWC_read()
+    reader.input(str(path))
+    importer, name = h.Import3d_GUI(reader, 0), h.ref("")
+    importer.instantiate(None)
+    for section in importer.swc.sections:
+        importer.name(section, name)
+        h.execute(f"{name[0]}.v(0.0001) = {section.raw.ncol()}")
+    points = {record.name(): (record.v, record.n3d()) for record in h.allsec()}
+    assert len(points) == importer.swc.sections.count() == 5
+    assert all(seen == there for seen, there in points.values())
+    child = next(one for one in importer.swc.sections if (one.type, one.nameindex) == (3, 1))
+    assert (child.parentsec.type, child.parentx, list(child.d)) == (3, 1, [2, 2])
+
+
+def test_hoc_files_load_their_neighbours(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, code in (
+        ("sub/main.hoc", 'load_file("near.hoc")\nload_file("far.hoc")\nmain = 1\n'), ("sub/near.hoc", "near = 2\n"),
+        ("library/far.hoc", "far = 3\n"),
+    ):  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(code)
+    monkeypatch.setenv("HOC_LIBRARY_PATH", str(tmp_path / "library"))
+    assert h.load_file("sub/main.hoc") == 1
+    assert (h.main, h.near, h.far, h.getcwd()) == (1, 2, 3, f"{tmp_path}/")
+
+
+def test_an_object_of_a_template_is_made_in_a_section():
+    h("begintemplate Measured\npublic x\nproc init() { x = L }\nendtemplate Measured")
+    first, second = h.Section(name="first"), h.Section(name="second")
+    first.L, second.L = 70, 80
+    assert (h.Measured(sec=second).x, h.cas()) == (80, first)

@@ -1,10 +1,12 @@
 """`load_file`: hoc files, and the files of NEURON's own library that are built in.
 
-In: a file name. Out: the code run, once.
+In: a file name. Out: the code run, once, in the file's folder.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +35,7 @@ def load_file(session: Session, *names: Any) -> float:
     name = texts[0]
     if Path(name).name in BUILT_IN or (len(texts) > 1 and texts[1] in session.hoc.names()):
         return 1.0
-    path = _found(name)
+    path = _found(session, name)
     if path is None:
         sys.stderr.write(f"Couldn't find: {name}\n")
         return 0.0
@@ -41,7 +43,14 @@ def load_file(session: Session, *names: Any) -> float:
     if key in session.hoc.loaded and not always:
         return 1.0
     session.hoc.loaded.add(key)
-    return _run(session, path)
+    left = Path.cwd()
+    session.hoc.left.append(left)
+    os.chdir(path.parent)  # a file loads its neighbours by their names alone
+    try:
+        return _run(session, Path(key))
+    finally:
+        os.chdir(left)
+        session.hoc.left.pop()
 
 
 def open_file(session: Session, name: str) -> float:
@@ -52,14 +61,16 @@ def open_file(session: Session, name: str) -> float:
     HocError
         If there is none.
     """
-    path = _found(name)
+    path = _found(session, name)
     if path is None:
         raise HocError(f"Couldn't find: {name}")
     return _run(session, path, session.hoc.frame_in(session.hoc.inside))
 
 
-def _found(name: str) -> Path | None:
-    for folder in (Path(), *(Path(entry) for entry in sys.path)):
+def _found(session: Session, name: str) -> Path | None:
+    """The file of a name: here, in the folders of HOC_LIBRARY_PATH, where the loading began, on Python's path."""
+    library = [Path(entry) for entry in re.split(rf"[ {os.pathsep}]", os.environ.get("HOC_LIBRARY_PATH", "")) if entry]
+    for folder in (Path(), *library, *session.hoc.left, *(Path(entry) for entry in sys.path)):
         if (folder / name).is_file():
             return folder / name
     return None

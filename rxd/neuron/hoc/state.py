@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
@@ -103,6 +104,7 @@ class HocState:
         self.procedures: dict[str, Procedure] = {}
         self.templates: dict[str, Template] = {}
         self.loaded: set[str] = set()
+        self.left: list[Path] = []  # folders that `load_file` is away from, to run a file in its own
         self.parser: Any = None
         self._tools = False  # whether what `tools.hoc` defines is there
         self.inside: Any = None  # the object whose code runs

@@ -15,6 +15,7 @@ from rxd.neuron.pointers import EntryPointer
 
 if TYPE_CHECKING:
     from rxd.neuron.hoc.state import Procedure, Template
+    from rxd.neuron.sections import Section
     from rxd.neuron.session import Session
 
 __all__ = ["Instance", "Maker"]
@@ -117,9 +118,15 @@ class Maker:
     def __init__(self, session: Session, template: Template) -> None:
         self._session, self.template = session, template
 
-    def __call__(self, *arguments: Any) -> Instance:
-        """A new object."""
-        return Instance(self._session, self.template, arguments)
+    def __call__(self, *arguments: Any, sec: Section | None = None) -> Instance:
+        """A new object; with `sec`, that section is the currently accessed one meanwhile."""
+        if sec is None:
+            return Instance(self._session, self.template, arguments)
+        sec.push()
+        try:
+            return Instance(self._session, self.template, arguments)
+        finally:
+            self._session.topology.stack.remove(sec)
 
     def __getitem__(self, number: float) -> Instance:
         wanted = f"{self.template.name}[{int(number)}]"
