@@ -365,8 +365,8 @@ def voxelize_sections(
     Warns
     -----
     VoxelWarning
-        If sections are thinner than a voxel, start apart from their parents, or come apart in space; the same sentences are
-        the `notes` of the result.
+        If sections are thinner than a voxel, start apart from their parents, come apart in space, or touch those of another
+        cell; the same sentences are the `notes` of the result.
 
     Raises
     ------
@@ -378,6 +378,7 @@ def voxelize_sections(
     solid = solid_of(segments, chosen)
     grid = voxelize(solid, edge, origin)
     notes = [*solid.notes, *_thin_notes(segments, chosen, edge), *_apart_notes(segments, chosen, grid)]
+    notes += _meeting_notes(segments, grid)
     for note in notes:
         warnings.warn(note, VoxelWarning, stacklevel=2)
     return replace(grid, notes=tuple(notes)) if notes else grid
@@ -397,6 +398,26 @@ def _thin_notes(segments: Segments, chosen: IntArray, dx: FloatArray) -> list[st
     note = (
         f"{len(thin)} sections are thinner somewhere (down to {thinnest.min():.3g} um) than a voxel of {dx.max():g} um, so "
         f"their cross-section is rough there: {_named(segments, thin)}. Use a smaller dx, or keep them one-dimensional."
+    )
+    return [note]
+
+
+def _meeting_notes(segments: Segments, grid: VoxelGrid) -> list[str]:
+    """Cells whose voxels share a face although nothing joins them."""
+    m = segments.morphology
+    tree = np.arange(m.n_sections)
+    for i in np.flatnonzero(m.parent >= 0):
+        tree[i] = tree[m.parent[i]]
+    if len(np.unique(tree)) < 2:
+        return []
+    section = segments.section[grid.owner]
+    edges = grid.edges()[0]
+    meeting = edges[tree[section[edges[:, 0]]] != tree[section[edges[:, 1]]]]
+    if not meeting.size:
+        return []
+    note = (
+        f"Voxels of cells that are not joined touch: {_named(segments, np.unique(section[meeting]))}. What diffuses passes "
+        "from one to the other. Move them apart, use a smaller dx, or give each a region of its own."
     )
     return [note]
 

@@ -255,9 +255,7 @@ class Chemistry:
                 self._dimensions.clear()
                 self.session.touch(shape=True)
             return
-        from rxd.neuron.sections import Section
-
-        for section in [domain] if isinstance(domain, Section) else domain:
+        for section in domain:
             self._dimensions[section.record.id] = self._default_dimension if dimension is None else dimension
         self.session.touch(shape=True)
 

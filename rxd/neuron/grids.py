@@ -17,6 +17,7 @@ import numpy as np
 
 from geometry.voxelize import VoxelGrid, VoxelWarning, voxelize_sections
 from rxd.neuron.errors import RxDException, caution
+from rxd.neuron.record import MINIMAL_DIAM
 from rxd.neuron.widest import as_wide_as_the_widest
 
 if TYPE_CHECKING:
@@ -140,12 +141,29 @@ def build_grids(layout: Layout, groups: Sequence[Group], correct: bool) -> Grids
     for numbers, edge in groups:
         sections = layout.selection([record for record in layout.records if record.id in numbers]).sections
         _warn_of_outlines(layout, numbers)
+        _check_diameters(layout, numbers)
         points = np.concatenate([layout.morphology.section(int(section)).points for section in sections])
         corner = points[:, :3].min(axis=0) - points[:, 3].max() - 2 * edge
         shape = layout if correct else as_wide_as_the_widest(layout, numbers)
         parts.append(Grid(numbers, shape, voxelize_sections(shape.segments, edge, sections.tolist(), corner), first))
         first += parts[-1].voxels.n
     return Grids(tuple(parts), _joined([part.voxels for part in parts]))
+
+
+def _check_diameters(layout: Layout, numbers: frozenset[int]) -> None:
+    """Refuse sections without any volume.
+
+    Raises
+    ------
+    RxDException
+        If a section has no diameter anywhere.
+    """
+    for record in layout.records:
+        if record.id in numbers and record.points[:, 3].max(initial=0.0) <= MINIMAL_DIAM:
+            raise RxDException(
+                f"{record.name} cannot be cut into voxels: the diameter of all its 3-d points is 0. Set {record.name}.diam, or "
+                "the points with pt3dchange."
+            )
 
 
 def _warn_of_outlines(layout: Layout, numbers: frozenset[int]) -> None:

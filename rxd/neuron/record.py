@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rxd.neuron.sections import Section
     from rxd.neuron.session import Session
 
-__all__ = ["SectionRecord", "SegmentShape"]
+__all__ = ["MINIMAL_DIAM", "SectionRecord", "SegmentShape"]
 
 MINIMAL_DIAM = 1e-6  # what NEURON makes of a diameter of zero
 OUTLINE_TIE = 1e-3  # um: an outline goes with points that were all moved alike, but for round-off of single precision

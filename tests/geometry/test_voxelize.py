@@ -457,6 +457,24 @@ def test_thin_dendrites_stay_in_one_piece_and_are_named():
     assert grid.volume[thin].sum() == pytest.approx(segments.volume[segments.of("thin")].sum(), rel=0.05)
 
 
+@pytest.mark.parametrize(("gap", "touch"), [(0.0, True), (0.6, False)])
+def test_cells_that_touch_in_space_are_named(gap, touch):
+    """Children of one section that is not cut are of one cell, wherever they meet."""
+    y = 1.2 + gap
+    specs = [
+        SectionSpec("root", [(-5, 0, 0, 1), (0, 0, 0, 1)]),
+        SectionSpec("one", [(0, 0, 0, 1), (5, 0, 0, 1)], parent="root"),
+        SectionSpec("two", [(0, 0, 0, 1), (0, 0, 5, 1)], parent="root"),
+        SectionSpec("other", [(0, y, 0, 1), (5, y, 0, 1)]),
+    ]
+    segments = segment(geometry.Morphology.from_sections(specs), 1)
+    grid = voxelize_sections(segments, 0.25, ["one", "two", "other"]) if not touch else None
+    if touch:
+        with pytest.warns(VoxelWarning, match="cells that are not joined touch: one, two, other"):
+            grid = voxelize_sections(segments, 0.4, ["one", "two", "other"])
+    assert bool(grid.notes) == touch
+
+
 @pytest.mark.parametrize("diameter", [0.3, 0.1])
 def test_tubes_thinner_than_a_voxel_keep_volume_area_and_connection(diameter):
     rng = np.random.default_rng(8)

@@ -161,3 +161,19 @@ def test_a_species_can_be_named_later():
     h.finitialize(-65)
     assert dend(0.5).xi == 3
     assert x.indices(cyt, {dend}) == x.indices(cyt, dend) == x.indices()
+
+
+def test_mistakes_about_voxels_are_named():
+    flat = h.Section(name="flat")
+    for x in (0, 5):
+        flat.pt3dadd(x, 0, 0, 0)
+    with pytest.raises(rxd.RxDException, match=r"name sections, .* not 7"):
+        rxd.set_solve_type(7, dimension=3)
+    rxd.set_solve_type(section for section in (flat,))
+    rxd.set_solve_type((section for section in (flat,)), dimension=3)
+    x = rxd.Species(rxd.Region([flat]), name="x")
+    with pytest.raises(rxd.RxDException, match="flat cannot be cut into voxels: the diameter of all its 3-d points is 0"):
+        h.finitialize(-65)
+    flat.diam = 1
+    h.finitialize(-65)
+    assert sum(x.nodes.volume) == pytest.approx(np.pi / 4 * 5, rel=1e-6)

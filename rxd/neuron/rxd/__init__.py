@@ -6,6 +6,7 @@ In: declarations by scripts. Out: what the session's engine compiles.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 from rxd.neuron.errors import NotSupported, RxDException
@@ -27,6 +28,7 @@ from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
 from rxd.neuron.rxd.region import Extracellular, Region
 from rxd.neuron.rxd.rxdmath import v
 from rxd.neuron.rxd.species import Parameter, Species, State
+from rxd.neuron.sections import Section
 from rxd.neuron.session import current_session
 
 __all__ = [
@@ -63,7 +65,7 @@ def set_solve_type(
     Raises
     ------
     RxDException
-        For a dimension other than 1 and 3, or an argument that has no meaning here.
+        For a dimension other than 1 and 3, a domain that is no sections, or an argument that has no meaning here.
     """
     if nsubseg is not None or method is not None:
         raise RxDException("set_solve_type: nsubseg and method are not supported.")
@@ -71,7 +73,12 @@ def set_solve_type(
         raise RxDException(f"set_solve_type: the edge of voxels belongs to regions: rxd.Region(..., dx={dx}).")
     if dimension not in {None, 1, 3}:
         raise RxDException(f"set_solve_type: dimension must be 1 or 3, not {dimension!r}.")
-    current_session().chemistry.set_dimension(domain, dimension)
+    sections = [domain] if isinstance(domain, Section) else list(domain) if isinstance(domain, Iterable) else []
+    if domain is not None and (
+        not isinstance(domain, (Section, Iterable)) or not all(isinstance(s, Section) for s in sections)
+    ):
+        raise RxDException(f"set_solve_type: name sections, rxd.set_solve_type([soma], dimension=3), not {domain!r}.")
+    current_session().chemistry.set_dimension(None if domain is None else sections, dimension)
 
 
 def nthread(n: int | None = None) -> int:
