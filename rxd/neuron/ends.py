@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["end_voltage", "joint", "shares", "sides"]
+__all__ = ["end_voltage", "joint", "shares", "sides", "tied_to"]
 
 
 def end_voltage(record: SectionRecord, x: float) -> float:
@@ -39,6 +39,11 @@ def joint(record: SectionRecord, end: int) -> tuple[SectionRecord, float]:
     while here.parent is not None and at == here.end:
         here, at = here.parent, here.parent_x
     return here, at
+
+
+def tied_to(record: SectionRecord, x: float) -> tuple[SectionRecord, float]:
+    """The place that a place is in NEURON: an end joined to another section is where that section has it."""
+    return (record, x) if 0 < x < 1 else joint(record, 0 if x <= 0 else 1)
 
 
 def _arms(owner: SectionRecord, end: int) -> list[tuple[SectionRecord, int]]:

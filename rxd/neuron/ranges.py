@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.ends import tied_to
 from rxd.neuron.outside import COMPUTED
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
         raise no_variable(record, name, x)
     number = as_value(value, name)
     if name == "v" and x is not None and not 0 < x < 1:
-        return  # an end has no capacitance: its voltage follows from the segments next to it
+        owner, at = tied_to(record, x)
+        if 0 < at < 1:
+            write_range(owner, name, at, value)
+        return  # an end that no segment holds has no capacitance: its voltage follows from the segments next to it
     values[where] = number
     record.session.run.changed(name, record)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron import describe
+from rxd.neuron.ends import tied_to
 from rxd.neuron.errors import HocError, caution, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
 from rxd.neuron.outside import COMPUTED
@@ -439,7 +440,11 @@ class Segment:
         return self._record.session.run.points_at(self._record, self.x)
 
     def __iter__(self) -> Iterator[Mechanism]:
-        return (Mechanism(self, name) for name in reversed(self._record.mechanisms))  # the newest first, as in NEURON
+        owner, at = tied_to(self._record, self.x)
+        if not 0 < at < 1:  # an end where nothing is stored has no mechanisms
+            return iter(())
+        here = self if owner is self._record else owner.section(at)
+        return (Mechanism(here, name) for name in reversed(owner.mechanisms))  # the newest first, as in NEURON
 
     def __contains__(self, mechanism: object) -> bool:
         return str(mechanism) in self._record.mechanisms
@@ -463,9 +468,13 @@ class Segment:
                     return Elements(variable, size, lambda i: RangePointer(record, names(i), self.x))
                 raise AttributeError(f"{name} was not made to point to anything at {self}")
             return RangePointer(record, variable, self.x)
-        if name in record.mechanisms:
-            if not 0 < self.x < 1:
+        if not 0 < self.x < 1:
+            owner, at = tied_to(record, self.x)
+            if 0 < at < 1 and name in owner.mechanisms:
+                return Mechanism(owner.section(at), name)
+            if name in record.mechanisms:
                 raise AttributeError(f"{name}, the mechanism does not exist at {self}")
+        if name in record.mechanisms:
             return Mechanism(self, name)
         if name not in record.store and name != "i_membrane_" and name not in COMPUTED and record.session.catalogue.knows(name):
             raise AttributeError(f"{name}, the mechanism does not exist at {self}. Insert it: section.insert('{name}').")
@@ -494,12 +503,19 @@ class Segment:
         write_range(self._record, name, self.x, value)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Segment) or other.sec.record is not self.sec.record:
+        if not isinstance(other, Segment):
             return False
-        return self.x == other.x or self._record.node(self.x) == self._record.node(other.x)
+        if other.sec.record is self.sec.record:
+            return self.x == other.x or self._record.node(self.x) == self._record.node(other.x)
+        return not (0 < self.x < 1 and 0 < other.x < 1) and self._node() == other._node()
+
+    def _node(self) -> tuple[int, int]:
+        """What it is a name of: an end that is joined to another section is the place there."""
+        record, x = tied_to(self.sec.record, self.x)
+        return record.id, record.node(x)
 
     def __hash__(self) -> int:
-        return hash((self.sec.record.id, self.sec.record.node(self.x)))
+        return hash(self._node())
 
     def __lt__(self, other: Segment) -> bool:
         return (self.sec.record.id, self.x) < (other.sec.record.id, other.x)

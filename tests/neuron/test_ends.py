@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rxd.neuron import h
+from rxd.neuron import h, rxd
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -131,3 +131,42 @@ def test_ends_are_free_again_without_their_point_process() -> None:
     assert not np.allclose(run(sections), free, atol=1)
     del kept
     assert run(sections) == pytest.approx(free, rel=1e-12)
+
+
+def test_an_end_inside_another_section_is_its_segment() -> None:
+    soma, spine = cable("soma", 30, 20, 3), cable("spine", 5, 1, 1, "pas")
+    spine.connect(soma(0.5))
+    tip = cable("tip", 5, 1, 1, "pas")
+    tip.connect(spine(1))
+    assert spine(0) == soma(0.5)
+    assert tip(0) == spine(1) != spine(0.9)
+    assert len({spine(0), soma(0.5), soma(0.6), tip(0), spine(1)}) == 2
+    spine(0).v = -50
+    assert [soma(x).v for x in (0.2, 0.5, 0.8)] == [-65, -50, -65]
+    assert spine(0).hh.gnabar == 0.12
+    assert [str(mechanism) for mechanism in spine(0)] == ["k_ion", "na_ion", "hh"]
+    assert list(tip(0)) == []
+    with pytest.raises(AttributeError, match="does not exist"):
+        _ = spine(0).pas
+    region = rxd.Region([soma, spine, tip], name="r")
+    x = rxd.Species(region, name="x", initial=lambda node: node.x + 10 * (node.sec == spine))
+    assert x.nodes(spine(0)).value == x.nodes(soma(0.5)).value == [0.5]
+    assert x.nodes(spine(1e-4)).value == [10.5]
+
+
+def test_nodes_are_segments_then_voxels_then_those_outside() -> None:
+    thin, thick = cable("thin", 4, 1, 2, "pas"), cable("thick", 4, 1, 1, "pas")
+    thick.connect(thin)
+    rxd.set_solve_type([thick], dimension=3)
+    box = rxd.Extracellular(-2, -2, -2, 2, 2, 2, dx=2)
+    cyt, inner = (rxd.Region([thin, thick], name=name, dx=0.5) for name in ("cyt", "inner"))
+    x = rxd.Species([box, inner, cyt], name="x")
+    found = x.nodes
+    kinds = [(type(node).__name__, node.region) for node in found]
+    changes = [kind for i, kind in enumerate(kinds) if i == 0 or kinds[i - 1] != kind]
+    assert changes == [
+        ("Node1D", inner), ("Node1D", cyt), ("Node3D", inner), ("Node3D", cyt), ("NodeExtracellular", box)
+    ]  # fmt: skip
+    found.value = range(len(found))
+    assert found.value == list(range(len(found)))
+    assert x[box].nodes.value == list(range(len(found) - 8, len(found)))

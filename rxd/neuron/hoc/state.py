@@ -71,8 +71,8 @@ class HocArray:
         return self._items[i]
 
     def __setitem__(self, index: float, value: Any) -> None:
-        if hasattr(self[index], "pt3dadd"):
-            raise TypeError(f"{self._name}[{int(index)}] is a section: not assignable")
+        if isinstance(self[index], HocArray) or hasattr(self[index], "pt3dadd"):
+            raise TypeError(f"{self._name}[{int(index)}] is an array or a section: not assignable")
         self._items[int(index)] = value
 
     def __iter__(self) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.ends import tied_to
 from rxd.neuron.errors import RxDException
 from rxd.neuron.rxd.node import Node, make_node, nodes_of
 from rxd.neuron.sections import Section, Segment
@@ -33,11 +34,17 @@ class NodeList:
 
     @classmethod
     def of(cls, places: Iterable[tuple[Any, Any]]) -> NodeList:
-        """All nodes of species on regions."""
+        """All nodes of species on regions: as in NEURON, segments of all regions, then voxels in cells, then those outside."""
         made = cls()
-        for species, region in places:
-            table = species.table(region)
-            made._parts.append((species, region, table, np.arange(len(table))))
+        all_parts = [(species, region, species.table(region)) for species, region in places]
+        if len(all_parts) == 1 or all(table.grid is None for *_, table in all_parts):
+            made._parts = [(*part, np.arange(len(part[2]))) for part in all_parts]
+            return made
+        for kind in range(3):
+            for species, region, table in all_parts:
+                index = np.flatnonzero(np.where(table.record < 0, 2, table.dimension == 3) == kind)
+                if len(index):
+                    made._parts.append((species, region, table, index))
         return made
 
     def _chosen(self, choose: Callable[[Any, Any, NodeTable, np.ndarray], np.ndarray]) -> NodeList:
@@ -63,7 +70,11 @@ class NodeList:
             record = restriction.record
             return self._chosen(lambda species, region, table, index: _common(index, table.of_record(record), len(table)))
         if isinstance(restriction, Segment):
-            record, place = restriction.sec.record, restriction.sec.record.index(restriction.x)
+            record, x = restriction.sec.record, restriction.x
+            owner, at = tied_to(record, x)
+            if 0 < at < 1:  # an end that is joined to the inside of a section is that segment
+                record, x = owner, at
+            place = record.index(x)
             return self._chosen(
                 lambda species, region, table, index: _common(index, table.of_segment(record, place), len(table))
             )
