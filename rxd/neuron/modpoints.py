@@ -61,6 +61,8 @@ class ModObject(PointProcess):
     def _behind(self, name: str) -> Pointer | None:
         """What a variable follows, if it is linked."""
         links = self.session.links
+        if not (links.names or self.translation.file.pointers):
+            return None
         return links.behind(self, name) if name in links.of_mechanism(self.kind) else None
 
     def __getattr__(self, name: str) -> Any:

@@ -9,28 +9,35 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from rxd.neuron.errors import caution
 from rxd.neuron.modevents import EventCode
 from rxd.neuron.modpoints import ModObject
 from rxd.nmodl import ModFile, NmodlError, Translation
-from rxd.nmodl.names import names_of
-from rxd.nmodl.syntax import Assign, Block, Solve
+from rxd.nmodl.names import names_in, names_of
+from rxd.nmodl.sides import Sides
+from rxd.nmodl.syntax import Assign, Block, Compartment, Conserve, Flux, Local, Reaction, Solve
 
 __all__ = ["ModStepped", "stepped_translation"]
 
 SLOPE = 0.001
 """Difference of voltages (mV) from which NEURON takes a conductance."""
 AFFINE = 1e-9
+ENOUGH = 1e-6
+"""Changes of all states together after which NEURON takes a KINETIC block for solved."""
+MOST_TURNS = 50
 
 
 def stepped_translation(file: ModFile, reason: NmodlError) -> Translation | None:
     """What is known of a point process without equations; None if it does more than carry a current of no ion's."""
     solved = [solve for block in file.all("breakpoint") for solve in block.body if isinstance(solve, Solve)]
     kinds = {block.kind for solve in solved for block in file.blocks if block.name == solve.block}
-    refused = any(file.all(kind) for kind in ("discrete", "linear", "nonlinear", "kinetic"))
-    if file.kind != "POINT_PROCESS" or refused or not kinds <= {"procedure", "derivative"}:
+    refused = any(file.all(kind) for kind in ("discrete", "linear", "nonlinear"))
+    if file.kind != "POINT_PROCESS" or refused or not kinds <= {"procedure", "derivative", "kinetic"}:
         return None
-    if any(ion.writes for ion in file.ions):
+    started = any(isinstance(statement, Solve) for block in file.all("initial") for statement in block.body)
+    if started or any(ion.writes for ion in file.ions):
         return None
     names = names_of(file)
     return Translation(file, names, (), (), {}, (), {}, {}, {}, names.assigned | frozenset(names.states), reason=str(reason))
@@ -42,6 +49,7 @@ class _Step(EventCode):
     def __init__(self, owner: ModObject, t: float, v: float, dt: float) -> None:
         super().__init__(owner, t)
         self.v, self.dt = v, dt
+        self.tables = bool(owner.session.globals.values.get(f"usetable_{self.file.name}", 0.0))
 
     def get(self, key: str) -> Any:
         """The value of a name."""
@@ -68,6 +76,92 @@ class _Step(EventCode):
         self.put(key, x + self.dt * (source + slope * x) * (math.expm1(z) / z if z else 1.0))
 
 
+class _Kinetics(Sides, _Step):
+    """Moves the states of a KINETIC block of one object: backward Euler by Newton's method, as NEURON's `sparse` does it.
+
+    Rate constants are those of the states at hand, which no derivative sees.
+    """
+
+    def step(self, block: Block, once: bool) -> None:
+        """Bring the states of a block to the end of a step; `once`: in one iteration, since rates are linear in them."""
+        start: dict[str, float] = {}
+        for _ in range(MOST_TURNS):
+            self.volumes: dict[str, float] = {}
+            self.rates: dict[str, float] = {}
+            self.slopes: dict[tuple[str, str], float] = {}
+            self.excess: dict[str, tuple[dict[str, float], float]] = {}
+            self.run(block.body)
+            start = start or {key: float(self.get(key)) for key in self.rates}
+            changes = self._changes(start)
+            for key, change in changes.items():
+                self.put(key, max(float(self.get(key)) + change, 0.0))
+            if sum(map(abs, changes.values())) < ENOUGH or once:
+                return
+        raise self.file.error(
+            block.line, f"{block.name}: no solution is found in {MOST_TURNS} iterations. Take a smaller h.dt."
+        )
+
+    def _changes(self, start: dict[str, float]) -> dict[str, float]:
+        """What an iteration adds to each state."""
+        keys = list(start)
+        place = {key: i for i, key in enumerate(keys)}
+        now = {key: float(self.get(key)) for key in keys}
+        matrix, rest = -np.eye(len(keys)), np.zeros(len(keys))
+        for key, i in place.items():
+            share = self.dt / self.volumes.get(key, 1.0)
+            rest[i] = share * self.rates[key] - (now[key] - start[key])
+        for (key, other), slope in self.slopes.items():
+            matrix[place[key], place[other]] += self.dt / self.volumes.get(key, 1.0) * slope
+        for key, (numbers, excess) in self.excess.items():
+            matrix[place[key]], rest[place[key]] = 0.0, excess
+            for other, number in numbers.items():
+                matrix[place[key], place[other]] = number
+        return dict(zip(keys, np.linalg.solve(matrix, -rest).tolist(), strict=True))
+
+    def special(self, statement: Any) -> None:
+        """What a KINETIC block says."""
+        if isinstance(statement, Reaction):
+            self._react(statement)
+        elif isinstance(statement, Flux):
+            amount = float(self.amount(self.evaluate(statement.amount)))
+            for key, number in self._own(statement.target, statement.line):
+                self.rates[key] = self.rates.get(key, 0.0) + number * amount
+        elif isinstance(statement, Conserve):
+            terms = self._own(statement.left, statement.line)
+            last = next(key for key, _ in reversed(terms) if key not in self.excess)
+            numbers = {key: number * self.volumes.get(key, 1.0) for key, number in terms}
+            total = sum(number * float(self.get(key)) for key, number in numbers.items())
+            self.excess[last] = numbers, total - float(self.amount(self.evaluate(statement.right)))
+        elif isinstance(statement, Compartment):
+            self.volumes |= self.in_space(statement.index, statement.volume, statement.states)
+        else:
+            super().special(statement)
+
+    def _own(self, side: Any, line: int) -> list[tuple[str, int]]:
+        """The states of a side."""
+        return [term for term in self.terms(side, line) if term[0] in self.owner.translation.names.states]
+
+    def _react(self, statement: Reaction) -> None:
+        """Add a reaction's flux to the rates of its states, and its slopes to theirs."""
+        left, right = statement.left, statement.right
+        sides = [(left, statement.forward, 1), *([] if right is None else [(right, statement.backward, -1)])]
+        moved = [(key, -n) for key, n in self._own(left, statement.line)]
+        moved += [] if right is None else self._own(right, statement.line)
+        flux: dict[int, float] = {}
+        for side, coefficient, sign in sides:
+            constant = 0.0 if coefficient is None else float(self.amount(self.evaluate(coefficient)))
+            terms = [(key, float(self.get(key)), number) for key, number in self.terms(side, statement.line)]
+            flux[sign] = constant * math.prod(x**number for _, x, number in terms)
+            for i, (key, x, number) in enumerate(terms):
+                others = math.prod(y**m for j, (_, y, m) in enumerate(terms) if j != i)
+                slope = sign * constant * number * x ** (number - 1) * others
+                for other, change in moved if key in self.owner.translation.names.states else ():
+                    self.slopes[other, key] = self.slopes.get((other, key), 0.0) + change * slope
+        self.values["f_flux"], self.values["b_flux"] = flux[1], flux.get(-1, 0.0)
+        for key, change in moved:
+            self.rates[key] = self.rates.get(key, 0.0) + change * (flux[1] - flux.get(-1, 0.0))
+
+
 class ModStepped(ModObject):
     """A point process of a mod file that is run with numbers at every step."""
 
@@ -81,6 +175,13 @@ class ModStepped(ModObject):
         segment = self.get_segment()
         if segment is not None:
             self.level(0.0, segment.v)
+
+    @property
+    def linear(self) -> dict[str, bool]:
+        """Whether the rates of each KINETIC block are linear in states."""
+        return self._own(
+            "linear_", lambda: {block.name: _is_linear(self, block) for block in self.translation.file.all("kinetic")}
+        )
 
     def level(self, t: float, v: float) -> tuple[float, float]:
         """Conductance (uS) and drive (nA) at a time and voltage: the current into the cell is `drive - conductance v`."""
@@ -102,9 +203,28 @@ class ModStepped(ModObject):
         solved = [statement for block in file.all("breakpoint") for statement in block.body if isinstance(statement, Solve)]
         for solve in solved:
             block: Block = next(block for block in file.blocks if block.name == solve.block)
-            self._code(t, v).run_all(block.body)
+            if block.kind == "kinetic":
+                self._code(t, v).step(block, self.linear[block.name])
+            else:
+                self._code(t, v).run_all(block.body)
 
-    def _code(self, t: float, v: float) -> _Step:
-        code = _Step(self, t, v, self.session.globals.dt)
+    def _code(self, t: float, v: float) -> _Kinetics:
+        code = _Kinetics(self, t, v, self.session.globals.dt)
         code.frames.append({})
         return code
+
+
+def _is_linear(point: ModStepped, block: Block) -> bool:
+    """Whether rates are linear in states: each reaction has one state on a side, and nothing else reads any."""
+    file, code = point.translation.file, _Kinetics(point, 0.0, 0.0, 0.0)
+    code.frames.append({})
+    if any(not isinstance(s, (Reaction, Conserve, Compartment, Assign, Flux, Local)) for s in block.body):
+        return False
+    reactions = [statement for statement in block.body if isinstance(statement, Reaction)]
+    sides = [(side, r.line) for r in reactions for side in (r.left, r.right) if side is not None]
+    if any(sum(number for _, number in code.terms(*side)) > 1 for side in sides):
+        return False
+    others = [s for s in block.body if not isinstance(s, (Reaction, Conserve, Compartment))]
+    called = [part.body for kind in ("function", "procedure") for part in file.all(kind)]
+    read = names_in((*((r.forward, r.backward) for r in reactions), *others, *called))
+    return not read & {declaration.name for declaration in file.states}

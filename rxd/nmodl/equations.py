@@ -12,11 +12,11 @@ from typing import Any
 import sympy
 
 from rxd.declare.functions import conserved, given, linear_solution, nonlinear_solution
-from rxd.nmodl.execute import SENDING, SILENT, Machine, key_of
+from rxd.nmodl.execute import SENDING, SILENT
 from rxd.nmodl.names import dt, names_read
+from rxd.nmodl.sides import Sides
 from rxd.nmodl.syntax import (
     Assign,
-    Binary,
     Block,
     Call,
     Compartment,
@@ -27,7 +27,6 @@ from rxd.nmodl.syntax import (
     Flux,
     ModFile,
     Name,
-    Number,
     Reaction,
     Solve,
 )
@@ -52,7 +51,7 @@ class Collected:
     solves: list[Solve] = field(default_factory=list)
 
 
-class Equations(Machine):
+class Equations(Sides):
     """A machine that collects equations.
 
     Parameters
@@ -155,14 +154,14 @@ class Equations(Machine):
         elif isinstance(statement, Flux):
             amount = self.amount(self.evaluate(statement.amount))
             self.values["f_flux"], self.values["b_flux"] = sympy.Integer(0), amount
-            for key, number in self._terms(statement.target, statement.line):
+            for key, number in self.terms(statement.target, statement.line):
                 self._add(key, number * self._coefficient(amount))
         elif isinstance(statement, Conserve):
             self._conserve(statement)
         elif isinstance(statement, Compartment):
             self._compartment(statement)
         elif isinstance(statement, Diffusion):
-            self.found.diffusion |= self._in_space(statement.index, statement.coefficient, statement.states)
+            self.found.diffusion |= self.in_space(statement.index, statement.coefficient, statement.states)
         elif isinstance(statement, Equation):
             self.found.equations.append(self.evaluate(statement.left) - self.evaluate(statement.right))
         elif isinstance(statement, Solve):
@@ -173,8 +172,8 @@ class Equations(Machine):
     # ------------------------------------------------------------------------------------------------------------- kinetics
 
     def _reaction(self, statement: Reaction) -> None:
-        left = self._terms(statement.left, statement.line)
-        right = [] if statement.right is None else self._terms(statement.right, statement.line)
+        left = self.terms(statement.left, statement.line)
+        right = [] if statement.right is None else self.terms(statement.right, statement.line)
         forward = self._coefficient(self.amount(self.evaluate(statement.forward))) * self._product(left)
         backward = sympy.Integer(0)
         if statement.backward is not None:
@@ -190,7 +189,7 @@ class Equations(Machine):
 
     def _conserve(self, statement: Conserve) -> None:
         """What is conserved takes the place of the rate of the last state it names that has its own still."""
-        terms = [term for term in self._terms(statement.left, statement.line) if term[0] in self.states]
+        terms = [term for term in self.terms(statement.left, statement.line) if term[0] in self.states]
         last = next((key for key, _ in reversed(terms) if key not in self.found.conserved), None)
         if last is None:
             raise self.file.error(statement.line, "CONSERVE sums no state of this block.")
@@ -202,28 +201,8 @@ class Equations(Machine):
         if key in self.states:
             self.found.rates[key] = self.found.rates.get(key, sympy.Integer(0)) + amount
 
-    def _terms(self, expression: Expression, line: int) -> list[tuple[str, int]]:
-        """States and how many of each, on one side of a reaction."""
-        if isinstance(expression, Binary) and expression.operator == "+":
-            return self._terms(expression.left, line) + self._terms(expression.right, line)
-        if isinstance(expression, Binary) and expression.operator == "*" and isinstance(expression.left, Number):
-            return [(key, number * int(float(expression.left.text))) for key, number in self._terms(expression.right, line)]
-        if isinstance(expression, Name):
-            return [(self.key(expression, line), 1)]
-        raise self.file.error(line, "a side of a reaction is a sum of states such as A + 2 B.")
-
     def _compartment(self, statement: Compartment) -> None:
-        self.found.volumes |= self._in_space(statement.index, statement.volume, statement.states)
-
-    def _in_space(self, index: str, value: Expression, states: tuple[str, ...]) -> dict[str, Any]:
-        """A value for each state, or for each element of arrays of states."""
-        found = {}
-        for name in states:
-            size = self.arrays.get(name)
-            for i in range(size if index and size is not None else 1):
-                self._frame()[index or "_"] = sympy.Integer(i)
-                found[key_of(name, i) if index and size is not None else name] = self.amount(self.evaluate(value))
-        return found
+        self.found.volumes |= self.in_space(statement.index, statement.volume, statement.states)
 
     def rates(self, block: Block) -> dict[str, Any]:
         """The rates of states that a DERIVATIVE or KINETIC block gives."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -113,10 +114,14 @@ class Machine:
         self.frames: list[dict[str, Any]] = []
         self.procedures = {block.name: block for kind in ("function", "procedure") for block in file.all(kind)}
         self.arrays = {d.name: d.size for d in (*file.parameters, *file.assigned, *file.states) if d.size is not None}
-        self.defaults = {sympy.Symbol(d.name, real=True): sympy.Float(d.value or 0.0) for d in file.parameters}
         self.lookups: Mapping[str, FunctionTable] = MappingProxyType({})
         self.function_tables = {block.name: block for block in file.all("function_table")}
         self.arrays |= {name: int(float(self._size(size))) for name, size in file.locals if size is not None}
+
+    @cached_property
+    def defaults(self) -> dict[Any, Any]:
+        """The numbers of the file for its parameters."""
+        return {sympy.Symbol(d.name, real=True): sympy.Float(d.value or 0.0) for d in self.file.parameters}
 
     def _size(self, text: str) -> float:
         return self.file.constants[text] if text in self.file.constants else float(text)

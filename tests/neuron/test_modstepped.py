@@ -34,6 +34,39 @@ FUNCTION since() { LOCAL j  since = 0  FROM j=0 TO n-1 { since = since + exp(whe
 NET_RECEIVE(w) { when[n] = t  n = n + 1 }
 """
 
+RECEPTOR = """
+NEURON { POINT_PROCESS Receptor RANGE drug, total NONSPECIFIC_CURRENT i }
+DEFINE MOST 4
+ASSIGNED { v i n drug total when[MOST] }
+STATE { c o d }
+INITIAL { n = 0  c = 0.9  o = 0.1  d = 0 }
+BREAKPOINT { SOLVE k METHOD sparse  i = 0.001*o*v }
+KINETIC k {
+    COMPARTMENT 2 { d }
+    drug = since()
+    ~ c <-> o (drug, 0.3)
+    ~ o <-> d (0.2, 0.1)
+    ~ d << (0.01*drug)
+    total = f_flux
+}
+FUNCTION since() { LOCAL j  since = 0  FROM j=0 TO n-1 { since = since + exp(when[j] - t) } }
+NET_RECEIVE(w) { when[n] = t  n = n + 1 }
+"""
+
+PAIRS = """
+NEURON { POINT_PROCESS Pairs RANGE n NONSPECIFIC_CURRENT i }
+ASSIGNED { v i n when[4] }
+STATE { a b }
+INITIAL { n = 0  a = 1  b = 0 }
+BREAKPOINT { SOLVE k METHOD sparse  i = b*0 }
+KINETIC k {
+    ~ 2 a <-> b (1 + since(), 0.5)
+    CONSERVE a + 2 b = 1
+}
+FUNCTION since() { LOCAL j  since = 0  FROM j=0 TO n-1 { since = since + when[j] } }
+NET_RECEIVE(w) { when[n] = w  n = n + 1 }
+"""
+
 DENSITY = """
 NEURON { SUFFIX noisy NONSPECIFIC_CURRENT i }
 ASSIGNED { v i }
@@ -41,7 +74,7 @@ BREAKPOINT { i = normrand(0, 1) }
 """
 
 
-MODS = {"fluctuating": FLUCTUATING, "history": HISTORY, "noisy": DENSITY}
+MODS = {"fluctuating": FLUCTUATING, "history": HISTORY, "noisy": DENSITY, "receptor": RECEPTOR, "pairs": PAIRS}
 
 
 @pytest.fixture
@@ -103,3 +136,35 @@ def test_a_history_of_events_and_a_state(soma):
 def test_a_density_mechanism_without_equations_is_refused(soma):
     with pytest.raises(NmodlError, match=r"noisy\.mod, line 4: normrand\(\) is no function"):
         soma.insert("noisy")
+
+
+def test_kinetics_with_a_history_step_by_backward_euler(soma):
+    with pytest.warns(UserWarning, match="run with numbers"):
+        receptor = h.Receptor(soma(0.5))
+    connection = h.NetCon(None, receptor, 0, 0, 1)
+    h.finitialize(-65)
+    for t in (0.3, 0.5):
+        connection.event(t)
+    states, dt = np.array([0.9, 0.1, 0.0]), h.dt
+    for step in range(60):
+        h.fadvance()
+        drug = sum(math.exp(at - (step + 1) * dt) for at in (0.3, 0.5) if at <= (step + 0.5) * dt + 1e-9)
+        rates = np.array([[-drug, 0.3, 0], [drug, -0.5, 0.1], [0, 0.1, -0.05]])
+        states = np.linalg.solve(np.eye(3) - dt * rates, states + dt * np.array([0, 0, 0.005 * drug]))
+        assert (receptor.c, receptor.o, receptor.d) == pytest.approx(states, rel=1e-12)
+    assert receptor.d > 0.01
+
+
+def test_products_of_states_are_solved_by_newtons_method(soma):
+    with pytest.warns(UserWarning, match="run with numbers"):
+        pairs = h.Pairs(soma(0.5))
+    connection = h.NetCon(None, pairs, 0, 0, 1)
+    h.finitialize(-65)
+    connection.event(0.2)
+    b, dt = 0.0, h.dt
+    for step in range(40):
+        h.fadvance()
+        before, k = b, 2.0 if (step + 0.5) * dt >= 0.2 - 1e-9 else 1.0
+        for _ in range(30):  # b - before = dt (k (1 - 2 b)^2 - b / 2)
+            b -= (b - before - dt * (k * (1 - 2 * b) ** 2 - 0.5 * b)) / (1 + dt * (4 * k * (1 - 2 * b) + 0.5))
+        assert (pairs.a, pairs.b) == pytest.approx((1 - 2 * b, b), rel=1e-9)
