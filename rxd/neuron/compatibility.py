@@ -125,6 +125,8 @@ Where NEURON itself is wrong we give the right answer.
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts
   them into the memory just freed; here it shows the square roots. (So it is in the reference of acceptance script 22,
   elements 5 to 9 of `vec_ops`: no rule that keeps memory alive can give them.)
+* **Rates of reactions that are sums.** Of `~ c <-> o (alpha + beta, k)` in a mod file NEURON 9.0.2 multiplies the last
+  summand alone with c; here the sum.
 * **`vec.mean(first, last)`** is in NEURON 9.0.2 the sum over `last`, less `first`, plus 1; here the mean. `vec.medfltr`, which
   ends NEURON 9.0.2, gives medians, and `vec.fit` finds the minimum, near which NEURON's search stops.
 * **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays, as

@@ -124,6 +124,7 @@ class _Kinetics(Sides, _Step):
             self._react(statement)
         elif isinstance(statement, Flux):
             amount = float(self.amount(self.evaluate(statement.amount)))
+            self.values["f_flux"], self.values["b_flux"] = 0.0, amount
             for key, number in self._own(statement.target, statement.line):
                 self.rates[key] = self.rates.get(key, 0.0) + number * amount
         elif isinstance(statement, Conserve):

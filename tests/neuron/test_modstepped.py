@@ -46,8 +46,8 @@ KINETIC k {
     drug = since()
     ~ c <-> o (drug, 0.3)
     ~ o <-> d (0.2, 0.1)
-    ~ d << (0.01*drug)
     total = f_flux
+    ~ d << (0.01*drug)
 }
 FUNCTION since() { LOCAL j  since = 0  FROM j=0 TO n-1 { since = since + exp(when[j] - t) } }
 NET_RECEIVE(w) { when[n] = t  n = n + 1 }
@@ -152,6 +152,7 @@ def test_kinetics_with_a_history_step_by_backward_euler(soma):
         rates = np.array([[-drug, 0.3, 0], [drug, -0.5, 0.1], [0, 0.1, -0.05]])
         states = np.linalg.solve(np.eye(3) - dt * rates, states + dt * np.array([0, 0, 0.005 * drug]))
         assert (receptor.c, receptor.o, receptor.d) == pytest.approx(states, rel=1e-12)
+        assert receptor.drug == pytest.approx(drug, rel=1e-12)
     assert receptor.d > 0.01
 
 
