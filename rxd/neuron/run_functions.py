@@ -236,7 +236,8 @@ _IDLE = (
     "load_func load_proc load_template movierunpanel newPlot newPlotI newPlotS newPlotV "
     "newphaseplane newshapeplot nrn_feenableexcept nrn_mallinfo nrnallsectionmenu nrncontrolmenu nrnglobalmechmenu nrnmainmenu "
     "nrnpanel plt print_session pwman_place realtime_reset retrieveaudit save_session "
-    "saveaudit set_v_init show_errmess_always stop_run variable_domain xbutton xcheckbox xfixedvalue "
+    "saveaudit set_v_init show_errmess_always stop_run tstop_changed cvode_simgraph runbutton screen_update variable_domain "
+    "xbutton xcheckbox xfixedvalue "
     "xlabel xmenu xpanel xpvalue xradiobutton xslider xstatebutton xvalue xvarlabel"
 )
 

@@ -251,3 +251,72 @@ def test_sessions_put_their_electrodes_into_the_model(mods: Path) -> None:
     assert h.i == 5  # outside of the object again
     assert not h("object_push(5)")
     assert not h("x = NetStim[3]")
+
+
+def test_names_in_a_file_are_relative_to_where_it_lies(mods: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (mods / "model" / "cells").mkdir(parents=True)
+    (mods / "model" / "init.hoc").write_text('help ?0 Model\nload_file("cells/one.hoc")\nload_file("two.hoc")\ncreate a\n')
+    (mods / "model" / "cells" / "one.hoc").write_text(
+        'one = 1\ncreate soma\naccess soma\ninsert stepped\nxopen("$(PARTS)/p.hoc")\n'
+    )
+    (mods / "model" / "two.hoc").write_text("two = one + 1\n")
+    (mods / "parts").mkdir()
+    (mods / "parts" / "p.hoc").write_text("part = 5\n")
+    monkeypatch.setenv("PARTS", str(mods / "parts"))
+    monkeypatch.setenv("HOC_LIBRARY_PATH", str(mods / "parts"))
+    assert h.load_file("model/init.hoc") == 1
+    assert (h.one, h.two, h.part, h.getcwd().rstrip("/")) == (1, 2, 5, str(mods))
+    assert h.soma.has_membrane("stepped")  # of the folder where it all began
+    h.part = 0
+    assert (h.load_file("p.hoc"), h.part) == (1, 5)
+    assert h.load_file("nowhere.hoc") == 0
+
+
+def test_object_variables_are_passed_by_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    h(
+        """objref a, list, x, arr[3], nil
+list = new List()
+proc give() { $o1 = new Vector($2) }
+begintemplate Holder
+public o, set
+objref o
+proc init() { give(o, 2) }
+proc give() { $o1 = new Vector($2) }
+proc set() { $o2 = new Vector($1) }
+endtemplate Holder
+give(a, 3)
+give(arr[1], 4)
+x = new Holder()
+print a.size(), arr[1].size(), x.o.size()
+{ x.set(6, a) }
+give(x.o, 7)
+print a.size(), x.o.size()
+proc outer() { localobj q
+    give($o1, 8)
+    give(q, 9)
+    print q.size()
+}
+outer(a)
+print a.size()
+for i = 1, 3 { give(x, i) list.append(x) }
+iterator each() { local i
+    for i = 0, $o2.count - 1 { $o1 = $o2.object(i) iterator_statement }
+}
+x = nil
+y = 0
+for each(x, list) { print x.size() }
+for case(&y, 1, 2.5) { print y }"""
+    )
+    assert capsys.readouterr().out.split() == ["3", "4", "2", "6", "7", "9", "8", "1", "2", "3", "1", "2.5"]
+    kept = h.a
+    h.give(h.a, 5)  # a call from Python has no variable to give
+    assert h.a.size() == 8
+    assert kept.size() == 8
+
+
+def test_names_that_code_assigns_to_are_zero_before() -> None:
+    h("begintemplate Counter\npublic more\nfunc more() { n += 1 return n }\nendtemplate Counter\nobjref c\nc = new Counter()")
+    assert [h.c.more(), h.c.more()] == [1, 2]
+    assert h("func less() { m -= 1 return m }")
+    assert h.less() == -1
+    assert not h("z = never  // = 3")

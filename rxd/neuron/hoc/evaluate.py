@@ -39,13 +39,17 @@ _TOWARDS: Mapping[str, int] = MappingProxyType({"<": -1, ">=": -1, ">": 1, "<=":
 _SPECIAL = frozenset({"argtype", "numarg", "object_pop", "object_push", "printf", "sprint", "sscanf"})
 
 
+Writers = tuple[Callable[[Any], None] | None, ...]
+
+
 class Frame:
     """Arguments and locals of a running procedure, the template instance it belongs to, and the body of its iterator loop."""
 
-    __slots__ = ("arguments", "body", "instance", "locals", "top")
+    __slots__ = ("arguments", "body", "instance", "locals", "top", "writers")
 
     def __init__(self, arguments: tuple[Any, ...] = (), instance: Any = None, top: bool = False) -> None:
         self.arguments = arguments
+        self.writers: Writers = ()
         self.instance = instance
         self.top = top
         self.body: Callable[[], None] | None = None
@@ -168,7 +172,30 @@ class Evaluator:
 
     def arguments(self, tree: Tree | None) -> list[Any]:
         """The values of an argument list; a text or object variable comes with the means to write to it."""
-        return [] if tree is None else [self._passed(child) for child in tree.children]
+        if tree is None:
+            return []
+        values = [self._passed(child) for child in tree.children]
+        passed = [
+            isinstance(child, Tree) and child.data == "value" and not isinstance(x, (int, float, str))
+            for child, x in zip(tree.children, values, strict=True)
+        ]
+        if any(passed):
+            self.session.hoc.passing = (
+                values,
+                tuple(
+                    partial(self.assign, child.children[0]) if own else None
+                    for child, own in zip(tree.children, passed, strict=True)
+                ),
+            )
+        return values
+
+    def entered(self, arguments: tuple[Any, ...], instance: Any = None) -> Frame:
+        """The frame of a procedure that is called; what `$o1 = ...` in it assigns, the variable that was passed gets."""
+        frame, (values, writers) = Frame(arguments, instance), self.session.hoc.passing
+        if len(values) == len(arguments) and all(x is y for x, y in zip(values, arguments, strict=True)):
+            frame.writers = writers
+        self.session.hoc.passing = (), ()
+        return frame
 
     def _passed(self, tree: Tree) -> Any:
         value = self.value(tree)
@@ -279,7 +306,12 @@ class Evaluator:
         record = self.accessed()
         if record is not None and (name in {"L", "Ra", "nseg", "rallbranch"} or record.values(name) is not None):
             return getattr(record.section, name)
-        return self._global(name)
+        try:
+            return self._global(name)
+        except HocError:
+            if name in self.session.hoc.assigned:
+                return 0.0
+            raise
 
     def _global(self, name: str) -> Any:
         from rxd.neuron import h
@@ -363,6 +395,12 @@ class Evaluator:
             value = HocText(str(value), target.write)
         elif name.startswith("$&"):
             raise HocError(f"{name} is not passed by reference; pass &variable or h.ref(value)")
+        elif (
+            name.startswith("$o")
+            and number <= len(self.frame.writers)
+            and (write := self.frame.writers[number - 1]) is not None
+        ):
+            write(value)
         before = self.frame.arguments
         self.frame.arguments = (*before[: number - 1], value, *before[number:])
 

@@ -14,7 +14,7 @@ from lark import Token, Tree
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.elements import with_element
-from rxd.neuron.hoc.evaluate import Evaluator, Frame
+from rxd.neuron.hoc.evaluate import Evaluator
 from rxd.neuron.hoc.printing import shown
 from rxd.neuron.hoc.state import HocArray, Procedure, Template
 from rxd.neuron.links import link
@@ -80,7 +80,7 @@ class Executor(Evaluator):
 
     def call(self, procedure: Procedure, arguments: Iterable[Any], instance: Any = None) -> Any:
         """Call a procedure; a func gives its value, a proc 0."""
-        inner = Executor(self.session, Frame(tuple(arguments), instance))
+        inner = Executor(self.session, self.entered(tuple(arguments), instance))
         try:
             inner.statement(procedure.body)
         except Return as given:
@@ -301,9 +301,9 @@ class Executor(Evaluator):
         owner = self._reference(first, *parts[:-2]) if len(parts) > 1 else self.frame.instance
         name = str((parts[-2] if len(parts) > 1 else first).children[0])
         procedures = self.session.hoc.procedures if owner is None or name not in owner.procedures else owner.procedures
-        if name not in procedures:
+        if name not in procedures and not self.session.hoc.look_up(name)[0]:
             raise HocError(f"{name} is not an iterator")
-        inner = Executor(self.session, Frame(tuple(self.arguments(parts[-1].children[0])), owner))
+        inner = Executor(self.session, self.entered(tuple(self.arguments(parts[-1].children[0])), owner))
         inner.frame.body = lambda: self.statement(body)
         try:
             inner.statement(procedures[name].body)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_file", "open_file"]
 
+_VARIABLE = re.compile(r"\$\((\w+)\)")
 BUILT_IN = frozenset(
     {
         "stdrun.hoc", "stdgui.hoc", "nrngui.hoc", "import3d.hoc", "stdlib.hoc", "stlbin.hoc", "celbild.hoc", "netbild.hoc",
@@ -35,6 +36,8 @@ def load_file(session: Session, *names: Any) -> float:
     name = texts[0]
     if Path(name).name in BUILT_IN or (len(texts) > 1 and texts[1] in session.hoc.names()):
         return 1.0
+    if name in session.hoc.loaded and not always:
+        return 1.0
     path = _found(session, name)
     if path is None:
         sys.stderr.write(f"Couldn't find: {name}\n")
@@ -42,7 +45,7 @@ def load_file(session: Session, *names: Any) -> float:
     key = str(path.resolve())
     if key in session.hoc.loaded and not always:
         return 1.0
-    session.hoc.loaded.add(key)
+    session.hoc.loaded |= {key, name}  # NEURON knows a file by the name it was asked for
     left = Path.cwd()
     session.hoc.left.append(left)
     os.chdir(path.parent)  # a file loads its neighbours by their names alone
@@ -68,7 +71,11 @@ def open_file(session: Session, name: str) -> float:
 
 
 def _found(session: Session, name: str) -> Path | None:
-    """The file of a name: here, in the folders of HOC_LIBRARY_PATH, where the loading began, on Python's path."""
+    """The file of a name: here, in the folders of HOC_LIBRARY_PATH, where the loading began, on Python's path.
+
+    `$(NAME)` in it is a variable of the system.
+    """
+    name = os.path.expanduser(_VARIABLE.sub(lambda found: os.environ.get(found.group(1), ""), name))  # noqa: PTH111 - a text
     library = [Path(entry) for entry in re.split(rf"[ {os.pathsep}]", os.environ.get("HOC_LIBRARY_PATH", "")) if entry]
     for folder in (Path(), *library, *session.hoc.left, *(Path(entry) for entry in sys.path)):
         if (folder / name).is_file():

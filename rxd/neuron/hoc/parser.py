@@ -30,6 +30,10 @@ def make_parser() -> Lark:
 _JOINED = re.compile(r"\s*\\?\r?\n\s*(?=else\b)|(?<=\belse)\s*\n\s*|(?<=[,(])\s*\n\s*|\n\s*(?=\))")
 
 
+# `help` and what it is asked for: NEURON shows a page
+_HELP = re.compile(r"^[ \t]*help\b(?![ \t]*[=(.\[])[^\n]*", re.MULTILINE)
+
+
 def parse(code: str, name: str = "hoc code", parser: Lark | None = None, first_line: int = 1) -> Tree:
     """The syntax tree of hoc code, which begins at a line of the file of that name.
 
@@ -39,7 +43,7 @@ def parse(code: str, name: str = "hoc code", parser: Lark | None = None, first_l
         With the line and what stands there.
     """
     try:
-        return (parser or make_parser()).parse(_JOINED.sub(" ", code) + "\n")
+        return (parser or make_parser()).parse(_JOINED.sub(" ", _HELP.sub("", code)) + "\n")
     except UnexpectedInput as error:
         context = error.get_context(code + "\n").rstrip()
         raise HocSyntaxError(f"syntax error in {name}, line {error.line + first_line - 1}:\n{context}") from None

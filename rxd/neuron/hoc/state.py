@@ -5,9 +5,10 @@ In: code as text. Out: variables, objects, sections, procedures that `h` and lat
 
 from __future__ import annotations
 
+import re
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -19,7 +20,7 @@ from rxd.neuron.errors import HocError
 if TYPE_CHECKING:
     from lark import Tree
 
-    from rxd.neuron.hoc.evaluate import Frame
+    from rxd.neuron.hoc.evaluate import Frame, Writers
     from rxd.neuron.hoc.pieces import SourceText
     from rxd.neuron.hoc.templates import Instance
     from rxd.neuron.sections import Section
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["HocArray", "HocState", "Procedure", "Template"]
 
 
-TOOLS = frozenset({"AtolTool", "Electrode", "NumericalMethodPanel", "PointProcessManager", "movierunbox"})
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+_ASSIGNED = re.compile(r"(?<![\w.$])([A-Za-z_]\w*)\s*[-+*/]?=(?!=)")
+TOOLS = frozenset({"AtolTool", "Electrode", "NumericalMethodPanel", "PointProcessManager", "case", "movierunbox"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ class HocState:
         self.session = session
         self.variables: dict[str, float] = {}
         self.strings: dict[str, str] = {}
-        self.objects: dict[str, Any] = {}
+        self.objects: dict[str, Any] = {"graphItem": None, "tempobj": None}  # NEURON's library declares these
         self.arrays: dict[str, HocArray] = {}
         self.sections: dict[str, Section | HocArray] = {}
         self.procedures: dict[str, Procedure] = {}
@@ -106,8 +109,11 @@ class HocState:
         self.loaded: set[str] = set()
         self.left: list[Path] = []  # folders that `load_file` is away from, to run a file in its own
         self.parser: Any = None
+        self.assigned: set[str] = set()  # names that some code assigns to: until that runs they are 0
         self._tools = False  # whether what `tools.hoc` defines is there
         self.inside: Any = None  # the object whose code runs
+        # the arguments of the call that is about to be made, and what writes to the variables among them
+        self.passing: tuple[Sequence[Any], Writers] = (), ()
         self.source: SourceText | None = None  # the file whose code runs, if it may hold data
 
     def look_up(self, name: str) -> tuple[bool, Any]:
@@ -191,7 +197,9 @@ class HocState:
         from rxd.neuron.hoc.parser import make_parser, parse
 
         self.parser = self.parser or make_parser()
-        return parse(code, name, self.parser, line)
+        tree = parse(code, name, self.parser, line)
+        self.assigned.update(_ASSIGNED.findall(_COMMENT.sub("", code)))
+        return tree
 
     @contextmanager
     def _running(self, frame: Frame | None) -> Iterator[None]:
