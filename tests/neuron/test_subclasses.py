@@ -217,3 +217,20 @@ def test_an_object_of_a_template_is_made_in_a_section():
     first, second = h.Section(name="first"), h.Section(name="second")
     first.L, second.L = 70, 80
     assert (h.Measured(sec=second).x, h.cas()) == (80, first)
+
+
+@pytest.mark.parametrize("variable", [0, 1])
+def test_a_clamp_may_last_for_ever(variable):
+    """The stimuli of the Blue Brain Project last for 1e308 ms."""
+    soma = h.Section(name="soma")
+    soma.insert("pas")
+    clamp = h.IClamp(soma(0.5))
+    clamp.dur, clamp.amp = 1e308, 0.01
+    h.cvode_active(variable)
+    h.finitialize(-65)
+    h.continuerun(2)
+    first, h.t = soma.v, 0
+    clamp.dur = 1e9
+    h.finitialize(-65)
+    h.continuerun(2)
+    assert soma.v == first != -65

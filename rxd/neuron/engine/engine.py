@@ -361,7 +361,7 @@ class Engine:
         """How many fixed steps from t see the clamps as they are in the first, and need nothing of Python's between them."""
         middle = t + 0.5 * dt
         jump = self.electrodes.next_jump(middle - 1e-9)
-        return most if jump == np.inf else max(min(most, int(np.ceil((jump - middle) / dt - 1e-9))), 1)
+        return most if jump - middle >= most * dt else max(min(most, int(np.ceil((jump - middle) / dt - 1e-9))), 1)
 
     def steps(self, t: float, dt: float, n: int, batch: Batch) -> int:
         """Up to n fixed steps, with what happens between them; how many were made."""
