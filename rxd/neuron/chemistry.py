@@ -124,7 +124,7 @@ class Chemistry:
         """Give every section its place and 3-d points, as NEURON does when its rxd structures are made."""
         if self._placing:  # bringing values up to date asks for places itself
             return
-        self._register_outside()
+        self.register_outside()
         if self.quantities and self._placed != self.session.shape_revision:
             from rxd.neuron.tree_functions import define_shape
 
@@ -136,7 +136,7 @@ class Chemistry:
                 self._placing = False
             self._placed = self.session.shape_revision
 
-    def _register_outside(self) -> None:
+    def register_outside(self) -> None:
         """Insert the ion of every named species in a box into all sections, in the box or not, as NEURON does."""
         key = self._made, self.session.shape_revision
         if self._registered == key:
@@ -210,7 +210,7 @@ class Chemistry:
         from rxd.neuron.rxd.region import Extracellular
 
         if isinstance(region, Extracellular):
-            self._register_outside()
+            self.register_outside()
             key: Any = ("box", region.edits)
         else:
             self.place()

@@ -166,6 +166,24 @@ def test_segments_show_what_is_written_to_a_box_after_the_next_step():
     assert sec(0.5).xo == 5
 
 
+def test_currents_see_what_is_written_to_a_box_after_the_next_step():
+    # as in NEURON 9.0.2
+    section = h.Section(name="s")
+    section.L, section.diam, section.nseg = 10, 2, 3
+    section.insert("hh")
+    ecs = rxd.Extracellular(-10, -10, -10, 20, 10, 10, dx=(30, 20, 20), volume_fraction=0.2)
+    k = rxd.Species(ecs, name="k", charge=1, initial=2.5)
+    h.finitialize(-65)
+    h.fadvance()
+    before = section(0.5).ko
+    k.nodes[0].concentration = 10
+    h.fadvance()
+    shown = section(0.5).ek
+    h.fadvance()
+    for ek, ko in ((shown, before), (section(0.5).ek, 10)):
+        assert ek == pytest.approx(1000 * h.R * (h.celsius + 273.15) / h.FARADAY * np.log(ko / section(0.5).ki), rel=1e-5)
+
+
 def test_constant_sources_act_after_reactions():
     """A step is c -> c / (1 + k dt) + f dt, whether a run makes it or `fadvance`, and with variable steps f / k is reached."""
     section = h.Section(name="s")

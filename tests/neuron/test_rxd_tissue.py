@@ -216,3 +216,15 @@ def test_what_crosses_a_membrane_comes_after_the_reactions_in_the_box():
     np.testing.assert_allclose(after[:-1], 1 / (1 + 0.1 * h.dt), rtol=1e-12)
     assert after[-1] == pytest.approx(1 / (1 + 0.1 * h.dt) + left / (0.2 * 125), rel=1e-10)
     assert after[-1] == pytest.approx(0.997764322583, abs=1e-11)  # NEURON 9.0.2
+
+
+def test_sections_have_the_ions_of_a_box_as_soon_as_there_is_a_reaction():
+    # as in NEURON 9.0.2: scripts record seg._ref_xo before finitialize
+    x = rxd.Species(box(), name="x", charge=1, initial=1)
+    section = h.Section(name="kept")
+    decay = rxd.Rate(x, -x)
+    v = h.Vector().record(section(0.5)._ref_xo)
+    h.finitialize(-65)
+    h.fadvance()
+    assert v.size() == 2
+    assert decay is not None

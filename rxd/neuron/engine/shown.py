@@ -36,12 +36,14 @@ class Shown:
         places, values = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
         for quantity in self._chemistry.quantities:
             for region in quantity.regions if quantity.name is not None else ():
-                if region.nrn_region and not hasattr(region, "shape"):
+                if region.nrn_region:
                     for at, shown in self._of(quantity, region):
                         differ = np.flatnonzero(self._engine.y[at] != shown)
                         places.append(at[differ])
                         values.append(shown[differ])
-        return np.concatenate(places).astype(np.int64), np.concatenate(values)
+        # several segments share a voxel of a box
+        where, first = np.unique(np.concatenate(places), return_index=True)
+        return where.astype(np.int64), np.concatenate(values)[first]
 
     def _of(self, quantity: Any, region: Any) -> list[tuple[np.ndarray, np.ndarray]]:
         """The same of a species on a region, section by section."""
@@ -51,11 +53,17 @@ class Shown:
             return []
         own = positions == self._engine.places.displayed(quantity, region)
         name, found = f"{quantity.name}{region.nrn_region}", []
-        for record in table.records:
-            if name in record.store and chemistry.species_at(name, record) == (quantity, region):
+        box = hasattr(region, "shape")
+        for record in chemistry.session.topology if box else table.records:
+            if name not in record.store or chemistry.species_at(name, record) != (quantity, region):
+                continue
+            if box:
+                nodes, places = chemistry.around(region, record)
+            else:
                 nodes = table.of_record(record)
                 nodes = nodes[own[nodes] & (table.dimension[nodes] == 1)]
-                found.append((positions[nodes], np.array(record.values(name))[table.place[nodes]]))
+                places = table.place[nodes]
+            found.append((positions[nodes], np.array(record.values(name))[places]))
         return found
 
     def look(self) -> None:
