@@ -142,11 +142,14 @@ class Engine:
 
     def _equations(self) -> Equations:
         """The equations of variable steps; where a circuit has the cable, without it."""
-        if self.circuits.circuit is None:
-            return replace(self.problem.equations, stimuli=self.electrodes)
-        from rxd.solve.circuit_attempt import without_cable
+        kernels, found = self.problem.equations.kernels, self.discretization
+        if self.circuits.circuit is not None:
+            from rxd.solve.circuit_attempt import without_cable
 
-        return build_equations(without_cable(self.discretization), self.electrodes, self.problem.equations.kernels)
+            return build_equations(without_cable(found), self.electrodes, kernels)
+        if hasattr(self, "linked") and self.linked.couples:
+            return build_equations(found, self.electrodes, kernels)
+        return replace(self.problem.equations, stimuli=self.electrodes)
 
     def _placed_clamps(self) -> Electrodes:
         """The clamps there are now."""
@@ -175,6 +178,8 @@ class Engine:
         self.discretization = self.linked.joined(self.discretization)
         self.groups = self.discretization.groups
         self.problem = replace(self.problem, discretization=self.discretization)
+        if self.adaptive and self.linked.couples:
+            self.problem = replace(self.problem, equations=self._equations())
 
     @property
     def y(self) -> np.ndarray:
@@ -263,7 +268,8 @@ class Engine:
             return make_stepper("split", self.problem, self._kernels, **self._options())
         problem, circuit = precision.scaled(self, self.problem), self.circuits.circuit
         if circuit is None:
-            return make_stepper("coupled", problem, self._kernels, **self._options())
+            solver = "scipy" if self.linked.couples else "auto"  # others go along the tree
+            return make_stepper("coupled", problem, self._kernels, solver=solver, **self._options())
         from rxd.solve.circuit_attempt import CircuitStepper
 
         return CircuitStepper(problem, self._kernels, circuit, **self._options())

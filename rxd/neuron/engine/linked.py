@@ -68,9 +68,15 @@ class Linked:
         if self.followed and engine.adaptive:
             message = (
                 f"With CVode, what POINTERs and transfers read is that of the beginning of each internal step, of at most "
-                f"{LONGEST} ms. Take fixed steps, which read it as NEURON does."
+                f"{LONGEST} ms, where it is neither a voltage nor a state or a concentration. Take fixed steps, which read it "
+                f"as NEURON does."
             )
             caution(message)
+
+    @property
+    def couples(self) -> bool:
+        """Whether groups read what nodes elsewhere hold: equations of different places depend on each other then."""
+        return bool(self._shared)
 
     def refresh(self) -> None:
         """Write what pointers show now into the places of variables that follow them."""
@@ -82,7 +88,8 @@ class Linked:
         groups = list(discretization.groups)
         for number, table in self._shared.items():
             table.setflags(write=False)
-            groups[number] = replace(groups[number], rows=tuple(table), table=table)
+            contiguous = groups[number].contiguous and not self.engine.adaptive  # variable steps solve by position
+            groups[number] = replace(groups[number], rows=tuple(table), table=table, contiguous=contiguous)
         return replace(discretization, groups=tuple(groups))
 
     def longest(self, until: float) -> float:
@@ -91,7 +98,7 @@ class Linked:
 
     def _link(self, number: int, row: int, column: int, pointer: Pointer) -> None:
         position = self.engine.groups[number].position
-        found = None if self.engine.adaptive else tap(self.engine, pointer)
+        found = tap(self.engine, pointer)
         if found is None or found.kind != "place":
             self.followed.append((int(position[row, column]), pointer))
             return
