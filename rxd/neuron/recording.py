@@ -116,10 +116,16 @@ class Recorder:
         self.taken += 1
 
     def take(self) -> None:
-        """Append the value now; on a grid, a clock shows the time that was due."""
+        """Append the value now."""
+        self.take_value(None)
+
+    def take_value(self, value: float | None) -> None:
+        """Append a value, that of the pointer if None; on a grid, a clock shows the time that was due."""
         vector, gridded = self.vector(), isinstance(self.when, float)
         if vector is not None and not self.pointer.is_gone:
-            vector.push(self.following if gridded and _is_clock(self.pointer) else self.pointer.get())
+            if gridded and _is_clock(self.pointer):
+                value = self.following
+            vector.push(self.pointer.get() if value is None else value)
         self.taken += 1
         if gridded:
             self.following += self.when  # type: ignore[operator]

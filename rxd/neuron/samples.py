@@ -5,16 +5,20 @@ In: the recorders of a session. Out: the times at which they want values, and th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rxd.neuron.engine.taps import tap
+from rxd.neuron.engine.hh_assigned import ASSIGNED
+from rxd.neuron.engine.taps import Tap, Trace, tap
+from rxd.neuron.pointers import AttributePointer
+from rxd.neuron.points import AlphaSynapse, Exp2Syn, ExpSyn, IClamp, SEClamp
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
+    from rxd.neuron.pointers import Pointer
     from rxd.neuron.recording import Player, Recorder
     from rxd.neuron.run import Run
 
@@ -23,25 +27,58 @@ __all__ = ["Samples"]
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What the loop itself can record at every step: state positions, and of each recorder its column, -1 for the time.
+    """What the loop itself can record at every step: state positions, and of each recorder how to read its values from them.
 
-    ``positions`` is None if a recorder shows anything else.
+    ``positions`` is None if a recorder shows anything else; ``playing``: whether Vectors play.
     """
 
     engine: Engine
     recorders: list[Recorder]
+    playing: bool
     positions: np.ndarray | None
-    columns: list[int]
+    readers: list[Callable[[np.ndarray, np.ndarray], np.ndarray]]
+    gridded: list[tuple[np.ndarray, Callable[[np.ndarray, np.ndarray], np.ndarray]] | None]
+    """The same for recordings on a grid: positions of each and how to read it, None if only Python can."""
 
 
-def _trail(engine: Engine, recorders: list[Recorder]) -> Trail:
-    found = [tap(engine, recorder.pointer) for recorder in recorders if recorder.when is None]
-    places = [one.positions for one in found if one is not None and one.kind == "place"]
-    if len(places) + sum(one is not None and one.kind == "time" for one in found) < len(found) or not found:
-        return Trail(engine, recorders, None, [])
-    number = iter(range(len(places)))
-    columns = [next(number) if one is not None and one.kind == "place" else -1 for one in found]
-    return Trail(engine, recorders, np.concatenate([np.zeros(0, dtype=np.int64), *places]), columns)
+def _trail(engine: Engine, recorders: list[Recorder], playing: bool) -> Trail:
+    readers, positions, at, gridded, all_known = [], [np.zeros(0, dtype=np.int64)], 0, [], True
+    for recorder in recorders:
+        one = tap(engine, recorder.pointer)
+        known = one is not None and bool(one.kind or (_follows(recorder.pointer, one) and not playing))
+        clamp = isinstance(recorder.pointer, AttributePointer)
+        if recorder.when is not None:
+            gridded.append((one.positions, _reader(one, 0, clamp)) if one is not None and known else None)
+        elif one is not None and known:
+            readers.append(_reader(one, at, clamp))
+            positions.append(one.positions)
+            at += len(one.positions)
+        else:
+            all_known = False
+    together = np.concatenate(positions) if readers and all_known else None
+    return Trail(engine, recorders, playing, together, readers, gridded)
+
+
+def _follows(pointer: Pointer, one: Tap) -> bool:
+    """Whether what a pointer shows follows from the state at the end of a step alone."""
+    if isinstance(pointer, AttributePointer):
+        return isinstance(pointer.target, (ExpSyn, Exp2Syn, AlphaSynapse, IClamp, SEClamp))
+    return one.started or getattr(pointer, "name", "") in ASSIGNED
+
+
+def _reader(one: Tap, at: int, clamp: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """How to read the values of a tap, whose positions begin at a column; a clamp may jump at the last time."""
+    here = slice(at, at + len(one.positions))
+
+    def read(t: np.ndarray, values: np.ndarray) -> np.ndarray:
+        if one.kind:
+            return t if one.kind == "time" else values[:, at]
+        held = values[:, here]
+        parts = (slice(0, -1), slice(-1, None)) if clamp and len(t) > 1 else (slice(None),)
+        found = [one.read(Trace(held[part], held[part], t[part], t[part], {})) for part in parts]
+        return np.concatenate([np.broadcast_to(some, t[part].shape) for some, part in zip(found, parts, strict=True)])
+
+    return read
 
 
 class Samples:
@@ -52,10 +89,10 @@ class Samples:
         self._every = [recorder for recorder in run._recorders if recorder.when is None]
         self._grids = [recorder for recorder in run._recorders if recorder.when is not None]
         self._end = -np.inf
-        trail = run.trail
-        if trail is None or trail.engine is not engine or trail.recorders is not run._recorders:
-            run.trail = trail = _trail(engine, run._recorders)
-        self._columns: list[int] = trail.columns
+        trail, playing = run.trail, bool(run.players)
+        if trail is None or trail.engine is not engine or trail.recorders is not run._recorders or trail.playing != playing:
+            run.trail = trail = _trail(engine, run._recorders, playing)
+        self._readers, self._gridded = trail.readers, trail.gridded
         self.trail: np.ndarray | None = trail.positions
 
     @property
@@ -67,8 +104,8 @@ class Samples:
 
     def passed(self, t: np.ndarray, values: np.ndarray) -> None:
         """Append what is recorded at every step, of many."""
-        for recorder, column in zip(self._every, self._columns, strict=True):
-            recorder.append(t if column < 0 else values[:, column])
+        for recorder, read in zip(self._every, self._readers, strict=True):
+            recorder.append(read(t, values))
 
     def before(self, end: float) -> Iterator[float]:
         """Times at which something is recorded, up to the end of a step."""
@@ -80,6 +117,24 @@ class Samples:
         self._end = end
         if self._every or any(recorder.next_time() <= end for recorder in self._grids):
             yield end
+
+    def note(self, t: float, y: np.ndarray) -> bool:
+        """Record what is due from the state alone; whether that could be done."""
+        due = [
+            (recorder, known) for recorder, known in zip(self._grids, self._gridded, strict=True) if recorder.next_time() <= t
+        ]
+        ends = t == self._end and bool(self._every)
+        if (ends and self.trail is None) or any(known is None for _, known in due):
+            return False
+        now = np.array([t])
+        for recorder, known in due:
+            assert known is not None
+            value = float(known[1](now, y[known[0]][None])[0])
+            while recorder.next_time() <= t:
+                recorder.take_value(value)
+        if ends:
+            self.passed(now, y[self.trail][None])
+        return True
 
     def play(self, t: float) -> None:
         """Let clamps have the levels that are played at this time."""

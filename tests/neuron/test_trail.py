@@ -11,7 +11,7 @@ from rxd.neuron import Session, h
 
 
 def recorded(among_others: bool, gridded: bool = False, stops: tuple[float, ...] = (20.0,), connected: bool = False) -> Any:
-    """Time, voltage and a gate at every step; `among_others`: with a current, for which Python looks at every step."""
+    """Time, voltage and a gate at every step; `among_others`: with what only Python can read."""
     with Session():
         soma = h.Section(name="soma")
         soma.L = soma.diam = 20
@@ -21,15 +21,25 @@ def recorded(among_others: bool, gridded: bool = False, stops: tuple[float, ...]
         clamp.delay, clamp.dur, clamp.amp = 2, 10, 0.5
         synapse = h.ExpSyn(soma(0.1))
         connections = [h.NetCon(soma(0.5)._ref_v, synapse, 0, 1, 0.01, sec=soma)] if connected else []
-        found = [h.Vector().record(pointer) for pointer in (h._ref_t, soma(0.5)._ref_v, soma(0.1)._ref_m_hh)]
-        others = [h.Vector().record(soma(0.5)._ref_ina)] if among_others else []
-        grid = h.Vector().record(soma(0.5)._ref_v, 0.5) if gridded else h.Vector()
+        train = h.NetStim()
+        train.start, train.interval, train.number = 1.3, 4, 3
+        connections.append(h.NetCon(train, synapse, 0, 1, 0.01))
+        hold = h.SEClamp(soma(0.9))
+        hold.rs, hold.dur1, hold.amp1, hold.dur2, hold.amp2 = 20, 3, -65, 2, -40
+        shown = [h._ref_t, clamp._ref_i, hold._ref_i, synapse._ref_i, synapse._ref_g]
+        shown += [getattr(soma(0.5), f"_ref_{name}") for name in ("v", "m_hh", "ina", "ik", "gna_hh", "il_hh", "minf_hh", "ek")]
+        found = [h.Vector().record(pointer) for pointer in shown]
+        nothing = h.ref(0)
+        others = [h.Vector().record(nothing)] if among_others else []  # Python alone can read that
+        others += [h.Vector().record(nothing, 0.5)] if among_others and gridded else []
+        grid = [h.Vector().record(pointer, 0.5) for pointer in shown] if gridded else []
         h.cvode_active(True)
         h.finitialize(-65)
         for stop in stops:
             h.continuerun(stop)
-        assert len(others) + len(connections) == among_others + connected
-        return [np.array(vector) for vector in (*found, grid)]
+        assert len(others) == among_others * (1 + gridded)
+        assert len(connections) == 1 + connected
+        return [np.array(vector) for vector in (*found, *grid)]
 
 
 @pytest.mark.parametrize(

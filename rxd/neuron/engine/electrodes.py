@@ -132,6 +132,7 @@ class Electrodes:
     _held: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     _span: tuple[float, float] = (np.inf, -np.inf)
     _changing: bool = True
+    _last: tuple[list[tuple[float, float]], tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
 
     @classmethod
     def of(
@@ -226,14 +227,20 @@ class Electrodes:
 
     def at(self, t: float, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Injected current (nA), clamp conductance (uS) and clamp drive (nA) by segment in storage order, just after t."""
-        injected, conductance, drive = np.zeros(n), np.zeros(n), np.zeros(n)
         now = (t if self.t is None else self.t) + SAME  # an event may end a step a hair before a jump
-        for electrode in self.electrodes:
-            g, current = electrode.level(now)
+        levels = [electrode.level(now) for electrode in self.electrodes]
+        plain = all(type(electrode) is Electrode for electrode in self.electrodes)  # whose nodes keep their weights
+        if plain and self._last is not None and self._last[0] == levels:
+            return self._last[1]
+        injected, conductance, drive = np.zeros(n), np.zeros(n), np.zeros(n)
+        for electrode, (g, current) in zip(self.electrodes, levels, strict=True):
             target = drive if g else injected
             np.add.at(target, electrode.nodes, electrode.weights * current)
             if g:
                 np.add.at(conductance, electrode.nodes, electrode.weights * g)
+        for array in (injected, conductance, drive):
+            array.setflags(write=False)
+        self._last = levels, (injected, conductance, drive)
         return injected, conductance, drive
 
     @property

@@ -437,7 +437,10 @@ class Engine:
             self.stepper.settle(self.state)
         elif self.layout.ends:
             self._balance_ends(t)
-        self.see(t)
+        self.fixed.renew()
+        self.seen.clear()
+        if self.shown.pending:
+            self.shown.look()
         following = float(self.state.memory["dt"][0])
         if single:
             until = min(until, t + (following if following > 0 else 1e-3))

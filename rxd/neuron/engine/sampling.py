@@ -35,6 +35,9 @@ class Samples(Protocol):
     def before(self, end: float) -> Iterable[float]:
         """Times up to the end of the step just made."""
 
+    def note(self, t: float, y: np.ndarray) -> bool:
+        """Take what follows from the state alone; whether that is all."""
+
     def play(self, t: float) -> None:
         """Clamps are wanted as they are at this time."""
 
@@ -69,7 +72,9 @@ class Sampler:
         return self.samples.before(end)
 
     def take(self, t: float, y: np.ndarray) -> None:
-        """Lend the engine a state."""
+        """Lend the engine a state, if it takes more than that to tell what is wanted."""
+        if self.samples.note(t, y):
+            return
         engine = self.engine
         own = engine.state
         engine.state = State(t, y, own.before, own.queue, own.memory)
