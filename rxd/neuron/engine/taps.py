@@ -6,6 +6,7 @@ what these held at the ends, and (currents) at the starts, of many steps at once
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -295,11 +296,15 @@ def _synapse(engine: Engine, point: PointProcess, name: str) -> Tap | None:
         return None
     segment = engine.layout.place(host, point.x)
     positions = [int(engine.readout.positions("v")[segment]), *engine.synapses.places(point)]
+    known = weakref.ref(point)  # what is recorded is not kept alive by that
 
     def read(trace: Trace) -> np.ndarray:
         v, *states = trace.starts.T
-        g = engine.synapses.conductance(point, trace.middle, states)
-        return g if name == "g" else g * (v - point.values["e"])
+        synapse = known()
+        if synapse is None:
+            return np.full(len(trace.t), np.nan)
+        g = engine.synapses.conductance(synapse, trace.middle, states)
+        return g if name == "g" else g * (v - synapse.values["e"])
 
     return Tap(np.array(positions, dtype=np.int64), read)
 
