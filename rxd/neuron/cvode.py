@@ -84,7 +84,11 @@ class CVode(States):
             return f"{getattr(variable.target, 'kind', '')}.{variable.name}"
         name, catalogue = str(variable), self._session.catalogue
         kind, dot, _ = name.partition(".")
-        if not (kind in POINTS or kind in catalogue.points if dot else name == "v" or catalogue.owner(name) is not None):
+        if not (
+            kind in POINTS or kind in catalogue.points
+            if dot
+            else name == "v" or name in catalogue.arrays or catalogue.owner(name)
+        ):
             raise HocError(f"{name} must be in form rangevar or Template.var, such as v, m_hh or ExpSyn.g.")
         return name
 

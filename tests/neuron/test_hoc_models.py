@@ -226,6 +226,7 @@ atol_ = 0.01  CVode[0].atol(atol_)
 restore(1311, 1)
  atoltool_ = new AtolTool()
     ats("v", 10)
+    ats("vext", 5)
     ats("Vector", -1)
  atoltool_.scales()
 }
@@ -247,7 +248,13 @@ def test_sessions_put_their_electrodes_into_the_model(mods: Path) -> None:
     assert (list(clamp.dur), list(clamp.amp), clamp.get_segment()) == ([-1] * 3, [-65, 20, -65], h.soma(0.1))
     assert len(h.List("ExpSyn")) == 0  # another took its place
     solver = h.CVode()
-    assert (solver.active(), solver.use_local_dt(), solver.atol(), solver.atolscale("v")) == (1, 1, 0.01, 10)
+    assert (solver.active(), solver.use_local_dt(), solver.atol(), solver.atolscale("v"), solver.atolscale("vext")) == (
+        1,
+        1,
+        0.01,
+        10,
+        5,
+    )
     assert h.i == 5  # outside of the object again
     assert not h("object_push(5)")
     assert not h("x = NetStim[3]")
