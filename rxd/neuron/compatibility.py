@@ -33,7 +33,8 @@ by `python -m rxd.neuron.compatibility`.
 Mod files are read, not compiled (docs/nmodl.md): those of the current folder, of the script's folder, of folders `mod`, `mods`
 or `mechanisms` in them, and those behind what `h.nrn_load_dll` or `neuron.load_mechanisms` names. A file is read when a script
 first asks for its mechanism; what cannot be translated is refused then, with file and line. `VecStim`, in NEURON a mod
-file with C code in it (vecevent.mod), is built in.
+file with C code in it (vecevent.mod), is built in. The command `nrnivmodl` is not needed: a package that calls it where there
+is none goes on if it only warns (PyNN, LFPy), and folders in which NEURON's has worked lead to the mod files it was given.
 
 `import neuron.rxd.export` gives `rxd.export.sbml(segment)`: the reactions and rates of a segment as SBML.
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ModFiles"]
 
 _NAMES = re.compile(r"^[^:?\n]*?\b(SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)\s+(\w+)", re.MULTILINE)
+_SOURCES = re.compile(r"^\w+\.c(?:pp)?:\s*(\S+\.mod)\b", re.MULTILINE)
 _COMPILED = re.compile(r"^(x86_64|arm64|aarch64|i[3-6]86|powerpc|umac|\.libs)$")
 _USUAL = ("mod*", "mechanisms", "Mod*", "x86_64/*mod*")
 
@@ -60,7 +61,7 @@ class ModFiles:
 
     def _folders(self) -> list[Path]:
         starts = dict.fromkeys((Path.cwd(), *self._session.hoc.left, Path(sys.path[0] or ".").resolve()))
-        usual = [folder for start in starts for folder in (start, *(f for p in _USUAL for f in sorted(start.glob(p))))]
+        usual = [folder for start in starts for folder in _around(start)]
         return list(dict.fromkeys([*self._loaded, *usual]))
 
     def _scan(self, folder: Path) -> dict[str, Path]:
@@ -81,7 +82,7 @@ class ModFiles:
             place = place.parent
         while _COMPILED.match(place.name):
             place = place.parent
-        folders = [place, *(folder for pattern in _USUAL for folder in sorted(place.glob(pattern)))]
+        folders = _around(place)
         self._loaded = list(dict.fromkeys([*folders, *self._loaded]))
         return [name for folder in folders for name in self._scan(folder)]
 
@@ -152,3 +153,12 @@ class ModFiles:
             else:
                 found.append(name)
         return found
+
+
+def _around(place: Path) -> list[Path]:
+    """A folder, those of the usual names in it, and those whose mod files NEURON's nrnivmodl has compiled into it."""
+    found = [place, *(folder for pattern in _USUAL for folder in sorted(place.glob(pattern)))]
+    for notes in sorted(place.glob("*/makemod2c_inc")):
+        sources = _SOURCES.findall(notes.read_text(encoding="utf-8", errors="replace"))
+        found += [(notes.parent / source).resolve().parent for source in sources]
+    return list(dict.fromkeys(found))

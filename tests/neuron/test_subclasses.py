@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from rxd.neuron import h, hclass, nrn
+from rxd.neuron import h, hclass, load_mechanisms, nrn
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -234,3 +234,23 @@ def test_a_clamp_may_last_for_ever(variable):
     h.finitialize(-65)
     h.continuerun(2)
     assert soma.v == first != -65
+
+
+LEAK = """
+NEURON { SUFFIX farleak NONSPECIFIC_CURRENT i RANGE g }
+PARAMETER { g = 0.25 }
+ASSIGNED { v i }
+BREAKPOINT { i = g * v }
+"""
+
+
+def test_what_nrnivmodl_has_compiled_leads_to_the_mod_files(tmp_path):
+    """It leaves a note of its sources, which may be anywhere."""
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "farleak.mod").write_text(LEAK)
+    built = tmp_path / "work" / "x86_64"
+    built.mkdir(parents=True)
+    (built / "makemod2c_inc").write_text("farleak.cpp: ../../sources/farleak.mod $(NOCMODL)\n\tnot looked at\n")
+    assert load_mechanisms(str(tmp_path / "work"))
+    soma = h.Section(name="soma").insert("farleak")
+    assert soma(0.5).farleak.g == 0.25
