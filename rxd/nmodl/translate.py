@@ -508,7 +508,7 @@ class _Translator:
                 continue
             if key in self.stages["initial"]:
                 start = self.final(self.stages["initial"][key], "initial")
-                if start != value:
+                if start != value and not start.has(sympy.zoo, sympy.nan, sympy.oo):
                     found[key] = self._started(start)
             elif key not in self.names.ions:
                 found[key] = ZERO

@@ -57,7 +57,17 @@ PROCEDURE rates(u) {
 FUNCTION factor() { factor = q10^((celsius-23)/10) }
 """
 
-MODS = {"chan": CHANNEL, "reader": READER, "listener": LISTENER, "casyn": SYNAPSE, "tabled": TABLED}
+UNREADY = """
+NEURON { SUFFIX unready RANGE speed, c }
+ASSIGNED { speed factor }
+STATE { c }
+INITIAL { rates()  c = 1  factor = 2 }
+BREAKPOINT { SOLVE s METHOD cnexp }
+DERIVATIVE s { rates()  c' = -c*speed }
+PROCEDURE rates() { speed = 1/factor }
+"""
+
+MODS = {"unready": UNREADY, "chan": CHANNEL, "reader": READER, "listener": LISTENER, "casyn": SYNAPSE, "tabled": TABLED}
 
 
 @pytest.fixture
@@ -107,3 +117,12 @@ def test_a_table_leaves_the_rest_as_at_its_last_point(mods):
         h.finitialize(-65)
         assert section(0.5).i_tabled == pytest.approx(2 * scale * 1e-4 * m * -45, rel=1e-12)
         assert h.tadj_tabled == pytest.approx(2, rel=1e-14)
+
+
+def test_what_initial_divides_by_nothing_is_shown_as_it_is_later(mods):
+    section = h.Section(name="soma")
+    section.insert("unready")
+    h.finitialize(-65)
+    assert section(0.5).speed_unready == 0.5
+    h.fadvance()
+    assert section(0.5).c_unready == pytest.approx(np.exp(-0.5 * 0.025), rel=1e-12)
