@@ -34,13 +34,15 @@ Group = tuple[frozenset[int], float]
 class Grid:
     """The grid of a group of sections; ``first``: how many voxels there are in the groups before.
 
-    ``shape``: the layout, with the points that the sections have in voxels.
+    ``shape``: the layout, with the points that the sections have in voxels. ``far``: the corner opposite to that of the voxels,
+    um, as far outside the sections as that one.
     """
 
     sections: frozenset[int]
     shape: Layout
     voxels: VoxelGrid
     first: int
+    far: np.ndarray
 
     @property
     def dx(self) -> float:
@@ -143,9 +145,10 @@ def build_grids(layout: Layout, groups: Sequence[Group], correct: bool) -> Grids
         _warn_of_outlines(layout, numbers)
         _check_diameters(layout, numbers)
         points = np.concatenate([layout.morphology.section(int(section)).points for section in sections])
-        corner = points[:, :3].min(axis=0) - points[:, 3].max() - 2 * edge
+        margin = points[:, 3].max() + 2 * edge
+        corner, far = points[:, :3].min(axis=0) - margin, points[:, :3].max(axis=0) + margin
         shape = layout if correct else as_wide_as_the_widest(layout, numbers)
-        parts.append(Grid(numbers, shape, voxelize_sections(shape.segments, edge, sections.tolist(), corner), first))
+        parts.append(Grid(numbers, shape, voxelize_sections(shape.segments, edge, sections.tolist(), corner), first, far))
         first += parts[-1].voxels.n
     return Grids(tuple(parts), _joined([part.voxels for part in parts]))
 

@@ -202,7 +202,12 @@ def region_name(region: Any, name: str) -> Any:
     grid = chemistry.grid_of(region)
     corner, dx = grid.voxels.origin, grid.dx
     if name == "_mesh_grid":
-        return {"dx": dx, "dy": dx, "dz": dx, "xlo": corner[0], "ylo": corner[1], "zlo": corner[2]}
+        ends = {
+            f"{axis}{end}": at
+            for axis, *pair in zip("xyz", corner, grid.far, strict=True)
+            for end, at in zip(("lo", "hi"), pair, strict=True)
+        }
+        return {**ends, "dx": dx, "dy": dx, "dz": dx}
     places = np.floor((table.position[voxels] - corner) / dx + 1e-6).astype(int)
     if name == "_points":
         return [tuple(place) for place in places.tolist()]

@@ -76,6 +76,9 @@ def test_voxels_of_a_region(ball):
     assert sorted(i for nodes in cyt._nodes_by_seg.values() for i in nodes) == list(range(len(x.nodes)))
     assert list(cyt._xs) == x.nodes.value == x._intracellular_instances[cyt].states.tolist()
     grid = cyt._mesh_grid
+    points = np.array([(sec.x3d(i), sec.y3d(i), sec.z3d(i)) for sec in cyt.secs for i in range(sec.n3d())])
+    margins = [(points[:, i].min() - grid[f"{axis}lo"], grid[f"{axis}hi"] - points[:, i].max()) for i, axis in enumerate("xyz")]
+    assert np.array(margins) == pytest.approx(2 * grid["dx"] + max(sec.diam3d(0) for sec in cyt.secs))
     node = x.nodes[7]
     assert node.z3d == pytest.approx(grid["zlo"] + (node._k + 0.5) * grid["dz"])
     assert (node._i, node._j, node._k) == cyt._points[7]
