@@ -111,6 +111,8 @@ Where NEURON itself is wrong we give the right answer.
   not change it.
 * **Parts of the volume at joints.** Where segments meet voxels of a region that is a part of the volume
   (`FractionalVolume`), NEURON takes the voxels there for whole ones; here they have their part.
+* **Dendrites that begin at an inner point of a soma** of many points stay where the file has them. NEURON's `define_shape`
+  (and so its PlotShape) moves them by the distance of that point from the middle of the soma's section.
 * **Segments on the 0 end of a root in voxels** exchange with its voxels; in NEURON they do not, but with other segments.
 * **Somas drawn as outlines** (one contour in a Neurolucida file) are in voxels discs that span the outline, as in NEURON,
   and have all of their volume; NEURON loses 6 % of an oval of 18 x 10 um at dx = 0.5, 11 % at 1, and gives voxels of thin

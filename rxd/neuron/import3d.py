@@ -132,6 +132,13 @@ class Import3d_GUI(HocObject):  # noqa: N801 - NEURON's name
         """The reader, whose `sections` hold what the file has."""
         return self._reader
 
+    @property
+    def box(self) -> Any:
+        """NEURON's window, which does not open here; scripts map and unmap it."""
+        from rxd.neuron.windows import WINDOW_CLASSES
+
+        return next(kind for kind in WINDOW_CLASSES if kind.__name__ == "HBox")()
+
     def name(self, section: Import3d_Section, into: Any) -> float:
         """Write the name that a section of the file gets to a `strdef`: `soma`, `dend[3]`."""
         words = {1: "soma", 2: "axon", 3: "dend", 4: "apic"}

@@ -254,3 +254,19 @@ def test_what_nrnivmodl_has_compiled_leads_to_the_mod_files(tmp_path):
     assert load_mechanisms(str(tmp_path / "work"))
     soma = h.Section(name="soma").insert("farleak")
     assert soma(0.5).farleak.g == 0.25
+
+
+def test_dendrites_stay_where_a_file_has_them(tmp_path):
+    """Also those at an inner point of a soma, which NEURON moves; scripts map and unmap the importer's window."""
+    path = tmp_path / "cell.swc"
+    path.write_text("1 1 0 0 0 5 -1\n2 1 10 0 0 3 1\n3 1 15 0 0 4 2\n4 1 20 0 0 2 3\n5 3 15 4 0 1 3\n6 3 15 15 0 1 5\n")
+    reader = h.Import3d_SWC_read()
+    reader.input(str(path))
+    importer = h.Import3d_GUI(reader)
+    importer.box.unmap()
+    importer.box.map("Import3d", 650, 200, -1, -1)
+    importer.instantiate(None)
+    h.define_shape()
+    dend = h.dend[0]
+    assert [(dend.x3d(i), dend.y3d(i)) for i in range(dend.n3d())] == [(15, 4), (15, 15)]
+    assert dend.parentseg() == h.soma[0](0.5)
