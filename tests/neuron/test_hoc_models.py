@@ -327,3 +327,27 @@ def test_names_that_code_assigns_to_are_zero_before() -> None:
     assert h("func less() { m -= 1 return m }")
     assert h.less() == -1
     assert not h("z = never  // = 3")
+
+
+def test_runs_of_points_are_taken_at_once(mods: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = [(-1.5, 0.25 * i, 1e-3 * i, 2.0 + i) for i in range(9)]
+    lines = [f"  pt3dadd({x}, {y},\t{z} ,{d})" for x, y, z, d in points]
+    (mods / "cell.hoc").write_text(
+        "create a, b, c\naccess a\n"
+        + "\n".join(lines[:5])
+        + "\nproc shape() {\n b {pt3dclear()\n"
+        + "\n".join(lines)
+        + "\n}\n}\n"
+        "{shape() shape()}\nc pt3dadd(1,2,3,4)\n" + "\n".join(lines[5:9]) + "\nb { print n3d() }\nnot_there\n"
+    )
+    with pytest.raises(HocError, match="not_there"):
+        h.load_file("cell.hoc")
+    assert [[section.x3d(i), section.y3d(i), section.z3d(i), section.diam3d(i)] for section in (h.b,) for i in range(9)] == [
+        list(point) for point in points
+    ]
+    assert (h.a.n3d(), h.b.n3d(), h.c.n3d()) == (9, 9, 1)  # what is added to c is one point
+    assert capsys.readouterr().out.split() == [*["1"] * 5, *["1"] * 4, "9"]
+    broken = "create d\naccess d\n" + "\n".join(lines) + "\nx = = 3\n"
+    (mods / "broken.hoc").write_text(broken)
+    with pytest.raises(HocSyntaxError, match="line 12"):
+        h.load_file("broken.hoc")

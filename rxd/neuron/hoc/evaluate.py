@@ -36,7 +36,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
 
 _TOWARDS: Mapping[str, int] = MappingProxyType({"<": -1, ">=": -1, ">": 1, "<=": 1})  # how float_epsilon moves the right side
 
-_SPECIAL = frozenset({"argtype", "numarg", "object_pop", "object_push", "printf", "sprint", "sscanf"})
+_SPECIAL = frozenset({"argtype", "numarg", "object_pop", "object_push", "points_", "printf", "sprint", "sscanf"})
 
 
 Writers = tuple[Callable[[Any], None] | None, ...]
@@ -358,6 +358,9 @@ class Evaluator:
         given = self.frame.arguments
         if name == "numarg":
             return float(len(given))
+        if name == "points_":
+            self.session.topology.cas().section.pt3dadd(*self.session.hoc.points[int(arguments[0])].T)
+            return 1.0
         if name == "argtype":
             return _kind_of(given, arguments[0] if arguments else 0)
         return PRINTERS[name](arguments) if name in PRINTERS else self._enter(*arguments[:1])

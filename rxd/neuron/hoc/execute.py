@@ -72,7 +72,11 @@ class Executor(Evaluator):
         name = str(expression.children[0].children[0].children[0]) if called else ""
         procedure = self.session.hoc.procedures.get(name)
         if (procedure is None and name not in _LIBRARY) or (procedure is not None and procedure.kind != "proc"):
-            sys.stdout.write(f"{value}\n" if isinstance(value, str) else f"\t{shown(value)}\n")
+            text = f"{value}\n" if isinstance(value, str) else f"\t{shown(value)}\n"
+            lines = 1
+            if name == "points_":  # it stands for so many statements
+                lines = len(self.session.hoc.points[int(self.arguments(expression.children[0].children[1].children[0])[0])])
+            sys.stdout.write(text * lines)
 
     def statement(self, tree: Tree) -> None:
         """Carry out one statement."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rxd.neuron.errors import HocError
 
 if TYPE_CHECKING:
+    import numpy as np
     from lark import Tree
 
     from rxd.neuron.hoc.evaluate import Frame, Writers
@@ -109,6 +110,7 @@ class HocState:
         self.loaded: set[str] = set()
         self.left: list[Path] = []  # folders that `load_file` is away from, to run a file in its own
         self.parser: Any = None
+        self.points: list[np.ndarray] = []  # of runs of `pt3dadd`
         self.assigned: set[str] = set()  # names that some code assigns to: until that runs they are 0
         self._tools = False  # whether what `tools.hoc` defines is there
         self.inside: Any = None  # the object whose code runs
@@ -195,9 +197,10 @@ class HocState:
 
     def _parsed(self, code: str, name: str, line: int = 1) -> Tree:
         from rxd.neuron.hoc.parser import make_parser, parse
+        from rxd.neuron.hoc.points import without_points
 
         self.parser = self.parser or make_parser()
-        tree = parse(code, name, self.parser, line)
+        tree = parse(code if "pt3dadd" in self.procedures else without_points(code, self.points), name, self.parser, line)
         self.assigned.update(_ASSIGNED.findall(_COMMENT.sub("", code)))
         return tree
 
