@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.counters import APCount
-from rxd.neuron.errors import HocError
+from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.outside import NAME, resists
 from rxd.neuron.points import POINT_CLASSES
@@ -67,6 +67,11 @@ class Impedance(HocObject):
         from scipy.sparse import csc_array
         from scipy.sparse.linalg import splu
 
+        if self._session.linear or resists(self._session):
+            raise NotSupported(
+                "Impedance: layers of extracellular that resist and LinearMechanism are not part of it. Measure with a small "
+                "current of an IClamp."
+            )
         records = list(self._session.topology)
         self._numbers = {}
         network = _Network(self._numbers, 2e-3 * np.pi * float(frequency))
@@ -91,7 +96,7 @@ class Impedance(HocObject):
             for point in self._session.run.points
         ):
             return False
-        return not self._session.chemistry.quantities and not self._session.linear and not resists(self._session)
+        return not self._session.chemistry.quantities
 
     def _present(self) -> Slopes:
         """Slopes at the present state."""

@@ -16,19 +16,19 @@ _GRAPHICS = "NEURON's own windows are not available; use PlotShape, RangeVarPlot
 _HOC = "it is a word of hoc: write it within h('...')"
 _LEGACY = "it belongs to NEURON's oldest interface"
 _MENUS = (
-    "AtolTool AtolToolItem Branch2SomaInfo CellBuild CellBuildSection CellBuildTopology CellGeometry CellManage CellMembrane "
+    "AtolToolItem Branch2SomaInfo CellBuild CellBuildSection CellBuildTopology CellGeometry CellManage CellMembrane "
     "DomainParmInfo ExecCommand FakeMechStan GUIMath GeoSpec GeoType InhomoFun InhomoParm Inserter LDiamInfo MStanWrap "
     "NEURONMainMenu P3D Plot PointBrowser PointProcessMark SDIDispListItem SNList SectionSubsets WindowGroup WindowGroupItem "
     "WindowGroupManager WindowMenu axis batch_save buildmenu cbimportmenu channel_builder clipboard_file clipboard_get "
-    "clipboard_retrieve clipboard_save clipboard_set cvode_simgraph distmechmenu distmechviewers fittingmenu globalra_panel "
-    "graph graphItem graph_menu_remove_most graphmode helpmenu hoc_pointer_ impedancemenu ivoc "
-    "makePointBrowser makecellbuilder makeimport3dtool miscellaneousmenu movierun movierunbox movierunsave moviestep "
+    "clipboard_retrieve clipboard_save clipboard_set distmechmenu distmechviewers fittingmenu globalra_panel "
+    "graph graph_menu_remove_most graphmode helpmenu hoc_pointer_ impedancemenu ivoc "
+    "makePointBrowser makecellbuilder makeimport3dtool miscellaneousmenu movierun movierunsave moviestep "
     "newvectorplot nrnallpointmenu nrnmechmenu "
-    "plot plotx ploty pointmenu pointprocessesmenu regraph runbutton screen_update "
+    "plot plotx ploty pointmenu pointprocessesmenu regraph "
     "setcolor show_winio string_dialog toolmenu vectormenu windowmenu"
 )
 _WORDS = (
-    "begintemplate break case connect continue create debug delete depvar double else endtemplate eqinit eqn external "
+    "begintemplate break connect continue create debug delete depvar double else endtemplate eqinit eqn external "
     "for forall forsec func if ifsec insert iterator iterator_statement local localobj new obfunc objectvar objref "
     "print proc public read return stop strdef uninsert while argtype numarg"
 )
@@ -48,7 +48,7 @@ MISSING: Mapping[str, str] = MappingProxyType(
             "files of this format are not read; convert them to SWC, and use Import3d_SWC_read",
         ),
         **dict.fromkeys(
-            ("Import3d_LexToken", "Import3d_Property", "Import3d_Section", "Import3d_Spine"),
+            ("Import3d_LexToken", "Import3d_Property", "Import3d_Spine"),
             "readers of cells have no parts here; instantiate the cell and look at its sections",
         ),
         **dict.fromkeys(("vext", "xg", "xc", "xraxial"), "it belongs to segments with extracellular: soma(0.5).xg[0]"),
