@@ -62,6 +62,7 @@ class Model:
         if self.celsius <= -KELVIN_AT_ZERO_CELSIUS:
             message = f"celsius is the temperature in degrees Celsius and cannot be below absolute zero; got {celsius!r}."
             raise DeclarationError(message)
+        self.temperature_apart = False  # True: kernels read what follows from the temperature, see rxd.symbolic.thermal
         self.settings: list[tuple[Selection, dict[str, float]]] = []
         self.regions: list[Region] = []
         self.quantities: list[Quantity] = []

@@ -128,7 +128,7 @@ def _groups(
     cm: np.ndarray,
 ) -> tuple[Group, ...]:
     specs = {region.name: region for region in system.regions}
-    sources = Sources(segments, voxels, regions, specs, cm, system.values, system.points)
+    sources = Sources(segments, voxels, regions, specs, cm, system.values, system.points, system.celsius)
     groups = []
     for local, where in zip(system.groups, nodes, strict=True):
         values = [field_values(field, local, where, sources) for field in local.fields]

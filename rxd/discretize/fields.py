@@ -16,6 +16,7 @@ from rxd.discretize.nodes import Nodes, evaluate
 from rxd.discretize.records import LANES
 from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, section_share, voxel_measures
 from rxd.errors import DiscretizationError
+from rxd.symbolic.thermal import thermal_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Sources:
     cm: np.ndarray
     values: Mapping[Any, Any]
     points: tuple[Any, ...]
+    celsius: float
 
 
 def field_values(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
@@ -152,6 +154,11 @@ def _constant(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np
     return np.full(len(nodes.segment), float(sources.values["constant", *field.args]))
 
 
+def _thermal(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
+    """What follows from the temperature."""
+    return np.full(len(nodes.segment), thermal_number(field.args[0], sources.celsius))
+
+
 def _share(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """Fraction of the segment's membrane in each membrane voxel."""
     assert sources.voxels is not None
@@ -172,5 +179,6 @@ FILLERS: Final[Mapping[str, Callable[[Any, Any, GroupNodes, Sources], np.ndarray
         "membrane": _membrane,
         "constant": _constant,
         "share": _share,
+        "thermal": _thermal,
     }
 )

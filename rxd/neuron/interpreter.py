@@ -60,7 +60,9 @@ def set_global(session: Session, name: str, value: float) -> None:
         values[name] = float(value)
         if name.startswith("usetable_") and name[9:] in session.mods.known:
             session.mods.use_tables(name[9:], bool(session.globals[name]))
-        if name == "celsius" or name.startswith("usetable_") or session.catalogue.global_of(name):
+        if name == "celsius":
+            session.run.temperature_changed()
+        elif name.startswith("usetable_") or session.catalogue.global_of(name):
             session.run.rates_changed()
         elif name == "t":
             session.run.time_changed()

@@ -56,6 +56,8 @@ class Run(Tapes, Watching):
         Functions that engines evaluate, and equations they have, for the next engine.
     clamping : int
         Grows whenever a clamp comes, goes or moves.
+    warming : bool
+        Whether the temperature has changed after a model was compiled, so that it may again.
     ends : dict of (int, int) to float
         Voltages of ends with point processes, from the last engine to the next.
     precision : int
@@ -97,6 +99,7 @@ class Run(Tapes, Watching):
         self.formulas = Formulas()
         self.blueprints = Blueprints()
         self.clamping = 0
+        self.warming = False
         self.plan: Any = None
         self.trail: Any = None
         self.wires: Any = None
@@ -242,7 +245,7 @@ class Run(Tapes, Watching):
         self._compiled().update_currents()
 
     def rates_changed(self) -> None:
-        """h.celsius or h.usetable_hh has been set: rates depend on it."""
+        """h.usetable_hh or a GLOBAL parameter has been set: rates depend on it."""
         self.session.touch()
 
     def set_tolerance(self, name: str, value: float) -> None:
@@ -258,6 +261,18 @@ class Run(Tapes, Watching):
         if self.scales.get(name, 1.0) != value:
             self.scales[name] = value
             self.precision += 1
+
+    def temperature_changed(self) -> None:
+        """h.celsius has been set: from the second temperature on engines have what follows from it in fields."""
+        engine = self.engine
+        if engine is None or engine.revision != self.session.revision:
+            self.warming |= engine is not None and engine.celsius != self.session.globals["celsius"]
+            self.session.touch()
+        elif engine.follows_temperature:
+            engine.fields.stale.add("celsius")
+        elif engine.celsius != self.session.globals["celsius"]:
+            self.warming = True
+            self.session.touch()
 
     def set_adaptive(self, flag: bool) -> None:
         """Variable or fixed steps."""

@@ -31,7 +31,7 @@ def equations_key(model: Model) -> Hashable:
     """
     return (
         len(model.morphology.names),
-        model.celsius,
+        None if model.temperature_apart else model.celsius,
         tuple((_of_mechanism(mechanism), where.sections.tobytes()) for mechanism, where in model.inserted),
         tuple(map(_of_region, model.regions)),
         tuple(

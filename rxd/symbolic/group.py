@@ -10,7 +10,7 @@ import sympy
 from sympy.core.relational import Relational
 from sympy.core.symbol import Str
 
-from cable.constants import FARADAY, MOLECULES_PER_MM_UM3, thermal_voltage
+from cable.constants import FARADAY, GAS_CONSTANT, KELVIN_AT_ZERO_CELSIUS, MOLECULES_PER_MM_UM3, thermal_voltage
 from rxd.declare.functions import ion_total
 from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
 from rxd.declare.region import Extracellular
@@ -20,9 +20,11 @@ from rxd.errors import DeclarationError, RxdWarning
 from rxd.symbolic.placement import Place
 from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, Space
 from rxd.symbolic.tables import Tables
+from rxd.symbolic.thermal import with_temperature_apart
 
 # mA/cm2 per (molecules/um2/ms) of elementary charges: i = F sum(z n) J.
 DENSITY_PER_FLUX = FARADAY / (1e4 * MOLECULES_PER_MM_UM3)
+THERMAL_VOLTAGE = 1e3 * GAS_CONSTANT / FARADAY * (celsius + KELVIN_AT_ZERO_CELSIUS)  # mV
 
 
 @dataclass
@@ -70,6 +72,8 @@ class Draft:
 
     def translate(self, expression: sympy.Expr, defaults: Any = ()) -> sympy.Expr:
         """Model symbols -> the group's symbols; ions and temperature resolved."""
+        if self.tables.model.temperature_apart:
+            expression = self.thermal(expression)
         ties: dict[Any, Any] = {}
         for symbol in expression.free_symbols:
             if isinstance(symbol, NodeSymbol):
@@ -81,6 +85,13 @@ class Draft:
             elif symbol.name == VOLTAGE:
                 ties[symbol] = self.tables.symbol(VOLTAGE)
         return expression.xreplace(ties) if ties else expression
+
+    def thermal(self, expression: sympy.Expr) -> sympy.Expr:
+        """An expression of the temperature: its number, or fields in place of numbers that follow from the temperature."""
+        model = self.tables.model
+        if not model.temperature_apart:
+            return expression.xreplace({celsius: self.tables.numbers[celsius]})
+        return with_temperature_apart(expression, model.celsius, lambda part: self.field("thermal", "thermal", part))
 
     def ion(self, symbol: IonSymbol, defaults: Any) -> sympy.Expr:
         """Concentration or reversal potential of an ion: Nernst as soon as one side is a species or parameter."""
@@ -96,12 +107,17 @@ class Draft:
         ion = self.tables.ion(symbol.ion, defaults)
         if sides == [None, None] or ion.charge == 0:
             if ion.e is None:
-                value = thermal_voltage(self.tables.model.celsius) / ion.charge * float(sympy.log(ion.outside / ion.inside))
+                ratio = float(sympy.log(ion.outside / ion.inside))
+                if self.tables.model.temperature_apart:
+                    return self.thermal(THERMAL_VOLTAGE * ratio / ion.charge)
+                value = thermal_voltage(self.tables.model.celsius) / ion.charge * ratio
             else:
                 value = ion.e
             self.tables.values["constant", "e", symbol.ion, value] = value
             return self.field(f"e_{symbol.ion}", "constant", "e", symbol.ion, value)
         inside, outside = (self.ion_concentration(symbol.ion, side, defaults) for side in ("i", "o"))
+        if self.tables.model.temperature_apart:
+            return self.thermal(THERMAL_VOLTAGE / ion.charge) * sympy.log(outside / inside)
         return sympy.Float(thermal_voltage(self.tables.model.celsius) / ion.charge) * sympy.log(outside / inside)
 
     def ion_symbol(self, ion: str, side: str) -> NodeSymbol | None:
@@ -406,7 +422,7 @@ def _symbols_of(draft: Draft, mechanism: Mechanism | PointMechanism, prefix: str
 
 
 def _translated(draft: Draft, value: Any, renames: dict[str, sympy.Expr], mechanism: Mechanism | PointMechanism) -> sympy.Expr:
-    expression = draft.tables.number_or_expression(value)
+    expression = draft.tables.named(value)
     ties = {s: renames[s.name] for s in expression.free_symbols if s.name in renames and not isinstance(s, IonSymbol)}
     return draft.translate(expression.xreplace(ties), mechanism.ions.items())
 

@@ -65,7 +65,7 @@ class Field:
     name: str
     kind: Literal[
         "parameter", "mechanism", "point", "flux", "current", "point_current", "point_density", "area_ratio", "membrane",
-        "capacitance", "constant", "share",
+        "capacitance", "constant", "share", "thermal",
     ]  # fmt: skip
     args: tuple[Any, ...] = ()
 

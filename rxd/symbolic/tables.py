@@ -114,8 +114,12 @@ class Tables:
 
     def number_or_expression(self, value: Any) -> sympy.Expr:
         """A mechanism's expression with the temperature put in."""
+        return self.named(value).xreplace({celsius: self.numbers[celsius]})
+
+    def named(self, value: Any) -> sympy.Expr:
+        """A mechanism's expression with `rxd.celsius` for what it calls the temperature."""
         expression = sympy.sympify(value)
-        return expression.xreplace({s: self.numbers[celsius] for s in expression.free_symbols if s.name == celsius.name})
+        return expression.xreplace({s: celsius for s in expression.free_symbols if s.name == celsius.name})
 
     def ion(self, name: str, defaults: Iterable[tuple[str, float]] = ()) -> Ion:
         """The model's setting of an ion, else what is known of it, with a mechanism's reversal potential as default.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rxd.neuron.engine.carriers import Carrier
     from rxd.neuron.session import Session
 
-__all__ = ["Declared", "declare", "is_ion"]
+__all__ = ["Declared", "declare", "follows_temperature", "is_ion"]
 
 Part = tuple[Any, Any, Any]
 """A species, state or parameter of the session, a region of the session, and the region of the model."""
@@ -143,6 +143,7 @@ def declare(session: Session) -> Declared:
     model = rxd.Model(
         layout.morphology, segments=lambda section: int(counts[section.index]), celsius=session.globals["celsius"]
     )
+    model.temperature_apart = session.run.warming
     declared = Declared(model, layout)
     _membrane(declared)
     _mechanisms(session, declared)
@@ -154,6 +155,17 @@ def declare(session: Session) -> Declared:
     declare_reactions(session, declared)
     _ions(session, declared)
     return declared
+
+
+def follows_temperature(declared: Declared) -> bool:
+    """Whether kernels read all that depends on the temperature: they do not for what events change and mod files diffuse."""
+    words = {
+        symbol.name
+        for point in declared.model.point_processes
+        for value in point.mechanism.on_event.values()
+        for symbol in sympy.sympify(value).free_symbols
+    }
+    return declared.model.temperature_apart and not declared.diffusing and "celsius" not in words
 
 
 # ----------------------------------------------------------------------------------------------------------------- membrane

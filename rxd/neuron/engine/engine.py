@@ -24,7 +24,7 @@ from rxd.neuron.engine import precision
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.carriers import Carriers
 from rxd.neuron.engine.circuits import Circuits
-from rxd.neuron.engine.declare import declare
+from rxd.neuron.engine.declare import declare, follows_temperature
 from rxd.neuron.engine.electrodes import Electrodes, refuse_variable_steps
 from rxd.neuron.engine.exchange import Exchange
 from rxd.neuron.engine.faces import exchanged_as_in_neuron
@@ -71,6 +71,10 @@ class Engine:
         Of the session and its clamps, when this was compiled or got its clamps.
     precision : int
         Of the run's tolerances, when its stepper was made.
+    celsius : float
+        The temperature with which it was compiled.
+    follows_temperature : bool
+        Whether all that depends on the temperature is in its fields.
     version : int
         Grows whenever the state changes.
     jumped : bool
@@ -89,7 +93,8 @@ class Engine:
         self.system, blueprint = session.run.blueprints.of(self.declared, self.adaptive, self.formulas)
         if self.adaptive:
             warn_of_unseen_currents(self.system)
-        self.revision = session.revision
+        self.revision, self.celsius = session.revision, session.globals["celsius"]
+        self.follows_temperature = follows_temperature(self.declared)
         method = "coupled" if self.adaptive else "split"
         self.discretization = discretize(
             self.system, model.morphology, model.segments, model.settings, session.chemistry.grids.joined

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.discretize.records import LANES
+from rxd.symbolic.thermal import thermal_number
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -25,7 +26,7 @@ class Fields:
     Attributes
     ----------
     stale : set of str
-        Range variables that scripts have written since the last `flush`.
+        Range variables that scripts have written since the last `flush`, and "celsius" if that has changed.
     waiting : Late or None
         Recordings that are still to be computed with the fields as they are.
     """
@@ -77,6 +78,8 @@ class Fields:
     def flush(self) -> None:
         """Bring parameters that scripts have written into the fields."""
         layout, groups = self.engine.layout, self.engine.groups
+        if "celsius" in self.stale:
+            self._take_temperature()
         for name in self.stale:
             if name not in self._rows:
                 owner = self.engine.session.catalogue.owner(name)
@@ -86,6 +89,13 @@ class Fields:
                 for number, row in self._rows[name]:
                     self.put(number, row, values[groups[number].segment])
         self.stale.clear()
+
+    def _take_temperature(self) -> None:
+        """Bring what follows from `h.celsius` into the fields."""
+        degrees = self.engine.session.globals["celsius"]
+        self.engine.seen.take_temperature(degrees)
+        for number, row, field in self.of_kind("thermal"):
+            self.put(number, row, np.full(self.engine.groups[number].n, thermal_number(field.args[0], degrees)))
 
     def _rows_of(self, name: str, owner: str) -> list[tuple[int, int]]:
         """Groups and rows of their fields that hold a range variable."""

@@ -52,12 +52,17 @@ class Seen:
         self.ended: State | None = None
         self.frozen: frozenset[str] = frozenset((CURRENTS, STATES))  # nothing has been computed yet
         self.numbers = MappingProxyType({name: values[name] for name in ("celsius", "usetable_hh")})
+        self._following = self.numbers
         self._fields: dict[int, np.ndarray] = {}
         self.kept = self.clamped = self.begun = False
 
     def begin(self) -> None:
         """INITIAL blocks have been run."""
         self.begun = self.kept = not self._engine.adaptive
+
+    def take_temperature(self, degrees: float) -> None:
+        """The engine computes with another temperature from now on; what was computed stays until it is computed anew."""
+        self._following, self.kept = MappingProxyType({**self.numbers, "celsius": degrees}), True
 
     def keep(self) -> None:
         """A script is about to write into the state."""
@@ -91,6 +96,7 @@ class Seen:
             self.frozen -= frozenset(stages)
         else:
             self.ended, self.frozen, self.kept, self.clamped, self.begun = None, frozenset(), False, False, False
+            self.numbers = self._following
         self._fields.clear()
 
 
