@@ -79,6 +79,8 @@ def set_global(session: Session, name: str, value: float) -> None:
 
 
 _RANGE = frozenset({"v", "diam", "cm", "i_cap", "i_membrane", "i_membrane_", "rallbranch"})
+WHOLE = frozenset({"secondorder", "stoprun", "diam_changed"})
+"""Variables that NEURON keeps as whole numbers."""
 
 
 class UnreadableError(NotSupported, NmodlError):
@@ -102,7 +104,19 @@ class Function:  # noqa: D101 - says what the function says
         return f"{self._name}()"
 
 
-_BOUND: Mapping[str, Function] = MappingProxyType({name: Function(name, call) for name, call in FUNCTIONS.items()})
+class Advance(Function):
+    """`h.fadvance`, which loops call at every step."""
+
+    __slots__ = ()
+
+    def __call__(self) -> float:
+        """One step of the current session."""
+        return current_session().run.fadvance()
+
+
+_BOUND: Mapping[str, Function] = MappingProxyType(
+    {name: (Advance if name == "fadvance" else Function)(name, call) for name, call in FUNCTIONS.items()}
+)
 
 
 class Interpreter:
@@ -129,17 +143,17 @@ class Interpreter:
         return Ref(value)
 
     def __getattr__(self, name: str) -> Any:
+        session = current_session()
+        value = session.globals.values.get(name)
+        if value is not None:
+            return int(value) if name in WHOLE else value
+        if name in session.procedures:
+            return session.hoc.function(name)
+        found = _BOUND.get(name)
+        if found is not None:
+            return found
         if name.startswith("__"):
             raise AttributeError(name)
-        session = current_session()
-        values = session.globals.values
-        if name in values:
-            value = values[name]
-            return int(value) if name in {"secondorder", "stoprun", "diam_changed"} else value
-        if name in session.hoc.procedures:
-            return session.hoc.function(name)
-        if name in _BOUND:
-            return _BOUND[name]
         for table in (CONSTANTS, classes()):
             if name in table:
                 return table[name]

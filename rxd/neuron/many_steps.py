@@ -19,7 +19,7 @@ import numpy as np
 from rxd.neuron.arrivals import Arrivals, is_known
 from rxd.neuron.engine.batch import Batch, sampled
 from rxd.neuron.engine.courses import can_play, played
-from rxd.neuron.engine.late import Late
+from rxd.neuron.engine.late import Jots, Late
 from rxd.neuron.engine.taps import Tap, tap
 from rxd.neuron.engine.wires import Wiring, wire, wiring_of
 from rxd.neuron.recording import write_down
@@ -42,16 +42,17 @@ SHORT = 3  # steps of delay below which spikes end every run at once
 class _Plan:
     """How the recordings of a run are read; for these recordings and this engine only.
 
-    ``taps``: of each recorder, None for what only Python can read. ``every``: recorders of every step with the one
-    position they read: -1 for the time, None for other recordings; ``late`` has those computed later. ``reach``: how many steps
-    to try at once, since a run that spikes end early has made room for nothing.
+    ``taps``: of each recorder, None for what only Python can read. Of recorders of every step ``jots`` has those that read one
+    position or the clock, ``late`` those computed later. ``reach``: how many steps to try at once, since a run that spikes end
+    early has made room for nothing.
     """
 
     engine: Engine
     recorders: list[Recorder]
     secondorder: float
     taps: list[Tap | None]
-    every: list[tuple[Recorder, int | None]]
+    others: list[Recorder]
+    jots: Jots | None
     late: Late | None
     reach: int = LEAST
 
@@ -122,26 +123,30 @@ def record_step(run: Run, engine: Engine) -> None:
     plan = _plan(run, engine)
     if plan.late is not None:
         plan.late.take()
-    for recorder, place in plan.every:
-        if place is None:
-            recorder.take()
-        else:
-            recorder.put(t if place < 0 else float(y[place]))
+    if plan.jots is not None:
+        plan.jots.take(y, t)
+    for recorder in plan.others:
+        recorder.take()
 
 
 def _plan(run: Run, engine: Engine) -> _Plan:
     plan, secondorder = run.plan, run.session.globals["secondorder"]
     recorders = run._recorders  # another list whenever a recording begins or ends
     if plan is None or plan.engine is not engine or plan.recorders is not recorders or plan.secondorder != secondorder:
-        if plan is not None and plan.late is not None:
-            plan.late.flush()
+        for waiting in () if plan is None else (plan.late, plan.jots):
+            if waiting is not None:
+                waiting.flush()
         taps = [tap(engine, recorder.pointer) for recorder in recorders]
         found = [pair for pair in zip(recorders, taps, strict=True) if pair[0].when is None]
         played = {getattr(player.pointer, "name", "") for player in run.players}  # such a recording shows what was played
         late = [(r, t) for r, t in found if t is not None and t.started and getattr(r.pointer, "name", "") not in played]
-        others = {id(recorder) for recorder, _ in found} - {id(recorder) for recorder, _ in late}
-        every = [(r, None if t is None else _place(t)) for r, t in found if id(r) in others]
-        run.plan = plan = _Plan(engine, recorders, secondorder, taps, every, Late(engine, late) if late else None)
+        places = [(r, _place(t)) for r, t in found if t is not None]
+        jots = [(r, place) for r, place in places if place is not None]
+        known = {id(recorder) for recorder, _ in (*late, *jots)}
+        others = [recorder for recorder, _ in found if id(recorder) not in known]
+        run.plan = plan = _Plan(
+            engine, recorders, secondorder, taps, others, Jots(jots) if jots else None, Late(engine, late) if late else None
+        )
     return plan
 
 

@@ -80,7 +80,6 @@ class SectionRecord:
         "_L",
         "__weakref__",
         "_arc",
-        "_fetched",
         "_nseg",
         "_points",
         "_shape",
@@ -117,7 +116,6 @@ class SectionRecord:
         self._nseg = 1
         self._points = np.zeros((0, 4))
         self._arc = np.zeros(0)
-        self._fetched = -1  # the state of the engine whose voltages are known
         self.has_shape = False
         self._shape: SegmentShape | None = None
         self.logical_connection: np.ndarray | None = None
@@ -290,12 +288,14 @@ class SectionRecord:
 
     def voltage(self, x: float) -> float:
         """The membrane potential at a place that is no end, mV."""
-        engine = self.session.run.engine
-        if engine is not None and engine.version != self._fetched:
-            engine.exchange.fetch("v", self)
-            self._fetched = engine.version
         n = self._nseg
-        found: float = self.store["v"].item(0 if n == 1 else min(int(x * n * (1 + 4e-16)), n - 1))
+        i = 0 if n == 1 else min(int(x * n * (1 + 4e-16)), n - 1)
+        engine = self.session.run.engine
+        spots = None if engine is None else engine.spots.get(self.id)
+        if engine is not None and (spots is None or len(spots) != n):
+            spots = engine.exchange.voltages(self)
+        # loops read the state itself: to bring the values of all segments up to date takes longer
+        found: float = self.store["v"].item(i) if engine is None or spots is None else engine.state.y.item(spots[i])
         return found
 
     def insert(self, mechanism: str) -> None:

@@ -179,19 +179,44 @@ class Player:
 
     def value(self, t: float) -> float | None:
         """The value at a time, of a continuous course; None if there is none."""
+        vector, when = self.reference(), self.when
+        n = 0 if vector is None else vector._n
+        if vector is None or not n:
+            return None
+        found = self._on_grid(t, when, n, vector) if isinstance(when, float) else self._between_times(t, when, n, vector)
+        if found is not None:
+            return found
         times, values = self.times, self.values
         if not times.size:
             return None
-        for between in (self._between, self._between + 1):  # most often where it was, or one further
-            if between + 1 < min(times.size, values.size):
-                before, after = times.item(between), times.item(between + 1)
-                if before <= t < after:
-                    self._between = between
-                    return _interpolated(t, before, after, values.item(between), values.item(between + 1))
         self._between = max(int(times.searchsorted(t, side="right")) - 1, 0)
         if t > times[-1] and times.size > 1 and times[-1] > times[-2]:  # NEURON goes on along the last two points
             return float(values[-1] + (t - times[-1]) * (values[-1] - values[-2]) / (times[-1] - times[-2]))
         return float(np.interp(t, times, values))
+
+    def _on_grid(self, t: float, step: float, n: int, vector: Vector) -> float | None:
+        """The value at a time between two of a grid; None beyond."""
+        between = int(t / step)
+        if t < step * between:
+            between -= 1
+        elif t >= step * (between + 1):
+            between += 1
+        if not 0 <= between < n - 1:
+            return None
+        item = vector._buffer.item
+        return _interpolated(t, step * between, step * (between + 1), item(between), item(between + 1))
+
+    def _between_times(self, t: float, when: Vector, n: int, vector: Vector) -> float | None:
+        """The value at a time between the two where it was the last time, or one further, as most often; else None."""
+        n, times = min(n, when._n), when._buffer
+        for between in (self._between, self._between + 1):
+            if between + 1 < n:
+                before, after = times.item(between), times.item(between + 1)
+                if before <= t < after:
+                    self._between = between
+                    item = vector._buffer.item
+                    return _interpolated(t, before, after, item(between), item(between + 1))
+        return None
 
     def course(self, times: np.ndarray, before: float) -> np.ndarray:
         """The values at many times; `before` the next jump what is there now. As `value`, to the last bit."""

@@ -30,6 +30,7 @@ from rxd.neuron.events import (
 )
 from rxd.neuron.many_steps import many_steps, record_step
 from rxd.neuron.points import PointProcess
+from rxd.neuron.quick import quick_step
 from rxd.neuron.tapes import Tapes
 from rxd.neuron.variable_steps import adaptive_step
 from rxd.neuron.watching import Watching
@@ -100,6 +101,7 @@ class Run(Tapes, Watching):
         self.blueprints = Blueprints()
         self.clamping = 0
         self.warming = False
+        self._quick: Callable[[], bool] | None = None
         self.plan: Any = None
         self.trail: Any = None
         self.wires: Any = None
@@ -345,7 +347,7 @@ class Run(Tapes, Watching):
         self.pull()
         if self.engine is not None:
             self.engine.fields.serve()
-        self.engine = None
+        self.engine = self._quick = None
         load_numba()
         with collector_paused():
             self.engine = Engine(self.session)
@@ -443,11 +445,14 @@ class Run(Tapes, Watching):
 
     def fadvance(self) -> float:
         """One step: of dt, or one the solver chooses if CVode is active."""
+        if self._quick is not None and self._quick():
+            return 1.0
         engine = self._compiled()
         if self.adaptive:
             adaptive_step(self, engine, np.inf, single=True)
         else:
             self._fixed_step(engine)
+            self._quick = quick_step(self, engine)
         return 1.0
 
     def _fixed_step(self, engine: Engine) -> None:
@@ -466,6 +471,10 @@ class Run(Tapes, Watching):
             with engine.between():
                 self._tell(0)
         t = values["t"] = middle + 0.5 * dt  # as NEURON adds it up
+        self._end_step(engine, t, dt)
+
+    def _end_step(self, engine: Engine, t: float, dt: float) -> None:
+        """What is due at the end of a step."""
         if self.players:
             self._play(t, continuous=True)
         if self._recorders:

@@ -10,7 +10,9 @@ meet.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +65,10 @@ class Session:
         Values of species that are up to date.
     fresh_tables : list of NodeTable
         Tables of nodes that nothing has been edited since.
+    procedures : mapping of str to Procedure
+        Functions that hoc code has defined.
+    hoc, run, chemistry, ... : object
+        Parts, made at their first use, since few scripts use them all.
     """
 
     def __init__(self, correct: bool = False) -> None:
@@ -74,8 +80,8 @@ class Session:
         self.counters: dict[str, int] = {}
         self.ready = ReadyValues()
         self.fresh_tables: list[NodeTable] = []
-        self._parts: dict[str, Any] = {}
         self.held: list[Any] = []  # objects of hoc that windows would show
+        self.procedures: Mapping[str, Any] = {}
         self._tokens: list[Token[Session]] = []
 
     def touch(self, shape: bool = False) -> None:
@@ -108,116 +114,92 @@ class Session:
         self.counters[kind] = number + 1
         return number
 
-    @property
+    @cached_property
     def catalogue(self) -> Catalogue:
         """The mechanisms, ions and point processes this session knows."""
-        found = self._parts.get("catalogue")
-        if found is not None:
-            return found
         from rxd.neuron.mechanisms import Catalogue
 
-        return self._part("catalogue", Catalogue)
+        return Catalogue(self)
 
-    @property
+    @cached_property
     def mods(self) -> ModFiles:
         """The mod files it can take mechanisms from."""
         from rxd.neuron.modfiles import ModFiles
 
-        return self._part("mods", ModFiles)
+        return ModFiles(self)
 
-    @property
+    @cached_property
     def hoc(self) -> HocState:
         """What hoc code has defined."""
-        found = self._parts.get("hoc")
-        if found is not None:
-            return found
         from rxd.neuron.hoc.state import HocState
 
-        return self._part("hoc", HocState)
+        return HocState(self)
 
-    @property
+    @cached_property
     def chemistry(self) -> Chemistry:
         """The rxd declarations."""
-        found = self._parts.get("chemistry")
-        if found is not None:
-            return found
         from rxd.neuron.chemistry import Chemistry
 
-        return self._part("chemistry", Chemistry)
+        return Chemistry(self)
 
-    @property
+    @cached_property
     def run(self) -> Run:
         """Run control: initialisation, steps, events, recordings."""
-        found = self._parts.get("run")
-        if found is not None:
-            return found
         from rxd.neuron.run import Run
 
-        return self._part("run", Run)
+        return Run(self)
 
-    @property
+    @cached_property
     def membrane(self) -> MembraneCurrents:
         """The currents behind `seg.i_membrane_`."""
-        found = self._parts.get("membrane")
-        if found is not None:
-            return found
         from rxd.neuron.membrane import MembraneCurrents
 
-        return self._part("membrane", MembraneCurrents)
+        return MembraneCurrents(self)
 
-    @property
+    @cached_property
     def links(self) -> Links:
         """What POINTER variables of mod files point to."""
         from rxd.neuron.links import Links
 
-        return self._part("links", Links)
+        return Links(self)
 
-    @property
+    @cached_property
     def scop(self) -> ScopRandom:
         """The random numbers of mod files."""
         from rxd.neuron.scop import ScopRandom
 
-        return self._part("scop", lambda session: ScopRandom())  # type: ignore[arg-type]
+        return ScopRandom()
 
-    @property
+    @cached_property
     def linear(self) -> list[Any]:
         """Weak references to the LinearMechanisms."""
-        return self._part("linear", lambda session: [])  # type: ignore[arg-type]
+        return []
 
-    @property
+    @cached_property
     def data(self) -> dict[str, Any]:
         """The segment that `h.setdata_kca` has chosen, by mechanism."""
-        return self._part("data", lambda session: {})  # type: ignore[arg-type]
+        return {}
 
-    @property
+    @cached_property
     def exchange(self) -> Exchange:
         """What the ParallelContexts share."""
         from rxd.neuron.parallel import Exchange
 
-        return self._part("exchange", lambda session: Exchange())  # type: ignore[arg-type]
+        return Exchange()
 
-    @property
+    @cached_property
     def streams(self) -> Streams:
         """The text files that hoc's `ropen` and `wopen` have opened."""
         from rxd.neuron.text_streams import Streams
 
-        return self._part("streams", Streams)
+        return Streams(self)
 
-    @property
+    @cached_property
     def graph_lists(self) -> dict[str, Any]:
         """The lists of graphs and plots that NEURON's run control draws to, by name; nothing draws here."""
         from rxd.neuron.lists import List
 
-        def made(_: Session) -> dict[str, Any]:
-            return {"graphList": [List() for _ in range(4)], "flush_list": List(), "fast_flush_list": List()}
-
-        return self._part("graph_lists", made)  # type: ignore[arg-type]
-
-    def _part(self, name: str, kind: type[Any]) -> Any:
-        """A part of the session, made at its first use, since few scripts use them all."""
-        if name not in self._parts:
-            self._parts[name] = kind(self)
-        return self._parts[name]
+        return {"graphList": [List() for _ in range(4)], "flush_list": List(), "fast_flush_list": List()}
 
     def __enter__(self) -> Session:
         self._tokens.append(_CURRENT.set(self))

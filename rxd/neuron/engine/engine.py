@@ -77,6 +77,10 @@ class Engine:
         Whether all that depends on the temperature is in its fields.
     version : int
         Grows whenever the state changes.
+    spots : dict of int to list of int
+        Where in the state the voltages of a section are, by its id: of those that somebody has read.
+    is_plain : bool
+        Whether a fixed step is one call of the compiled kernel.
     jumped : bool
         Whether somebody has written into the state since the last step.
     fields, places, exchange, initial, readout, synapses, linked, sources : object
@@ -135,6 +139,7 @@ class Engine:
         self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
         self.version = session.run.next_version()
         session.ready.clear()
+        self.spots: dict[int, list[int]] = {}
         self.exchange = Exchange(self)
         self.hooks = Hooks(self)
         self.initial = Initial(self, at_rest)
@@ -142,7 +147,7 @@ class Engine:
         self.exchange.load()
         self.sources = Sources(self)
         self.circuits.load()
-        self._plain = not (self.hooks or self.linked.followed or self.stepped) and self.circuits.circuit is None
+        self.is_plain = not (self.hooks or self.linked.followed or self.stepped) and self.circuits.circuit is None
         self.start()
 
     def _equations(self) -> Equations:
@@ -391,7 +396,7 @@ class Engine:
             self._chemistry.views.adopt()
         if self.fields.stale or self.jumped:
             self._prepare(t)
-        if not self._plain or self.shown.pending:
+        if not self.is_plain or self.shown.pending:
             self._step_with_others(t, dt)
         else:
             self.fixed.one(t, dt)

@@ -48,6 +48,14 @@ class Exchange:
         if values is not None and len(values) == record.nseg:
             record.store[name][:] = values
 
+    def voltages(self, record: SectionRecord) -> list[int] | None:
+        """Where in the state the voltages of a section are, by segment; None if they are not there, as the section is now."""
+        index = self.engine.layout.index.get(record.id)
+        if index is None or len(index) != record.nseg:
+            return None
+        self.engine.spots[record.id] = spots = self.engine.readout.positions("v")[index].tolist()
+        return spots
+
     def note(self, name: str, record: SectionRecord) -> None:
         """A script has written a range variable."""
         engine = self.engine

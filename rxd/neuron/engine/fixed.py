@@ -33,6 +33,10 @@ class FixedSteps:
         Whether `past` is the state before a step.
     seen : int
         Up to where in the state there is something that currents or reversal potentials may be computed from.
+    single : Single or None
+        What single steps have prepared.
+    way : tuple or None
+        dt, `h.secondorder`, threads and repeats of reactions of the last step.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -40,28 +44,28 @@ class FixedSteps:
         self.past: State | None = None
         self.moved = False
         self._run, self._chemistry, self._globals = engine.session.run, engine.session.chemistry, engine.session.globals.values
-        self._single: Single | None = None
+        self.single: Single | None = None
         self.seen = _seen_size(engine)
-        self._way: tuple[float, float, int, int] | None = None
+        self.way: tuple[float, float, int, int] | None = None
 
     @property
     def crossed(self) -> bool:
         """Whether the last step may have taken a watched voltage through its threshold, up or down, since `compare`."""
-        return self._single is None or self._single.crossed
+        return self.single is None or self.single.crossed
 
     def compare(self, values: np.ndarray) -> np.ndarray | None:
         """Somebody compares the watched voltages with their thresholds; which have changed sides, None if that is not known."""
-        return None if self._single is None else self._single.compare(values)
+        return None if self.single is None else self.single.compare(values)
 
     def settle(self) -> None:
         """Let the state be complete, before anything but single steps changes or keeps it."""
-        if self._single is not None:
-            self._single.settle()
+        if self.single is not None:
+            self.single.settle()
 
     def forget(self) -> None:
         """The engine gets another state, another memory of its stepper or other detectors: nothing prepared holds."""
         self.settle()
-        self._single = None
+        self.single = None
 
     def keep(self) -> None:
         """Let currents be seen where they are, whatever changes the present state."""
@@ -79,11 +83,11 @@ class FixedSteps:
         engine, chemistry = self.engine, self._chemistry
         self.moved = True
         way = (dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times)
-        if way != self._way:
+        if way != self.way:
             self._follow(way)
         engine.electrodes.t = middle = t + 0.5 * dt
         if way[2] == 1:
-            single = self._single
+            single = self.single
             if single is None or self._run.watchers:
                 single = self._prepared(engine.electrodes.clamped(t))
             elif engine.electrodes.electrodes:
@@ -115,8 +119,8 @@ class FixedSteps:
         engine, state, chemistry = self.engine, self.engine.state, self._chemistry
         self._follow((dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times))
         self.settle()
-        if self._single is not None:
-            self._single.forget_comparison()
+        if self.single is not None:
+            self.single.forget_comparison()
         engine.electrodes.t = t + 0.5 * dt
         state.before = engine.watched()
         past = np.full(len(state.y), np.nan)
@@ -131,11 +135,11 @@ class FixedSteps:
 
     def _prepared(self, clamps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Single:
         """Single steps of the engine's state; who watches between steps wants to see all that was."""
-        state, single = self.engine.state, self._single
+        state, single = self.engine.state, self.single
         seen = len(state.y) if self._run.watchers else self.seen
         if single is None or single.seen != seen:
             self.forget()
-            self._single = single = Single(self.engine.stepper, state, clamps, seen)
+            self.single = single = Single(self.engine.stepper, state, clamps, seen)
         return single
 
     def _follow(self, way: tuple[float, float, int, int]) -> None:
@@ -146,7 +150,7 @@ class FixedSteps:
         scheme = NEURON[int(secondorder)]._replace(repeats=times)
         if scheme != stepper.scheme:
             stepper.scheme = scheme
-        self._way = way
+        self.way = way
 
     @property
     def midway(self) -> State | None:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.recording import Recorder
 
-__all__ = ["Late"]
+__all__ = ["Jots", "Late"]
 
 ROOM = 256  # steps kept at most
+MANY = 4096  # the same of numbers that are only appended
 
 
 class Late:
@@ -71,3 +72,43 @@ class Late:
             rows = self._held[at : at + len(found.positions), :n].T
             at += len(found.positions)
             recorder.append(np.asarray(found.read(Trace(rows, rows, middle, middle, {}))))
+
+
+class Jots:
+    """Recordings of the state and of the clock at every step, noted as numbers until somebody looks at one of the Vectors.
+
+    Parameters
+    ----------
+    recordings : list of (Recorder, int)
+        Each with its place in the state, -1 for the clock.
+    """
+
+    def __init__(self, recordings: list[tuple[Recorder, int]]) -> None:
+        self._recordings = recordings
+        self._noted: list[tuple[int, list[float]]] = [(place, []) for _, place in recordings]
+        self._count = 0
+        self._at_once = False
+
+    def take(self, y: np.ndarray, t: float) -> None:
+        """Note the values after a step."""
+        if not self._count:
+            vectors = [recorder.vector() for recorder, _ in self._recordings]
+            waiting = [vector._wait_for(self.flush) for vector in vectors if vector is not None]  # all are asked, as above
+            self._at_once = not all(waiting)
+        item = y.item
+        for place, noted in self._noted:
+            noted.append(t if place < 0 else item(place))
+        self._count += 1
+        if self._at_once or self._count == MANY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Append what has been noted to the Vectors."""
+        self._count = 0
+        for (recorder, _), (_, noted) in zip(self._recordings, self._noted, strict=True):
+            values = np.array(noted)
+            noted.clear()
+            vector = recorder.vector()
+            if vector is not None:
+                vector._wait_for(None)
+            recorder.append(values)

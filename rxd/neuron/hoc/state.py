@@ -106,6 +106,7 @@ class HocState:
         self.arrays: dict[str, HocArray] = {}
         self.sections: dict[str, Section | HocArray] = {}
         self.procedures: dict[str, Procedure] = {}
+        session.procedures = self.procedures
         self.templates: dict[str, Template] = {}
         self.loaded: set[str] = set()
         self.left: list[Path] = []  # folders that `load_file` is away from, to run a file in its own
