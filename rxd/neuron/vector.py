@@ -102,6 +102,8 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
 
     def _wait_for(self, flush: Callable[[], None] | None) -> bool:
         """Call a function before the next look at the elements, or no more; False if an array shows them, which cannot."""
+        if flush is not None and self._flush is not None and self._flush != flush:
+            self._flush()  # somebody else has numbers for it that come first
         if flush is not None and sys.getrefcount(self._room) > 2:  # its own and the argument; a view holds another
             return False
         self._flush = flush
