@@ -47,6 +47,9 @@ class Chemistry:
         self.threads = 1
         self.fluxes: list[Flux] = []
         self._things: dict[int, weakref.ref[Any]] = {}
+        self._quantities: list[weakref.ref[Any]] = []
+        self._behind: tuple[int, dict[tuple[str, int], Any]] = (-1, {})
+        self._followed: dict[tuple[str, int], tuple[int, int]] = {}
         self._made = 0
         self._layout: Layout | None = None
         self._ends: tuple[int, tuple[tuple[int, int], ...]] = -1, ()
@@ -68,6 +71,8 @@ class Chemistry:
 
     def add(self, thing: Any) -> int:
         """Take note of a declaration; returns its number."""
+        from rxd.neuron.rxd.species import Quantity
+
         number = self._made
         self._made += 1
         chemistry = weakref.ref(self)
@@ -81,12 +86,15 @@ class Chemistry:
                 owner.session.touch()
 
         self._things[number] = weakref.ref(thing, gone)
+        if isinstance(thing, Quantity):
+            self._quantities.append(weakref.ref(thing))
         self.session.touch()
         return number
 
     def remove(self, thing: Any) -> None:
         """Forget a declaration that is still referred to."""
         self._things.pop(thing.number, None)
+        self._quantities = [reference for reference in self._quantities if reference() is not thing]
         self._tables.pop(thing.number, None)
         self._fresh.pop(thing.number, None)
         self.session.touch()
@@ -99,9 +107,10 @@ class Chemistry:
     @property
     def quantities(self) -> list[Any]:
         """All living species, states and parameters."""
-        from rxd.neuron.rxd.species import Quantity
-
-        return self.of(Quantity)
+        found = [reference() for reference in self._quantities]
+        if None in found:
+            self._quantities = [reference for reference in self._quantities if reference() is not None]
+        return [quantity for quantity in found if quantity is not None]
 
     def living_fluxes(self) -> list[Flux]:
         """The sources whose nodes are still there; others are dropped."""
@@ -334,8 +343,21 @@ class Chemistry:
 
     def species_at(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
         """The species (and region) behind an ion variable such as `cai` in a section, or None."""
-        if name[-1:] not in {"i", "o"}:
+        if name[-1:] not in {"i", "o"} or not self._quantities:
             return None
+        revision, known = self._behind
+        if revision != self.session.revision:
+            known = {}
+            self._behind = self.session.revision, known
+        key = name, record.id
+        if key not in known:  # scripts ask at every access; a species is not kept alive by that
+            found = self._find_species(name, record)
+            known[key] = None if found is None else (weakref.ref(found[0]), found[1])
+        behind = known[key]
+        quantity = None if behind is None else behind[0]()
+        return None if quantity is None else (quantity, behind[1])
+
+    def _find_species(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
         for quantity in self.quantities:
             if quantity.name == name[:-1]:
                 found = [
@@ -382,10 +404,14 @@ class Chemistry:
         What a script writes to nodes shows in `seg.cai` after the next step, and what it writes to `seg.cai` stays until then,
         as in NEURON.
         """
+        now = self.session.revision, self.moves
+        if self._followed.get((name, record.id)) == now:
+            return True
         found = self.species_at(name, record)
         if found is None:
             return False
         self.settle(found[0])
+        self._followed[name, record.id] = self.session.revision, self.moves
         stamp = (found[0].number, self.moves)
         if self._stamps.get((name, record.id)) != stamp:
             self._stamps[name, record.id] = stamp

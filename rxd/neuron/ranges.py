@@ -24,6 +24,10 @@ def read_range(record: SectionRecord, name: str, x: float) -> float:
     AttributeError
         If the section has no such variable.
     """
+    if name in record.store:
+        found = record.value(name, record.index(x))
+        if found is not None:
+            return found
     values = record.values(name)
     if values is None:
         raise no_variable(record, name, x)
@@ -96,6 +100,10 @@ def as_value(value: Any, name: str) -> float:
 
 def read_range_of_section(record: SectionRecord, name: str) -> float:
     """A range variable in the middle of a section."""
+    if name in record.store:
+        found = record.value(name, record.index(0.5))
+        if found is not None:
+            return found
     values = record.values(name)
     if values is None:
         raise no_variable(record, name, None)

@@ -286,6 +286,13 @@ class SectionRecord:
             found = self.store[name]
         return found
 
+    def value(self, name: str, i: int) -> float | None:
+        """A range variable in a segment, if the model has it in one place; None if `values` has to find it."""
+        engine = self.session.run.engine
+        if engine is None or engine.revision != self.session.revision:
+            return None
+        return engine.single_values.get(name, self, i)
+
     def voltage(self, x: float) -> float:
         """The membrane potential at a place that is no end, mV."""
         n = self._nseg

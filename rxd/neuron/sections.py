@@ -148,7 +148,11 @@ class Section:
 
     def __iter__(self) -> Iterator[Segment]:
         n = self._alive.nseg
-        return (Segment(self, (i + 0.5) / n) for i in range(n))
+        for i in range(n):
+            segment: Segment = _new_segment(Segment)
+            _put_sec(segment, self)
+            _put_x(segment, (i + 0.5) / n)
+            yield segment
 
     def allseg(self) -> Iterator[Segment]:
         """The 0 end, the middles of all segments, the 1 end."""
@@ -457,13 +461,15 @@ class Segment:
     @property
     def v(self) -> float:
         """Membrane potential, mV: what loops read at every step."""
-        record = self.sec.record
-        return record.voltage(self.x) if record.alive and 0 < self.x < 1 else read_range(self._record, "v", self.x)
+        record, x = self.sec.record, self.x
+        return record.voltage(x) if record.alive and 0 < x < 1 else read_range(self._record, "v", x)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         record = self._record
+        if name in record.store:
+            return read_range(record, name, self.x)
         if name.startswith("_ref_"):
             variable = name[5:]
             if record.values(variable) is None:
@@ -530,6 +536,7 @@ class Segment:
 
 
 # loops make a segment wherever they read: the setters of the slots take half the time that object.__setattr__ does
+_new_segment = object.__new__
 _put_sec, _put_x = Segment.__dict__["sec"].__set__, Segment.__dict__["x"].__set__
 
 

@@ -43,6 +43,7 @@ from rxd.neuron.engine.readout import Readout
 from rxd.neuron.engine.sampling import Sampler, Samples
 from rxd.neuron.engine.seen import CURRENTS, STATES, Seen
 from rxd.neuron.engine.shown import Shown
+from rxd.neuron.engine.single_values import SingleValues
 from rxd.neuron.engine.sources import Sources
 from rxd.neuron.engine.spread import spread
 from rxd.neuron.engine.synapses import Synapses
@@ -140,7 +141,7 @@ class Engine:
         self.version = session.run.next_version()
         session.ready.clear()
         self.spots: dict[int, list[int]] = {}
-        self.exchange = Exchange(self)
+        self.exchange, self.single_values = Exchange(self), SingleValues(self)
         self.hooks = Hooks(self)
         self.initial = Initial(self, at_rest)
         self.jumped = False
@@ -413,10 +414,13 @@ class Engine:
             self.linked.refresh()
         if self.circuits.circuit is not None:
             self.circuits.before()
-        if self.shown.pending:
-            self.fixed.shifted(t, dt, self.shown.unlike())
+        places, values = self.shown.unlike() if self.shown.pending else (None, None)
+        if places is not None and values is not None and len(places) and self.shown.matter:
+            self.fixed.shifted(t, dt, (places, values))
         else:
             self.fixed.one(t, dt)
+            if places is not None and self.fixed.past is not None:  # reversal potentials are seen from what segments show
+                self.fixed.past.y[places] = values
         if self.seen.kept or self.seen.frozen:
             self.seen.clear()
         if self.circuits.has_linear:

@@ -78,6 +78,11 @@ class Seen:
             self.kept = True
             self._fields[number] = self._engine.groups[number].fields.copy()
 
+    def kept_fields(self, number: int) -> np.ndarray:
+        """Fields of a group as they were when currents were computed, in chunks."""
+        found = self._fields.get(number) if self._fields else None
+        return self._engine.groups[number].fields if found is None else found
+
     def fields(self, number: int) -> np.ndarray:
         """Fields of a group by node, shape (n_fields, n)."""
         group: Group = self._engine.groups[number]

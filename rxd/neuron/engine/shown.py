@@ -10,12 +10,18 @@ concentrations at once.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.symbolic.system import AffineGate, ElectricProcess, SolvedBlock
+
 if TYPE_CHECKING:
+    import sympy
+
     from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.record import SectionRecord
 
 __all__ = ["Shown"]
 
@@ -25,6 +31,7 @@ class Shown:
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._chemistry = engine, engine.session.chemistry
+        self._places: tuple[tuple[int, int], list[tuple[str, SectionRecord, np.ndarray, np.ndarray]]] = (-1, -1), []
 
     @property
     def pending(self) -> bool:
@@ -33,19 +40,44 @@ class Shown:
 
     def unlike(self) -> tuple[np.ndarray, np.ndarray]:
         """Places in the state and what segments show there."""
-        places, values = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
-        for quantity in self._chemistry.quantities:
-            for region in quantity.regions if quantity.name is not None else ():
-                if region.nrn_region:
-                    for at, shown in self._of(quantity, region):
-                        differ = np.flatnonzero(self._engine.y[at] != shown)
-                        places.append(at[differ])
-                        values.append(shown[differ])
+        places, values, y = [np.zeros(0, dtype=np.int64)], [np.zeros(0)], self._engine.y
+        for name, record, at, segments in self._followers():
+            shown = np.array(record.values(name))[segments]
+            differ = np.flatnonzero(y[at] != shown)
+            places.append(at[differ])
+            values.append(shown[differ])
         # several segments share a voxel of a box
         where, first = np.unique(np.concatenate(places), return_index=True)
         return where.astype(np.int64), np.concatenate(values)[first]
 
-    def _of(self, quantity: Any, region: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _followers(self) -> list[tuple[str, SectionRecord, np.ndarray, np.ndarray]]:
+        """Variables of sections that follow nodes, with the places of these in the state and their segments."""
+        session = self._engine.session
+        key = session.revision, session.shape_revision
+        if self._places[0] != key:
+            found = [
+                follower
+                for quantity in self._chemistry.quantities
+                for region in (quantity.regions if quantity.name is not None else ())
+                if region.nrn_region
+                for follower in self._of(quantity, region)
+            ]
+            self._places = (session.revision, session.shape_revision), found
+        return self._places[1]
+
+    @cached_property
+    def matter(self) -> bool:
+        """Whether currents or gates of segments follow a concentration that nodes have."""
+        system = self._engine.system
+        moving = {unknown.label for unknown in system.unknowns if unknown.kind == "species"}
+        for local in system.groups:
+            symbols = {symbol for label, symbol in zip(local.unknowns, local.symbols, strict=True) if label in moving}
+            rates = (*local.processes, *local.gates) if symbols else ()
+            if any(symbols & expression.free_symbols for rate in rates for expression in _expressions(rate)):
+                return True
+        return False
+
+    def _of(self, quantity: Any, region: Any) -> list[tuple[str, SectionRecord, np.ndarray, np.ndarray]]:
         """The same of a species on a region, section by section."""
         chemistry, table = self._chemistry, self._chemistry.table(region)
         positions = self._engine.places.of_species(quantity, region)
@@ -63,7 +95,7 @@ class Shown:
                 nodes = table.of_record(record)
                 nodes = nodes[own[nodes] & (table.dimension[nodes] == 1)]
                 places = table.place[nodes]
-            found.append((positions[nodes], np.array(record.values(name))[places]))
+            found.append((name, record, positions[nodes], places))
         return found
 
     def look(self) -> None:
@@ -73,3 +105,12 @@ class Shown:
             self._engine.fixed.keep()
             assert self._engine.fixed.past is not None
             self._engine.fixed.past.y[places] = values
+
+
+def _expressions(rate: ElectricProcess | AffineGate | SolvedBlock) -> tuple[sympy.Expr, ...]:
+    """What a current or gate is computed from."""
+    if isinstance(rate, ElectricProcess):
+        return (rate.expression,)
+    if isinstance(rate, AffineGate):
+        return rate.source, rate.decay
+    return (*rate.residuals, *(value for *_, value in rate.matrix))

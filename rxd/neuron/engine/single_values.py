@@ -1,0 +1,77 @@
+"""Range variables of one segment, read again and again: without bringing those of the whole section up to date.
+
+In: a name, a section and a segment, as a script asks for them step by step. Out: a function that reads the state, or computes a
+current from it; None for what is not in the state, or not in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rxd.neuron.engine.seen import CURRENTS
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.engine.readout import _Current
+    from rxd.neuron.record import SectionRecord
+
+__all__ = ["SingleValues"]
+
+Reader = Callable[[], float]
+
+
+class SingleValues:
+    """Readers of an engine, made when a variable is asked for in another state than before."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._asked: dict[tuple[str, int, int], int] = {}
+        self._readers: dict[tuple[str, int, int], tuple[Reader | None, str]] = {}
+
+    def get(self, name: str, record: SectionRecord, i: int) -> float | None:
+        """The value of a variable in a segment; None if somebody else has to find it."""
+        key = name, record.id, i
+        found = self._readers.get(key)
+        if found is None:
+            version = self._engine.version
+            if self._asked.setdefault(key, version) == version:  # most are asked for once
+                return None
+            found = self._readers[key] = self._made(name, record, i)
+        read, stage = found
+        return None if read is None or stage in self._engine.seen.frozen else read()
+
+    def _made(self, name: str, record: SectionRecord, i: int) -> tuple[Reader | None, str]:
+        engine, catalogue = self._engine, self._engine.session.catalogue
+        index, owner = engine.layout.index.get(record.id), catalogue.owner(name)
+        if index is None or len(index) != record.nseg or owner is None:
+            return None, ""
+        segment, ion, short = int(index[i]), catalogue.ion_of(owner), name[: -len(owner) - 1]
+        if ion is not None:
+            if name != f"i{ion.name}" or engine.readout.has_point_current(ion.name):
+                return None, ""
+            return self._current(segment, lambda current: ion.name in current.charges, midway=True), CURRENTS
+        if short in catalogue.density[owner].states:
+            place = int(engine.readout.positions(f"{owner}.{short}")[segment])
+            return (None if place < 0 else lambda: float(engine.state.y[place])), ""
+        return self._current(segment, lambda current: current.label == f"{owner}.{short}", midway=False), CURRENTS
+
+    def _current(self, segment: int, wanted: Callable[[_Current], bool], midway: bool) -> Reader | None:
+        """The sum of some currents of a segment, mA/cm2; of ions in the middle of a step where `h.secondorder` is 2."""
+        engine, readout = self._engine, self._engine.readout
+        found = [current for current in readout.currents_at(segment) if wanted(current)]
+        if not found or readout.flows_in_voxels(segment, wanted):
+            return None
+        number, column = readout.group(segment), readout.column(segment)
+        group, seen = engine.groups[number], engine.seen
+        places = [int(place) for place in group.position[:, column]]
+        chunk, lane = divmod(column, group.fields.shape[2])
+        rows = [(chunk, row, lane) for row in range(group.fields.shape[1])]
+        functions = [current.evaluate for current in found]
+
+        def read() -> float:
+            state, fields = engine.midway if midway else engine.past, seen.kept_fields(number)
+            x, p = [state.y[place] for place in places], [fields[row] for row in rows]  # NumPy's numbers: 1 / 0.0 is inf there
+            return float(sum(function.at(x, p, state.t)[0] for function in functions))
+
+        return read
