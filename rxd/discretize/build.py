@@ -32,8 +32,8 @@ def discretize(
     ----------
     system : rxd.symbolic.system.System
     morphology : geometry.Morphology
-    rule : int, dict, callable or rule
-        How sections are cut, see `geometry.segment`.
+    rule : int, dict, callable, rule or Segments
+        How sections are cut, see `geometry.segment`; or what somebody has cut them into.
     settings : sequence of (Selection, dict)
         ``Ra`` (ohm cm), ``cm`` (uF/cm2), ``v_init`` (mV) by selection; later ones win.
     voxels : VoxelGrid, optional
@@ -45,7 +45,7 @@ def discretize(
         For a region without volume, initial values or parameters that are not finite or have a wrong shape, a box that does not
         hold the sections that exchange with it.
     """
-    segments = segment(morphology, rule)
+    segments = rule if isinstance(rule, Segments) else segment(morphology, rule)
     membrane = _settings(segments, settings)
     voxels = build_voxels(system, segments) if voxels is None else voxels
     regions = build_regions(system, segments, voxels)

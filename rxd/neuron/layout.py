@@ -150,8 +150,10 @@ def build_layout(session: Session, revision: Any, ends: tuple[tuple[int, int], .
     segments = segment(morphology, lambda section: int(counts[section.index]))
     sections = {record.id: np.array(draft.sections[record.id], dtype=np.int64) for record in records}
     index = {}
+    borders = segments.offset.tolist()
     for record in records:
-        own = segments.of(Selection(morphology, sections[record.id]))
+        # sections of one record follow one another
+        own = np.arange(borders[draft.sections[record.id][0]], borders[draft.sections[record.id][-1] + 1])
         index[record.id] = own if record.end == 0 else own[::-1]
     at_ends = {key: int(segments.of(Selection(morphology, np.array([place])))[0]) for key, place in added.items()}
     return Layout(revision, tuple(records), morphology, segments, sections, index, counts, at_ends)
@@ -243,14 +245,14 @@ class _Draft:
 
     def _straight(self, record: SectionRecord, number: int) -> np.ndarray:
         """Two points for a section without 3-d points: it starts where it is joined, along x or away from its parent."""
-        start, direction = np.array([0.0, 0.0, 100.0 * number]), np.array([1.0, 0.0, 0.0])
-        if record.parent is not None:
-            points = self.shapes[record.parent.id][:, :3]
-            x = record.parent_x if record.parent.end == 0 else 1 - record.parent_x
-            start = _along(points, x)
-            direction = (points[-1] - points[0]) / max(float(np.linalg.norm(points[-1] - points[0])), 1e-9)
-        diam = float(record.store["diam"][0])
-        return np.array([[*start, diam], [*(start + record.L * direction), diam]])
+        diam, length = float(record.store["diam"][0]), record.L
+        if record.parent is None:
+            return np.array([[0.0, 0.0, 100.0 * number, diam], [length, 0.0, 100.0 * number, diam]])
+        points = self.shapes[record.parent.id][:, :3]
+        x = record.parent_x if record.parent.end == 0 else 1 - record.parent_x
+        start = points[-1 if x == 1 else 0] if x in {0.0, 1.0} else _along(points, x)
+        direction = (points[-1] - points[0]) / max(float(np.linalg.norm(points[-1] - points[0])), 1e-9)
+        return np.array([[*start.tolist(), diam], [*(start + length * direction).tolist(), diam]])
 
     def _pieces(self, record: SectionRecord, points: np.ndarray) -> list[np.ndarray]:
         """The points of each segment, from the joined end."""

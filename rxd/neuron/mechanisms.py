@@ -307,6 +307,7 @@ class Catalogue:
         self.arrays: dict[str, tuple[str, str, int]] = {}
         for info in self.density.values():
             self._take_arrays(info)
+        self._owners: tuple[tuple[int, int], dict[str, str | None]] = (-1, -1), {}  # as many mechanisms and ions there were
         for name in ("na", "k"):
             self.ion(name)
 
@@ -410,6 +411,15 @@ class Catalogue:
 
     def owner(self, variable: str) -> str | None:
         """The mechanism a range variable such as `gnabar_hh` or `cai` belongs to."""
+        known = len(self.density), len(self.ions)
+        if self._owners[0] != known:
+            self._owners = known, {}
+        owners = self._owners[1]
+        if variable not in owners:
+            owners[variable] = self._find_owner(variable)
+        return owners[variable]
+
+    def _find_owner(self, variable: str) -> str | None:
         for name, info in self.density.items():
             if variable.endswith(f"_{name}") and variable[: -len(name) - 1] in info.variables:
                 return name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Final
 
 from rxd.errors import DeclarationError
@@ -26,7 +25,8 @@ def make_stepper(method: str, problem: Problem, kernels: Any, **options: Any) ->
     stepper = find_stepper(method)
     if stepper is SplitStepper:
         options.setdefault("dt", DEFAULT_DT)
-    known = [name for name in inspect.signature(stepper).parameters if name not in ("problem", "kernels")]
+    code = stepper.__init__.__code__
+    known = [name for name in code.co_varnames[1 : code.co_argcount] if name not in ("problem", "kernels")]
     unknown = [name for name in options if name not in known]
     if unknown:
         message = f"method='{method}' has no option {', '.join(map(repr, unknown))}. Its options: {', '.join(known)}."

@@ -102,7 +102,7 @@ class Engine:
         self.follows_temperature = follows_temperature(self.declared)
         method = "coupled" if self.adaptive else "split"
         self.discretization = discretize(
-            self.system, model.morphology, model.segments, model.settings, session.chemistry.grids.joined
+            self.system, model.morphology, self.layout.segments, model.settings, session.chemistry.grids.joined
         )
         self.groups = self.discretization.groups
         self.states = self.discretization.layout

@@ -180,14 +180,16 @@ class Exchange:
     def load(self) -> None:
         """Put the values scripts see into the state."""
         engine = self.engine
+        labels: dict[tuple[str, ...], list[tuple[str, np.ndarray]]] = {}  # most sections are like others
         for record in engine.layout.records:
-            for name in record.store:
-                if name not in {"cm", "diam"}:
-                    label = engine.readout.label(name, record)
-                    if label in engine.states.blocks:
-                        where = engine.readout.positions(label)[engine.layout.index[record.id]]
-                        if where[0] >= 0:
-                            engine.y[where] = record.store[name]
+            kind = (*record.mechanisms, "", *record.store)
+            if kind not in labels:
+                found = [(name, engine.readout.label(name, record)) for name in record.store if name not in {"cm", "diam"}]
+                labels[kind] = [(n, engine.readout.positions(label)) for n, label in found if label in engine.states.blocks]
+            for name, everywhere in labels[kind]:
+                where = everywhere[engine.layout.index[record.id]]
+                if where[0] >= 0:
+                    engine.y[where] = record.store[name]
         for quantity in engine.session.chemistry.quantities:
             engine.session.chemistry.settle(quantity)
             for region in quantity.regions:
