@@ -103,6 +103,10 @@ Where NEURON itself is wrong we give the right answer.
 * **Several species that cross the membrane into a box.** The matrix of NEURON's implicit step has wrong entries as soon as two
   species of the model do so, even if they have nothing to do with each other: what one does changes by up to 0.5 % when the
   other is declared. The error is proportional to `dt`; here (and in NEURON with one species alone) there is none.
+* **The current of a membrane flux in the step after a script has written nodes** is that of the concentrations before; in
+  NEURON already of those written. Concentrations go the same way, and so does the current from the next step on.
+* **Reversal potentials of concentrations of 0 or below** (`seg.eca`) are not numbers here, and currents that read them end
+  the run with an error that names the place; NEURON goes on with 1e6 or -1e6 mV.
 * **Boxes with CVode.** NEURON keeps the sides of a box where they were at the start, not at `ecs_boundary_conditions`, and
   takes its rates there over a step of `h.dt` in place of a moment. NEURON's fixed steps approach what is shown here.
 * **Properties of extracellular space set later.** A volume fraction that differs from voxel to voxel counts in diffusion

@@ -228,3 +228,16 @@ def test_sections_have_the_ions_of_a_box_as_soon_as_there_is_a_reaction():
     h.fadvance()
     assert v.size() == 2
     assert decay is not None
+
+
+def test_what_makes_no_sense_in_a_box_is_refused():
+    section, ecs = h.Section(name="kept"), box()
+    cyt = rxd.Region([section], name="cyt")
+    with pytest.raises(RxDException, match="ecs_boundary_conditions='open': give the concentration"):
+        rxd.Species(ecs, name="y", ecs_boundary_conditions="open")
+    x, p = rxd.Species(ecs, name="x", initial=1), rxd.Parameter(cyt, name="p", initial=1)
+    for reads in (p[cyt], p):
+        rate = rxd.Rate(x[ecs], reads * x[ecs])
+        with pytest.raises(RxDException, match="a rate in extracellular space cannot depend on p of cyt"):
+            h.finitialize(-65)
+        del rate

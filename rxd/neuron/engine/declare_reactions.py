@@ -150,9 +150,30 @@ def _rate(declared: Declared, rate: Rate) -> None:
     for region in regions:
         if not _is_there(declared, symbols, region):
             continue
+        _refuse_segments_in_box(rate, region)
         theirs = _theirs(declared, unknown, region)
         value, _ = rate.session.chemistry.in_force.rates(rate)
         declared.model.add(rxd.Rate(theirs, _translate(declared, value, region) * times_counted(declared, rate, region)))
+
+
+def _refuse_segments_in_box(rate: Rate, region: Any) -> None:
+    """Refuse a rate in a box that reads what only segments have, as NEURON does.
+
+    Raises
+    ------
+    RxDException
+        With what it reads, and what to use.
+    """
+    for symbol in rate.symbols() if hasattr(region, "shape") else ():
+        quantity = symbol.quantity()
+        assert quantity is not None
+        here = symbol.region is None and quantity.defined_on_region(region)
+        where: Any = region if here else quantity.regions[0] if symbol.region is None else symbol.region()
+        if not hasattr(where, "shape"):
+            raise RxDException(
+                f"{rate!r}: a rate in extracellular space cannot depend on {quantity.label} of {where.label}, since most "
+                "voxels have no segment. Declare it on the box, too, or use a MultiCompartmentReaction across the membrane."
+            )
 
 
 def _transmembrane(declared: Declared, reaction: MultiCompartmentReaction) -> None:

@@ -75,6 +75,12 @@ class Quantity(Mathable):
             self.session.own(region.session, f"region {region.label}")
         self._d, self._name, self._charge, self._initial = d, name, charge, initial
         self._atolscale = atolscale
+        sides = ecs_boundary_conditions
+        if not (sides is None or callable(sides) or isinstance(sides, (int, float, np.number, np.ndarray))):
+            raise RxDException(
+                f"ecs_boundary_conditions={sides!r}: give the concentration at the sides of the box in mM, or None for sides "
+                "that nothing crosses."
+            )
         self.ecs_boundary_conditions = ecs_boundary_conditions
         self.represents = represents
         self._on: dict[int, SpeciesOnRegion] = {}
