@@ -218,6 +218,8 @@ Where NEURON makes choices, we make the same:
   script writes to nodes shows after the next step, and currents see `seg.cai`. Voxels see their own concentrations at once.
 * `seg.cai` of a section in voxels is the mean over the voxels at the surface (at time 0: over the volume); a voxel that
   several segments share counts as of the first.
+* `node.x3d`, `y3d` and `z3d` of a voxel are counted from sizes in single precision, some 1e-8 um off: `node.x3d < 1` is true of
+  the voxels around 1 where it is in NEURON.
 * A voxel that several segments share is that of the one nearest to the root (`node.segment`, `nodes(section)`).
 * Two voxels with an open face exchange through the harmonic mean of the parts of them that are inside the cell;
   `docs/space.md` has the better rule of Axoplasm itself.

@@ -64,7 +64,7 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
         (place + 0.5) / counts[record],
         np.concatenate([shape.volumes(layout.segments, one), volume]),
         np.concatenate([shape.membrane_areas(layout.segments, one), area]),
-        np.concatenate([layout.segments.position[one], middles]),
+        np.concatenate([layout.segments.position[one], single]),  # scripts compare places: voxels at a limit as in NEURON
         np.concatenate([np.ones(len(one), dtype=np.int64), np.full(len(voxel), 3)]),
         places,
     )

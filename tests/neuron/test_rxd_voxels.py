@@ -276,3 +276,18 @@ def test_lists_of_nodes_are_searched_and_sorted():
     mixed = nodes[:2] + y.nodes[:2] + nodes[2:4]
     assert mixed.value == [*x.nodes.value[:2], 1.0, 1.0, *x.nodes.value[2:4]]
     assert (mixed.index(y.nodes[1]), mixed.index(nodes[3]), len(mixed)) == (3, 5, 6)
+
+
+@pytest.mark.parametrize(("diam", "below"), [(1.7, True), (1.5, False)])
+def test_voxels_at_a_limit_are_on_the_side_where_neuron_has_them(diam, below):
+    """NEURON counts voxels from diameters in single precision, in which 1.7 is a little more."""
+    sec = h.Section(name="s")
+    for x in (0, 5):
+        sec.pt3dadd(x, 0, 0, diam)
+    rxd.set_solve_type(dimension=3)
+    dx = 0.2 if below else 0.25
+    x = rxd.Species(rxd.Region(sec, dx=dx), name="x")
+    at = np.array(x.nodes.x3d)
+    near = at[np.abs(at - (1.0 if below else 1.125)) < 1e-6]
+    assert len(near) > 20
+    assert np.all(near < 1) == below
