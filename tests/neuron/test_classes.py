@@ -406,9 +406,9 @@ def test_objects_are_listed_by_class(capsys):
     h.stim = clamps[1]
     h.allobjects("IClamp")
     h.allobjectvars()
-    assert capsys.readouterr().out.splitlines() == [
-        *(f"{clamp} with 1 refs" for clamp in clamps), "obp nobody[0] -> NULL", f"obp stim[0] -> {clamps[1]} with 1 refs.",
-    ]  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"{clamp} with 1 refs" for clamp in clamps]
+    assert lines[-2:] == ["obp nobody[0] -> NULL", f"obp stim[0] -> {clamps[1]} with 1 refs."]  # after those of the library
 
 
 def test_a_pointer_to_an_element_of_an_array():
