@@ -147,8 +147,15 @@ class Run(Tapes, Watching):
         return [point for point in self.points if point.host is record]
 
     def points_at(self, record: SectionRecord, x: float) -> list[PointProcess]:
-        """The point processes in one segment."""
-        return [point for point in reversed(self.points_in(record)) if record.node(point.x) == record.node(x)]
+        """The point processes in one segment, also those at an end of another section that is joined to it."""
+        from rxd.neuron.ends import tied_to
+
+        def node(host: SectionRecord, at: float) -> tuple[int, int]:
+            owner, there = tied_to(host, at)
+            return owner.id, owner.node(there)
+
+        here = node(record, x)
+        return [point for point in reversed(self.points) if point.host is not None and node(point.host, point.x) == here]
 
     def add_handler(self, handler: FInitializeHandler) -> None:
         """Take note of a handler of initialisation."""

@@ -148,6 +148,9 @@ def test_an_end_inside_another_section_is_its_segment() -> None:
     assert list(tip(0)) == []
     with pytest.raises(AttributeError, match="does not exist"):
         _ = spine(0).pas
+    clamp, synapse = h.IClamp(spine(0)), h.ExpSyn(soma(0.5))
+    assert soma(0.5).point_processes() == spine(0).point_processes() == [synapse, clamp]
+    assert clamp.get_segment() == soma(0.5)
     region = rxd.Region([soma, spine, tip], name="r")
     x = rxd.Species(region, name="x", initial=lambda node: node.x + 10 * (node.sec == spine))
     assert x.nodes(spine(0)).value == x.nodes(soma(0.5)).value == [0.5]
