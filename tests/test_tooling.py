@@ -227,7 +227,9 @@ class TestProject:
 
     def test_imported_packages_are_declared(self) -> None:
         table = project()["project"]
-        declared = requirement_names(table["dependencies"]) | requirement_names(table["optional-dependencies"]["petsc"])
+        declared = requirement_names(table["dependencies"]) | {
+            name for extra in ("petsc", "jupyter") for name in requirement_names(table["optional-dependencies"][extra])
+        }
         imported: dict[str, str] = {}
         for path in (p for name in ("geometry", "cable", "rxd") for p in (ROOT / name).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

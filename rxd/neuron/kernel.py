@@ -41,7 +41,10 @@ def install_kernel(user: bool = False, correct: bool = False) -> Path:
         If this environment has no ipykernel, which runs the cells.
     """
     if importlib.util.find_spec("ipykernel") is None:
-        message = "Jupyter's kernel for Python is not in this environment. Install it here: python -m pip install ipykernel"
+        message = (
+            "Jupyter's kernel for Python is not in this environment. "
+            "Install it: python -m pip install 'axoplasm[jupyter]' (or ipykernel)"
+        )
         raise ModuleNotFoundError(message, name="ipykernel")
     from jupyter_client.kernelspec import KernelSpecManager
 

@@ -43,4 +43,4 @@ def test_without_ipykernel_the_remedy_is_named(environment, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     done = CliRunner().invoke(app, ["kernel"])
     assert done.exit_code == 1
-    assert "pip install ipykernel" in done.output
+    assert "pip install 'axoplasm[jupyter]'" in done.output
