@@ -146,6 +146,7 @@ def _uncounted(session: Session) -> set[str]:
 
 def objects_of(kind: type[Any], session: Session) -> list[Any]:
     """The objects of a class of which nobody keeps a list (scripts ask seldom), by their numbers."""
-    living = (thing for thing in gc.get_objects() if isinstance(thing, kind))
+    # by their types: `isinstance` asks a weak proxy for what it stands for, which may be gone
+    living = [thing for thing in gc.get_objects() if issubclass(type(thing), kind)]
     found = {repr(thing): thing for thing in living if getattr(thing, "_session", session) is session}
     return [found[name] for name in sorted(found, key=lambda name: (len(name), name))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -453,6 +455,7 @@ def test_nernst_of_a_place():
 
 
 def test_objects_are_found_by_class_and_number():
+    gone = weakref.proxy(h.Vector([0]))  # noqa: F841 - somebody's, to nothing any more
     first, second = h.Vector([1]), h.Vector([2])
     assert list(h.List("Vector")) == [first, second]
     assert h.Vector[1] is second
