@@ -455,7 +455,7 @@ def test_nernst_of_a_place():
 
 
 def test_objects_are_found_by_class_and_number():
-    gone = weakref.proxy(h.Vector([0]))  # noqa: F841 - somebody's, to nothing any more
+    gone = weakref.proxy(h.Matrix(1, 1))  # noqa: F841 - somebody's, to nothing any more
     first, second = h.Vector([1]), h.Vector([2])
     assert list(h.List("Vector")) == [first, second]
     assert h.Vector[1] is second
