@@ -336,3 +336,10 @@ def test_a_flux_between_parameters_changes_nothing_and_says_so():
         h.finitialize(-65)
     h.fadvance()
     assert section.v == -65
+
+
+@pytest.mark.parametrize("what", ["d", "charge", "initial"])
+def test_a_text_where_a_number_belongs_is_refused_by_its_name(session, cell, what):
+    cyt = rxd.Region(h.allsec(), name="cyt")
+    with pytest.raises(rxd.RxDException, match=f"Species ca: {what} is a number or a function, not the text 'two'"):
+        rxd.Species(cyt, name="ca", **{what: "two"})

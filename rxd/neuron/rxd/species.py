@@ -73,6 +73,9 @@ class Quantity(Mathable):
         self._regions = _as_regions(regions, self.kind)
         for region in self._regions:
             self.session.own(region.session, f"region {region.label}")
+        for what, value in (("d", d), ("charge", charge), ("initial", initial)):
+            if isinstance(value, str):
+                raise RxDException(f"{self.kind} {name or ''}: {what} is a number or a function, not the text {value!r}.")
         self._d, self._name, self._charge, self._initial = d, name, charge, initial
         self._atolscale = atolscale
         sides = ecs_boundary_conditions
