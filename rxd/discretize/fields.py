@@ -125,8 +125,10 @@ def _point_current(field: Any, group: Any, nodes: GroupNodes, sources: Sources) 
 def _taken(name: str, nodes: GroupNodes, sources: Sources) -> np.ndarray | float:
     """Part of the currents through the membranes of segments that a region takes up there."""
     spec = sources.specs[name]
-    if spec.box is not None or nodes.space in ("voxels", "surface") or spec.shape.takes_all_currents:
+    if spec.box is not None or spec.shape.takes_all_currents:
         return 1.0
+    if nodes.space in ("voxels", "surface"):
+        return float(spec.shape.voxel_fractions[1])
     return _area(name, nodes, sources) / sources.segments.area[nodes.segment]
 
 

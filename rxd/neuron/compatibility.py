@@ -228,8 +228,9 @@ Where NEURON makes choices, we make the same:
 * `node.surface_area` of a voxel is that of a triangulated surface, some percent less than the membrane's; what crosses the
   membrane follows the exact area, so that nothing is lost on the way.
 * `ecs_boundary_conditions` hold the outermost voxels themselves, from the end of the first fixed step on.
-* Currents enter a region of segments through the part of the membrane it has (`node.surface_area`): a Shell apart from the
-  membrane, or a FractionalVolume without `surface_fraction`, takes up none, with a warning.
+* Currents enter a region through the part of the membrane it has (`surface_fraction` of a FractionalVolume, also in voxels):
+  a Shell apart from the membrane, or a FractionalVolume without `surface_fraction`, takes up none, with a warning.
+  `node.surface_area` is that part; NEURON shows the whole membrane in voxels.
 * Sources added with `include_flux` act at the end of a fixed step, after reactions, and are read there if they vary. With
   CVode numbers are part of the equations, and functions and pointers are read at the beginning of each internal step, of at
   most 0.025 ms.

@@ -291,3 +291,33 @@ def test_voxels_at_a_limit_are_on_the_side_where_neuron_has_them(diam, below):
     near = at[np.abs(at - (1.0 if below else 1.125)) < 1e-6]
     assert len(near) > 20
     assert np.all(near < 1) == below
+
+
+@pytest.mark.parametrize("dimension", [1, 3])
+@pytest.mark.parametrize("variable", [False, True])
+def test_currents_enter_through_the_part_of_the_membrane_that_a_region_has(dimension, variable):
+    soma = h.Section(name="soma")
+    soma.L, soma.diam = 8, 4.1
+    soma.insert("hh")
+    rxd.set_solve_type(dimension=dimension)
+    whole = rxd.Region([soma], nrn_region="i", dx=0.5)
+    part = rxd.Region([soma], nrn_region="i", geometry=rxd.FractionalVolume(0.7, surface_fraction=0.4), dx=0.5)
+    k, na = rxd.Species(part, name="k", charge=1, initial=54.4), rxd.Species(whole, name="na", charge=1, initial=10)
+    h.CVode().active(variable)
+    h.finitialize(-50)
+
+    def amounts():
+        return np.array([sum(node.volume * node.value for node in x.nodes) for x in (k, na)])
+
+    def flow():
+        return soma(0.5).area() * np.array([soma(0.5).ik, soma(0.5).ina])
+
+    before, carried, last = amounts(), np.zeros(2), flow()
+    for _ in range(20):
+        t = h.t
+        h.fadvance()
+        # with fixed steps `ik` is what has flown during the step, with variable ones what flows at its end
+        carried += (h.t - t) * (0.5 * (last + flow()) if variable else flow())
+        last = flow()
+    entered = -1e4 / h.FARADAY * carried * [0.4, 1.0]
+    assert amounts() - before == pytest.approx(entered, rel=0.02 if variable else 1e-6)
