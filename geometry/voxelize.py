@@ -44,6 +44,7 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 BYTES = 95  # for a voxel, at the peak of making it
+MOST_MEMBRANE = 1e3  # membrane of a voxel, in faces, for its volume, in voxels: more is a flat end's
 MOST_IN_MASK = 1 << 28  # voxels in the box of a grid block: a mask of a quarter of a gigabyte
 
 
@@ -258,26 +259,48 @@ def voxelize(solid: Solid, dx: float | FloatArray, origin: FloatArray | None = N
     decide(space, low_face, fraction, max(sliver, NOTHING), fate, ways)
     mask = np.empty(cut.shape, dtype=np.uint8)
     count_rows(space, fate, KEEP, mask)
-    begin = np.empty(mask.shape, dtype=np.int32)
-    size, unit = number_rows(corner, mask, begin), float(np.prod(edge))
+    begin, unit = np.empty(mask.shape, dtype=np.int32), float(np.prod(edge))
+    size = number_rows(corner, mask, begin)
     volume, faces, membrane, ijk, neighbor, segment = _result(size)
-    open_size = size if (primitives.open_end >= 0).any() else 0
-    open_area, open_number = np.zeros(open_size), np.full(open_size, -1, dtype=np.int32)
+    ends = size if (primitives.open_end >= 0).any() else 0
+    open_area, open_number = np.zeros(ends), np.full(ends, -1, dtype=np.int32)
     in_ranges(
         fill, len(corner), 64, corner, mask, begin, space, place, owners, low_face, fraction, area, end_area, end, unit, ijk,
         volume, faces, neighbor, membrane, open_area, open_number, segment,
     )  # fmt: skip
-    merge(
-        space, fate, mask, begin, low_face, fraction, area, end_area, end, unit, neighbor, volume, faces, membrane, open_area,
-        open_number,
-    )  # fmt: skip
+    cuts = low_face, fraction, area, end_area, end
+    merge(space, fate, mask, begin, *cuts, unit, neighbor, volume, faces, membrane, open_area, open_number)
     at_end = (open_area > 0).nonzero()[0]
-    if at_end.size:
-        membrane[at_end] = np.maximum(membrane[at_end] - open_area[at_end], 0.0)
+    membrane[at_end] = np.maximum(membrane[at_end] - open_area[at_end], 0.0)
+    if sliver > 0:
+        _hand_flat_ends_back(edge, volume, faces, membrane, neighbor)
     return VoxelGrid(
         start.copy(), edge, ijk, volume, faces, neighbor, membrane, segment,
         at_end, open_number[at_end].astype(np.int64), open_area[at_end],
     )  # fmt: skip
+
+
+def _hand_flat_ends_back(
+    edge: FloatArray, volume: FloatArray, faces: FloatArray, membrane: FloatArray, neighbor: IntArray
+) -> None:
+    """Give the membrane of flat ends on planes of the grid to the voxels that they bound.
+
+    A flat end is pushed out by a hair, into the voxel beyond its plane; most often that voxel is nothing else, and is merged.
+    Where a thinner section goes on there, a voxel with a corner of it has a whole face open, and would have all of the membrane
+    of the flat end for next to no volume: what flows through that membrane would fill it at once.
+    """
+    size = np.prod(edge) / edge
+    limit, pieces = MOST_MEMBRANE / edge.min(), range(0, len(volume), 1 << 16)  # piece by piece: no array of all voxels more
+    crowded = [at + (membrane[at : at + (1 << 16)] > limit * volume[at : at + (1 << 16)]).nonzero()[0] for at in pieces]
+    for v in np.concatenate(crowded):
+        # a face is kept by the voxel above it
+        holder = np.where([True, False] * 3, v, neighbor[v])
+        for f in range(6):
+            if neighbor[v, f] >= 0:
+                through = faces[holder[f ^ 1], f >> 1] if neighbor[v, f ^ 1] >= 0 else 0.0
+                flat = min(max(faces[holder[f], f >> 1] - through, 0.0) * size[f >> 1], membrane[v])
+                membrane[neighbor[v, f]] += flat
+                membrane[v] -= flat
 
 
 def _result(size: int) -> tuple[Array, ...]:

@@ -145,6 +145,22 @@ def test_the_film_of_a_flat_end_is_no_voxel_where_a_thinner_section_goes_on():
     assert grid.membrane_area.sum() == pytest.approx(frustum_area(frusta).sum() + 2 * np.pi * 3.05**2, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("dx", "thin", "shift"), [(0.2, 0.88, (0.07, 0.01)), (0.5, 0.47, (-0.1, 0.05)), (0.3, 0.5, (0.05, 0.18))]
+)
+def test_membrane_of_a_flat_end_belongs_to_the_voxels_it_bounds(dx, thin, shift):
+    def shares(x):
+        start, neck, tip = ([length * dx, *shift] for length in (0, 10, 20))
+        solid = Solid([[*start, 2.4, *neck, 2.4], [*neck, thin, *tip, thin]])
+        grid = voxelize(solid, dx, origin=np.array([x - 20 * dx, -20 * dx, -20 * dx]))
+        assert grid.components().max() == 0
+        return grid.membrane_area.sum(), (grid.membrane_area * dx / grid.volume).max()
+
+    on_plane, beside = shares(0.0), shares(0.37 * dx)
+    assert on_plane[0] == pytest.approx(beside[0], rel=0.01)
+    assert on_plane[1] < 1e3
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_flat_ends_in_planes_of_the_grid_are_exact(axis):
     # of films of round-off between an end and its plane nothing is lost, at the rim of the end neither
