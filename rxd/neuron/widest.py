@@ -103,11 +103,8 @@ def _volume(points: np.ndarray) -> float:
 
 def _with_points(morphology: Morphology, wide: dict[int, np.ndarray]) -> Morphology:
     """A morphology in which some sections have other points."""
-    points = [wide.get(i, morphology.points[start:stop]) for i, (start, stop) in enumerate(_spans(morphology))]
+    kept = np.split(morphology.points, morphology.point_offset[1:-1])
+    points = [wide.get(section, own) for section, own in enumerate(kept)]
     return replace(
         morphology, points=np.concatenate(points), point_offset=np.concatenate([[0], np.cumsum([len(p) for p in points])])
     )
-
-
-def _spans(morphology: Morphology) -> zip[tuple[int, int]]:
-    return zip(morphology.point_offset[:-1], morphology.point_offset[1:], strict=True)

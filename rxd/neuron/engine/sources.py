@@ -94,10 +94,7 @@ class Sources:
             engine.y[gains.position] += gains.amount
             engine.changed()
         if self._changing:
-            rates = np.zeros(len(engine.y))
-            for flux, position in self._changing:
-                rates[position] += _rate(flux)
-            engine.y[:] += self._in_a_step(rates, dt)
+            engine.y[:] += self._in_a_step(self._with_changing(np.zeros(len(engine.y))), dt)
             engine.changed()
             engine.jumped = True
 
@@ -107,7 +104,10 @@ class Sources:
         return None if positions is None else int(positions[flux.index])
 
     def _present(self) -> np.ndarray:
-        rates = self._rates.copy()
+        return self._with_changing(self._rates.copy())
+
+    def _with_changing(self, rates: np.ndarray) -> np.ndarray:
+        """The same array, with what sources that change give now added."""
         for flux, position in self._changing:
             rates[position] += _rate(flux)
         return rates
