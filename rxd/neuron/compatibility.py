@@ -221,6 +221,7 @@ Where NEURON makes choices, we make the same:
 * `node.x3d`, `y3d` and `z3d` of a voxel are counted from sizes in single precision, some 1e-8 um off: `node.x3d < 1` is true of
   the voxels around 1 where it is in NEURON.
 * A voxel that several segments share is that of the one nearest to the root (`node.segment`, `nodes(section)`).
+* `nodes(section(0))` and `nodes(section(1))` are empty, with a warning: nothing is stored where a section ends.
 * Two voxels with an open face exchange through the harmonic mean of the parts of them that are inside the cell;
   `docs/space.md` has the better rule of Axoplasm itself.
 * Species diffuse along a cable through the cross-section at the border of two segments; voltage follows the exact integral.

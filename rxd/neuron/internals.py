@@ -130,11 +130,9 @@ class Instance:
 
     @property
     def states(self) -> np.ndarray:
-        """Concentrations of the voxels: of a box as an array (nx, ny, nz)."""
-        values = self._species.values(self._region)
-        if hasattr(self._region, "shape"):
-            return np.asarray(values.reshape(self._region.shape))
-        return np.asarray(values[self._species.table(self._region).dimension == 3])
+        """Concentrations of the voxels: of a box as an array (nx, ny, nz); write into it to set them."""
+        here: Any = self._species[self._region]
+        return np.asarray(here.states3d if hasattr(self._region, "shape") else here.states3D)
 
     @property
     def _grid_id(self) -> int:

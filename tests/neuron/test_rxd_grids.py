@@ -177,3 +177,51 @@ def test_mistakes_about_voxels_are_named():
     flat.diam = 1
     h.finitialize(-65)
     assert sum(x.nodes.volume) == pytest.approx(np.pi / 4 * 5, rel=1e-6)
+
+
+def test_the_voxels_of_a_region_are_one_array_to_read_and_write():
+    flat, solid = h.Section(name="flat"), h.Section(name="solid")
+    solid.L, solid.diam, flat.L, flat.diam, flat.nseg = 3, 1.3, 6, 1.3, 3
+    flat.connect(solid(1))
+    rxd.set_solve_type([solid], dimension=3)
+    cyt = rxd.Region([flat, solid], dx=0.5)
+    x = rxd.Species(cyt, initial=lambda node: node.x3d)
+    h.finitialize(-65)
+    states, nodes = x[cyt].states3D, x.nodes(solid)
+    assert states.tolist() == nodes.value == x[cyt].instance3d.states.tolist()
+    assert np.array_equal(nodes[0].d, [0, 0, 0])
+    nodes[0].d = 2
+    assert np.array_equal(nodes[0].d, [2, 2, 2])
+    decay = rxd.Rate(x, -x)
+    h.finitialize(-65)
+    before = x.nodes(flat).value
+    states[:] = 3
+    states[1:3] *= 2
+    h.dt = 0.5
+    h.fadvance()
+    assert decay is not None
+    assert x.nodes(solid).value == pytest.approx([value / 1.5 for value in [3, 6, 6, *[3] * (len(nodes) - 3)]], rel=1e-9)
+    assert states.tolist() == x.nodes(solid).value
+    assert x.nodes(flat).value == pytest.approx([value / 1.5 for value in before], rel=1e-9)
+    h.finitialize(-65)
+    assert states.tolist() == [node.x3d for node in nodes]
+
+
+def test_only_regions_with_voxels_have_an_array_of_them():
+    dend = h.Section(name="dend")
+    cyt, box = rxd.Region([dend], name="cyt"), rxd.Extracellular(0, 0, 0, 20, 20, 20, dx=10)
+    x = rxd.Species([cyt, box], name="x")
+    for place in (cyt, box):
+        with pytest.raises(rxd.RxDException, match="has no voxels in cells"):
+            x[place].states3D  # noqa: B018
+
+
+def test_the_ends_of_sections_hold_no_nodes():
+    dend = h.Section(name="dend")
+    dend.nseg = 5
+    x = rxd.Species(rxd.Region([dend], name="cyt"), name="x")
+    with pytest.warns(UserWarning, match=r"nodes\(dend\(1\)\) is empty, as in NEURON.*The segment there is dend\(0.9\)"):
+        assert len(x.nodes(dend(1))) == 0
+    with pytest.warns(UserWarning, match=r"The segment there is dend\(0.1\)"):
+        assert len(x.nodes(dend(0))) == 0
+    assert len(x.nodes(dend(0.99))) == 1

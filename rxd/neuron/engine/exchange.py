@@ -140,6 +140,7 @@ class Exchange:
             self.note_species(quantity, region)
             return
         engine.seen.keep()
+        self.cast_shadows(quantity, region, where)
         engine.y[positions[where]] = values
         engine.jumped = True
         engine.changed(moved=False)

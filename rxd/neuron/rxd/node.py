@@ -258,6 +258,15 @@ class Node3D(_Voxel):
     __slots__ = ()
 
     @property
+    def d(self) -> np.ndarray:
+        """Diffusion coefficients along x, y, z, um2/ms, shape (3,)."""
+        return np.array(np.broadcast_to(np.asarray(super().d, dtype=float), 3))
+
+    @d.setter
+    def d(self, value: Any) -> None:
+        Node.d.fset(self, value)  # type: ignore[attr-defined]
+
+    @property
     def neighbors(self) -> tuple[int | None, ...]:
         """The voxels next to it at +x, -x, +y, -y, +z and -z: their numbers among the voxels of the region, or None."""
         table, index = self._found()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.ends import tied_to
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.rxd.node import Node, make_node, nodes_of
 from rxd.neuron.sections import Section, Segment
 
@@ -63,8 +63,8 @@ class NodeList:
         Parameters
         ----------
         restriction : Section, Segment, Region, float, (x, y, z), or function
-            In this section; in this segment; on this region; whose segment holds the place x of its section; whose voxel holds
-            a place; for which the function is true.
+            In this section; in this segment (none at the ends of a section, with a warning: nothing is stored there); on this
+            region; whose segment holds the place x of its section; whose voxel holds a place; for which the function is true.
         """
         if isinstance(restriction, Section):
             record = restriction.record
@@ -74,6 +74,8 @@ class NodeList:
             owner, at = tied_to(record, x)
             if 0 < at < 1:  # an end that is joined to the inside of a section is that segment
                 record, x = owner, at
+            elif at in (0, 1):
+                return _none_at(restriction)
             place = record.index(x)
             return self._chosen(
                 lambda species, region, table, index: _common(index, table.of_segment(record, place), len(table))
@@ -416,6 +418,17 @@ def _common(index: np.ndarray, wanted: np.ndarray, n: int) -> np.ndarray:
     member = np.zeros(n, dtype=bool)
     member[wanted] = True
     return index[member[index]]
+
+
+def _none_at(segment: Segment) -> NodeList:
+    """The nodes at an end of a section: none, with a warning."""
+    name, near = segment.sec.name(), 0.5 / segment.sec.nseg
+    inside = near if segment.x <= 0 else 1 - near
+    caution(
+        f"nodes({name}({segment.x:g})) is empty, as in NEURON: nothing is stored where a section ends. The segment there is "
+        f"{name}({inside:g})."
+    )
+    return NodeList()
 
 
 def _holds_x(table: NodeTable, index: np.ndarray, x: float) -> np.ndarray:

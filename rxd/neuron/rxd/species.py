@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from rxd.neuron.errors import NoSuchVoxel, RxDException
-from rxd.neuron.internals import instances, kept_nodes, module_name, state_indices
+from rxd.neuron.internals import Instance, instances, kept_nodes, module_name, state_indices
 from rxd.neuron.ready import Ready
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol
 from rxd.neuron.rxd.node import nodes_of
@@ -421,6 +421,31 @@ class SpeciesOnRegion(Mathable):
         """Values of the nodes."""
         return self.nodes.value
 
+    @property
+    def states3D(self) -> np.ndarray:
+        """Values of its voxels in this region, shape (n,), in the order of its nodes there; write into it to set them.
+
+        Raises
+        ------
+        RxDException
+            If the region has no voxels.
+        """
+        voxels = np.flatnonzero(self.species.table(self._region).dimension == 3)
+        if isinstance(self._region, Extracellular) or not len(voxels):
+            raise RxDException(
+                f"states3D: {self._region.label} has no voxels in cells. Use {self.species.label}[region].nodes.concentration, "
+                "in a box states3d."
+            )
+        return self._lent()[voxels[0] : voxels[-1] + 1]
+
+    @property
+    def instance3d(self) -> Instance:
+        """What NEURON keeps of the species in the voxels of this region: `states`, as `states3D`."""
+        return Instance(self.species, self._region)
+
+    def _lent(self) -> np.ndarray:
+        return self.species.session.chemistry.views.lend(self.species, self._region)
+
     def indices(self, r: AnyRegion | None = None) -> list[int]:
         """Places of its nodes that are segments in `rxd.node._states`."""
         return self.species.indices(self._region if r is None else r)
@@ -444,7 +469,7 @@ class SpeciesOnExtracellular(SpeciesOnRegion):
     @property
     def states3d(self) -> np.ndarray:
         """Concentrations as an array (nx, ny, nz); write into it to set them."""
-        return self.species.session.chemistry.views.lend(self.species, self._region)
+        return self._lent().reshape(self._region.shape)
 
     def node_by_location(self, x: float, y: float, z: float) -> Any:
         """The node of the voxel that holds a place (um).

@@ -1,7 +1,7 @@
-"""Arrays over the voxels of a species that scripts read and write as if they were the model's memory.
+"""Arrays over the nodes of a species that scripts read and write as if they were the model's memory.
 
-In: species in boxes. Out: plain ndarrays of their concentrations. They follow the model as long as somebody holds them or a
-part of them, and what is written into them, in whatever way, reaches the model before anybody else looks.
+In: species in boxes and in voxels. Out: plain ndarrays of their concentrations. They follow the model as long as somebody holds
+them or a part of them, and what is written into them, in whatever way, reaches the model before anybody else looks.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ class Views:
         return bool(self._lent)
 
     def lend(self, species: Any, region: Any) -> np.ndarray:
-        """The concentrations of a species in a box, shape (nx, ny, nz)."""
+        """The values of a species on a region, shape (n,)."""
         values = species.values(region)
         for lent in self._lent:
             array = lent.array()
             if array is not None and lent.values is values and lent.species() is species:
-                return array.reshape(region.shape)
+                return array
         array = np.asarray(_Memory(values))
         self._session.ready.clear()  # from now on they may be written without anybody being told
         self._lent.append(_Lent(weakref.ref(array), weakref.ref(species), region, values, values.copy()))
-        return array.reshape(region.shape)
+        return array
 
     def adopt(self) -> None:
         """Take into the model what scripts have written, also into arrays that nobody holds any more."""
