@@ -113,19 +113,9 @@ class Chemistry:
         return [quantity for quantity in found if quantity is not None]
 
     def living_fluxes(self) -> list[Flux]:
-        """The sources whose nodes are still there; others are dropped."""
-        kept = []
-        for flux in self.fluxes:
-            node = flux.node
-            if node is None:
-                continue
-            try:
-                *_, flux.table, flux.index = node.part
-            except (RxDException, ReferenceError):
-                continue
-            kept.append(flux)
-        self.fluxes = kept
-        return kept
+        """The sources that have nodes; others are dropped."""
+        self.fluxes = [flux for flux in self.fluxes if flux.follow()]
+        return self.fluxes
 
     # ---------------------------------------------------------------------------------------------------------------- layout
 
@@ -162,11 +152,11 @@ class Chemistry:
     def layout(self) -> Layout:
         """The session's sections, cut; made again when one has changed."""
         revision = (self.session.shape_revision, self._in_voxels())
-        if self._layout is None or self._layout.revision != revision or self._ends[0] != self.session.revision:
+        if self._layout is None or self._layout.revision != revision or self._ends[0] != self.session.node_revision:
             ends = ends_with_points(self.session, self._numbers_in_voxels())
             if self._layout is None or self._layout.revision != revision or ends != self._ends[1]:
                 self._layout = build_layout(self.session, revision, ends)
-            self._ends = self.session.revision, ends
+            self._ends = self.session.node_revision, ends
         return self._layout
 
     @property
@@ -195,7 +185,7 @@ class Chemistry:
         """
         from rxd.neuron.rxd.region import Region
 
-        revision = self.session.revision, self.session.shape_revision
+        revision = self.session.node_revision, self.session.shape_revision
         if self._groups is None or self._groups[0] != revision:
             regions = [(region, numbers) for region in self.of(Region) if (numbers := self.voxel_records(region))]
             self._groups = revision, group_sections(regions, self.session.topology if regions else ())
@@ -203,12 +193,12 @@ class Chemistry:
 
     def table(self, region: Any) -> NodeTable:
         """The nodes of a region."""
-        stamp = self.session.revision, self.session.shape_revision
+        stamp = self.session.node_revision, self.session.shape_revision
         fresh = self._fresh.get(region.number)
         if fresh is not None and fresh[0] == stamp:  # scripts ask node by node
             return fresh[1]
         table = self._table(region)
-        self._fresh[region.number] = (self.session.revision, self.session.shape_revision), table
+        self._fresh[region.number] = (self.session.node_revision, self.session.shape_revision), table
         if not table.fresh:
             table.fresh.append(True)
             self.session.fresh_tables.append(table)

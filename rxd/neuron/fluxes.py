@@ -6,19 +6,18 @@ In: a node and a number, function, pointer or variable. Out: `Flux` records, rea
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.pointers import AttributePointer, Pointer
-from rxd.neuron.rxd.constants import NA_modern
+from rxd.neuron.rxd.constants import NA_modern, molecules_per_mM_um3
 from rxd.neuron.rxd.formula import Formula, Mathable
-from rxd.neuron.rxd.node import make_node
-
-if TYPE_CHECKING:
-    from rxd.neuron.rxd.node import Node
 
 __all__ = ["UNITS", "Flux", "add_flux"]
 
@@ -38,13 +37,13 @@ UNITS: Mapping[str, float] = MappingProxyType(
 
 @dataclass(slots=True)
 class Flux:
-    """A source: `read()` gives molecules/ms into a node; it does not keep the species alive.
+    """A source: `read()` gives molecules/ms into each of some nodes; it does not keep the species alive.
 
     Attributes
     ----------
     species : weak reference to the species
     region, table, index
-        What a node is made of.
+        What nodes are made of; ``index`` is an ndarray of int.
     read : callable
     constant : bool
         Whether it never changes.
@@ -53,19 +52,31 @@ class Flux:
     species: weakref.ref[Any]
     region: Any
     table: Any
-    index: int
+    index: np.ndarray
     read: Callable[[], float]
     constant: bool
 
-    @property
-    def node(self) -> Node | None:
-        """The node, or None if the species is gone."""
+    def follow(self) -> bool:
+        """Find the nodes in the present table; whether there are any left."""
         species = self.species()
-        return None if species is None else make_node(species, self.region, self.table, self.index)
+        if species is None:
+            return False
+        try:
+            table = species.table(self.region)
+        except (RxDException, ReferenceError):
+            return False
+        if table is not self.table:
+            found = [table.by_key.get(self.table.key(i)) for i in self.index.tolist()]
+            self.table, self.index = table, np.array([i for i in found if i is not None], dtype=np.int64)
+        return len(self.index) > 0
+
+    def rates(self) -> np.ndarray:
+        """What it gives each node now, mM/ms."""
+        return self.read() / (self.table.volume[self.index] * molecules_per_mM_um3())
 
 
-def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
-    """Let a source act on a node.
+def add_flux(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], args: tuple[Any, ...], units: str | None) -> None:
+    """Let a source act on nodes: species, region, table and indices of each part.
 
     Raises
     ------
@@ -79,7 +90,7 @@ def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
     scale = UNITS[units or "molecule/ms"]
     source = args[0] if args else None
     read: Callable[[], float]
-    constant = False
+    constant = alone = False
     if len(args) == 2 and isinstance(args[1], str):
         pointer: Pointer = getattr(source, f"_ref_{args[1]}", None) or AttributePointer(source, args[1])
         read = _scaled(lambda kept=source: pointer.get(), scale)  # type: ignore[misc]  # the source lives as long as it acts
@@ -89,33 +100,34 @@ def add_flux(node: Node, args: tuple[Any, ...], units: str | None) -> None:
         number = float(source.expression) * scale
         read, constant = (lambda: number), True
     elif len(args) == 1 and isinstance(source, Mathable):
-        _add_formula(node, source)
+        _add_formula(parts, source)
         return
     elif len(args) == 1 and isinstance(source, (int, float)) and not isinstance(source, bool):
         number = float(source) * scale
         read, constant = (lambda: number), True
     elif len(args) == 1 and callable(source):
-        read = _scaled(source, scale)
+        read, alone = _scaled(source, scale), True  # it is asked for each node
     else:
         raise RxDException(
             "unsupported flux form: give a number, a function, a pointer, or a point process and a variable name"
         )
-    species, region, table, index = node.part
-    species.session.chemistry.fluxes.append(Flux(weakref.ref(species), region, table, index, read, constant))
-    species.session.touch()
+    for species, region, table, index in parts:
+        for some in index[:, None] if alone else [index]:
+            species.session.chemistry.fluxes.append(Flux(weakref.ref(species), region, table, some, read, constant))
+        species.session.touch(nodes=False)
 
 
-def _add_formula(node: Node, formula: Mathable) -> None:
-    """A formula is a rate in mM/ms at the one node, whatever the units: as in NEURON."""
+def _add_formula(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], formula: Mathable) -> None:
+    """A formula is a rate in mM/ms at the nodes, whatever the units: as in NEURON."""
     from rxd.neuron.rxd.reactions import Rate
     from rxd.neuron.rxd.species import Parameter
 
-    species, region, *_ = node.part
-    place = (node.x3d, node.y3d, node.z3d)
-    here = Parameter(region, initial=lambda other: 1.0 if (other.x3d, other.y3d, other.z3d) == place else 0.0)
-    rate = Rate(species[region], here[region] * formula)
-    rate.is_source = True
-    species.sources.append((here, rate))
+    for species, region, table, index in parts:
+        times = Counter(map(tuple, table.position[index].tolist()))
+        here = Parameter(region, initial=lambda other, times=times: times[other.x3d, other.y3d, other.z3d])
+        rate = Rate(species[region], here[region] * formula)
+        rate.is_source = True
+        species.sources.append((here, rate))
 
 
 def _scaled(read: Callable[[], Any], scale: float) -> Callable[[], float]:

@@ -123,6 +123,11 @@ class NodeTable:
         grid = () if self.grid is None else tuple(map(int, self.grid[index]))
         return section, int(self.place[index]), grid
 
+    @cached_property
+    def by_key(self) -> dict[tuple[Any, ...], int]:
+        """Index of every node by its `key`."""
+        return {self.key(i): i for i in range(len(self))}
+
     def mark(self, index: int) -> tuple[Any, ...]:
         """The same with the number of segments of the section: what is set for a node goes when that changes, as in NEURON."""
         number = int(self.record[index])
@@ -132,7 +137,8 @@ class NodeTable:
         """Where the node of a mark is, that was at some index when somebody looked last; None if it has gone."""
         if index < len(self) and self.mark(index) == mark:
             return index
-        return next((i for i in range(len(self)) if self.mark(i) == mark), None)
+        found = self.by_key.get(mark[1:])
+        return found if found is not None and self.mark(found) == mark else None
 
 
 def segment_table(region: Any, layout: Layout) -> NodeTable:

@@ -75,7 +75,7 @@ class Session:
         self.correct = correct
         self.globals = Globals()
         self.revision = 0
-        self.shape_revision = 0
+        self.shape_revision = self.node_revision = 0
         self.topology = Topology(self)
         self.counters: dict[str, int] = {}
         self.ready = ReadyValues()
@@ -84,11 +84,14 @@ class Session:
         self.procedures: Mapping[str, Any] = {}
         self._tokens: list[Token[Session]] = []
 
-    def touch(self, shape: bool = False) -> None:
-        """Note an edit of the structure: the compiled model is out of date, and (`shape`) where its nodes are."""
+    def touch(self, shape: bool = False, nodes: bool = True) -> None:
+        """Note an edit of the structure: the compiled model is out of date, (`nodes`) what nodes there are, (`shape`) where."""
         self.revision += 1
         self.shape_revision += shape
         self.ready.clear()
+        if not nodes:
+            return
+        self.node_revision += 1
         if self.fresh_tables:
             for table in self.fresh_tables:
                 table.fresh.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rxd.neuron import h, rxd
+from rxd.neuron import Session, h, rxd
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -73,3 +73,82 @@ def test_what_numbers_add_in_a_fixed_step_is_what_functions_add():
         assert by["pointer"] == pytest.approx(by["function"], rel=1e-12)
         x = species["number", place]
         assert np.dot(by["number"], x.nodes.volume) == pytest.approx(5 * 100 / MOLECULES, rel=1e-6)
+
+
+def line(nseg=6):
+    section = h.Section(name="line")
+    section.L, section.diam, section.nseg = 60, 2, nseg
+    region = rxd.Region([section], name="cyt")
+    return section, region, rxd.Species(region, name="c", d=0.5, initial=0.1)
+
+
+def states_after(act, edit=None):
+    with Session():
+        section, _, species = line()
+        act(species)
+        if edit is not None:
+            edit(section)
+        h.finitialize(-65)
+        for _ in range(5):
+            h.fadvance()
+        return np.array(species.nodes.concentration)
+
+
+SOURCES = {
+    "number": lambda species: 3e5,
+    "function": lambda species: lambda: 2e5,
+    "pointer": lambda species: h.ref(1e5),
+    "formula": lambda species: 0.5 * species,
+}
+
+
+@pytest.mark.parametrize("form", SOURCES)
+def test_a_source_of_a_list_is_one_of_each_of_its_nodes(form):
+    make = SOURCES[form]
+    of_list = states_after(lambda species: species.nodes(lambda node: node.x > 0.4).include_flux(make(species)))
+    one_by_one = states_after(lambda species: [node.include_flux(make(species)) for node in species.nodes if node.x > 0.4])
+    assert of_list[-1] > 0.1001
+    np.testing.assert_allclose(of_list, one_by_one, rtol=1e-14)
+
+
+def test_a_formula_at_many_nodes_is_one_rate():
+    with Session() as session:
+        _, region, species = line()
+        before = len(session.chemistry.quantities)
+        species.nodes.include_flux(species[region] * -0.1)
+        assert len(session.chemistry.quantities) == before + 1
+
+
+def test_a_node_twice_in_a_list_has_the_source_twice():
+    def twice(species):
+        nodes = species.nodes
+        nodes.append(nodes[2])
+        nodes.include_flux(1e5)
+
+    gain = states_after(twice) - 0.1
+    once = states_after(lambda species: species.nodes.include_flux(1e5)) - 0.1
+    np.testing.assert_allclose(gain.sum(), once.sum() * 7 / 6, rtol=1e-12)
+
+
+def test_sources_stay_at_nodes_that_stay():
+    def fewer(section):
+        section.nseg = 3
+
+    kept = states_after(lambda species: species.nodes.include_flux(1e5), fewer)
+    assert kept.shape == (3,)
+    first = states_after(lambda species: species.nodes[:3].include_flux(1e5), fewer)
+    np.testing.assert_array_equal(kept, first)
+
+
+def test_sources_make_no_node_anew():
+    with Session():
+        section, _, species = line()
+        node = species.nodes[3]
+        table = node.part[2]
+        assert table.fresh
+        node.include_flux(1e5)
+        assert table.fresh
+        assert species.nodes[3].part[2] is table
+        section.nseg = 7
+        species.nodes[0].include_flux(1e5)
+        assert not table.fresh

@@ -11,7 +11,6 @@ import numpy as np
 
 from rxd.neuron.engine.linked import LONGEST
 from rxd.neuron.errors import caution
-from rxd.neuron.rxd.constants import molecules_per_mM_um3
 from rxd.solve.between_steps import Gains
 from rxd.solve.sweep_kernels import sweep_alone
 from rxd.solve.team import gathered
@@ -38,7 +37,7 @@ class Sources:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.varying = False
-        self._changing: list[tuple[Flux, int]] = []
+        self._changing: list[tuple[Flux, np.ndarray]] = []
         self._rates = np.zeros(0)
         self._gains: dict[float, Gains] = {}
         self.read()
@@ -53,14 +52,18 @@ class Sources:
         engine, chemistry = self.engine, self.engine.session.chemistry
         self._rates, self._changing = np.zeros(len(engine.y)), []
         self._gains.clear()
+        places: dict[Any, Any] = {}
         for flux in chemistry.living_fluxes() if chemistry.fluxes else ():
-            position = self._position(flux)
-            if position is None:
+            key = flux.species(), flux.region
+            if key not in places:
+                places[key] = engine.places.of_species(*key)
+            positions = places[key]
+            if positions is None:
                 continue
             if flux.constant:
-                self._rates[position] += _rate(flux)
+                np.add.at(self._rates, positions[flux.index], flux.rates())
             else:
-                self._changing.append((flux, position))
+                self._changing.append((flux, positions[flux.index]))
         self.varying = bool(self._changing)
         if engine.adaptive and engine.declared.fluxes:
             self._put(self._present())
@@ -98,18 +101,13 @@ class Sources:
             engine.changed()
             engine.jumped = True
 
-    def _position(self, flux: Flux) -> int | None:
-        species = flux.species()
-        positions = None if species is None else self.engine.places.of_species(species, flux.region)
-        return None if positions is None else int(positions[flux.index])
-
     def _present(self) -> np.ndarray:
         return self._with_changing(self._rates.copy())
 
     def _with_changing(self, rates: np.ndarray) -> np.ndarray:
         """The same array, with what sources that change give now added."""
-        for flux, position in self._changing:
-            rates[position] += _rate(flux)
+        for flux, positions in self._changing:
+            np.add.at(rates, positions, flux.rates())
         return rates
 
     def _put(self, rates: np.ndarray) -> None:
@@ -139,11 +137,6 @@ class Sources:
         if source.any():
             gain = np.where(swept, 0.0, gain) + _swept(sweeps, source, dt)
         return gain
-
-
-def _rate(flux: Flux) -> float:
-    """What a source gives now, mM/ms."""
-    return float(flux.read() / (flux.table.volume[flux.index] * molecules_per_mM_um3()))
 
 
 def _swept(sweeps: Any, source: np.ndarray, dt: float) -> np.ndarray:

@@ -47,9 +47,8 @@ class Node:
         table = self._species.table(self._region)
         if table is not self._table:
             key = self._table.key(self._index)
-            index = self._index if self._index < len(table) and table.key(self._index) == key else None
-            if index is None:
-                index = next((i for i in range(len(table)) if table.key(i) == key), None)
+            known = self._index < len(table) and table.key(self._index) == key
+            index = self._index if known else table.by_key.get(key)
             if index is None:
                 raise RxDException(
                     f"This node of {self._species.label} is gone: its section or the number of segments has changed."
@@ -203,7 +202,8 @@ class Node:
         """
         from rxd.neuron.fluxes import add_flux
 
-        add_flux(self, args, units)
+        species, region, table, index = self.part
+        add_flux([(species, region, table, np.array([index]))], args, units)
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -345,10 +345,17 @@ class NodeList:
 
     diff = d
 
-    def include_flux(self, *args: Any, **settings: Any) -> None:
+    def include_flux(self, *args: Any, units: str | None = None) -> None:
         """Let a source or sink act on every node; see `Node.include_flux`."""
-        for node in self:
-            node.include_flux(*args, **settings)
+        from rxd.neuron.fluxes import add_flux
+
+        parts = []
+        for species, region, table, index in self._parts:
+            now, where = species.table(region), index
+            if now is not table:
+                where = np.array([node.part[3] for node in nodes_of(species, region, table, index)], dtype=np.int64)
+            parts.append((species, region, now, where))
+        add_flux(parts, args, units)
 
     def _one(self) -> Any:
         if len(self) != 1:
