@@ -6,7 +6,7 @@ if everything had been delivered one by one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from rxd.solve.between_steps import Known
 from rxd.solve.firing import PARAMETERS, STATES, Cells
 
 if TYPE_CHECKING:
-    from rxd.neuron.engine.batch import Batch
     from rxd.neuron.run import Run
 
 __all__ = ["Arrivals", "is_known"]
@@ -44,6 +43,18 @@ def _hands_over(wiring: Wiring, action: Any) -> bool:
         or id(target) in wiring.numbers
         or (not isinstance(target, Artificial) and wiring.engine.synapses.has(target))
     )
+
+
+class Delivered(Protocol):
+    """How far a run has come: how many known events have arrived, until when all have, and what is on its way."""
+
+    @property
+    def delivered(self) -> int: ...
+
+    @property
+    def known_until(self) -> float: ...
+
+    def on_their_way(self) -> list[tuple[float, int, float]]: ...
 
 
 class Arrivals:
@@ -100,7 +111,7 @@ class Arrivals:
                 parameter[number, : len(settings)] = settings
         return Cells(kind, parameter, state, np.zeros((1 + (MOST_SPIKES if cells else 0), 2)))
 
-    def settle(self, batch: Batch) -> None:
+    def settle(self, batch: Delivered) -> None:
         """Bring cells, NetStims and the queue to where a run has come; late events go into the queue."""
         run, delivered = self._run, self._owner[: batch.delivered]
         done = np.zeros(len(self._taken), dtype=bool)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rxd.neuron.recording import Recorder
     from rxd.neuron.run import Run
 
-__all__ = ["many_steps", "record_step"]
+__all__ = ["many_steps", "record_step", "wiring_now"]
 
 MOST = 1_000_000  # steps in a run, and numbers recorded in it
 LEAST = 256  # steps to try at once where spikes may end a run
@@ -73,7 +73,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
         return False
     values = run.session.globals
     t, dt = values.t, values.dt
-    taps, wiring = _taps(run, engine), _wiring(run, engine)
+    taps, wiring = _taps(run, engine), wiring_now(run, engine)
     if taps is None or wiring.shortest < SHORT * dt or not can_play(engine, run.players, taps):
         return False
     if run._detectors:
@@ -84,7 +84,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     if values["stoprun"]:
         run._fixed_step(engine)  # the step that has begun is the last one
         return True
-    wiring = _wiring(run, engine)
+    wiring = wiring_now(run, engine)
     n = _steps(run, engine, stop, wiring)
     if n < FEW:
         _few(run, engine, n)
@@ -160,7 +160,7 @@ def _taps(run: Run, engine: Engine) -> list[Tap] | None:
     return taps if len(taps) == len(run._recorders) else None
 
 
-def _wiring(run: Run, engine: Engine) -> Wiring:
+def wiring_now(run: Run, engine: Engine) -> Wiring:
     """The present connections; looked at anew when one of them changes."""
     watched, wiring = run._watches()[0], run.wires
     if wiring is None or wiring.engine is not engine or wiring.watched is not watched or wiring.version != run.wiring:

@@ -28,6 +28,7 @@ from rxd.neuron.events import (
     NetCon,
     StateTransitionEvent,
 )
+from rxd.neuron.live_cells import LiveCells
 from rxd.neuron.many_steps import many_steps, record_step
 from rxd.neuron.points import PointProcess
 from rxd.neuron.quick import quick_step
@@ -67,6 +68,8 @@ class Run(Tapes, Watching):
         What scripts have told CVode that means nothing to this solver.
     plan, trail, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
+    cells : LiveCells
+        How cells that live in events alone go along with variable steps.
     """
 
     def __init__(self, session: Session) -> None:
@@ -105,6 +108,7 @@ class Run(Tapes, Watching):
         self.plan: Any = None
         self.trail: Any = None
         self.wires: Any = None
+        self.cells = LiveCells()
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
 
@@ -511,7 +515,8 @@ class Run(Tapes, Watching):
             if self.adaptive:
                 if values.t >= stop or values["stoprun"]:
                     return
-                adaptive_step(self, engine, stop, single=bool(self.watchers))
+                if not self.cells.march(self, engine, stop):
+                    adaptive_step(self, engine, stop, single=bool(self.watchers))
             else:
                 if values.t >= last or values["stoprun"]:
                     return

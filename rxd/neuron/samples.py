@@ -102,6 +102,11 @@ class Samples:
             return -np.inf
         return min((recorder.next_time() for recorder in self._grids), default=np.inf)
 
+    @property
+    def is_read_from_state(self) -> bool:
+        """Whether all that is recorded can be read without asking objects of scripts."""
+        return not (self._every and self.trail is None) and None not in self._gridded
+
     def passed(self, t: np.ndarray, values: np.ndarray) -> None:
         """Append what is recorded at every step, of many."""
         for recorder, read in zip(self._every, self._readers, strict=True):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rxd.neuron.recording import Player
     from rxd.neuron.run import Run
 
-__all__ = ["adaptive_step"]
+__all__ = ["adaptive_step", "advance_to"]
 
 STAIR: Final = 0.05
 """How long a stair lasts with a tolerance of 1e-3, ms."""
@@ -36,23 +36,30 @@ FIELD: Final = f"e_{NAME}"
 def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
     """Advance to the next thing that happens, or by one internal step."""
     values = run.session.globals
-    t = values.t
-    run._deliver(t)
-    jumps = min((player.next_jump(t) for player in run.players), default=np.inf)
-    target = min(stop, run.events.next_time(), jumps, engine.next_jump(t))
-    lines: list[Player] = []
-    if run.players:
-        target, lines = _play_on(run, engine, t, target)
-    spikes = engine.advance(t, target, Samples(run, engine, lines), single)
-    values["t"] = engine.t
-    run._tell(1, 0)
-    run._play(engine.t)
+    run._deliver(values.t)
+    spikes = advance_to(run, engine, min(stop, run.events.next_time()), single)
     watched = run._voltages(engine.layout.index)
     for number, when in spikes:
         for connection in watched[number].listening():
             connection.spike(when)
     run._detect(values.t, but=watched)
     run._deliver(values.t)
+
+
+def advance_to(run: Run, engine: Engine, target: float, single: bool) -> tuple[tuple[int, float], ...]:
+    """Let the solver go to a time, to a jump of a clamp or a course, or to a spike; which voltages have risen, and when."""
+    values = run.session.globals
+    t = values.t
+    target = min(target, engine.next_jump(t))
+    lines: list[Player] = []
+    if run.players:
+        target, lines = _play_on(run, engine, t, min([target, *(player.next_jump(t) for player in run.players)]))
+    spikes = engine.advance(t, target, Samples(run, engine, lines), single)
+    values["t"] = engine.t
+    if run.watchers:
+        run._tell(1, 0)
+    run._play(engine.t)
+    return spikes
 
 
 def _play_on(run: Run, engine: Engine, t: float, target: float) -> tuple[float, list[Player]]:
