@@ -103,8 +103,6 @@ Where NEURON itself is wrong we give the right answer.
 * **Several species that cross the membrane into a box.** The matrix of NEURON's implicit step has wrong entries as soon as two
   species of the model do so, even if they have nothing to do with each other: what one does changes by up to 0.5 % when the
   other is declared. The error is proportional to `dt`; here (and in NEURON with one species alone) there is none.
-* **The current of a membrane flux in the step after a script has written nodes** is that of the concentrations before; in
-  NEURON already of those written. Concentrations go the same way, and so does the current from the next step on.
 * **Reversal potentials of concentrations of 0 or below** (`seg.eca`) are not numbers here, and currents that read them end
   the run with an error that names the place; NEURON goes on with 1e6 or -1e6 mV.
 * **Boxes with CVode.** NEURON keeps the sides of a box where they were at the start, not at `ecs_boundary_conditions`, and
@@ -215,7 +213,8 @@ Where NEURON makes choices, we make the same:
   voxels that NEURON takes for the end (it counts them as whole ones, here they have their part); `docs/space.md` has the better
   rule of Axoplasm itself.
 * `seg.cai` follows the nodes at the end of a step (of segments joined to voxels: before these exchange with them): what a
-  script writes to nodes shows after the next step, and currents see `seg.cai`. Voxels see their own concentrations at once.
+  script writes to nodes shows after the next step, and currents see `seg.cai`. Voxels, and the current of a membrane flux, see
+  concentrations of nodes at once.
 * `seg.cai` of a section in voxels is the mean over the voxels at the surface (at time 0: over the volume); a voxel that
   several segments share counts as of the first.
 * `node.x3d`, `y3d` and `z3d` of a voxel are counted from sizes in single precision, some 1e-8 um off: `node.x3d < 1` is true of

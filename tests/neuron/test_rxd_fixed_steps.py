@@ -252,3 +252,36 @@ def test_coefficients_of_nodes_stay_with_their_sections():
     assert [node.d for node in x.nodes] == [0.2] * 5 + [1]
     h.finitialize(-65)
     h.fadvance()
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_the_current_of_a_membrane_flux_is_that_of_the_nodes_a_script_has_just_written(single):
+    dend = h.Section(name="dend")
+    dend.L, dend.diam = 10, 2
+    dend.insert("hh")
+    cyt, pm = rxd.Region([dend], name="cyt", nrn_region="i"), rxd.Region([dend], name="pm", geometry=rxd.membrane())
+    box = rxd.Extracellular(-10, -10, -10, 20, 10, 10, dx=10, volume_fraction=0.2)
+    na = rxd.Species([cyt, box], name="na", charge=1, initial=lambda node: 10.0 if hasattr(node, "sec") else 145.0)
+    pump = rxd.MultiCompartmentReaction(na[cyt] > na[box], 40 * na[cyt], membrane=pm, custom_dynamics=True, membrane_flux=True)
+    names = ("ina", "gna_hh", "ena", "v", "il_hh", "ik")
+    kept = {name: h.Vector().record(getattr(dend(0.5), f"_ref_{name}")) for name in names}
+    h.dt = 0.025
+    h.usetable_hh = 0
+    begin = h.FInitializeHandler(lambda: h.CVode().event(0.1, lambda: setattr(na[cyt].nodes, "concentration", 30.0)))
+    h.finitialize(-65)
+    if single:
+        while h.t < 0.2 - 1e-6:
+            h.fadvance()
+    else:
+        h.continuerun(0.2)
+    seen = {name: vector.as_numpy() for name, vector in kept.items()}
+    per_molecule = 1.602176634e-5  # mA/cm2 of one elementary charge per um2 and ms
+    flux = (seen["ina"] - seen["gna_hh"] * (np.append(seen["v"][0], seen["v"][:-1]) - seen["ena"]))[1:] / per_molecule / 40
+    assert pump is not None
+    assert begin is not None
+    assert flux[:4] == pytest.approx(10, rel=2e-3)
+    assert flux[4] == pytest.approx(30, rel=1e-9)  # as written, while the channels see what segments show
+    assert seen["ena"][5] == pytest.approx(seen["ena"][4], abs=1e-2)
+    assert seen["ena"][6] < seen["ena"][5] - 20
+    charge = dend.cm * 1e-3 / h.dt * (np.diff(seen["v"])[4])  # what the membrane takes up in this step
+    assert charge == pytest.approx(-(seen["ina"] + seen["ik"] + seen["il_hh"])[5], rel=5e-2)

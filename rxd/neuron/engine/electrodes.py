@@ -115,6 +115,8 @@ class Electrodes:
         The time at which clamps are read, if not the beginning of a step: NEURON reads them in its middle.
     rise : (ndarray or None, float)
         How fast currents rise that Vectors play with interpolation, by segment (nA/ms), and since when; for variable steps.
+    more : (ndarray of int, ndarray) or None
+        Segments and currents (nA) beside those of clamps, for one step.
     """
 
     electrodes: list[Electrode]
@@ -128,6 +130,7 @@ class Electrodes:
     connections: tuple[Any, ...] = ()
     trains: tuple[Any, ...] = ()
     rise: tuple[np.ndarray | None, float] = (None, 0.0)
+    more: tuple[np.ndarray, np.ndarray] | None = None
     _levels: list[tuple[float, float]] = field(default_factory=list)
     _held: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     _span: tuple[float, float] = (np.inf, -np.inf)
@@ -170,8 +173,13 @@ class Electrodes:
     def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Node (storage order), conductance (uS) and drive (nA) of every part of a clamp; without conductance a current.
 
-        The arrays are the same ones at every call.
+        The arrays are the same ones at every call, unless there is `more`.
         """
+        if self.more is not None:
+            (segments, currents), self.more = self.more, None
+            parts = zip(self.clamped(t), (segments, np.zeros(len(segments)), currents), strict=True)
+            node, conductance, drive = (np.concatenate(pair) for pair in parts)
+            return node, conductance, drive
         now = t if self.t is None else self.t
         if self._held is not None and self._span[0] <= now < self._span[1]:
             return self._held

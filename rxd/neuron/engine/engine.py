@@ -385,6 +385,7 @@ class Engine:
         self.fields.serve()
         self._prepare(t)
         self.circuits.before()
+        self.shown.settle()
         done = self.fixed.many(t, dt, n, batch)
         self.seen.clear()
         self.circuits.show()
@@ -397,6 +398,7 @@ class Engine:
             self._chemistry.views.adopt()
         if self.fields.stale or self.jumped:
             self._prepare(t)
+        self.shown.settle()
         if not self.is_plain or self.shown.pending:
             self._step_with_others(t, dt)
         else:
@@ -415,12 +417,15 @@ class Engine:
         if self.circuits.circuit is not None:
             self.circuits.before()
         places, values = self.shown.unlike() if self.shown.pending else (None, None)
+        nodes = None if places is None else self.y[places]
         if places is not None and values is not None and len(places) and self.shown.matter:
             self.fixed.shifted(t, dt, (places, values))
         else:
             self.fixed.one(t, dt)
             if places is not None and self.fixed.past is not None:  # reversal potentials are seen from what segments show
                 self.fixed.past.y[places] = values
+        if places is not None and nodes is not None:
+            self.shown.apart(places, nodes)
         if self.seen.kept or self.seen.frozen:
             self.seen.clear()
         if self.circuits.has_linear:

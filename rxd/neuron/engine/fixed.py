@@ -110,6 +110,9 @@ class FixedSteps:
         self._follow((dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times))
         self.forget()
         engine.electrodes.t = t + 0.5 * dt
+        segments, currents = engine.shown.flows(*seen)
+        if len(segments):
+            engine.electrodes.more = segments, currents
         state.t, state.before, past = t, engine.watched(), np.full(len(state.y), np.nan)
         engine.stepper.follow(state, 1, watched(stops=False, past=past[: self.seen], seen=seen), engine.statistics)
         self.past, self.moved = State(t + 0.5 * dt, past, state.before, state.queue), True

@@ -30,6 +30,9 @@ class Late:
     def __init__(self, engine: Engine, recordings: list[tuple[Recorder, Tap]]) -> None:
         self._engine, self._recordings = engine, recordings
         self._position = np.concatenate([np.zeros(0, dtype=np.int64), *(found.positions for _, found in recordings)])
+        empty, ends = np.zeros(0, dtype=np.int64), np.cumsum([len(found.positions) for _, found in recordings])
+        last = [np.arange(end - found.of_nodes, end) for end, (_, found) in zip(ends, recordings, strict=True)]
+        self._of_nodes = np.concatenate([empty, *last])
         # of each position in a row, so that formulas compute with contiguous numbers as for a single step
         self._held = np.zeros((len(self._position), ROOM))
         self._middle = np.zeros(ROOM)
@@ -43,6 +46,8 @@ class Late:
             self._begin()
         past = engine.past
         self._held[:, count] = past.y[self._position]
+        if engine.shown.differ and len(self._of_nodes):
+            self._held[self._of_nodes, count] = engine.shown.of_nodes(past).y[self._position[self._of_nodes]]
         self._middle[count] = past.t
         self._count = count + 1
         if self._at_once or self._count == ROOM:

@@ -309,6 +309,10 @@ class Readout:
         """All currents of a segment's group."""
         return [current for current in self._processes() if current.group == self._group_of[segment]]
 
+    def flows_of_reactions(self) -> list[_Current]:
+        """The currents that reactions carry (`membrane_flux`)."""
+        return [current for current in self._processes() if current.is_flow]
+
     def flows_in_voxels(self, segment: int, wanted: Callable[[_Current], bool]) -> bool:
         """Whether some of the wanted currents of a segment are those of its voxels."""
         groups = self.engine.groups
@@ -358,6 +362,7 @@ class _Current:
     def __init__(self, number: int, local: Any, process: Any, engine: Engine) -> None:
         self.group, self.label, self.in_voxels = number, process.label, local.space == "surface"
         self.charges = {process.ion} if process.ion else set()
+        self.is_flow = process.unit == "molecules/um2/ms"  # of a reaction
         factor = dict(process.effects).get("v", sympy.Integer(0))
         # dv/dt = -(density) / C: what the density is follows from its effect on v, whatever unit the process has
         per_capacitance = next((f.symbol for f in local.fields if f.kind == "capacitance"), sympy.Integer(1))
@@ -367,4 +372,6 @@ class _Current:
         """mA/cm2 at some nodes of the group."""
         group = engine.groups[self.group]
         fields = engine.seen.fields(self.group)[:, columns]
+        if self.is_flow:
+            state = engine.shown.of_nodes(state)
         return self.evaluate(state.y[group.position[:, columns]], fields, state.t)[0]

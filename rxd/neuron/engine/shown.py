@@ -5,16 +5,18 @@ In: an engine, and a chemistry whose nodes or `seg.cai` have been written since 
 In NEURON, currents, reversal potentials and gates that follow an ion read `seg.cai`, and that follows the nodes of a species at
 the end of each step. So what is written to nodes reaches currents one step later than diffusion and reactions; what is written
 to `seg.cai` reaches currents in the next step, and is gone after it. Voxels have currents of their own and see their own
-concentrations at once.
+concentrations at once, and so do the currents of reactions (`membrane_flux`): they are those of the nodes themselves.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cable.constants import NA_PER_DENSITY
 from rxd.symbolic.system import AffineGate, ElectricProcess, SolvedBlock
 
 if TYPE_CHECKING:
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
 
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.record import SectionRecord
+    from rxd.solve.problem import State
 
 __all__ = ["Shown"]
+
+Places = tuple[np.ndarray, np.ndarray]
 
 
 class Shown:
@@ -32,6 +37,7 @@ class Shown:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._chemistry = engine, engine.session.chemistry
         self._places: tuple[tuple[int, int], list[tuple[str, SectionRecord, np.ndarray, np.ndarray]]] = (-1, -1), []
+        self._nodes: Places | None = None
 
     @property
     def pending(self) -> bool:
@@ -97,6 +103,44 @@ class Shown:
                 places = table.place[nodes]
             found.append((name, record, positions[nodes], places))
         return found
+
+    def flows(self, places: np.ndarray, values: np.ndarray) -> Places:
+        """What reactions carry into segments (storage order, nA) beyond what they would, were nodes as segments show them."""
+        engine = self._engine
+        as_shown = replace(engine.state, y=engine.state.y.copy())
+        as_shown.y[places] = values
+        more = np.zeros(engine.layout.segments.n)
+        for flow in engine.readout.flows_of_reactions():
+            group = engine.groups[flow.group]
+            columns = np.flatnonzero(np.isin(group.position, places).any(axis=0))
+            if len(columns):
+                change = flow.density(engine, columns, engine.state) - flow.density(engine, columns, as_shown)
+                np.subtract.at(more, group.segment[columns], change)
+        segments = np.flatnonzero(more)
+        block = engine.states["v"]
+        return block.order[segments] - block.start, NA_PER_DENSITY * engine.layout.segments.area[segments] * more[segments]
+
+    def apart(self, places: np.ndarray, values: np.ndarray) -> None:
+        """In the last step nodes had these values at some places where segments showed others."""
+        self._nodes = places, values
+
+    @property
+    def differ(self) -> bool:
+        """Whether they did, anywhere."""
+        return self._nodes is not None and len(self._nodes[0]) > 0
+
+    def settle(self) -> None:
+        """A step begins."""
+        self._nodes = None
+
+    def of_nodes(self, state: State) -> State:
+        """A state that currents are seen in, as reactions see it: with the values of nodes."""
+        if self._nodes is None or not self.differ or state is self._engine.state:
+            return state
+        places, values = self._nodes
+        actual = replace(state, y=state.y.copy())
+        actual.y[places] = values
+        return actual
 
     def look(self) -> None:
         """Let currents that are computed now be those of what segments show."""

@@ -54,13 +54,15 @@ class Tap:
     """Positions of the state, and how a pointer's values follow from what they held.
 
     ``kind``: "place" if the value is what the only position held, "time" if it is that of the clock. ``started``: whether it
-    follows from the starts and middles of steps and from fields of groups, and from nothing else that may change.
+    follows from the starts and middles of steps and from fields of groups, and from nothing else that may change. ``of_nodes``:
+    how many of the positions, the last ones, are read as reactions see them (`rxd.neuron.engine.shown`).
     """
 
     positions: np.ndarray
     read: Callable[[Trace], np.ndarray]
     kind: str = ""
     started: bool = False
+    of_nodes: int = 0
 
 
 def tap(engine: Engine, pointer: Pointer) -> Tap | None:
@@ -319,13 +321,18 @@ def _currents(engine: Engine, segment: int, wanted: Callable[[_Current], bool]) 
     column = engine.readout.column(segment)
     group = engine.groups[found[0].group]
     number = found[0].group
+    position = group.position[:, column].astype(np.int64)
+    size, flows = len(position), any(current.is_flow for current in found)
 
     def read(trace: Trace) -> np.ndarray:
         n = len(trace.t)
         fields = np.repeat(fields_of(engine.groups[number])[:, [column]], n, axis=1)
-        return np.asarray(sum(current.evaluate(trace.starts.T, fields, trace.middle)[0] for current in found))
+        starts = trace.starts.T
+        return np.asarray(
+            sum(current.evaluate(starts[size if current.is_flow else 0 :][:size], fields, trace.middle)[0] for current in found)
+        )
 
-    return Tap(group.position[:, column].astype(np.int64), read, started=True)
+    return Tap(np.tile(position, 2) if flows else position, read, started=True, of_nodes=size if flows else 0)
 
 
 def _concentration(engine: Engine, name: str, record: Any, place: int) -> Tap | None:
