@@ -82,7 +82,8 @@ def outcome(h: Any, net: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[st
 def test_events_in_compiled_code_are_those_of_the_queue(h: Any, loop: bool) -> None:
     net, run = network(h, loop), current_session().run
     found = outcome(h, net)
-    assert min(len(times) for name, times in found[0].items() if name != "IntFire4[1]") > 1
+    assert len(found[0]["soma"]) > 0
+    assert sum(len(times) for times in found[0].values()) > 60
     run.cells = OneByOne()
     expected = outcome(h, net)
     for here, there in zip(found, expected, strict=True):
