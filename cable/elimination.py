@@ -12,12 +12,12 @@ Three choices, all of which leave the result of the elimination the same up to r
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import numba
 import numpy as np
 
 from geometry.compiled import QuickCompiler, sized
+from geometry.kernel_files import kept_kernel
 
 __all__ = ["BATCH", "WIDTH", "EliminationOrder", "elimination_order"]
 
@@ -28,8 +28,7 @@ BATCH: Final = 8192
 
 
 # Without reference counts, which nothing here needs, numba takes less time.
-_compile: Any = numba.njit  # its types do not know the options
-_kernel = _compile(pipeline_class=QuickCompiler, cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
+_kernel = kept_kernel(pipeline_class=QuickCompiler, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 class EliminationOrder(NamedTuple):

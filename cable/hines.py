@@ -21,14 +21,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-import numba
 import numpy as np
 
 from cable.elimination import EliminationOrder, elimination_order
 from cable.errors import CableError
 from geometry.compiled import QuickCompiler
+from geometry.kernel_files import kept_kernel
 
 __all__ = [
     "HinesPlan",
@@ -40,9 +40,8 @@ __all__ = [
 ]
 
 # Contraction and reciprocals only: no assumption about NaN or infinity, since steppers look for them to refuse a step.
-_compile: Any = numba.njit  # its types do not know the options
-_options: Final = MappingProxyType({"pipeline_class": QuickCompiler, "cache": True, "error_model": "numpy", "_nrt": False})
-_kernel = _compile(nogil=True, no_cfunc_wrapper=True, fastmath={"contract", "nsz", "arcp"}, **_options)
+_options: Final = MappingProxyType({"pipeline_class": QuickCompiler, "error_model": "numpy", "_nrt": False})
+_kernel = kept_kernel(nogil=True, no_cfunc_wrapper=True, fastmath={"contract", "nsz", "arcp"}, **_options)
 
 
 @dataclass(frozen=True, slots=True)

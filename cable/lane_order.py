@@ -15,14 +15,14 @@ of a step.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numba
 import numpy as np
 
 from cable.elimination import depth_and_batch
 from cable.hines import HinesPlan
 from geometry.compiled import QuickCompiler, inner, sized
+from geometry.kernel_files import kept_kernel
 
 __all__ = ["BLOCK", "WIDTH", "LaneOrder", "lane_order"]
 
@@ -38,9 +38,8 @@ BLOCK: Final = 256
 """Least number of nodes of a block: ten arrays of that many doubles fit into a level-1 cache."""
 
 
-_compile: Any = numba.njit  # its types do not know the options
 # Without reference counts, which nothing here needs, numba takes less time.
-_kernel = _compile(pipeline_class=QuickCompiler, cache=True, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
+_kernel = kept_kernel(pipeline_class=QuickCompiler, _nrt=False, error_model="numpy", no_cfunc_wrapper=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import importlib
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -25,10 +23,12 @@ import numpy as np
 from llvmlite.binding import Linkage
 from numba import types
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler, Flags
+from numba.core.compiler import Flags
 from numba.core.cpu import CPUContext
 
-__all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_options", "lean", "load_numba", "sized"]
+from geometry.kernel_files import ReadyCompiler, kept_kernel
+
+__all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_options", "lean", "sized"]
 
 
 # "returned NULL without setting an exception", says Python if it calls what only kernels can, and goes on in peace.
@@ -199,7 +199,7 @@ class QuickContext(CPUContext):
         return super().get_function(function, signature, _firstcall and function != "__array__")
 
 
-class QuickCompiler(Compiler):
+class QuickCompiler(ReadyCompiler):
     """Numba's compiler with a memory (`Remembering`), and a function that takes in each that it calls once."""
 
     kind: type[Linked] = Linked
@@ -240,9 +240,7 @@ inner_options: Final = MappingProxyType(
 """How functions are compiled that only kernels call."""
 hot_options: Final = MappingProxyType({**inner_options, "pipeline_class": OptimisingCompiler})
 """The same of those with loops in which time is spent."""
-lean: Any = _compile(
-    pipeline_class=QuickCompiler, cache=True, nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True
-)
+lean: Any = kept_kernel(pipeline_class=QuickCompiler, nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True)
 """Decorator of kernels that Python calls, from several threads if it likes."""
 inner: Any = _compile(error_model="numpy", **inner_options)
 """Decorator of kernels that other kernels call; Python cannot."""
@@ -250,41 +248,10 @@ forced: Any = _compile(error_model="numpy", forceinline=True, **inner_options)
 """The same, written into the kernel that calls."""
 ZERO: Any = np.int64(0)
 """Where a kernel begins to count: with a plain 0 numba compiles what is called with the count once more, for the constant."""
-FIRST: Final = (
-    *(
-        f"cpython.{name}"
-        for name in (
-            "builtins", "charseq", "enumimpl", "hashing", "heapq", "iterators", "listobj", "numbers", "rangeobj", "setobj",
-            "slicing", "tupleobj", "unicode",
-        )
-    ),
-    "core.optional", "core.inline_closurecall", "misc.gdb_hook", "misc.literal",
-)  # fmt: skip
-"""What numba loads before its linear algebra."""
 FEW: Final = 4096
 """Nodes up to which Python sets up by itself."""
 RANGES: Final = 4
 """Ranges a thread gets, so that none waits long for the others."""
-
-
-def load_numba() -> None:
-    """Have numba load what it knows of Python and NumPy, as its first compiled function would, in a third less time.
-
-    It would import all of `scipy.linalg` to see whether SciPy is there, which it is. What uses its BLAS still asks for it.
-    """
-    if "numba.np.arraymath" in sys.modules:
-        return
-    for name in FIRST:  # in numba's own order: the first of two that know a function is asked first
-        with suppress(ImportError):
-            importlib.import_module(f"numba.{name}")
-    linalg: Any = importlib.import_module("numba.np.linalg")
-    ensure = linalg.ensure_blas
-    linalg.ensure_blas = lambda: None
-    try:
-        arraymath: Any = importlib.import_module("numba.np.arraymath")
-        arraymath.ensure_blas = ensure
-    finally:
-        linalg.ensure_blas = ensure
 
 
 def sized(kernel: Any, nodes: int) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from cable import EventQueue
-from geometry.compiled import collector_paused, load_numba
+from geometry.compiled import collector_paused
 from rxd.codegen.apart import Apart
 from rxd.codegen.cache import discard_stale_code
 from rxd.codegen.kernels import Kernels, compile_kernels
@@ -55,7 +55,6 @@ def compile_model(model: Model, method: str = "coupled", **options: Any) -> Simu
     **options
         Of the stepper: ``dt`` (ms) and others.
     """
-    load_numba()
     discard_stale_code()
     stepper_class = find_stepper(method)  # an unknown one is refused before any work is done
     system = build_system(model)

@@ -24,7 +24,7 @@ from typing import Any, Final, Self
 
 import numba as nb
 
-from geometry.compiled import load_numba
+from geometry.kernel_files import load_numba
 
 ORDER: Final = """
 import sys, types

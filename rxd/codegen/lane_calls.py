@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from geometry.compiled import QuickCompiler
+from geometry.kernel_files import kept_c_function
 from rxd.solve.vectors import data_of
 
 ROW: Final = types.CPointer(types.float64)
@@ -33,7 +34,7 @@ def lane_kernel_decorator() -> Any:
 
 def c_function(signature: Any) -> Any:
     """Decorator of C functions with vector-friendly arithmetic, cached on disk beside their source."""
-    return nb.cfunc(signature, pipeline_class=QuickCompiler, cache=True, fastmath=set(ARITHMETIC), error_model="numpy")
+    return kept_c_function(signature, QuickCompiler, fastmath=set(ARITHMETIC), error_model="numpy")
 
 
 @intrinsic

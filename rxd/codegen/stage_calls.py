@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import numba as nb
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from geometry.compiled import QuickCompiler
+from geometry.kernel_files import kept_kernel
 from rxd.codegen.lane_calls import ARITHMETIC, ROW
 from rxd.solve.vectors import data_of
 
@@ -54,7 +54,7 @@ class Part:
 
     def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         options: Any = {"pipeline_class": QuickCompiler, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        made: Any = nb.njit(cache=True, fastmath=set(ARITHMETIC), error_model="numpy", **options)(function)
+        made: Any = kept_kernel(fastmath=set(ARITHMETIC), error_model="numpy", **options)(function)
         made.compile(signature.args)
         found = made.overloads[signature.args]
         self._library = found.library  # it owns the code

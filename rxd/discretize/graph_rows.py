@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numba import njit
+
+from geometry.kernel_files import kept_kernel
 
 __all__ = ["BoxRows", "ListedRows", "Rows", "Triple", "VoxelRows", "compressed"]
 
@@ -94,7 +95,7 @@ class BoxRows:
         return _box_rows(nodes, np.array(self.shape), np.array(self.spacing), self.ease, self.axes)
 
 
-@njit(cache=True)
+@kept_kernel()
 def _listed_rows(nodes: np.ndarray, indptr: np.ndarray, indices: np.ndarray, kappa: np.ndarray) -> Triple:
     begin = np.zeros(nodes.size + 1, dtype=np.int32)
     for i in range(nodes.size):
@@ -106,7 +107,7 @@ def _listed_rows(nodes: np.ndarray, indptr: np.ndarray, indices: np.ndarray, kap
     return begin, others, values
 
 
-@njit(cache=True)
+@kept_kernel()
 def _voxel_rows(
     nodes: np.ndarray, voxel: np.ndarray, row: np.ndarray, neighbor: np.ndarray, low_face: np.ndarray, kappa: np.ndarray
 ) -> Triple:
@@ -132,7 +133,7 @@ def _voxel_rows(
     return indptr, indices, values
 
 
-@njit(cache=True)
+@kept_kernel()
 def _box_rows(nodes: np.ndarray, shape: np.ndarray, spacing: np.ndarray, ease: np.ndarray, axes: np.ndarray) -> Triple:
     indptr = np.zeros(nodes.size + 1, dtype=np.int32)
     indices, values = np.empty(6 * nodes.size, dtype=np.int32), np.empty(6 * nodes.size)
@@ -155,7 +156,7 @@ def _box_rows(nodes: np.ndarray, shape: np.ndarray, spacing: np.ndarray, ease: n
     return indptr, indices[:at].copy(), values[:at].copy()
 
 
-@njit(cache=True)
+@kept_kernel()
 def compressed(n: int, edges: np.ndarray, kappa: np.ndarray) -> Triple:
     """Rows of a graph of n nodes whose edges are given once each: where each begins, neighbours in order, kappa."""
     indptr = np.zeros(n + 1, dtype=np.int32)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geometry.compiled import collector_paused, load_numba
+from geometry.compiled import collector_paused
 from rxd.neuron.callbacks import Callbacks
 from rxd.neuron.engine.blueprints import Blueprints
 from rxd.neuron.engine.formulas import Formulas
@@ -359,7 +359,6 @@ class Run(Tapes, Watching):
         if self.engine is not None:
             self.engine.fields.serve()
         self.engine = self._quick = None
-        load_numba()
         with collector_paused():
             self.engine = Engine(self.session)
         return self.engine

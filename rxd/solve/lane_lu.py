@@ -6,14 +6,14 @@ as NaN or infinity in the state, which the steppers refuse.
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from geometry.kernel_files import kept_kernel
 from rxd.discretize.records import LANES
 from rxd.solve.lane_operations import inline_kernel, inner_kernel, make_operation, moved_row
 from rxd.solve.vectors import inverted, make_change, make_product, make_transfer, replaced, subtracted
 
-lane_kernel = nb.njit(cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+lane_kernel = kept_kernel(fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 
 
 subtract_product = make_product(LANES, subtracted)

@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from geometry.compiled import QuickCompiler, hot_options, inner_options
+from geometry.kernel_files import kept_kernel
 from rxd.solve.vectors import CONTRACT, data_of, load_lanes, store_lanes
 
 _ARITHMETIC: Final = {"contract", "nsz", "arcp"}
@@ -23,14 +24,14 @@ _compile: Any = nb.njit  # its types do not know the options below
 
 # Without reference counts: a loop that takes a part of an array counts it up and down, atomically, and spent a fifth of a step
 # on that. Such a function cannot allocate, and the arrays belong to its caller.
-_quick: Final = MappingProxyType({"pipeline_class": QuickCompiler, "cache": True, "_nrt": False, "error_model": "numpy"})
-lean_kernel: Any = _compile(fastmath=_ARITHMETIC, no_cfunc_wrapper=True, **_quick)
+_quick: Final = MappingProxyType({"pipeline_class": QuickCompiler, "_nrt": False, "error_model": "numpy"})
+lean_kernel: Any = kept_kernel(fastmath=_ARITHMETIC, no_cfunc_wrapper=True, **_quick)
 """Decorator of what Python calls."""
-free_kernel: Any = _compile(fastmath=_ARITHMETIC, nogil=True, no_cfunc_wrapper=True, **_quick)
+free_kernel: Any = kept_kernel(fastmath=_ARITHMETIC, nogil=True, no_cfunc_wrapper=True, **_quick)
 """The same, while which other threads of Python may run."""
-part_kernel: Any = _compile(fastmath=_ARITHMETIC, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_quick)
+part_kernel: Any = kept_kernel(fastmath=_ARITHMETIC, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_quick)
 """Decorator of what compiled code calls by address (`rxd.codegen.lane_calls.call_part`)."""
-c_kernel: Any = _compile(fastmath=_ARITHMETIC, no_cpython_wrapper=True, **_quick)
+c_kernel: Any = kept_kernel(fastmath=_ARITHMETIC, no_cpython_wrapper=True, **_quick)
 """Decorator of what Python calls by address."""
 inner_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", **hot_options)
 """Decorator of what only these call."""
@@ -46,7 +47,7 @@ draft_inline_kernel: Any = _compile(fastmath=_ARITHMETIC, error_model="numpy", f
 
 # Products and sums rounded one by one, as Python does: for times that both compute. Without a word about it, numba gives a
 # function the arithmetic of the first that calls it.
-exact_kernel: Any = _compile(nogil=True, no_cfunc_wrapper=True, fastmath=False, **_quick)
+exact_kernel: Any = kept_kernel(nogil=True, no_cfunc_wrapper=True, fastmath=False, **_quick)
 exact_inner_kernel: Any = _compile(error_model="numpy", fastmath=False, **inner_options)
 
 Body = Callable[[Any, list[Any], list[Any]], list[Any]]

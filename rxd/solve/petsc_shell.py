@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 
 from cable.hines import HinesPlan, factor, resolve
+from geometry.kernel_files import kept_kernel
 
-_kernel = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+_kernel = kept_kernel(nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
-import numba
 import numpy as np
 
+from geometry.kernel_files import kept_kernel
 from rxd.solve.petsc_blocks import Structure
 from rxd.solve.petsc_diagnosis import PetscError
 from rxd.solve.petsc_elimination import eliminate, plan_local_elimination, reduce_right, substitute_back
@@ -22,7 +22,7 @@ from rxd.solve.petsc_krylov import NOT_FINITE, Krylov, Rows, Setup, Split
 from rxd.solve.petsc_reasons import reason_in_words
 from rxd.solve.petsc_shell import HinesShell
 
-_kernel = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+_kernel = kept_kernel(nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 GRID_PC: Final = "ilu"
 FAST_GRID_PC: Final = "gamg"
 FAST: Final = 50.0

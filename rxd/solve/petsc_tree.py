@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numba
 import numpy as np
 from scipy import sparse
 
+from geometry.kernel_files import kept_kernel
 from rxd.solve.direct import DirectSolver
 from rxd.solve.equations import Equations, Linearisation
 from rxd.solve.petsc_krylov import Krylov, Memory, Rows, Setup, Split
 
-_kernel = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+_kernel = kept_kernel(nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 
 
 SHARED: Final = 12

@@ -138,7 +138,7 @@ def test_numba_starts_without_scipys_linear_algebra_and_finds_it_when_asked() ->
 import sys
 import numba
 import numpy as np
-from geometry.compiled import load_numba
+from geometry.kernel_files import load_numba
 
 load_numba()
 double = numba.njit(lambda x: 2.0 * x)
