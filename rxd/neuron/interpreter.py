@@ -62,7 +62,9 @@ def set_global(session: Session, name: str, value: float) -> None:
             session.mods.use_tables(name[9:], bool(session.globals[name]))
         if name == "celsius":
             session.run.temperature_changed()
-        elif name.startswith("usetable_") or session.catalogue.global_of(name):
+        elif session.catalogue.global_of(name):
+            session.run.parameter_changed(name)
+        elif name.startswith("usetable_"):
             session.run.rates_changed()
         elif name == "t":
             session.run.time_changed()

@@ -337,7 +337,11 @@ class Catalogue:
 
     def knows(self, mechanism: str) -> bool:
         """Whether this can be inserted; a mod file that defines it is read now."""
-        return mechanism in self.density or self.ion_of(mechanism) is not None or self._take(mechanism)
+        if mechanism in self.density or self.ion_of(mechanism) is not None or self._take(mechanism):
+            return True
+        if mechanism.endswith("_ion"):  # perhaps that of a mod file which has not been read
+            self.take_all()
+        return self.ion_of(mechanism) is not None
 
     def _take(self, name: str) -> bool:
         """Take a mechanism from a mod file, if one defines it."""

@@ -258,8 +258,16 @@ class Run(Tapes, Watching):
         self._compiled().update_currents()
 
     def rates_changed(self) -> None:
-        """h.usetable_hh or a GLOBAL parameter has been set: rates depend on it."""
+        """h.usetable_hh has been set: rates depend on it."""
         self.session.touch()
+
+    def parameter_changed(self, name: str) -> None:
+        """A GLOBAL parameter has been set: groups have it in fields, one number for all nodes."""
+        self.wiring += 1
+        if self.engine is not None and self.engine.revision == self.session.revision and self.engine.fields.takes(name):
+            self.engine.fields.stale.add(name)
+        else:
+            self.session.touch()
 
     def set_tolerance(self, name: str, value: float) -> None:
         """Set a tolerance of variable steps: it holds from the next one on."""

@@ -1,7 +1,7 @@
 """Runs statements of a mod file, with SymPy expressions or with numbers.
 
 In: statements and the values of names. Out: what they assign. With expressions, `if` runs both branches and joins what they
-assign to a `Piecewise`; functions and procedures are run where they are called, so that nothing of them remains. With numbers
+assign to `Cases`; functions and procedures are run where they are called, so that nothing of them remains. With numbers
 (`Numbers`), it is an interpreter.
 """
 
@@ -18,6 +18,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from cable.constants import FARADAY, GAS_CONSTANT
+from rxd.declare.cases import Cases
 from rxd.declare.functions import bernoulli_ratio, clipped, floor
 from rxd.nmodl.function_tables import FunctionTable
 from rxd.nmodl.regular import regular
@@ -360,7 +361,7 @@ class Machine:
         if isinstance(value, bool) or value in (sympy.true, sympy.false):
             return sympy.Integer(int(bool(value)))
         if isinstance(value, CONDITIONS):
-            return sympy.Piecewise((1, value), (0, True))
+            return Cases((1, value), (0, True))
         return value
 
     def evaluate(self, expression: Expression) -> Any:

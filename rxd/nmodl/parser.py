@@ -38,8 +38,10 @@ def make_parser() -> Lark:
     """A parser of the grammar beside this file; whoever reads several files keeps it."""
     from lark import Lark  # on use: `import rxd` does without it
 
+    from rxd.codegen.cache import grammar_file
+
     grammar = files("rxd.nmodl").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", propagate_positions=True)
+    return Lark(grammar, parser="lalr", propagate_positions=True, cache=grammar_file("nmodl"))
 
 
 def read_file(path: str | Path, parser: Lark | None = None) -> ModFile:

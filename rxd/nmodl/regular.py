@@ -11,6 +11,7 @@ from typing import Any
 import sympy
 from sympy.core.relational import Relational
 
+from rxd.declare.cases import Cases
 from rxd.declare.functions import bernoulli_ratio
 
 __all__ = ["regular", "smooth"]
@@ -33,7 +34,7 @@ def regular(condition: Any, first: Any, second: Any) -> Any:
         inside, outside = (first, second) if guarded else (second, first)
         if outside.has(bernoulli_ratio) and not _singular(outside) and not inside.has(sympy.Piecewise):
             return outside
-    return sympy.Piecewise((first, condition), (second, True), evaluate=False)
+    return Cases((first, condition), (second, True))
 
 
 def _is_far_below(condition: Any, x: Any) -> bool:
@@ -84,7 +85,7 @@ def smooth(expression: Any) -> Any:
     if not isinstance(expression, sympy.Expr) or not expression.args or not expression.has(sympy.exp):
         return expression
     if isinstance(expression, sympy.Piecewise):
-        return sympy.Piecewise(*((smooth(value), condition) for value, condition in expression.args), evaluate=False)
+        return Cases(*((smooth(value), condition) for value, condition in expression.args))
     parts = [smooth(part) for part in expression.args]
     if any(new is not old for new, old in zip(parts, expression.args, strict=True)):
         expression = expression.func(*parts)

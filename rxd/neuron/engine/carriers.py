@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.engine.ended import Ended
 from rxd.neuron.engine.mods import read_global
 from rxd.neuron.engine.placed import Reference
 from rxd.neuron.engine.seen import CURRENTS, STATES
@@ -146,7 +145,7 @@ class Carriers:
             return None
         if stage == STATES and label in assigned:
             host, x = carrier.point.host, carrier.point.x
-            return float(Ended(engine, number, label)(np.array([column]), host, [host.index(x)])[0])
+            return float(engine.readout.ended(number, label)(np.array([column]), host, [host.index(x)])[0])
         value = engine.readout.expression(number, label, currents.get(label, assigned.get(label)))(
             engine.past.y[group.position[:, [column]]], engine.seen.fields(number)[:, [column]], engine.past.t
         )

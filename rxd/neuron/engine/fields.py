@@ -80,9 +80,13 @@ class Fields:
         layout, groups = self.engine.layout, self.engine.groups
         if "celsius" in self.stale:
             self._take_temperature()
+        catalogue = self.engine.session.catalogue
         for name in self.stale:
+            if catalogue.global_of(name):
+                self._take_global(name)
+                continue
             if name not in self._rows:
-                owner = self.engine.session.catalogue.owner(name)
+                owner = catalogue.owner(name)
                 self._rows[name] = [] if owner is None else self._rows_of(name, owner)
             if self._rows[name]:
                 values = layout.gather(name, 0.0)
@@ -96,6 +100,32 @@ class Fields:
         self.engine.seen.take_temperature(degrees)
         for number, row, field in self.of_kind("thermal"):
             self.put(number, row, np.full(self.engine.groups[number].n, thermal_number(field.args[0], degrees)))
+
+    def takes(self, name: str) -> bool:
+        """Whether a GLOBAL parameter is a number in fields and nothing more: a coefficient of diffusion is."""
+        return name not in self.engine.declared.diffusing_by
+
+    def _take_global(self, name: str) -> None:
+        """Bring a GLOBAL parameter of a mod file into the fields."""
+        value = self.engine.session.globals[name]
+        if name not in self._rows:
+            self._rows[name] = list(self.of_global(name))
+        for number, row in self._rows[name]:
+            self.put(number, row, np.full(self.engine.groups[number].n, value))
+
+    def of_global(self, name: str) -> Iterator[tuple[int, int]]:
+        """Groups and rows of their fields that hold a GLOBAL parameter of a mod file."""
+        declared, known = self.engine.declared, self.engine.session.mods.known
+        owners = {owner: name[: -len(owner) - 1] for owner in known if name.endswith(f"_{owner}")}
+        for number, row, field in self.of_kind("mechanism"):
+            label = declared.inserted[field.args[0]][0]
+            owner = label if label in known else label.rsplit("__", 1)[0]  # several of one kind in a segment are numbered
+            if owners.get(owner) == field.args[1]:
+                yield number, row
+        for number, row, field in self.of_kind("point"):
+            owner = declared.points[self.engine.system.groups[number].points[0]].kind
+            if owners.get(owner) == field.args[0]:
+                yield number, row
 
     def _rows_of(self, name: str, owner: str) -> list[tuple[int, int]]:
         """Groups and rows of their fields that hold a range variable."""

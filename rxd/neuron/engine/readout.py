@@ -51,6 +51,7 @@ class Readout:
         self._labels_of: dict[str, str] = {}
         self._place: dict[str, np.ndarray] = {}
         self._formulas: dict[tuple[int, str], Any] = {}
+        self._ended: dict[tuple[int, str], Ended] = {}
         self._currents: dict[str, list[_Current]] = {}
         self._at_points: frozenset[str] | None = None
         self._group_of, self._column_of = self._groups()
@@ -219,7 +220,7 @@ class Readout:
             if here.any() and label in dict(local.assigned):
                 columns = self._column_of[index[here]]
                 if ended:
-                    values[here] = Ended(self.engine, number, label)(columns, record, here)
+                    values[here] = self.ended(number, label)(columns, record, here)
                     continue
                 values[here] = self.formula(number, label)(
                     state.y[group.position[:, columns]], self.engine.seen.fields(number)[:, columns], state.t
@@ -232,6 +233,12 @@ class Readout:
             local = self.engine.system.groups[number]
             return self.expression(number, label, dict(local.assigned)[label])
         return self._formulas[number, label]
+
+    def ended(self, number: int, label: str) -> Ended:
+        """What a mod file assigns at the end of a step, for a group; made once."""
+        if (number, label) not in self._ended:
+            self._ended[number, label] = Ended(self.engine, number, label)
+        return self._ended[number, label]
 
     def expression(self, number: int, label: str, value: Any) -> Any:
         """An expression of a group as a function of its state and fields; made once."""

@@ -12,6 +12,7 @@ from typing import Any
 import sympy
 
 from rxd import Gate, Mechanism, celsius, library, v
+from rxd.declare.cases import Cases
 from rxd.declare.functions import clipped, floor
 
 __all__ = ["hh_with_tables"]
@@ -54,6 +55,6 @@ def _entries(gate: str, at: Any) -> tuple[Any, Any, Any]:
         (1, 40, 4 * sympy.exp(-(at + 65) / 18)) if gate == "m" else (0.1, 55, 0.125 * sympy.exp(-(at + 65) / 80))
     )
     z = -(at + middle) / 10  # alpha is scale z / (exp(z) - 1); z = 0 is met exactly or not by less than 0.1
-    a = scale * sympy.Piecewise((1, sympy.Eq(z, 0)), (z, True))
-    q = sympy.Piecewise((1, sympy.Eq(z, 0)), (sympy.exp(z) - 1, True))
+    a = scale * Cases((1, sympy.Eq(z, 0)), (z, True))
+    q = Cases((1, sympy.Eq(z, 0)), (sympy.exp(z) - 1, True))
     return a, q, a + beta * q

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.codegen.oracle import fields_of
-from rxd.neuron.engine.ended import Ended
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.outside import OutsideField
 from rxd.neuron.engine.readout import reversal
@@ -166,7 +165,7 @@ def _electrodes_at(engine: Engine, storage: int) -> tuple[list[tuple[Tap, float]
     for electrode in engine.electrodes.electrodes:
         for node in np.flatnonzero(electrode.nodes == storage):
             if isinstance(electrode, OutsideField):
-                steady += electrode.level(engine.t)[1] * float(electrode.weights[node])
+                steady += electrode.level(engine.session.globals.t)[1] * float(electrode.weights[node])
             else:
                 clamps.append((_clamp(electrode, engine.states["v"].start), float(electrode.weights[node])))
     return clamps, steady
@@ -222,7 +221,7 @@ def _formula(engine: Engine, number: int, column: int, label: str, translation: 
 
 def _ended(engine: Engine, number: int, column: int, label: str) -> Tap | None:
     """What a mod file assigns at the ends of steps, with the currents of ions of their starts."""
-    found = Ended(engine, number, label)
+    found = engine.readout.ended(number, label)
     if any(engine.readout.has_point_current(ion) for ion in found.ions):
         return None
     positions = engine.groups[number].position[:, column].astype(np.int64)

@@ -11,6 +11,7 @@ from importlib.resources import files
 from lark import Lark, Tree
 from lark.exceptions import UnexpectedInput
 
+from rxd.codegen.cache import grammar_file
 from rxd.neuron.errors import HocError
 
 __all__ = ["HocSyntaxError", "make_parser", "parse"]
@@ -23,7 +24,8 @@ class HocSyntaxError(HocError):
 def make_parser() -> Lark:
     """A parser of the grammar beside this file; whoever parses often keeps it."""
     grammar = files("rxd.neuron.hoc").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", maybe_placeholders=True, propagate_positions=True)
+    settings = {"maybe_placeholders": True, "propagate_positions": True}
+    return Lark(grammar, parser="lalr", cache=grammar_file("hoc"), **settings)
 
 
 # what may not be a line break of its own: one before `else`, one after an operator or comma, one around parentheses
