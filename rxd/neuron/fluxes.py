@@ -70,9 +70,9 @@ class Flux:
             self.table, self.index = table, np.array([i for i in found if i is not None], dtype=np.int64)
         return len(self.index) > 0
 
-    def rates(self) -> np.ndarray:
-        """What it gives each node now, mM/ms."""
-        return self.read() / (self.table.volume[self.index] * molecules_per_mM_um3())
+    def rates(self, molecules: float | None = None) -> np.ndarray:
+        """What it gives each node now, or what as many molecules per ms would be, mM/ms."""
+        return (self.read() if molecules is None else molecules) / (self.table.volume[self.index] * molecules_per_mM_um3())
 
 
 def add_flux(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], args: tuple[Any, ...], units: str | None) -> None:

@@ -285,3 +285,27 @@ def test_the_current_of_a_membrane_flux_is_that_of_the_nodes_a_script_has_just_w
     assert seen["ena"][6] < seen["ena"][5] - 20
     charge = dend.cm * 1e-3 / h.dt * (np.diff(seen["v"])[4])  # what the membrane takes up in this step
     assert charge == pytest.approx(-(seen["ina"] + seen["ik"] + seen["il_hh"])[5], rel=5e-2)
+
+
+def test_sources_that_change_add_up_however_many_they_are():
+    dend = h.Section(name="dend")
+    dend.L, dend.diam = 4, 1.5
+    rxd.set_solve_type(dimension=3)
+    cyt, box = rxd.Region([dend], name="cyt", dx=0.5), rxd.Extracellular(0, 0, 0, 8, 8, 8, dx=2, volume_fraction=0.5)
+    one, many = (rxd.Species([cyt, box], name=name, d=0.4, initial=0.1) for name in ("one", "many"))
+    for region in (cyt, box):
+        one[region].nodes[5].include_flux(lambda: 30 * h.t)
+        for _ in range(30):
+            many[region].nodes[5].include_flux(lambda: h.t)
+    h.dt = 0.1
+    for times in (1, 2):  # at the second run with another step: what a step makes of a source is computed anew
+        h.dt = 0.1 / times
+        h.finitialize(-65)
+        h.continuerun(0.5)
+        assert one[cyt].nodes.value == pytest.approx(many[cyt].nodes.value, rel=1e-12)
+        given = sum(30 * h.dt * k * h.dt for k in range(5 * times)) / molecules_per_mM_um3()
+        for region in (cyt, box):
+            nodes = one[region].nodes
+            held = float(np.dot(np.array(nodes.value) - 0.1, nodes.volume))
+            assert held == pytest.approx(given, rel=1e-9)
+            assert np.std(nodes.value) > 0

@@ -23,6 +23,8 @@ __all__ = ["Sources"]
 
 FAR: Final = 1e-24
 """What a step of line sweeps brings this much less to than to its source is nothing beside round-off."""
+FEW: Final = 32
+"""So many sources that change have each what they make of a step kept; more are spread together in every step."""
 
 
 class Sources:
@@ -37,8 +39,8 @@ class Sources:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.varying = False
-        self._changing: list[tuple[Flux, np.ndarray]] = []
-        self._rates = np.zeros(0)
+        self._changing: list[_Changing] = []
+        self._rates, self._swept = np.zeros(0), np.zeros(0, dtype=bool)
         self._gains: dict[float, Gains] = {}
         self.read()
         if self.varying and engine.adaptive:
@@ -50,8 +52,11 @@ class Sources:
     def read(self) -> None:
         """Find the nodes of all sources, and read those that do not change."""
         engine, chemistry = self.engine, self.engine.session.chemistry
-        self._rates, self._changing = np.zeros(len(engine.y)), []
+        self._rates, self._changing, self._swept = np.zeros(len(engine.y)), [], np.zeros(len(engine.y), dtype=bool)
         self._gains.clear()
+        sweeps = None if engine.adaptive else engine.stepper._graphs.sweeps
+        for start, n in () if sweeps is None else sweeps.species[:, :2]:
+            self._swept[start : start + n] = True
         places: dict[Any, Any] = {}
         for flux in chemistry.living_fluxes() if chemistry.fluxes else ():
             key = flux.species(), flux.region
@@ -63,7 +68,7 @@ class Sources:
             if flux.constant:
                 np.add.at(self._rates, positions[flux.index], flux.rates())
             else:
-                self._changing.append((flux, positions[flux.index]))
+                self._changing.append(_Changing(flux, positions[flux.index]))
         self.varying = bool(self._changing)
         if engine.adaptive and engine.declared.fluxes:
             self._put(self._present())
@@ -85,7 +90,7 @@ class Sources:
         """
         if dt not in self._gains:
             self._gains.clear()  # of the last dt alone
-            gain = self._in_a_step(self._rates, dt) if self._rates.any() else self._rates
+            gain = self.in_a_step(self._rates, dt) if self._rates.any() else self._rates
             where = np.flatnonzero(np.abs(gain) > FAR * np.abs(gain).max(initial=0.0))
             self._gains[dt] = Gains(where, gain[where])
         return self._gains[dt]
@@ -97,7 +102,12 @@ class Sources:
             engine.y[gains.position] += gains.amount
             engine.changed()
         if self._changing:
-            engine.y[:] += self._in_a_step(self._with_changing(np.zeros(len(engine.y))), dt)
+            few = len(self._changing) <= FEW or not self._swept.any()
+            for source in self._changing if few else ():
+                position, amount = source.response(self, dt)
+                engine.y[position] += source.flux.read() * amount
+            if not few:
+                engine.y[:] += self.in_a_step(self._with_changing(np.zeros(len(engine.y))), dt)
             engine.changed()
             engine.jumped = True
 
@@ -106,8 +116,8 @@ class Sources:
 
     def _with_changing(self, rates: np.ndarray) -> np.ndarray:
         """The same array, with what sources that change give now added."""
-        for flux, positions in self._changing:
-            np.add.at(rates, positions, flux.rates())
+        for source in self._changing:
+            source.add(rates)
         return rates
 
     def _put(self, rates: np.ndarray) -> None:
@@ -124,19 +134,44 @@ class Sources:
             else:
                 engine.fields.put_parameter(parameter.name, engine.exchange.by_segment(quantity, region, rates[positions]))
 
-    def _in_a_step(self, rates: np.ndarray, dt: float) -> np.ndarray:
+    def in_a_step(self, rates: np.ndarray, dt: float) -> np.ndarray:
         """What rates (mM/ms, by place in the state) change in a fixed step."""
         sweeps = self.engine.stepper._graphs.sweeps
-        gain = dt * rates
-        if sweeps is None:
-            return gain
-        swept = np.zeros(len(rates), dtype=bool)
-        for start, n in sweeps.species[:, :2]:
-            swept[start : start + n] = True
-        source = np.where(swept, rates, 0.0)
-        if source.any():
-            gain = np.where(swept, 0.0, gain) + _swept(sweeps, source, dt)
-        return gain
+        source = np.where(self._swept, rates, 0.0)
+        if not source.any():
+            return dt * rates
+        return np.where(self._swept, 0.0, dt * rates) + _swept(sweeps, source, dt)
+
+
+class _Changing:
+    """A source that Python reads.
+
+    Parameters
+    ----------
+    flux : Flux
+    positions : ndarray of int, shape (n,)
+        The places in the state that it acts on; one may occur more than once.
+    """
+
+    __slots__ = ("_positions", "_response", "flux")
+
+    def __init__(self, flux: Flux, positions: np.ndarray) -> None:
+        self.flux, self._positions = flux, positions
+        self._response: tuple[float, np.ndarray, np.ndarray] | None = None
+
+    def add(self, rates: np.ndarray) -> None:
+        """Add what it gives now, mM/ms."""
+        np.add.at(rates, self._positions, self.flux.rates())
+
+    def response(self, sources: Sources, dt: float) -> tuple[np.ndarray, np.ndarray]:
+        """What one molecule per ms adds at the end of a fixed step: places in the state, and how much there (mM)."""
+        if self._response is None or self._response[0] != dt:
+            rates = np.zeros(len(sources.engine.y))
+            np.add.at(rates, self._positions, self.flux.rates(1.0))
+            gain = sources.in_a_step(rates, dt)
+            where = np.flatnonzero(np.abs(gain) > FAR * np.abs(gain).max(initial=0.0))
+            self._response = dt, where, gain[where]
+        return self._response[1:]
 
 
 def _swept(sweeps: Any, source: np.ndarray, dt: float) -> np.ndarray:
