@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import weakref
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -509,7 +510,13 @@ class Chemistry:
         RxDException
             If they do not fit.
         """
-        with np.load(io.BytesIO(state)) as arrays:
+        try:
+            file = np.load(io.BytesIO(state))
+        except (ValueError, EOFError, OSError, TypeError, zipfile.BadZipFile) as error:
+            raise RxDException(
+                "restore_state: Invalid state data: give the bytes that rxd.save_state() has returned."
+            ) from error
+        with file as arrays:
             for quantity in self.quantities:
                 for region in quantity.regions:
                     values = arrays.get(f"{quantity.number}_{region.number}")

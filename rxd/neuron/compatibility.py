@@ -45,7 +45,8 @@ None.
 
 A `Session` holds sections, mechanisms, point processes, recordings and rxd declarations: the only default model of the
 project, and replaceable (`with Session():`). Edits count a revision up; `finitialize()`, or the next step, compiles what has
-changed. A section, species or reaction lives as long as somebody refers to it, as in NEURON.
+changed. A section, species or reaction lives as long as somebody refers to it, as in NEURON; a reaction
+refers to the species that are written in it without a region.
 
 Fixed steps follow NEURON's order of events: thresholds and events up to the middle of a step, played Vectors, the step,
 recordings, events up to its end. The step itself is NEURON's, too: the cable by backward Euler (or as `h.secondorder` says),
@@ -90,6 +91,8 @@ Where NEURON itself is wrong we give the right answer.
 * **Joints after a change of nseg.** Where nseg of a section changes after species were made, NEURON lets the sections
   joined to it exchange species with it through their last segments, until their own nseg changes, too; here through the
   joint.
+* **A reaction deleted in the middle of a run** (`del reaction`) ends at once. In NEURON it goes on until the next
+  `finitialize`, new species or change of nseg.
 * **Diffusion along membranes.** A species on a region that is a membrane stays where it is, with a warning if its values
   differ; in NEURON it diffuses along the perimeter.
 * **Shells that all have `nrn_region="i"`.** Currents go to the one with the membrane, as in NEURON; reversal potentials and

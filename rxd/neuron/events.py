@@ -151,13 +151,18 @@ class NetCon(Relatives):
     def __init__(
         self,
         source: Any = None,
-        target: Any = None,
+        target: Any = ...,
         threshold: float | None = None,
         delay: float = 1.0,
         weight: float = 0.0,
         sec: Section | None = None,
     ) -> None:
         session = current_session()
+        if target is ...:
+            raise HocError(
+                "NetCon not enough arguments: a source and a target, h.NetCon(soma(0.5)._ref_v, syn, sec=soma); the target may "
+                "be None."
+            )
         if source is not None and not (isinstance(source, Pointer) or hasattr(source, "fire")):
             raise HocError(
                 f"A NetCon listens to a pointer such as soma(0.5)._ref_v or to an artificial cell, not to {source!r}."

@@ -93,6 +93,7 @@ def add_flux(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], args: tuple[Any,
     constant = alone = False
     if len(args) == 2 and isinstance(args[1], str):
         pointer: Pointer = getattr(source, f"_ref_{args[1]}", None) or AttributePointer(source, args[1])
+        _refuse_unknown(source, args[1])
         read = _scaled(lambda kept=source: pointer.get(), scale)  # type: ignore[misc]  # the source lives as long as it acts
     elif len(args) == 1 and isinstance(source, Pointer):
         read = _scaled(source.get, scale)
@@ -117,16 +118,32 @@ def add_flux(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], args: tuple[Any,
         species.session.touch(nodes=False)
 
 
+def _refuse_unknown(source: Any, name: str) -> None:
+    """Refuse a variable that is not there, when it is given and not in the run.
+
+    Raises
+    ------
+    RxDException
+        With what NEURON says, the object and the name.
+    """
+    try:
+        getattr(source, name)
+    except AttributeError as error:
+        raise RxDException(
+            f"include_flux: Invalid two parameter form: {source!r} has no variable {name!r} ({error})"
+        ) from error
+
+
 def _add_formula(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], formula: Mathable) -> None:
     """A formula is a rate in mM/ms at the nodes, whatever the units: as in NEURON."""
-    from rxd.neuron.rxd.reactions import Rate
+    from rxd.neuron.rxd.reactions import Source
     from rxd.neuron.rxd.species import Parameter
 
     for species, region, table, index in parts:
         times = Counter(map(tuple, table.position[index].tolist()))
         here = Parameter(region, initial=lambda other, times=times: times[other.x3d, other.y3d, other.z3d])
-        rate = Rate(species[region], here[region] * formula)
-        rate.is_source = True
+        # by its expression alone: a formula of the species itself would keep it, and it this source
+        rate = Source(species[region], Formula((here[region] * formula).expression))
         species.sources.append((here, rate))
 
 

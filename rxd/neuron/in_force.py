@@ -71,7 +71,7 @@ class InForce:
     def rates(self, reaction: Any) -> Rates:
         """Forward and backward rate of a reaction, as many times as it is in the list."""
         now = _rates(reaction)
-        if not self._copies or self._chemistry.session.correct or getattr(reaction, "is_source", False):
+        if not self._copies or self._chemistry.session.correct or reaction.is_source:
             return now
         counted = [copy[reaction.number] for copy in self._copies if reaction.number in copy]
         if not counted:

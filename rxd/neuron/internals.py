@@ -80,13 +80,19 @@ def _flat_nodes(chemistry: Any, size: str | None) -> np.ndarray:
 
 
 def state_indices(quantity: Any, region: Any, secs: Any = None) -> list[int]:
-    """Where the nodes of a species that are segments are in NEURON's array of all; (None) of all regions, of all sections."""
+    """Where the nodes of a species that are segments are in NEURON's array of all; (None) of all regions, of all sections.
+
+    Of several regions: in the sections that all of them have.
+    """
     chemistry = quantity.session.chemistry
     chosen = [secs] if secs is None or hasattr(secs, "record") else secs
     wanted = None if secs is None else {section.record.id for section in chosen}
+    regions = None if region is None else [region] if hasattr(region, "nrn_region") else list(region)
+    if wanted is None and regions is not None and len(regions) > 1:
+        wanted = set.intersection(*({record.id for record in place.living} for place in regions))
     found: list[int] = []
     for one, place, nodes, where in _order(chemistry)[1]:
-        if one is quantity and (region is None or region is place):
+        if one is quantity and (regions is None or any(place is other for other in regions)):
             table = chemistry.table(place)
             found += [
                 int(i)

@@ -331,6 +331,11 @@ class Catalogue:
             raise HocError(f"{name}_ion already defined with charge {known.charge}, cannot redefine with charge {charge}")
         return known
 
+    def charge_of(self, name: str) -> int | None:
+        """Charge of the ion of this name; None if there is none yet."""
+        known = self.ions.get(name) or _IONS.get(name)
+        return None if known is None else known.charge
+
     def ion_of(self, mechanism: str) -> IonInfo | None:
         """The ion behind a mechanism name such as `ca_ion`, or None."""
         return self.ions.get(mechanism[:-4]) if mechanism.endswith("_ion") else None

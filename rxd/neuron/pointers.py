@@ -33,9 +33,16 @@ __all__ = [
 
 
 class Pointer(ABC):
-    """Something that holds one number; read and write it as `p[0]`."""
+    """Something that holds one number; read and write it as `p[0]`.
+
+    Attributes
+    ----------
+    read_late : bool
+        Whether steps read it at their ends alone.
+    """
 
     __slots__ = ()
+    read_late = False
 
     @abstractmethod
     def get(self) -> Any:

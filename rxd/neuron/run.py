@@ -482,7 +482,7 @@ class Run(Tapes, Watching):
         if self.events.next_time() <= middle:
             self._deliver(middle)
         if self.players:
-            self._play(middle)
+            self._play_for_step(middle, t + dt)
         engine.step(t, dt)
         self._compared = engine.version
         if self.watchers:  # the clock and all but v still at the start of the step, as in NEURON

@@ -23,6 +23,21 @@ def chosen_section(sec: Section | None) -> Section:
     return current_session().topology.cas().section if sec is None else sec
 
 
+def _records_of(sections: Iterable[Section]) -> list[SectionRecord]:
+    """Their records.
+
+    Raises
+    ------
+    HocError
+        As NEURON, for anything but sections.
+    """
+    found = list(sections)
+    for section in found:
+        if not isinstance(section, Section):
+            raise HocError(f"iterable must contain only Section objects, not {section!r}.")
+    return [section.record for section in found]
+
+
 class SectionList(HocObject):
     """An ordered list of sections, which does not keep them alive: deleted ones drop out.
 
@@ -32,7 +47,7 @@ class SectionList(HocObject):
     """
 
     def __init__(self, sections: Iterable[Section] = ()) -> None:
-        self._records: list[SectionRecord] = [section.record for section in sections]
+        self._records: list[SectionRecord] = _records_of(sections)
         self._number: int | None = current_session().number("SectionList")
 
     @classmethod
@@ -45,7 +60,7 @@ class SectionList(HocObject):
     def append(self, *sections: Section, sec: Section | None = None) -> float:
         """Add sections."""
         given = sections or (chosen_section(sec),)
-        self._records.extend(section.record for section in given)
+        self._records.extend(_records_of(given))
         return 1.0
 
     def remove(self, sections: Section | SectionList | None = None, sec: Section | None = None) -> float:

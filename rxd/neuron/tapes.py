@@ -95,6 +95,11 @@ class Tapes:
 
         self.events.push(t, take)
 
+    def _play_for_step(self, middle: float, end: float) -> None:
+        """Play what a step reads: currents in its middle, reactions at its end, as in NEURON."""
+        for player in self.players:
+            player.play(end if player.continuous and player.pointer.read_late else middle)
+
     def _play(self, t: float, continuous: bool | None = None) -> None:
         """Play, or only what is continuous, or what is not."""
         for player in self.players:

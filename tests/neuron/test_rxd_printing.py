@@ -113,14 +113,21 @@ def test_types_and_declared_names_are_neurons(cell: Cell) -> None:
         cell["s"].uninsert("nothing")  # type: ignore[attr-defined]
 
 
-def test_a_formula_does_not_keep_its_species() -> None:
+def test_a_formula_keeps_its_species_unless_written_with_the_region() -> None:
     with Session():
-        species = rxd.Species(rxd.Region([h.Section("s")], name="c"), name="a")
+        section = h.Section("s")
+        region = rxd.Region([section], name="c")
+        species = rxd.Species(region, name="a")
         formula, known = 2 * species + 1, weakref.ref(species)
+        on_region = 2 * species[region]
         del species
         gc.collect()
-        assert known() is None
+        assert known() is not None
         assert str(formula) == "2*(a)+1"
+        del formula
+        gc.collect()
+        assert known() is None
+        assert str(on_region) == "2*(a[c])"
 
 
 def test_something_out_of_nothing_and_back() -> None:

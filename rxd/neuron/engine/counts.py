@@ -24,7 +24,7 @@ __all__ = ["times_counted", "warn_of_wrong_crossing"]
 def times_counted(declared: Declared, reaction: Any, region: Any) -> Any:
     """How often a reaction or rate counts on a region: a number, or where sections differ a parameter."""
     chemistry = reaction.session.chemistry
-    plain = reaction.session.correct or getattr(reaction, "is_source", False)
+    plain = reaction.session.correct or reaction.is_source
     if not plain and hasattr(region, "shape"):
         return _times_in_box(reaction)
     if plain or chemistry.voxel_records(region):

@@ -302,6 +302,7 @@ def _conducting(shape: Any) -> Any:
 def _quantities(session: Session, declared: Declared) -> None:
     ions: dict[str, list[Part]] = {}
     rest: list[tuple[str, list[Part]]] = []
+    _refuse_other_charges(session)
     names = [quantity.name for quantity in session.chemistry.quantities]
     crossing = {  # in NEURON a State may cross a membrane, too: then it is a species that does not diffuse
         symbol.quantity().number
@@ -337,6 +338,20 @@ def _quantities(session: Session, declared: Declared) -> None:
         _declare_ion(declared, parts)
     for kind, parts in rest:
         _declare(declared, parts, kind)
+
+
+def _refuse_other_charges(session: Session) -> None:
+    """Refuse a species that has taken the name of an ion, but not its charge: it would not be that ion, without a word.
+
+    Raises
+    ------
+    HocError
+        As NEURON.
+    """
+    for quantity in session.chemistry.quantities:
+        is_side = quantity.name is not None and any(region.nrn_region for region in quantity.regions)
+        if is_side and session.catalogue.charge_of(quantity.name) not in {None, int(quantity.charge)}:
+            session.catalogue.ion(quantity.name, int(quantity.charge))
 
 
 def _note_membranes(parts: list[Part]) -> None:

@@ -111,17 +111,37 @@ def _side(declared: Declared, side: dict[NodeSymbol, int], region: Any) -> Any:
 
 def _reaction(declared: Declared, reaction: Reaction) -> None:
     symbols = reaction.symbols()
-    bare = [symbol for symbol in symbols if symbol.region is None]
-    regions = _candidates(symbols, reaction.regions) if bare else [None]
-    for region in regions:
+    for region in _where_it_is(reaction, symbols):
         if not _is_there(declared, symbols, region):
             continue
         lhs, rhs, kf, kb, custom = _kinetics(declared, reaction, region)
         if lhs != 0 or rhs != 0:
-            named = [symbol.region() for symbol in symbols if symbol.region is not None]
-            count = times_counted(declared, reaction, region if bare else named[0])
+            count = times_counted(declared, reaction, region)
             kf, kb = (_translate(declared, k, region) * count for k in (kf, kb))
             declared.model.add(rxd.Reaction(lhs, rhs, kf, kb, custom_dynamics=custom))
+
+
+def _where_it_is(reaction: Reaction, symbols: Iterable[NodeSymbol]) -> list[Any]:
+    """The regions of a reaction: the one its sides are written with, else those all its bare species share.
+
+    Raises
+    ------
+    RxDException
+        If a bare species is not on the region that others are written with.
+    """
+    sides = [symbol for side in (reaction.lhs, reaction.rhs) for symbol in side]
+    named = {region.number: region for symbol in sides if symbol.region is not None and (region := symbol.region())}
+    if not named:
+        return _candidates(symbols, reaction.regions)
+    region = next(iter(named.values()))
+    for symbol in sides:
+        quantity = symbol.quantity()
+        if symbol.region is None and quantity is not None and not quantity.defined_on_region(region):
+            raise RxDException(
+                f"{reaction!r}: {quantity.label} is not on {region.label}, where the reaction is. Use a "
+                "MultiCompartmentReaction with membrane= for what passes from one region to another."
+            )
+    return [region]
 
 
 def _kinetics(declared: Declared, reaction: Any, region: Any) -> tuple[Any, Any, Any, Any, bool]:
@@ -147,6 +167,7 @@ def _rate(declared: Declared, rate: Rate) -> None:
         regions = [unknown.region()]
     else:
         regions = _candidates(symbols, rate.regions) or _candidates([unknown], rate.regions)
+        regions = _with_what_it_reads(regions, symbols) or regions
     for region in regions:
         if not _is_there(declared, symbols, region):
             continue
@@ -154,6 +175,12 @@ def _rate(declared: Declared, rate: Rate) -> None:
         theirs = _theirs(declared, unknown, region)
         value, _ = rate.session.chemistry.in_force.rates(rate)
         declared.model.add(rxd.Rate(theirs, _translate(declared, value, region) * times_counted(declared, rate, region)))
+
+
+def _with_what_it_reads(regions: list[Any], symbols: Iterable[NodeSymbol]) -> list[Any]:
+    """Of a bare unknown's regions the one whose species a rate reads by name: elsewhere NEURON leaves the unknown alone."""
+    read = [symbol.region() for symbol in symbols if symbol.region is not None]
+    return [region for region in regions if not hasattr(region, "shape") and all(region is other for other in read)]
 
 
 def _refuse_segments_in_box(rate: Rate, region: Any) -> None:

@@ -4,7 +4,7 @@ In: operators between species, numbers and formulas. Out: `Formula`, a SymPy exp
 regions, and `Scheme`, two formulas with an arrow between, from `a + b > c`, `a < b`, `a != b`.
 
 SymPy's own comparisons would not do: its `!=` compares structure. A symbol knows its species only weakly, so that a species
-that has gone out of scope is noticed when the model is compiled.
+that has gone out of scope is noticed when the model is compiled; a formula keeps those that are written in it without a region.
 """
 
 from __future__ import annotations
@@ -133,10 +133,10 @@ class Mathable:
         return Formula.built(sympy.Abs(self.expression), "fabs({})", self)
 
     def __gt__(self, other: Any) -> Scheme:
-        return Scheme(self, other, ">")
+        return Scheme(self, _not_a_number(other, ">"), ">")
 
     def __lt__(self, other: Any) -> Scheme:
-        return Scheme(self, other, "<")
+        return Scheme(self, _not_a_number(other, "<"), "<")
 
     def __ne__(self, other: object) -> Any:
         return Scheme(self, other, "<>") if isinstance(other, Mathable) else True
@@ -146,6 +146,23 @@ class Mathable:
 
     def __hash__(self) -> int:
         return id(self)
+
+
+def _not_a_number(side: Any, arrow: str) -> Any:
+    """The right side of an arrow.
+
+    Raises
+    ------
+    RxDException
+        If somebody compares a species with a number: `if ca > 0.5` would always be true.
+    """
+    if isinstance(side, Mathable):
+        return side
+    raise RxDException(
+        f"rhs={side!r} not valid in a reaction: {arrow} between species makes a reaction scheme and compares no values. A rate "
+        "that switches at a threshold is a formula, such as k / (1 + rxdmath.exp(-(ca - threshold) / width)); the value of a "
+        "node is node.value."
+    )
 
 
 def _whole(exponent: sympy.Expr) -> sympy.Expr:

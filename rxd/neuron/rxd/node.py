@@ -329,6 +329,7 @@ class NodePointer(Pointer):
     """A pointer to the value of a node; it does not keep the species alive, and shows its last value once that has gone."""
 
     __slots__ = ("_last", "_place", "_species")
+    read_late = True
 
     def __init__(self, node: Node) -> None:
         species, *place = node.part

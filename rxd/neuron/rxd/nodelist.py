@@ -134,6 +134,14 @@ class NodeList:
     def __hash__(self) -> int:
         return id(self)
 
+    def __mul__(self, times: int) -> NodeList:
+        """Its nodes several times, as with any list."""
+        made = NodeList()
+        made._parts = list(self._parts) * times
+        return made
+
+    __rmul__ = __mul__
+
     def __add__(self, other: Iterable[Node]) -> NodeList:
         made = NodeList()
         made._parts = list(self._parts)

@@ -15,14 +15,18 @@ from rxd.neuron.rxd.region import Extracellular, Region
 from rxd.neuron.rxd.species import Quantity, SpeciesOnRegion
 from rxd.neuron.session import current_session
 
-__all__ = ["GeneralizedReaction", "MultiCompartmentReaction", "Rate", "Reaction"]
+__all__ = ["GeneralizedReaction", "MultiCompartmentReaction", "Rate", "Reaction", "Source"]
 
 
 class GeneralizedReaction:
     """What all kinds of reactions share."""
 
+    is_source = False  # made by `include_flux` of a formula, which NEURON does not compile
+
     def __init__(self) -> None:
         self.session = current_session()
+        if not self.is_source:
+            self.session.chemistry.in_force.settle()  # what new species have let NEURON compile does not have this one yet
         for quantity in filter(None, (symbol.quantity() for symbol in self.symbols())):
             self.session.own(quantity.session, f"{quantity.kind} {quantity.label}")
         self.number = self.session.chemistry.add(self)
@@ -43,6 +47,7 @@ class _Scheme(GeneralizedReaction):
     def __init__(self, args: tuple[Any, ...], settings: dict[str, Any], what: str) -> None:
         lhs, rhs, forward, backward, arrow = _sides(args, settings, what)
         self.lhs, self.rhs = stoichiometry(lhs, "lhs"), stoichiometry(rhs, "rhs")
+        self._written = lhs, rhs  # species without a region live as long as their reactions, as in NEURON
         self._shown = f"{lhs}{arrow}{rhs}"
         self._custom = _custom(settings)
         self._f_rate, self._b_rate = forward, backward
@@ -165,8 +170,6 @@ class MultiCompartmentReaction(_Scheme):
 class Rate(GeneralizedReaction):
     """A term of the time derivative of a species or state: `Rate(species, rate, regions=None)`."""
 
-    is_source = False  # made by `include_flux` of a formula, which NEURON does not compile
-
     def __init__(self, species: Any, rate: Any, regions: Any = None, membrane_flux: bool = False) -> None:
         if not isinstance(species, Mathable) or not isinstance(species.expression, NodeSymbol):
             raise RxDException(f"Rate: the first argument is a species or state, or one of them on a region, not {species!r}.")
@@ -203,6 +206,12 @@ class Rate(GeneralizedReaction):
         regions = self.regions or everywhere
         shown = f", regions={_names(regions)}" if regions else ""
         return f"Rate({self._shown}, {self._rate}{shown}, membrane_flux=False)"
+
+
+class Source(Rate):
+    """The rate behind `include_flux` of a formula."""
+
+    is_source = True
 
 
 def _names(regions: list[Any]) -> str:

@@ -6,6 +6,7 @@ order of the regions; the compiled model's state is brought into them when someb
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import weakref
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import sympy
 
-from rxd.neuron.errors import NoSuchVoxel, RxDException
+from rxd.neuron.errors import NoSuchVoxel, RxDException, caution
 from rxd.neuron.internals import Instance, instances, kept_nodes, module_name, state_indices
 from rxd.neuron.ready import Ready
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol
@@ -31,6 +32,7 @@ __all__ = ["Parameter", "Quantity", "Species", "SpeciesOnExtracellular", "Specie
 
 AnyRegion = Region | Extracellular
 ALL: Final = slice(None)
+_PROPERTIES = ("charge", "d", "ecs_boundary_conditions", "initial", "name", "nodes", "regions", "value")
 INTERNALS = frozenset(("_all_species", "_has_1d", "_has_3d", "_species_counts"))
 
 
@@ -53,7 +55,7 @@ class Quantity(Mathable):
     """
 
     __slots__ = (
-        "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_regions", "_values",
+        "__dict__", "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_regions", "_values",
         "ecs_boundary_conditions", "node_d", "number", "ready", "represents", "session", "settled", "sources",
     )  # fmt: skip
     kind = "Species"
@@ -107,6 +109,19 @@ class Quantity(Mathable):
                     record.insert(ion.mechanism)
                     record.ion_styles[ion.mechanism] = 119
 
+    def _register_if_it_fits(self) -> None:
+        """The same where name and charge are set one after the other: as soon as they fit."""
+        if self._name is not None and self.session.catalogue.charge_of(self._name) in {None, self._charge}:
+            self._register_ion()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Scripts may note something of their own on a species, as in NEURON; what looks like a slip is named."""
+        if not hasattr(type(self), name):
+            near = difflib.get_close_matches(name, _PROPERTIES, 1)
+            if near:
+                caution(f"{self.kind} {self.label} has no property {name!r}: it changes nothing. Did you mean {near[0]!r}?")
+        object.__setattr__(self, name, value)
+
     # ------------------------------------------------------------------------------------------------------------ properties
 
     @property
@@ -117,8 +132,7 @@ class Quantity(Mathable):
     @name.setter
     def name(self, value: str | None) -> None:
         self._name = value
-        if value is not None:
-            self._register_ion()
+        self._register_if_it_fits()
         self.session.touch()
 
     @property
@@ -134,6 +148,7 @@ class Quantity(Mathable):
     @charge.setter
     def charge(self, value: int) -> None:
         self._charge = value
+        self._register_if_it_fits()
         self.session.touch()
 
     @property
@@ -286,8 +301,8 @@ class Quantity(Mathable):
         """The values of all nodes."""
         return self.nodes.value
 
-    def indices(self, r: AnyRegion | None = None, secs: Any = None) -> list[int]:
-        """Places of its nodes (on a region, in sections) that are segments in `rxd.node._states`, the array of all of them."""
+    def indices(self, r: AnyRegion | Iterable[AnyRegion] | None = None, secs: Any = None) -> list[int]:
+        """Places of its nodes (on a region or several, in sections) that are segments in `rxd.node._states`, all of them."""
         return state_indices(self, r, secs)
 
     def re_init(self) -> None:
@@ -300,6 +315,9 @@ class Quantity(Mathable):
 
     def __str__(self) -> str:
         return repr(self) if self._name is None else str(self._name)
+
+
+Quantity.__init__.__qualname__ = "Species.__init__"  # as errors about arguments show it
 
 
 class Species(Quantity):
@@ -355,7 +373,7 @@ class Parameter(Species):
 class SpeciesOnRegion(Mathable):
     """A species on one of its regions: `ca[cyt]`."""
 
-    __slots__ = ("__weakref__", "_region", "_species")
+    __slots__ = ("__dict__", "__weakref__", "_region", "_species")
 
     def __init__(self, species: Quantity, region: AnyRegion) -> None:
         self._species = weakref.ref(species)
@@ -446,9 +464,9 @@ class SpeciesOnRegion(Mathable):
     def _lent(self) -> np.ndarray:
         return self.species.session.chemistry.views.lend(self.species, self._region)
 
-    def indices(self, r: AnyRegion | None = None) -> list[int]:
-        """Places of its nodes that are segments in `rxd.node._states`."""
-        return self.species.indices(self._region if r is None else r)
+    def indices(self, r: AnyRegion | None = None, secs: Any = None) -> list[int]:
+        """Places of its nodes that are segments (in sections) in `rxd.node._states`."""
+        return self.species.indices(self._region if r is None else r, secs)
 
     def defined_on_region(self, region: AnyRegion) -> bool:
         """Whether it is this region."""

@@ -29,11 +29,14 @@ class Built:
 def _terms(thing: Any) -> Terms:
     """The terms of an operand: those of a formula, or the operand itself.
 
-    Species are kept by name: a formula does not keep a species alive.
+    A formula keeps the species in it alive, as NEURON's do, but not one that is written with its region (`ca[cyt]`): of a
+    script that builds buffers in a loop and keeps the reactions alone, all species go on.
     """
     if hasattr(thing, "terms"):
         found: Terms = thing.terms
         return found
+    if hasattr(thing, "kind"):
+        return {thing: 1}
     if hasattr(thing, "expression"):
         return {str(thing): 1}
     return {thing if isinstance(thing, (int, float)) else repr(thing): 1}

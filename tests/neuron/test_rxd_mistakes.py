@@ -1,0 +1,68 @@
+"""Slips that scripts make: what is said, and what happens."""
+
+from __future__ import annotations
+
+import pytest
+
+from rxd.neuron import h, rxd
+from rxd.neuron.errors import HocError
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+@pytest.fixture
+def ca():
+    sec = h.Section(name="a")
+    species = rxd.Species(rxd.Region([sec], name="cyt", nrn_region="i"), name="ca", charge=2, initial=1)
+    species.section = sec
+    return species
+
+
+def test_a_species_compared_with_a_number(ca):
+    for compare in (lambda: ca > 0.5, lambda: 2 * ca < 1, lambda: 1 if ca > 0.5 else 0, lambda: max(ca, 0)):
+        with pytest.raises(rxd.RxDException, match=r"not valid in a reaction.*threshold"):
+            compare()
+
+
+def test_something_of_its_own_on_a_species_and_a_slip(ca, recwarn):
+    ca.colour, ca[ca.regions[0]].colour = "red", "blue"
+    assert [ca.colour, ca[ca.regions[0]].colour] == ["red", "blue"]
+    assert not recwarn
+    with pytest.warns(UserWarning, match="ca has no property 'inital'.*Did you mean 'initial'"):
+        ca.inital = 5
+    h.finitialize(-65)
+    assert ca.nodes.value == [1]
+    with pytest.raises(TypeError, match=r"Species.__init__\(\) got an unexpected keyword argument 'inital'"):
+        rxd.Species(ca.regions[0], inital=5)
+
+
+def test_an_ion_without_its_charge():
+    sec = h.Section(name="a")
+    species = rxd.Species(rxd.Region([sec], name="cyt", nrn_region="i"), name="q")
+    species.name = "ca"
+    with pytest.raises(HocError, match="ca_ion already defined with charge 2"):
+        h.finitialize(-65)
+
+
+def test_a_connection_without_a_target_and_a_list_of_no_sections(ca):
+    with pytest.raises(HocError, match="NetCon not enough arguments"):
+        h.NetCon(ca.section(0.5)._ref_v, sec=ca.section)
+    assert h.NetCon(None, None).valid() == 0
+    for make in (lambda: h.SectionList([3]), lambda: h.SectionList().append(3)):
+        with pytest.raises(HocError, match="only Section objects, not 3"):
+            make()
+
+
+def test_a_vector_plays_the_ends_of_steps_into_nodes():
+    """Reactions are NEURON's at the ends of steps: `dq/dt = p` adds up to the sum of dt p(k dt)."""
+    sec = h.Section(name="a")
+    cyt = rxd.Region([sec], name="cyt")
+    p, q = rxd.Parameter(cyt, initial=2), rxd.Species(cyt, initial=0)
+    rate = rxd.Rate(q, p)
+    h.finitialize(-65)
+    course, times = h.Vector([1, 5, 3]), h.Vector([0, 0.5, 1])
+    course.play(p.nodes[0]._ref_value, times, True)
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert q.nodes.value == pytest.approx([3.5 + 0.05 - 0.025])
+    assert rate is not None
