@@ -115,7 +115,7 @@ def add_flux(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], args: tuple[Any,
     for species, region, table, index in parts:
         for some in index[:, None] if alone else [index]:
             species.session.chemistry.fluxes.append(Flux(weakref.ref(species), region, table, some, read, constant))
-        species.session.touch(nodes=False)
+        species.session.run.source_added()
 
 
 def _refuse_unknown(source: Any, name: str) -> None:

@@ -79,7 +79,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     if run._detectors:
         run._detect(t)
     run._deliver(t + 0.5 * dt)
-    if not run.is_current(engine) or values.t != t or values.dt != dt:
+    if not run.is_current(engine) or values.t != t or values.dt != dt or engine.sources.varying:
         return True  # an event has changed the model: begin anew
     if values["stoprun"]:
         run._fixed_step(engine)  # the step that has begun is the last one

@@ -136,6 +136,14 @@ class Run(Tapes, Watching):
         else:
             self.clamping += 1
 
+    def source_added(self) -> None:
+        """A source has come: fixed steps add it at their ends, and variable steps have it among their equations."""
+        engine = self.engine
+        if engine is None or engine.adaptive or self.adaptive:
+            self.session.touch(nodes=False)
+        else:
+            engine.sources.forget()
+
     def is_current(self, engine: Engine) -> bool:
         """Whether an engine is that of the model and its clamps as they are now."""
         return engine.revision == self.session.revision and engine.clamping == self.clamping

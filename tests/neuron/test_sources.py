@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rxd.neuron import Session, h, rxd
+from rxd.neuron.session import current_session
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -152,3 +153,26 @@ def test_sources_make_no_node_anew():
         section.nseg = 7
         species.nodes[0].include_flux(1e5)
         assert not table.fresh
+
+
+@pytest.mark.filterwarnings("ignore:With CVode, functions and pointers")
+def test_a_source_that_comes_during_a_run_needs_no_other_engine():
+    dend = h.Section(name="dend")
+    dend.nseg = 3
+    x = rxd.Species(rxd.Region([dend], name="cyt"), name="x", d=0)
+    h.dt = 0.025
+    h.finitialize(-65)
+    engine = current_session().run.engine
+    per_molecule = 1 / (x.nodes[1].volume * MOLECULES)
+    x.nodes[1].include_flux(10)
+    h.continuerun(1)
+    assert x.nodes[1].value == pytest.approx(10 * per_molecule, rel=1e-12)
+    h.CVode().event(1.5, lambda: x.nodes[0].include_flux(lambda: 20))
+    h.continuerun(2.5)
+    assert current_session().run.engine is engine
+    assert x.nodes.value == pytest.approx([20 * per_molecule, 25 * per_molecule, 0], rel=1e-9)
+    h.CVode().active(True)
+    x.nodes[2].include_flux(40)
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert x.nodes.value == pytest.approx([20 * per_molecule, 10 * per_molecule, 40 * per_molecule], rel=1e-4)

@@ -28,29 +28,35 @@ FEW: Final = 32
 
 
 class Sources:
-    """The sources on the nodes of an engine.
-
-    Attributes
-    ----------
-    varying : bool
-        Whether some have to be read by Python at the end of every fixed step.
-    """
+    """The sources on the nodes of an engine."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.varying = False
+        self._stale = False
         self._changing: list[_Changing] = []
         self._rates, self._swept = np.zeros(0), np.zeros(0, dtype=bool)
         self._gains: dict[float, Gains] = {}
         self.read()
-        if self.varying and engine.adaptive:
+        if self._changing and engine.adaptive:
             caution(
                 "With CVode, functions and pointers given to include_flux are read at the beginning of each internal step, of "
                 f"at most {LONGEST} ms. Numbers need no such steps.",
             )
 
+    @property
+    def varying(self) -> bool:
+        """Whether some have to be read by Python at the end of every fixed step."""
+        if self._stale:
+            self.read()
+        return bool(self._changing)
+
+    def forget(self) -> None:
+        """Another source has come; fixed steps look at all of them anew."""
+        self._stale = True
+
     def read(self) -> None:
         """Find the nodes of all sources, and read those that do not change."""
+        self._stale = False
         engine, chemistry = self.engine, self.engine.session.chemistry
         self._rates, self._changing, self._swept = np.zeros(len(engine.y)), [], np.zeros(len(engine.y), dtype=bool)
         self._gains.clear()
@@ -69,7 +75,6 @@ class Sources:
                 np.add.at(self._rates, positions[flux.index], flux.rates())
             else:
                 self._changing.append(_Changing(flux, positions[flux.index]))
-        self.varying = bool(self._changing)
         if engine.adaptive and engine.declared.fluxes:
             self._put(self._present())
 
@@ -88,6 +93,8 @@ class Sources:
         What goes into voxels diffuses in the step: NEURON's line sweeps take it as they take currents. A step is linear, so it
         is the same every time.
         """
+        if self._stale:
+            self.read()
         if dt not in self._gains:
             self._gains.clear()  # of the last dt alone
             gain = self.in_a_step(self._rates, dt) if self._rates.any() else self._rates
