@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.events import FInitializeHandler
 from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.pointers import GlobalPointer, Pointer, Ref, as_pointer
 from rxd.neuron.session import current_session
@@ -67,6 +68,16 @@ class PtrVector(HocObject):
         self._number = current_session().number("PtrVector")
         self._pointers: list[Pointer] = [Ref(0.0) for _ in range(int(size))]
         self._label = ""
+        self._on_update: FInitializeHandler | None = None
+
+    def ptr_update_callback(self, callback: Any, context: Any = None) -> float:
+        """Have something called whenever pointers are to be set anew: before each initialisation.
+
+        Variables do not move in memory here, as they did in NEURON 8 (NEURON 9 has no such method), but scripts set their
+        pointers in this function alone.
+        """
+        self._on_update = FInitializeHandler(3, callback, *(() if context is None else (context,)))
+        return 0.0
 
     def size(self) -> int:
         """How many pointers there are."""

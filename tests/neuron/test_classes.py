@@ -83,6 +83,15 @@ def test_pointers_as_objects():
         many.gather(h.Vector(3))
 
 
+def test_pointers_set_in_a_function_of_their_vector_are_set_before_each_run():
+    soma = h.Section(name="soma")
+    many, values = h.PtrVector(1), h.Vector(1)
+    many.ptr_update_callback(lambda: many.pset(0, soma(0.5)._ref_v))
+    h.finitialize(-63)
+    many.gather(values)
+    assert list(values) == [-63]
+
+
 def test_a_counter_of_action_potentials_agrees_with_a_netcon():
     soma = h.Section(name="soma")
     soma.L = soma.diam = 20
