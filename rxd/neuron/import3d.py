@@ -32,6 +32,7 @@ class _Reader(HocObject):
 
     quiet: float = 0.0
     morphology: Morphology
+    _sections: List | None = None
 
     def input(self, path: str) -> float:
         """Read a file.
@@ -45,6 +46,7 @@ class _Reader(HocObject):
             self.morphology = self._load(str(path))
         except (GeometryError, FileNotFoundError) as error:
             raise HocError(str(error)) from error
+        self._sections = None
         return 1.0
 
     @abstractmethod
@@ -58,10 +60,14 @@ class _Reader(HocObject):
     @property
     def sections(self) -> List:
         """What the file holds, as a List of Import3d_Section, in the order of `Morphology`."""
-        found = List()
-        for index in range(self.morphology.n_sections):
-            found.append(Import3d_Section(self.morphology, index))
-        return found
+        if self._sections is None:
+            found: list[Import3d_Section] = []
+            for index, parent in enumerate(self.morphology.parent):
+                found.append(Import3d_Section(self.morphology, index, found[parent] if parent >= 0 else None))
+            self._sections = List()
+            for section in found:
+                self._sections.append(section)
+        return self._sections
 
 
 class Import3d_Section(HocObject):  # noqa: N801 - NEURON's name
@@ -75,27 +81,47 @@ class Import3d_Section(HocObject):  # noqa: N801 - NEURON's name
         Its number among those of its type, as in `dend[3]`.
     raw : Matrix
         Its points, x, y, z in rows, um; `d` are the diameters.
+    first : float
+        The first point of its own: 1 where `raw` begins with the place it is joined to, which is elsewhere than its own points.
     parentsec, parentx : Import3d_Section or None, float
         What it hangs on, and where.
+    iscontour_, is_subsidiary : float
+        0: outlines of somas have become cylinders, and no section is part of another.
     """
 
-    def __init__(self, morphology: Morphology, index: int) -> None:
-        self._morphology, self._index = morphology, index
+    iscontour_ = 0.0
+    is_subsidiary = 0.0
+
+    def __init__(self, morphology: Morphology, index: int, parentsec: Import3d_Section | None) -> None:
+        self._number = current_session().number("Import3d_Section")
         kind, number = _rank(morphology)(index)
         self.type, self.nameindex = float(kind), float(number)
-        self.parentx = float(morphology.parent_x[index])
+        self.parentsec = parentsec
+        self.parentx = 1.0 if parentsec is None else float(morphology.parent_x[index])
         start, stop = morphology.point_offset[index : index + 2]
         points = morphology.points[start:stop]
+        place = None if parentsec is None else _elsewhere(points, morphology, int(morphology.parent[index]), self.parentx)
+        self.first = 0.0 if place is None else 1.0
+        if place is not None:
+            points = np.vstack([[*place, points[0, 3]], points])
         self.d = Vector(points[:, 3])
         self.raw = Matrix(3, len(points))
         for row in range(3):
             self.raw.setrow(row, Vector(points[:, row]))
 
-    @property
-    def parentsec(self) -> Import3d_Section | None:
-        """The section it hangs on."""
-        parent = int(self._morphology.parent[self._index])
-        return None if parent < 0 else Import3d_Section(self._morphology, parent)
+    def __repr__(self) -> str:
+        return f"Import3d_Section[{self._number}]"
+
+
+def _elsewhere(points: np.ndarray, morphology: Morphology, parent: int, x: float) -> np.ndarray | None:
+    """Where a section is joined to its parent, um, if its points begin elsewhere, as on a soma's surface."""
+    start, stop = morphology.point_offset[parent : parent + 2]
+    return _joined_at(points, morphology.points[start:stop], x)
+
+
+def _joined_at(points: np.ndarray, parent: np.ndarray, x: float) -> np.ndarray | None:
+    place = parent[0, :3] * (1 - x) + parent[-1, :3] * x
+    return place if np.abs(place - points[0, :3]).max() > 1e-6 else None
 
 
 class Import3d_SWC_read(_Reader):  # noqa: N801 - NEURON's name
@@ -202,8 +228,8 @@ def _make(morphology: Morphology, index: int, cell: Any) -> Section:
 
 def _keep_place(record: SectionRecord, parent: np.ndarray, x: float) -> None:
     """Let a section that begins elsewhere than where `define_shape` looks for it, as on a soma's surface, stay there."""
-    place = parent[0, :3] * (1 - x) + parent[-1, :3] * x
-    if np.abs(place - record.points[0, :3]).max() > 1e-6:
+    place = _joined_at(record.points, parent, x)
+    if place is not None:
         record.logical_connection = place
 
 

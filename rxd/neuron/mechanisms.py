@@ -156,7 +156,7 @@ POINTS: Mapping[str, PointInfo] = MappingProxyType(
             ),
             PointInfo(
                 "VClamp",
-                {"gain": 1e5, "rstim": 1.0, "tau1": 0.1, "tau2": 0.0, "e0": 0.0, "vo0": 0.0, "vi0": 0.0, "fac": 0.0},
+                {"gain": 1e5, "rstim": 1.0, "tau1": 0.001, "tau2": 0.0, "e0": 0.0, "vo0": 0.0, "vi0": 0.0, "fac": 0.0},
                 {"i": 0.0},
                 {"dur": 3, "amp": 3},
                 units={"dur": "ms", "amp": "mV", "rstim": "megohm", "i": "nA"},

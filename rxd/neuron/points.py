@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.mechanisms import POINTS, PointInfo
+from rxd.neuron.named import Named
 from rxd.neuron.pointers import AttributePointer
 from rxd.neuron.sections import Section, Segment
 from rxd.neuron.session import current_session
@@ -82,6 +83,16 @@ class PointProcess(metaclass=_Kind):
         if place is not None and not info.artificial:
             self.loc(place, sec=sec)
         session.run.add_point(self)
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        """Let Python find the variables of the class by itself."""
+        super().__init_subclass__(**rest)
+        info = cls.__dict__.get("own_info") or POINTS.get(cls.__dict__.get("kind", ""))
+        if info is not None:
+            hocs = (name for name, own in HOC_NAMES.items() if own in info.parameters)
+            for name in (*info.parameters, *info.assigned, *info.arrays, *info.element_counts, *hocs):
+                if not hasattr(cls, name):
+                    setattr(cls, name, Named(name))
 
     def __class_getitem__(cls, number: float) -> PointProcess:
         """`h.IClamp[3]`: the one of that number.

@@ -309,6 +309,8 @@ class SectionRecord:
         """Add a mechanism and the ions it uses, with their default values; what is there already stays as it is."""
         if mechanism in self.mechanisms:
             return
+        from rxd.neuron.sections import name_mechanism
+
         catalogue = self.session.catalogue
         ion = catalogue.ion_of(mechanism)
         used: list[str] = []
@@ -326,6 +328,7 @@ class SectionRecord:
         for name, value in initial.items():
             self.store[name] = np.full(self._nseg, value)
         self.mechanisms.append(mechanism)
+        name_mechanism(self.session, mechanism)
         for name in used:
             if name in self.mechanisms:  # NEURON counts it as the newest
                 self.mechanisms.remove(name)

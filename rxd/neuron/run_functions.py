@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.globals import Globals
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
@@ -52,6 +53,17 @@ def init(session: Session) -> float:
     """`finitialize(v_init)`."""
     session.run.finitialize(session.globals["v_init"])
     return 0.0
+
+
+def initnrn(session: Session) -> float:
+    """Give t, dt, celsius, secondorder and clamp_resist the values a new process starts with."""
+    from rxd.neuron.interpreter import set_global
+
+    fresh = Globals()
+    for name in ("t", "dt", "celsius", "secondorder", "clamp_resist"):
+        if session.globals[name] != fresh[name]:
+            set_global(session, name, fresh[name])
+    return 1.0
 
 
 def setdt(session: Session) -> float:
@@ -246,9 +258,9 @@ RUN_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         **{
             function.__name__: function
             for function in (
-                finitialize, fadvance, advance, fcurrent, frecord_init, init, setdt, stdinit, continuerun, run, steprun,
-                batch_run, cvode_active, cvode_local, load_file, xopen, execute, execerror, startsw, stopsw, nrnversion,
-                unix_mac_pc, units, stoppedrun, nlayer_extracellular,
+                finitialize, fadvance, advance, fcurrent, frecord_init, init, initnrn, setdt, stdinit, continuerun, run,
+                steprun, batch_run, cvode_active, cvode_local, load_file, xopen, execute, execerror, startsw, stopsw,
+                nrnversion, unix_mac_pc, units, stoppedrun, nlayer_extracellular,
             )
         },
         "quit": quit_,

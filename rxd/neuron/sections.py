@@ -16,6 +16,7 @@ from rxd.neuron import describe
 from rxd.neuron.ends import tied_to
 from rxd.neuron.errors import HocError, caution, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
+from rxd.neuron.named import name_variables
 from rxd.neuron.outside import COMPUTED
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.range_arrays import Elements
@@ -24,10 +25,12 @@ from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
+    from rxd.neuron.session import Session
 
 __all__ = ["ExtendedSection", "Section", "Segment"]
 
 _OWN = frozenset({"L", "Ra", "nseg", "rallbranch"})
+_OF_SEGMENTS = ("area", "cm", "diam", "node_index", "point_processes", "ri", "sec", "v", "volume", "x")
 
 
 class Section:
@@ -111,6 +114,11 @@ class Section:
         if not number > 0:
             raise ValueError(f"{name} must be > 0.")
         return number
+
+    def __dir__(self) -> list[str]:
+        """NEURON's names."""
+        hidden = {"record", "cm", "diam", "v"}
+        return [name for name in object.__dir__(self) if name[:2] == "__" or not (name[0] == "_" or name in hidden)]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -458,6 +466,10 @@ class Segment:
     def __contains__(self, mechanism: object) -> bool:
         return str(mechanism) in self._record.mechanisms
 
+    def __dir__(self) -> list[str]:
+        """NEURON's names, and the mechanisms that are here."""
+        return [*(name for name in object.__dir__(self) if name.startswith("__")), *_OF_SEGMENTS, *self._record.mechanisms]
+
     @property
     def v(self) -> float:
         """Membrane potential, mV: what loops read at every step."""
@@ -533,6 +545,20 @@ class Segment:
 
     def __repr__(self) -> str:
         return f"{self.sec}({self.x:g})" if self.sec.record.alive else "<segment of deleted section>"
+
+
+for _kind in (Section, Segment):
+    name_variables(_kind, ("cm", "diam"))
+
+
+def name_mechanism(session: Session, mechanism: str) -> None:
+    """Let Python find a mechanism in segments, and its variables there and in the mechanism."""
+    catalogue = session.catalogue
+    variables = catalogue.variables(mechanism)
+    density = catalogue.density.get(mechanism)
+    arrays = () if density is None else density.arrays
+    name_variables(Mechanism, (*variables, *arrays))
+    name_variables(Segment, (mechanism, *variables.values()))
 
 
 # loops make a segment wherever they read: the setters of the slots take half the time that object.__setattr__ does

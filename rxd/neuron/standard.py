@@ -5,7 +5,9 @@ In: names of mechanisms. Out: their variables.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rxd.neuron.errors import HocError
@@ -16,6 +18,20 @@ from rxd.neuron.sections import Section, Segment
 from rxd.neuron.session import current_session
 
 __all__ = ["MechanismStandard", "MechanismType"]
+
+# what every section has, as if it were a mechanism: parameters (1), assigned variables (2) and states (3)
+GEOMETRY: Mapping[str, Mapping[int, Mapping[str, float]]] = MappingProxyType(
+    {
+        "morphology": MappingProxyType(
+            {1: MappingProxyType({"diam": 500.0}), 2: MappingProxyType({}), 3: MappingProxyType({})}
+        ),
+        "capacitance": MappingProxyType(
+            {1: MappingProxyType({"cm": 1.0}), 2: MappingProxyType({"i_cap": 0.0}), 3: MappingProxyType({})}
+        ),
+    }
+)
+# which of the variables of built-in synapses their mod files integrate
+STATES: Mapping[str, frozenset[str]] = MappingProxyType({"ExpSyn": frozenset(("g",)), "Exp2Syn": frozenset(("A", "B"))})
 
 
 class MechanismStandard(HocObject):
@@ -30,9 +46,11 @@ class MechanismStandard(HocObject):
 
     def __init__(self, name: str, kind: int = 1) -> None:
         session = current_session()
-        if name in POINTS:
-            info = POINTS[name]
-            groups = {1: dict(info.parameters), 2: dict(info.assigned), 3: {}}
+        if name in GEOMETRY:
+            groups = GEOMETRY[name]
+            self._full = {key: key for group in groups.values() for key in group}
+        elif name in POINTS:
+            groups = _of_built_in(POINTS[name])
             self._full = {key: key for group in groups.values() for key in group}
         elif session.catalogue.knows(name) and name in session.catalogue.density:
             density = session.catalogue.density[name]
@@ -43,15 +61,19 @@ class MechanismStandard(HocObject):
             }
             self._full = dict(session.catalogue.variables(name))
         elif (ion := session.catalogue.ion_of(name)) is not None:
-            groups = {1: {}, 2: dict(ion.variables), 3: {}}
-            self._full = {key: key for key in groups[2]}
+            held = (f"e{ion.name}", f"{ion.name}i", f"{ion.name}o")
+            groups = {1: {key: ion.variables[key] for key in held}, 3: {}}
+            groups[2] = {key: value for key, value in ion.variables.items() if key not in held}
+            self._full = {key: key for key in ion.variables}
         elif session.catalogue.point_class(name) is not None:
             groups = _of_point(session.catalogue.points[name])
             self._full = {key: key for group in groups.values() for key in group}
         else:
             raise HocError(f"{name} is not a mechanism")
         self._name = name
-        chosen = groups.get(int(kind)) if kind else {key: value for group in groups.values() for key, value in group.items()}
+        chosen = (
+            groups.get(int(kind)) if kind else {key: value for number in (1, 2, 3) for key, value in groups[number].items()}
+        )
         self._values = {self._full[key]: value for key, value in (chosen or {}).items()}
         self._arrays = {} if name not in session.catalogue.density else self._take_arrays(session.catalogue.density[name])
 
@@ -108,7 +130,8 @@ class MechanismStandard(HocObject):
         HocError
             If there is none.
         """
-        name = "delay" if name == "del" else name  # as hoc calls that of a clamp
+        if name in {"del", "delay"}:  # a clamp has one variable of two names
+            name = next((known for known in ("del", "delay") if known in self._values), name)
         elements = self._arrays.get(name, [name])
         if not (elements[0] in self._values and 0 <= int(index) < len(elements)):
             raise HocError(f"{name} is not a variable of {self._name}; there are: {', '.join(self._names)}")
@@ -149,6 +172,14 @@ class MechanismStandard(HocObject):
 
     def __getattr__(self, name: str) -> Any:
         return self.in_ if name in {"in", "_in"} else super().__getattr__(name)
+
+
+def _of_built_in(info: PointInfo) -> dict[int, dict[str, float]]:
+    """Parameters, assigned variables and states of a built-in point process, with the names hoc has for them."""
+    states = STATES.get(info.name, frozenset())
+    parameters = {"del" if key == "delay" else key: value for key, value in info.parameters.items()}
+    assigned = {key: value for key, value in info.assigned.items() if key not in states}
+    return {1: parameters, 2: assigned, 3: {key: value for key, value in info.assigned.items() if key in states}}
 
 
 def _of_point(kind: Any) -> dict[int, dict[str, float]]:

@@ -117,3 +117,9 @@ def test_what_is_called_at_a_spike_may_stop_the_run_at_the_end_of_its_step(h: An
     h.continuerun(100)
     assert len(seen) == 1
     assert h.t == pytest.approx(seen[-1] + h.dt, abs=1e-9)
+
+
+def test_variables_of_a_new_process_come_back(h: Any) -> None:
+    h.dt, h.celsius, h.secondorder, h.t, h.tstop = 0.1, 30, 2, 7, 99
+    assert h.initnrn() == 1
+    assert (h.dt, h.celsius, h.secondorder, h.t, h.tstop) == (0.025, 6.3, 0, 0, 99)

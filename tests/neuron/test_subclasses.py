@@ -191,7 +191,7 @@ def test_a_reader_shows_the_sections_of_its_file(tmp_path):
     importer.instantiate(None)
     for section in importer.swc.sections:
         importer.name(section, name)
-        h.execute(f"{name[0]}.v(0.0001) = {section.raw.ncol()}")
+        h.execute(f"{name[0]}.v(0.0001) = {section.raw.ncol() - section.first}")
     points = {record.name(): (record.v, record.n3d()) for record in h.allsec()}
     assert len(points) == importer.swc.sections.count() == 5
     assert all(seen == there for seen, there in points.values())
