@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from operator import methodcaller
 from typing import Any
 
-__all__ = ["Named", "name_variables"]
+__all__ = ["Named", "name_variables", "named"]
 
 
 class Named:
@@ -26,8 +26,13 @@ class Named:
         return self if instance is None else self._ask(instance)
 
 
+def named(name: str) -> property:
+    """A variable that `__getattr__` answers for, as an attribute of a class without a dict."""
+    return property(methodcaller("__getattr__", name))
+
+
 def name_variables(kind: type, names: Iterable[str]) -> None:
     """Make attributes of a class of the names of variables, where it has none; they hold nothing themselves."""
     for name in names:
         if not hasattr(kind, name):
-            setattr(kind, name, property(methodcaller("__getattr__", name)))
+            setattr(kind, name, named(name))

@@ -16,7 +16,7 @@ from rxd.neuron import describe
 from rxd.neuron.ends import tied_to
 from rxd.neuron.errors import HocError, caution, deleted_section
 from rxd.neuron.inserted import DensityMechanism, Mechanism
-from rxd.neuron.named import name_variables
+from rxd.neuron.named import name_variables, named
 from rxd.neuron.outside import COMPUTED
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.range_arrays import Elements
@@ -46,6 +46,7 @@ class Section:
     __module__ = "nrn"  # `type(soma)` is <class 'nrn.Section'>, as in NEURON
     __slots__ = ("__weakref__", "record")
     record: SectionRecord
+    cm, diam = named("cm"), named("diam")
 
     def __init__(self, name: str = "", cell: Any = None) -> None:
         if not isinstance(name, str):
@@ -420,6 +421,7 @@ class Segment:
     __slots__ = ("sec", "x")
     sec: Section
     x: float
+    cm, diam = named("cm"), named("diam")
 
     def __init__(self, sec: Section, x: float) -> None:
         x = float(x)
@@ -545,10 +547,6 @@ class Segment:
 
     def __repr__(self) -> str:
         return f"{self.sec}({self.x:g})" if self.sec.record.alive else "<segment of deleted section>"
-
-
-for _kind in (Section, Segment):
-    name_variables(_kind, ("cm", "diam"))
 
 
 def name_mechanism(session: Session, mechanism: str) -> None:
