@@ -12,7 +12,7 @@ from typing import Any
 from rxd.neuron.artificial import NetStim
 from rxd.neuron.counters import APCount
 from rxd.neuron.cvode import CVode
-from rxd.neuron.events import FInitializeHandler, NetCon, StateTransitionEvent
+from rxd.neuron.events import FInitializeHandler, NetCon
 from rxd.neuron.files import File
 from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.impedance import Impedance
@@ -32,6 +32,7 @@ from rxd.neuron.section_lists import SectionList, SectionRef
 from rxd.neuron.sections import Section
 from rxd.neuron.standard import MechanismStandard, MechanismType
 from rxd.neuron.texts import String, StringFunctions
+from rxd.neuron.transitions import StateTransitionEvent
 from rxd.neuron.vecstim import VecStim
 from rxd.neuron.vector import Vector
 from rxd.neuron.windows import WINDOW_CLASSES

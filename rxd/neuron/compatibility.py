@@ -196,8 +196,11 @@ Where NEURON makes choices, we make the same:
 * With CVode, courses that Vectors play with interpolation into currents and commands of clamps or into `e_extracellular`
   are followed exactly; into anything else (a conductance, `rs`, a parameter) as stairs of at most 0.05 ms, shorter with smaller
   tolerances. Functions of a LinearMechanism are called at the beginning of each internal step, of at most 0.025 ms then.
-* CVode finds thresholds within its steps, as NEURON does with `condition_order(2)`; `maxorder`, `jacobian`, `stiff`,
-  `use_daspk` and the like are taken note of: layers of `extracellular` that resist and LinearMechanisms need no other method.
+* CVode finds thresholds within its steps, as NEURON does with `condition_order(2)`, of StateTransitionEvents,
+  too; `maxorder`, `jacobian`, `stiff`, `use_daspk` and the like are taken note of: layers of `extracellular` that resist and
+  LinearMechanisms need no other method. Recordings of every step have both values of a jump, as NEURON's have.
+* `CVode.store_events` has all events that are put on their way, those of NetCons, too; while it is at work, nothing goes in
+  compiled runs. `CVode.spike_stat` counts what went through the queue, and compiled runs do not use it.
 * `CVode.use_local_dt` is taken note of; the steps of the cell that needs the shortest are those of all cells, as with a
   global step in NEURON.
 * Currents, and what else BREAKPOINT assigns, are computed at the start of a step, rates at its end. What a script sets in

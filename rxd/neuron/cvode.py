@@ -93,18 +93,21 @@ class CVode(States):
         return name
 
     def states(self, into: Vector) -> float:
-        """Write the variables the solver integrates into a Vector: voltages, then everything else, in an order of our own."""
-        into.from_python(self._run.states())
+        """Write the variables the solver integrates into a Vector: voltages, then everything else, in an order of our own.
+
+        With fixed steps it gets empty, as in NEURON before variable steps have begun.
+        """
+        into.from_python(self._run.states() if self._run.adaptive else ())
         return 0.0
 
     def extra_scatter_gather(self, direction: int, action: Any) -> float:
         """Call something whenever the variables have been brought up to date (0), or are about to be read (1): at each step."""
-        self._run.watchers.append((int(direction), action))
+        self._run.watchers.append((int(direction), Watcher(action)))
         return 0.0
 
     def extra_scatter_gather_remove(self, action: Any) -> float:
         """Call it no more."""
-        self._run.watchers = [pair for pair in self._run.watchers if pair[1] is not action]
+        self._run.watchers = [pair for pair in self._run.watchers if getattr(pair[1], "given", None) != action]
         return 0.0
 
     def event(self, t: float, action: Any = None, *context: Any) -> float:
@@ -139,10 +142,6 @@ class CVode(States):
         """Print how many steps were taken."""
         self._run.print_statistics()
         return 0.0
-
-    def print_event_queue(self, into: Vector | None = None, *_: Any) -> float:
-        """Print the times of the events on their way, or write them into a Vector."""
-        return self._run.show_events(into)
 
     def _setting(self, name: str, value: float | None) -> int:
         settings = self._run.settings
@@ -200,9 +199,12 @@ class CVode(States):
         return True
 
     def record(self, variable: Any, values: Vector, times: Vector, mode: float = 0) -> float:
-        """Record a variable and the times of its values at every step; with any `mode`, into growing Vectors."""
-        values.record(variable)
-        times.record(GlobalPointer(self._session, "t"))
+        """Record a variable and the times of its values at every step; with a `mode` of 1 at the times that are given."""
+        if mode == 1:
+            values.record(variable, times)
+        else:
+            values.record(variable)
+            times.record(GlobalPointer(self._session, "t"))
         return 0.0
 
     def record_remove(self, values: Vector) -> float:
@@ -243,6 +245,19 @@ class CVode(States):
 
     def __repr__(self) -> str:
         return f"CVode[{self._number}]"
+
+
+class Watcher:
+    """What `extra_scatter_gather` was given, to be called; ``given`` is how `extra_scatter_gather_remove` knows it."""
+
+    __slots__ = ("action", "given")
+
+    def __init__(self, given: Any) -> None:
+        self.given, self.action = given, as_action(given)
+
+    def __call__(self) -> None:
+        """Do it."""
+        self.action()
 
 
 def _is(wanted: Any, thing: Any) -> bool:

@@ -5,6 +5,7 @@ In: a run. Out: names, values and rates of variables in an order of our own; eve
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,7 @@ __all__ = ["States"]
 
 REMEDY: Mapping[str, str] = MappingProxyType(
     {
-        "acor": "compare a run with one of smaller tolerances",
         "state_magnitudes": "record the variables with Vector.record",
-        "store_events": "record spikes with NetCon.record",
-        "spike_stat": "record spikes with NetCon.record",
     }
 )
 
@@ -98,6 +96,47 @@ class States:
             return 0.0
         into.from_python(1.0 / tolerated(self._run._compiled()))
         return 0.0
+
+    def acor(self, into: Vector) -> float:
+        """Write into a Vector the estimated error of every variable in the last step; with fixed steps it gets empty."""
+        engine = self._run.engine
+        if not self._run.adaptive or engine is None or not engine.adaptive:
+            into.resize(0)
+            return 0.0
+        into.from_python(engine.stepper.errors())
+        return 0.0
+
+    def spike_stat(self, into: Vector) -> float:
+        """Write NEURON's eleven counts into a Vector.
+
+        They are the number of equations (0 with fixed steps), of NetCons, and (8, 10) of events that went into and out of the
+        queue since the session began. NEURON 9 has zeros for the rest; events within compiled runs are in no queue.
+        """
+        run, counts = self._run, np.zeros(11)
+        counts[0] = len(run.states()) if run.adaptive else 0
+        counts[1], counts[8], counts[10] = len(run.connections()), run.events.pushed, run.events.popped
+        into.from_python(counts)
+        return 1.0
+
+    def store_events(self, into: Vector | None = None) -> float:
+        """Append to a Vector, for every event put on its way, the times of that and of its arrival; without one, no more."""
+        values = self._session.globals
+
+        def note(t: float) -> None:
+            into.push(values.t)  # type: ignore[union-attr]
+            into.push(t)  # type: ignore[union-attr]
+
+        self._run.events.told = None if into is None else note
+        return 1.0
+
+    def print_event_queue(self, into: Vector | None = None, *_: Any) -> float:
+        """Print the events on their way, or write their times into a Vector."""
+        entries = self._run.events.entries()
+        if into is not None:
+            into.from_python([t for t, _ in entries])
+        else:
+            sys.stdout.write("".join(f" {_described(action)} {t:g}\n" for t, action in entries))
+        return float(len(entries))
 
     def dstates(self, into: Vector) -> float:
         """Write the rates of the variables, per ms, into a Vector; with fixed steps it gets empty, as in NEURON."""
@@ -191,3 +230,13 @@ class States:
         if name in REMEDY:
             raise NotSupported(f"CVode.{name} is not supported: {REMEDY[name]}.")
         raise AttributeError(f"'hoc.CVode' object has no attribute '{name}'")
+
+
+def _described(action: Any) -> str:
+    """An event, as NEURON's list of the queue names it."""
+    owner: Any = getattr(action, "__self__", None)
+    if hasattr(owner, "postcell"):
+        return f"{owner} src={owner.pre() or owner.origin()} target={owner.syn()}"
+    if isinstance(action, Turn):
+        return f"SelfEvent target={action.cell} flag=1"
+    return "PlayRecordEvent" if getattr(action, "__name__", "") == "take" else "HocEvent"

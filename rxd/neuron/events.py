@@ -1,4 +1,4 @@
-"""Events: the queue, NetCon, handlers of initialisation, state transitions.
+"""Events: the queue, NetCon, handlers of initialisation.
 
 In: connections and callbacks. Out: calls at their times, in the order in which NEURON's fixed step delivers them.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import heapq
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc_object import HocObject
-from rxd.neuron.pointers import Pointer, RangePointer, Ref
+from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.relatives import Relatives
 from rxd.neuron.session import current_session
@@ -23,24 +23,32 @@ if TYPE_CHECKING:
     from rxd.neuron.sections import Section, Segment
     from rxd.neuron.vector import Vector
 
-__all__ = ["Detector", "EventHeap", "FInitializeHandler", "NetCon", "StateTransitionEvent", "as_action"]
+__all__ = ["Detector", "EventHeap", "FInitializeHandler", "NetCon", "as_action"]
 
 DELAY_OF_DETECTION = DETECTION  # NEURON's own: a spike found at t is sent from just after t
 
 
 class EventHeap:
-    """Actions in order of time; those at the same time in the order in which they were put in."""
+    """Actions in order of time; those at the same time in the order in which they were put in.
 
-    __slots__ = ("_heap", "_pushed")
+    ``pushed``, ``popped``: how many went in and out.
+    """
+
+    __slots__ = ("_heap", "_pushed", "popped", "pushed", "told")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Callable[[float], None]]] = []
-        self._pushed = 0
+        self._pushed = self.pushed = self.popped = 0
+        self.told: Callable[[float], None] | None = None
+        """Wants to hear the time of every event that is put on its way."""
 
     def push(self, t: float, action: Callable[[float], None]) -> None:
         """Put an action on its way."""
         heapq.heappush(self._heap, (float(t), self._pushed, action))
         self._pushed += 1
+        self.pushed += 1
+        if self.told is not None:
+            self.told(float(t))
 
     def next_time(self) -> float:
         """Time of the next action, ms; infinity if there is none."""
@@ -49,6 +57,7 @@ class EventHeap:
     def pop(self) -> tuple[float, Callable[[float], None]]:
         """Take the next action out."""
         t, _, action = heapq.heappop(self._heap)
+        self.popped += 1
         return t, action
 
     def first(self, wanted: Callable[[Callable[[float], None]], bool]) -> float:
@@ -185,17 +194,27 @@ class NetCon(Relatives):
         self._detector = session.run.connect(
             self, source, 10.0 if threshold is None else float(threshold), threshold is not None
         )
+        if self._detector is None and threshold is not None:
+            self._unused_threshold()[0] = float(threshold)
 
     @property
     def threshold(self) -> float:
         """Threshold of the source, mV; NetCons with the same source share it."""
-        return self._detector.threshold if isinstance(self._detector, Detector) else 0.0
+        return self._detector.threshold if isinstance(self._detector, Detector) else self._unused_threshold()[0]
 
     @threshold.setter
     def threshold(self, value: float) -> None:
         if isinstance(self._detector, Detector):
             self._detector.threshold = float(value)
             self._session.run.watch_changed()
+        else:
+            self._unused_threshold()[0] = float(value)
+
+    def _unused_threshold(self) -> list[float]:
+        """That of an artificial cell, which nobody looks at; its NetCons share it."""
+        holder = self if self.pre() is None else self.pre()
+        found: list[float] = holder.__dict__.setdefault("threshold_of_source", [10.0])
+        return found
 
     @property
     def x(self) -> float:
@@ -257,8 +276,8 @@ class NetCon(Relatives):
         return before
 
     def valid(self) -> bool:
-        """Whether it has a source and a target."""
-        return self.syn() is not None and (isinstance(self._source, Pointer) or self._source() is not None)
+        """Whether it has a target."""
+        return self.syn() is not None
 
     def wcnt(self) -> float:
         """Number of weights."""
@@ -298,7 +317,7 @@ class NetCon(Relatives):
         """Deliver an event at a time, whatever the source does."""
         if self._active:
             self._session.run.at(float(t), self.deliver)
-        return 0.0
+        return 1.0
 
     def begin(self) -> None:
         """Start recordings from empty; called by `finitialize`."""
@@ -419,55 +438,3 @@ class FInitializeHandler(HocObject):
         for handler in current_session().run._living_handlers():
             sys.stdout.write(f"{handler} type {handler.kind}\n")
         return 0.0
-
-
-class StateTransitionEvent(HocObject):
-    """A state machine: in state `i`, when a variable rises above another, go to state `j` and call something.
-
-    Parameters
-    ----------
-    n_states : int
-    target : PointProcess, optional
-        Only names the thread in NEURON; not needed here.
-    """
-
-    def __init__(self, n_states: int, target: Any = None) -> None:
-        if n_states < 1:
-            raise HocError("StateTransitionEvent takes a number of states of at least 1")
-        self._transitions: list[list[_Transition]] = [[] for _ in range(int(n_states))]
-        self._state = 0
-        current_session().run.add_machine(self)
-
-    def transition(self, source: int, target: int, variable: Pointer, threshold: Pointer | Ref, action: Any) -> float:
-        """Add a transition."""
-        self._transitions[int(source)].append(_Transition(int(target), variable, threshold, as_action(action)))
-        return 0.0
-
-    def state(self, number: int | None = None) -> int:
-        """The state; with an argument, go there."""
-        if number is not None:
-            self._state = int(number)
-            for transition in self._transitions[self._state]:
-                transition.above = transition.is_above()
-        return self._state
-
-    def check(self, t: float) -> Iterator[Callable[[], Any]]:
-        """The actions of the transitions that are due."""
-        for transition in self._transitions[self._state]:
-            above = transition.is_above()
-            risen, transition.above = above and not transition.above, above
-            if risen:
-                self.state(transition.target)
-                yield transition.action
-                return
-
-
-class _Transition:
-    __slots__ = ("above", "action", "target", "threshold", "variable")
-
-    def __init__(self, target: int, variable: Pointer, threshold: Pointer, action: Callable[[], Any]) -> None:
-        self.target, self.variable, self.threshold, self.action = target, variable, threshold, action
-        self.above = False
-
-    def is_above(self) -> bool:
-        return bool(self.variable.get() >= self.threshold.get())

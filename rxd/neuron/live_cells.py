@@ -89,7 +89,7 @@ class LiveCells:
 
 def _wiring(run: Run, engine: Engine) -> Wiring | None:
     """Who listens to whom, if events of cells can be delivered in compiled code."""
-    if run._machines or run.watchers or run._watches()[1]:
+    if run._machines or run.watchers or run.events.told is not None or run._watches()[1]:
         return None
     if any(isinstance(getattr(player.pointer, "target", None), Artificial) for player in run.players):
         return None
@@ -133,6 +133,7 @@ def _follow(run: Run, engine: Engine, wiring: Wiring, limit: float, progress: _P
     watch, first, detectors = progress.watch, wiring.wires.first, len(wiring.watched)
     t, ahead = run.session.globals.t, _shortest_to_cells(wiring)
     spikes: Spikes = ()
+    touched = np.zeros(1, dtype=np.int64)
     while True:
         room = len(watch.heap.time) - int(watch.counts[HEAPED])
         if t >= limit or room <= sum(int(first[number + 1] - first[number]) for number, _ in spikes):
@@ -141,7 +142,9 @@ def _follow(run: Run, engine: Engine, wiring: Wiring, limit: float, progress: _P
             np.array([number for number, _ in spikes], dtype=np.int64),
             np.array([at for _, at in spikes], dtype=float),
         )
-        due = live(t, min(t + ahead, limit), fired, when, detectors, engine.y, watch)
+        due = live(t, min(t + ahead, limit), fired, when, detectors, engine.y, watch, touched)
+        if touched[0]:
+            engine.changed(moved=False)
         progress.reached = min(due, limit)
         if watch.counts[BLOCKED]:
             return ()

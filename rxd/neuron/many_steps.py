@@ -62,6 +62,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     if (
         run._machines
         or run.watchers
+        or run.events.told is not None
         or run._watches()[1]
         or engine.linked.followed
         or engine.stepped

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rxd.neuron.ends import shares
+from rxd.neuron.ends import shares, tied_to
 from rxd.neuron.impedance import links
 
 if TYPE_CHECKING:
@@ -38,6 +38,13 @@ class MembraneCurrents:
         if self._state != self._session.run.version:
             self._compute()
         return self.part(record, self._current)
+
+    def at_end(self, record: SectionRecord, x: float) -> float:
+        """At the end of a section, nA: nothing but what synapses there let out, unless a segment of the parent's is there."""
+        owner, at = tied_to(record, x)
+        if 0 < at < 1:
+            return float(self.of(owner)[owner.index(at)])
+        return sum(-_inwards(point) * float(point.i) for point in self._session.run.points_at(owner, at) if _inwards(point) < 0)
 
     def part(self, record: SectionRecord, values: np.ndarray) -> np.ndarray:
         """The part of a section of the values of all segments."""
@@ -73,7 +80,8 @@ class MembraneCurrents:
         if self._shape != self._session.shape_revision:
             self._connect()
         (a, b), g = self._ends.T, self._conductance
-        v = np.concatenate([values, np.zeros(self._nodes - self._n)])
+        # differences to one potential: where all are the same, nothing flows, to the last bit
+        v = np.concatenate([values - values[:1], np.zeros(self._nodes - self._n)])
         # an end stores no charge: its potential is the mean of its neighbours', which are segments, weighted with conductances
         weights = np.bincount(a, g, self._nodes) + np.bincount(b, g, self._nodes)
         means = (np.bincount(a, g * v[b], self._nodes) + np.bincount(b, g * v[a], self._nodes)) / weights

@@ -108,17 +108,32 @@ class EventCode(SessionNumbers):
             frame.update({name: before[name]} if name in before else {})
 
 
+class Condition:
+    """What is watched: it holds where ``gap`` is positive, and did at the last look if ``above``."""
+
+    __slots__ = ("above", "excess", "flag")
+    due: float | None = None
+
+    def __init__(self, excess: Callable[[], float], flag: float) -> None:
+        self.excess, self.flag, self.above = excess, flag, False
+
+    @property
+    def gap(self) -> float:
+        """By how much it holds."""
+        return self.excess()
+
+
 class Watches:
     """The conditions that an object watches: each sends it an event when it comes true.
 
-    Conditions are looked at at the beginning of fixed steps, and at the ends of variable ones.
+    Conditions are looked at at the beginning of fixed steps; variable ones end where they come true.
     """
 
     def __init__(self, owner: ModObject) -> None:
         self._file, self._receive = owner.translation.file, owner.receive
         self._run = owner.session.run
         self._read = owner.look_up
-        self._conditions: list[list[Any]] = []
+        self._conditions: list[Condition] = []
 
     def clear(self) -> None:
         """Watch nothing."""
@@ -126,16 +141,27 @@ class Watches:
 
     def add(self, condition: Expression, flag: float) -> None:
         """Watch a condition, and send an event with a flag when it comes true."""
-        self._conditions.append([condition, flag, self._excess(condition) >= -EPSILON])
+        watched = Condition(lambda: self._excess(condition), flag)
+        watched.above = watched.gap >= -EPSILON
+        self._conditions.append(watched)
 
-    def check(self, t: float) -> Iterator[Callable[[], Any]]:
-        """Send the events that are due; there is nothing else to be done."""
-        for entry in list(self._conditions):
-            condition, flag, held = entry
-            entry[2] = self._excess(condition) > 0
-            if entry[2] and not held:
-                self._run.at(t + DELAY_OF_DETECTION, lambda _, flag=flag: self._receive([], t, flag))
+    def check(self, t: float, exactly: bool) -> Iterator[Callable[[], Any]]:
+        """Send the events that are due; there is nothing else to be done. ``exactly``: also where two sides are equal."""
+        for condition in list(self._conditions):
+            held, gap = condition.above, condition.gap
+            condition.above = gap > 0 or (exactly and gap == 0)
+            if condition.above and not held:
+                self._run.at(t + DELAY_OF_DETECTION, lambda _, flag=condition.flag: self._receive([], t, flag))
         return iter(())
+
+    def rearm(self) -> None:
+        """What does not hold now may come true."""
+        for condition in self._conditions:
+            condition.above = condition.above and condition.gap > 0
+
+    def possible(self) -> list[Condition]:
+        """What may come true."""
+        return self._conditions
 
     def _excess(self, condition: Expression) -> float:
         """By how much a condition holds."""

@@ -33,6 +33,8 @@ def read_range(record: SectionRecord, name: str, x: float) -> float:
         raise no_variable(record, name, x)
     if name == "v" and not 0 < x < 1:
         return record.session.run.end_voltage(record, x)
+    if name == "i_membrane_" and not 0 < x < 1:
+        return record.session.membrane.at_end(record, x)
     return float(values[record.index(x)])
 
 

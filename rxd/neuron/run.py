@@ -26,7 +26,6 @@ from rxd.neuron.events import (
     EventHeap,
     FInitializeHandler,
     NetCon,
-    StateTransitionEvent,
 )
 from rxd.neuron.live_cells import LiveCells
 from rxd.neuron.many_steps import many_steps, record_step
@@ -38,9 +37,10 @@ from rxd.neuron.watching import Watching
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
+    from rxd.neuron.modevents import Watches
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
-    from rxd.neuron.vector import Vector
+    from rxd.neuron.transitions import Moves
 
 __all__ = ["Run"]
 
@@ -68,6 +68,8 @@ class Run(Tapes, Watching):
         What scripts have told CVode that means nothing to this solver.
     plan, trail, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
+    recorded : int
+        Version of the engine at the last recording in variable steps; -1 if something has jumped.
     cells : LiveCells
         How cells that live in events alone go along with variable steps.
     """
@@ -109,6 +111,7 @@ class Run(Tapes, Watching):
         self.trail: Any = None
         self.wires: Any = None
         self.cells = LiveCells()
+        self.recorded = -1
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
 
@@ -173,7 +176,7 @@ class Run(Tapes, Watching):
         """Take note of a handler of initialisation."""
         self._handlers.append(weakref.ref(handler))
 
-    def add_machine(self, machine: StateTransitionEvent) -> None:
+    def add_machine(self, machine: Moves | Watches) -> None:
         """Take note of a state machine."""
         self._machines.append(weakref.ref(machine))
 
@@ -319,15 +322,6 @@ class Run(Tapes, Watching):
             self.session.chemistry.moves += 1
             self._tell(1, 0)
 
-    def show_events(self, into: Vector | None) -> float:
-        """Print the times of the events on their way, or write them into a Vector."""
-        times = self.events.times()
-        if into is not None:
-            into.from_python(times)
-        else:
-            sys.stdout.write("".join(f"{t:g}\n" for t in times))
-        return float(len(times))
-
     def print_statistics(self) -> None:
         """Print how many steps were taken."""
         statistics = None if self.engine is None else self.engine.statistics
@@ -424,6 +418,7 @@ class Run(Tapes, Watching):
         engine = self._compiled()
         engine.update_currents()
         self._start_recordings()
+        self.recorded = engine.version
         self._handle(2)
         return 1.0
 

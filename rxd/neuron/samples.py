@@ -36,8 +36,8 @@ class Trail:
     recorders: list[Recorder]
     playing: bool
     positions: np.ndarray | None
-    readers: list[Callable[[np.ndarray, np.ndarray], np.ndarray]]
-    gridded: list[tuple[np.ndarray, Callable[[np.ndarray, np.ndarray], np.ndarray]] | None]
+    readers: list[Callable[..., np.ndarray]]
+    gridded: list[tuple[np.ndarray, Callable[..., np.ndarray]] | None]
     """The same for recordings on a grid: positions of each and how to read it, None if only Python can."""
 
 
@@ -66,14 +66,17 @@ def _follows(pointer: Pointer, one: Tap) -> bool:
     return one.started or getattr(pointer, "name", "") in ASSIGNED
 
 
-def _reader(one: Tap, at: int, clamp: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def _reader(one: Tap, at: int, clamp: bool) -> Callable[..., np.ndarray]:
     """How to read the values of a tap, whose positions begin at a column; a clamp may jump at the last time."""
     here = slice(at, at + len(one.positions))
 
-    def read(t: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def read(t: np.ndarray, values: np.ndarray, jumped: bool = False) -> np.ndarray:
         if one.kind:
             return t if one.kind == "time" else values[:, at]
         held = values[:, here]
+        if clamp and not jumped:
+            t = t.copy()
+            t[-1] = np.nextafter(t[-1], -np.inf)
         parts = (slice(0, -1), slice(-1, None)) if clamp and len(t) > 1 else (slice(None),)
         found = [one.read(Trace(held[part], held[part], t[part], t[part], {})) for part in parts]
         return np.concatenate([np.broadcast_to(some, t[part].shape) for some, part in zip(found, parts, strict=True)])
@@ -111,6 +114,13 @@ class Samples:
         """Append what is recorded at every step, of many."""
         for recorder, read in zip(self._every, self._readers, strict=True):
             recorder.append(read(t, values))
+
+    def jumped(self, t: float, y: np.ndarray) -> None:
+        """Append what is recorded at every step, of a state after a jump."""
+        for recorder, read in zip(self._every, self._readers, strict=True) if self.trail is not None else ():
+            recorder.append(read(np.array([t]), y[self.trail][None], True))
+        for recorder in self._every if self.trail is None else ():
+            recorder.take()
 
     def before(self, end: float) -> Iterator[float]:
         """Times at which something is recorded, up to the end of a step."""

@@ -22,14 +22,21 @@ from rxd.neuron.samples import Samples
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
+    from rxd.neuron.modevents import Watches
     from rxd.neuron.recording import Player
     from rxd.neuron.run import Run
+    from rxd.neuron.transitions import Moves
 
 __all__ = ["adaptive_step", "advance_to"]
 
 STAIR: Final = 0.05
 """How long a stair lasts with a tolerance of 1e-3, ms."""
 SHORTEST_STAIR: Final = 0.002
+RESOLUTION: Final = 1e-6
+"""How precisely a transition of a state machine is found, ms."""
+INSIDE: Final = 0.02
+"""Fraction of an interval by which a guess stays away from its ends."""
+TRIES: Final = 40
 FIELD: Final = f"e_{NAME}"
 
 
@@ -37,29 +44,50 @@ def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
     """Advance to the next thing that happens, or by one internal step."""
     values = run.session.globals
     run._deliver(values.t)
-    spikes = advance_to(run, engine, min(stop, run.events.next_time()), single)
+    target, machines = min(stop, run.events.next_time()), run.machines() if run._machines else []
+    if machines:
+        spikes = _advance_to_transition(run, engine, machines, target)
+    else:
+        spikes = advance_to(run, engine, target, single)
     watched = run._voltages(engine.layout.index)
     for number, when in spikes:
         for connection in watched[number].listening():
             connection.spike(when)
     run._detect(values.t, but=watched)
     run._deliver(values.t)
+    _record_jump(run, engine)
 
 
 def advance_to(run: Run, engine: Engine, target: float, single: bool) -> tuple[tuple[int, float], ...]:
     """Let the solver go to a time, to a jump of a clamp or a course, or to a spike; which voltages have risen, and when."""
     values = run.session.globals
+    _record_jump(run, engine)
     t = values.t
-    target = min(target, engine.next_jump(t))
+    jump = min([engine.next_jump(t), *(player.next_jump(t) for player in run.players)])
+    target = min(target, jump)
     lines: list[Player] = []
     if run.players:
-        target, lines = _play_on(run, engine, t, min([target, *(player.next_jump(t) for player in run.players)]))
+        target, lines = _play_on(run, engine, t, target)
     spikes = engine.advance(t, target, Samples(run, engine, lines), single)
+    run.recorded = engine.version if engine.t < jump else -1
     values["t"] = engine.t
     if run.watchers:
         run._tell(1, 0)
     run._play(engine.t)
     return spikes
+
+
+def _record_jump(run: Run, engine: Engine) -> None:
+    """Record once more what is recorded at every step, where an event, a clamp or a Vector has made something jump.
+
+    Recordings have both values of a jump, as NEURON's do.
+    """
+    if run.recorded == engine.version or not run.is_current(engine):
+        return
+    if any(recorder.when is None for recorder in run._recorders):
+        engine.see(engine.t)
+        Samples(run, engine).jumped(engine.t, engine.y)
+    run.recorded = engine.version
 
 
 def _play_on(run: Run, engine: Engine, t: float, target: float) -> tuple[float, list[Player]]:
@@ -98,3 +126,58 @@ def _is_line(engine: Engine, player: Player) -> bool:
     if isinstance(pointer, AttributePointer) and isinstance(pointer.target, PointProcess):
         return pointer.name in LEVELS.get(pointer.target.kind, ()) or (pointer.target.kind, pointer.name) == ("VClamp", "amp")
     return is_outside(player)
+
+
+class _Mark:
+    """Where a run stands, to return to."""
+
+    def __init__(self, run: Run, engine: Engine) -> None:
+        self.state, self.t = engine.state.copy(), run.session.globals.t
+        self._recorded = [(one, one.vector(), one.taken, one.following) for one in run._recorders]
+        self._sizes = [0 if vector is None else len(vector) for _, vector, *_ in self._recorded]
+        self._played = [(player, player.at, player.pointer.get()) for player in run.players if not player.continuous]
+
+    def back(self, run: Run, engine: Engine) -> None:
+        """Be there again; what was recorded since is gone."""
+        engine.state = self.state.copy()
+        engine.changed()
+        run.session.globals["t"] = self.t
+        for (recorder, vector, taken, following), size in zip(self._recorded, self._sizes, strict=True):
+            if vector is not None:
+                vector.resize(size)
+            recorder.taken, recorder.following = taken, following
+        for player, at, value in self._played:
+            player.at = at
+            player.pointer.set(value)
+
+
+def _advance_to_transition(
+    run: Run, engine: Engine, machines: list[Moves | Watches], target: float
+) -> tuple[tuple[int, float], ...]:
+    """One variable step, or to where within it a transition is due; which voltages have risen, and when."""
+    for machine in machines:
+        machine.rearm()
+    values = run.session.globals
+    possible = [transition for machine in machines for transition in machine.possible()]
+    times = [due for due in (transition.due for transition in possible) if due is not None and due > values.t]
+    mark, before = _Mark(run, engine), [transition.gap for transition in possible]
+    spikes = advance_to(run, engine, min([target, *times]), single=True)
+    low, high, after = mark.t, engine.t, [transition.gap for transition in possible]
+    rising = [k for k, transition in enumerate(possible) if not transition.above and transition.due is None]
+    for _ in range(TRIES):
+        crossed = [k for k in rising if after[k] >= 0 > before[k]]
+        if not crossed or high - low <= RESOLUTION:
+            break
+        share = min(-before[k] / (after[k] - before[k]) for k in crossed)
+        guess = low + min(max(share, INSIDE), 1 - INSIDE) * (high - low)
+        mark.back(run, engine)
+        spikes = advance_to(run, engine, guess, single=False)
+        there = [transition.gap for transition in possible]
+        if any(there[k] >= 0 for k in crossed):
+            high, after = engine.t, there
+        else:
+            low, before = engine.t, there
+    if engine.t < high:
+        mark.back(run, engine)
+        spikes = advance_to(run, engine, high, single=False)
+    return spikes

@@ -11,12 +11,14 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.artificial import Artificial
-from rxd.neuron.events import DELAY_OF_DETECTION, Detector, NetCon, StateTransitionEvent
+from rxd.neuron.events import DELAY_OF_DETECTION, Detector, NetCon
 from rxd.neuron.pointers import RangePointer
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
+    from rxd.neuron.modevents import Watches
     from rxd.neuron.record import SectionRecord
+    from rxd.neuron.transitions import Moves
 
 __all__ = ["Watching"]
 
@@ -31,13 +33,14 @@ class Watching:
     """
 
     engine: Engine | None
+    adaptive: bool
     call: Callable[[Callable[[], Any], float], None]
 
     def __init__(self) -> None:
         self._detectors: list[Detector] = []
         self._sources: tuple[list[Detector], dict[tuple[int, str], list[Detector]]] = (self._detectors, {})
         self._listeners: dict[int, list[weakref.ref[NetCon]]] = {}
-        self._machines: list[weakref.ref[StateTransitionEvent]] = []
+        self._machines: list[weakref.ref[Moves | Watches]] = []
         self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
         self._compared = -1
         self.wiring = 0
@@ -109,10 +112,16 @@ class Watching:
         for detector in risen:
             for connection in detector.listening():
                 connection.spike(t + DELAY_OF_DETECTION)
-        for reference in self._machines:
-            machine = reference()
-            for action in () if machine is None else machine.check(t):
+        for machine in self.machines() if self._machines else ():
+            for action in machine.check(t, self.adaptive):
                 self.call(action, t)
+
+    def machines(self) -> list[Moves | Watches]:
+        """The state machines that are alive."""
+        found = [reference() for reference in self._machines]
+        if None in found:
+            self._machines = [reference for reference in self._machines if reference() is not None]
+        return [machine for machine in found if machine is not None]
 
     def _risen(self, watched: list[Detector]) -> list[Detector]:
         """Those of some detectors, whose voltages the engine looks at, that have risen."""

@@ -126,6 +126,10 @@ class Attempt(Protocol):
         """State position of the unknown with the largest error in the step made last, or of one that is no number."""
         ...
 
+    def errors(self) -> np.ndarray:
+        """Estimated error of every unknown in the step made last, in its unit."""
+        ...
+
     def accept(self) -> None:
         """Take over the new state."""
         ...
@@ -221,6 +225,10 @@ class StagedAttempt:
     def worst(self) -> int:
         """Where the error is largest."""
         return int(self._worst)
+
+    def errors(self) -> np.ndarray:
+        """Estimated errors of the last step."""
+        return np.asarray(self._table.e @ self._stages)
 
     def accept(self) -> None:
         """Take over the new state."""
@@ -356,6 +364,12 @@ class CompiledAttempt:
             error = self._error_weights @ self._stages.reshape(-1, self._size)
         _, lane = worst_error(error, step.lanes[0], step.lanes[1], self._atol, step.rtol)
         return int(self._plan.source[lane])
+
+    def errors(self) -> np.ndarray:
+        """Estimated errors of the last step."""
+        found = np.zeros(int(self._plan.source.max()) + 1)
+        self._plan.store(self._error_weights @ self._stages.reshape(-1, self._size), found)
+        return found
 
     def accept(self) -> None:
         """Take over the new state."""

@@ -21,7 +21,16 @@ NOTHING: Final = 1e300
 
 
 @exact_kernel
-def live(t: float, bound: float, fired: np.ndarray, when: np.ndarray, detectors: int, y: np.ndarray, watch: Watch) -> float:
+def live(
+    t: float,
+    bound: float,
+    fired: np.ndarray,
+    when: np.ndarray,
+    detectors: int,
+    y: np.ndarray,
+    watch: Watch,
+    touched: np.ndarray,
+) -> float:
     """Deliver everything due at t, then what comes before ``bound`` until something is for the state.
 
     Parameters
@@ -35,6 +44,8 @@ def live(t: float, bound: float, fired: np.ndarray, when: np.ndarray, detectors:
     y : ndarray
         The state.
     watch : Watch
+    touched : ndarray of int, shape (1,)
+        Takes how many events were for the state.
 
     Returns
     -------
@@ -42,6 +53,7 @@ def live(t: float, bound: float, fired: np.ndarray, when: np.ndarray, detectors:
         When the next event is due, ms; ``watch.counts[BLOCKED]`` says whether it waits for room.
     """
     known, heap, counts, wires, n = watch.known, watch.heap, watch.counts, watch.wires, watch.cells.kind.size
+    touched[0] = 0
     for i in range(fired.size):
         send_from(fired[i], when[i], watch)
     while True:
@@ -68,5 +80,6 @@ def live(t: float, bound: float, fired: np.ndarray, when: np.ndarray, detectors:
             counts[KNOWN] += 1
         if target >= 0:
             y[target] += amount
+            touched[0] += 1
         else:
             hand_over(target, amount, due, detectors, watch)

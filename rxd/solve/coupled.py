@@ -151,6 +151,10 @@ class CoupledStepper:
         """Steady state of the equations with clamps as they are at the state's time, found from the state; shape (size,)."""
         return steady_state(self.equations, state.t, state.y, self.solver, self.atol, self.rtol)
 
+    def errors(self) -> np.ndarray:
+        """Estimated error of every unknown in the step made last, in its unit."""
+        return self._attempt.errors()
+
     def refresh_fields(self, number: int) -> None:
         """Go on with fields of the groups that were changed since the stepper was made, whatever the group."""
         self.equations.refresh_fields()

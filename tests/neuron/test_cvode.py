@@ -105,8 +105,8 @@ def test_settings_are_remembered(cell):
     assert cvode.order() == 4
     with pytest.raises(HocError, match="negative"):
         cvode.atol(-1)
-    with pytest.raises(NotSupported, match=r"NetCon\.record"):
-        cvode.store_events(h.Vector())
+    with pytest.raises(NotSupported, match=r"Vector\.record"):
+        cvode.state_magnitudes(1)
 
 
 def test_events(cell):
@@ -124,7 +124,7 @@ def test_events(cell):
     assert seen == [0.5]
     assert synapse.g == pytest.approx(0.001 * np.exp(-1.1 / synapse.tau), abs=1e-4)
     values, times = h.Vector(), h.Vector()
-    cvode.record(soma(0.5)._ref_v, values, times, 1)
+    cvode.record(soma(0.5)._ref_v, values, times)
     h.finitialize(-65)
     cvode.solve(1)
     assert len(values) == len(times) > 2

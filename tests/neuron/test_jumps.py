@@ -1,0 +1,197 @@
+"""What variable steps make of jumps: both values in recordings, transitions of state machines where they are due, counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rxd.neuron.errors import HocError
+from rxd.neuron.session import Session
+
+
+@pytest.fixture
+def h() -> Any:
+    with Session():
+        from rxd.neuron import h
+
+        h.load_file("stdrun.hoc")
+        h.cvode.active(1)
+        h.cvode.atol(1e-6)
+        yield h
+
+
+@pytest.fixture
+def soma(h: Any) -> Any:
+    section = h.Section(name="soma")
+    section.L = section.diam = 20
+    section.insert("hh")
+    return section
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_recordings_have_both_values_of_a_jump(h: Any, soma: Any, readable: bool) -> None:
+    clamp, played, synapse = h.IClamp(soma(0.5)), h.IClamp(soma(0.5)), h.ExpSyn(soma(0.5))
+    clamp.delay, clamp.dur, clamp.amp, played.dur = 1, 2, 0.5, 1e9
+    values, times = h.Vector([0, 0, 0.1, 0.2]), h.Vector([0, 1.5, 1.5, 2.5])
+    kept = [values.play(played._ref_amp, times, True)]
+    connection = h.NetCon(None, synapse, 0, 0, 0.01)
+    t, i, g = (h.Vector().record(pointer) for pointer in (h._ref_t, clamp._ref_i, synapse._ref_g))
+    amp = h.Vector().record(played._ref_i)
+    if not readable:  # only Python can ask an object of the script
+        kept.append(h.Vector().record(h.ref(1.0)))
+    h.finitialize(-65)
+    connection.event(2)
+    connection.event(2)
+    h.cvode.solve(4)
+
+    def at(when: float, of: Any) -> list[float]:
+        return [round(value, 9) for time, value in zip(t, of, strict=True) if abs(time - when) < 1e-9]
+
+    assert at(0, i) == [0]
+    assert at(1, i) == [0, 0.5]
+    assert at(3, i) == [0.5, 0]
+    assert at(2, g) == [0, 0.02]
+    assert at(1.5, amp) == [0, 0.1]
+    assert np.all(np.diff(t) >= 0)
+    assert kept
+
+
+def test_functions_and_events_of_cells_alone_leave_recordings_as_they_are(h: Any, soma: Any) -> None:
+    cell, t = h.IntFire1(), h.Vector().record(h._ref_t)
+    connection = h.NetCon(None, cell, 0, 0, 0.2)
+    h.finitialize(-65)
+    h.cvode.event(1, lambda: None)
+    connection.event(2)
+    h.cvode.solve(3)
+    assert np.all(np.diff(t) > 0)
+
+
+def machine(h: Any, soma: Any, heard: list[tuple[str, float]]) -> tuple[Any, ...]:
+    """Up through 0 mV, down through -60 mV, and a clock that goes off three times."""
+    top, bottom, due = h.ref(0), h.ref(-60), h.ref(1)
+    watch, clock = h.StateTransitionEvent(2), h.StateTransitionEvent(1)
+
+    def ring() -> None:
+        heard.append(("ring", h.t))
+        due[0] += 1.25
+
+    watch.transition(0, 1, soma(0.5)._ref_v, top, lambda: heard.append(("up", h.t)))
+    watch.transition(1, 0, bottom, soma(0.5)._ref_v, lambda: heard.append(("down", h.t)))
+    clock.transition(0, 0, h._ref_t, due, ring)
+
+    def begin() -> None:
+        due[0] = 1
+        watch.state(0)
+        clock.state(0)
+
+    return h.FInitializeHandler(1, begin), watch, clock, top, bottom, due
+
+
+def test_transitions_come_where_variables_cross_and_change_nothing(h: Any, soma: Any) -> None:
+    clamp, heard = h.IClamp(soma(0.5)), []
+    clamp.dur, clamp.amp = 1, 0.5
+    v, t = h.Vector().record(soma(0.5)._ref_v), h.Vector().record(h._ref_t)
+    h.finitialize(-65)
+    h.continuerun(6)
+    plain = np.interp(np.arange(0, 6, 0.25), t, v)
+    kept = machine(h, soma, heard)
+    h.finitialize(-65)
+    h.continuerun(6)
+    assert [when for what, when in heard if what == "ring"] == pytest.approx([1, 2.25, 3.5, 4.75, 6], abs=1e-12)
+    (up,), (down,) = ([when for what, when in heard if what == kind] for kind in ("up", "down"))
+    assert np.interp(up, t, v) == pytest.approx(0, abs=1e-3)
+    assert np.interp(down, t, v) == pytest.approx(-60, abs=1e-3)
+    assert np.all(np.diff(t) >= 0)
+    np.testing.assert_allclose(np.interp(np.arange(0, 6, 0.25), t, v), plain, atol=0.05)
+    assert kept
+
+
+def test_fixed_steps_notice_a_transition_when_a_variable_is_greater(h: Any, soma: Any) -> None:
+    heard: list[tuple[str, float]] = []
+    h.cvode.active(0)
+    kept = machine(h, soma, heard)
+    h.steps_per_ms, h.dt = 64, 1 / 64
+    h.finitialize(-65)
+    h.continuerun(3)
+    assert [when for _, when in heard] == [1 + 1 / 64, 2.25 + 1 / 64]
+    assert kept
+
+
+def test_states_and_transitions_that_are_not_there(h: Any) -> None:
+    machine, x = h.StateTransitionEvent(2), h.ref(2)
+    for wrong in (lambda: machine.state(2), lambda: machine.transition(0, 2, h._ref_t, x), lambda: machine.state(-1)):
+        with pytest.raises(HocError, match="no state"):
+            wrong()
+    machine.transition(0, 1, h._ref_t, x)  # nothing to call
+    h.Section(name="one")
+    h.finitialize(-65)
+    h.continuerun(3)
+    assert machine.state() == 1
+
+
+def test_counts_and_times_of_events(h: Any, soma: Any) -> None:
+    h.cvode.active(0)
+    train, cell, stored, counts = h.NetStim(), h.IntFire1(), h.Vector(), h.Vector()
+    train.start, train.interval, train.number, train.noise = 1, 2, 2, 0
+    connections = [h.NetCon(train, cell, 0, 0.5, 0.1)]
+    assert h.cvode.store_events(stored) == 1
+    h.finitialize(-65)
+    h.continuerun(5)
+    pairs = np.round(np.reshape(stored, (-1, 2)), 9).tolist()
+    assert [1.0, 1.5] in pairs
+    assert [3.0, 3.5] in pairs
+    h.cvode.store_events()
+    h.cvode.spike_stat(counts)
+    assert counts.size() == 11
+    assert counts[1] == len(connections)
+    assert counts[8] >= len(pairs) > 3
+    size = stored.size()
+    h.finitialize(-65)
+    h.continuerun(5)
+    assert stored.size() == size
+
+
+def test_thresholds_of_artificial_sources_are_kept_and_shared(h: Any, soma: Any) -> None:
+    synapse, train = h.ExpSyn(soma(0.5)), h.NetStim()
+    first, second, none = h.NetCon(train, synapse), h.NetCon(train, synapse, 5, 1, 0), h.NetCon(None, synapse)
+    assert (first.threshold, second.threshold, none.threshold) == (5, 5, 10)
+    first.threshold = 3
+    assert (second.threshold, none.threshold) == (3, 10)
+    assert none.valid()
+    assert not h.NetCon(train, None).valid()
+
+
+def test_watchers_with_arguments_and_recordings_at_given_times(h: Any, soma: Any) -> None:
+    heard: list[str] = []
+    callback = (heard.append, "here")
+    h.cvode.extra_scatter_gather(1, callback)
+    times, v = h.Vector([0, 0.5, 1.5]), h.Vector()
+    h.cvode.record(soma(0.5)._ref_v, v, times, 1)
+    h.finitialize(-65)
+    h.cvode.solve(2)
+    assert v.size() == times.size() == 3
+    assert set(heard) == {"here"}
+    h.cvode.extra_scatter_gather_remove((heard.append, "here"))
+    count = len(heard)
+    h.cvode.solve(3)
+    assert len(heard) == count
+
+
+def test_ends_have_no_membrane(h: Any, soma: Any) -> None:
+    dend = h.Section(name="dend")
+    dend.L, dend.diam = 50, 1
+    dend.connect(soma(0.5))
+    h.cvode.use_fast_imem(True)
+    clamp = h.IClamp(soma(0.5))
+    clamp.dur, clamp.amp = 10, 0.1
+    h.finitialize(-65)
+    h.cvode.solve(1)
+    assert soma(0).i_membrane_ == soma(1).i_membrane_ == dend(1).i_membrane_ == 0
+    assert dend(0).i_membrane_ == soma(0.5).i_membrane_ > 0.01
+    every = [segment.i_membrane_ for section in (soma, dend) for segment in section]
+    assert sum(every) == pytest.approx(clamp.i, abs=1e-12)
+    clamp.amp = 0
+    h.finitialize(-65)
+    assert soma(0.5).i_membrane_ == 0
