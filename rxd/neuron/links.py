@@ -32,7 +32,7 @@ class Links:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._points: WeakKeyDictionary[PointProcess, dict[str, Pointer]] = WeakKeyDictionary()
-        self._records: WeakKeyDictionary[SectionRecord, dict[tuple[str, str, float], Pointer]] = WeakKeyDictionary()
+        self._records: WeakKeyDictionary[SectionRecord, dict[tuple[str, str], dict[float, Pointer]]] = WeakKeyDictionary()
         self.names: dict[str, set[str]] = {}
 
     def point(self, target: PointProcess, name: str, source: Pointer) -> None:
@@ -46,7 +46,7 @@ class Links:
         """Link a variable of a mechanism in one segment."""
         if name not in self.of_mechanism(mechanism):
             self._may_follow(mechanism, name)
-        self._records.setdefault(record, {})[mechanism, name, x] = source
+        self._records.setdefault(record, {}).setdefault((mechanism, name), {})[x] = source
         self._session.touch()
 
     def _may_follow(self, mechanism: str, name: str) -> None:
@@ -69,11 +69,11 @@ class Links:
 
     def behind_range(self, record: SectionRecord, x: float, mechanism: str, name: str) -> Pointer | None:
         """What a variable of a mechanism follows in a segment, if it is linked there."""
+        known = self._records.get(record, {}).get((mechanism, name))
+        if known is None or x in known:
+            return None if known is None else known[x]
         index = record.index(x)
-        for (owner, variable, place), pointer in self._records.get(record, {}).items():
-            if (owner, variable) == (mechanism, name) and record.index(place) == index:
-                return pointer
-        return None
+        return next((pointer for place, pointer in known.items() if record.index(place) == index), None)
 
     def need(self, file: Any, name: str, place: Any) -> HocError:
         """The error for a POINTER that nobody has set."""

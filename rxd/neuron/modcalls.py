@@ -13,7 +13,7 @@ from rxd.neuron.errors import HocError
 from rxd.neuron.hh_functions import NAMES, hh_call
 from rxd.neuron.mechanisms import DENSITY
 from rxd.neuron.modnumbers import SessionNumbers
-from rxd.neuron.pointers import ItemPointer
+from rxd.neuron.pointers import ItemPointer, Pointer
 from rxd.neuron.range_arrays import Elements
 from rxd.neuron.ranges import read_range, write_range
 from rxd.neuron.vector import Vector
@@ -149,6 +149,27 @@ class Place:
         if record.values(full) is None:  # neither RANGE nor GLOBAL: nobody outside of the file sees it
             return names.parameters.get(key, 0.0)
         return read_range(record, full, self.segment.x)
+
+    def links(self) -> dict[str, Pointer]:
+        """What linked variables follow here."""
+        assert self.segment is not None
+        record, links = self.segment.sec._alive, self.session.links
+        found = {name: links.behind_range(record, self.segment.x, self.name, name) for name in links.of_mechanism(self.name)}
+        return {name: pointer for name, pointer in found.items() if pointer is not None}
+
+    def stored(self) -> dict[str, np.ndarray]:
+        """The range variables of the section."""
+        assert self.segment is not None
+        return self.segment.sec._alive.store
+
+    def index(self) -> int:
+        """Which segment of its section."""
+        assert self.segment is not None
+        return self.segment.sec._alive.index(self.segment.x)
+
+    def full_parameters(self) -> list[str]:
+        """Parameters by the names they have as range variables."""
+        return [f"{key}_{self.name}" for key in self.translation.names.parameters]
 
     def write(self, key: str, value: float) -> None:
         """A number for a variable: a range variable where it is, else a global one."""

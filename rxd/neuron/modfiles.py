@@ -36,6 +36,10 @@ class ModFiles:
     ----------
     known : dict of str to Translation
         Those that have been asked for.
+    lookups : dict of str to dict of str to FunctionTable
+        Numbers of FUNCTION_TABLEs.
+    written : dict
+        Blocks as functions of Python's (`rxd.neuron.modwritten`), None where only the interpreter runs them.
     """
 
     def __init__(self, session: Session) -> None:
@@ -46,6 +50,7 @@ class ModFiles:
         self._names: tuple[Any, dict[str, Path]] = (None, {})
         self._parser: Any = None
         self.lookups: dict[str, dict[str, FunctionTable]] = {}
+        self.written: dict[Any, Any] = {}
 
     def names(self) -> dict[str, Path]:
         """The file of every mechanism there is; looked for once for each current folder, since each unknown name asks."""

@@ -18,6 +18,7 @@ from rxd.neuron.modcalls import as_function, block_of, call_block, set_table, ta
 from rxd.neuron.modevents import EventCode, Watches
 from rxd.neuron.modnumbers import Noise
 from rxd.neuron.modrandom import RandomVariable
+from rxd.neuron.modwritten import code_of_point
 from rxd.neuron.pointers import AttributePointer, Pointer, as_pointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.range_arrays import Elements
@@ -41,6 +42,7 @@ class ModObject(PointProcess):
     own_info: ClassVar[PointInfo]
     simple: ClassVar[Mapping[str, Callable[..., float]] | None] = None
     movable: tuple[list[bool], Any] | None = None
+    weights_at_hand: Any = None
 
     @property
     def info(self) -> PointInfo:
@@ -66,7 +68,7 @@ class ModObject(PointProcess):
         return links.behind(self, name) if name in links.of_mechanism(self.kind) else None
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"session", "kind", "noise_", "watches_"} or name.startswith("__"):
+        if name in {"session", "kind", "noise_", "watches_", "runs_"} or name.startswith("__"):
             raise AttributeError(name)
         if name in self.translation.file.random:
             return self.random(name)
@@ -116,7 +118,7 @@ class ModObject(PointProcess):
             return float(linked.get())
         if key in self.values:
             if key in self.info.assigned and key not in self.translation.memory:
-                self.session.run.refresh_point(self)
+                self.session.run.refresh_point(self, key)
             return float(self.values[key])
         if key in file.constants:
             return file.constants[key]
@@ -145,11 +147,22 @@ class ModObject(PointProcess):
 
     def run_code(self, body: tuple[Statement, ...], t: float, frame: dict[str, float], weights: Any = None) -> dict[str, float]:
         """Run statements; what the local variables are afterwards."""
+        run = code_of_point(self, body, tuple(frame), False)
+        if run is not None:
+            object.__setattr__(self, "weights_at_hand", weights)
+            return dict(zip(frame, run(t, 0.0, 0.0, *frame.values()), strict=True))
         code = EventCode(self, t)
         code.weights = weights
         code.frames.append({**frame})
         code.run_all(body)
         return code.frames[0]
+
+    def interpreter(self, t: float, v: float, stepped: bool) -> EventCode:
+        """What runs the code that is no function of Python's."""
+        code = EventCode(self, t)
+        code.weights = self.weights_at_hand
+        code.frames.append({})
+        return code
 
     def initialize(self) -> None:
         """INITIAL, and the weights of connections; called by `finitialize`."""
@@ -173,6 +186,11 @@ class ModObject(PointProcess):
     @property
     def _watching(self) -> bool:
         return "watches_" in self.__dict__
+
+    @property
+    def itself(self) -> ModObject:
+        """The object, for those who have a proxy."""
+        return self
 
     @property
     def noise(self) -> Noise:

@@ -14,6 +14,7 @@ import numpy as np
 from rxd.neuron.errors import caution
 from rxd.neuron.modevents import EventCode
 from rxd.neuron.modpoints import ModObject
+from rxd.neuron.modwritten import code_of_point
 from rxd.nmodl import ModFile, NmodlError, Translation
 from rxd.nmodl.names import names_in, names_of
 from rxd.nmodl.sides import Sides
@@ -192,9 +193,9 @@ class ModStepped(ModObject):
 
     def _current(self, t: float, v: float) -> float:
         """The current out of the cell, nA."""
-        file, code = self.translation.file, self._code(t, v)
+        file = self.translation.file
         for block in file.all("breakpoint"):
-            code.run_all(block.body)
+            self._run(block, t, v)
         outward = sum(float(self.values[name]) for name in file.nonspecific)
         return outward - sum(float(self.values[name]) for name in file.electrode)
 
@@ -207,7 +208,19 @@ class ModStepped(ModObject):
             if block.kind == "kinetic":
                 self._code(t, v).step(block, self.linear[block.name])
             else:
-                self._code(t, v).run_all(block.body)
+                self._run(block, t, v)
+
+    def _run(self, block: Block, t: float, v: float) -> None:
+        """Run a block, as a function of Python's if it is one."""
+        run = code_of_point(self, block.body, (), True)
+        if run is None:
+            self._code(t, v).run_all(block.body)
+        else:
+            run(t, v, self.session.globals.dt)
+
+    def interpreter(self, t: float, v: float, stepped: bool) -> EventCode:
+        """What runs the code that is no function of Python's."""
+        return self._code(t, v) if stepped else super().interpreter(t, v, stepped)
 
     def _code(self, t: float, v: float) -> _Kinetics:
         code = _Kinetics(self, t, v, self.session.globals.dt)

@@ -227,10 +227,10 @@ class Run(Tapes, Watching):
         if self.engine is not None:
             self.engine.exchange.note_species(quantity, region, where)
 
-    def refresh_point(self, point: PointProcess) -> None:
-        """Bring the computed variables of a point process up to date."""
+    def refresh_point(self, point: PointProcess, name: str = "") -> None:
+        """Bring the computed variables of a point process up to date, or one of them."""
         if self.engine is not None:
-            self.engine.exchange.fetch_point(point)
+            self.engine.exchange.fetch_point(point, name)
 
     def changed_point(self, point: PointProcess, name: str) -> None:
         """A script has written a variable of a point process."""

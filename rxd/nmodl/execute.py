@@ -43,7 +43,7 @@ from rxd.nmodl.syntax import (
 )
 from rxd.nmodl.verbatim import is_idle, random_use, remedy
 
-__all__ = ["SENDING", "SILENT", "Machine", "Numbers", "key_of"]
+__all__ = ["MOST", "NUMERIC", "SENDING", "SILENT", "Machine", "Numbers", "key_of", "quotient"]
 
 CONDITIONS = (Relational, BooleanFunction, BooleanAtom)
 MOST = 10_000
@@ -78,6 +78,13 @@ SILENT = frozenset({"printf", "fprintf", "set_seed"})
 """Calls that change nothing."""
 SENDING = frozenset({"net_send", "net_event", "net_move"})
 """Calls that send events, which equations do not see."""
+
+
+def quotient(left: float, right: float) -> float:
+    """A quotient; infinite, as in C, if the divisor is zero."""
+    if right == 0.0:
+        return math.nan if left == 0.0 or math.isnan(left) else math.copysign(math.inf, left)
+    return left / right
 
 
 def key_of(name: str, index: int | None) -> str:
@@ -582,6 +589,4 @@ class Numbers(Machine):
 
     def divide(self, left: float, right: float) -> float:
         """A quotient; infinite, as in C, if the divisor is zero."""
-        if right == 0.0:
-            return math.nan if left == 0.0 or math.isnan(left) else math.copysign(math.inf, left)
-        return left / right
+        return quotient(left, right)

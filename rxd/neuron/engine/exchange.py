@@ -202,8 +202,8 @@ class Exchange:
         engine.load_ends()
         engine.synapses.load()
 
-    def fetch_point(self, point: PointProcess) -> None:
-        """Bring the computed variables of a point process up to date."""
+    def fetch_point(self, point: PointProcess, name: str = "") -> None:
+        """Bring the computed variables of a point process up to date, or one of them."""
         engine = self.engine
         for electrode in engine.electrodes.electrodes:
             if electrode.clamp is point and electrode in engine.stepped:
@@ -212,7 +212,7 @@ class Exchange:
                 if not engine.seen.clamped and STATES not in engine.seen.frozen:
                     self._fetch_clamp(electrode, engine.seen.end)
                 return
-        engine.synapses.fetch(point)
+        engine.synapses.fetch(point, name)
 
     def compute_clamps(self) -> None:
         """Compute what clamps show from the present state, at once."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.modcalls import Place
-from rxd.neuron.modevents import EventCode
 from rxd.neuron.modnumbers import SessionNumbers
+from rxd.neuron.modwritten import code_of_place
 from rxd.nmodl.syntax import Block
 
 if TYPE_CHECKING:
@@ -83,15 +83,18 @@ class Hooks:
 
 
 def _of_point(point: Any, block: Block) -> Callable[[float], None]:
-    def run(t: float) -> None:
-        code = EventCode(point, t)
-        code.frames.append({})
-        code.run_all(block.body)
-
-    return run
+    return lambda t: point.run_code(block.body, t, {})
 
 
 def _of_place(place: _KeptPlace, block: Block) -> Callable[[float], None]:
+    written = code_of_place(place, block.body)
+    if written is not None:
+
+        def run_written(t: float) -> None:
+            place.t = t
+            written(t, 0.0, 0.0)
+
+        return run_written
     code = SessionNumbers(place.session, place.translation.file, place.read, place.write)
 
     def run(t: float) -> None:

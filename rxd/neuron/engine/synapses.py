@@ -78,8 +78,8 @@ class Synapses:
             if self.engine.declared.points[number].kind in STATES:
                 self.engine.y[position] = 0.0
 
-    def fetch(self, point: PointProcess) -> None:
-        """Bring the computed variables up to date."""
+    def fetch(self, point: PointProcess, name: str = "") -> None:
+        """Bring the computed variables up to date, or one of them."""
         carrier = self.engine.carriers.of(point)
         if carrier is not None:
             self.engine.carriers.fetch(carrier)
@@ -87,11 +87,13 @@ class Synapses:
             return
         values = point.values
         for state in self._states(point):
-            position = self.position(point, state)
+            position = None if name and state != name else self.position(point, state)
             if position is not None:
                 values[state] = float(self.engine.y[position])
+                if state == name:
+                    return
         if point.kind not in STATES:
-            self._fetch_assigned(point)
+            self._fetch_assigned(point, name)
             return
         if CURRENTS in self.engine.seen.frozen:
             return
@@ -117,8 +119,8 @@ class Synapses:
         own = {field.args[0]: float(fields[row, column]) for row, field in enumerate(local.fields) if field.kind == "point"}
         return {**point.values, **own}
 
-    def _fetch_assigned(self, point: PointProcess) -> None:
-        """Currents and assigned variables of a point process of a mod file."""
+    def _fetch_assigned(self, point: PointProcess, name: str = "") -> None:
+        """Currents and assigned variables of a point process of a mod file, or one of them."""
         engine, node = self.engine, self.node(point)
         if node is None:
             return
@@ -127,7 +129,7 @@ class Synapses:
         fields, frozen = engine.seen.fields(index)[:, [column]], engine.seen.frozen
         for label, expression in (*local.assigned, *((process.label, process.expression) for process in local.processes)):
             short = label.split(".", 1)[1]
-            if short in point.values:
+            if short in point.values and (not name or short == name):
                 stage = stages.get(short, (None, CURRENTS))[1]
                 if stage in frozen or (stage == ENDED and engine.seen.begun):
                     continue
