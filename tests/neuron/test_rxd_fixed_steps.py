@@ -236,6 +236,28 @@ def test_where_sections_meet_each_half_has_its_own_coefficient(d_parent, d_child
         del x
 
 
+@pytest.mark.parametrize("at", [0, 1], ids=["at the root", "further on"])
+def test_nothing_moves_where_all_that_meet_have_no_coefficient(at):
+    """A joint of three has no volume: with nothing that diffuses to it, it has no value of its own."""
+    stem, *branches = sections = [h.Section(name=name) for name in ("stem", "left", "right", "far")]
+    for section in sections:
+        section.L, section.diam, section.nseg = 30, 1, 3
+    for branch in branches[:2]:
+        branch.connect(stem(at))
+    branches[2].connect(branches[1](1))
+    x = rxd.Species(rxd.Region(sections, name="cyt"), d=0, name="x", initial=lambda node: 1 + node.x)
+    for node in x.nodes(branches[2]):
+        node.d = 1
+    h.finitialize(-65)
+    before = {section: np.array(x.nodes(section).concentration) for section in sections}
+    for _ in range(20):
+        h.fadvance()
+    for section in (stem, branches[0]):
+        np.testing.assert_array_equal(x.nodes(section).concentration, before[section])
+    assert np.ptp(x.nodes(branches[2]).concentration) < 0.998 * np.ptp(before[branches[2]])
+    assert sum(x.nodes.concentration) == pytest.approx(sum(map(sum, before.values())), rel=1e-14)
+
+
 def test_coefficients_of_nodes_stay_with_their_sections():
     a, b = h.Section(name="a"), h.Section(name="b")
     a.nseg = b.nseg = 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
 __all__ = ["spread"]
+
+SLIGHT: Final = 1e-100
+"""A conductance (um) that is nothing beside any volume, and more than nothing beside none."""
 
 
 def spread(session: Session, declared: Declared, discretization: Any, place: Callable[[Any, Any], Any]) -> Any:
@@ -95,8 +98,18 @@ def _on_tree(transport: Any, d: np.ndarray, first_half: np.ndarray) -> Any:
     conductance[child] *= np.where(begins, 1.0, mean)
     where = child[begins]
     conductance[where] = _in_series(conductance[where], first_half[where], *both[:, begins])
+    _hold_joints(transport.parent, transport.n, conductance)
     conductance.setflags(write=False)
     return replace(transport, conductance=conductance)
+
+
+def _hold_joints(parent: np.ndarray, n: int, conductance: np.ndarray) -> None:
+    """Tie joints (nodes from ``n`` on, without volume) where nothing diffuses to one neighbour, in place: they need a value."""
+    edge = np.flatnonzero(parent >= 0)
+    total = np.bincount(np.concatenate([edge, parent[edge]]), np.tile(conductance[edge], 2), len(parent))
+    for joint in n + np.flatnonzero(total[n:] == 0.0):
+        tie = joint if parent[joint] >= 0 else np.flatnonzero(parent == joint)[0]
+        conductance[tie] = SLIGHT
 
 
 def _in_series(conductance: np.ndarray, own: np.ndarray, d: np.ndarray, other: np.ndarray) -> np.ndarray:
