@@ -11,15 +11,16 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 
 import numba
 import sympy
 
+from rxd.codegen.fingerprint import Fingerprint
 from rxd.errors import KernelError
-from rxd.symbolic.system import AffineGate, SolvedBlock, System
+from rxd.symbolic.system import System
 
 # Files whose code ends up inside compiled modules: a change in any of them must not meet old machine code.
 SUPPORT = (
@@ -50,17 +51,17 @@ SUPPORT = (
 )
 
 
-def cache_folder() -> Path:
-    """Where generated kernels live; a temporary folder if the cache cannot be written."""
+def cache_folder(what: str = "kernels") -> Path:
+    """Where generated kernels, or equations, live; a temporary folder if the cache cannot be written."""
     root = os.environ.get("AXOPLASM_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "axoplasm"
-    folder = Path(root) / "kernels"
+    folder = Path(root) / what
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
     except OSError:
         pass
-    return Path(tempfile.mkdtemp(prefix="axoplasm-kernels-"))
+    return Path(tempfile.mkdtemp(prefix=f"axoplasm-{what}-"))
 
 
 def grammar_file(name: str) -> str:
@@ -76,29 +77,16 @@ def system_key(system: System, purpose: str) -> str:
         digest.update((package / name).read_bytes())
     digest.update((package.parent / "cable" / "hines.py").read_bytes())
     digest.update(f"{numba.__version__} {sympy.__version__} {sys.version_info[:2]}".encode())
-    for unknown in system.unknowns:
-        digest.update(repr((unknown.label, unknown.box, bool(unknown.voxel_sections), unknown.diffusion > 0)).encode())
+    found = Fingerprint(named=True)
+    found.add(
+        [(unknown.label, unknown.box, bool(unknown.voxel_sections), unknown.diffusion > 0) for unknown in system.unknowns]
+    )
     for group in system.groups:
-        digest.update(
-            repr((group.name, group.space, group.scattered, group.unknowns, [s.name for s in group.symbols])).encode()
-        )
-        digest.update(repr([field.name for field in group.fields]).encode())
-        for label, rate in group.rates:
-            digest.update(f"{label}={sympy.srepr(rate)}".encode())
-        for gate in group.gates:
-            digest.update(_text_of(gate).encode())
-        for process in group.processes:
-            effects = [(label, sympy.srepr(factor)) for label, factor in process.effects]
-            digest.update(f"{process.label}={sympy.srepr(process.expression)}{effects}{process.explicit}".encode())
+        names = [symbol.name for symbol in group.symbols], [field.name for field in group.fields]
+        found.add((group.name, group.space, group.scattered, group.unknowns, *names, group.rates, group.gates))
+        found.add([(process.label, process.expression, process.effects, process.explicit) for process in group.processes])
+    digest.update(found.hexdigest().encode())
     return digest.hexdigest()[:24]
-
-
-def _text_of(gate: AffineGate | SolvedBlock) -> str:
-    """All of a gate: its step is not always that of its rate."""
-    if isinstance(gate, AffineGate):
-        return f"gate {gate.label} {sympy.srepr(gate.source)} {sympy.srepr(gate.decay)}"
-    matrix = [(i, j, sympy.srepr(value)) for i, j, value in gate.matrix]
-    return f"solved {gate.labels} {[sympy.srepr(value) for value in gate.residuals]} {matrix} {gate.turns}"
 
 
 def discard_stale_code() -> None:
@@ -109,19 +97,45 @@ def discard_stale_code() -> None:
     """
     package = Path(__file__).resolve().parent.parent
     folders = [package / "solve", package / "codegen", package.parent / "cable", package.parent / "geometry"]
-    sources = [file for folder in folders for file in sorted(folder.glob("*.py"))]
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
+    stamp = _stamp(folders)
     mark = package / "solve" / "__pycache__" / "kernels.digest"
     try:
-        if mark.exists() and mark.read_text() == digest:
+        known = mark.read_text().split() if mark.exists() else []
+        if stamp in known[1:]:
+            return
+        sources = [file for folder in folders for file in sorted(folder.glob("*.py"))]
+        digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
+        if known[:1] == [digest]:
+            mark.write_text(f"{digest}\n{stamp}")
             return
         for folder in folders:
             for compiled in (folder / "__pycache__").glob("*.nb[ic]"):
                 compiled.unlink(missing_ok=True)
         mark.parent.mkdir(exist_ok=True)
-        mark.write_text(digest)
+        mark.write_text(f"{digest}\n{stamp}")
     except OSError:
         return  # an installation that cannot be written: numba keeps its code elsewhere, under the files' own times
+
+
+def _stamp(folders: Iterable[Path], deep: bool = False) -> str:
+    """When the Python files in folders were written, and their sizes: as Python knows its own compiled files to be theirs."""
+    rows: list[tuple[str, int, int]] = []
+    remaining = [str(folder) for folder in folders if folder.is_dir()]
+    while remaining:
+        with os.scandir(remaining.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    state = entry.stat()
+                    rows.append((entry.path, state.st_mtime_ns, state.st_size))
+                elif deep and "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():
+                    remaining.append(entry.path)
+    return hashlib.sha256(repr(sorted(rows)).encode()).hexdigest()
+
+
+def source_mark() -> str:
+    """Changes when any of our sources does."""
+    root = Path(__file__).resolve().parent.parent
+    return _stamp((root, root.parent / "cable", root.parent / "geometry"), deep=True)
 
 
 def load_module(system: System, purpose: str, write: Callable[[System], str], mark: str = "") -> tuple[ModuleType, str]:
@@ -140,7 +154,7 @@ def load_module(system: System, purpose: str, write: Callable[[System], str], ma
     key = system_key(system, purpose + mark)
     path = cache_folder() / key / f"axoplasm_{purpose}_{key}.py"
     if not path.exists():
-        _write(path, write(system))
+        write_whole(path, write(system).encode())
     name = path.stem
     source = path.read_text()
     if name in sys.modules:  # the same equations in this process: the same machine code
@@ -159,10 +173,10 @@ def load_module(system: System, purpose: str, write: Callable[[System], str], ma
     return module, source
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that another process sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
     Path(temporary).replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from rxd.discretize.records import Discretization, Group
 from rxd.symbolic.system import LocalSystem, System
 
 ITERATIONS: Final = 50
+NAME: Final = "_lambdifygenerated"  # what SymPy calls its functions
 
 
 def _ratio(z: Any) -> Any:
@@ -61,12 +63,23 @@ def _nonlinear_solution(i: int, system: Callable[..., Any], start: Sequence[Any]
 
 
 class NumpyFunction:
-    """A function ``f(X, P, t) -> list`` with X (n_unknowns, n) and P (n_fields, n); `at` gives its values at one node."""
+    """A function ``f(X, P, t) -> list`` with X (n_unknowns, n) and P (n_fields, n); `at` gives its values at one node.
 
-    __slots__ = ("_branches", "_function")
+    Attributes
+    ----------
+    text : str
+        What it was made of.
+    """
 
-    def __init__(self, function: Callable[..., list[Any]], branches: bool) -> None:
-        self._function, self._branches = function, branches
+    __slots__ = ("_branches", "_function", "text")
+
+    def __init__(self, text: str, branches: bool) -> None:
+        names: dict[str, Any] = {**vars(np), **_own()}
+        exec(compile(text, "<expressions>", "exec"), names)  # noqa: S102 - what was printed from expressions
+        self.text, self._branches, self._function = text, branches, names[NAME]
+
+    def __reduce__(self) -> Any:
+        return NumpyFunction, (self.text, self._branches)
 
     def __call__(self, X: np.ndarray, P: np.ndarray, t: float) -> list[np.ndarray]:
         """The values of each expression at every node, shape (n,)."""
@@ -77,22 +90,38 @@ class NumpyFunction:
     def at(self, x: Iterable[Any], p: Iterable[Any], t: float) -> list[Any]:
         """The same at one node, for NumPy's numbers: it computes with a few of them faster than with arrays of one element."""
         if not self._branches:
-            return self._function(*x, *p, t)
+            return list(self._function(*x, *p, t))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # NumPy computes those that are not taken, too
-            return self._function(*x, *p, t)
+            return list(self._function(*x, *p, t))
 
 
 def make_numpy(group: LocalSystem, expressions: list[sympy.Expr]) -> NumpyFunction:
     """A NumPy function ``f(X, P, t) -> list`` with X (n_unknowns, n) and P (n_fields, n)."""
     symbols = [*group.symbols, *(field.symbol for field in group.fields), sympy.Symbol("t", real=True)]
-    own = {bernoulli_ratio.__name__: _ratio, bernoulli_slope.__name__: _slope, "clip": _clip}
-    own |= {linear_solution.__name__: _linear_solution, nonlinear_solution.__name__: _nonlinear_solution}
+    own = _own()
     settings = {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True}
     printer = _Printer({**settings, "user_functions": {name: name for name in own}})
     # what a solution's equations have in common with the rest must stay within their lambda
     plain = not any(expression.has(linear_solution, nonlinear_solution) for expression in expressions)
-    function = sympy.lambdify(symbols, expressions, modules=[own, "numpy"], printer=printer, cse=_shared if plain else False)
-    return NumpyFunction(function, any(expression.has(sympy.Piecewise) for expression in expressions))
+    # all of NumPy by its name would be imported to be there
+    modules = [own, dict(vars(np))]
+    function = sympy.lambdify(symbols, expressions, modules=modules, printer=printer, cse=_shared if plain else False)
+    others = (
+        (module, ", ".join(sorted(names))) for module, names in sorted(printer.module_imports.items()) if module != "numpy"
+    )
+    text = "".join(f"from {module} import {names}\n" for module, names in others) + inspect.getsource(function)
+    return NumpyFunction(text, any(expression.has(sympy.Piecewise) for expression in expressions))
+
+
+def _own() -> dict[str, Any]:
+    """Functions that NumPy lacks, by the names that are printed."""
+    return {
+        bernoulli_ratio.__name__: _ratio,
+        bernoulli_slope.__name__: _slope,
+        "clip": _clip,
+        linear_solution.__name__: _linear_solution,
+        nonlinear_solution.__name__: _nonlinear_solution,
+    }
 
 
 class _Printer(NumPyPrinter):

@@ -37,6 +37,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return make(group, expressions)
 
     monkeypatch.setattr(formulas, "make_numpy", counted)
+    monkeypatch.setattr(blueprints, "recalled", lambda what, key, make: make())  # from disk none is made
     return found
 
 

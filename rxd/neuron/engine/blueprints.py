@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from rxd.codegen.cache import discard_stale_code
+from rxd.codegen.kept_equations import recalled
 from rxd.codegen.kernels import Kernels, compile_kernels
 from rxd.neuron.engine.formulas import Formulas, Resting, resting
 from rxd.neuron.engine.linked import without_motion
@@ -79,7 +80,7 @@ class Blueprints:
         """A mechanism, made at its first use."""
         key = name, tabulated
         if key not in self.mechanisms:
-            self.mechanisms[key] = make()
+            self.mechanisms[key] = recalled("mechanism", key, make)
         return self.mechanisms[key]
 
     def of(self, declared: Declared, adaptive: bool, formulas: Formulas) -> tuple[System, Blueprint]:
@@ -88,16 +89,20 @@ class Blueprints:
         key = equations_key(declared.model), frozenset(declared.linked), moved
         known = self._known.pop(key, None)
         if known is None:
-            system = without_motion(build_system(declared.model), declared.linked)
-            if not adaptive:
-                system = moved_as_in_neuron(in_neurons_order(system), declared.methods, frozenset(declared.writers))
-            constants = MappingProxyType({label: value for label, value in system.values.items() if label[0] == "constant"})
-            plain = tuple(replace(unknown, initial=None) for unknown in system.unknowns)
-            bare = replace(system, unknowns=plain, values=constants, points=(), regions=())
-            known = Blueprint(bare, resting(system, formulas))
+            known = Blueprint(*recalled("equations", key, lambda: _written(declared, adaptive, formulas)))
             if len(self._known) >= MOST:
                 self._known.pop(next(iter(self._known)))
-        else:
-            system = build_system(declared.model, known.system)
+        system = build_system(declared.model, known.system)
         self._known[key] = known
         return marked(system, declared.diffusing), known
+
+
+def _written(declared: Declared, adaptive: bool, formulas: Formulas) -> tuple[System, Resting]:
+    """The system of what is declared without its numbers, and its gates at rest."""
+    system = without_motion(build_system(declared.model), declared.linked)
+    if not adaptive:
+        system = moved_as_in_neuron(in_neurons_order(system), declared.methods, frozenset(declared.writers))
+    constants = MappingProxyType({label: value for label, value in system.values.items() if label[0] == "constant"})
+    plain = tuple(replace(unknown, initial=None) for unknown in system.unknowns)
+    bare = replace(system, unknowns=plain, values=constants, points=(), regions=())
+    return bare, resting(system, formulas)
