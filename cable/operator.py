@@ -21,9 +21,9 @@ from cable.hines import solve_reference
 from geometry.mesh import TreeBlock
 from geometry.segments import Segments
 from geometry.shapes import Halves, Shape
-from geometry.tree import region_mesh
+from geometry.tree import cell_tree
 
-__all__ = ["CableOperator", "build_operator"]
+__all__ = ["CableOperator", "build_operator", "core_operator"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,16 +194,22 @@ def build_operator(
     CableError
         If Ra or cm has a wrong shape or is not positive and finite (the section is named), or the tree is another cell's.
     """
-    resistivity = _per_segment("Ra", "ohm cm", Ra, segments)
-    specific = _per_segment("cm", "uF/cm2", cm, segments)
-    core = region_mesh(segments, shape=_Core(resistivity)).tree
-    tree = region_mesh(segments).tree if tree is None else tree
-    if not np.array_equal(tree.parent, core.parent):
+    found = core_operator(segments, Ra, cm)
+    tree = cell_tree(segments) if tree is None else tree
+    if not np.array_equal(tree.parent, found.tree.parent):
         raise CableError(
-            f"The tree given has {tree.parent.size} nodes and is not that of these segments, with {core.parent.size}. "
+            f"The tree given has {tree.parent.size} nodes and is not that of these segments, with {found.tree.parent.size}. "
             "Give region_mesh(segments).tree, or leave it out."
         )
-    return CableOperator(NF_PER_DENSITY * specific * segments.area, core.kappa.copy(), tree)
+    return CableOperator(found.capacitance, found.conductance, tree)
+
+
+def core_operator(segments: Segments, Ra: ArrayLike, cm: ArrayLike) -> CableOperator:
+    """The same with the tree of the core conductor, whose ``kappa`` are the conductances."""
+    resistivity = _per_segment("Ra", "ohm cm", Ra, segments)
+    specific = _per_segment("cm", "uF/cm2", cm, segments)
+    core = cell_tree(segments, _Core(resistivity))
+    return CableOperator(NF_PER_DENSITY * specific * segments.area, core.kappa, core)
 
 
 def _per_segment(name: str, unit: str, value: ArrayLike, segments: Segments) -> np.ndarray:

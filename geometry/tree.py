@@ -22,7 +22,7 @@ from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
 from geometry.shapes import Shape, inside
 
-__all__ = ["region_mesh", "start_points"]
+__all__ = ["cell_tree", "region_mesh", "start_points"]
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -76,13 +76,7 @@ def region_mesh(segments: Segments, sections: SectionsLike = None, shape: Shape 
     chosen = section_indices(morphology, morphology.all if sections is None else sections)
     owner = segments.of(chosen)
     n = len(owner)
-    left, right = (half.copy() for half in shape.half_rho(segments, owner))
-    half_length = 0.5 * segments.length[owner]
-    first, last = _first_and_last(segments, chosen)
-    chain = _within_sections(n, first, left, right, half_length)
-    ends, ties = _joined_ends(segments, chosen, first, last, left, right, half_length)
-    joints, n_junctions = _at_points(n, ends)
-    child, parent, rho, length = _conducting(chain, ties, joints)
+    n_junctions, child, parent, rho, length = _linked(segments, chosen, owner, shape)
     return Mesh(
         volume=shape.volumes(segments, owner),
         membrane_area=shape.membrane_areas(segments, owner),
@@ -94,6 +88,27 @@ def region_mesh(segments: Segments, sections: SectionsLike = None, shape: Shape 
         n_junctions=n_junctions,
         blocks=(_tree_block(n, n_junctions, child, parent, 1 / rho),),
     )
+
+
+def cell_tree(segments: Segments, shape: Shape = inside) -> TreeBlock:
+    """The tree of `region_mesh` for all sections of a cell, without the rest of that mesh."""
+    sections, n = segments.morphology.n_sections, segments.n
+    n_junctions, child, parent, rho, _ = _linked(segments, np.arange(sections), np.arange(n), shape)
+    return _tree_block(n, n_junctions, child, parent, 1 / rho)
+
+
+def _linked(
+    segments: Segments, chosen: IntArray, owner: IntArray, shape: Shape
+) -> tuple[int, IntArray, IntArray, FloatArray, FloatArray]:
+    """Number of junctions; child, parent, rho and length of all links between segments of some sections."""
+    n = len(owner)
+    left, right = (half.copy() for half in shape.half_rho(segments, owner))
+    half_length = 0.5 * segments.length[owner]
+    first, last = _first_and_last(segments, chosen)
+    chain = _within_sections(n, first, left, right, half_length)
+    ends, ties = _joined_ends(segments, chosen, first, last, left, right, half_length)
+    joints, n_junctions = _at_points(n, ends)
+    return n_junctions, *_conducting(chain, ties, joints)
 
 
 def _conducting(*links: _Links) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
@@ -127,30 +142,30 @@ def start_points(morphology: Morphology) -> IntArray:
     A section that starts at the start (0) of another shares the starting point of that one, wherever it is.
     """
     n = morphology.n_sections
-    point = np.full(n, -1)
-    for s in range(n):
-        parent, x = morphology.parent[s], morphology.parent_x[s]
+    point = [-1] * n
+    for s, (parent, x) in enumerate(zip(morphology.parent.tolist(), morphology.parent_x.tolist(), strict=True)):
         if parent < 0:
             point[s] = n + s
         elif x == 1:
             point[s] = parent
         elif x == 0:
             point[s] = point[parent]
-    return point
+    return np.array(point, dtype=np.int64)
 
 
 def _tied_segments(segments: Segments) -> IntArray:
     """The segment in the middle of which each section starts, -1 for those that start at a point."""
-    morphology = segments.morphology
-    tied = np.full(morphology.n_sections, -1)
-    for s in np.flatnonzero(morphology.parent >= 0):
-        parent, x = morphology.parent[s], morphology.parent_x[s]
+    morphology, offset = segments.morphology, segments.offset.tolist()
+    tied = [-1] * morphology.n_sections
+    for s, (parent, x) in enumerate(zip(morphology.parent.tolist(), morphology.parent_x.tolist(), strict=True)):
+        if parent < 0:
+            continue
         if 0 < x < 1:
-            count = segments.offset[parent + 1] - segments.offset[parent]
-            tied[s] = segments.offset[parent] + min(int(x * count * (1 + 4e-16)), count - 1)
+            count = offset[parent + 1] - offset[parent]
+            tied[s] = offset[parent] + min(int(x * count * (1 + 4e-16)), count - 1)
         elif x == 0:
             tied[s] = tied[parent]
-    return tied
+    return np.array(tied, dtype=np.int64)
 
 
 def _joined_ends(

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from cable.hines import plan_elimination
-from cable.operator import build_operator
-from geometry import Mesh, Morphology, Segments, inside, region_mesh, segment
+from cable.operator import core_operator
+from geometry import Morphology, Segments, segment
+from geometry.mesh import TreeBlock
 from geometry.voxelize import VoxelGrid
 from rxd.discretize.fields import Sources, field_values, pack
 from rxd.discretize.graph import graph_transport
@@ -170,10 +171,9 @@ def _transports(
 ) -> tuple[np.ndarray, tuple[Transport, ...], tuple[GraphTransport, ...]]:
     """Mass matrix diagonal and the exchange operators: the cable, species on segments, species in voxels."""
     capacity = np.ones(layout.size)
-    cable_mesh = region_mesh(segments, None, inside)
-    cable = build_operator(segments, membrane["Ra"], membrane["cm"], cable_mesh.tree)
+    cable = core_operator(segments, membrane["Ra"], membrane["cm"])
     capacity[layout[VOLTAGE].order] = cable.capacitance
-    transports = [tree_transport(VOLTAGE, layout, cable_mesh, cable.capacitance, cable.conductance)]
+    transports = [tree_transport(VOLTAGE, layout, cable.tree, cable.capacitance, cable.conductance)]
     trees: dict[str, Transport] = {}
     graphs: list[tuple[Any, GraphTransport]] = []
     for unknown in system.unknowns:
@@ -185,7 +185,7 @@ def _transports(
             assert region.tree is not None
             if region.name not in trees:
                 trees[region.name] = tree_transport(
-                    unknown.label, layout, region.tree, region.tree.volume, region.tree.tree.kappa
+                    unknown.label, layout, region.tree.tree, region.tree.volume, region.tree.tree.kappa
                 )
             first = trees[region.name]  # species of one region share all but their diffusion
             conductance = _frozen(unknown.diffusion * first.conductance)
@@ -210,9 +210,11 @@ def _volumes(label: str, region: RegionNodes, segments: Segments) -> np.ndarray:
     return volume
 
 
-def tree_transport(label: str, layout: StateLayout, mesh: Mesh, capacity: np.ndarray, conductance: np.ndarray) -> Transport:
-    """Renumber a mesh's tree from segment order to storage order; nodes of the block beyond the mesh are voxels."""
-    block, tree, n = layout[label], mesh.tree, mesh.n
+def tree_transport(
+    label: str, layout: StateLayout, tree: TreeBlock, capacity: np.ndarray, conductance: np.ndarray
+) -> Transport:
+    """Renumber a tree from segment order to storage order; nodes of the block beyond those with a capacity are voxels."""
+    block, n = layout[label], len(capacity)
     stored = np.concatenate([block.order[:n] - block.start, np.arange(n, len(tree.parent))])
     parent = np.full(len(tree.parent), -1, dtype=np.int64)
     parent[stored] = np.where(tree.parent < 0, -1, stored[tree.parent])

@@ -194,7 +194,7 @@ class SectionRecord:
         source = np.minimum(((np.arange(nseg) + 0.5) / nseg * self._nseg).astype(int), self._nseg - 1)
         self.store = {name: values[source] for name, values in self.store.items()}
         self._nseg = nseg
-        self.changed_shape()
+        self.changed_shape(sizes=False)
 
     def placed_outline(self) -> np.ndarray | None:
         """The outline it was drawn as, where its points are now; None if these were changed in another way than moved."""
@@ -254,10 +254,10 @@ class SectionRecord:
         flipped = (s.diam, s.length, s.area, s.volume, s.rho_right, s.rho_left)
         return SegmentShape(*(values[::-1] for values in flipped))
 
-    def changed_shape(self) -> None:
-        """Note that sizes have changed."""
+    def changed_shape(self, sizes: bool = True) -> None:
+        """Note that sizes have changed, or (not `sizes`) more than these."""
         self._shape = None
-        self.session.touch(shape=True)
+        self.session.touch(shape=True, sizes=sizes)
 
     # ------------------------------------------------------------------------------------------------------ range variables
 

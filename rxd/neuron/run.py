@@ -211,7 +211,7 @@ class Run(Tapes, Watching):
     def changed(self, name: str, record: SectionRecord) -> None:
         """A script has written a range variable."""
         if name == "cm":
-            self.session.touch(shape=True)
+            self.session.touch(shape=True, sizes=True)
         elif self.engine is not None:
             self.engine.exchange.note(name, record)
 
@@ -366,11 +366,12 @@ class Run(Tapes, Watching):
 
         self.session.chemistry.place()
         self.pull()
-        if self.engine is not None:
-            self.engine.fields.serve()
+        last = self.engine
+        if last is not None:
+            last.fields.serve()
         self.engine = self._quick = None
         with collector_paused():
-            self.engine = Engine(self.session)
+            self.engine = Engine(self.session, last)
         return self.engine
 
     def _living_handlers(self) -> list[FInitializeHandler]:

@@ -78,7 +78,7 @@ class Section:
     @Ra.setter
     def Ra(self, value: float) -> None:
         self._alive.Ra = self._positive("Ra", value)
-        self.record.session.touch()
+        self.record.session.touch(sizes=True)
 
     @property
     def rallbranch(self) -> float:

@@ -61,6 +61,8 @@ class Session:
         Grows with every edit that changes the structure of the model; `finitialize` compiles when it has changed.
     shape_revision : int
         Grows with every edit that changes sections, their sizes or connections.
+    structure : int
+        Grows with every edit but those that change sizes, resistivities and capacitances alone.
     ready : ReadyValues
         Values of species that are up to date.
     fresh_tables : list of NodeTable
@@ -76,6 +78,7 @@ class Session:
         self.globals = Globals()
         self.revision = 0
         self.shape_revision = self.node_revision = 0
+        self.structure = 0
         self.topology = Topology(self)
         self.counters: dict[str, int] = {}
         self.ready = ReadyValues()
@@ -84,10 +87,14 @@ class Session:
         self.procedures: Mapping[str, Any] = {}
         self._tokens: list[Token[Session]] = []
 
-    def touch(self, shape: bool = False, nodes: bool = True) -> None:
-        """Note an edit of the structure: the compiled model is out of date, (`nodes`) what nodes there are, (`shape`) where."""
+    def touch(self, shape: bool = False, nodes: bool = True, sizes: bool = False) -> None:
+        """Note an edit of the structure: the compiled model is out of date, (`nodes`) what nodes there are, (`shape`) where.
+
+        `sizes`: of numbers of its cable alone, not of what there is and how it is joined.
+        """
         self.revision += 1
         self.shape_revision += shape
+        self.structure += not sizes
         self.ready.clear()
         if not nodes:
             return

@@ -104,14 +104,14 @@ class Topology:
         self.disconnect(child)
         child.parent, child.parent_x, child.end = parent, parent_x, end
         parent.children.append(child)
-        child.changed_shape()
+        child.changed_shape(sizes=False)
 
     def disconnect(self, child: SectionRecord) -> None:
         """Make a section the root of its own tree."""
         if child.parent is not None:
             child.parent.children.remove(child)
             child.parent, child.parent_x, child.end = None, 0.0, 0
-            child.changed_shape()
+            child.changed_shape(sizes=False)
 
     def cas(self) -> SectionRecord:
         """The currently accessed section: the one pushed last, the one of `access`, or the first.

@@ -121,6 +121,16 @@ def renew_leaks(cable: Cable, leaks: Leaks) -> None:
     cable.prepared[:] = np.nan
 
 
+def renew_sizes(cable: Cable, transport: Transport) -> None:
+    """Take the capacities and conductances of another cable with the same tree."""
+    coupling = np.zeros(len(transport.parent))
+    coupling[transport.plan.node] = transport.plan.coupling(transport.conductance)
+    row_of(cable, sweeps.CAPACITY)[cable.slot] = transport.capacity
+    row_of(cable, sweeps.G)[cable.slot] = coupling
+    cable.given[: transport.n] = transport.capacity[: transport.n]
+    cable.prepared[:] = np.nan
+
+
 def moves_v(discretization: Discretization, kernels: Sequence[Any]) -> bool:
     """Whether gates or chemistry change v."""
     cable = discretization.cable

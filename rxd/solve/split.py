@@ -23,7 +23,7 @@ from rxd.solve import split_network as network
 from rxd.solve.aligned import aligned
 from rxd.solve.between_steps import Watch, watched
 from rxd.solve.blame import first_bad_rate
-from rxd.solve.cable_pack import Leaks, find_leaks, moves_v, pack_cable, renew_leaks, row_of
+from rxd.solve.cable_pack import Leaks, find_leaks, moves_v, pack_cable, renew_leaks, renew_sizes, row_of
 from rxd.solve.cable_sweeps import U
 from rxd.solve.circuits import Circuit, no_circuit
 from rxd.solve.event_heap import Wires
@@ -149,6 +149,14 @@ class SplitStepper:
             self._leaks, self._cable = self._plan_cable(np.union1d(np.flatnonzero(self._leaks.changing), clamped))
             self._junctions = self._junction_views()
         self.outdated = False
+
+    def take_sizes(self, problem: Problem) -> None:
+        """Go on with a problem that has other sizes of segments and nothing else: a cable with the same tree, and fields."""
+        self.problem = problem
+        self._groups.fields[:-1] = np.concatenate([np.zeros(0), *(g.fields.ravel() for g in problem.discretization.groups)])
+        self._branched = tuple(transport for transport in problem.discretization.transports if transport.branches)
+        renew_sizes(self._cable, problem.discretization.cable)
+        self.outdated = True
 
     def take_circuit(self, circuit: Circuit) -> None:
         """Another circuit from now on."""

@@ -173,14 +173,16 @@ def follows_temperature(declared: Declared) -> bool:
 
 def _membrane(declared: Declared) -> None:
     """Ra and cm; a section with different cm in its segments is cut into several by the layout."""
-    layout = declared.layout
-    for name, values in (
-        ("Ra", _by_section(layout, lambda r: np.full(1, r.Ra), 100.0)),
-        ("cm", _by_section(layout, lambda r: r.store["cm"])),
-    ):
+    for name, values in membrane_of(declared.layout).items():
         for value in np.unique(values):
             where = np.flatnonzero(values == value)
             declared.model.set(declared.layout.morphology[where], **{name: float(value)})
+
+
+def membrane_of(layout: Layout) -> dict[str, np.ndarray]:
+    """``Ra`` (ohm cm) and ``cm`` (uF/cm2) of the sections of the morphology."""
+    Ra, cm = _by_section(layout, lambda r: np.full(1, r.Ra), 100.0), _by_section(layout, lambda r: r.store["cm"])
+    return {"Ra": Ra, "cm": cm}
 
 
 def _by_section(layout: Layout, read: Callable[[Any], np.ndarray], default: float = 1.0) -> np.ndarray:

@@ -212,6 +212,11 @@ class Electrodes:
         before, after = (jump for jump in jumps if jump <= now), (jump for jump in jumps if jump > now)
         return max(before, default=-np.inf), min(after, default=np.inf)
 
+    def take_watched(self, others: Electrodes) -> None:
+        """Look for spikes where others have: in the same arrays, which a stepper has taken in."""
+        for name in ("detector_position", "detector_threshold", "connections"):
+            setattr(self, name, getattr(others, name))
+
     def forget(self) -> None:
         """A script has changed a clamp: read them all anew."""
         self._span, self._changing = (np.inf, -np.inf), True

@@ -30,7 +30,7 @@ from rxd.neuron.engine.exchange import Exchange
 from rxd.neuron.engine.faces import exchanged_as_in_neuron
 from rxd.neuron.engine.fields import Fields
 from rxd.neuron.engine.fixed import FixedSteps
-from rxd.neuron.engine.formulas import rest
+from rxd.neuron.engine.formulas import Resting, rest
 from rxd.neuron.engine.held import hold
 from rxd.neuron.engine.hooks import Hooks
 from rxd.neuron.engine.initial import Initial
@@ -40,6 +40,7 @@ from rxd.neuron.engine.mod_diffusion import with_diffusion
 from rxd.neuron.engine.outside import outside_field
 from rxd.neuron.engine.places import Places
 from rxd.neuron.engine.readout import Readout
+from rxd.neuron.engine.resizing import resized_engine
 from rxd.neuron.engine.sampling import Sampler, Samples
 from rxd.neuron.engine.seen import CURRENTS, STATES, Seen
 from rxd.neuron.engine.shown import Shown
@@ -54,6 +55,7 @@ from rxd.solve.steppers import make_stepper
 from rxd.symbolic.totals import warn_of_unseen_currents
 
 if TYPE_CHECKING:
+    from rxd.discretize.records import Discretization
     from rxd.neuron.points import PointProcess
     from rxd.neuron.session import Session
 
@@ -70,6 +72,8 @@ class Engine:
     ----------
     revision, clamping : int
         Of the session and its clamps, when this was compiled or got its clamps.
+    structure : int
+        The session's, likewise; an engine of the same structure differs from it in sizes alone.
     precision : int
         Of the run's tolerances, when its stepper was made.
     celsius : float
@@ -88,17 +92,55 @@ class Engine:
         Its parts, each with one thing to do.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, last: Engine | None = None) -> None:
         self.session = session
         self._run, self._chemistry, self.formulas = session.run, session.chemistry, session.run.formulas
-        self.layout = session.chemistry.layout
+        self.layout, self.adaptive = session.chemistry.layout, session.run.adaptive
+        self.revision, self.structure, self.celsius = session.revision, session.structure, session.globals["celsius"]
+        sized = resized_engine(session, last, self.layout)
+        if last is None or sized is None:
+            at_rest, problem = self._build()
+        else:
+            at_rest, problem = self._take_over(last, sized)
+        self._order = self.states["v"].order - self.states["v"].start
+        self.electrodes = self._placed_clamps()
+        if last is not None and sized is not None:
+            self.electrodes.take_watched(last.electrodes)
+        refuse_variable_steps(self)
+        # the clamps take the place of stimuli, with the attributes a stepper reads of these
+        self.problem = self._with_ends(replace(problem, stimuli=self.electrodes))  # type: ignore[arg-type]
+        self.fixed, self.seen, self.shown, self.circuits = FixedSteps(self), Seen(self), Shown(self), Circuits(self)
+        self.watch()
+        if self.adaptive:
+            self.problem = replace(self.problem, equations=self._equations())
+        self.readout = Readout(self)
+        self.carriers = Carriers(self)
+        self.synapses = Synapses(self)
+        self._follow_links()
+        self.stepper: Any = self._make_stepper() if last is None or sized is None else self._resized_stepper(last)
+        self.statistics = Statistics()
+        self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
+        self.version = session.run.next_version()
+        session.ready.clear()
+        self.spots: dict[int, list[int]] = {}
+        self.exchange, self.single_values = Exchange(self), SingleValues(self)
+        self.hooks = Hooks(self)
+        self.initial = Initial(self, at_rest)
+        self.jumped = False
+        self.exchange.load()
+        self.sources = Sources(self)
+        self.circuits.load()
+        self.is_plain = not (self.hooks or self.linked.followed or self.stepped) and self.circuits.circuit is None
+        self.start()
+
+    def _build(self) -> tuple[Resting, Problem]:
+        """Declare and lay out everything; functions of gates at rest, and the problem without clamps."""
+        session = self.session
         self.declared = declare(session)
         model = self.declared.model
-        self.adaptive = session.run.adaptive
         self.system, blueprint = session.run.blueprints.of(self.declared, self.adaptive, self.formulas)
         if self.adaptive:
             warn_of_unseen_currents(self.system)
-        self.revision, self.celsius = session.revision, session.globals["celsius"]
         self.follows_temperature = follows_temperature(self.declared)
         method = "coupled" if self.adaptive else "split"
         self.discretization = discretize(
@@ -117,39 +159,27 @@ class Engine:
             self.states = self.discretization.layout
         self.discretization = with_diffusion(self.declared, self.system, self.discretization, self.adaptive)
         self.discretization, self._held = hold(session, self.declared, self.discretization, self.places.of_species)
-        kernels = blueprint.kernels(self.system, self.discretization, method)
+        self._kernels = blueprint.kernels(self.system, self.discretization, method)
         at_rest, initial = blueprint.resting, self.discretization.initial.copy()
         rest(at_rest, self.discretization.groups, self.discretization.initial, initial)
-        problem = build_problem(model, self.system, self.discretization, kernels, initial)
-        self._order = self.states["v"].order - self.states["v"].start
-        self.electrodes = self._placed_clamps()
-        refuse_variable_steps(self)
-        # the clamps take the place of stimuli, with the attributes a stepper reads of these
-        self.problem = self._with_ends(replace(problem, stimuli=self.electrodes))  # type: ignore[arg-type]
-        self.fixed, self.seen, self.shown, self.circuits = FixedSteps(self), Seen(self), Shown(self), Circuits(self)
-        self.watch()
-        if self.adaptive:
-            self.problem = replace(self.problem, equations=self._equations())
-        self.readout = Readout(self)
-        self.carriers = Carriers(self)
-        self.synapses = Synapses(self)
-        self._follow_links()
-        self._kernels = kernels
-        self.stepper: Any = self._make_stepper()
-        self.statistics = Statistics()
-        self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
-        self.version = session.run.next_version()
-        session.ready.clear()
-        self.spots: dict[int, list[int]] = {}
-        self.exchange, self.single_values = Exchange(self), SingleValues(self)
-        self.hooks = Hooks(self)
-        self.initial = Initial(self, at_rest)
-        self.jumped = False
-        self.exchange.load()
-        self.sources = Sources(self)
-        self.circuits.load()
-        self.is_plain = not (self.hooks or self.linked.followed or self.stepped) and self.circuits.circuit is None
-        self.start()
+        return at_rest, build_problem(model, self.system, self.discretization, self._kernels, initial)
+
+    def _take_over(self, last: Engine, sized: Discretization) -> tuple[Resting, Problem]:
+        """The same from the last engine, with other sizes."""
+        self.declared = replace(last.declared, layout=self.layout)
+        self.system, self.follows_temperature = last.system, last.follows_temperature
+        self.discretization, self.groups, self.states, self._held = sized, sized.groups, sized.layout, last._held
+        self.fields, self.places = Fields(self), Places(self)
+        self.fields.stale |= last.fields.stale
+        self._kernels = last._kernels
+        return last.initial.resting, replace(last.problem, discretization=sized)
+
+    def _resized_stepper(self, last: Engine) -> Any:
+        """The stepper of the last engine, which has the same equations."""
+        self.precision = self._run.precision
+        last.fixed.settle()
+        last.stepper.take_sizes(self.problem)
+        return last.stepper
 
     def _equations(self) -> Equations:
         """The equations of variable steps; where a circuit has the cable, without it."""
@@ -176,8 +206,7 @@ class Engine:
         self.exchange.hold_clamps()
         self.fixed.forget()
         was, self.electrodes = self.electrodes, self._placed_clamps()
-        for name in ("detector_position", "detector_threshold", "connections"):
-            setattr(self.electrodes, name, getattr(was, name))
+        self.electrodes.take_watched(was)
         self.problem = replace(self.problem, stimuli=self.electrodes)  # type: ignore[arg-type]
         self.stepper.problem = self.problem
 
@@ -298,8 +327,13 @@ class Engine:
         watched = self.session.run.watched(self.layout.index)
         start = self.states["v"]
         places = [self.layout.index[record.id][record.index(x)] for record, x, *_ in watched]
-        self.electrodes.detector_position = np.array([start.start + self._storage(place) for place in places], dtype=np.int64)
-        self.electrodes.detector_threshold = np.array([threshold for *_, threshold, _ in watched], dtype=float)
+        position = np.array([start.start + self._storage(place) for place in places], dtype=np.int64)
+        threshold = np.array([threshold for *_, threshold, _ in watched], dtype=float)
+        # the stepper has taken these arrays in: they stay where they are what they were
+        if not np.array_equal(self.electrodes.detector_position, position):
+            self.electrodes.detector_position = position
+        if not np.array_equal(self.electrodes.detector_threshold, threshold):
+            self.electrodes.detector_threshold = threshold
         self.electrodes.connections = tuple(
             SimpleNamespace(source=number, delay=delay) for number, (*_, delays) in enumerate(watched) for delay in delays
         )

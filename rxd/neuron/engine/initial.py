@@ -20,7 +20,7 @@ class Initial:
     """Sets the initial state, gates by functions that give them at rest."""
 
     def __init__(self, engine: Engine, functions: Resting) -> None:
-        self.engine, self._resting = engine, functions
+        self.engine, self.resting = engine, functions
 
     def set(self) -> None:
         """The initial state: species as declared, gates at rest for the present voltage, synapses closed."""
@@ -64,4 +64,4 @@ class Initial:
                 name = f"{quantity.name}{region.nrn_region}0_{quantity.name}_ion"
                 if positions is not None and name in numbers:
                     seen[positions] = numbers[name]
-        rest(self._resting, engine.groups, seen, y)
+        rest(self.resting, engine.groups, seen, y)

@@ -101,7 +101,7 @@ def _with_places(discretization: Any, label: str, tied: np.ndarray) -> Any:
 def _parted(graph: Any, unknown: Any, region: Any, discretization: Any) -> tuple[Any, Any]:
     block, voxels = discretization.layout[graph.label], discretization.voxels
     kappa = unknown.diffusion * region.tree.tree.kappa
-    tree = tree_transport(graph.label, discretization.layout, region.tree, region.tree.volume, kappa)
+    tree = tree_transport(graph.label, discretization.layout, region.tree.tree, region.tree.volume, kappa)
     edges, kappas = shared_faces(region, 0, voxels, np.array(unknown.axes))
     start = graph.start + block.n_tree
     ends, rates = [np.zeros((0, 2), dtype=np.int64)], [np.zeros((0, 2))]

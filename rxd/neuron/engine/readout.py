@@ -83,11 +83,14 @@ class Readout:
         return self._labels_of[name] if writer is None else f"{writer}.{name}"
 
     def is_computed(self, name: str, record: SectionRecord) -> bool:
-        """Whether a mechanism that is no ion computes a variable, which is no state of its own."""
+        """Whether mechanisms compute a variable, which is no state of its own: currents of ions among them, no potentials."""
         catalogue = self.engine.session.catalogue
         owner = None if name == "v" else catalogue.owner(name)
-        if owner is None or catalogue.ion_of(owner) is not None:
+        if owner is None:
             return False
+        ion = catalogue.ion_of(owner)
+        if ion is not None:
+            return name in {f"i{ion.name}", f"di{ion.name}_dv_"}
         return self.reader(name) is not None and self.label(name, record) not in self.engine.states.blocks
 
     def _make(self, name: str) -> Reader | None:
