@@ -25,7 +25,7 @@ from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.carriers import Carriers
 from rxd.neuron.engine.circuits import Circuits
 from rxd.neuron.engine.declare import declare, follows_temperature
-from rxd.neuron.engine.electrodes import Electrodes, refuse_variable_steps
+from rxd.neuron.engine.electrodes import Electrodes, Stepped, refuse_variable_steps
 from rxd.neuron.engine.exchange import Exchange
 from rxd.neuron.engine.faces import exchanged_as_in_neuron
 from rxd.neuron.engine.fields import Fields
@@ -119,7 +119,8 @@ class Engine:
         self._follow_links()
         self.stepper: Any = self._make_stepper() if last is None or sized is None else self._resized_stepper(last)
         self.statistics = Statistics()
-        self.state = State(session.globals.t, np.array(self.problem.initial), self._watched(self.problem.initial), EventQueue())
+        start = np.array(self.problem.initial)
+        self.state: State = State(session.globals.t, start, self._watched(start), EventQueue())
         self.version = session.run.next_version()
         session.ready.clear()
         self.spots: dict[int, list[int]] = {}
@@ -197,7 +198,7 @@ class Engine:
         others = outside_field(self.session, self.layout, self._order)
         self.clamping = self._run.clamping
         electrodes = Electrodes.of(self._run.points, self.layout, self._order, self._voltages, others)
-        self.stepped = electrodes.stepped
+        self.stepped: list[Stepped] = electrodes.stepped
         return electrodes
 
     def place_clamps(self) -> None:
