@@ -145,6 +145,7 @@ def _follow(run: Run, engine: Engine, wiring: Wiring, limit: float, progress: _P
         due = live(t, min(t + ahead, limit), fired, when, detectors, engine.y, watch, touched)
         if touched[0]:
             engine.changed(moved=False)
+            run.leapt = True
         progress.reached = min(due, limit)
         if watch.counts[BLOCKED]:
             return ()

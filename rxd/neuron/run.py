@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geometry.compiled import collector_paused
+from rxd.neuron.ahead import Ahead
 from rxd.neuron.callbacks import Callbacks
 from rxd.neuron.engine.blueprints import Blueprints
 from rxd.neuron.engine.formulas import Formulas
@@ -68,10 +69,10 @@ class Run(Tapes, Watching):
         What scripts have told CVode that means nothing to this solver.
     plan, trail, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
-    recorded : int
-        Version of the engine at the last recording in variable steps; -1 if something has jumped.
-    cells : LiveCells
-        How cells that live in events alone go along with variable steps.
+    leapt : bool
+        Whether something has jumped since the last recording in variable steps.
+    cells, ahead : LiveCells, Ahead
+        How cells that live in events alone go along with variable steps; steps made before scripts ask for them.
     """
 
     def __init__(self, session: Session) -> None:
@@ -110,8 +111,8 @@ class Run(Tapes, Watching):
         self.plan: Any = None
         self.trail: Any = None
         self.wires: Any = None
-        self.cells = LiveCells()
-        self.recorded = -1
+        self.cells, self.ahead = LiveCells(), Ahead()
+        self.leapt = False
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
 
@@ -213,6 +214,7 @@ class Run(Tapes, Watching):
         if name == "cm":
             self.session.touch(shape=True, sizes=True)
         elif self.engine is not None:
+            self.ahead.forget()
             self.engine.exchange.note(name, record)
 
     def refresh_species(self, quantity: Any, region: Any) -> None:
@@ -225,6 +227,7 @@ class Run(Tapes, Watching):
     def changed_species(self, quantity: Any, region: Any, where: Any) -> None:
         """A script has written some values of a species on a region."""
         if self.engine is not None:
+            self.ahead.forget()
             self.engine.exchange.note_species(quantity, region, where)
 
     def refresh_point(self, point: PointProcess, name: str = "") -> None:
@@ -236,6 +239,7 @@ class Run(Tapes, Watching):
         """A script has written a variable of a point process."""
         if point.info.receives:
             self.wiring += 1  # what an event does to a synapse depends on its parameters
+        self.ahead.forget()
         if self.engine is not None:
             self.engine.exchange.note_point(point, name)
 
@@ -255,6 +259,7 @@ class Run(Tapes, Watching):
         """A synapse receives an event."""
         if self.engine is not None:
             same = self._compared == self.engine.version
+            self.leapt = True
             self.engine.receive(target, weight)
             if same:  # voltages have not moved
                 self._compared = self.engine.version
@@ -317,7 +322,9 @@ class Run(Tapes, Watching):
 
     def restart_solver(self) -> None:
         """Forget what the solver remembers of earlier steps."""
+        self.ahead.forget()
         self._compiled().restart()
+        self.leapt = True
         if self.adaptive:
             self.session.chemistry.moves += 1
             self._tell(1, 0)
@@ -419,7 +426,7 @@ class Run(Tapes, Watching):
         engine = self._compiled()
         engine.update_currents()
         self._start_recordings()
-        self.recorded = engine.version
+        self.leapt = False
         self._handle(2)
         return 1.0
 
@@ -469,9 +476,13 @@ class Run(Tapes, Watching):
         """One step: of dt, or one the solver chooses if CVode is active."""
         if self._quick is not None and self._quick():
             return 1.0
+        if self.adaptive and self.ahead.step(self):
+            return 1.0
         engine = self._compiled()
         if self.adaptive:
             adaptive_step(self, engine, np.inf, single=True)
+            if self.engine is engine:
+                self.ahead.noted(engine)
         else:
             self._fixed_step(engine)
             self._quick = quick_step(self, engine)

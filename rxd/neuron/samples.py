@@ -115,6 +115,14 @@ class Samples:
         for recorder, read in zip(self._every, self._readers, strict=True):
             recorder.append(read(t, values))
 
+    def end(self, t: float, y: np.ndarray) -> None:
+        """Record what is recorded at every step, of a step that ends here."""
+        if self.trail is not None:
+            self.passed(np.array([t]), y[self.trail][None])
+        else:
+            self._end = t
+            self.take_every(t)
+
     def jumped(self, t: float, y: np.ndarray) -> None:
         """Append what is recorded at every step, of a state after a jump."""
         for recorder, read in zip(self._every, self._readers, strict=True) if self.trail is not None else ():
@@ -144,7 +152,7 @@ class Samples:
         now = np.array([t])
         for recorder, known in due:
             assert known is not None
-            value = float(known[1](now, y[known[0]][None])[0])
+            value = float(known[1](now, y[known[0]][None], True)[0])
             while recorder.next_time() <= t:
                 recorder.take_value(value)
         if ends:
@@ -157,12 +165,13 @@ class Samples:
             player.play(t)
 
     def take(self, t: float) -> None:
-        """Record what is due."""
-        values = self._run.session.globals
-        values["t"] = t
+        """Record what is due on grids."""
+        self._run.session.globals["t"] = t
         for recorder in self._grids:
             while recorder.next_time() <= t:
                 recorder.take()
-        if t == self._end:
-            for recorder in self._every:
-                recorder.take()
+
+    def take_every(self, t: float) -> None:
+        """Record what is recorded at every step, if this is the end of one."""
+        for recorder in self._every if t == self._end else ():
+            recorder.take()

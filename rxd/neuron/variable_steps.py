@@ -69,7 +69,7 @@ def advance_to(run: Run, engine: Engine, target: float, single: bool) -> tuple[t
     if run.players:
         target, lines = _play_on(run, engine, t, target)
     spikes = engine.advance(t, target, Samples(run, engine, lines), single)
-    run.recorded = engine.version if engine.t < jump else -1
+    run.leapt = engine.t >= jump
     values["t"] = engine.t
     if run.watchers:
         run._tell(1, 0)
@@ -82,12 +82,12 @@ def _record_jump(run: Run, engine: Engine) -> None:
 
     Recordings have both values of a jump, as NEURON's do.
     """
-    if run.recorded == engine.version or not run.is_current(engine):
+    if not (run.leapt or engine.jumped) or not run.is_current(engine):
         return
+    run.leapt = False
     if any(recorder.when is None for recorder in run._recorders):
         engine.see(engine.t)
         Samples(run, engine).jumped(engine.t, engine.y)
-    run.recorded = engine.version
 
 
 def _play_on(run: Run, engine: Engine, t: float, target: float) -> tuple[float, list[Player]]:

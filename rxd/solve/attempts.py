@@ -63,6 +63,8 @@ class Way:
         Nor is one in which one of these unknowns rises above its threshold; what they were last.
     trail : ndarray of int or None
         Unknowns that somebody wants to know at the end of every step.
+    most : int
+        So many steps at most, if there is a trail.
     """
 
     t: float
@@ -76,6 +78,7 @@ class Way:
     thresholds: np.ndarray
     seen: np.ndarray
     trail: np.ndarray | None = None
+    most: int = TRAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +351,7 @@ class CompiledAttempt:
         watch = self._plan.lane[way.positions], way.thresholds, way.seen
         most, trail = max(1, AT_ONCE // self._size), self._untrodden
         if way.trail is not None:
-            most = min(most, TRAIL)
+            most = min(most, way.most)
             trail = self._plan.lane[way.trail], np.zeros(most), np.zeros((most, len(way.trail)))
         found = int(self._march(self._kept, self._following, most, numbers, self._clamps, watch, trail))
         steps, pending = (found, False) if found >= 0 else (-1 - found, True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rxd.errors import ConvergenceError, DeclarationError
-from rxd.solve.attempts import Attempt, Way, make_attempt
+from rxd.solve.attempts import TRAIL, Attempt, Progress, Way, make_attempt
 from rxd.solve.controller import (
     ROUND_OFF,
     SMALLEST,
@@ -147,6 +147,16 @@ class CoupledStepper:
             self._attempt.current(state.y)
         return StepResult(Reason.DONE)
 
+    def peek(self, state: State, until: float, most: int) -> Progress | None:
+        """The steps that `advance` would make from a state, which stays as it is; None if they have to be made one by one.
+
+        They end before the first one that is rejected or in which a detector rises; ``values (steps, size)`` has their states.
+        """
+        self._electrodes = self.equations.electrodes(state.t)
+        self._attempt.place(self._electrodes)
+        self._attempt.begin(state.y)
+        return self._attempt.ahead(self._way(state, until, np.inf, np.arange(len(state.y)), state.before.copy(), most))
+
     def steady(self, state: State) -> np.ndarray:
         """Steady state of the equations with clamps as they are at the state's time, found from the state; shape (size,)."""
         return steady_state(self.equations, state.t, state.y, self.solver, self.atol, self.rtol)
@@ -181,20 +191,9 @@ class CoupledStepper:
 
     def _ahead(self, state: State, until: float, statistics: Statistics, sampler: Sampler | None) -> Trial | None:
         """Steps in which nothing happens, if they can be made at once; the one after them, if it was tried already."""
-        wanted, memory, stimuli = self._wanted(state), state.memory, self.problem.stimuli
-        way = Way(
-            t=state.t,
-            until=until,
-            wanted=wanted,
-            longest=self.dt if self.dt is not None else np.inf,
-            before=float(memory["error"][0]),
-            order=float(self.controller.order) if self.adaptive else 0.0,
-            sample=np.inf if sampler is None else sampler.next_time + 1e-9 * sampler.every,
-            positions=stimuli.detector_position,
-            thresholds=stimuli.detector_threshold,
-            seen=state.before,
-            trail=None if sampler is None else sampler.trail,
-        )
+        memory = state.memory
+        sample = np.inf if sampler is None else sampler.next_time + 1e-9 * sampler.every
+        way = self._way(state, until, sample, None if sampler is None else sampler.trail)
         made = self._attempt.ahead(way)
         if made is None:
             return None
@@ -206,6 +205,32 @@ class CoupledStepper:
         if self.adaptive:
             memory["dt"][0], memory["error"][0] = made.wanted, made.before
         return Trial(made.h, made.error) if made.h > 0 else None
+
+    def _way(
+        self,
+        state: State,
+        until: float,
+        sample: float,
+        trail: np.ndarray | None,
+        seen: np.ndarray | None = None,
+        most: int = TRAIL,
+    ) -> Way:
+        """What `Attempt.ahead` wants to know."""
+        stimuli = self.problem.stimuli
+        return Way(
+            t=state.t,
+            until=until,
+            wanted=self._wanted(state),
+            longest=self.dt if self.dt is not None else np.inf,
+            before=float(state.memory["error"][0]),
+            order=float(self.controller.order) if self.adaptive else 0.0,
+            sample=sample,
+            positions=stimuli.detector_position,
+            thresholds=stimuli.detector_threshold,
+            seen=state.before if seen is None else seen,
+            trail=trail,
+            most=most,
+        )
 
     def _step(
         self, state: State, until: float, statistics: Statistics, sampler: Sampler | None, made: Trial | None

@@ -42,7 +42,10 @@ class Samples(Protocol):
         """Clamps are wanted as they are at this time."""
 
     def take(self, t: float) -> None:
-        """The state is that of this time now."""
+        """The state is that of this time now: after a jump, if there is one."""
+
+    def take_every(self, t: float) -> None:
+        """The same, before a jump."""
 
 
 class Sampler:
@@ -78,12 +81,12 @@ class Sampler:
         engine = self.engine
         own = engine.state
         engine.state = State(t, y, own.before, own.queue, own.memory)
-        just_before = float(np.nextafter(t, -np.inf))  # where a clamp jumps at t
-        self.samples.play(just_before)
-        engine.electrodes.see(just_before)
-        engine.changed()
         try:
-            self.samples.take(t)
+            for when, take in ((t, self.samples.take), (float(np.nextafter(t, -np.inf)), self.samples.take_every)):
+                self.samples.play(when)
+                engine.electrodes.see(when)
+                engine.changed()
+                take(t)
         finally:
             engine.state = own
             engine.changed()
