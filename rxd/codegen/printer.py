@@ -14,6 +14,8 @@ from rxd.errors import KernelError
 VECTOR_FUNCTIONS = frozenset({"exp", "log", "tanh", "bernoulli_ratio", "bernoulli_ratio_of", "bernoulli_slope"})
 SCALAR_FUNCTIONS = frozenset({"sin", "cos", "tan", "sinh", "cosh", "asin", "acos", "atan", "erf", "floor"})
 NAMES: Final = MappingProxyType({"exp": "vexp", "log": "vlog", "tanh": "vtanh"})
+DIGAMMA: Final = 6
+"""From where on the series of the digamma function is used."""
 
 
 class LanePrinter(Printer):
@@ -107,6 +109,23 @@ class LanePrinter(Printer):
 
     def _print_log(self, expr: Any) -> str:
         return f"vlog({self._print(expr.args[0])})"
+
+    def _print_gamma(self, expr: Any) -> str:
+        return f"math.gamma({self._print(expr.args[0])})"
+
+    def _print_loggamma(self, expr: Any) -> str:
+        return f"math.lgamma({self._print(expr.args[0])})"
+
+    def _print_polygamma(self, expr: Any) -> str:
+        """The slope of loggamma: its asymptotic series at x + 6 and the recurrence psi(x + 1) = psi(x) + 1 / x (to 1e-9)."""
+        order, x = expr.args
+        if order != 0:
+            return str(self._print_Function(expr))
+        far = x + DIGAMMA
+        series = sum(
+            b / far**k for b, k in ((sympy.Rational(1, 12), 2), (-sympy.Rational(1, 120), 4), (sympy.Rational(1, 252), 6))
+        )
+        return str(self._print(sympy.log(far) - 1 / (2 * far) - series - sum(1 / (x + k) for k in range(DIGAMMA))))
 
     def _print_Abs(self, expr: Any) -> str:
         return f"abs({self._print(expr.args[0])})"

@@ -135,6 +135,8 @@ Where NEURON itself is wrong we give the right answer.
   elements 5 to 9 of `vec_ops`: no rule that keeps memory alive can give them.)
 * **Rates of reactions that are sums.** Of `~ c <-> o (alpha + beta, k)` in a mod file NEURON 9.0.2 multiplies the last
   summand alone with c; here the sum.
+* **`rxdmath.gamma`** is the gamma function; in NEURON's compiled rates it is its logarithm, as `lgamma` is. `degrees` and
+  `radians`, with which NEURON 9.0.2 compiles no rate, can be used.
 * **`vec.mean(first, last)`** is in NEURON 9.0.2 the sum over `last`, less `first`, plus 1; here the mean. `vec.medfltr`, which
   ends NEURON 9.0.2, gives medians, and `vec.fit` finds the minimum, near which NEURON's search stops.
 * **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays, as

@@ -67,7 +67,7 @@ def _arm(way: list[tuple[SectionRecord, float, float]], shared: SectionRecord, t
         final = number == len(pieces) - 1
         for x in _places(record, start, stop):
             is_end = x in {0.0, 1.0}
-            if is_end and x == stop and x != start and not final:
+            if is_end and x == stop and not final:
                 continue  # the next section begins there
             distance = so_far + abs(x - start) * record.L
             if nodes and nodes[-1].distance == distance:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from rxd.neuron import HocError, h, numpy_element_ref
+from rxd.neuron import HocError, Session, h, numpy_element_ref, rxd
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -539,3 +539,24 @@ def test_functions_say_what_they_do():
 
     assert h.area.__doc__ == "Membrane area of a segment, um2."
     assert hoc.HocObject() is h
+
+
+def test_profiles_of_species_go_to_the_ends_of_the_path() -> None:
+    """With the value beside an end, as in NEURON 9.0.2; 0 in sections without the species."""
+    with Session():
+        a, b, c = (h.Section(name) for name in "abc")
+        b.connect(a(1))
+        c.connect(a(1))
+        a.nseg, b.nseg = 3, 2
+        ca = rxd.Species(rxd.Region([a, b], name="cyt"), name="ca", initial=lambda node: node.x + (node.sec == b))
+        h.finitialize(-65)
+        y, x = h.Vector(), h.Vector()
+        expected = {
+            (a(0), b(1)): ([1 / 6, 1 / 6, 0.5, 5 / 6, 1.25, 1.75, 1.75], [0, 100 / 6, 50, 500 / 6, 125, 175, 200]),
+            (b(1), c(1)): ([1.75, 1.75, 1.25, 0, 0], [-100, -75, -25, 50, 100]),
+            (a(1), b(1)): ([1.25, 1.25, 1.75, 1.75], [0, 25, 75, 100]),
+        }
+        for (first, last), (values, places) in expected.items():
+            h.RangeVarPlot(ca, first, last).to_vector(y, x)
+            assert y.to_python() == pytest.approx(values)
+            assert x.to_python() == pytest.approx(places)

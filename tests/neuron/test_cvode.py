@@ -128,3 +128,18 @@ def test_events(cell):
     h.finitialize(-65)
     cvode.solve(1)
     assert len(values) == len(times) > 2
+
+
+def test_a_recording_on_a_grid_has_the_end_of_the_run():
+    """Also where many steps are made at once and the last of them ends just there."""
+    cell = h.Section(name="cell")
+    cell.L = cell.diam = 20
+    cell.insert("hh")
+    clamp = h.IClamp(cell(0.5))
+    clamp.delay, clamp.dur, clamp.amp = 2, 1, 0.5
+    clock = h.Vector().record(h._ref_t, 0.5)
+    h.cvode_active(1)
+    h.finitialize(-65)
+    for end in (10, 11, 14):
+        h.continuerun(end)
+        assert clock.to_python() == [0.5 * i for i in range(2 * end + 1)]

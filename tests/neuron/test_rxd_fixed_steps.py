@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 
 from rxd.neuron import h, rxd
+from rxd.neuron.rxd import rxdmath
 from rxd.neuron.rxd.constants import molecules_per_mM_um3
 
 pytestmark = pytest.mark.usefixtures("session")
@@ -331,3 +333,23 @@ def test_sources_that_change_add_up_however_many_they_are():
             held = float(np.dot(np.array(nodes.value) - 0.1, nodes.volume))
             assert held == pytest.approx(given, rel=1e-9)
             assert np.std(nodes.value) > 0
+
+
+def test_gamma_functions_in_rates():
+    """Of constants, and with their slopes: one step of y' = -lgamma(y) is linearly implicit."""
+    sec = h.Section(name="s")
+    cyt = rxd.Region([sec], name="cyt")
+    p = rxd.Parameter(cyt, value=2.5)
+    x, y, z = (rxd.Species(cyt, name=name, initial=initial) for name, initial in (("x", 0), ("y", 3.4), ("z", 0.3)))
+    keep = rxd.Rate(x, rxdmath.gamma(p) + rxdmath.factorial(3)), rxd.Rate(y, -rxdmath.lgamma(y)), rxd.Rate(z, rxdmath.gamma(z))
+    h.dt = 0.1
+    h.finitialize(-65)
+    h.fadvance()
+    slopes = -special.digamma(3.4), special.gamma(0.3) * special.digamma(0.3)
+    expected = [
+        0.1 * (special.gamma(2.5) + 6),
+        3.4 - 0.1 * special.gammaln(3.4) / (1 - 0.1 * slopes[0]),
+        0.3 + 0.1 * special.gamma(0.3) / (1 - 0.1 * slopes[1]),
+    ]
+    assert [x.nodes.value[0], y.nodes.value[0], z.nodes.value[0]] == pytest.approx(expected, rel=1e-8)
+    assert len(keep) == 3

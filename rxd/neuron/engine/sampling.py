@@ -58,8 +58,8 @@ class Sampler:
 
     @property
     def next_time(self) -> float:
-        """Up to when steps may be made at once."""
-        return self.samples.next_time
+        """Up to when steps may be made at once; not to the very time of a sample, which is due when the run ends there."""
+        return float(np.nextafter(self.samples.next_time, -np.inf))
 
     @property
     def trail(self) -> np.ndarray | None:

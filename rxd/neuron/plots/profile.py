@@ -180,10 +180,12 @@ def _as_place(segment: Segment | None) -> tuple[SectionRecord, float] | None:
     return None if segment is None else (segment.sec._alive, segment.x)
 
 
-def _of_species(species: Any, node: PathNode) -> float | None:
-    found = species.nodes(node.record.section(node.x))
+def _of_species(species: Any, node: PathNode) -> float:
+    """The mean over the nodes of a segment, at an end of a section of that beside it; 0 where there are none."""
+    record = node.record
+    found = species.nodes(record.section((record.index(node.x) + 0.5) / record.nseg))
     if not found:
-        return None
+        return 0.0
     volumes = np.array(found.volume)
     values = np.array(found.value)
     return float(values @ volumes / volumes.sum()) if volumes.sum() > 0 else float(values.mean())
