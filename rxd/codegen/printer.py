@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 from types import MappingProxyType
 from typing import Any, Final
 
 import sympy
 from sympy.printing.printer import Printer
 
+from rxd.codegen.reciprocals import Steep, in_order, interleaved, steep_parts
 from rxd.errors import KernelError
 
 VECTOR_FUNCTIONS = frozenset({"exp", "log", "tanh", "bernoulli_ratio", "bernoulli_ratio_of", "bernoulli_slope"})
@@ -61,6 +63,10 @@ class LanePrinter(Printer):
             return f"(1.0 / math.sqrt({self._print(base)}))"
         if base == sympy.E:
             return f"vexp({self._print(exponent)})"
+        if exponent.is_Integer:  # of negative numbers, too, which rounding may make of a concentration near 0
+            x = self._print(base)
+            size = f"vpow(abs({x}), {self._print(exponent)})"
+            return size if exponent.is_even else f"({size} if {x} >= 0.0 else -{size})"
         return f"vpow({self._print(base)}, {self._print(exponent)})"
 
     def _product(self, base: str, count: int) -> str:
@@ -73,7 +79,8 @@ class LanePrinter(Printer):
 
     def _print_Mul(self, expr: Any) -> str:
         numerator, denominator = [], []
-        for factor in expr.as_ordered_factors():
+        factors = expr.as_ordered_factors()
+        for factor in interleaved(factors) if expr.atoms(Steep) else factors:
             if factor.is_Pow and factor.exp.is_Rational and factor.exp.is_negative and factor.base != sympy.E:
                 denominator.append(sympy.Pow(factor.base, -factor.exp))
             else:
@@ -212,7 +219,12 @@ def assignments(targets: Sequence[str], expressions: Iterable[sympy.Expr], taken
     printer = LanePrinter()
     used = frozenset(taken)
     fresh = (symbol for symbol in sympy.numbered_symbols("s", real=True) if symbol.name not in used)
-    shared, reduced = sympy.cse([_joined_powers(sympy.sympify(e)) for e in expressions], symbols=fresh, order="none")
+    joined = [_joined_powers(sympy.sympify(e)) for e in expressions]
+    values, named = steep_parts(joined, (f"q{k}" for k in count() if f"q{k}" not in used))
+    shared, reduced = sympy.cse([*values, *(value for _, value in named)], symbols=fresh, order="none")
+    if named:
+        own = zip((symbol for symbol, _ in named), reduced[len(values) :], strict=True)
+        shared, reduced = in_order([*shared, *own]), reduced[: len(values)]
     lines = [f"{symbol.name} = {printer.doprint(value)}" for symbol, value in shared]
     lines += [f"{target} = {printer.doprint(value)}" for target, value in zip(targets, reduced, strict=True)]
     return lines

@@ -72,12 +72,12 @@ def reciprocal(x: float) -> float:
 
 @inline_kernel
 def vexp(x: float) -> float:
-    """``exp(x)``; x is clamped to [-708, 709], NaN stays NaN."""
+    """``exp(x)``; x is clamped to [-708, 708], where reciprocals are no denormal numbers; NaN stays NaN."""
     y = x
     if y < -708.0:
         y = -708.0
-    if y > 709.0:
-        y = 709.0
+    if y > 708.0:
+        y = 708.0
     shifted = y * LOG2E + MAGIC
     k = shifted - MAGIC
     r = (y - k * LN2_HIGH) - k * LN2_LOW

@@ -107,7 +107,7 @@ def first_step(
 def probing_step(y: np.ndarray, rates: np.ndarray, weight: np.ndarray) -> float:
     """A step of explicit Euler that changes the state by about a hundredth, in ms."""
     size, slope = _largest(y / weight), _largest(rates / weight)
-    return 1e-6 if size < 1e-5 or slope < 1e-5 else 0.01 * size / slope
+    return 1e-6 if size < 1e-5 or slope < 1e-5 else max(SMALLEST, 0.01 * size / slope)
 
 
 def _largest(values: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter, Species
 from rxd.declare.symbols import IonSymbol, NodeSymbol, celsius
 from rxd.errors import DeclarationError, RxdWarning
+from rxd.symbolic.exponents import whole_exponentials
 from rxd.symbolic.placement import Place
 from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, Space
 from rxd.symbolic.tables import Tables
@@ -84,7 +85,7 @@ class Draft:
                 ties[symbol] = self.tables.numbers[celsius]
             elif symbol.name == VOLTAGE:
                 ties[symbol] = self.tables.symbol(VOLTAGE)
-        return expression.xreplace(ties) if ties else expression
+        return whole_exponentials(expression.xreplace(ties) if ties else expression)
 
     def thermal(self, expression: sympy.Expr) -> sympy.Expr:
         """An expression of the temperature: its number, or fields in place of numbers that follow from the temperature."""

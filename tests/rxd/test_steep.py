@@ -1,0 +1,64 @@
+"""Rates that rise within a thousandth: their values, and the slopes that implicit steps need, where exponentials end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy
+
+import rxd
+from geometry import cylinder
+from rxd.codegen.printer import assignments
+from rxd.symbolic.exponents import whole_exponentials
+
+C = sympy.Symbol("c", real=True)
+UP, BUILT = 0.1, 0.01
+STEEP = {
+    "logistic": lambda c: 1 / (1 + sympy.exp((2 - c) / 0.001)),
+    "quotient": lambda c: sympy.exp((c - 2) / 0.001) / (1 + sympy.exp((c - 2) / 0.001)),
+    "Hill": lambda c: c**300 / (c**300 + 2.0**300),
+    "Hill over": lambda c: 1 / (1 + (c / 2) ** -300),
+}
+
+
+@pytest.mark.parametrize("shape", STEEP)
+@pytest.mark.parametrize("method", ["split", "coupled"])
+def test_a_switch_is_on_above_and_off_below(shape: str, method: str) -> None:
+    cell = cylinder(30, 2)
+    cyt = rxd.Region(cell.all, "cyt")
+    start = np.array([4.0, 0.5, 1e-3])
+    c = rxd.Species(cyt, "c", initial=lambda node: start[round(3 * node.x - 0.5)])
+    model = rxd.Model(cell, segments=3)
+    model.add(c, rxd.Rate(c, UP * STEEP[shape](c[cyt]) - BUILT * c[cyt]))
+    sim = model.compile(method=method, **({"dt": 0.1} if method == "split" else {"rtol": 1e-8}))
+    sim.run(30)
+    decay = np.exp(-BUILT * 30)
+    on = np.array([1.0, 0, 0])
+    np.testing.assert_allclose(sim.values(c), start * decay + on * UP / BUILT * (1 - decay), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", STEEP)
+def test_slopes_are_finite_and_those_of_exact_arithmetic(shape: str) -> None:
+    """In the order in which kernels multiply."""
+    rate = whole_exponentials(STEEP[shape](C))
+    lines = assignments(["rate", "slope"], [rate, sympy.diff(rate, C)], ["c"])
+    exact = sympy.diff(STEEP[shape](C), C)
+    for c in (0.5, 1.99, 1.9995, 2.0, 2.0005, 2.01, 4.0):
+        names = {"c": c, "vexp": lambda x: np.exp(np.clip(x, -708, 708)), "vpow": np.power}
+        exec("\n".join(lines), names)
+        assert names["slope"] == pytest.approx(float(exact.subs(C, sympy.Float(c, 30)).evalf(30)), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(("power", "sign"), [(17, -1), (18, 1)])
+def test_high_powers_of_negative_numbers_have_their_sign(power: int, sign: int) -> None:
+    (line,) = assignments(["y"], [C**power], ["c"])
+    names = {"c": -1.5, "vpow": lambda x, y: x**y if x >= 0 else np.nan}
+    exec(line, names)
+    assert names["y"] == pytest.approx(sign * 1.5**power)
+
+
+def test_factors_of_ordinary_size_stay_before_exponentials() -> None:
+    usual = 6.022e23 * sympy.exp(C / 10) + sympy.exp(-(C + 65.0) / 18) * sympy.exp(2)
+    assert whole_exponentials(usual) is usual
+    both = whole_exponentials(1 / (1 + sympy.exp(2000.0 - 1000.0 * C)) + 0.1 * sympy.exp(2000.0 - 1000.0 * C))
+    assert len(both.atoms(sympy.exp)) == 1
