@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
         return module
     if name in {"gui", "units", "expect_hocerr", "nrn", "hoc"}:
         return importlib.import_module(f"rxd.neuron.{name}")
-    if name in {"config", "coreneuron", "doc", "gui2", "hclass3", "sections"}:
+    if name in {"config", "coreneuron", "doc", "gui2", "hclass3", "nonvint_block_supervisor", "sections"}:
         return importlib.import_module(f"rxd.neuron.{name}")
     classes = importlib.import_module("rxd.neuron.hclass3")
     if name in classes.__all__:

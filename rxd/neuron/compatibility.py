@@ -36,6 +36,9 @@ first asks for its mechanism; what cannot be translated is refused then, with fi
 file with C code in it (vecevent.mod), is built in. The command `nrnivmodl` is not needed: a package that calls it where there
 is none goes on if it only warns (PyNN, LFPy), and folders in which NEURON's has worked lead to the mod files it was given.
 
+`neuron.nonvint_block_supervisor` lets Python code take part in fixed steps (setup, initialize, fixed_step_solve), as simulators
+of molecules coupled to NEURON do; what it adds to currents is refused.
+
 `import neuron.rxd.export` gives `rxd.export.sbml(segment)`: the reactions and rates of a segment as SBML.
 
 A name that is not here raises `NotSupported` (an AttributeError) that says what to use instead; nothing is ever answered with
@@ -103,6 +106,9 @@ Where NEURON itself is wrong we give the right answer.
   NEURON's elimination exchanges rows of its matrix (`dt` times the slope above 1 or so), it forgets to exchange the right-hand
   side: `k' = -0.1 k b`, `b' = 0.1 exp(-100 (k - 1)) - 0.1 b` from 1 and 1 ends at k = 0.9910 after 20 steps of 0.025 ms; here
   at 0.9140, where NEURON's own equations solved in full have it.
+* **Switches**: rates like `1 / (1 + exp((c - 2) / 0.001))` or `c**300 / (c**300 + 2**300)`. Where exponentials or squares of
+  powers overflow, NEURON's solution is wrong without a word (of the first, less `0.01 c`, from 4: still 4 after 30 ms); here
+  such rates and their slopes are evaluated in an order in which nothing overflows (2.963).
 * **Several species that cross the membrane into a box.** The matrix of NEURON's implicit step has wrong entries as soon as two
   species of the model do so, even if they have nothing to do with each other: what one does changes by up to 0.5 % when the
   other is declared. The error is proportional to `dt`; here (and in NEURON with one species alone) there is none.

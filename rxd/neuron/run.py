@@ -18,6 +18,7 @@ import numpy as np
 
 from geometry.compiled import collector_paused
 from rxd.neuron.ahead import Ahead
+from rxd.neuron.blocks import Blocks
 from rxd.neuron.callbacks import Callbacks
 from rxd.neuron.engine.blueprints import Blueprints
 from rxd.neuron.engine.formulas import Formulas
@@ -98,7 +99,7 @@ class Run(Tapes, Watching):
         self._versions = 0
         self._pulled = -1
         self.fast_imem = self.local_dt = False
-        self.callbacks = Callbacks(self)
+        self.callbacks, self.blocks = Callbacks(self), Blocks(self)
         self._connections: list[weakref.ref[NetCon]] = []
         self._points: dict[int, weakref.ref[PointProcess]] = {}
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
@@ -422,6 +423,7 @@ class Run(Tapes, Watching):
             if hasattr(point, "initialize"):
                 point.initialize()
         engine.hooks.initialize()
+        self.blocks.initialize()
         self._handle(1)
         engine = self._compiled()
         engine.update_currents()
@@ -503,6 +505,8 @@ class Run(Tapes, Watching):
         if self.watchers:  # the clock and all but v still at the start of the step, as in NEURON
             with engine.between():
                 self._tell(0)
+        if self.blocks:
+            self.blocks.step(dt)
         t = values["t"] = middle + 0.5 * dt  # as NEURON adds it up
         self._end_step(engine, t, dt)
 
