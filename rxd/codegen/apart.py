@@ -36,6 +36,8 @@ from rxd.codegen.apart import serve
 serve()
 """
 """What the second process runs: without all that `import rxd` brings, such as SymPy, it is ready in half the time."""
+REHEARSE: Final = "import importlib, sys; getattr(importlib.import_module(sys.argv[1]), sys.argv[2])()"
+"""The same of a rehearsal."""
 PATIENCE: Final = 120.0
 """Seconds to wait for the second process, several times what it needs on a busy machine."""
 
@@ -59,7 +61,7 @@ class Apart:
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         if processors() > 1 and not all(on_disk(function) for function, _ in tasks):
-            self._process = _started()
+            self._process = _started(ORDER, str(Path(__file__).resolve().parent.parent))
         for function, arguments in tasks:
             self.ask(function, *arguments)
 
@@ -151,14 +153,41 @@ def on_disk(function: Any) -> bool:
     return any(Path(folder).glob(f"{Path(function.py_func.__code__.co_filename).stem}.{function.__name__}-*.nbi"))
 
 
-def _started() -> subprocess.Popen[bytes] | None:
-    """A process that serves; None where there cannot be one, such as in a program that has Python inside."""
+class Rehearsal:
+    """A second process that runs a small model for what it compiles on the way, while the first one compiles something else.
+
+    Parameters
+    ----------
+    needed : sequence
+        Compiled functions. If all of them have machine code on disk, or there is one processor only, nothing is started.
+    module, function : str
+        What makes and runs the model.
+    """
+
+    def __init__(self, needed: Sequence[Any], module: str, function: str) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        if processors() > 1 and not all(map(on_disk, needed)):
+            self._process = _started(REHEARSE, module, function)
+
+    def settle(self) -> None:
+        """Wait until it is over; one that takes longer than `PATIENCE` is ended."""
+        process, self._process = self._process, None
+        if process is not None:
+            try:
+                process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+
+
+def _started(order: str, *arguments: str) -> subprocess.Popen[bytes] | None:
+    """A process that does something; None where there cannot be one, such as in a program that has Python inside."""
     if not sys.executable or not Path(sys.executable).stem.lower().startswith("python"):
         return None
     path = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", ORDER, str(Path(__file__).resolve().parent.parent)],
+            [sys.executable, "-P", "-c", order, *arguments],
             env={**os.environ, "PYTHONPATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -17,9 +17,11 @@ from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.grids import Grid, Grids, Group, build_grids, group_sections
 from rxd.neuron.in_force import InForce
 from rxd.neuron.layout import Layout, build_layout, ends_with_points
+from rxd.neuron.rehearse import rehearsal
 from rxd.neuron.rxd.views import Views
 
 if TYPE_CHECKING:
+    from rxd.codegen.apart import Rehearsal
     from rxd.neuron.fluxes import Flux
     from rxd.neuron.nodes import NodeTable
     from rxd.neuron.record import SectionRecord
@@ -41,6 +43,8 @@ class Chemistry:
         Grows whenever the model has moved, and `seg.cai` follows its species.
     written : int
         What that was when a script wrote concentrations, of nodes or of segments, for the last time.
+    rehearsal : Rehearsal or None
+        A second process that compiles while the first one cuts cells into voxels.
     """
 
     def __init__(self, session: Session) -> None:
@@ -59,6 +63,7 @@ class Chemistry:
         self._dimensions: dict[int, int] = {}
         self._default_dimension = 1
         self._grids: tuple[Any, Grids] | None = None
+        self.rehearsal: Rehearsal | None = None
         self._groups: tuple[Any, tuple[Group, ...]] | None = None
         self._placing = False
         self._placed = -1  # revision of shapes at which sections were put in place
@@ -165,6 +170,8 @@ class Chemistry:
         """The voxels of the session's sections; made again when the layout has changed."""
         layout = self.layout
         if self._grids is None or self._grids[0].revision != layout.revision:
+            if self._grids is None and layout.revision[1]:
+                self.rehearsal = rehearsal()
             self._grids = layout, build_grids(layout, layout.revision[1], self.session.correct)
         return self._grids[1]
 

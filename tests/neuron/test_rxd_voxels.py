@@ -321,3 +321,15 @@ def test_currents_enter_through_the_part_of_the_membrane_that_a_region_has(dimen
         last = flow()
     entered = -1e4 / h.FARADAY * carried * [0.4, 1.0]
     assert amounts() - before == pytest.approx(entered, rel=0.02 if variable else 1e-6)
+
+
+def test_the_model_of_a_rehearsal_needs_what_models_in_voxels_step_with():
+    from rxd.codegen.apart import on_disk
+    from rxd.neuron.rehearse import step_in_a_box
+    from rxd.solve.single import single_step
+    from rxd.solve.split_loop import swept
+
+    before = len(list(h.allsec()))
+    step_in_a_box()
+    assert all(map(on_disk, (single_step, swept)))
+    assert len(list(h.allsec())) == before

@@ -15,7 +15,7 @@ import pytest
 import geometry
 import rxd
 from rxd.codegen import apart
-from rxd.codegen.apart import Apart, on_disk
+from rxd.codegen.apart import Apart, Rehearsal, on_disk
 from rxd.solve.coupled import CoupledStepper
 from rxd.solve.direct_march import march
 
@@ -27,6 +27,12 @@ from rxd.solve.lane_operations import lean_kernel
 def double(x, factor):
     for k in range(x.size):
         x[k] *= 2.0 * factor
+
+
+def rehearse():
+    import numpy
+
+    double(numpy.ones(3), 1.5)
 
 
 @lean_kernel
@@ -141,3 +147,25 @@ def test_it_asks_for_a_step_of_the_types_that_the_model_then_has(rate: Any) -> N
     model.add(x, rxd.Rate(x, rate))
     for function, arguments in CoupledStepper.shared(model.compile("coupled").system, {}):
         assert tuple(map(nb.typeof, arguments)) in function.signatures
+
+
+def test_what_a_rehearsal_compiles_is_there_for_this_process(shared: Any) -> None:
+    rehearsal = Rehearsal((shared.double,), shared.__name__, "rehearse")
+    rehearsal.settle()
+    assert on_disk(shared.double)
+    shared.double(np.ones(3), 1.5)
+    assert not shared.double.stats.cache_misses
+    again = Rehearsal((shared.double,), shared.__name__, "rehearse")
+    assert again._process is None  # there is nothing to rehearse
+    again.settle()
+
+
+def test_a_rehearsal_that_does_not_end_is_ended(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "REHEARSE", "import time; time.sleep(1000)")
+    monkeypatch.setattr(apart, "PATIENCE", 0.1)
+    rehearsal = Rehearsal((shared.double,), shared.__name__, "rehearse")
+    process = rehearsal._process
+    assert process is not None
+    rehearsal.settle()
+    assert process.returncode != 0
+    assert not on_disk(shared.double)

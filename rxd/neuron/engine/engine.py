@@ -117,6 +117,8 @@ class Engine:
         self.carriers = Carriers(self)
         self.synapses = Synapses(self)
         self._follow_links()
+        if self._chemistry.rehearsal is not None:
+            self._chemistry.rehearsal.settle()
         self.stepper: Any = self._make_stepper() if last is None or sized is None else self._resized_stepper(last)
         self.statistics = Statistics()
         start = np.array(self.problem.initial)
