@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numba
 import sympy
@@ -32,6 +33,7 @@ SUPPORT = (
     "codegen/lane_relax.py",
     "codegen/leaks.py",
     "codegen/polynomials.py",
+    "codegen/shared_kernels.py",
     "codegen/sparse.py",
     "codegen/printer.py",
     "codegen/text.py",
@@ -69,14 +71,21 @@ def grammar_file(name: str) -> str:
     return str(cache_folder() / f"{name}.tables")
 
 
-def system_key(system: System, purpose: str) -> str:
-    """Hash of the equations (not of parameter values) and of everything that turns them into code."""
-    digest = hashlib.sha256(purpose.encode())
+def support_digest(start: str) -> Any:
+    """A hash that has taken in a text and everything that turns generated text into code."""
+    digest = hashlib.sha256(start.encode())
     package = Path(__file__).resolve().parent.parent
     for name in SUPPORT:
         digest.update((package / name).read_bytes())
     digest.update((package.parent / "cable" / "hines.py").read_bytes())
-    digest.update(f"{numba.__version__} {sympy.__version__} {sys.version_info[:2]}".encode())
+    digest.update(f"{numba.__version__} {sys.version_info[:2]}".encode())
+    return digest
+
+
+def system_key(system: System, purpose: str) -> str:
+    """Hash of the equations (not of parameter values) and of everything that turns them into code."""
+    digest = support_digest(purpose)
+    digest.update(sympy.__version__.encode())
     found = Fingerprint(named=True)
     found.add(
         [(unknown.label, unknown.box, bool(unknown.voxel_sections), unknown.diffusion > 0) for unknown in system.unknowns]
@@ -155,10 +164,27 @@ def load_module(system: System, purpose: str, write: Callable[[System], str], ma
     path = cache_folder() / key / f"axoplasm_{purpose}_{key}.py"
     if not path.exists():
         write_whole(path, write(system).encode())
+    return load_file(path), path.read_text()
+
+
+def load_file(path: Path, text: str | None = None) -> ModuleType:
+    """A generated module, by its file; the same equations in this process are the same machine code.
+
+    Parameters
+    ----------
+    text : str, optional
+        What is written into the file if it is not there.
+
+    Raises
+    ------
+    KernelError
+        If the source does not load.
+    """
     name = path.stem
-    source = path.read_text()
-    if name in sys.modules:  # the same equations in this process: the same machine code
-        return sys.modules[name], source
+    if name in sys.modules:
+        return sys.modules[name]
+    if text is not None and not path.exists():
+        write_whole(path, text.encode())
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -170,7 +196,7 @@ def load_module(system: System, purpose: str, write: Callable[[System], str], ma
         del sys.modules[name]
         message = f"Generated code does not load: {error}. Source: {path}"
         raise KernelError(message) from error
-    return module, source
+    return module
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -359,6 +359,25 @@ def test_equal_models_share_their_kernels(spiking: Callable) -> None:
     assert one.kernels.source == other.kernels.source
 
 
+def test_models_share_the_kernels_of_the_groups_that_are_alike() -> None:
+    """A mechanism more in one section makes new kernels for that section alone; others have the same machine code."""
+    cell = geometry.examples.y_branch()
+
+    def kernels(more: bool) -> dict[str, int]:
+        model = rxd.Model(cell, segments=1)
+        model.insert(library.hh(), on=cell.all)
+        if more:
+            model.insert(library.pas(), on=cell[cell.names[1]])
+        sim = model.compile("split", dt=0.025)
+        groups = {"pas" if any("pas" in p.label for p in g.processes) else "hh": g.name for g in sim.system.groups}
+        return {f"{what} {kind}": getattr(sim.kernels.module, f"{what}_{name}").address
+                for kind, name in groups.items() for what in ("gates", "electric")}  # fmt: skip
+
+    plain, other = kernels(False), kernels(True)
+    assert plain["electric hh"] == other["electric hh"] != other["electric pas"]
+    assert plain["gates hh"] == other["gates hh"]
+
+
 def test_other_equations_get_other_kernels(spiking: Callable, plain: Callable) -> None:
     made = spiking()
     made.model.add(rxd.Rate(made.species, -made.species / 100))
@@ -398,7 +417,7 @@ def test_a_second_process_compiles_nothing(own_cache: Path) -> None:
     first = run(1)
     kept = contents()
     assert any(name.endswith(".nbc") for name in kept)  # machine code, not only source
-    assert len([name for name in kept if name.endswith(".py")]) == 1
+    assert len([name for name in kept if name.endswith(".py")]) == 2  # the model's text, and its only kernel
     assert run(3) != first
     assert contents() == kept
 
@@ -412,7 +431,7 @@ def test_processes_that_compile_the_same_model_at_once_do_not_meet(own_cache: Pa
     answers = [process.communicate() for process in together]
     assert [process.returncode for process in together] == [0, 0, 0], answers
     kept = sorted(path.name for path in own_cache.rglob("*") if path.is_file())
-    assert len([name for name in kept if name.endswith(".py")]) == 1
+    assert len([name for name in kept if name.endswith(".py")]) == 2
     assert not [name for name in kept if name.endswith(".part") or "tmp" in name]
     alone = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
     assert {out for out, _ in answers} == {alone.stdout}
