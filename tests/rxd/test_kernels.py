@@ -345,7 +345,7 @@ def test_printed_text_means_what_the_expression_means(expression: sympy.Expr) ->
         assert eval(text, {**names, "x": x, "y": y}) == pytest.approx(exact, rel=1e-13)
 
 
-@pytest.mark.parametrize("expression", [sympy.gamma(X), sympy.Function("mystery")(X), sympy.Derivative(X * Y, X), sympy.I * X])
+@pytest.mark.parametrize("expression", [sympy.zeta(X), sympy.Function("mystery")(X), sympy.Derivative(X * Y, X), sympy.I * X])
 def test_what_has_no_kernel_is_refused_by_name(expression: sympy.Expr) -> None:
     with pytest.raises(KernelError, match=r"Rates cannot"):
         LanePrinter().doprint(expression)
