@@ -89,7 +89,7 @@ class LiveCells:
 
 def _wiring(run: Run, engine: Engine) -> Wiring | None:
     """Who listens to whom, if events of cells can be delivered in compiled code."""
-    if run._machines or run.watchers or run.events.told is not None or run._watches()[1]:
+    if run._machines or run.watchers or engine.hooks or run.events.told is not None or run._watches()[1]:
         return None
     if any(isinstance(getattr(player.pointer, "target", None), Artificial) for player in run.players):
         return None

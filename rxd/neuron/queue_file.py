@@ -29,7 +29,8 @@ def written(run: Run, events: list[Any], cells: list[Any]) -> str:
     """
     connections = {id(one): number for number, one in enumerate(run.connections())}
     order = {id(cell): number for number, cell in enumerate(_cells(run))}
-    rows = [_row(t, action, connections, order) for t, _, action in sorted(events, key=lambda entry: entry[:2])]
+    then = {id(cell): state[0] for cell, state in cells}
+    rows = [_row(t, action, connections, order, then) for t, _, action in sorted(events, key=lambda entry: entry[:2])]
     kept = [(order[id(cell)], *state) for cell, state in cells]
     return json.dumps({"events": [row for row in rows if row is not None], "cells": kept})
 
@@ -55,10 +56,16 @@ def _cells(run: Run) -> list[Any]:
     return [point for point in run.points if isinstance(point, Artificial)]
 
 
-def _row(t: float, action: Any, connections: dict[int, int], order: dict[int, int]) -> list[Any] | None:
-    """Time, kind, number and more of an event; None for a recording, which is scheduled anew, and what is over."""
-    if action.__name__ == "take" or (isinstance(action, Turn) and action.is_over):
+def _row(
+    t: float, action: Any, connections: dict[int, int], order: dict[int, int], then: dict[int, dict[str, Any]]
+) -> list[Any] | None:
+    """Time, kind, number and more of an event; None for a recording, which is scheduled anew, and what was over then."""
+    if action.__name__ == "take":
         return None
+    if isinstance(action, Turn):  # the cell itself may have gone on since
+        own = then.get(id(action.cell), {})
+        if own.get("pending", action.number) != action.number or not own.get("on", True):
+            return None
     if isinstance(action, Turn):
         return [t, "cell", order[id(action.cell)], action.number, action.action.__name__]
     if getattr(action, "__func__", None) is NetCon.deliver and id(action.__self__) in connections:

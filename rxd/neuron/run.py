@@ -542,7 +542,7 @@ class Run(Tapes, Watching):
                 if values.t >= stop or values["stoprun"]:
                     return
                 if not self.cells.march(self, engine, stop):
-                    adaptive_step(self, engine, stop, single=bool(self.watchers))
+                    adaptive_step(self, engine, stop, single=bool(self.watchers or engine.hooks))
             else:
                 if values.t >= last or values["stoprun"]:
                     return

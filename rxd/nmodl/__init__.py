@@ -11,7 +11,7 @@ from typing import Any
 
 from rxd.declare.mechanism import Mechanism, PointMechanism
 from rxd.nmodl.function_tables import FunctionTable
-from rxd.nmodl.mechanisms import as_mechanism
+from rxd.nmodl.mechanisms import as_mechanism, refuse_blocks_around_steps
 from rxd.nmodl.parser import make_parser, parse, read_file
 from rxd.nmodl.syntax import ModFile, NmodlError
 from rxd.nmodl.translate import Translation, translate
@@ -59,4 +59,5 @@ def read_nmodl(path: str | Path, **parameters: Any) -> Mechanism | PointMechanis
             f"Declare {key} as a rxd.Species with d=, or take the line out."
         )
         raise translation.file.error(translation.file.line_of(key), message)
+    refuse_blocks_around_steps(translation)
     return as_mechanism(translation, parameters)

@@ -16,7 +16,7 @@ from rxd.nmodl.execute import Machine
 from rxd.nmodl.syntax import NmodlError
 from rxd.nmodl.translate import Translation
 
-__all__ = ["BEGUN", "as_density", "as_mechanism", "event_amounts"]
+__all__ = ["BEGUN", "as_density", "as_mechanism", "event_amounts", "refuse_blocks_around_steps"]
 
 AREA = "area_of_segment"
 BEGUN = "@begun"
@@ -116,11 +116,21 @@ def _common(translation: Translation, parameters: Mapping[str, Any], stepped: bo
     return common
 
 
+def refuse_blocks_around_steps(translation: Translation) -> None:
+    """Refuse a file with BEFORE or AFTER blocks.
+
+    Raises
+    ------
+    NmodlError
+        If it has any: only `rxd.neuron` runs them.
+    """
+    for block in translation.file.all("hook"):
+        message = f"{block.name.upper()} runs around steps of rxd.neuron only. Compute it in BREAKPOINT, or from results."
+        raise translation.file.error(block.line, message)
+
+
 def _refuse_algebraic(translation: Translation) -> None:
     file = translation.file
-    for block in file.all("hook"):
-        message = f"{block.name.upper()} runs around fixed steps of rxd.neuron only. Compute it in BREAKPOINT, or from results."
-        raise file.error(block.line, message)
     for key, method in translation.methods.items():
         if method.kind == "algebraic":
             message = (

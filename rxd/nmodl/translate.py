@@ -152,6 +152,8 @@ class _Translator:
         own = [assigned_in(block.body) for block in file.blocks if block.kind in OWN]
         self.events = frozenset(set().union(*received) - set(self.names.states) - set().union(*own)) & self.names.assigned
         changed = set().union(*own, *(assigned_in(block.body) for block in file.all("initial")))
+        # what BEFORE and AFTER blocks count stays where they leave it
+        self.kept = frozenset().union(*(assigned_in(block.body) for block in file.all("hook"))) - self.events
         self.changed = frozenset(key for key in self.names.parameters if key in changed)
         self.stages: dict[str, dict[str, Any]] = {"initial": {}, "currents": {}, "states": {}}
         self.frozen: dict[str, Any] = {}
@@ -427,7 +429,7 @@ class _Translator:
         moving = {
             s for s in value.free_symbols if s.name in self.names.states or isinstance(s, IonSymbol) or s.name in {"v", "t"}
         }
-        if not moving:
+        if not moving and key not in self.kept:
             return value
         self.frozen[key] = self._started(value)
         return self.symbol(key)

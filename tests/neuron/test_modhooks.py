@@ -27,7 +27,20 @@ BEFORE STEP { when = t  steps = steps + 1 }
 """
 
 
-MODS = {"meter": METER, "total": TOTAL}
+COUNTS = """
+NEURON { SUFFIX counts RANGE breaks, solves, steps, highest, last }
+ASSIGNED { v breaks solves steps highest last }
+STATE { x }
+INITIAL { x = 1 breaks = 0 solves = 0 steps = 0 highest = v }
+BEFORE BREAKPOINT { breaks = breaks + 1 }
+BREAKPOINT { SOLVE decay METHOD cnexp }
+DERIVATIVE decay { x' = -0.1*x }
+AFTER SOLVE { solves = solves + 1 last = t }
+BEFORE STEP { steps = steps + 1 if (v > highest) { highest = v } }
+"""
+
+
+MODS = {"meter": METER, "total": TOTAL, "counts": COUNTS}
 
 
 @pytest.fixture
@@ -58,14 +71,50 @@ def test_sums_over_segments(soma):
     assert total.steps == 41
 
 
-def test_only_fixed_steps_run_them(soma, tmp_path):
-    total = h.Total(soma(0.5))
-    for segment in soma:
-        segment.meter._ref_sum = total._ref_sum
+@pytest.fixture
+def bare(mods):
+    section = h.Section(name="bare")
+    section.nseg = 2
+    section.insert("pas")
+    return section
+
+
+def test_what_initial_sets_is_counted_on(bare):
+    soma = bare
+    soma.insert("counts")
+    h.finitialize(-65)
+    counts = soma(0.75).counts
+    assert (counts.breaks, counts.solves, counts.steps) == (1, 0, 1)
+    h.fadvance()
+    assert (counts.breaks, counts.solves, counts.steps) == (2, 1, 2)
+    h.continuerun(1)
+    assert (counts.breaks, counts.solves, counts.steps) == (41, 40, 41)
+    assert counts.x == pytest.approx(np.exp(-0.1), rel=1e-9)
+
+
+def test_variable_steps_run_them_and_go_on_as_without(bare):
+    soma = bare
+    clamp = h.IClamp(soma(0.5))
+    clamp.delay, clamp.dur, clamp.amp = 0.5, 3, 0.5
+    v, t = h.Vector().record(soma(0.75)._ref_v), h.Vector().record(h._ref_t)
     h.CVode().active(True)
-    with pytest.raises(NmodlError, match=r"meter\.mod, line 5: AFTER SOLVE runs around fixed steps"):
-        h.finitialize(-65)
-    h.CVode().active(False)
+    h.CVode().atol(1e-6)
+    h.finitialize(-65)
+    h.CVode().solve(5)
+    plain = np.interp(np.arange(0, 5, 0.1), t, v)
+    count = len(t)
+    soma.insert("counts")
+    h.finitialize(-65)
+    h.CVode().solve(5)
+    counts = soma(0.75).counts
+    assert abs(len(t) - count) <= 0.1 * count
+    np.testing.assert_allclose(np.interp(np.arange(0, 5, 0.1), t, v), plain, atol=5e-3)
+    assert counts.highest == pytest.approx(v.max(), abs=1e-9)
+    assert counts.last == 5
+    assert len(t) - 3 <= counts.solves <= len(t) == counts.steps + np.sum(np.diff(t) == 0)
+
+
+def test_only_scripts_run_them(soma, tmp_path):
     model = rxd.Model(geometry.cylinder(10, 10))
-    with pytest.raises(NmodlError, match=r"total\.mod, line 4: BEFORE INITIAL runs around fixed steps of rxd.neuron only"):
+    with pytest.raises(NmodlError, match=r"total\.mod, line 4: BEFORE INITIAL runs around steps of rxd.neuron only"):
         model.add(rxd.PointProcess(rxd.read_nmodl(tmp_path / "total.mod"), model.morphology.all(0.5)))

@@ -207,3 +207,22 @@ def test_what_hh_and_synapses_assign_is_of_the_step_that_neuron_shows(h: Any, se
         opening, closing = 0.1 * -(at + 40) / np.expm1(-(at + 40) / 10), 4 * np.exp(-(at + 65) / 18)
         ends.append(opening / (opening + closing))
     assert cell(0.5).minf_hh == pytest.approx(ends[0] + (cell(0.5).v - below) * (ends[1] - ends[0]), rel=1e-12)
+
+
+def test_a_state_is_written_as_it_was_saved_however_far_the_run_has_gone(h: Any, tmp_path: Path) -> None:
+    cell, train, times = h.IntFire1(), h.NetStim(), h.Vector()
+    cell.refrac, train.start, train.interval, train.number, train.noise = 3, 1, 2, 10, 0
+    connections = [h.NetCon(train, cell, 0, 0.5, 0.7), h.NetCon(cell, None)]
+    connections[1].record(times)
+    h.finitialize(-65)
+    h.continuerun(4)
+    state, again, file = h.SaveState(), h.SaveState(), h.File(str(tmp_path / "state.dat"))
+    state.save()
+    h.continuerun(20)
+    expected = [t for t in times if t > 4]
+    state.fwrite(file)
+    again.fread(file)
+    h.finitialize(-65)
+    again.restore()
+    h.continuerun(20)
+    assert [t for t in times if t > 4] == expected != []

@@ -483,6 +483,8 @@ class Engine:
 
     def advance(self, t: float, until: float, samples: Samples, single: bool) -> tuple[tuple[int, float], ...]:
         """Variable steps to a time, or to where a watched voltage rises, or (`single`) one step; returns the spikes."""
+        if self.hooks:
+            self.hooks.run("before breakpoint", t)
         self._prepare(t)
         self.linked.refresh()
         self.sources.hold()
@@ -505,6 +507,8 @@ class Engine:
         self.circuits.show()
         self.see(self.state.t)
         self.changed()
+        for when in ("after solve", "before step") if self.hooks else ():
+            self.hooks.run(when, self.state.t)
         return outcome.spikes
 
     def load_ends(self, at_rest: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""BEFORE and AFTER blocks of mod files: code that runs around INITIAL and around fixed steps.
+"""BEFORE and AFTER blocks of mod files: code that runs around INITIAL and around steps.
 
 In: an engine and the mechanisms of its session. Out: their blocks run with numbers, place by place, in NEURON's order:
 mechanisms by the names of their files, places along the cells.
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from rxd.neuron.errors import HocError
+import numpy as np
+
 from rxd.neuron.modcalls import Place
 from rxd.neuron.modnumbers import SessionNumbers
 from rxd.neuron.modwritten import code_of_place
@@ -45,13 +46,12 @@ class Hooks:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._blocks: dict[str, list[Callable[[float], None]]] = {}
+        self._kept = np.zeros(0, dtype=np.int64)
         known = engine.session.mods.known.values()
         for translation in sorted((found for found in known if found.file.all("hook")), key=lambda found: found.file.path):
             for action, block in self._actions(translation):
-                if engine.adaptive:
-                    message = f"{block.name.upper()} of {translation.file.name} runs with fixed steps only; switch CVode off."
-                    raise HocError(message)
                 self._blocks.setdefault(block.name, []).append(action)
+            self._kept = np.concatenate([self._kept, *self._places(translation)])
 
     def __bool__(self) -> bool:
         return bool(self._blocks)
@@ -63,8 +63,24 @@ class Hooks:
 
     def run(self, when: str, t: float) -> None:
         """Run the blocks of one kind, at a time."""
-        for action in self._blocks.get(when, ()):
+        actions = self._blocks.get(when, ())
+        if not actions:
+            return
+        engine = self.engine
+        before, jumped = engine.y.copy() if engine.adaptive else None, engine.jumped
+        for action in actions:
             action(t)
+        if before is not None and not jumped:  # what blocks count is nothing to the solver
+            moved = engine.y != before
+            moved[self._kept] = False
+            engine.jumped = bool(moved.any())
+
+    def _places(self, translation: Translation) -> Iterator[np.ndarray]:
+        """Where the state holds variables that no equation moves."""
+        for gate in translation.gates:
+            block = self.engine.states.blocks.get(f"{translation.file.name}.{gate.symbol}")
+            if gate.rate == 0 and block is not None:
+                yield np.arange(block.start, block.stop)
 
     def _actions(self, translation: Translation) -> Iterator[tuple[Callable[[float], None], Block]]:
         """What runs each block at each place of a mechanism."""
