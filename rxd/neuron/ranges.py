@@ -61,6 +61,8 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
         return  # an end that no segment holds has no capacitance: its voltage follows from the segments next to it
     values[where] = number
     record.session.run.changed(name, record)
+    if record.ion_styles and name[-1] in "io":
+        record.follow_concentration(name)
 
 
 def array_of(record: SectionRecord, name: str) -> tuple[str, str, int] | None:

@@ -350,11 +350,32 @@ class SectionRecord:
                     self.store[f"{x}{side}"][:] = numbers[f"{x}{side}0_{x}_ion"]
                     changed.append(f"{x}{side}")
             if style & 96 and ion.charge:
-                volts = CONSTANTS["R"] * (numbers["celsius"] + 273.15) / (ion.charge * CONSTANTS["FARADAY"])
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    self.store[f"e{x}"][:] = 1000.0 * volts * np.log(self.store[f"{x}o"] / self.store[f"{x}i"])
+                self._set_reversal(x, ion.charge)
                 changed.append(f"e{x}")
         return changed
+
+    def _set_reversal(self, ion: str, charge: int) -> None:
+        """Let the reversal potential of an ion be that of its concentrations, by Nernst."""
+        volts = CONSTANTS["R"] * (self.session.globals["celsius"] + 273.15) / (charge * CONSTANTS["FARADAY"])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.store[f"e{ion}"][:] = 1000.0 * volts * np.log(self.store[f"{ion}o"] / self.store[f"{ion}i"])
+
+    def follow_concentration(self, name: str) -> None:
+        """A script has set a concentration: where `h.ion_style` wants the reversal potential of every step, it follows.
+
+        Where something moves the concentrations, equations have it anyway.
+        """
+        session, ion = self.session, name[:-1]
+        info = session.catalogue.ions.get(ion)
+        if info is None or not info.charge or not self.ion_styles.get(info.mechanism, 0) & 64:
+            return
+        moved = (
+            session.chemistry.species_at(f"{ion}{s}", self) or session.catalogue.writer(f"{ion}{s}", self.mechanisms)
+            for s in "io"
+        )
+        if not any(moved):
+            self._set_reversal(ion, info.charge)
+            session.run.changed(f"e{ion}", self)
 
     def uninsert(self, mechanism: str) -> None:
         """Remove a mechanism; its ions stay."""

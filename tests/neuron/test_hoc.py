@@ -33,6 +33,16 @@ def test_sections():
     assert h.soma.v == -60
 
 
+def test_variables_of_sections_are_read_at_places():
+    h("create soma, dend[2]\naccess soma\nsoma { nseg=3 insert hh }")
+    h("soma.v(0.5) = -50\nsoma.diam(0.5) = 3\nsoma.cm(0.2) = 2\ndend[1].v = -30")
+    expected = {"soma.v(0.5)": -50, "soma.v(0.1)": -65, "soma.v": -50, "soma.diam(0.5)": 3, "soma.cm(0.2)": 2, "soma.cm": 1,
+                "dend[1].v(0.7)": -30, "soma.gnabar_hh(0.5)": 0.12, "v(0.5)": -50, "soma.v(0.5) + soma.L": 50}  # fmt: skip
+    for text, value in expected.items():
+        assert h(f"x = {text}")
+        assert h.x == value, text
+
+
 def test_variables_and_functions():
     assert h("x = 3\ny = x^2 + 2*x - -1")
     assert (h.x, h.y) == (3, 16)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import HocError, h, rxd
+from rxd.neuron import HocError, Session, h, rxd
 
 MOLECULES = 602214.076  # in 1 um3 at 1 mM
 
@@ -449,3 +449,20 @@ def test_slopes_of_ion_currents_are_conductances(session, ball):
     assert place.dik_dv_ == pytest.approx(place.gk_hh, rel=1e-7)
     assert place.dina_dv_ == pytest.approx(place.gna_hh, rel=1e-7)
     assert place.gna_hh > 0
+
+
+def test_reversal_potentials_follow_concentrations_that_scripts_set():
+    """Where `h.ion_style` wants that at every step; in NEURON 9.0.2 ena is 63.55, 61.12 mV ... so, too."""
+    with Session():
+        cell = h.Section("cell")
+        cell.insert("hh")
+        h.ion_style("na_ion", 3, 2, 1, 1, 1, sec=cell)
+        h.finitialize(-65)
+        for inside in (10, 11, 14):
+            cell.nai = inside
+            h.fadvance()
+            assert cell.ena == pytest.approx(h.nernst(inside, 140, 1), rel=1e-12)
+        h.ion_style("na_ion", 3, 2, 1, 0, 1, sec=cell)
+        cell.nai = 20
+        h.fadvance()
+        assert cell.ena == pytest.approx(h.nernst(14, 140, 1), rel=1e-12)

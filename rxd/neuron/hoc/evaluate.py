@@ -253,7 +253,7 @@ class Evaluator:
 
     def _member(self, value: Any, name: str, called: bool) -> Any:
         """An attribute; hoc calls methods that take no argument without parentheses too."""
-        if isinstance(value, Section) and not hasattr(type(value), name):
+        if isinstance(value, Section) and (name in {"v", "cm", "diam"} or not hasattr(type(value), name)):
             return _RangeVariable(value, name) if called else getattr(value, name)
         if isinstance(value, PythonHandle):
             return value.member(name)

@@ -292,7 +292,7 @@ class NodeList:
     @property
     def x(self) -> list[float]:
         """Places on the sections, 0..1."""
-        return self._sizes("x")
+        return [float(x) for x in self._sizes("x")]
 
     @property
     def x3d(self) -> list[float]:
