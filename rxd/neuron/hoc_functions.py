@@ -142,15 +142,12 @@ def pt3dconst(session: Session, keep: float = 0.0, sec: Section | None = None) -
 
 
 def nrnunit_use_legacy(session: Session, flag: float = 0.0) -> float:
-    """Whether constants of nature have the values of before 2019: no; NEURON 9 knows the present ones only, too.
-
-    Raises
-    ------
-    HocError
-        When asked for.
-    """
+    """Whether constants of nature have the values of before 2019: no; who asks for them is told so."""
     if flag:
-        raise HocError("nrnunit_use_legacy(1): legacy units are not supported, as in NEURON 9; remove the call.")
+        caution(
+            "nrnunit_use_legacy(1): constants of nature keep their values of 2019 (FARADAY, R), which differ from those of "
+            "before by less than 1e-5. NEURON 9 refuses the call; NEURON 8 had both."
+        )
     return 0.0
 
 

@@ -128,6 +128,8 @@ class ModObject(PointProcess):
         if key.endswith("0") and key[:-1] in self.translation.names.states:
             return self.translation.names.states[key[:-1]]
         if self.host is not None:
+            if key == "v" and not 0 < self.x < 1:  # an end has a voltage of its own, as in NEURON
+                return self.session.run.end_voltage(self.host, self.x)
             place = place_values(self)
             values = self.host.values(key)
             if key in place or values is not None:

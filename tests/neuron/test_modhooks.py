@@ -26,6 +26,11 @@ BEFORE BREAKPOINT { sum = 0 }
 BEFORE STEP { when = t  steps = steps + 1 }
 """
 
+PROBE = """
+NEURON { POINT_PROCESS Probe RANGE seen }
+ASSIGNED { v seen }
+AFTER SOLVE { seen = v }
+"""
 
 COUNTS = """
 NEURON { SUFFIX counts RANGE breaks, solves, steps, highest, last }
@@ -40,7 +45,7 @@ BEFORE STEP { steps = steps + 1 if (v > highest) { highest = v } }
 """
 
 
-MODS = {"meter": METER, "total": TOTAL, "counts": COUNTS}
+MODS = {"meter": METER, "total": TOTAL, "counts": COUNTS, "probe": PROBE}
 
 
 @pytest.fixture
@@ -118,3 +123,17 @@ def test_only_scripts_run_them(soma, tmp_path):
     model = rxd.Model(geometry.cylinder(10, 10))
     with pytest.raises(NmodlError, match=r"total\.mod, line 4: BEFORE INITIAL runs around steps of rxd.neuron only"):
         model.add(rxd.PointProcess(rxd.read_nmodl(tmp_path / "total.mod"), model.morphology.all(0.5)))
+
+
+def test_points_at_ends_see_the_voltage_there(mods):
+    soma, dend = h.Section(name="soma"), h.Section(name="dend")
+    for section in (soma, dend):
+        section.insert("pas")
+        section.diam = 2
+    dend.connect(soma(1))
+    clamp, probes = h.IClamp(soma(0.5)), [h.Probe(soma(x)) for x in (0.5, 1)]
+    clamp.dur, clamp.amp = 5, 1
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert [probe.seen for probe in probes] == [soma(0.5).v, soma(1).v]
+    assert soma(0.5).v - soma(1).v > 0.1

@@ -8,6 +8,8 @@ import pytest
 
 from rxd.neuron import h
 
+pytestmark = pytest.mark.usefixtures("session")
+
 if TYPE_CHECKING:
     from pathlib import Path
 
