@@ -131,6 +131,7 @@ class Electrodes:
     trains: tuple[Any, ...] = ()
     rise: tuple[np.ndarray | None, float] = (None, 0.0)
     more: tuple[np.ndarray, np.ndarray] | None = None
+    _by_clamp: dict[int, Electrode] = field(default_factory=dict)
     _levels: list[tuple[float, float]] = field(default_factory=list)
     _held: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     _span: tuple[float, float] = (np.inf, -np.inf)
@@ -169,6 +170,13 @@ class Electrodes:
                 held = Reference(clamp)
                 found.append(Stepped(held, nodes, weights, read) if stepped else Electrode(held, nodes, weights))
         return cls([*sorted(found, key=_turn), *others])
+
+    def electrode(self, point: PointProcess) -> Electrode | None:
+        """That of a clamp, or None for another point process."""
+        if len(self._by_clamp) != len(self.electrodes):
+            self._by_clamp = {id(electrode.clamp): electrode for electrode in self.electrodes}
+        found = self._by_clamp.get(id(point))
+        return found if found is not None and found.clamp is point else None
 
     def clamped(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Node (storage order), conductance (uS) and drive (nA) of every part of a clamp; without conductance a current.

@@ -19,6 +19,7 @@ from rxd.symbolic.system import Field
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.taps import Trace
+    from rxd.neuron.engine.together import Together
     from rxd.neuron.record import SectionRecord
 
 __all__ = ["Ended"]
@@ -44,8 +45,8 @@ class Ended:
         self._value = engine.formulas(replace(local, fields=(*local.fields, *fields)), [value])
         self._begun = engine.formulas(local, [part.args[0] for part in begun]) if begun else None
 
-    def __call__(self, columns: np.ndarray, record: SectionRecord, places: Any) -> np.ndarray:
-        """Its values at some nodes of the group, which are those of some places of a section."""
+    def __call__(self, columns: np.ndarray, record: SectionRecord | Together, places: Any) -> np.ndarray:
+        """Its values at some nodes of the group, which are those of some places of a section, or of several."""
         engine, state, past = self._engine, self._engine.seen.end, self._engine.past
         position, fields = engine.groups[self._number].position[:, columns], engine.seen.fields(self._number)[:, columns]
         begun = [] if self._begun is None else self._begun(past.y[position], fields, past.t)

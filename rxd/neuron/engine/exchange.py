@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from rxd.neuron.engine.seen import STATES
+from rxd.neuron.engine.together import like_sections
+from rxd.neuron.outside import COMPUTED
 from rxd.neuron.points import IClamp, SEClamp, VClamp
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.electrodes import Electrode
     from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.engine.together import Together
     from rxd.neuron.points import PointProcess
     from rxd.neuron.record import SectionRecord
     from rxd.solve.problem import State
@@ -164,11 +167,10 @@ class Exchange:
         engine.session.chemistry.views.adopt()
         engine.circuits.keep()
         engine.keep_ends()
-        for record in engine.layout.records:
-            if record.alive:
-                for name in list(record.store):
-                    if name not in {"cm", "diam"} and (computed or not engine.readout.is_computed(name, record)):
-                        record.values(name)
+        for alike in like_sections(engine):
+            for name in alike.names:
+                if name not in {"cm", "diam"} and (computed or not engine.readout.is_computed(name, alike)):
+                    self._fetch_together(name, alike)
         for quantity in engine.session.chemistry.quantities:
             for region in quantity.regions:
                 if region.number in quantity._values:
@@ -177,6 +179,22 @@ class Exchange:
             self.fetch_point(point)
         for carrier in engine.carriers.known.values():
             engine.carriers.fetch(carrier)
+
+    def _fetch_together(self, name: str, alike: Together) -> None:
+        """Bring a range variable of like sections up to date."""
+        engine = self.engine
+        if name in COMPUTED or engine.readout.is_followed(name, alike.mechanisms):
+            for record in alike.records:
+                record.values(name)
+            return
+        for record in alike.records:
+            self._fetched[name, record.id] = engine.version
+        if engine.seen.frozen and engine.readout.stage(name) in engine.seen.frozen:
+            return
+        reader = engine.readout.reader(name)
+        values = None if reader is None else reader(alike)
+        if values is not None:
+            alike.show(name, values)
 
     def load(self) -> None:
         """Put the values scripts see into the state."""
@@ -205,14 +223,11 @@ class Exchange:
     def fetch_point(self, point: PointProcess, name: str = "") -> None:
         """Bring the computed variables of a point process up to date, or one of them."""
         engine = self.engine
-        for electrode in engine.electrodes.electrodes:
-            if electrode.clamp is point and electrode in engine.stepped:
-                return  # it has computed its variables itself
-            if electrode.clamp is point:
-                if not engine.seen.clamped and STATES not in engine.seen.frozen:
-                    self._fetch_clamp(electrode, engine.seen.end)
-                return
-        engine.synapses.fetch(point, name)
+        electrode = engine.electrodes.electrode(point)
+        if electrode is None:
+            engine.synapses.fetch(point, name)
+        elif electrode not in engine.stepped and not engine.seen.clamped and STATES not in engine.seen.frozen:
+            self._fetch_clamp(electrode, engine.seen.end)  # steppers compute their variables themselves
 
     def compute_clamps(self) -> None:
         """Compute what clamps show from the present state, at once."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import sympy
@@ -23,15 +23,18 @@ from rxd.nmodl.mechanisms import BEGUN
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.engine.together import Together
     from rxd.neuron.record import SectionRecord
     from rxd.solve.problem import State
+
+    Sections = SectionRecord | Together
 
 __all__ = ["Readout"]
 
 RISE: Final = 0.001
 """Voltage, mV, over which NEURON takes slopes of currents."""
 
-Reader = Callable[["SectionRecord"], "np.ndarray | None"]
+Reader = Callable[["Sections"], "np.ndarray | None"]
 
 
 def reversal(inside: Any, outside: Any, charge: int, celsius: float) -> np.ndarray:
@@ -54,7 +57,7 @@ class Readout:
         self._ended: dict[tuple[int, str], Ended] = {}
         self._currents: dict[str, list[_Current]] = {}
         self._at_points: frozenset[str] | None = None
-        self._group_of, self._column_of = self._groups()
+        self.group_of, self._column_of = self._groups()
 
     def _groups(self) -> tuple[np.ndarray, np.ndarray]:
         """Group and column in it of each segment."""
@@ -72,7 +75,7 @@ class Readout:
             self._readers[name] = self._make(name)
         return self._readers[name]
 
-    def label(self, name: str, record: SectionRecord) -> str:
+    def label(self, name: str, record: Sections) -> str:
         """What a range variable is called in the model, if it is part of its state."""
         if name not in self._labels_of:
             catalogue = self.engine.session.catalogue
@@ -82,7 +85,7 @@ class Readout:
         writer = self.engine.session.catalogue.writer(name, record.mechanisms)
         return self._labels_of[name] if writer is None else f"{writer}.{name}"
 
-    def is_computed(self, name: str, record: SectionRecord) -> bool:
+    def is_computed(self, name: str, record: Sections) -> bool:
         """Whether mechanisms compute a variable, which is no state of its own: currents of ions among them, no potentials."""
         catalogue = self.engine.session.catalogue
         owner = None if name == "v" else catalogue.owner(name)
@@ -92,6 +95,16 @@ class Readout:
         if ion is not None:
             return name in {f"i{ion.name}", f"di{ion.name}_dv_"}
         return self.reader(name) is not None and self.label(name, record) not in self.engine.states.blocks
+
+    def is_followed(self, name: str, mechanisms: list[str]) -> bool:
+        """Whether a variable of an ion may come from concentrations that move, which are found section by section."""
+        catalogue = self.engine.session.catalogue
+        owner = None if name == "v" else catalogue.owner(name)
+        ion = None if owner is None else catalogue.ion_of(owner)
+        if ion is None or name not in {f"{ion.name}i", f"{ion.name}o", f"e{ion.name}"}:
+            return False
+        written = name[0] == "e" and any(catalogue.writer(f"{ion.name}{side}", mechanisms) for side in "io")
+        return bool(written or self.engine.session.chemistry.quantities or self.engine.carriers.known)
 
     def _make(self, name: str) -> Reader | None:
         catalogue = self.engine.session.catalogue
@@ -113,7 +126,7 @@ class Readout:
             return lambda record: self._written(name, record, None)
         return None
 
-    def _written(self, name: str, record: SectionRecord, otherwise: np.ndarray | None) -> np.ndarray | None:
+    def _written(self, name: str, record: Sections, otherwise: np.ndarray | None) -> np.ndarray | None:
         """A variable of an ion as a mechanism writes it, if one does."""
         writer = self.engine.session.catalogue.writer(name, record.mechanisms)
         if writer is None:
@@ -121,7 +134,7 @@ class Readout:
         found = self._state(f"{writer}.{name}")(record)
         return self.assigned(f"{writer}.{name}", record) if found is None else found
 
-    def _carried(self, name: str, record: SectionRecord, otherwise: np.ndarray | None) -> np.ndarray | None:
+    def _carried(self, name: str, record: Sections, otherwise: np.ndarray | None) -> np.ndarray | None:
         """The same where point processes write it in some segments."""
         carriers = self.engine.carriers
         written = carriers.writing(name, self.layout.index[record.id]) if carriers.known else []
@@ -167,13 +180,13 @@ class Readout:
         where = self.positions(label)
         index = self.layout.index
 
-        def read(record: SectionRecord) -> np.ndarray | None:
+        def read(record: Sections) -> np.ndarray | None:
             at = where[index[record.id]]
             return self.engine.y[at] if at[0] >= 0 else None
 
         return read
 
-    def _assigned(self, name: str, record: SectionRecord) -> np.ndarray | None:
+    def _assigned(self, name: str, record: Sections) -> np.ndarray | None:
         """What hh assigns: in BREAKPOINT at the start of a step, from its rates at the end."""
         index, state = self.layout.index[record.id], self.engine.past if name in STARTED else self.engine.seen.end
         get = {}
@@ -186,7 +199,7 @@ class Readout:
         """A parameter of a mechanism in some segments, as it was when currents were computed."""
         values, inserted = np.full(len(index), np.nan), self.engine.declared.inserted
         for number, row, field in self.engine.fields.of_kind("mechanism"):
-            here = self._group_of[index] == number
+            here = self.group_of[index] == number
             if here.any() and f"{field.args[1]}_{owner}" == name and inserted[field.args[0]][0] == owner:
                 values[here] = self.engine.seen.fields(number)[row, self._column_of[index[here]]]
         return values
@@ -208,7 +221,7 @@ class Readout:
             return str(known.assigned[short][1])
         return CURRENTS if f"{owner}.{short}" in self._labels() else ""
 
-    def assigned(self, label: str, record: SectionRecord) -> np.ndarray | None:
+    def assigned(self, label: str, record: Sections) -> np.ndarray | None:
         """A quantity that a mod file assigns: in BREAKPOINT at the start of a step, in the block it solves at its end."""
         index = self.layout.index[record.id]
         values = np.full(len(index), np.nan)
@@ -219,7 +232,7 @@ class Readout:
             label, ended = f"{label}{BEGUN}" if short in translation.begun else label, False
         state = self.engine.past
         for number, (local, group) in enumerate(zip(self.engine.system.groups, self.engine.groups, strict=True)):
-            here = self._group_of[index] == number
+            here = self.group_of[index] == number
             if here.any() and label in dict(local.assigned):
                 columns = self._column_of[index[here]]
                 if ended:
@@ -249,10 +262,11 @@ class Readout:
             self._formulas[number, label] = self.engine.formulas(self.engine.system.groups[number], [value])
         return self._formulas[number, label]
 
-    def _reversal(self, ion: str, charge: int, record: SectionRecord) -> np.ndarray | None:
+    def _reversal(self, ion: str, charge: int, sections: Sections) -> np.ndarray | None:
         """Nernst potential where a species gives a concentration; elsewhere it is a parameter."""
         chemistry = self.engine.session.chemistry
         catalogue = self.engine.session.catalogue
+        record = cast("SectionRecord", sections)  # many at once only where nothing moves
         advances = record.ion_styles.get(f"{ion}_ion", ADVANCES) & ADVANCES
         moving = [
             chemistry.species_at(f"{ion}{side}", record) or (advances and catalogue.writer(f"{ion}{side}", record.mechanisms))
@@ -273,16 +287,16 @@ class Readout:
 
     # -------------------------------------------------------------------------------------------------------------- currents
 
-    def current(self, label: str, record: SectionRecord) -> np.ndarray | None:
+    def current(self, label: str, record: Sections) -> np.ndarray | None:
         """A membrane current by its label, mA/cm2."""
         return self._sum([process for process in self._processes() if process.label == label], record, self.engine.past)
 
-    def ion_current(self, ion: str, record: SectionRecord, state: State) -> np.ndarray | None:
+    def ion_current(self, ion: str, record: Sections, state: State) -> np.ndarray | None:
         """All currents of an ion in a state, mA/cm2."""
         total = self._sum([process for process in self._processes() if ion in process.charges], record, state)
         return self._with_points(ion, record, total, state)
 
-    def _slope(self, ion: str, record: SectionRecord) -> np.ndarray | None:
+    def _slope(self, ion: str, record: Sections) -> np.ndarray | None:
         """How an ion's currents grow with the voltage, mA/cm2/mV: NEURON's difference quotient."""
         state = self.engine.midway
         above = replace(state, y=state.y.copy())
@@ -297,7 +311,7 @@ class Readout:
             self._at_points = frozenset(process.ion for local in points for process in local.processes if process.ion)
         return ion in self._at_points
 
-    def _with_points(self, ion: str, record: SectionRecord, total: np.ndarray | None, state: State) -> np.ndarray | None:
+    def _with_points(self, ion: str, record: Sections, total: np.ndarray | None, state: State) -> np.ndarray | None:
         """The same with the currents of point processes, per area of their segments."""
         if not self.has_point_current(ion):
             return total
@@ -311,13 +325,12 @@ class Readout:
                     state.y[group.position], self.engine.seen.fields(number), state.t
                 )[0]
                 density = values / (NA_PER_DENSITY * self.layout.segments.area[group.segment])
-                for place, segment in enumerate(index):
-                    found[place] += float(np.sum(density[group.segment == segment]))
+                found += np.bincount(group.segment, weights=density, minlength=self.layout.segments.n)[index]
         return found
 
     def currents_at(self, segment: int) -> list[_Current]:
         """All currents of a segment's group."""
-        return [current for current in self._processes() if current.group == self._group_of[segment]]
+        return [current for current in self._processes() if current.group == self.group_of[segment]]
 
     def flows_of_reactions(self) -> list[_Current]:
         """The currents that reactions carry (`membrane_flux`)."""
@@ -330,7 +343,7 @@ class Readout:
 
     def group(self, segment: int) -> int:
         """Number of the group of a segment."""
-        return int(self._group_of[segment])
+        return int(self.group_of[segment])
 
     def column(self, segment: int) -> int:
         """Place of a segment in its group."""
@@ -346,7 +359,7 @@ class Readout:
             ]
         return self._currents[""]
 
-    def _sum(self, processes: list[_Current], record: SectionRecord, state: State) -> np.ndarray | None:
+    def _sum(self, processes: list[_Current], record: Sections, state: State) -> np.ndarray | None:
         index = self.layout.index[record.id]
         total = np.zeros(len(index))
         found = False
@@ -359,7 +372,7 @@ class Readout:
                     density = process.density(self.engine, columns, state)
                     total += np.bincount(owner[columns], weights=density, minlength=int(index.max()) + 1)[index]
                 continue
-            here = self._group_of[index] == process.group
+            here = self.group_of[index] == process.group
             if here.any():
                 found = True
                 total[here] += process.density(self.engine, self._column_of[index[here]], state)
