@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import RxDException, caution
-from rxd.neuron.grids import Grid, Grids, Group, build_grids, group_sections
+from rxd.neuron.grids import Grid, Grids, Group, build_grids, check_points, group_sections
 from rxd.neuron.in_force import InForce
 from rxd.neuron.layout import Layout, build_layout, ends_with_points
 from rxd.neuron.rehearse import rehearsal
@@ -133,6 +133,8 @@ class Chemistry:
         if self.quantities and self._placed != self.session.shape_revision:
             from rxd.neuron.tree_functions import define_shape
 
+            in_voxels = self._numbers_in_voxels()
+            check_points(record for record in self.session.topology if record.id in in_voxels)
             self._placing = True
             try:
                 self.session.run.pull()

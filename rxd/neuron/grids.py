@@ -153,6 +153,23 @@ def build_grids(layout: Layout, groups: Sequence[Group], correct: bool) -> Grids
     return Grids(tuple(parts), _joined([part.voxels for part in parts]))
 
 
+def check_points(records: Iterable[SectionRecord]) -> None:
+    """Refuse sections in voxels whose 3-d points do not say where they are: NEURON has such sections 1e-9 um long.
+
+    Raises
+    ------
+    RxDException
+        If a coordinate is not a number, or all points are the same.
+    """
+    for record in records:
+        problem = record.lack_of_shape
+        if problem:
+            raise RxDException(
+                f"{record.name} cannot be cut into voxels: {problem}. Correct its points with pt3dchange or pt3dadd, or take "
+                "them away with pt3dclear: then L and diam count."
+            )
+
+
 def _check_diameters(layout: Layout, numbers: frozenset[int]) -> None:
     """Refuse sections without any volume.
 

@@ -163,6 +163,18 @@ class SectionRecord:
         self.changed_shape()
 
     @property
+    def lack_of_shape(self) -> str:
+        """Why 3-d points that there are do not say what the section looks like; empty if they do, or there are none."""
+        points = self._points
+        if self.has_shape or not len(points):
+            return ""
+        wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
+        place = ", ".join(f"{value:g}" for value in (points[wrong[0]] if len(wrong) else points[0, :3]))
+        if len(wrong):
+            return f"its 3-d point {wrong[0]}, ({place}), is not a place"
+        return f"all of its 3-d points ({len(points)}) are at ({place})"
+
+    @property
     def arc(self) -> np.ndarray:
         """Arc length from the 0 end to each 3-d point, um."""
         return self._arc

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.describe import mechanism_text, topology_text
-from rxd.neuron.errors import HocError
+from rxd.neuron.errors import HocError, caution
 from rxd.neuron.pointers import Ref
 from rxd.neuron.record import SectionRecord
 from rxd.neuron.section_lists import SectionList
@@ -114,6 +114,9 @@ def define_shape(session: Session) -> float:
         tree = list(root.subtree())
         for record in tree:
             if not record.has_shape:
+                problem = record.lack_of_shape
+                if problem:
+                    caution(f"{record.name} is taken for one with L = {record.L:g} and without 3-d points: {problem}.")
                 _draw(record, before)
             elif record.parent is not None:
                 _move(record, _joint(record, record.parent))

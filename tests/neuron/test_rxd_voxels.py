@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -333,3 +335,25 @@ def test_the_model_of_a_rehearsal_needs_what_models_in_voxels_step_with():
     step_in_a_box()
     assert all(map(on_disk, (single_step, swept)))
     assert len(list(h.allsec())) == before
+
+
+@pytest.mark.parametrize(
+    ("points", "problem"),
+    [
+        ([(0, 0, 0, 1), (math.nan, 0, 0, 1), (5, 0, 0, 1)], r"its 3-d point 1, \(nan, 0, 0, 1\), is not a place"),
+        ([(2, 0, 0, 1), (2, 0, 0, 1)], r"all of its 3-d points \(2\) are at \(2, 0, 0\)"),
+        ([(2, 0, 0, 1)], r"all of its 3-d points \(1\) are at \(2, 0, 0\)"),
+    ],
+)
+def test_points_that_give_no_shape_are_named(points, problem):
+    good, bad = h.Section(name="good"), h.Section(name="bad")
+    for point in points:
+        bad.pt3dadd(*point)
+    rxd.set_solve_type([bad], dimension=3)
+    x = rxd.Species(rxd.Region([good, bad], dx=0.5), name="x")
+    with pytest.raises(rxd.RxDException, match=rf"^bad cannot be cut into voxels: {problem}\. Correct .* pt3dclear"):
+        h.finitialize(-65)
+    rxd.set_solve_type([bad], dimension=1)
+    with pytest.warns(UserWarning, match=rf"^bad is taken for one with L = 100 and without 3-d points: {problem}\."):
+        h.finitialize(-65)
+    assert len(x.nodes) == 2
