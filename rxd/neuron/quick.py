@@ -61,7 +61,7 @@ def quick_step(run: Run, engine: Engine) -> Callable[[], bool] | None:
             or shown.pending
         ):
             return False
-        if fields.stale or engine.jumped:
+        if fields.stale or fields.cells or engine.jumped:
             engine._prepare(t)
         electrodes.t = middle
         if clamps:

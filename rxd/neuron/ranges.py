@@ -47,6 +47,11 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
         If the section has no such variable, or the value is no number.
     """
     where: slice | int = slice(None) if x is None else record.index(x)
+    engine = record.session.run.engine
+    if engine is not None and engine.exchange.is_parameter(name, record):
+        record.store[name][where] = as_value(value, name)
+        engine.exchange.note_parameter(name, record, where)
+        return
     if name == "diam":
         record.set_diam(as_value(value, name), where)
         return

@@ -206,6 +206,9 @@ class SectionRecord:
         source = np.minimum(((np.arange(nseg) + 0.5) / nseg * self._nseg).astype(int), self._nseg - 1)
         self.store = {name: values[source] for name, values in self.store.items()}
         self._nseg = nseg
+        engine = self.session.run.engine
+        if engine is not None:
+            engine.spots.pop(self.id, None)
         self.changed_shape(sizes=False)
 
     def placed_outline(self) -> np.ndarray | None:
@@ -307,15 +310,16 @@ class SectionRecord:
 
     def voltage(self, x: float) -> float:
         """The membrane potential at a place that is no end, mV."""
-        n = self._nseg
-        i = 0 if n == 1 else min(int(x * n * (1 + 4e-16)), n - 1)
-        engine = self.session.run.engine
-        spots = None if engine is None else engine.spots.get(self.id)
-        if engine is not None and (spots is None or len(spots) != n):
-            spots = engine.exchange.voltages(self)
         # loops read the state itself: to bring the values of all segments up to date takes longer
-        found: float = self.store["v"].item(i) if engine is None or spots is None else engine.state.y.item(spots[i])
-        return found
+        n, engine = self._nseg, self.session.run.engine
+        i = int(x * n * (1 + 4e-16))
+        if i == n:
+            i -= 1
+        if engine is not None:
+            spots = engine.spots.get(self.id)
+            if spots is not None or (spots := engine.exchange.voltages(self)) is not None:
+                return engine.state.y.item(spots[i])
+        return self.store["v"].item(i)
 
     def insert(self, mechanism: str) -> None:
         """Add a mechanism and the ions it uses, with their default values; what is there already stays as it is."""

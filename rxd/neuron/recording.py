@@ -242,14 +242,25 @@ class Player:
         if self.continuous:
             value = self.value(t)
         else:
-            times = self.times
-            if self.at + 1 < times.size and times.item(self.at + 1) > t + _ROUND_OFF:
+            index = self._due(t + _ROUND_OFF)
+            if index <= self.at:
                 return
-            index = int(times.searchsorted(t + _ROUND_OFF, side="right")) - 1
-            value = float(self.values[index]) if index > self.at else None
-            self.at = max(index, self.at)
+            value, self.at = self.values.item(index), index
         if value is not None and not self.pointer.is_gone:
             self.pointer.set(value)
+
+    def _due(self, t: float) -> int:
+        """The last value whose time has come; not before the one written last: nearly always that or the next."""
+        vector, when, index = self.reference(), self.when, self.at
+        n = 0 if vector is None else vector._n
+        if isinstance(when, float):
+            if index + 2 < n and when * (index + 2) > t:
+                return index + 1 if when * (index + 1) <= t else index
+        elif index + 2 < min(n, when._n):
+            times = when._buffer
+            if times.item(index + 2) > t:
+                return index + 1 if times.item(index + 1) <= t else index
+        return max(int(self.times.searchsorted(t, side="right")) - 1, index)
 
     def next_jump(self, t: float) -> float:
         """The next time after t at which the course has a kink or a jump, ms; infinity if there is none."""

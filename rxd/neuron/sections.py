@@ -476,7 +476,7 @@ class Segment:
     def v(self) -> float:
         """Membrane potential, mV: what loops read at every step."""
         record, x = self.sec.record, self.x
-        return record.voltage(x) if record.alive and 0 < x < 1 else read_range(self._record, "v", x)
+        return record.voltage(x) if 0 < x < 1 and record.alive else read_range(self._record, "v", x)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -139,6 +139,14 @@ class SplitStepper:
         self._groups.fields[start : start + groups[number].fields.size] = groups[number].fields.ravel()
         self.outdated = self.outdated or self.kernels.groups[number].leak is not None
 
+    def put_field(self, number: int, where: slice, value: float) -> None:
+        """Take over a new value of one field of a group at one node, whose places in the group's fields, flat, these are."""
+        groups = self.problem.discretization.groups
+        start = sum([group.fields.size for group in groups[:number]]) if number else 0
+        self._groups.fields[start + where.start : start + where.stop] = value
+        if self.kernels.groups[number].leak is not None:
+            self.outdated = True
+
     def follow_changes(self, clamped: np.ndarray) -> None:
         """Take the cable's constants anew after `refresh_fields`, and its lanes where a clamp sits on what had no changes."""
         leaks = find_leaks(self.problem.discretization, self.kernels.groups) if self.outdated else self._leaks

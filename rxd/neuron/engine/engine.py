@@ -173,7 +173,7 @@ class Engine:
         self.system, self.follows_temperature = last.system, last.follows_temperature
         self.discretization, self.groups, self.states, self._held = sized, sized.groups, sized.layout, last._held
         self.fields, self.places = Fields(self), Places(self)
-        self.fields.stale |= last.fields.stale
+        self.fields.stale |= last.fields.stale | {name for name, *_ in last.fields.cells}
         self._kernels = last._kernels
         return last.initial.resting, replace(last.problem, discretization=sized)
 
@@ -387,7 +387,7 @@ class Engine:
     def _prepare(self, t: float) -> None:
         if self._chemistry.views:
             self._chemistry.views.adopt()
-        if self.fields.stale:
+        if self.fields.stale or self.fields.cells:
             self.fields.flush()
         self.state.t = t
         if self.adaptive:
@@ -433,7 +433,7 @@ class Engine:
         """One fixed step."""
         if self._chemistry.views:
             self._chemistry.views.adopt()
-        if self.fields.stale or self.jumped:
+        if self.fields.stale or self.fields.cells or self.jumped:
             self._prepare(t)
         self.shown.settle()
         if not self.is_plain or self.shown.pending:

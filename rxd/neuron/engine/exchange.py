@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["Exchange"]
 
 ALL: Final = slice(None)
+MANY: Final = 64
+"""Segments written between two steps from which on whole variables are brought into the fields."""
 CLAMPS = (IClamp, SEClamp, VClamp)
 
 
@@ -34,7 +36,8 @@ class Exchange:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._fetched: dict[tuple[str, int], int] = {}
-        self._plain: set[tuple[str, int]] = set()  # variables of sections that are parameters and nothing else
+        self._plain: set[tuple[str, int]] = set()  # variables of sections that the state does not hold
+        self._parameters: set[tuple[str, int]] = set()  # those among them that nothing computes
         self._brought: dict[tuple[int, int], tuple[int, int]] = {}
 
     def fetch(self, name: str, record: SectionRecord) -> None:
@@ -92,6 +95,20 @@ class Exchange:
                 engine.session.touch()
             elif not writing and not shown:
                 self._plain.add((name, record.id))
+                if engine.readout.reader(name) is None:
+                    self._parameters.add((name, record.id))
+
+    def is_parameter(self, name: str, record: SectionRecord) -> bool:
+        """Whether a range variable of a section is known to be a parameter of the model and nothing else."""
+        return (name, record.id) in self._parameters and self.engine.revision == self.engine.session.revision
+
+    def note_parameter(self, name: str, record: SectionRecord, where: slice | int) -> None:
+        """A script has written a parameter in one segment of a section, or in all."""
+        fields = self.engine.fields
+        if isinstance(where, int) and not self.engine.adaptive and len(fields.cells) < MANY:
+            fields.cells[name, record.id, where] = record
+        else:
+            fields.stale.add(name)
 
     def fetch_species(self, quantity: Any, region: Any) -> None:
         """Bring the values of a species on a region up to date."""

@@ -16,8 +16,11 @@ from rxd.symbolic.thermal import thermal_number
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.late import Late
+    from rxd.neuron.record import SectionRecord
 
 __all__ = ["Fields"]
+
+_Spot = tuple[int, int, slice]
 
 
 class Fields:
@@ -27,6 +30,8 @@ class Fields:
     ----------
     stale : set of str
         Range variables that scripts have written since the last `flush`, and "celsius" if that has changed.
+    cells : dict of (str, int, int) to SectionRecord
+        Those of which one segment alone has been written, by name, number of the section and segment.
     waiting : Late or None
         Recordings that are still to be computed with the fields as they are.
     """
@@ -34,6 +39,8 @@ class Fields:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.stale: set[str] = set()
+        self.cells: dict[tuple[str, int, int], SectionRecord] = {}
+        self._spots: dict[tuple[str, int, int], list[tuple[np.ndarray, _Spot, Any]]] = {}
         self.waiting: Late | None = None
         self._rows: dict[str, list[tuple[int, int]]] = {}
 
@@ -86,13 +93,45 @@ class Fields:
                 self._take_global(name)
                 continue
             if name not in self._rows:
-                owner = catalogue.owner(name)
-                self._rows[name] = [] if owner is None else self._rows_of(name, owner)
+                self._rows[name] = self._rows_of(name)
             if self._rows[name]:
                 values = layout.gather(name, 0.0)
                 for number, row in self._rows[name]:
                     self.put(number, row, values[groups[number].segment])
         self.stale.clear()
+        if self.cells:
+            self._put_cells()
+
+    def _put_cells(self) -> None:
+        """Bring what scripts have written into single segments into the fields: the rest of a large model stays as it is."""
+        self.serve()
+        put = self.engine.stepper.put_field
+        for key, record in self.cells.items():
+            spots = self._spots.get(key)
+            if spots is None:
+                spots = self._spots[key] = list(self._spots_of(*key))
+            value = record.store[key[0]].item(key[2])
+            for fields, here, there in spots:
+                fields.setflags(write=True)
+                fields[here] = value
+                fields.setflags(write=False)
+                put(*there, value)
+        self.cells.clear()
+
+    def _spots_of(self, name: str, section: int, index: int) -> Iterator[tuple[np.ndarray, _Spot, Any]]:
+        """Fields of groups that hold a range variable of a segment, where there, and where for the stepper."""
+        engine = self.engine
+        segment = engine.layout.index[section][index]
+        if name not in self._rows:
+            self._rows[name] = self._rows_of(name)
+        for number, row in self._rows[name]:
+            group = engine.groups[number]
+            for column in np.flatnonzero(group.segment == segment).tolist():
+                chunk, lane = divmod(column, LANES)
+                stop = LANES if column == group.n - 1 else lane + 1  # the last node stands in the rest of its chunk, too
+                first = (chunk * group.fields.shape[1] + row) * LANES
+                there = number, slice(first + lane, first + stop)
+                yield group.fields, (chunk, row, slice(lane, stop)), there
 
     def _take_temperature(self) -> None:
         """Bring what follows from `h.celsius` into the fields."""
@@ -127,9 +166,11 @@ class Fields:
             if owners.get(owner) == field.args[0]:
                 yield number, row
 
-    def _rows_of(self, name: str, owner: str) -> list[tuple[int, int]]:
+    def _rows_of(self, name: str) -> list[tuple[int, int]]:
         """Groups and rows of their fields that hold a range variable."""
-        engine = self.engine
+        engine, owner = self.engine, self.engine.session.catalogue.owner(name)
+        if owner is None:
+            return []
         ion = engine.session.catalogue.ion_of(owner)
         short = name if ion is not None else name[: -len(owner) - 1]
         if ion is None:
