@@ -45,6 +45,8 @@ class Chemistry:
         What that was when a script wrote concentrations, of nodes or of segments, for the last time.
     rehearsal : Rehearsal or None
         A second process that compiles while the first one cuts cells into voxels.
+    names_written : set of str
+        Which of them, such as "cai", it has written since.
     """
 
     def __init__(self, session: Session) -> None:
@@ -74,6 +76,7 @@ class Chemistry:
         self._stamps: dict[tuple[str, int], tuple[int, int]] = {}
         self._kept: dict[tuple[int, int], int] = {}
         self.written = -1
+        self.names_written: set[str] = set()
 
     def add(self, thing: Any) -> int:
         """Take note of a declaration; returns its number."""
@@ -429,12 +432,13 @@ class Chemistry:
 
     def keep_shown(self, quantity: Any, region: Any) -> None:
         """Nodes of a species are about to change in the model: what segments show stays."""
-        if quantity.name is not None and region.nrn_region is not None:
-            self.written = self.moves
-        if quantity.name is None or region.nrn_region is None or self._kept.get((quantity.number, region.number)) == self.moves:
+        if quantity.name is None or region.nrn_region is None:
+            return
+        name = f"{quantity.name}{region.nrn_region}"
+        self._note_written(name)
+        if self._kept.get((quantity.number, region.number)) == self.moves:
             return
         self._kept[quantity.number, region.number] = self.moves
-        name = f"{quantity.name}{region.nrn_region}"
         for record in self.session.topology if hasattr(region, "shape") else region.living:
             if name in record.store:
                 self.refresh(name, record)
@@ -443,8 +447,14 @@ class Chemistry:
         """A script has written a range variable; whether it is a concentration with a species behind it."""
         if self.species_at(name, record) is None:
             return False
-        self.written = self.moves
+        self._note_written(name)
         return True
+
+    def _note_written(self, name: str) -> None:
+        """A script writes a concentration, in nodes or in what segments show."""
+        if self.written != self.moves:
+            self.written, self.names_written = self.moves, set()
+        self.names_written.add(name)
 
     def _follow(self, quantity: Any, region: Any, record: SectionRecord, shown: np.ndarray) -> None:
         """Put the mean of the nodes of every segment where it is shown."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rxd.neuron.session import Session
+from rxd.neuron.session import Session, current_session
 
 
 @pytest.fixture
@@ -331,3 +331,27 @@ def test_currents_see_what_segments_show(h: Any, soma: Any) -> None:
     assert segment[2:] == pytest.approx(plain[2:], rel=1e-4)
     assert nodes[3] == pytest.approx(1000 * h.R * (h.celsius + 273.15) / h.FARADAY * math.log(2.5 / nodes[2]), rel=1e-12)
     assert decay is not None
+
+
+def test_parameters_of_single_segments_count_as_whole_variables_do(h: Any) -> None:
+    """Written segment by segment they are what they are written whole; more of them at once than are kept apart, too."""
+    found = []
+    for whole in (False, True):
+        with Session():
+            cable = h.Section(name="cable")
+            cable.L, cable.diam, cable.nseg = 900, 2, 70
+            cable.insert("hh")
+            h.finitialize(-65)
+            seen = []
+            for number in range(12):
+                chosen = range(70) if number == 5 else (number, 69, 35 + number % 3)
+                for i in chosen:
+                    cable((i + 0.5) / 70).hh.gnabar = 0.1 + 0.01 * ((i + number) % 7)
+                    cable((i + 0.5) / 70).gkbar_hh = 0.03 + 0.001 * number
+                before = cable(0.99).ina
+                if whole:
+                    current_session().run.engine.fields.stale.update({"gnabar_hh", "gkbar_hh"})
+                h.fadvance()
+                seen.append([before, cable(0.99).ina, *(segment.v for segment in cable)])
+            found.append(seen)
+    assert found[0] == found[1]

@@ -48,6 +48,8 @@ class Shown:
         """Places in the state and what segments show there."""
         places, values, y = [np.zeros(0, dtype=np.int64)], [np.zeros(0)], self._engine.y
         for name, record, at, segments in self._followers():
+            if name not in self._chemistry.names_written:  # what nobody has written shows what nodes have
+                continue
             shown = np.array(record.values(name))[segments]
             differ = np.flatnonzero(y[at] != shown)
             places.append(at[differ])
