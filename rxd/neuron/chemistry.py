@@ -43,10 +43,10 @@ class Chemistry:
         Grows whenever the model has moved, and `seg.cai` follows its species.
     written : int
         What that was when a script wrote concentrations, of nodes or of segments, for the last time.
-    rehearsal : Rehearsal or None
-        A second process that compiles while the first one cuts cells into voxels.
     names_written : set of str
         Which of them, such as "cai", it has written since.
+    rehearsal : Rehearsal or None
+        A second process that compiles while the first one cuts cells into voxels.
     """
 
     def __init__(self, session: Session) -> None:
