@@ -48,9 +48,9 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
     record, place = record_of[segment], place_of[segment]
     inner, surface, _ = shape.voxel_fractions
     volume, area = inner * voxels.volume[voxel], surface * voxels.membrane_area[voxel]
-    if shape.is_area:
-        volume, area = np.zeros(len(voxel)), inner * voxels.volume[voxel] + area
-    elif surface:
+    if shape.is_area:  # its size stands for volumes, as along segments
+        volume, surface = volume + area, 0.0 if shape.on_cell_surface else 1.0
+    if surface:
         area = surface * triangulated_areas(grid.shape, sorted(grid.sections), voxels, voxel)
     middles = voxels.middles(voxel)
     place[len(one) :] = _first_touched(records, record[len(one) :], place[len(one) :], middles, voxels.dx)

@@ -357,3 +357,18 @@ def test_points_that_give_no_shape_are_named(points, problem):
     with pytest.warns(UserWarning, match=rf"^bad is taken for one with L = 100 and without 3-d points: {problem}\."):
         h.finitialize(-65)
     assert len(x.nodes) == 2
+
+
+def test_sizes_of_membranes_stand_for_their_volumes():
+    """As along segments: means over nodes by `volume` are those by area."""
+    sec = h.Section(name="s")
+    sec.L, sec.diam = 5, 2
+    rxd.set_solve_type(dimension=3)
+    inside = rxd.Region([sec], name="inside")
+    border = rxd.Region([sec], name="border", geometry=rxd.DistributedBoundary(2))
+    x, gate = rxd.State(inside, name="x"), rxd.State(border, name="gate", initial=lambda node: node.x)
+    sizes, volumes = np.array(gate.nodes.volume), np.array(x.nodes.volume)
+    np.testing.assert_allclose(sizes, 2 * volumes)
+    np.testing.assert_allclose(gate.nodes.surface_area, x.nodes.surface_area)
+    assert border.volume() == pytest.approx(2 * inside.volume())
+    assert sizes @ np.array(gate.nodes.value) / sizes.sum() == pytest.approx(0.5, abs=1e-9)
