@@ -11,10 +11,8 @@ threads.
 from __future__ import annotations
 
 import ctypes
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -28,7 +26,7 @@ from numba.core.cpu import CPUContext
 
 from geometry.kernel_files import ReadyCompiler, kept_kernel
 
-__all__ = ["ZERO", "collector_paused", "forced", "in_ranges", "inner", "inner_options", "lean", "sized"]
+__all__ = ["ZERO", "forced", "in_ranges", "inner", "inner_options", "lean", "sized"]
 
 
 # "returned NULL without setting an exception", says Python if it calls what only kernels can, and goes on in peace.
@@ -261,21 +259,6 @@ def sized(kernel: Any, nodes: int) -> Callable[..., Any]:
     """
     python: Callable[..., Any] = kernel.py_func
     return python if nodes <= FEW and not kernel.signatures else kernel
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Python's collector of garbage does not look while numba compiles.
-
-    It would go through millions of objects again and again, for a tenth of the time, and nearly all are still in use.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def in_ranges(kernel: Callable[..., None], count: int, least: int, *arguments: Any) -> None:

@@ -1,85 +1,35 @@
 """Reaction-diffusion and electricity of neurons, declared in SymPy, compiled, and solved as one system.
 
 ``Model -> System -> Discretization -> Kernels -> Problem -> Stepper -> Results``: start reading at
-`rxd.simulation.compile_model`.
+`rxd.simulation.compile_model`. The names of the package are those of `rxd.api`, which is loaded when the first is asked for.
 """
 
 from __future__ import annotations
 
-from cable import Detector, IClamp, NetCon, SEClamp, SpikeSource, VClamp
-from geometry import (
-    DistributedBoundary,
-    FixedCrossSection,
-    FixedPerimeter,
-    FractionalVolume,
-    MultipleGeometry,
-    ScalableBorder,
-    Shell,
-    inside,
-    membrane,
-)
-from rxd.declare.functions import vtrap
-from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
-from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction
-from rxd.declare.region import Extracellular, Region
-from rxd.declare.species import Parameter, Species, State
-from rxd.declare.stimuli import PointProcess
-from rxd.declare.symbols import Probe, celsius, concentration, ion_current, reversal, t, v
-from rxd.discretize.nodes import Nodes
-from rxd.errors import ConvergenceError, DeclarationError, DiscretizationError, KernelError, RxdError, RxdWarning, UnitsError
-from rxd.model import Model
-from rxd.nmodl import read_nmodl
-from rxd.results import Results
-from rxd.simulation import Simulation, compile_model
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "ConvergenceError",
-    "Current",
-    "DeclarationError",
-    "Detector",
-    "DiscretizationError",
-    "DistributedBoundary",
-    "Extracellular",
-    "FixedCrossSection",
-    "FixedPerimeter",
-    "FractionalVolume",
-    "Gate",
-    "IClamp",
-    "KernelError",
-    "Mechanism",
-    "Model",
-    "MultiCompartmentReaction",
-    "MultipleGeometry",
-    "NetCon",
-    "Nodes",
-    "Parameter",
-    "PointMechanism",
-    "PointProcess",
-    "Probe",
-    "Rate",
-    "Reaction",
-    "Region",
-    "Results",
-    "RxdError",
-    "RxdWarning",
-    "SEClamp",
-    "ScalableBorder",
-    "Shell",
-    "Simulation",
-    "Species",
-    "SpikeSource",
-    "State",
-    "UnitsError",
-    "VClamp",
-    "celsius",
-    "compile_model",
-    "concentration",
-    "inside",
-    "ion_current",
-    "membrane",
-    "read_nmodl",
-    "reversal",
-    "t",
-    "v",
-    "vtrap",
-]
+from rxd.collector import collector_paused
+
+if TYPE_CHECKING:
+    from rxd.api import *  # noqa: F403 - for who reads without running
+
+
+def __getattr__(name: str) -> Any:
+    """The package's names, at the first use of one: the collector of garbage does not look through what is loaded."""
+    if name.startswith("_") and name != "__all__":
+        raise AttributeError(f"module 'rxd' has no attribute {name!r}")
+    with collector_paused():
+        names: Any = importlib.import_module("rxd.api")
+        if name in names.__all__ or name == "__all__":
+            return getattr(names, name)
+        try:
+            return importlib.import_module(f"rxd.{name}")  # a part of the package, which `import rxd` would have brought along
+        except ModuleNotFoundError as error:
+            if error.name != f"rxd.{name}":
+                raise
+    raise AttributeError(f"module 'rxd' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *importlib.import_module("rxd.api").__all__})

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from cable import EventQueue
-from geometry.compiled import collector_paused
 from rxd.codegen.apart import Apart
 from rxd.codegen.cache import discard_stale_code
 from rxd.codegen.kernels import Kernels, compile_kernels
 from rxd.codegen.oracle import initial_gates
+from rxd.collector import collector_paused
 from rxd.discretize.build import discretize
 from rxd.discretize.records import Discretization
 from rxd.errors import ConvergenceError, DeclarationError

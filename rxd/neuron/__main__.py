@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rxd.neuron.launcher import run_module, run_script, run_source
+from rxd.collector import collector_paused
 
 _HERE = str(Path(__file__).parent)
 
@@ -42,38 +43,42 @@ def main() -> None:
         sys.stdout.write(f"{USAGE}\n")
         return
     sys.excepthook = tell
-    gc.freeze()  # what was imported stays: Python's collector of garbage need not look through it again and again
+    with collector_paused():
+        importlib.import_module("rxd.neuron.entry")
+        importlib.import_module("rxd.neuron.classes")
+        launcher = importlib.import_module("rxd.neuron.launcher")
+        gc.freeze()  # what was imported stays: Python's collector of garbage need not look through it even once
     if first in ("-m", "-c", "-i") and not rest:
         sys.exit(f"{first} wants something behind it\n{USAGE}")
     if first == "-m":
-        _run_module(rest[0], rest[1:], correct)
+        _run_module(launcher, rest[0], rest[1:], correct)
     elif first == "-c":
-        run_source(rest[0], "-c", rest[1:], correct)
+        launcher.run_source(rest[0], "-c", rest[1:], correct)
     elif first == "-" and sys.stdin.isatty():
-        _prompt(run_source("", "", rest, correct))
+        _prompt(launcher.run_source("", "", rest, correct))
     elif first == "-":
-        run_source(sys.stdin.read(), "-", rest, correct)
+        launcher.run_source(sys.stdin.read(), "-", rest, correct)
     elif first == "-i":
-        _run_file(rest[0], rest[1:], correct)
+        _run_file(launcher, rest[0], rest[1:], correct)
         _prompt(sys.modules["__main__"].__dict__)
     elif first.startswith("-"):
         sys.exit(f"no option {first!r} here\n{USAGE}")
     else:
-        _run_file(first, rest, correct)
+        _run_file(launcher, first, rest, correct)
 
 
-def _run_module(name: str, arguments: list[str], correct: bool) -> None:
+def _run_module(launcher: Any, name: str, arguments: list[str], correct: bool) -> None:
     try:
-        run_module(name, arguments, correct)
+        launcher.run_module(name, arguments, correct)
     except ModuleNotFoundError as error:
         if error.name == name:
             sys.exit(f"no module named {name!r}")
         raise
 
 
-def _run_file(path: str, arguments: list[str], correct: bool) -> None:
+def _run_file(launcher: Any, path: str, arguments: list[str], correct: bool) -> None:
     try:
-        run_script(path, arguments, correct)
+        launcher.run_script(path, arguments, correct)
     except FileNotFoundError as error:
         if error.filename is not None and error.filename.endswith(path):
             sys.exit(f"can't open file {path!r}: no such file")

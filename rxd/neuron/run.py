@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geometry.compiled import collector_paused
+from rxd.collector import collector_paused
 from rxd.neuron.ahead import Ahead
 from rxd.neuron.blocks import Blocks
 from rxd.neuron.callbacks import Callbacks

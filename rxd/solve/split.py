@@ -16,7 +16,7 @@ from typing import Any, Final
 import numba
 import numpy as np
 
-from geometry.compiled import collector_paused
+from rxd.collector import collector_paused
 from rxd.discretize.records import LANES, GraphTransport, Transport
 from rxd.errors import ConvergenceError, DeclarationError, RxdWarning
 from rxd.solve import split_network as network

@@ -14,7 +14,8 @@ import pytest
 from numba import types
 from numba.core.compiler import Flags
 
-from geometry.compiled import Remembering, Settings, collector_paused, inner, lean
+from geometry.compiled import Remembering, Settings, inner, lean
+from rxd.collector import collector_paused
 
 SMALL = 3
 
