@@ -91,6 +91,8 @@ Where NEURON itself is wrong we give the right answer.
 * **Joints at the 0 end of an inner section.** In NEURON, a section connected to the 0 end of one that is itself connected
   there exchanges species with the middle of its first segment, not with the point where the cable joins them; here with
   that point.
+* **Sections connected by their 1 end** (`c.connect(a(1), 1)`) exchange species there, as the cable joins them. NEURON joins
+  their 0 end for species.
 * **Joints after a change of nseg.** Where nseg of a section changes after species were made, NEURON lets the sections
   joined to it exchange species with it through their last segments, until their own nseg changes, too; here through the
   joint.
@@ -134,7 +136,8 @@ Where NEURON itself is wrong we give the right answer.
   all voxels of a segment have the current of the segment, at its `seg.cai`.
 * **Currents into voxels of several sections.** In a region with n sections in voxels NEURON gives voxel i the scale of
   voxel i / n, and most of the charge does not arrive: 24 % of it with two equal cylinders with hh. Here it all does.
-* **Runs that stop early under CVode.** `continuerun(T)` ends at T.
+* **Runs that stop early under CVode.** `continuerun(T)` ends at T, and so do `CVode.solve(T)` and `psolve(T)` where an event
+  without an action (`CVode.event(t)`) lies before, at which NEURON's stop.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers. In
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts
   them into the memory just freed; here it shows the square roots. (So it is in the reference of acceptance script 22,
@@ -147,6 +150,8 @@ Where NEURON itself is wrong we give the right answer.
   ends NEURON 9.0.2, gives medians, and `vec.fit` finds the minimum, near which NEURON's search stops.
 * **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays, as
   long as `vec` is kept.
+* **Courses that Vectors play with interpolation** have in a fixed step the value of its middle, in nodes that of its end. In
+  NEURON the parameters of mod files and synapses have that of the middle for currents and that of the end for states.
 * **`h.dt` after CVode has been switched off** is the solver's last step in NEURON; here it is what it was.
 * **`h.secondorder` set in the middle of a run** counts at once. In NEURON 9.0.2 it counts for the update of voltages at
   once, and for the equations when `h.dt` changes next or with `finitialize`: steps between are twice or half as long as

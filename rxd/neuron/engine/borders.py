@@ -20,7 +20,7 @@ import numpy as np
 from geometry import Segments, Shape
 from geometry.shapes import Halves
 
-__all__ = ["AtBorders", "WithMembrane"]
+__all__ = ["AtBorders", "WithMembrane", "border_areas"]
 
 NEARLY_NOTHING = 1e-7  # of the resistance of a half segment; nothing at all would be an infinite conductance
 
@@ -75,7 +75,7 @@ class AtBorders(WithMembrane):
         """Half the length over the cross-section at the border, scaled as the shape scales that of the whole segment."""
         integrals = self.shape.half_rho(segments, index)
         whole = segments.rho_left[index], segments.rho_right[index]
-        borders = _border_areas(segments)
+        borders = border_areas(segments)
         half = 0.5 * segments.length[index]
         left, right = (
             half / area[index] * np.divide(integral, all_, out=np.ones_like(all_), where=all_ > 0)
@@ -93,7 +93,7 @@ def _joined_at_start(segments: Segments) -> np.ndarray:
     return segments.offset[roots]
 
 
-def _border_areas(segments: Segments) -> tuple[np.ndarray, np.ndarray]:
+def border_areas(segments: Segments) -> tuple[np.ndarray, np.ndarray]:
     """Cross-section at the start and the end of each segment, um2."""
     pieces = segments.pieces
     long = np.flatnonzero(pieces.length > 0)

@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 
 import rxd
-from geometry import FractionalVolume, Shell
+from geometry import FractionalVolume, MultipleGeometry, Shell
 from geometry.shapes import Inside
 from rxd import library
 from rxd.declare.ions import Ion
@@ -25,11 +25,12 @@ from rxd.neuron.engine.borders import AtBorders, WithMembrane
 from rxd.neuron.engine.declare_reactions import declare_reactions
 from rxd.neuron.engine.keys import Key
 from rxd.neuron.engine.mod_declare import declare_mechanisms, declare_points
+from rxd.neuron.engine.own_shape import OwnShape
 from rxd.neuron.engine.placed import Placed
 from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.errors import caution
 from rxd.neuron.layout import Layout
-from rxd.neuron.rxd.geometry import voxel_shape
+from rxd.neuron.rxd.geometry import OnVoxels, voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction
 from rxd.neuron.rxd.region import Extracellular
 
@@ -296,7 +297,11 @@ def _has_ions(session: Session, region: Any) -> bool:
 
 def _conducting(shape: Any) -> Any:
     """A shape with NEURON's rules for currents, and for diffusion along the cable if it has no cross-section of its own."""
-    if isinstance(shape, (Inside, FractionalVolume, Shell)):
+    if isinstance(shape, MultipleGeometry) and not shape.is_area:
+        return WithMembrane(MultipleGeometry(shape.secs, [_conducting(one) for one in shape.geos]))
+    if isinstance(shape, OnVoxels) and not shape.is_area:
+        return WithMembrane(replace(shape, shape=_conducting(shape.shape)))
+    if isinstance(shape, (Inside, FractionalVolume, Shell)) or (isinstance(shape, OwnShape) and not shape.is_area):
         return AtBorders(shape)
     return shape if shape.is_area else WithMembrane(shape)
 

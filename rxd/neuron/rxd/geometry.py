@@ -24,21 +24,54 @@ __all__ = [
     "RxDGeometry", "ScalableBorder", "Shell", "as_shape", "inside", "membrane", "voxel_shape",
 ]  # fmt: skip
 
-RxDGeometry = shapes.Shape
 has_geometry3d = True
 
 
-class Plain:
+class RxDGeometry:
+    """What shapes of a script's own derive from: the methods say what there is of the region in a section.
+
+    `volumes1d` gives um3 for each segment (of a membrane: um2), `surface_areas1d` the part of the plasma membrane, um2, and
+    `neighbor_areas1d` the areas at the borders of segments, ends included, um2 (of a membrane: perimeters, um).
+    """
+
+    __slots__ = ()
+
+    def volumes1d(self, sec: Any) -> Any:
+        """To be defined."""
+        raise _undefined(self, "volumes1d")
+
+    def surface_areas1d(self, sec: Any) -> Any:
+        """To be defined."""
+        raise _undefined(self, "surface_areas1d")
+
+    def neighbor_areas1d(self, sec: Any) -> Any:
+        """To be defined."""
+        raise _undefined(self, "neighbor_areas1d")
+
+    def is_area(self) -> bool:
+        """To be defined."""
+        raise _undefined(self, "is_area")
+
+    def is_volume(self) -> bool:
+        """To be defined."""
+        raise _undefined(self, "is_volume")
+
+    def __call__(self) -> RxDGeometry:
+        """Itself."""
+        return self
+
+
+def _undefined(geometry: RxDGeometry, method: str) -> RxDException:
+    return RxDException(f"{method} unimplemented: {type(geometry).__name__} is a geometry without it.")
+
+
+class Plain(RxDGeometry):
     """`rxd.inside` and `rxd.membrane`, with or without parentheses."""
 
     __slots__ = ("shape",)
 
     def __init__(self, shape: shapes.Shape) -> None:
         self.shape = shape
-
-    def __call__(self) -> Plain:
-        """Itself."""
-        return self
 
     def is_area(self) -> bool:
         """Whether it is a membrane."""
@@ -47,6 +80,21 @@ class Plain:
     def is_volume(self) -> bool:
         """Whether it has a volume."""
         return self.shape.is_volume
+
+    def volumes1d(self, sec: Any) -> np.ndarray:
+        """Volumes of the segments of a section, um3; of a membrane, its areas, um2."""
+        return Measured(self, sec.record.session).volumes1d(sec)
+
+    def surface_areas1d(self, sec: Any) -> np.ndarray:
+        """Areas of cell membrane of the segments of a section, um2."""
+        return Measured(self, sec.record.session).surface_areas1d(sec)
+
+    def neighbor_areas1d(self, sec: Any) -> np.ndarray:
+        """Cross-sections at the borders of the segments of a section, um2; of a membrane, perimeters, um."""
+        points = range(sec.n3d())
+        arc, across = np.array([sec.arc3d(i) for i in points]), np.array([sec.diam3d(i) for i in points])
+        diam = np.asarray(np.interp(np.linspace(0, sec.L, sec.nseg + 1), arc, across))
+        return np.pi * diam if self.shape.is_area else np.pi / 4 * diam**2
 
     def __repr__(self) -> str:
         return f"rxd.{self.shape!r}"
@@ -218,4 +266,9 @@ def as_shape(thing: Any, layout: Layout | None) -> shapes.Shape:
         return thing.shape(layout)
     if isinstance(thing, shapes.Shape):
         return thing
+    if isinstance(thing, RxDGeometry):
+        from rxd.neuron.engine.own_shape import OwnShape
+
+        thing.is_area()  # what is missing is said when the region is made
+        return OwnShape(thing, layout)
     raise RxDException(f"geometry={thing!r} is no geometry; use rxd.inside, rxd.membrane, rxd.Shell, rxd.FractionalVolume ...")
