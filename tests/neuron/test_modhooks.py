@@ -8,6 +8,7 @@ import pytest
 import geometry
 import rxd
 from rxd.neuron import h
+from rxd.neuron.engine import hooks
 from rxd.nmodl import NmodlError
 
 METER = """
@@ -44,8 +45,21 @@ AFTER SOLVE { solves = solves + 1 last = t }
 BEFORE STEP { steps = steps + 1 if (v > highest) { highest = v } }
 """
 
+METERS = """
+NEURON { SUFFIX meters RANGE gain, seen, here POINTER other, sum, all }
+PARAMETER { gain = 1 }
+ASSIGNED { v seen here other sum all }
+AFTER SOLVE { here = v*gain  seen = -(other - here)/2 + t  sum = sum + seen  all = all + seen*here }
+"""
 
-MODS = {"meter": METER, "total": TOTAL, "counts": COUNTS, "probe": PROBE}
+TOTALS = """
+NEURON { POINT_PROCESS Totals RANGE sum, kept POINTER all }
+ASSIGNED { sum kept all }
+AFTER SOLVE { kept = sum  all = all + 1 }
+BEFORE BREAKPOINT { sum = 0  all = 0 }
+"""
+
+MODS = {"meter": METER, "total": TOTAL, "counts": COUNTS, "probe": PROBE, "meters": METERS, "totals": TOTALS}
 
 
 @pytest.fixture
@@ -137,3 +151,36 @@ def test_points_at_ends_see_the_voltage_there(mods):
     h.continuerun(1)
     assert [probe.seen for probe in probes] == [soma(0.5).v, soma(1).v]
     assert soma(0.5).v - soma(1).v > 0.1
+
+
+def test_blocks_run_for_all_places_at_once_as_one_after_the_other(mods, monkeypatch):
+    """HNN's dipoles: thousands of segments add to one number."""
+    soma, dend = h.Section(name="soma"), h.Section(name="dend")
+    for section, nseg in ((soma, 1), (dend, 3)):
+        section.nseg, section.diam = nseg, 2
+        section.insert("pas")
+        section.insert("meters")
+    dend.connect(soma(1))
+    dend(0.5).meters.gain = 3
+    clamp, everything, totals = h.IClamp(soma(0.5)), h.Vector(1), [h.Totals(section(1)) for section in (soma, dend)]
+    clamp.dur, clamp.amp = 5, 0.1
+    for section, total in zip((soma, dend), totals, strict=True):
+        total._ref_all = everything._ref_x[0]
+        for segment in section:
+            segment.meters._ref_other, segment.meters._ref_sum = section(0)._ref_v, total._ref_sum
+            segment.meters._ref_all = everything._ref_x[0]
+    recorded = [h.Vector().record(place) for place in (everything._ref_x[0], *(one._ref_kept for one in totals))]
+    seen = h.Vector().record(dend(0.5).meters._ref_seen)
+
+    def run():
+        h.finitialize(-65)
+        h.continuerun(1)
+        return [vector.to_python() for vector in (*recorded, seen)]
+
+    found = run()
+    assert np.ptp(found[0]) > 1
+    assert totals[1].kept == pytest.approx(sum(segment.meters.seen for segment in dend), rel=1e-14)
+    monkeypatch.setattr(hooks, "in_columns", lambda *about: None)
+    h.Section(name="other")  # another engine
+    for one, other in zip(run(), found, strict=True):  # from the first step on: what is assigned outlives finitialize
+        assert one[1:] == pytest.approx(other[1:], rel=1e-12, abs=1e-12)

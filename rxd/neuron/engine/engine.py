@@ -113,7 +113,7 @@ class Engine:
         self.watch()
         if self.adaptive:
             self.problem = replace(self.problem, equations=self._equations())
-        self.readout = Readout(self)
+        self.readout: Readout = Readout(self)
         self.carriers = Carriers(self)
         self.synapses = Synapses(self)
         self._follow_links()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.engine.columns import in_columns
 from rxd.neuron.modcalls import Place
 from rxd.neuron.modnumbers import SessionNumbers
 from rxd.neuron.modwritten import code_of_place
@@ -86,6 +87,10 @@ class Hooks:
         """What runs each block at each place of a mechanism."""
         engine, file = self.engine, translation.file
         for block in file.all("hook"):
+            together = in_columns(engine, translation, block)
+            if together is not None:
+                yield together, block
+                continue
             if file.kind != "SUFFIX":
                 made = engine.session.catalogue.points.get(file.name)
                 points = [point for point in engine.session.run.points if type(point) is made]
