@@ -9,6 +9,7 @@ import geometry
 import rxd
 from rxd.neuron import h
 from rxd.neuron.engine import hooks
+from rxd.neuron.session import current_session
 from rxd.nmodl import NmodlError
 
 METER = """
@@ -179,6 +180,9 @@ def test_blocks_run_for_all_places_at_once_as_one_after_the_other(mods, monkeypa
 
     found = run()
     assert np.ptp(found[0]) > 1
+    engine = current_session().run.engine
+    assert engine is not None
+    assert engine.linked.followed == []  # blocks look themselves; no step has to bring what they follow
     assert totals[1].kept == pytest.approx(sum(segment.meters.seen for segment in dend), rel=1e-14)
     monkeypatch.setattr(hooks, "in_columns", lambda *about: None)
     h.Section(name="other")  # another engine

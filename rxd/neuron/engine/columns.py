@@ -8,6 +8,7 @@ place adds to a number that many point to (`sum = sum + x`) is added in the orde
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,20 +19,25 @@ from rxd.nmodl.syntax import Assign, Binary, Block, Expression, Name, Number, St
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.record import SectionRecord
-    from rxd.nmodl import Translation
+    from rxd.nmodl import ModFile, Translation
 
-__all__ = ["in_columns"]
+__all__ = ["has_no_equations", "in_columns"]
 
 Values = float | np.ndarray
-_OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
-}  # fmt: skip
+_OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power}
+)
+
+
+def has_no_equations(file: ModFile) -> bool:
+    """Whether a mod file holds only code that runs around steps, or when it is called."""
+    return {one.kind for one in file.blocks} <= {"hook", "initial", "procedure", "function"}
 
 
 def in_columns(engine: Engine, translation: Translation, block: Block) -> Callable[[float], None] | None:
     """What runs a block at all places of its mechanism; None if that cannot be done at once."""
     file = translation.file
-    alone = {one.kind for one in file.blocks} <= {"hook", "initial"} and not translation.gates and not translation.memory
+    alone = has_no_equations(file) and not translation.gates and not translation.memory
     if not alone or engine.session.links.names.get(file.name) or not all(map(_is_plain, block.body)):
         return None
     places: _Segments | _Points = _Segments(engine, file.name) if file.kind == "SUFFIX" else _Points(engine, file.name)
@@ -255,7 +261,7 @@ def _is_kept(pointer: Pointer | None) -> bool:
     if not isinstance(pointer, AttributePointer) or pointer.item is not None or pointer.is_gone:
         return False
     translation = getattr(pointer.target, "translation", None)
-    return translation is not None and {one.kind for one in translation.file.blocks} <= {"hook", "initial"}
+    return translation is not None and has_no_equations(translation.file)
 
 
 def _value(expression: Expression, values: Mapping[str, Values]) -> Values:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.engine.columns import has_no_equations
 from rxd.neuron.engine.keys import Key, mechanism_of
 from rxd.neuron.engine.taps import tap
 from rxd.neuron.errors import caution
@@ -63,8 +64,10 @@ class Linked:
             for row, label in enumerate(local.unknowns):
                 key = mechanism_of(engine.system, local, label)
                 if key in engine.declared.linked:
+                    alone = has_no_equations(engine.session.mods.known[key[0]].file)  # its code follows pointers itself
                     for column, pointer in self._behind(number, key):
-                        self._link(number, row, column, pointer)
+                        if not alone:
+                            self._link(number, row, column, pointer)
         if self.followed and engine.adaptive:
             message = (
                 f"With CVode, what POINTERs and transfers read is that of the beginning of each internal step, of at most "
