@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
@@ -60,25 +60,43 @@ class EventHeap:
         self.popped += 1
         return t, action
 
-    def first(self, wanted: Callable[[Callable[[float], None]], bool]) -> float:
-        """Time of the first of some actions, ms; infinity if there is none."""
-        return min((t for t, _, action in self._heap if wanted(action)), default=math.inf)
+    def _in_order(self, until: float) -> Iterator[tuple[float, int, Callable[[float], None]]]:
+        """Entries up to a time, from the first on; they stay.
 
-    def first_of(self, wanted: Callable[[float, Any], bool]) -> list[tuple[float, Any]]:
-        """Times and actions of some entries, those put in first in front; they stay."""
-        found = sorted((entry for entry in self._heap if wanted(entry[0], entry[2])), key=lambda entry: entry[1])
+        Those below an entry wait until it has been seen: thousands of events may be on their way, and loops with functions to
+        be called ask at every call for the next few.
+        """
+        heap = self._heap
+        ahead = [(*heap[0][:2], 0)] if heap else []
+        while ahead and ahead[0][0] <= until:
+            *_, place = heapq.heappop(ahead)
+            yield heap[place]
+            for below in range(2 * place + 1, min(2 * place + 3, len(heap))):
+                heapq.heappush(ahead, (*heap[below][:2], below))
+
+    def first(self, wanted: Callable[[Callable[[float], None]], bool], until: float) -> tuple[float, int]:
+        """Time of the first of some actions, ms, and how many others come before; infinity if there is none up to a time."""
+        others = 0
+        for t, _, action in self._in_order(until):
+            if wanted(action):
+                return t, others
+            others += 1
+        return math.inf, others
+
+    def first_of(self, wanted: Callable[[Any], bool], until: float) -> list[tuple[float, Any]]:
+        """Times and actions of some entries up to a time, those put in first in front; they stay."""
+        found = sorted((entry for entry in self._in_order(until) if wanted(entry[2])), key=lambda entry: entry[1])
         return [(t, action) for t, _, action in found]
 
     def take(self, until: float, wanted: Callable[[Callable[[float], None]], bool]) -> list[Any]:
         """Take some actions out up to a time, in their order; `put_back` brings them back."""
-        found = sorted(entry[:2] for entry in self._heap if entry[0] <= until and wanted(entry[2]))
-        if not found:
-            return []
-        actions = {entry[:2]: entry for entry in self._heap}
-        taken = set(found)
-        self._heap = [entry for entry in self._heap if entry[:2] not in taken]
-        heapq.heapify(self._heap)
-        return [actions[key] for key in found]
+        taken: list[Any] = []
+        others: list[Any] = []
+        while self._heap and self._heap[0][0] <= until:
+            entry = heapq.heappop(self._heap)
+            (taken if wanted(entry[2]) else others).append(entry)
+        self.put_back(others)
+        return taken
 
     def put_back(self, entries: list[Any]) -> None:
         """Put actions back that have been taken out."""

@@ -102,7 +102,7 @@ def _wiring(run: Run, engine: Engine) -> Wiring | None:
 def _end(run: Run, wiring: Wiring, stop: float) -> float:
     """Up to when nothing happens but what is known."""
     t = run.session.globals.t
-    foreign = run.events.first(lambda action: not is_known(wiring, action))
+    foreign, _ = run.events.first(lambda action: not is_known(wiring, action), stop)
     rate = sum(1.0 / max(cell.interval, 1e-6) for cell in run.points if id(cell) in wiring.trains)
     return min(stop, foreign, t + ROOM / rate if rate else math.inf)
 

@@ -34,7 +34,7 @@ __all__ = ["many_steps", "record_step", "wiring_now"]
 
 MOST = 1_000_000  # steps in a run, and numbers recorded in it
 LEAST = 256  # steps to try at once where spikes may end a run
-FEW = 8  # steps that take no longer one by one
+FEW = 8  # steps that take no longer one by one, and events that do not
 SHORT = 3  # steps of delay below which spikes end every run at once
 
 
@@ -87,8 +87,8 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
         run._fixed_step(engine)  # the step that has begun is the last one
         return True
     wiring = wiring_now(run, engine)
-    n = _steps(run, engine, stop, wiring)
-    if n < FEW:
+    n, events = _steps(run, engine, stop, wiring)
+    if n < FEW and events < FEW:
         _few(run, engine, n)
         return True
     batch = Batch(t, dt, n, taps, wiring)
@@ -171,17 +171,17 @@ def wiring_now(run: Run, engine: Engine) -> Wiring:
     return found
 
 
-def _steps(run: Run, engine: Engine, stop: float, wiring: Wiring) -> int:
-    """How many steps may be made at once."""
+def _steps(run: Run, engine: Engine, stop: float, wiring: Wiring) -> tuple[int, int]:
+    """How many steps may be made at once, and how many events they hand over that are on their way already."""
     values = run.session.globals
     t, dt = values.t, values.dt
-    foreign = run.events.first(lambda action: action.__name__ != "take" and not is_known(wiring, action))
+    foreign, events = run.events.first(lambda action: action.__name__ != "take" and not is_known(wiring, action), stop)
     # the last step may end on an event, but none may be due in the first half of one
     free = min(foreign - 0.5 * dt, stop - 0.5 * dt)
     room = MOST / (1 + len(run._recorders) + len(run.players) + len(run._detectors))
     reach = MOST if wiring.shortest == math.inf and not wiring.calls else _plan(run, engine).reach
     most = int(min(math.ceil((free - t) / dt - 1e-9), room, reach))
-    return engine.clear_steps(t, dt, most) if most > 1 else 1
+    return engine.clear_steps(t, dt, most) if most > 1 else 1, events
 
 
 def _note_spikes(

@@ -83,7 +83,7 @@ class Trains:
 
 def trains_in(run: Run, wiring: Wiring, until: float) -> Trains:
     """All NetStims that fire up to a time and can be computed ahead."""
-    turns = run.events.first_of(lambda t, action: t <= until and is_train(wiring, action) and not action.is_over)
+    turns = run.events.first_of(lambda action: is_train(wiring, action) and not action.is_over, until)
     cells: list[NetStim] = [turn.cell for _, turn in turns]
     counts = [cell.expects(t, until) for cell, (t, _) in zip(cells, turns, strict=True)]
     drawn = look_ahead([cell.stream_of_intervals for cell in cells], counts)
