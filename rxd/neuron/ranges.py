@@ -64,6 +64,8 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
         if 0 < at < 1:
             write_range(owner, name, at, value)
         return  # an end that no segment holds has no capacitance: its voltage follows from the segments next to it
+    if x is not None and values[where] == number and name.endswith("_extracellular"):
+        return  # nothing follows from it: Vectors play into hundreds of segments what is mostly the same
     values[where] = number
     record.session.run.changed(name, record)
     if record.ion_styles and name[-1] in "io":

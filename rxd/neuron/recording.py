@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from rxd.neuron.tapes import Tapes
     from rxd.neuron.vector import Vector
 
-__all__ = ["Player", "Recorder", "forgetting", "write_down"]
+__all__ = ["ROUND_OFF", "Player", "Recorder", "forgetting", "write_down"]
 
-_ROUND_OFF = 1e-9  # ms, by which a time summed up step by step may fall short
+ROUND_OFF = 1e-9  # ms, by which a time summed up step by step may fall short
 
 
 @dataclass(slots=True)
@@ -144,6 +144,8 @@ class Player:
         its time has come.
     at : int
         Which value was written last, if they are not continuous: what a script sets then holds until the next.
+    distance : float
+        Of values on a grid, ms; not a number if `when` holds their times.
     """
 
     reference: Callable[[], Vector | None]
@@ -151,8 +153,12 @@ class Player:
     when: float | Vector
     continuous: bool
     at: int = -1
+    distance: float = field(init=False)
     _between: int = 0
     _grid: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        self.distance = self.when if isinstance(self.when, float) else np.nan
 
     @property
     def vector(self) -> Any:
@@ -224,7 +230,7 @@ class Player:
         if not known.size:
             return np.full(len(times), before)
         if not self.continuous:
-            index = np.searchsorted(known, times + _ROUND_OFF, side="right") - 1
+            index = np.searchsorted(known, times + ROUND_OFF, side="right") - 1
             return np.where(index <= self.at, before, values[np.maximum(index, 0)])
         found = np.interp(times, known, values)
         if known.size > 1 and known[-1] > known[-2]:
@@ -242,7 +248,7 @@ class Player:
         if self.continuous:
             value = self.value(t)
         else:
-            index = self._due(t + _ROUND_OFF)
+            index = self._due(t + ROUND_OFF)
             if index <= self.at:
                 return
             value, self.at = self.values.item(index), index

@@ -7,11 +7,11 @@ that follow Vectors from `finitialize` on.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.recording import Player, Recorder, forgetting
+from rxd.neuron.recording import ROUND_OFF, Player, Recorder, forgetting
 
 if TYPE_CHECKING:
     from rxd.neuron.events import EventHeap
@@ -38,6 +38,7 @@ class Tapes:
     def __init__(self) -> None:
         self._recorders: list[Recorder] = []
         self._announced: list[Recorder] = []
+        self._sorted: tuple[Any, list[Player], list[Player]] = None, [], []
         self.players: list[Player] = []
         self._ready: list[Player] = []
 
@@ -97,11 +98,31 @@ class Tapes:
 
     def _play_for_step(self, middle: float, end: float) -> None:
         """Play what a step reads: currents in its middle, reactions at its end, as in NEURON."""
-        for player in self.players:
-            player.play(end if player.continuous and player.pointer.read_late else middle)
+        smooth, jumping = self._sorted_players()
+        for player in smooth:
+            player.play(end if player.pointer.read_late else middle)
+        _play_jumps(jumping, middle)
 
     def _play(self, t: float, continuous: bool | None = None) -> None:
         """Play, or only what is continuous, or what is not."""
-        for player in self.players:
-            if continuous is None or player.continuous == continuous:
+        smooth, jumping = self._sorted_players()
+        if continuous is not False:
+            for player in smooth:
                 player.play(t)
+        if continuous is not True:
+            _play_jumps(jumping, t)
+
+    def _sorted_players(self) -> tuple[list[Player], list[Player]]:
+        """Those that play smooth courses, and those that play jumps, in their order."""
+        if self._sorted[0] is not self.players:  # another list whenever one comes or goes
+            every = self.players
+            self._sorted = every, [one for one in every if one.continuous], [one for one in every if not one.continuous]
+        return self._sorted[1:]
+
+
+def _play_jumps(players: list[Player], t: float) -> None:
+    """Play courses with jumps; hundreds of Vectors on a grid wait for their next one in most steps."""
+    limit = t + ROUND_OFF
+    for player in players:
+        if not player.distance * (player.at + 1) > limit:
+            player.play(t)

@@ -121,3 +121,27 @@ def test_field_that_rises_and_voxels(cell):
     assert soma(0.25).v - soma(0.75).v == pytest.approx(difference, abs=20 * ATOL)
     assert kept
     assert calcium.nodes[0].concentration == pytest.approx(1e-4)
+
+
+def test_jumps_on_a_grid_come_when_their_time_has_come() -> None:
+    """Whether the steps meet the grid or not; between jumps what a script sets holds."""
+    with Session():
+        soma = h.Section(name="soma")
+        soma.insert("extracellular")
+        for step, dt in ((0.1, 0.025), (0.07, 0.025), (0.025, 0.025), (0.3, 0.1)):
+            values = np.array([1.0, 1.0, 3.0, -2.0, -2.0, 5.0])
+            played, single = h.Vector(values), h.Vector(1)
+            played.play(soma(0.5)._ref_e_extracellular, step)
+            played.play(single._ref_x[0], step)
+            h.dt = dt
+            h.finitialize(-65)
+            held = values[0]
+            for k in range(1, 30):
+                h.fadvance()
+                jumps = np.flatnonzero(step * np.arange(6) <= k * dt + 1e-9)
+                before = np.flatnonzero(step * np.arange(6) <= (k - 1) * dt + 1e-9)
+                held = values[jumps[-1]] if jumps[-1] > before[-1] else held
+                assert soma(0.5).e_extracellular == single[0] == held
+                if k % 7 == 0:
+                    held = soma(0.5).e_extracellular = single[0] = 100.0 + k
+            played.play_remove()
