@@ -163,6 +163,10 @@ class NetStim(Artificial):
         else:
             object.__setattr__(self, "on", False)
 
+    def _own(self, t: float) -> None:
+        """An event of its own arrives, whoever has sent it."""
+        self._spike(t)
+
     def expects(self, t: float, until: float) -> int:
         """How many numbers `ahead` will probably take for its spikes from t to a time."""
         left = min(self.number - self.fired, 1e9)

@@ -213,9 +213,13 @@ class CVode(States):
         return 0.0
 
     def current_method(self) -> int:
-        """A number that says how steps are taken: 1 if there are equations, and 100, 200 for `h.secondorder`, 300 for CVode."""
+        """A number that says how steps are taken: 1 if there are equations, and 100, 200 for `h.secondorder`, 300 for CVode.
+
+        With `use_local_dt`, 1000 more.
+        """
         order = 3 if self.active() else int(self._session.globals["secondorder"])
-        return int(len(self._session.topology) > 0) + 100 * order
+        local = bool(self.active() and self._run.local_dt)
+        return int(len(self._session.topology) > 0) + 100 * order + 1000 * local
 
     def use_long_double(self, *_: Any) -> bool:
         """Sums over all variables are in double precision, always."""
@@ -261,5 +265,13 @@ class Watcher:
 
 
 def _is(wanted: Any, thing: Any) -> bool:
-    """Whether an object is the one wanted, or its text begins as wanted."""
-    return re.match(wanted, str(thing)) is not None if isinstance(wanted, str) else wanted is thing
+    """Whether an object is the one wanted, or its text has a pattern: ``<>`` around characters, where ``[]`` are themselves."""
+    if not isinstance(wanted, str):
+        return wanted is thing
+    pattern = wanted.translate({ord("["): r"\[", ord("]"): r"\]", ord("<"): "[", ord(">"): "]"})
+    if wanted.count("<") != wanted.count(">"):
+        raise HocError(f"CVode.netconlist: {wanted!r} is no regular expression: < without >, or the other way around.")
+    try:
+        return re.search(pattern, str(thing)) is not None
+    except re.error as error:
+        raise HocError(f"CVode.netconlist: {wanted!r} is no regular expression: {error}.") from None

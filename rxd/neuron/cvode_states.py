@@ -148,11 +148,20 @@ class States:
         return 0.0
 
     def f(self, t: float, values: Vector, into: Vector) -> float:
-        """Write the rates that the variables have at a time with the values of a Vector; empty with fixed steps."""
+        """Write the rates that the variables have at a time with the values of a Vector; empty with fixed steps.
+
+        Raises
+        ------
+        HocError
+            If there are more or fewer values than variables.
+        """
         if not self._run.adaptive:
             into.resize(0)
             return 0.0
-        into.from_python(self._rates(float(t), np.asarray(values.to_python())))
+        given, size = np.asarray(values.to_python()), len(self._run.states())
+        if given.size != size:
+            raise HocError(f"CVode.f: size of the Vector is {given.size}, not {size} as of CVode.states")
+        into.from_python(self._rates(float(t), given))
         return 0.0
 
     def _rates(self, t: float, y: np.ndarray) -> np.ndarray:

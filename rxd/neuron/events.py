@@ -20,6 +20,7 @@ from rxd.neuron.session import current_session
 from rxd.solve.between_steps import DETECTION
 
 if TYPE_CHECKING:
+    from rxd.neuron.lasting import Lasting
     from rxd.neuron.sections import Section, Segment
     from rxd.neuron.vector import Vector
 
@@ -194,8 +195,7 @@ class NetCon(Relatives):
             raise HocError(
                 f"A NetCon listens to a pointer such as soma(0.5)._ref_v or to an artificial cell, not to {source!r}."
             )
-        if target is not None and not (isinstance(target, PointProcess) and target.info.receives):
-            raise HocError(f"A NetCon sends to a synapse or an artificial cell, not to {target!r}.")
+        self._check_target(target)
         if isinstance(target, PointProcess):
             session.own(target.session, target.hname())
         self._session = session
@@ -205,6 +205,7 @@ class NetCon(Relatives):
         self.weight = _Weights([float(weight), *[0.0] * (getattr(target, "weights", 1) - 1)], session.run)
         self._active = True
         self._numbers: Vector | None = None
+        self._lasting: Lasting | None = None
         self._label = 0.0
         self._record: Vector | Callable[[], Any] | None = None
         self._target = session.run.weak(target)
@@ -214,6 +215,11 @@ class NetCon(Relatives):
         )
         if self._detector is None and threshold is not None:
             self._unused_threshold()[0] = float(threshold)
+
+    @staticmethod
+    def _check_target(target: Any) -> None:
+        if target is not None and not (isinstance(target, PointProcess) and target.info.receives):
+            raise HocError(f"A NetCon sends to a synapse or an artificial cell, not to {target!r}.")
 
     @property
     def threshold(self) -> float:
@@ -252,8 +258,12 @@ class NetCon(Relatives):
         return self._source if isinstance(self._source, Pointer) else self._source()
 
     def preseg(self) -> Segment | None:
+        """The segment of the watched voltage."""
+        return self._source_segment() if getattr(self._source, "name", "") == "v" else None
+
+    def _source_segment(self) -> Segment | None:
         """The segment of the watched variable."""
-        if not isinstance(self._source, RangePointer):
+        if not isinstance(self._source, RangePointer) or not self._source.record.alive:
             return None
         record, x = self._source.record, self._source.x
         return record.section(x if x in {0.0, 1.0} else (record.index(x) + 0.5) / record.nseg)
@@ -261,11 +271,14 @@ class NetCon(Relatives):
     def postseg(self) -> Segment | None:
         """The segment of the target."""
         target = self.syn()
-        return None if target is None else target.get_segment()
+        if target is None or (target.host is not None and not target.host.alive):
+            return None
+        found: Segment | None = target.get_segment()
+        return found
 
     def precell(self) -> Any:
         """The cell of the source's section."""
-        segment = self.preseg()
+        segment = self._source_segment()
         return None if segment is None else segment.sec.cell()
 
     def postcell(self) -> Any:
@@ -274,17 +287,16 @@ class NetCon(Relatives):
         return None if segment is None else segment.sec.cell()
 
     def preloc(self) -> float:
-        """Where on its section the source is (the section is pushed), or -1."""
-        segment = self.preseg()
+        """Where on its section the source is, or -2 if it is not the voltage (the section is pushed); -1 if it is in none."""
+        segment = self._source_segment()
         if segment is None:
             return -1.0
         segment.sec.push()
-        return segment.x
+        return segment.x if self.preseg() is not None else -2.0
 
     def postloc(self) -> float:
-        """Where on its section the target is (the section is pushed)."""
-        target = self.syn()
-        return -1.0 if target is None else float(target.get_loc())
+        """Where on its section the target is (the section is pushed), or -1."""
+        return -1.0 if self.postseg() is None else float(self.syn().get_loc())
 
     def active(self, flag: bool | None = None) -> bool:
         """Whether it sends events; with an argument, set it. What is on its way arrives all the same."""
@@ -302,7 +314,14 @@ class NetCon(Relatives):
         return float(len(self.weight))
 
     def setpost(self, target: Any = None) -> float:
-        """Replace the target."""
+        """Replace the target.
+
+        Raises
+        ------
+        HocError
+            If it is none.
+        """
+        self._check_target(target)
         self._target = self._session.run.weak(target)
         return 0.0
 
@@ -310,11 +329,23 @@ class NetCon(Relatives):
         """Record the spike times of the source in a Vector, or call a function at every spike; without argument, stop.
 
         With a second Vector, that takes a number for every spike: the one given, or the number of this NetCon. Instead of a
-        function there may be a statement of hoc.
+        function there may be a statement of hoc. A recording in a Vector goes on when the NetCon is gone, until another one of
+        the same source records.
+
+        Raises
+        ------
+        HocError
+            If there is neither a source nor a target.
         """
+        if self.origin() is None and self.syn() is None:
+            raise HocError(f"{self}.record: it has no source.")
+        self._session.run.record_anew(self)
         self._record = as_action(into, numbers) if isinstance(into, str) else into
         self._numbers = numbers
         self._label = float(self._number if number is None else number)
+        if self._lasting is not None:
+            self._lasting.end()
+        self._lasting = self._session.run.outlive(self) if hasattr(into, "push") else None
         return 0.0
 
     def get_recordvec(self) -> Any:
@@ -331,11 +362,32 @@ class NetCon(Relatives):
         """That number."""
         return self._label
 
-    def event(self, t: float, *_: float) -> float:
-        """Deliver an event at a time, whatever the source does."""
-        if self._active:
-            self._session.run.at(float(t), self.deliver)
+    def event(self, t: float, flag: float | None = None) -> float:
+        """Deliver an event at a time, whatever the source does; with a flag, as an event that an artificial cell sends itself.
+
+        Returns 0 if it is not active, else 1.
+
+        Raises
+        ------
+        HocError
+            If there is a flag, and the target is no artificial cell.
+        """
+        target = self.syn()
+        if flag is not None and not hasattr(target, "fire"):
+            raise HocError(f"NetCon.event takes a flag for artificial cells only, and {target} is none.")
+        if not self._active:
+            return 0.0
+        self._session.run.at(float(t), self.deliver if flag is None else self._self_event(target, float(flag)))
         return 1.0
+
+    def _self_event(self, target: Any, flag: float) -> Callable[[float], None]:
+        def self_event(t: float) -> None:
+            if hasattr(type(target), "_own"):
+                target._own(t)
+            else:
+                target.receive(self.weight, t, flag)
+
+        return self_event
 
     def begin(self) -> None:
         """Start recordings from empty; called by `finitialize`."""

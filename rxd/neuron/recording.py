@@ -72,9 +72,9 @@ class Recorder:
         """Go on as from an earlier place; at given times the Vector gets the length it had there, as in NEURON."""
         self.following = following
         if self.when is not None and not isinstance(self.when, float):
-            self.taken, vector = taken, self.vector()
+            self.taken, vector = int(taken), self.vector()
             if vector is not None:
-                vector.resize(taken)
+                vector.resize(self.taken)
 
     def next_time(self) -> float:
         """The next time on the grid, ms; infinity if there is none."""

@@ -439,7 +439,7 @@ class Run(Tapes, Watching):
         listening = [reference for detector in self._detectors for reference in detector.connections]
         for reference in (*listening, *(one for listeners in self._listeners.values() for one in listeners)):
             connection = reference()
-            if isinstance(connection, NetCon):
+            if hasattr(connection, "begin"):
                 connection.begin()
 
     def _start_recordings(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.events import DELAY_OF_DETECTION, Detector, NetCon
+from rxd.neuron.lasting import Lasting, end_recordings
 from rxd.neuron.pointers import RangePointer
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Watching:
     def __init__(self) -> None:
         self._detectors: list[Detector] = []
         self._sources: tuple[list[Detector], dict[tuple[int, str], list[Detector]]] = (self._detectors, {})
-        self._listeners: dict[int, list[weakref.ref[NetCon]]] = {}
+        self._listeners: dict[int, list[weakref.ref[Any]]] = {}
         self._machines: list[weakref.ref[Moves | Watches]] = []
         self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
         self._compared = -1
@@ -65,6 +66,39 @@ class Watching:
         self.watch_changed()
         detector.connections.append(weakref.ref(connection))
         return detector
+
+    def outlive(self, connection: NetCon) -> Lasting | None:
+        """What records in place of a NetCon that records when it is gone; None if it has no source."""
+        detector, source = connection._detector, connection.pre()
+        if detector is None and source is None:
+            return None
+        run, key, lasting = weakref.ref(self), id(source), Lasting(connection)
+        known = weakref.ref(lasting)
+
+        def gone(_: object) -> None:
+            owner, one = run(), known()
+            if owner is None or one is None:
+                return
+            heard: list[Any] | None = owner._listeners.get(key) if detector is None else detector.connections
+            if heard is not None:
+                heard.append(known)
+                owner.wiring += 1
+                owner.watch_changed()
+
+        lasting.waiting = weakref.ref(connection, gone)
+        return lasting
+
+    def record_anew(self, connection: NetCon) -> None:
+        """A NetCon says who records the spikes of its source: nobody does any more for one that is gone."""
+        end_recordings(self._heard(connection) or ())
+        self.wiring += 1
+
+    def _heard(self, connection: NetCon) -> list[weakref.ref[Any]] | None:
+        """Those who listen to the source of a NetCon; None if it has none."""
+        if connection._detector is not None:
+            return connection._detector.connections
+        source = connection.pre()
+        return None if source is None else self._listeners.get(id(source))
 
     def _same_sources(self, source: Any) -> list[Detector]:
         """The detectors of a variable of a section, to which one may be added; there may be thousands of others."""

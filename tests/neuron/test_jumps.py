@@ -195,3 +195,90 @@ def test_ends_have_no_membrane(h: Any, soma: Any) -> None:
     clamp.amp = 0
     h.finitialize(-65)
     assert soma(0.5).i_membrane_ == 0
+
+
+def test_events_with_flags_are_those_of_the_cell_itself(h: Any, soma: Any) -> None:
+    h.cvode.active(0)
+    cell, synapse = h.IntFire1(), h.ExpSyn(soma(0.5))
+    connection, other = h.NetCon(None, cell, 0, 0, 2), h.NetCon(None, synapse)
+    h.finitialize(-65)
+    assert connection.event(0) == 1
+    h.fadvance()
+    assert cell.m == 2
+    connection.weight[0] = 0.2
+    connection.event(h.t, 1)
+    h.fadvance()
+    assert cell.m == 0
+    connection.event(h.t)
+    h.fadvance()
+    assert cell.m == 0.2
+    with pytest.raises(HocError, match="flag"):
+        other.event(1, 1)
+    connection.active(False)
+    assert connection.event(1) == 0
+
+
+def test_where_connections_begin_and_end_and_which_are_listed(h: Any, soma: Any) -> None:
+    synapse, train, cell = h.ExpSyn(soma(0.5)), h.NetStim(), h.IntFire1()
+    gate = h.NetCon(soma(0.5).hh._ref_m, synapse, sec=soma)
+    assert gate.preloc() == -2
+    h.pop_section()
+    assert gate.preseg() is None
+    kept = [h.NetCon(train, cell), h.NetCon(soma(0.5)._ref_v, synapse, sec=soma)]
+    assert kept[0].postloc() == kept[0].preloc() == -1
+    assert [str(one) for one in h.cvode.netconlist("NetStim[<0-9>*]", "", "")] == [str(kept[0])]
+    assert [str(one) for one in h.cvode.netconlist("", "", synapse.hname())] == [str(gate), str(kept[1])]
+    gone = h.Section(name="gone")
+    there = h.ExpSyn(gone(0.5))
+    kept.append(h.NetCon(gone(0.5)._ref_v, there, sec=gone))
+    h.delete_section(sec=gone)
+    assert kept[2].precell() is kept[2].postcell() is None
+    assert len(h.cvode.netconlist(train, "", "")) == 1
+    for wrong in (
+        lambda: h.cvode.netconlist("foo<<", "", ""),
+        lambda: kept[0].setpost([]),
+        lambda: h.NetCon(None, None).record(h.Vector()),
+    ):
+        with pytest.raises(HocError):
+            wrong()
+
+
+def test_rates_of_too_few_values_are_refused(h: Any, soma: Any) -> None:
+    values, rates = h.Vector(), h.Vector()
+    h.finitialize(-65)
+    h.cvode.states(values)
+    h.cvode.f(0, values, rates)
+    assert rates.size() == values.size() == 4
+    with pytest.raises(HocError, match="size"):
+        h.cvode.f(0, h.Vector(), rates)
+    h.cvode.use_local_dt(True)
+    assert h.cvode.current_method() == 1301
+
+
+@pytest.mark.parametrize("active", [False, True])
+def test_recordings_outlive_their_connections(h: Any, soma: Any, active: bool) -> None:
+    h.cvode.active(active)
+    clamp, times, numbers = h.IClamp(soma(0.5)), h.Vector(), h.Vector()
+    clamp.dur, clamp.amp = 30, 0.3
+    trains = [h.NetStim() for _ in range(3)]
+    for k, train in enumerate(trains):
+        train.start, train.interval, train.number, train.noise = 1 + 0.1 * k, 2, 3, 0
+        h.NetCon(train, None).record(times, numbers, k)
+    cell, fired, spikes = h.IntFire1(), h.Vector(), h.Vector()
+    kept = h.NetCon(trains[0], cell, 0, 0.5, 2)
+    h.NetCon(cell, None).record(fired)
+    h.NetCon(soma(0.5)._ref_v, None, sec=soma).record(spikes)
+    for _ in range(2):
+        h.finitialize(-65)
+        h.continuerun(10)
+        np.testing.assert_allclose(times, [1, 1.1, 1.2, 3, 3.1, 3.2, 5, 5.1, 5.2], atol=1e-9)
+        assert numbers.to_python() == [0, 1, 2] * 3
+        np.testing.assert_allclose(fired, [1.5], atol=1e-9)
+        assert spikes.size() == 1
+    again = h.Vector()
+    h.NetCon(trains[1], None).record(again)  # instead of the first recording
+    h.finitialize(-65)
+    h.continuerun(10)
+    assert again.size() == 3
+    assert numbers.to_python() == [0, 2] * 3
+    assert kept
