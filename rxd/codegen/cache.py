@@ -53,17 +53,20 @@ SUPPORT = (
 )
 
 
-def cache_folder(what: str = "kernels") -> Path:
-    """Where generated kernels, or equations, live; a temporary folder if the cache cannot be written."""
+def cache_folder() -> Path:
+    """Where generated kernels live; a temporary folder if the cache cannot be written."""
+    return lasting_folder("kernels") or Path(tempfile.mkdtemp(prefix="axoplasm-kernels-"))
+
+
+def lasting_folder(what: str) -> Path | None:
+    """A folder of the cache; None if that cannot be written."""
     root = os.environ.get("AXOPLASM_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "axoplasm"
     folder = Path(root) / what
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
     except OSError:
-        pass
-    return Path(tempfile.mkdtemp(prefix=f"axoplasm-{what}-"))
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 def grammar_file(name: str) -> str:

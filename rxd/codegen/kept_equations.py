@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 
 import sympy
 
-from rxd.codegen.cache import cache_folder, source_mark, write_whole
+from rxd.codegen.cache import lasting_folder, source_mark, write_whole
 from rxd.codegen.fingerprint import NotKnownError, fingerprint
 from rxd.declare.symbols import IonSymbol
 
@@ -46,11 +46,14 @@ def recalled(what: str, key: Any, make: Callable[[], Thing]) -> Thing:
     make : callable
         Without arguments; what warns is made every time, and warns.
     """
+    folder = lasting_folder("equations")
+    if folder is None:
+        return make()
     try:
         mark = fingerprint(what, key, source_mark(), sympy.__version__, sys.version_info[:3], sys.implementation.name)
     except NotKnownError:
         return make()
-    path = cache_folder("equations") / f"{what}_{mark[:32]}.pickle"
+    path = folder / f"{what}_{mark[:32]}.pickle"
     found = _read(path)
     if found is not None:
         return found

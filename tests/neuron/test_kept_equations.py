@@ -6,6 +6,7 @@ import inspect
 import os
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,14 @@ def test_other_keys_sources_and_versions_are_other_files(folder: Path, monkeypat
     monkeypatch.setattr(sympy, "__version__", "0")
     assert recalled("thing", (x, 1), lambda: 5) == 5
     assert len(list(folder.iterdir())) == 5
+
+
+def test_without_a_folder_everything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AXOPLASM_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert [recalled("thing", 1, lambda made=made: made) for made in (1, 2)] == [1, 2]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 def test_what_warns_warns_each_time(folder: Path) -> None:
