@@ -183,8 +183,8 @@ class Interpreter:
             return point
         if name in {"L", "Ra", "nseg"}:
             return getattr(session.topology.cas().section, name)
-        if name in {"cvode", "numericalmethodpanel"}:
-            return classes()["CVode" if name == "cvode" else "NumericalMethodPanel"]()
+        if name == "cvode":
+            return classes()["CVode"]()
         if name in {"graphList", "flush_list", "fast_flush_list"}:
             return session.graph_lists[name]
         if name in _RANGE or session.catalogue.owner(name) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from rxd.neuron import h, rxd
@@ -66,3 +67,27 @@ def test_a_vector_plays_the_ends_of_steps_into_nodes():
     h.continuerun(1)
     assert q.nodes.value == pytest.approx([3.5 + 0.05 - 0.025])
     assert rate is not None
+
+
+def test_a_reaction_whose_species_are_nowhere_together():
+    a, b = h.Section(name="a"), h.Section(name="b")
+    first, second = rxd.Region([a], name="first"), rxd.Region([b], name="second")
+    x, y, z = rxd.Species(first, name="x"), rxd.Species(second, name="y"), rxd.Species([first, second], name="z")
+    keep = [rxd.Reaction(x, z, 1, regions=second)]
+    with pytest.warns(UserWarning, match="changes nothing: its species are not together on second"):
+        h.finitialize(-65)
+    keep = [rxd.Reaction(x, y, 1)]
+    with pytest.raises(rxd.RxDException, match=r"on no region together.*MultiCompartmentReaction"):
+        h.finitialize(-65)
+    assert len(keep) == 1
+
+
+def test_the_panel_of_numerical_methods_is_there_once(ca):
+    assert h.numericalmethodpanel is h.numericalmethodpanel
+    assert repr(h.numericalmethodpanel) == "NumericalMethodPanel[0]"
+    h.numericalmethodpanel.map()
+
+
+def test_a_number_in_an_array_is_a_number(ca):
+    rate = rxd.Rate(ca, np.array(2.0))
+    assert float(rate.rate) == 2

@@ -132,7 +132,7 @@ def _where_it_is(reaction: Reaction, symbols: Iterable[NodeSymbol]) -> list[Any]
     sides = [symbol for side in (reaction.lhs, reaction.rhs) for symbol in side]
     named = {region.number: region for symbol in sides if symbol.region is not None and (region := symbol.region())}
     if not named:
-        return _candidates(symbols, reaction.regions)
+        return _candidates(symbols, reaction.regions) or _nowhere(reaction, symbols)
     region = next(iter(named.values()))
     for symbol in sides:
         quantity = symbol.quantity()
@@ -142,6 +142,23 @@ def _where_it_is(reaction: Reaction, symbols: Iterable[NodeSymbol]) -> list[Any]
                 "MultiCompartmentReaction with membrane= for what passes from one region to another."
             )
     return [region]
+
+
+def _nowhere(reaction: Reaction, symbols: Iterable[NodeSymbol]) -> list[Any]:
+    """Say that a reaction takes place nowhere, and why.
+
+    Raises
+    ------
+    RxDException
+        If its species share no region.
+    """
+    if not _candidates(symbols, []):
+        raise RxDException(
+            f"{reaction!r}: its species are on no region together, so it would change nothing. Declare them on one, or use a "
+            "MultiCompartmentReaction with membrane= for what passes from one region to another."
+        )
+    caution(f"{reaction!r} changes nothing: its species are not together on {', '.join(r.label for r in reaction.regions)}.")
+    return []
 
 
 def _kinetics(declared: Declared, reaction: Any, region: Any) -> tuple[Any, Any, Any, Any, bool]:

@@ -32,7 +32,7 @@ __all__ = ["HocArray", "HocState", "Procedure", "Template"]
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _ASSIGNED = re.compile(r"(?<![\w.$])([A-Za-z_]\w*)\s*[-+*/]?=(?!=)")
-TOOLS = frozenset({"AtolTool", "Electrode", "NumericalMethodPanel", "PointProcessManager", "case", "movierunbox"})
+TOOLS = frozenset("AtolTool Electrode NumericalMethodPanel PointProcessManager case movierunbox numericalmethodpanel".split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def as_sympy(thing: Any) -> sympy.Expr:
     if isinstance(thing, bool) or thing is None or isinstance(thing, (str, bytes)):
         raise RxDException(f"{thing!r} is no number and no expression of species.")
     try:
-        expression = sympy.sympify(thing)
+        expression = sympy.sympify(thing.item() if getattr(thing, "ndim", None) == 0 else thing)
     except (sympy.SympifyError, TypeError, ValueError):
         expression = None
     if not isinstance(expression, sympy.Expr) or expression.has(sympy.I):
