@@ -15,6 +15,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -148,6 +149,8 @@ def on_disk(function: Any) -> bool:
 class Rehearsal:
     """A second process that runs a small model for what it compiles on the way, while the first one compiles something else.
 
+    Nobody has to wait for it: it ends by itself. While one is at it no other is started.
+
     Parameters
     ----------
     needed : sequence
@@ -158,18 +161,34 @@ class Rehearsal:
 
     def __init__(self, needed: Sequence[Any], module: str, function: str) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        if processors() > 1 and not all(map(on_disk, needed)):
+        self._thread: threading.Thread | None = None
+        missing = [function for function in needed if not on_disk(function)]
+        if processors() > 1 and missing and _first_to_come(Path(missing[0].stats.cache_path) / "rehearsal"):
             self._process = _started(REHEARSE, module, function)
+        if self._process is not None:  # a thread of its own takes note of its end, also if nobody waits
+            self._thread = threading.Thread(target=self._process.communicate, daemon=True)
+            self._thread.start()
 
     def settle(self) -> None:
         """Wait until it is over; one that takes longer than `PATIENCE` is ended."""
-        process, self._process = self._process, None
-        if process is not None:
-            try:
-                process.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
+        process, thread, self._thread = self._process, self._thread, None
+        if process is not None and thread is not None:
+            thread.join(PATIENCE)
+            if thread.is_alive():
                 process.kill()
-                process.communicate()
+                thread.join()
+
+
+def _first_to_come(mark: Path) -> bool:
+    """Whether nobody has begun to compile in a folder within `PATIENCE`; says there that somebody has."""
+    try:
+        if mark.exists() and time.time() - mark.stat().st_mtime < PATIENCE:
+            return False
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    except OSError:
+        return False
+    return True
 
 
 def _started(order: str, *arguments: str) -> subprocess.Popen[bytes] | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from geometry import solid_of
 from rxd.neuron.errors import RxDException
-from rxd.neuron.nodes import NodeTable
+from rxd.neuron.nodes import NodeTable, shown_sizes
 from rxd.neuron.rxd.geometry import voxel_shape
 from rxd.neuron.surface import held_by_parts, triangulated_areas
 
@@ -52,6 +52,7 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
         volume, surface = volume + area, 0.0 if shape.on_cell_surface else 1.0
     if surface:
         area = surface * triangulated_areas(grid.shape, sorted(grid.sections), voxels, voxel)
+    flat_sizes = shown_sizes(shape, shape.volumes(layout.segments, one), shape.membrane_areas(layout.segments, one))
     middles = voxels.middles(voxel)
     place[len(one) :] = _first_touched(records, record[len(one) :], place[len(one) :], middles, voxels.dx)
     single = middles + _rounding(layout, grid.sections)
@@ -62,8 +63,8 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
         record,
         place,
         (place + 0.5) / counts[record],
-        np.concatenate([shape.volumes(layout.segments, one), volume]),
-        np.concatenate([shape.membrane_areas(layout.segments, one), area]),
+        np.concatenate([flat_sizes[0], volume]),
+        np.concatenate([flat_sizes[1], area]),
         np.concatenate([layout.segments.position[one], single]),  # scripts compare places: voxels at a limit as in NEURON
         np.concatenate([np.ones(len(one), dtype=np.int64), np.full(len(voxel), 3)]),
         places,

@@ -372,3 +372,21 @@ def test_sizes_of_membranes_stand_for_their_volumes():
     np.testing.assert_allclose(gate.nodes.surface_area, x.nodes.surface_area)
     assert border.volume() == pytest.approx(2 * inside.volume())
     assert sizes @ np.array(gate.nodes.value) / sizes.sum() == pytest.approx(0.5, abs=1e-9)
+
+
+def test_nodes_on_a_membrane_inside_have_its_area_for_a_volume_and_take_up_sources():
+    flat, solid = h.Section(name="flat"), h.Section(name="solid")
+    solid.L, solid.diam, flat.L, flat.diam = 3, 1.3, 6, 1.3
+    flat.connect(solid(1))
+    rxd.set_solve_type([solid], dimension=3)
+    cyt = rxd.Region([flat, solid], dx=0.5)
+    inner = rxd.Region([flat, solid], dx=0.5, geometry=rxd.DistributedBoundary(2))
+    x, gate = rxd.Species(cyt, name="x"), rxd.State(inner, name="gate", initial=1)
+    for node in (gate.nodes(flat)[0], gate.nodes(solid)[4]):
+        node.include_flux(10)
+    h.dt = 0.1
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert gate.nodes.volume == pytest.approx([2 * volume for volume in x.nodes.volume], rel=1e-12)
+    for node in (gate.nodes(flat)[0], gate.nodes(solid)[4]):
+        assert node.value == pytest.approx(1 + 10 / (node.volume * 602214.076), rel=1e-9)

@@ -151,6 +151,7 @@ def test_it_asks_for_a_step_of_the_types_that_the_model_then_has(rate: Any) -> N
 
 def test_what_a_rehearsal_compiles_is_there_for_this_process(shared: Any) -> None:
     rehearsal = Rehearsal((shared.double,), shared.__name__, "rehearse")
+    assert Rehearsal((shared.double,), shared.__name__, "rehearse")._process is None  # one is at it
     rehearsal.settle()
     assert on_disk(shared.double)
     shared.double(np.ones(3), 1.5)
