@@ -52,8 +52,8 @@ class Artificial(PointProcess):
 
     def kept(self) -> tuple[dict[str, Any], dict[str, float], int]:
         """What changes in a run: for `keep_on`."""
-        own = {name: self.__dict__[name] for name in KEPT if name in self.__dict__}
-        stream = self.__dict__.get("stream")
+        own = {name: self._stored[name] for name in KEPT if name in self._stored}
+        stream = self._stored.get("stream")
         return own, dict(self.values), 0 if stream is None else stream.place
 
     def keep_on(self, kept: tuple[dict[str, Any], dict[str, float], int]) -> None:
@@ -62,7 +62,7 @@ class Artificial(PointProcess):
         for name, value in own.items():
             object.__setattr__(self, name, value)
         self.values.update(values)
-        stream = self.__dict__.get("stream")
+        stream = self._stored.get("stream")
         if stream is not None:
             stream.place = place
 
@@ -105,7 +105,7 @@ class NetStim(Artificial):
     @property
     def _random(self) -> Stream:
         """The stream of its intervals: the one chosen, or one of its own by its number."""
-        chosen = self.__dict__.get("stream")
+        chosen = self._stored.get("stream")
         if chosen is None:
             chosen = Stream(1, 0, self.ordinal + 1, int(self.session.globals["random_index"]))
             object.__setattr__(self, "stream", chosen)

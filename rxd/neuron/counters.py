@@ -28,13 +28,13 @@ class APCount(PointProcess):
         assert self.host is not None
         counter = Counter(RangePointer(self.host, "v", self.x), self.values["thresh"])
         counter.connections.append(weakref.ref(self))
-        self.session.run.count_with(counter, instead_of=self.__dict__.get("counter"))
+        self.session.run.count_with(counter, instead_of=self._stored.get("counter"))
         object.__setattr__(self, "counter", counter)
         return x
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        counter = self.__dict__.get("counter")
+        counter = self._stored.get("counter")
         if name == "thresh" and counter is not None:
             counter.threshold = self.values["thresh"]
             self.session.run.watch_changed()
@@ -49,7 +49,7 @@ class APCount(PointProcess):
 
     def get_recordvec(self) -> Any:
         """The Vector of the times, or None."""
-        return self.__dict__.get("times")
+        return self._stored.get("times")
 
     def record(self, into: Any = None) -> float:
         """Record the times in a Vector; without an argument, stop."""
@@ -59,7 +59,7 @@ class APCount(PointProcess):
     def initialize(self) -> None:
         """Start from 0; called by `finitialize`."""
         self.values.update(n=0.0, time=0.0, firing=0.0)
-        times = self.__dict__.get("times")
+        times = self._stored.get("times")
         if times is not None:
             times.resize(0)
 
@@ -68,7 +68,7 @@ class APCount(PointProcess):
         when = t - DELAY_OF_DETECTION
         self.values["n"] += 1.0
         self.values.update(time=when, firing=1.0)
-        times = self.__dict__.get("times")
+        times = self._stored.get("times")
         if times is not None:
             times.push(when)
 

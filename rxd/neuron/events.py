@@ -237,7 +237,8 @@ class NetCon(Relatives):
     def _unused_threshold(self) -> list[float]:
         """That of an artificial cell, which nobody looks at; its NetCons share it."""
         holder = self if self.pre() is None else self.pre()
-        found: list[float] = holder.__dict__.setdefault("threshold_of_source", [10.0])
+        stored = getattr(holder, "_stored", None)
+        found: list[float] = (holder.__dict__ if stored is None else stored).setdefault("threshold_of_source", [10.0])
         return found
 
     @property

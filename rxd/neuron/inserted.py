@@ -76,6 +76,11 @@ class Mechanism:
     def __dir__(self) -> list[str]:
         return [*self._variables(), "is_ion", "name", "segment"]
 
+    @property
+    def __dict__(self) -> dict[str, None]:  # type: ignore[override]
+        """What `vars` gives: the variables, without values, as in NEURON."""
+        return dict.fromkeys(self._variables())
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)

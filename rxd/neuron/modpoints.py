@@ -187,7 +187,7 @@ class ModObject(PointProcess):
 
     @property
     def _watching(self) -> bool:
-        return "watches_" in self.__dict__
+        return "watches_" in self._stored
 
     @property
     def itself(self) -> ModObject:
@@ -216,9 +216,9 @@ class ModObject(PointProcess):
 
     def _own(self, name: str, make: Callable[[], Any]) -> Any:
         """Something of its own, made at its first use."""
-        if name not in self.__dict__:
+        if name not in self._stored:
             object.__setattr__(self, name, make())
-        return self.__dict__[name]
+        return self._stored[name]
 
     def _with_weights(self, body: tuple[Statement, ...], t: float, weights: Any, flag: float) -> None:
         """Run statements of NET_RECEIVE, which may change the weights."""

@@ -45,16 +45,16 @@ class PatternStim(Artificial):
         self._next()
 
     def _next(self) -> None:
-        pattern: Any = self.__dict__.get("pattern", ())
-        index = int(self.__dict__["fired"])
+        pattern: Any = self._stored.get("pattern", ())
+        index = int(self._stored["fired"])
         if index < len(pattern):
             self.later(pattern[index][0], self._spike)
 
     def _spike(self, t: float) -> None:
-        number = self.__dict__["pattern"][self.__dict__["fired"]][1]
+        number = self._stored["pattern"][self._stored["fired"]][1]
         for reference in self.session.exchange.awaited.get(number, ()):
             connection = reference()
             if connection is not None:
                 connection.spike(t)
-        object.__setattr__(self, "fired", self.__dict__["fired"] + 1)
+        object.__setattr__(self, "fired", self._stored["fired"] + 1)
         self._next()

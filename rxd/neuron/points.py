@@ -42,7 +42,11 @@ class _Kind(type):
         return lambda *this: object.__str__(this[0]) if this else repr(cls)
 
 
-class PointProcess(metaclass=_Kind):
+class _Stored:
+    """What has attributes of its own, in a dict that Python makes."""
+
+
+class PointProcess(_Stored, metaclass=_Kind):
     """Something at one place: `h.IClamp(soma(0.5))`, `h.IClamp(0.5, sec=soma)`.
 
     Attributes
@@ -58,6 +62,7 @@ class PointProcess(metaclass=_Kind):
     """
 
     _goes_with_its_script = True  # pointers do not keep it alive
+    _stored: Any = vars(_Stored)["__dict__"]  # the attributes here; `vars(synapse)` are NEURON's names
 
     kind: ClassVar[str] = ""
     _has_equations: ClassVar[bool] = True  # whether the model has other equations with it; a clamp is a number for the cable
@@ -87,7 +92,7 @@ class PointProcess(metaclass=_Kind):
     def __init_subclass__(cls, **rest: Any) -> None:
         """Let Python find the variables of the class by itself."""
         super().__init_subclass__(**rest)
-        info = cls.__dict__.get("own_info") or POINTS.get(cls.__dict__.get("kind", ""))
+        info = vars(cls).get("own_info") or POINTS.get(vars(cls).get("kind", ""))
         if info is not None:
             hocs = (name for name, own in HOC_NAMES.items() if own in info.parameters)
             for name in (*info.parameters, *info.assigned, *info.arrays, *info.element_counts, *hocs):
@@ -193,6 +198,11 @@ class PointProcess(metaclass=_Kind):
         if name not in self.values:
             raise AttributeError(f"'hoc.{self.kind}' object has no attribute '_ref_{name}'")
         return AttributePointer(self, name)
+
+    @property
+    def __dict__(self) -> dict[str, None]:  # type: ignore[override]
+        """What `vars` gives: names without values, as in NEURON."""
+        return dict.fromkeys(dir(self))
 
     def __dir__(self) -> list[str]:
         own = {"get_loc", "get_segment", "has_loc", "hname", "loc", "same"}

@@ -35,7 +35,7 @@ class VecStim(Artificial):
 
     def _next(self, now: float) -> None:
         """Schedule the next spike; the Vector is read anew each time, since a script may change it on the way."""
-        times: Any = self.__dict__.get("times")
+        times: Any = self._stored.get("times")
         index = int(self.values["index"])
         if times is None or not 0 <= index < len(times):
             self.values["index"] = -1.0

@@ -74,3 +74,16 @@ def test_a_leak_may_be_changed_during_a_run(sec):
     h.finitialize(-70)
     for g, e in ((1e-4, -50), (1e-3, -50), (1e-3, -80), (2e-4, -80)):
         assert relax(g, e) == pytest.approx((1 + 1e3 * g * h.dt) ** -40, rel=1e-9)
+
+
+def test_vars_gives_names_as_in_neuron(session):
+    """Scripts that record all they find loop over it; values come by the names alone."""
+    soma = h.Section(name="soma")
+    soma.insert("hh")
+    synapse, cell = h.ExpSyn(soma(0.5)), h.NetStim()
+    synapse.tau = 3
+    assert {"tau", "e", "i", "g", "loc", "get_segment"} <= set(vars(synapse))
+    assert not {"values", "host", "session"} & set(vars(synapse))
+    assert {"gnabar", "m", "il"} <= set(vars(soma(0.5).hh))
+    assert set(vars(cell).values()) == {None}
+    assert synapse.tau == 3
