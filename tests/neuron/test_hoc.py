@@ -230,3 +230,38 @@ def test_numbers_that_hardly_differ_are_equal(capsys):
     h("n = 0  for j = 1, t*2 { n += 1 }  print n")
     h("float_epsilon = 1e-3  print 1 == 1.0001, 1 != 1.0001")
     assert capsys.readouterr().out.split() == ["0", "1", "0", "1", "1", "0", "0", "10", "1", "0"]
+
+
+def test_what_divides_is_evaluated_once():
+    h("called = 0\nfunc four() { called += 1 return 4 }")
+    h("quotient = 20 / four()\nrest = 7 % four()")
+    assert (h.quotient, h.rest, h.called) == (5, 3, 2)
+
+
+def test_a_place_in_code_finds_what_its_names_mean_each_time():
+    """Locals, variables of objects and of the session, and what is declared between two passages."""
+    h("x = 1\nfunc seen() { return x * 2 }\nproc put() { x = $1 }")
+    assert h.seen() == 2
+    h("x = 5")
+    assert h.seen() == 10
+    h("func local_x() { local x\n x = $1\n x += 1\n return x }")
+    assert (h.local_x(7), h.x) == (8, 5)
+    h("begintemplate Own\npublic x, put, get\nproc put() { x = $1 }\nfunc get() { return x + 0.5 }\nendtemplate Own")
+    h("objref one, two\none = new Own()\ntwo = new Own()\none.put(3)\ntwo.put(4)\nproc both() { a = one.get() b = two.get() }")
+    h("both()")
+    assert (h.a, h.b, h.x) == (3.5, 4.5, 5)
+    h("one.put(-1)\nboth()")
+    assert (h.a, h.b) == (-0.5, 4.5)
+    h("func step() { return dt * 4 }\nproc slower() { dt = dt * 2 }")
+    h.dt = 0.1
+    h("slower()")
+    assert (h.dt, h.step()) == (pytest.approx(0.2), pytest.approx(0.8))
+
+
+def test_numbers_are_wanted_where_there_are_numbers(capsys):
+    h("objref thing\nthing = new Vector(2)")
+    for code in ("z = -thing", "z = 2 ^ thing", "z = 4 / thing", "z = 4 % thing"):
+        assert not h(code)
+        assert "a number is wanted, not Vector" in capsys.readouterr().err
+    assert not h("z = 4 / (1 - 1)")
+    assert "division by zero" in capsys.readouterr().err

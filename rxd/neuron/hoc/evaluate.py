@@ -6,16 +6,15 @@ hoc code has defined, range variables of the accessed section, then the names of
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import ismethod
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lark import Token, Tree
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc.closures import as_number, closure
 from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.hoc.state import HocArray
@@ -26,15 +25,6 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
 __all__ = ["Evaluator", "Frame"]
-
-_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
-    {
-        "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "%": operator.mod, "<": operator.lt,
-        ">": operator.gt, "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
-    }
-)  # fmt: skip
-
-_TOWARDS: Mapping[str, int] = MappingProxyType({"<": -1, ">=": -1, ">": 1, "<=": 1})  # how float_epsilon moves the right side
 
 _SPECIAL = frozenset({"argtype", "numarg", "object_pop", "object_push", "points_", "printf", "sprint", "sscanf"})
 
@@ -67,63 +57,14 @@ class Evaluator:
 
     def value(self, tree: Any) -> Any:
         """The value of an expression."""
-        if isinstance(tree, Token):
-            return str(tree)
-        return getattr(self, f"_{tree.data}")(*tree.children)
+        return str(tree) if isinstance(tree, Token) else closure(tree)(self)
 
     def number(self, tree: Any) -> float:
         """The value of an expression that must be a number."""
-        value = self.value(tree)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise HocError(f"a number is wanted, not {value!r}")
-        return float(value)
-
-    def _number(self, token: Token) -> float:
-        return float(token)
+        return as_number(self.value(tree))
 
     def _text(self, token: Token) -> str:
         return str(token)[1:-1].encode("latin-1", "backslashreplace").decode("unicode_escape")
-
-    def _signed(self, sign: Token, operand: Tree) -> float:
-        value = self.number(operand)
-        return -value if sign == "-" else value
-
-    def _negated(self, operand: Tree) -> float:
-        return float(not self.value(operand))
-
-    def _either(self, *operands: Tree) -> float:
-        return float(any(self.value(operand) for operand in operands))
-
-    def _both(self, *operands: Tree) -> float:
-        return float(all(self.value(operand) for operand in operands))
-
-    def _chain(self, *parts: Any) -> Any:
-        result = self.value(parts[0])
-        for sign, operand in zip(parts[1::2], parts[2::2], strict=True):
-            if sign in {"/", "%"} and self.number(operand) == 0:
-                raise HocError("division by zero")
-            result = _OPERATORS[str(sign)](result, self.value(operand))
-            if isinstance(result, bool):
-                result = float(result)
-        return result
-
-    _sum = _chain
-    _product = _chain
-
-    def _comparison(self, *parts: Any) -> Any:
-        """Numbers that differ by `float_epsilon` or less are equal: `t > 5` is false after 200 steps of 0.025."""
-        result = self.value(parts[0])
-        for sign, operand in zip(parts[1::2], parts[2::2], strict=True):
-            other = self.value(operand)
-            if isinstance(result, (int, float)) and isinstance(other, (int, float)):
-                other += self.session.globals["float_epsilon"] * _TOWARDS.get(str(sign), 0)
-                if str(sign) in {"==", "!="} and abs(result - other) <= self.session.globals["float_epsilon"]:
-                    other = result
-            result = float(_OPERATORS[str(sign)](result, other))
-        return result
-
-    def _raised(self, base: Tree, exponent: Tree) -> float:
-        return float(self.number(base) ** self.number(exponent))
 
     def _new(self, name: Token, arguments: Tree | None = None) -> Any:
         kind = self._global(str(name))
@@ -155,20 +96,13 @@ class Evaluator:
         if parts[-1].data == "item":
             variable, index = parts[-2] if len(parts) > 1 else None, int(self.number(parts[-1].children[0]))
             if variable is None or variable.data != "member":
-                return EntryPointer(self._reference(first, *parts[:-1]), index)
-            return AttributePointer(self._reference(first, *parts[:-2]), str(variable.children[0]), index)
+                return EntryPointer(self.refer(first, *parts[:-1]), index)
+            return AttributePointer(self.refer(first, *parts[:-2]), str(variable.children[0]), index)
         variable = str(parts[-1].children[0])
         return RangePointer(owner.record, variable, x) if isinstance(owner, Section) else _of_object(owner, variable)
 
     def _value(self, reference: Tree) -> Any:
-        return self._reference(*reference.children)
-
-    def _assignment(self, reference: Tree, sign: Token, expression: Tree) -> Any:
-        value = self.value(expression)
-        if sign != "=":
-            value = _OPERATORS[str(sign)[0]](self._reference(*reference.children), value)
-        self.assign(reference, value)
-        return value
+        return self.refer(*reference.children)
 
     def arguments(self, tree: Tree | None) -> list[Any]:
         """The values of an argument list; a text or object variable comes with the means to write to it."""
@@ -205,7 +139,8 @@ class Evaluator:
 
     # ---------------------------------------------------------------------------------------------------------- references
 
-    def _reference(self, first: Tree, *following: Tree) -> Any:
+    def refer(self, first: Tree, *following: Tree) -> Any:
+        """What a reference names."""
         first, parts = with_element(self, first, following)
         token: Any = first.children[0]
         if token.type == "ARGUMENT" and parts and self._is_array(str(token), parts[0]):
@@ -223,7 +158,7 @@ class Evaluator:
 
     def owner(self, first: Tree, *parts: Tree) -> Any:
         """What has a member: the name of an array of sections alone is its first."""
-        found = self._reference(first, *parts)
+        found = self.refer(first, *parts)
         return found[0] if isinstance(found, HocArray) and isinstance(found[0], Section) else found
 
     def _part(self, value: Any, part: Tree, following: Tree | None) -> Any:
@@ -340,7 +275,7 @@ class Evaluator:
         procedure = self.session.hoc.function(name)
         if procedure is not None:
             return procedure(*arguments)
-        if name in self.session.hoc.names():
+        if self.session.hoc.defines(name):
             return self._name(name)(*arguments)
         record = self.accessed()
         if record is not None and record.values(name) is not None:
@@ -418,7 +353,7 @@ class Evaluator:
             else:
                 setattr(self.owner(first, *parts[:-2])(x), str(parts[-2].children[0]), value)
             return
-        owner = (self.owner if last.data == "member" else self._reference)(first, *parts[:-1])
+        owner = (self.owner if last.data == "member" else self.refer)(first, *parts[:-1])
         if last.data == "member":
             name = str(last.children[0])
             setattr(owner, name, int(value) if name == "nseg" and isinstance(owner, Section) else value)

@@ -170,7 +170,7 @@ class Executor(Evaluator):
         if not before or last.data != "call":
             raise HocError("connect takes places such as soma(1)")
         (x,) = self.arguments(last.children[0])
-        section = self._reference(*before)
+        section = self.refer(*before)
         if isinstance(section, HocArray):
             section = section[0]
         if not isinstance(section, Section):
@@ -178,7 +178,7 @@ class Executor(Evaluator):
         return section, float(x)
 
     def _section(self, reference: Tree) -> Section:
-        section = self._reference(*reference.children)
+        section = self.refer(*reference.children)
         if isinstance(section, HocArray):
             section = section[0]
         if not isinstance(section, Section):
@@ -302,7 +302,7 @@ class Executor(Evaluator):
         first, *parts = reference.children
         if not parts or parts[-1].data != "call":
             raise HocError("for takes i = first, last, or (start; condition; step), or an iterator such as case(&x, 1, 2)")
-        owner = self._reference(first, *parts[:-2]) if len(parts) > 1 else self.frame.instance
+        owner = self.refer(first, *parts[:-2]) if len(parts) > 1 else self.frame.instance
         name = str((parts[-2] if len(parts) > 1 else first).children[0])
         procedures = self.session.hoc.procedures if owner is None or name not in owner.procedures else owner.procedures
         if name not in procedures and not self.session.hoc.look_up(name)[0]:
@@ -337,7 +337,7 @@ class Executor(Evaluator):
             raise HocError("two values with a colon are assigned to a range of places, as in diam(0:1) = 10:2")
         start, stop = (self.number(x) for x in span.children)
         low, high = self.number(first), self.number(last)
-        owner = self._reference(*before[:-1]) if len(before) > 1 else self.session.topology.cas().section
+        owner = self.refer(*before[:-1]) if len(before) > 1 else self.session.topology.cas().section
         if isinstance(owner, HocArray):
             owner = owner[0]
         name = str(before[-1].children[0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -138,8 +138,14 @@ class HocState:
 
     def names(self) -> set[str]:
         """All names."""
-        tables = (self.variables, self.strings, self.objects, self.arrays, self.sections, self.procedures, self.templates)
-        return {name for table in tables for name in table}
+        return {name for table in self._tables() for name in table}
+
+    def defines(self, name: str) -> bool:
+        """Whether hoc code has defined a name."""
+        return any(name in table for table in self._tables())
+
+    def _tables(self) -> tuple[Mapping[str, Any], ...]:
+        return self.variables, self.strings, self.objects, self.arrays, self.sections, self.procedures, self.templates
 
     def function(self, name: str) -> Callable[..., Any] | None:
         """A procedure as something to call from Python, or None."""
