@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import operator
+import random
 
 import numpy as np
 import pytest
@@ -144,3 +146,19 @@ def test_bytes_that_are_no_state(cell):
 def test_a_list_of_nodes_times_two(cell):
     *_, ca = cell
     assert (ca.nodes * 2).value == ca.nodes.value * 2 == (2 * ca.nodes).value
+
+
+def test_a_list_of_nodes_goes_where_lists_go(cell):
+    *_, ca = cell
+    nodes = ca.nodes
+    chosen = random.Random(1).sample(nodes, len(nodes))
+    assert sorted(map(id, (node.segment.sec.record for node in chosen))) == sorted(id(node.sec.record) for node in nodes)
+    together = operator.add([nodes[0]], nodes[:1])
+    assert type(together) is list
+    assert together == [nodes[0], nodes[0]]
+    n = len(nodes)
+    kept = nodes
+    nodes += [ca.nodes[0]]
+    assert nodes is kept
+    assert len(nodes) == n + 1
+    assert len(ca.nodes) == n

@@ -6,9 +6,9 @@ x, place or function; node objects on demand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from itertools import chain, groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["NodeList"]
 
 
+@MutableSequence.register  # `random.sample` and others want to know
 class NodeList:
     """A list of nodes; each part is a species on a region, a table of its nodes, and the indices chosen."""
 
@@ -147,6 +148,13 @@ class NodeList:
         made._parts = list(self._parts)
         made.extend(other)
         return made
+
+    def __radd__(self, other: list[Any]) -> list[Any]:
+        return [*other, *self]
+
+    def __iadd__(self, other: Iterable[Node]) -> Self:
+        self.extend(other)
+        return self
 
     def append(self, node: Node) -> None:
         """Add a node."""
