@@ -75,7 +75,7 @@ def write_docs(report: Report, folder: Path) -> Path:
         parts += ["## Error against time", *map(verdict, report.curves), "![Error against time](figures/precision.png)"]
         parts += [markdown(PRECISION_HEAD, precision_lines(report.curves))]
         parts += [f"Failed: {m}: {why}" for curve in report.curves for m, why in curve.failures.items()]
-    parts += ["## Roofline", roofline_text(report), "## Targets that were missed", missed_text(report)]
+    parts += ["## Roofline", roofline_text(report), "## Targets that were missed", missed_text(report) or "None."]
     if report.profiles:
         parts += ["## Where the time of the slowest goes", "By `python -m benchmarks.profile`, samples of the processor:"]
         parts += [f"{title}:\n\n```text\n{text.rstrip()}\n```" for title, text in report.profiles.items()]
