@@ -7,6 +7,7 @@ it takes to be ready, and a script whose kernels are all there never spends it.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import pickle
 import sys
@@ -16,7 +17,7 @@ from functools import cached_property
 from typing import Any, Final
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.ccallback import CFunc
 from numba.core.compiler import Compiler
 from numba.core.runtime.nrt import rtsys
@@ -24,8 +25,11 @@ from numba.core.sigutils import normalize_signature
 
 __all__ = ["KernelFiles", "ReadyCompiler", "kept_c_function", "kept_kernel", "load_numba"]
 
-BROKEN: Final = (EOFError, pickle.UnpicklingError, ValueError, AttributeError, ImportError, IndexError, TypeError)
-"""What a file that was cut off, or written by somebody else, ends in when it is read."""
+BROKEN: Final = (
+    pickle.UnpicklingError, EOFError, OSError, ValueError, AttributeError, ImportError, LookupError, TypeError, OverflowError,
+    MemoryError, RuntimeError,
+)  # fmt: skip
+"""What a file that was cut off, or written by somebody else, or that may not be read, ends in when it is read."""
 
 FIRST: Final = (
     *(
@@ -68,8 +72,29 @@ class ReadyCompiler(Compiler):
         super().__init__(*arguments)
 
 
+class _Store(IndexDataCacheFile):
+    """Numba's files of a function, with machine code in a file that is named by its own arguments and processor.
+
+    Numba gives it the next free number: two processes that compile for other arguments, or on other processors of one cluster,
+    at the same time both take this number, and each gets the other's machine code from then on. Nor is code there before the
+    index tells of it here: whoever reads between, or after an interruption, would find what an older source was.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Write down machine code."""
+        name = self._data_name_pattern.replace("{number:d}", hashlib.sha256(repr(key).encode()).hexdigest()[:16])
+        self._save_data(name, data)
+        known = self._load_index()
+        if known.get(key) != name:
+            self._save_index({**known, key: name})
+
+
 class _Files(FunctionCache):
     """Numba's files of a function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file = _Store(self._cache_path, self._impl.filename_base, self._impl.locator.get_source_stamp())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What is there for a signature, or None."""
@@ -78,8 +103,14 @@ class _Files(FunctionCache):
             with self._guard_against_spurious_io_errors():
                 return self._load_overload(sig, target_context)
         except BROKEN:
-            self.flush()
+            with suppress(OSError):
+                self.flush()
         return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep it if there is room: what was compiled runs in any case."""
+        with suppress(OSError):
+            super().save_overload(sig, data)
 
 
 class KernelFiles:
@@ -89,8 +120,11 @@ class KernelFiles:
         self._function = function
 
     @cached_property
-    def _files(self) -> _Files:
-        return _Files(self._function)
+    def _files(self) -> _Files | NullCache:
+        try:
+            return _Files(self._function)
+        except RuntimeError:  # numba finds no folder that it may write to: kernels are compiled in each process
+            return NullCache()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._files, name)

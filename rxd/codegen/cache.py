@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +35,7 @@ SUPPORT = (
     "codegen/lane_relax.py",
     "codegen/leaks.py",
     "codegen/polynomials.py",
+    "codegen/reciprocals.py",
     "codegen/shared_kernels.py",
     "codegen/sparse.py",
     "codegen/printer.py",
@@ -55,7 +58,20 @@ SUPPORT = (
 
 def cache_folder() -> Path:
     """Where generated kernels live; a temporary folder if the cache cannot be written."""
-    return lasting_folder("kernels") or Path(tempfile.mkdtemp(prefix="axoplasm-kernels-"))
+    return lasting_folder("kernels") or _temporary_folder()
+
+
+def _temporary_folder() -> Path:
+    """A user's own folder for what cannot be kept elsewhere: one for all kernels and processes."""
+    if not hasattr(os, "getuid"):
+        return Path(tempfile.mkdtemp(prefix="axoplasm-kernels-"))
+    folder = Path(tempfile.gettempdir()) / f"axoplasm-kernels-{os.getuid()}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        state = folder.lstat()
+        if stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and not state.st_mode & 0o022:
+            return folder
+    return Path(tempfile.mkdtemp(prefix="axoplasm-kernels-"))  # somebody else's: code from there is not to be run
 
 
 def lasting_folder(what: str) -> Path | None:
@@ -80,7 +96,8 @@ def support_digest(start: str) -> Any:
     package = Path(__file__).resolve().parent.parent
     for name in SUPPORT:
         digest.update((package / name).read_bytes())
-    digest.update((package.parent / "cable" / "hines.py").read_bytes())
+    for name in ("cable/hines.py", "geometry/compiled.py"):
+        digest.update((package.parent / name).read_bytes())
     digest.update(f"{numba.__version__} {sys.version_info[:2]}".encode())
     return digest
 
@@ -165,7 +182,7 @@ def load_module(system: System, purpose: str, write: Callable[[System], str], ma
     """
     key = system_key(system, purpose + mark)
     path = cache_folder() / key / f"axoplasm_{purpose}_{key}.py"
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:  # empty after a failure of power
         write_whole(path, write(system).encode())
     return load_file(path), path.read_text()
 
@@ -186,7 +203,7 @@ def load_file(path: Path, text: str | None = None) -> ModuleType:
     name = path.stem
     if name in sys.modules:
         return sys.modules[name]
-    if text is not None and not path.exists():
+    if text is not None and (not path.exists() or path.read_bytes() != text.encode()):
         write_whole(path, text.encode())
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -206,6 +223,9 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that another process sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    Path(temporary).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)  # there only if it could not be written

@@ -1,7 +1,8 @@
 """Fewer exponentials in kernels: those of one variable as powers of one of them.
 
 Rates of channels are full of ``exp((v + 65) / 20)``, ``exp((v + 35) / 10)``. With ``E = exp(v / 20)`` these are ``c1 E`` and
-``c2 E**2``: a product costs a twentieth of an exponential. Values change by round-off, a few units in the last place.
+``c2 E**2``: a product costs a twentieth of an exponential. Values change by round-off, a few units in the last place. Steep
+ones, whose powers and squares may overflow, stay as they are for `rxd.codegen.reciprocals` to see.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Final
 
 import sympy
 
+from rxd.codegen.reciprocals import STEEP_SLOPE
 from rxd.declare.functions import bernoulli_ratio, bernoulli_ratio_of
 
 LARGEST_POWER: Final = 8
@@ -52,7 +54,7 @@ def share_exponentials(
 
 
 def _linear(argument: sympy.Expr) -> Linear | None:
-    """Variable (or one function of it), slope and offset of ``a x + b`` with numbers a and b, a not zero; None for all else."""
+    """Variable (or one function of it), slope and offset of ``a x + b`` with numbers a (not zero, not steep) and b; or None."""
     inner = argument.atoms(sympy.Function) or argument.free_symbols
     if len(inner) != 1:
         return None
@@ -62,7 +64,7 @@ def _linear(argument: sympy.Expr) -> Linear | None:
     slope, offset = sympy.diff(flat, y), flat.subs(y, 0)
     if flat.free_symbols != {y} or not (slope.is_Rational or slope.is_Float) or slope == 0:
         return None
-    if not offset.is_number or abs(offset) > LARGEST_OFFSET:
+    if not offset.is_number or abs(offset) > LARGEST_OFFSET or abs(slope) >= STEEP_SLOPE:
         return None
     return x, sympy.Rational(str(slope)), offset
 

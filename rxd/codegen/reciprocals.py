@@ -45,6 +45,8 @@ def steep_parts(expressions: Sequence[sympy.Expr], names: Iterator[str]) -> tupl
     known: dict[sympy.Expr, sympy.Expr] = {p: symbols[p.base] ** -p.exp for p in below if p.base in symbols}
     for e in (*expressions, *squared):
         known |= dict(_multiples(e, large))
+    for e in expressions:
+        known |= {product: changed.xreplace(known) for product, changed in _told_apart(e, large, symbols)}
     named: Definitions = [(symbol, atom) for atom, symbol in large.items()]
     named += [(symbol, 1 / base.xreplace(known)) for base, symbol in symbols.items()]
     return [e.xreplace(known) for e in expressions], named
@@ -68,7 +70,8 @@ def _multiples(expression: sympy.Expr, large: dict[sympy.Expr, Steep]) -> Iterat
     for atom, symbol in large.items():
         if isinstance(atom, sympy.exp):
             for function in expression.atoms(sympy.exp):
-                for k in MULTIPLES:
+                # a square of one is beyond all numbers where another one with a symbol of its own is not
+                for k in (1,) if function in large else MULTIPLES:
                     if (function.args[0] - k * atom.args[0]).expand() == 0:
                         yield function, symbol**k
         else:
@@ -78,8 +81,27 @@ def _multiples(expression: sympy.Expr, large: dict[sympy.Expr, Steep]) -> Iterat
                     yield power, symbol * atom.base**over
 
 
+def _told_apart(
+    expression: sympy.Expr, large: dict[sympy.Expr, Steep], symbols: dict[sympy.Expr, Reciprocal]
+) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:
+    """Products with a steep exponential that is the square or cube of another one: of that whose reciprocal it meets there."""
+    for product in expression.atoms(sympy.Mul):
+        met = [factor.base for factor in product.args if factor.is_Pow and factor.base in symbols]
+        for function in product.args:
+            if not met or function not in large or any(base.has(function) for base in met):
+                continue
+            for atom, symbol in large.items():
+                if isinstance(atom, sympy.exp) and any(base.has(atom) for base in met):
+                    for k in MULTIPLES[1:]:
+                        if (function.args[0] - k * atom.args[0]).expand() == 0:
+                            yield product, product.xreplace({function: symbol**k})
+
+
 def interleaved(factors: Iterable[sympy.Expr]) -> list[sympy.Expr]:
-    """Factors of a product, large ones in turns with reciprocals."""
+    """Factors of a product, large ones in turns with reciprocals.
+
+    In ``a**2 * q * q * e * e`` with ``q = 1 / (1 + a e)`` the product ``q e`` is near ``1 / a``: if that is large, q is first.
+    """
     numbers, large, tiny, others = list[sympy.Expr](), list[sympy.Expr](), list[sympy.Expr](), list[sympy.Expr]()
     for factor in factors:
         base, n = factor.as_base_exp()
@@ -91,7 +113,8 @@ def interleaved(factors: Iterable[sympy.Expr]) -> list[sympy.Expr]:
             (numbers if factor.is_number else others).append(factor)
     if not tiny or not large:
         return [*others, *large, *tiny, *numbers]
-    turns = [each for pair in zip(large, tiny, strict=False) for each in pair]
+    pairs = zip(tiny, large, strict=False) if abs(sympy.Mul(*numbers)) < 1 else zip(large, tiny, strict=False)
+    turns = [each for pair in pairs for each in pair]
     return [*turns, *others, *large[len(tiny) :], *tiny[len(large) :], *numbers]
 
 

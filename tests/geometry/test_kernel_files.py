@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from geometry.kernel_files import _Store
 
 SCRIPT = """
 import sys
@@ -37,11 +41,11 @@ print(hits, "numba.np.arraymath" in sys.modules)
 """
 
 
-def run(folder: Path) -> list[str]:
+def run(folder: Path, **environment: str) -> list[str]:
     """What a new process prints: numbers, and how many kernels it found on disk with how much of numba loaded."""
     (folder / "kernels.py").write_text(SCRIPT) if not (folder / "kernels.py").exists() else None
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); import kernels"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -61,3 +65,44 @@ def test_files_that_were_cut_off_are_written_again(tmp_path: Path, ending: str) 
         file.write_bytes(file.read_bytes()[: number * 40])
     assert run(tmp_path) == [first[0], "0 True"]
     assert run(tmp_path) == [first[0], "3 False"]
+
+
+def test_where_nothing_can_be_kept_kernels_are_compiled_each_time(tmp_path: Path) -> None:
+    (tmp_path / "__pycache__").touch()
+    (tmp_path / "file").touch()
+    first, second = (run(tmp_path, XDG_CACHE_HOME=str(tmp_path / "file")) for _ in range(2))
+    assert first == second
+    assert first[1] == "0 True"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_two_processes_never_get_the_code_of_the_other(tmp_path: Path, late: bool) -> None:
+    """The second one comes between what the first one writes, and may have looked at the index before."""
+    first, second = (_Store(str(tmp_path), "kernel", "stamp") for _ in range(2))
+    save, known = first._save_index, second._load_index()
+
+    def with_second(overloads: Any) -> None:
+        save(overloads)
+        if late:
+            second._load_index = lambda: dict(known)
+        second.save(("other arguments",), "code of the second")
+
+    first._save_index = with_second
+    first.save(("arguments",), "code of the first")
+    found = _Store(str(tmp_path), "kernel", "stamp")
+    assert found.load(("arguments",)) == (None if late else "code of the first")
+    assert found.load(("other arguments",)) == "code of the second"
+
+
+def test_an_index_never_tells_of_code_that_is_not_there(tmp_path: Path) -> None:
+    """After an interruption, of an older source's code."""
+    _Store(str(tmp_path), "kernel", "old source").save(("arguments",), "old code")
+    store = _Store(str(tmp_path), "kernel", "new source")
+
+    def interrupted(name: str, data: Any) -> None:
+        raise KeyboardInterrupt
+
+    store._save_data = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        store.save(("arguments",), "new code")
+    assert _Store(str(tmp_path), "kernel", "new source").load(("arguments",)) is None

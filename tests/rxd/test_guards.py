@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -88,3 +92,46 @@ def test_machine_code_compiled_from_older_sources_is_discarded(tmp_path, monkeyp
     source.write_text("new")
     cache.discard_stale_code()
     assert not compiled.exists()
+
+
+def test_without_a_cache_there_is_one_folder_for_all_kernels_of_a_user(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AXOPLASM_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = cache.cache_folder()
+    assert cache.cache_folder() == folder
+    assert sorted(tmp_path.iterdir()) == sorted([folder, tmp_path / "file"])
+    folder.chmod(0o777)  # others could put code there
+    assert cache.cache_folder() != folder
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        cache.write_whole(tmp_path / "folder", b"text")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_shared_kernel_whose_file_was_cut_off_is_written_again(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "axoplasm_kernel_of_a_test_that_was_cut_off.py"
+    path.write_text("ANSWER = 4")
+    assert cache.load_file(path, "ANSWER = 42").ANSWER == 42
+
+
+def test_all_that_writes_kernels_is_in_their_keys() -> None:
+    """An edit of a file that is not would meet the text that it wrote before."""
+    root, known = Path(rxd.__file__).parent, set[str]()
+    remaining = ["rxd.codegen.split_text", "rxd.codegen.coupled_module"]
+    while remaining:
+        name = remaining.pop()
+        path = root.parent / f"{name.replace('.', '/')}.py"
+        if name in known or not path.exists():
+            continue
+        known.add(name)
+        remaining += [
+            node.module or ""
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rxd.codegen")
+        ]
+    keepers = {"rxd.codegen.cache", "rxd.codegen.fingerprint"}  # they keep text and write none
+    assert {name.removeprefix("rxd.").replace(".", "/") + ".py" for name in known - keepers} <= set(cache.SUPPORT)

@@ -8,7 +8,8 @@ import sympy
 
 import rxd
 from geometry import cylinder
-from rxd.codegen.printer import assignments
+from rxd.codegen.exponentials import share_exponentials
+from rxd.codegen.printer import LanePrinter, assignments
 from rxd.symbolic.exponents import whole_exponentials
 
 C = sympy.Symbol("c", real=True)
@@ -47,6 +48,20 @@ def test_slopes_are_finite_and_those_of_exact_arithmetic(shape: str) -> None:
         names = {"c": c, "vexp": lambda x: np.exp(np.clip(x, -708, 708)), "vpow": np.power}
         exec("\n".join(lines), names)
         assert names["slope"] == pytest.approx(float(exact.subs(C, sympy.Float(c, 30)).evalf(30)), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("c", [0.005, 0.01, 0.0195, 0.3, 2.0])
+def test_steep_exponentials_of_one_variable_keep_their_slopes(c: float) -> None:
+    """One as the square of the other would overflow, in its value already."""
+    small, large = sympy.exp(1000.0 * (C - 0.01)), sympy.exp(2000.0 * (C - 0.02))
+    expressions = [rate := small / (1 + small) + large / (1 + large), sympy.diff(rate, C)]
+    shared, values = share_exponentials(expressions, ["c"])
+    lines = [f"{symbol.name} = {LanePrinter().doprint(value)}" for symbol, value in shared]
+    lines += assignments(["rate", "slope"], values, ["c", *(symbol.name for symbol, _ in shared)])
+    names = {"c": np.float64(c), "vexp": lambda x: np.exp(np.clip(x, -708, 708)), "vpow": np.power}
+    exec("\n".join(lines), names)
+    for name, expression in zip(("rate", "slope"), expressions, strict=True):
+        assert names[name] == pytest.approx(float(expression.subs(C, sympy.Float(c, 30)).evalf(30)), rel=1e-6, abs=1e-9)
 
 
 @pytest.mark.parametrize(("power", "sign"), [(17, -1), (18, 1)])
