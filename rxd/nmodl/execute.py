@@ -19,8 +19,9 @@ from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from cable.constants import FARADAY, GAS_CONSTANT
 from rxd.declare.cases import Cases
-from rxd.declare.functions import bernoulli_ratio, clipped, floor
+from rxd.declare.functions import clipped
 from rxd.nmodl.function_tables import FunctionTable
+from rxd.nmodl.functions import NUMERIC, SYMBOLIC
 from rxd.nmodl.regular import regular
 from rxd.nmodl.syntax import (
     Assign,
@@ -43,36 +44,12 @@ from rxd.nmodl.syntax import (
 )
 from rxd.nmodl.verbatim import is_idle, random_use, remedy
 
-__all__ = ["MOST", "NUMERIC", "SENDING", "SILENT", "Machine", "Numbers", "key_of", "quotient"]
+__all__ = ["MOST", "SENDING", "SILENT", "Machine", "Numbers", "key_of", "quotient"]
 
 CONDITIONS = (Relational, BooleanFunction, BooleanAtom)
 MOST = 10_000
 """Turns of a loop, and depth of calls: more of them are a mistake, or nothing for an expression."""
 
-
-def _ratio(x: float) -> float:
-    return 1.0 if x == 0 else x / math.expm1(x)
-
-
-SYMBOLIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {
-        "exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt, "fabs": sympy.Abs, "abs": sympy.Abs, "sin": sympy.sin,
-        "cos": sympy.cos, "tan": sympy.tan, "asin": sympy.asin, "acos": sympy.acos, "atan": sympy.atan, "sinh": sympy.sinh,
-        "cosh": sympy.cosh, "tanh": sympy.tanh, "erf": sympy.erf, "log10": lambda x: sympy.log(x) / sympy.log(10),
-        "pow": lambda x, y: x**y, "floor": floor, "ceil": sympy.ceiling, "fmin": sympy.Min, "fmax": sympy.Max,
-        "exprelr": bernoulli_ratio, "atan2": sympy.atan2,
-    }
-)  # fmt: skip
-
-NUMERIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {
-        **{name: getattr(math, name) for name in (
-            "exp", "log", "sqrt", "fabs", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "erf", "log10",
-            "pow", "floor", "ceil", "fmod", "atan2",
-        )},
-        "abs": math.fabs, "fmin": min, "fmax": max, "exprelr": _ratio,
-    }
-)  # fmt: skip
 
 SILENT = frozenset({"printf", "fprintf", "set_seed"})
 """Calls that change nothing."""
@@ -140,6 +117,23 @@ class Machine:
         """Run statements one after the other."""
         for statement in body:
             self.do(statement)
+
+    def within(self, body: tuple[Statement, ...], variable: str = "", value: Any = None) -> None:
+        """Run the statements of an inner block: its LOCALs, and the variable of a loop, hide those outside and end with it."""
+        names = {name for statement in body if isinstance(statement, Local) for name, _ in statement.names}
+        names |= {variable} - {""}
+        if not names:
+            self.run(body)
+            return
+        frame = self._frame()
+        hidden = {name: frame.pop(name) for name in names if name in frame}
+        if variable:
+            frame[variable] = value
+        self.run(body)
+        frame = self._frame()  # conditions that are not known have put another in its place
+        for name in names:
+            frame.pop(name, None)
+        frame.update(hidden)
 
     def do(self, statement: Statement) -> None:
         """Run one statement, and know its line meanwhile."""
@@ -245,7 +239,7 @@ class Machine:
         (condition, body), *rest = cases
         holds = True if condition is None else self.truth(self.evaluate(condition))
         if holds is True:
-            self.run(body)
+            self.within(body)
         elif holds is False:
             self.branch(rest, line)
         else:
@@ -255,7 +249,7 @@ class Machine:
         """Run both ways and join what they assign."""
         before, frames = dict(self.values), [dict(frame) for frame in self.frames]
         said = self.collected()
-        self.run(body)
+        self.within(body)
         if not rest and self._is_kept(condition, before):
             return
         one = dict(self.values), [dict(frame) for frame in self.frames]
@@ -331,13 +325,12 @@ class Machine:
                     raise self.file.error(
                         statement.line, f"how often this loop turns depends on {holds}: no equation says that."
                     )
-                self.run(statement.body)
+                self.within(statement.body)
             raise self.file.error(statement.line, f"this loop turns more than {MOST} times.")
         first, last = self._whole(statement.first, statement.line), self._whole(statement.last, statement.line)
         step = 1 if statement.step is None else self._whole(statement.step, statement.line)
         for i in range(first, last + (1 if step > 0 else -1), step):
-            self._frame()[statement.variable] = self.number(str(i))
-            self.run(statement.body)
+            self.within(statement.body, statement.variable, self.number(str(i)))
 
     def _whole(self, expression: Any, line: int) -> int:
         value = self.evaluate(expression)

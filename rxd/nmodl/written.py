@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from rxd.nmodl.execute import MOST, NUMERIC, SILENT, key_of, quotient
+from rxd.nmodl.execute import MOST, SILENT, key_of, quotient
+from rxd.nmodl.functions import NUMERIC
 from rxd.nmodl.syntax import (
     Assign,
     Binary,
@@ -79,9 +80,10 @@ class _Writer:
     def __init__(self, file: ModFile, scope: Scope, tables: bool) -> None:
         self.file, self.scope, self.tables = file, scope, tables
         self.lines: list[tuple[str, int]] = []
-        self.indent, self.line = 0, 0
+        self.indent, self.depth, self.line = 0, 0, 0
         self.leave = "return"
-        self.local: set[str] = set()
+        self.local: dict[str, str] = {}  # what local variables are called here
+        self.inner = 0
         self.called: dict[str, list[tuple[str, int]]] = {}
         self.procedures = {block.name: block for kind in ("function", "procedure") for block in file.all(kind)}
         self.arrays = {d.name: d.size for d in (*file.parameters, *file.assigned, *file.states) if d.size is not None}
@@ -118,8 +120,7 @@ class _Writer:
             for name, size in statement.names:
                 if size is not None:
                     raise Unwritable(name)
-                self.local.add(name)
-                self.add(f"l_{name} = 0.0")
+                self.add(f"{self.declare(name)} = 0.0")
         elif isinstance(statement, Verbatim):
             if is_return(statement.text):
                 self.add(self.leave)
@@ -129,9 +130,18 @@ class _Writer:
             raise Unwritable(type(statement).__name__)
 
     def within(self, body: Sequence[Statement]) -> None:
-        self.indent += 1
+        kept = self.local
+        self.local = dict(kept)
+        self.depth, self.indent = self.depth + 1, self.indent + 1
         self.run(body)
-        self.indent -= 1
+        self.depth, self.indent = self.depth - 1, self.indent - 1
+        self.local = kept
+
+    def declare(self, name: str) -> str:
+        """What a new local variable is called; one of an inner block hides those outside of it, and ends with the block."""
+        self.inner += 1
+        self.local[name] = f"l{self.inner}_{name}" if self.depth else f"l_{name}"
+        return self.local[name]
 
     def statement(self, call: Call) -> None:
         if call.name == "at_time":
@@ -160,7 +170,7 @@ class _Writer:
         if name.name in self.local:
             if name.index is not None:
                 raise Unwritable(name.name)
-            self.add(f"l_{name.name} = {value}")
+            self.add(f"{self.local[name.name]} = {value}")
         elif name.index is None:
             self.add(self.scope.write(name.name, value))
         else:
@@ -179,8 +189,8 @@ class _Writer:
             self.indent += 1
             self.add(f"if not {self.truth(statement.condition)}:")
             self.add("    break")
-            self.run(statement.body)
             self.indent -= 1
+            self.within(statement.body)
             self.add("else:")
             self.add(f"    raise ValueError('this loop turns more than {MOST} times')")
             return
@@ -188,9 +198,11 @@ class _Writer:
         assert statement.last is not None
         step = "1" if statement.step is None else self.number(statement.step)
         first, last = self.number(statement.first), self.number(statement.last)
-        self.local.add(statement.variable)
-        self.add(f"for l_{statement.variable} in turns({first}, {last}, {step}):")
+        kept, self.depth = self.local, self.depth + 1
+        self.local = dict(kept)
+        self.add(f"for {self.declare(statement.variable)} in turns({first}, {last}, {step}):")
         self.within(statement.body)
+        self.local, self.depth = kept, self.depth - 1
 
     # ---------------------------------------------------------------------------------------------------------- expressions
 
@@ -230,13 +242,15 @@ class _Writer:
             return f"({left} {operator} {right})", True
         if operator == "/":
             return f"divide({left}, {right})", False
+        if operator == "^" and not (isinstance(expression.right, Number) and float(expression.right.text) % 1 == 0):
+            return f"pow({left}, {right})", False  # which refuses roots of negative numbers; `**` makes them complex
         return f"({left} {'**' if operator == '^' else operator} {right})", False
 
     def get(self, name: Name) -> str:
         if name.name in self.local:
             if name.index is not None:
                 raise Unwritable(name.name)
-            return f"l_{name.name}"
+            return self.local[name.name]
         return self.scope.read(name.name) if name.index is None else self.scope.read_element(self.element(name))
 
     def call(self, call: Call) -> str:
@@ -269,15 +283,16 @@ class _Writer:
 
     def function(self, name: str, arguments: Sequence[str], body: Sequence[Statement], result: str) -> list[tuple[str, int]]:
         """Lines of a function."""
-        kept = self.lines, self.indent, self.local
-        self.lines, self.indent, self.local = [], 1, {*arguments, result}
+        kept = self.lines, self.indent, self.local, self.depth
+        self.lines, self.indent, self.depth = [], 1, 0
+        self.local = {argument: f"l_{argument}" for argument in (*arguments, result)}
         self.add(f"def {name}({', '.join(f'l_{argument}' for argument in arguments)}):")
         self.indent = 2
         self.add(f"l_{result} = 0.0")
         self.run(body)
         self.add(f"return l_{result}")
         lines = self.lines
-        self.lines, self.indent, self.local = kept
+        self.lines, self.indent, self.local, self.depth = kept
         return lines
 
 
@@ -306,8 +321,8 @@ def written(
         If only the interpreter can do that.
     """
     writer = _Writer(file, scope, tables)
-    writer.indent, writer.local = 2, set(arguments)
     names = [f"l_{name}" for name in arguments]
+    writer.indent, writer.local = 2, dict(zip(arguments, names, strict=True))
     writer.leave = f"return ({''.join(f'{name}, ' for name in names)})"
     writer.run(body)
     head = [("def make():", 0), ("    t = v = dt = 0.0", 0)]

@@ -238,6 +238,13 @@ def test_what_divides_is_evaluated_once():
     assert (h.quotient, h.rest, h.called) == (5, 3, 2)
 
 
+def test_both_sides_of_and_and_or_are_evaluated():
+    """As in NEURON: a side that counts, or draws a random number, does so whatever the other is."""
+    h("called = 0\nfunc four() { called += 1 return 4 }")
+    h("one = 1 || four()\nnone = 0 && four()\nmany = (four() && 0) || four()")
+    assert (h.one, h.none, h.many, h.called) == (1, 0, 1, 4)
+
+
 def test_a_place_in_code_finds_what_its_names_mean_each_time():
     """Locals, variables of objects and of the session, and what is declared between two passages."""
     h("x = 1\nfunc seen() { return x * 2 }\nproc put() { x = $1 }")

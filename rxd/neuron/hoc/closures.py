@@ -164,12 +164,17 @@ def _comparison(tree: Tree) -> Valued:
 
 def _either(tree: Tree) -> Valued:
     operands = [closure(operand) for operand in tree.children]
-    return lambda evaluator: float(any(operand(evaluator) for operand in operands))
+    return lambda evaluator: float(any(_all_of(operands, evaluator)))
 
 
 def _both(tree: Tree) -> Valued:
     operands = [closure(operand) for operand in tree.children]
-    return lambda evaluator: float(all(operand(evaluator) for operand in operands))
+    return lambda evaluator: float(all(_all_of(operands, evaluator)))
+
+
+def _all_of(operands: list[Valued], evaluator: Evaluator) -> list[Any]:
+    """All sides of `&&` and `||`, as NEURON evaluates them: some of them draw random numbers."""
+    return [operand(evaluator) for operand in operands]
 
 
 def _signed(tree: Tree) -> Valued:

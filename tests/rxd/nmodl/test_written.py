@@ -37,6 +37,10 @@ CODES = {
     "while": "c = 0  d = 1  while (d < 100) { d = 2*d  c = c + 1 }",
     "calls": "swap()  c = cube(a) + steps(5)  d = cube(cube(2)) + u",
     "locals hide": "LOCAL a, x  a = 7  x = a + u  c = x + b  d = cube(a)",
+    "locals of inner blocks": "LOCAL x  x = 5  if (u > 0) { LOCAL x, b  x = 9  b = x  c = x + b }  d = x + b  y = d",
+    "loop variables": "LOCAL i, s  i = 7  s = 0  FROM i=0 TO 3 { LOCAL s  s = i  c = c + s }  FROM k=1 TO 2 { s = s + k }"
+    "  d = i + s + k",
+    "powers": "c = -a^2 + 2^3^2 + b^3  d = 2^-u  x = fabs(u)^0.5",
     "elements": "when[1] = 5  when[k] = when[1] + 1  c = when[a - 1]  d = when[a - 3]",
 }
 
@@ -44,6 +48,7 @@ WRONG = {
     "outside": ("\n\nwhen[a + 1] = 1\n", r"line 9: when\[4\] is outside the array, which has 4 elements"),
     "domain": ("c = 1\nd = log(b)", r"line 8: .*math domain error"),
     "within": ("c = 1\nd = steps(400*log(-a))", r"line 8: .*math domain error"),
+    "root": ("c = 1\nd = b^0.5", r"line 8: .*math domain error"),
     "endless": ("c = 1\nwhile (c > 0) { d = 2 }", r"turns more than 10000 times"),
 }
 
@@ -94,6 +99,16 @@ def test_functions_do_what_the_interpreter_does(code: str) -> None:
         fast, slow = both(code, u)
         assert fast == pytest.approx(slow, rel=1e-15, nan_ok=True)
         assert slow != start()
+
+
+def test_locals_of_inner_blocks_end_with_them() -> None:
+    """As in the C code that NEURON makes of them."""
+    for found in both(CODES["locals of inner blocks"], 3.0):
+        assert (found["c"], found["d"], found["b"]) == (18.0, 3.0, -2.0)
+    for found in both(CODES["locals of inner blocks"], -1.0):
+        assert (found["c"], found["d"]) == (0.0, 3.0)
+    for found in both(CODES["loop variables"], 3.0):
+        assert (found["c"], found["d"], found["k"]) == (6.0, 12.0, 2.0)
 
 
 @pytest.mark.parametrize(("code", "message"), WRONG.values(), ids=WRONG.keys())
