@@ -172,7 +172,7 @@ Where NEURON itself is wrong we give the right answer.
   error says so. (Where layers do not resist, which is NEURON's default, `h.secondorder` works.)
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
 
-NEURON 9.0.2 is wrong in five more ways, which scripts live with and whose rules are simple. There the default is NEURON's
+NEURON 9.0.2 is wrong in six more ways, which scripts live with and whose rules are simple. There the default is NEURON's
 number, with a warning that names the reaction or the sections; `python -m rxd.neuron --correct SCRIPT`, or
 `with Session(correct=True):`, applies every reaction once, at the rate it has, and leaves sections as they are:
 
@@ -191,7 +191,8 @@ number, with a warning that names the reaction or the sections; `python -m rxd.n
 * **Reactions in a box whose species are written with it.** `Reaction(a[ecs] + b[ecs], c[ecs], k)` counts once for every
   species on its sides, here three times; `Reaction(a + b, c, k)` and rates count once. (With CVode more often still, unlike
   here.)
-
+* **Reactions without regions of species that are in cells and in a box.** `Reaction(a, b, k)` acts in the cells alone; a `Rate`
+  acts in both.
 * **Joints in voxels.** Where sections meet (or a section's diameter jumps), each is in voxels as wide as the widest there, and
   tapers to its next point or border of segments: a neurite of 62 um3 on a bulb of 8 um has 115 um3 with 11 segments, and
   595 with one. The membrane of the cable stays what the points say.
@@ -311,7 +312,7 @@ def _row(names: Iterable[str]) -> str:
 
 def _members(name: str, kind: type[Any]) -> list[str]:
     variables = [*POINTS[name].parameters, *POINTS[name].assigned, *POINTS[name].arrays] if name in POINTS else []
-    return [*variables, *_public(kind)]
+    return list(dict.fromkeys([*variables, *_public(kind)]))
 
 
 def _public(kind: type[Any]) -> list[str]:
@@ -339,6 +340,12 @@ def _public(kind: type[Any]) -> list[str]:
         "row",
         "take_row",
         "turn",
+        "ahead",
+        "expects",
+        "go_on",
+        "keep_on",
+        "kept",
+        "stream_of_intervals",
     }
     hidden |= {"schedule", "push", "extend", "deliver", "spike", "check"} if kind.__name__ in {"Vector", "NetCon"} else set()
     own = [member for member, _ in inspect.getmembers(kind) if not member.startswith("_")]

@@ -91,3 +91,15 @@ def test_the_panel_of_numerical_methods_is_there_once(ca):
 def test_a_number_in_an_array_is_a_number(ca):
     rate = rxd.Rate(ca, np.array(2.0))
     assert float(rate.rate) == 2
+
+
+def test_a_class_of_a_script_notes_something_before_it_is_a_species(ca, recwarn):
+    class Buffer(rxd.Species):
+        def __init__(self, *args, **settings):
+            self.names, self.id = ["free", "bound"], 7
+            super().__init__(*args, **settings)
+            self.dx = 0.1
+
+    buffer = Buffer(ca.regions[0], initial=1)
+    assert [buffer.names, buffer.id, buffer.dx] == [["free", "bound"], 7, 0.1]
+    assert not recwarn

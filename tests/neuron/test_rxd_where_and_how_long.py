@@ -162,3 +162,33 @@ def test_a_list_of_nodes_goes_where_lists_go(cell):
     assert nodes is kept
     assert len(nodes) == n + 1
     assert len(ca.nodes) == n
+
+
+def test_a_rate_without_regions_acts_in_the_cell_and_in_the_box():
+    sec = h.Section(name="a")
+    cyt, box = rxd.Region([sec], name="cyt"), rxd.Extracellular(0, 0, 0, 20, 20, 20, dx=10)
+    x, y, z = (rxd.Species([cyt, box], name=name, initial=1) for name in "xyz")
+    keep = [rxd.Rate(x, -0.2), rxd.Rate(y, -0.2 * z), rxd.Rate(z, 0.1, regions=[box])]
+    found = after_a_step(x, y, z).reshape(3, -1)
+    decay = 0.2 * h.dt
+    assert found[0] == pytest.approx(np.full(9, 1 - decay))
+    assert found[1] == pytest.approx([1 - decay] + 8 * [1 - decay * (1 + 0.1 * h.dt)])
+    assert found[2] == pytest.approx([1] + 8 * [1 + 0.1 * h.dt])
+    assert len(keep) == 3
+
+
+def test_a_reaction_without_regions_acts_in_the_cell_alone_as_in_neuron():
+    sec = h.Section(name="a")
+    cyt, box = rxd.Region([sec], name="cyt"), rxd.Extracellular(0, 0, 0, 20, 20, 20, dx=10)
+    x, y = rxd.Species([cyt, box], name="x", initial=1), rxd.Species([cyt, box], name="y")
+    keep = rxd.Reaction(x, y, 0.1)
+    gone = 1 - 1 / (1 + 0.1 * h.dt)
+    with pytest.warns(UserWarning, match="in cells alone"):
+        found = after_a_step(x, y).reshape(2, -1)
+    assert found[0] == pytest.approx([1 - gone] + 8 * [1])
+    with pytest.warns(UserWarning, match="in cells alone"):
+        keep = [keep, rxd.Reaction(x[box], y[box], 0.1)]
+        found = after_a_step(x, y).reshape(2, -1)
+    assert found[0, 0] == pytest.approx(1 - gone)
+    assert found[1, 1] > 0.1 * h.dt * 0.99
+    assert len(keep) == 2

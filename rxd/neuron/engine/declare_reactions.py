@@ -132,7 +132,7 @@ def _where_it_is(reaction: Reaction, symbols: Iterable[NodeSymbol]) -> list[Any]
     sides = [symbol for side in (reaction.lhs, reaction.rhs) for symbol in side]
     named = {region.number: region for symbol in sides if symbol.region is not None and (region := symbol.region())}
     if not named:
-        return _candidates(symbols, reaction.regions) or _nowhere(reaction, symbols)
+        return _in_cells(reaction, _candidates(symbols, reaction.regions)) or _nowhere(reaction, symbols)
     region = next(iter(named.values()))
     for symbol in sides:
         quantity = symbol.quantity()
@@ -142,6 +142,18 @@ def _where_it_is(reaction: Reaction, symbols: Iterable[NodeSymbol]) -> list[Any]
                 "MultiCompartmentReaction with membrane= for what passes from one region to another."
             )
     return [region]
+
+
+def _in_cells(reaction: Reaction, regions: list[Any]) -> list[Any]:
+    """Of the regions of a reaction written without any those in cells, if there are: NEURON leaves boxes out then."""
+    cells = [region for region in regions if not hasattr(region, "shape")]
+    if reaction.session.correct or reaction.regions or len(cells) == len(regions) or not any(one.living for one in cells):
+        return regions
+    caution(
+        f"{reaction!r}: NEURON lets this act in cells alone, though its species are in extracellular space, too, and so does "
+        "this run. Write another reaction with the region, as in species[region], or run with python -m rxd.neuron --correct."
+    )
+    return cells
 
 
 def _nowhere(reaction: Reaction, symbols: Iterable[NodeSymbol]) -> list[Any]:
@@ -197,6 +209,8 @@ def _rate(declared: Declared, rate: Rate) -> None:
 def _with_what_it_reads(regions: list[Any], symbols: Iterable[NodeSymbol]) -> list[Any]:
     """Of a bare unknown's regions the one whose species a rate reads by name: elsewhere NEURON leaves the unknown alone."""
     read = [symbol.region() for symbol in symbols if symbol.region is not None]
+    if not read:
+        return regions
     return [region for region in regions if not hasattr(region, "shape") and all(region is other for other in read)]
 
 

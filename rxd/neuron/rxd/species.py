@@ -116,8 +116,8 @@ class Quantity(Mathable):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Scripts may note something of their own on a species, as in NEURON; what looks like a slip is named."""
-        if not hasattr(type(self), name):
-            near = difflib.get_close_matches(name, _PROPERTIES, 1)
+        if not hasattr(type(self), name) and hasattr(self, "number"):  # a class of the script's may begin with what is its own
+            near = difflib.get_close_matches(name, _PROPERTIES, 1, cutoff=0.7)
             if near:
                 caution(f"{self.kind} {self.label} has no property {name!r}: it changes nothing. Did you mean {near[0]!r}?")
         object.__setattr__(self, name, value)
