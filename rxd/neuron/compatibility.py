@@ -197,9 +197,6 @@ number, with a warning that names the reaction or the sections; `python -m rxd.n
   tapers to its next point or border of segments: a neurite of 62 um3 on a bulb of 8 um has 115 um3 with 11 segments, and
   595 with one. The membrane of the cable stays what the points say.
 
-Not as in NEURON: layers of `extracellular` that resist (`xg` below 1000, or `xc`) and LinearMechanism go with fixed
-steps alone.
-
 Where NEURON makes choices, we make the same:
 
 * Layers of `extracellular` (two) and LinearMechanisms are solved together with the voltages by backward Euler. What flows
