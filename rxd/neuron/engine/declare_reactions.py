@@ -151,7 +151,7 @@ def _in_cells(reaction: Reaction, regions: list[Any]) -> list[Any]:
         return regions
     caution(
         f"{reaction!r}: NEURON lets this act in cells alone, though its species are in extracellular space, too, and so does "
-        "this run. Write another reaction with the region, as in species[region], or run with python -m rxd.neuron --correct."
+        "this run. Give it regions=[...], or run with python -m rxd.neuron --correct."
     )
     return cells
 
