@@ -103,6 +103,7 @@ class CVode(States):
     def extra_scatter_gather(self, direction: int, action: Any) -> float:
         """Call something whenever the variables have been brought up to date (0), or are about to be read (1): at each step."""
         self._run.watchers.append((int(direction), Watcher(action)))
+        self._run.ahead.forget()
         return 0.0
 
     def extra_scatter_gather_remove(self, action: Any) -> float:

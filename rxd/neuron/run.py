@@ -181,6 +181,7 @@ class Run(Tapes, Watching):
     def add_machine(self, machine: Moves | Watches) -> None:
         """Take note of a state machine."""
         self._machines.append(weakref.ref(machine))
+        self.ahead.forget()
 
     def add_connection(self, connection: NetCon) -> None:
         """Take note of a NetCon."""

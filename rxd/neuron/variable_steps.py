@@ -44,12 +44,14 @@ def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
     """Advance to the next thing that happens, or by one internal step."""
     values = run.session.globals
     run._deliver(values.t)
+    if not run.is_current(engine):  # an event has changed the model
+        engine = run._compiled()
+    watched = run._watches()[0]  # the engine looks at those that have come since
     target, machines = min(stop, run.events.next_time()), run.machines() if run._machines else []
     if machines:
         spikes = _advance_to_transition(run, engine, machines, target)
     else:
         spikes = advance_to(run, engine, target, single)
-    watched = run._voltages(engine.layout.index)
     for number, when in spikes:
         for connection in watched[number].listening():
             connection.spike(when)

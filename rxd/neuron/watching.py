@@ -16,6 +16,7 @@ from rxd.neuron.lasting import Lasting, end_recordings
 from rxd.neuron.pointers import RangePointer
 
 if TYPE_CHECKING:
+    from rxd.neuron.ahead import Ahead
     from rxd.neuron.engine import Engine
     from rxd.neuron.modevents import Watches
     from rxd.neuron.record import SectionRecord
@@ -35,6 +36,7 @@ class Watching:
 
     engine: Engine | None
     adaptive: bool
+    ahead: Ahead
     call: Callable[[Callable[[], Any], float], None]
 
     def __init__(self) -> None:
@@ -168,6 +170,7 @@ class Watching:
     def watch_changed(self) -> None:
         """NetCons or their thresholds have changed."""
         self._watch = (None, [], [])
+        self.ahead.forget()  # nobody has looked for their spikes in steps made ahead
 
     def _watches(self) -> tuple[list[Detector], list[Detector]]:
         """The detectors whose voltages the engine looks at, and the others."""

@@ -78,3 +78,95 @@ def test_most_steps_are_made_ahead(model: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Ahead, "step", lambda self, run: given.append(original(self, run)) or given[-1])
     stepped(model, Ahead(), meddle=False)
     assert np.mean(given) > 0.7
+
+
+def spikes(model: Any, single: bool, meddle: Any = None, delay: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes that a NetCon records which is there from the start, or comes at 6 ms; voltages on a grid. No other feeds back."""
+    h, soma, clamp, _ = model
+    clamp.amp, clamp.delay, clamp.dur = 0.3, 1, 1e9
+    heard, connections, first, grid = h.Vector(), [], meddle is None, h.Vector()
+    grid.record(soma(0.3)._ref_v, 0.25)
+
+    def connect() -> None:
+        connections.append(h.NetCon(soma(0.3)._ref_v, None, -10, delay, 0, sec=soma))
+        connections[-1].record(heard)
+
+    if first:
+        connect()
+    h.finitialize(-65)
+    for until in (6.0, 40.0):
+        if until > 6 and not first:
+            meddle(connect)
+        while single and h.t < until:
+            h.fadvance()
+        h.continuerun(until)
+    return heard.as_numpy().copy(), grid.as_numpy().copy()
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("others", [0, 1])
+def test_netcons_that_come_in_the_middle_of_a_variable_run_hear_what_follows(model: Any, single: bool, others: int) -> None:
+    h, soma, _, connections = model
+    soma.nseg = 3
+    connections[:] = [h.NetCon(soma(0.7)._ref_v, None, 0, 1, 0, sec=soma)] * others
+    expected, v = spikes(model, single)
+    found, again = spikes(model, single, lambda connect: connect())
+    expected = expected[expected > 6]
+    assert len(expected) >= 2
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    np.testing.assert_allclose(again, v, atol=0.05)
+
+
+@pytest.mark.parametrize("level", [-58, -54, -50, -45])
+def test_thresholds_set_between_single_variable_steps_hold_at_once(model: Any, level: float) -> None:
+    h, soma, clamp, connections = model
+    connections[:] = [h.NetCon(soma(0.5)._ref_v, None, 1000, 1, 0, sec=soma)]
+    heard, times = h.Vector(), []
+    connections[0].record(heard)
+    clamp.delay, clamp.dur = 1, 1e9
+    h.finitialize(-65)
+    while h.t < 30:
+        h.fadvance()
+        if connections[0].threshold == 1000 and soma(0.5).v > level:
+            connections[0].threshold = level + 2  # v is about to pass it
+            times.append(h.t)
+    assert times[0] < heard[0] < times[0] + 2
+    assert len(heard) >= 2
+
+
+@pytest.mark.parametrize("begin", [1, 15, 18, 22, 26])
+def test_functions_to_be_called_at_every_step_are_from_the_next_one_on(model: Any, begin: float) -> None:
+    h, *_ = model
+    h.finitialize(-65)
+    steps, called = 0, []
+    while h.t < 30:
+        h.fadvance()
+        if steps:
+            assert len(called) >= steps
+            steps += 1
+        elif h.t > begin:
+            h.cvode.extra_scatter_gather(0, lambda: called.append(h.t))
+            steps = 1
+    assert steps > 3
+
+
+def test_events_arrive_after_the_delay_that_is_set_now(model: Any) -> None:
+    h, soma, clamp, connections = model
+    synapse = h.ExpSyn(soma(0.5))
+    connections[:] = [h.NetCon(soma(0.5)._ref_v, synapse, -30, 5, 0.001, sec=soma)]
+    heard, opened, g = h.Vector(), [], 0.0
+    connections[0].record(heard)
+    clamp.delay, clamp.dur = 1, 1e9
+    h.cvode.atol(0.1)
+    h.finitialize(-65)
+    h.continuerun(9)
+    connections[0].delay = 0.003
+    first, g = len(heard), synapse.g
+    while h.t < 40:
+        h.fadvance()
+        if synapse.g > g + 1e-5:
+            opened.append(h.t)
+        g = synapse.g
+    spikes = heard.as_numpy()[first:]
+    assert len(spikes) >= 2
+    np.testing.assert_allclose(opened, spikes + 0.003, atol=1e-3)

@@ -186,3 +186,51 @@ def test_mod_files_read_the_sizes_there_are_now(mods):
     density, c = soma(0.5).wide.i + 100 * point.i / area, 1e-3
     slope = 1e-4 * 30 * area / 100 * (1 + 100 / area)
     assert soma(0.5).v == pytest.approx(-65 - density / (c / h.dt + slope), rel=1e-12)
+
+
+def numbers_inside() -> list[np.ndarray]:
+    """What an engine computes with, the padding of last chunks and the balance of branch points among it."""
+    found = engine()
+    if found.fields.stale or found.fields.cells:
+        found.fields.flush()
+    stepper, cable = found.stepper, found.discretization.cable
+    fields = [group.fields for group in found.groups]
+    return [*fields, stepper._groups.fields, cable.conductance, cable.capacity, stepper._balanced_junctions(found.y)]
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_edits_leave_the_numbers_of_a_new_engine_to_the_last_lane(name):
+    with Session():
+        cell = Cell()
+        cell.dends[2].nseg = 1  # ten segments: the last chunk is not full
+        anew(0)
+        EDITS[name](cell, 0.7)
+        for a in (0.001, 0.0005):  # the second time segments are written one by one, the last of their group among them
+            for number, segment in enumerate(segment for dend in cell.dends for segment in dend):
+                segment.pas.g = a * (1 + 0.1 * number)
+            anew(0)
+        found = [np.array(numbers) for numbers in numbers_inside()]
+        current_session().touch()
+        anew(0)
+        for here, there in zip(found, numbers_inside(), strict=True):
+            np.testing.assert_array_equal(here, there)
+
+
+def test_sections_hung_up_by_their_other_end_are_no_change_of_size():
+    with Session():
+        cell = Cell()
+        dend = cell.dends[3]
+        for segment, g in zip(dend, (0.0001, 0.001, 0.01), strict=True):
+            segment.pas.g = g
+        anew(0)
+        found = []
+        for end in (1, 0, 1):
+            h.disconnect(sec=dend)
+            dend.connect(cell.dends[0](0.5), end)
+            anew(0)
+            found.append([segment.v for segment in dend])
+        current_session().touch()
+        anew(0)
+        np.testing.assert_array_equal(found[2], [segment.v for segment in dend])
+        np.testing.assert_array_equal(found[2], found[0])
+        assert np.abs(np.subtract(found[1], found[0])).max() > 1e-3

@@ -335,6 +335,8 @@ class Engine:
         # the stepper has taken these arrays in: they stay where they are what they were
         if not np.array_equal(self.electrodes.detector_position, position):
             self.electrodes.detector_position = position
+            if hasattr(self, "state"):  # a NetCon has come in the middle of a run
+                self.state.before = self._watched(self.state.y)
         if not np.array_equal(self.electrodes.detector_threshold, threshold):
             self.electrodes.detector_threshold = threshold
         self.electrodes.connections = tuple(
