@@ -60,7 +60,13 @@ AFTER SOLVE { kept = sum  all = all + 1 }
 BEFORE BREAKPOINT { sum = 0  all = 0 }
 """
 
-MODS = {"meter": METER, "total": TOTAL, "counts": COUNTS, "probe": PROBE, "meters": METERS, "totals": TOTALS}
+LINKS = """
+NEURON { POINT_PROCESS Links RANGE held, twice POINTER next }
+ASSIGNED { held twice next }
+BEFORE STEP { twice = 2*held  next = held + 1 }
+"""
+
+MODS = {"links": LINKS, "meter": METER, "total": TOTAL, "counts": COUNTS, "probe": PROBE, "meters": METERS, "totals": TOTALS}
 
 
 @pytest.fixture
@@ -188,3 +194,13 @@ def test_blocks_run_for_all_places_at_once_as_one_after_the_other(mods, monkeypa
     h.Section(name="other")  # another engine
     for one, other in zip(run(), found, strict=True):  # from the first step on: what is assigned outlives finitialize
         assert one[1:] == pytest.approx(other[1:], rel=1e-12, abs=1e-12)
+
+
+def test_what_one_place_sets_another_of_its_kind_reads_in_turn(bare):
+    chain = [h.Links(bare(0.5)) for _ in range(4)]
+    for one, following in zip(chain, [*chain[1:], chain[0]], strict=True):
+        one._ref_next = following._ref_held
+    h.finitialize(-65)
+    chain[0].held = 10
+    h.fadvance()
+    assert [(one.held, one.twice) for one in chain] == [(14, 20), (11, 22), (12, 24), (13, 26)]

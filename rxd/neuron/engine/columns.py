@@ -221,6 +221,8 @@ class _Program:
         read = _names(added) or ()
         if len(behind) < len(self._places) or target in {*read, *self._shared} or not all(map(self._knows, read)):
             return False
+        if any(getattr(pointer.target, "kind", "") == self._translation.file.name for pointer in behind):  # type: ignore[union-attr]
+            return False  # what one place sets, the next may read
         self._shared.add(target)
         shared = _Shared(behind)  # type: ignore[arg-type]
 
