@@ -99,6 +99,7 @@ class PointInfo:
     """A point process or artificial cell: parameters, computed variables, lengths of array variables.
 
     ``element_counts``: sizes of arrays whose elements are variables of their own (`g_0`, `g_1`), as those of mod files are.
+    ``styles``: ions that come with it, as with a mechanism, and what `h.ion_style` becomes by it (0 if it leaves that alone).
     """
 
     name: str
@@ -109,6 +110,7 @@ class PointInfo:
     receives: bool = False
     units: Mapping[str, str] = field(default_factory=dict)
     element_counts: Mapping[str, int] = field(default_factory=dict)
+    styles: Mapping[str, int] = field(default_factory=dict)
 
 
 DENSITY: Mapping[str, MechanismInfo] = MappingProxyType(
@@ -267,12 +269,12 @@ def info_of(translation: Translation) -> MechanismInfo:
         tuple(ion.name for ion in file.ions),
         {key: d.unit for d in declared for key in expanded(d) if d.unit},
         written,
-        {ion.name: _style(ion) for ion in file.ions if _style(ion)},
+        {ion.name: style_of(ion) for ion in file.ions if style_of(ion)},
         {d.name: d.size for d in declared if d.size is not None and {*expanded(d)} & {*parameters, *computed, *states}},
     )
 
 
-def _style(ion: Ion) -> int:
+def style_of(ion: Ion) -> int:
     """NEURON's: the reversal potential follows a concentration that is read at the start, one that is written always."""
     sides = {f"{ion.name}i", f"{ion.name}o"}
     return FOLLOWS if sides & set(ion.writes) else FOLLOWS_AT_START if sides & set(ion.reads) else 0

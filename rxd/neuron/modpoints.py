@@ -13,7 +13,7 @@ import sympy
 
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.errors import HocError
-from rxd.neuron.mechanisms import PointInfo
+from rxd.neuron.mechanisms import PointInfo, style_of
 from rxd.neuron.modcalls import as_function, block_of, call_block, set_table, table_of
 from rxd.neuron.modevents import EventCode, Watches
 from rxd.neuron.modnumbers import Noise
@@ -313,7 +313,8 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
     units = {key: d.unit for d in (*file.parameters, *file.assigned, *file.states) for key in expanded(d) if d.unit}
     artificial = file.kind == "ARTIFICIAL_CELL"
     counts = {d.name: d.size for d in (*file.parameters, *file.assigned, *file.states) if d.size is not None}
-    info = PointInfo(file.name, own, assigned, {}, artificial, file.block("net_receive") is not None, units, counts)
+    styles = {ion.name: style_of(ion) for ion in file.ions}
+    info = PointInfo(file.name, own, assigned, {}, artificial, file.block("net_receive") is not None, units, counts, styles)
     from rxd.neuron.modstepped import ModStepped
 
     base = ModArtificial if artificial else ModStepped if translation.reason else ModWriter if translation.carries else ModPoint

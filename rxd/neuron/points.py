@@ -130,6 +130,8 @@ class PointProcess(_Stored, metaclass=_Kind):
         self.session.own(record.session, f"section {record.name}")
         object.__setattr__(self, "host", record)
         object.__setattr__(self, "x", Segment(record.section, x).x)
+        if self.info.styles:
+            record.bring_ions(self.info.styles)
         at_end = self._sits_at_ends and not 0 < self.x < 1
         self.session.run.points_changed(self._has_equations or at_end)
         return self.x

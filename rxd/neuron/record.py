@@ -11,6 +11,7 @@ the 1 end of a section connected with its 1 end.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -338,8 +339,7 @@ class SectionRecord:
         else:
             info = catalogue.density[mechanism]
             used = [catalogue.ion(name).mechanism for name in info.ions]
-            for name, style in info.styles.items():
-                self.ion_styles[f"{name}_ion"] = max(style, self.ion_styles.get(f"{name}_ion", 0))
+            self._raise_styles(info.styles)
             initial = {info.full(name): value for name, value in info.variables.items()}
         for name, value in initial.items():
             self.store[name] = np.full(self._nseg, value)
@@ -351,6 +351,20 @@ class SectionRecord:
                 self.mechanisms.append(name)
             self.insert(name)
         self.session.touch()
+
+    def bring_ions(self, styles: Mapping[str, int]) -> None:
+        """Add the ions that a point process uses, by name with the style it wants; NEURON gives them to the whole section.
+
+        A style belongs to the segment in NEURON, to the section here: that of one among several is left out.
+        """
+        if self._nseg == 1:
+            self._raise_styles({name: style for name, style in styles.items() if style})
+        for name in styles:
+            self.insert(self.session.catalogue.ion(name).mechanism)
+
+    def _raise_styles(self, styles: Mapping[str, int]) -> None:
+        for name, style in styles.items():
+            self.ion_styles[f"{name}_ion"] = max(style, self.ion_styles.get(f"{name}_ion", 0))
 
     def settle_ions(self) -> list[str]:
         """Set the ion variables that `h.ion_style` wants computed at initialisation; returns their names."""

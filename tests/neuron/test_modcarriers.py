@@ -152,6 +152,31 @@ def test_what_is_set_without_a_state(cable):
     assert cable(0.9).ko == 5
 
 
+@pytest.mark.parametrize("kind", ["Pool", "Setting", "Sensing"])
+def test_a_point_process_brings_its_ions_to_the_whole_section(mods, kind):
+    """As a mechanism does, and in NEURON: scripts record `seg._ref_cai` beside a synapse that carries calcium."""
+    ion = "k" if kind == "Setting" else "ca"
+    shown = []
+    for by_hand in (False, True):
+        dend, other = h.Section(name="dend"), h.Section(name="other")
+        dend.nseg = 3
+        dend.insert("pas")
+        if by_hand:
+            dend.insert(f"{ion}_ion")
+        point = getattr(h, kind)(dend(0.5))
+        assert dend.has_membrane(f"{ion}_ion")
+        assert not other.has_membrane(f"{ion}_ion")
+        recorded = [h.Vector().record(getattr(dend(x), f"_ref_{ion}{what}")) for x in (0.1, 0.5) for what in "io"]
+        h.finitialize(-65)
+        h.continuerun(1)
+        shown.append([*recorded, [dend(0.5).v, getattr(dend(0.5), f"e{ion}"), getattr(dend(0.1), f"e{ion}")]])
+        point.loc(other(0.5))
+        assert other.has_membrane(f"{ion}_ion")
+        assert dend.has_membrane(f"{ion}_ion")
+    for one, two in zip(*shown, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 def test_those_that_read_the_current_of_an_ion(cable):
     cable.insert("leak")
     sensors = [h.Sensing(cable(x)) for x in (0.5, 0.5, 0.9)]
