@@ -272,3 +272,7 @@ def test_numbers_are_wanted_where_there_are_numbers(capsys):
         assert "a number is wanted, not Vector" in capsys.readouterr().err
     assert not h("z = 4 / (1 - 1)")
     assert "division by zero" in capsys.readouterr().err
+    assert h("z = -7 % 3")
+    assert h.z == 2
+    assert not h("z = 7 % -3")
+    assert "wants a b above 0, not -3" in capsys.readouterr().err

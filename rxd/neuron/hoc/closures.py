@@ -135,6 +135,8 @@ def _chain(tree: Tree) -> Valued:
             other = operand(evaluator)
             if divides and as_number(other) == 0:
                 raise HocError("division by zero")
+            if combine is operator.mod and other < 0:
+                raise HocError(f"a % b wants a b above 0, not {other:g}")
             result = combine(result, other)
         return float(result) if isinstance(result, bool) else result
 
