@@ -205,7 +205,7 @@ def test_edits_leave_the_numbers_of_a_new_engine_to_the_last_lane(name):
         cell.dends[2].nseg = 1  # ten segments: the last chunk is not full
         anew(0)
         EDITS[name](cell, 0.7)
-        for a in (0.001, 0.0005):  # the second time segments are written one by one, the last of their group among them
+        for a in (0.001, 0.0005, 0.0002):  # the third time segments are written one by one, the last of their group among them
             for number, segment in enumerate(segment for dend in cell.dends for segment in dend):
                 segment.pas.g = a * (1 + 0.1 * number)
             anew(0)
