@@ -69,12 +69,15 @@ class Session:
         Tables of nodes that nothing has been edited since.
     procedures : mapping of str to Procedure
         Functions that hoc code has defined.
+    mark : object
+        Tells symbols of this session from those of others; they keep it, so that no later session has one at its address.
     hoc, run, chemistry, ... : object
         Parts, made at their first use, since few scripts use them all.
     """
 
     def __init__(self, correct: bool = False) -> None:
         self.correct = correct
+        self.mark = object()
         self.globals = Globals()
         self.revision = 0
         self.shape_revision = self.node_revision = 0

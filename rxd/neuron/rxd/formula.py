@@ -27,7 +27,8 @@ __all__ = ["Formula", "Mathable", "NodeSymbol", "RangeSymbol", "Scheme", "as_sym
 class NodeSymbol(sympy.Symbol):
     """A species, state or parameter on a region (or, region None, on whichever region a reaction is)."""
 
-    __slots__ = ("number", "quantity", "region")
+    __slots__ = ("mark", "number", "quantity", "region")
+    mark: object
     quantity: weakref.ref[Quantity]
     region: weakref.ref[Any] | None
     number: tuple[int, ...]
@@ -39,7 +40,8 @@ class NodeSymbol(sympy.Symbol):
         symbol = sympy.Symbol.__xnew__(cls, label, real=True)
         symbol.quantity = weakref.ref(quantity)
         symbol.region = None if region is None else weakref.ref(region)
-        symbol.number = (id(quantity.session), quantity.number, -1 if region is None else region.number)
+        symbol.mark = quantity.session.mark  # SymPy's cache keeps symbols of sessions that are gone: the number stays theirs
+        symbol.number = (id(symbol.mark), quantity.number, -1 if region is None else region.number)
         return symbol
 
     def _hashable_content(self) -> tuple[Any, ...]:
