@@ -88,7 +88,7 @@ def _electrode(engine: Engine, player: Player) -> Electrode | None:
         return None
     if pointer.name not in LEVELS.get(pointer.target.kind, ()):
         return None
-    return next((electrode for electrode in engine.electrodes.electrodes if electrode.clamp is pointer.target), None)
+    return engine.electrodes.electrode(pointer.target)
 
 
 def _levels(electrode: Electrode, courses: dict[str, np.ndarray], middle: np.ndarray) -> tuple[Any, Any]:

@@ -131,7 +131,7 @@ class Electrodes:
     trains: tuple[Any, ...] = ()
     rise: tuple[np.ndarray | None, float] = (None, 0.0)
     more: tuple[np.ndarray, np.ndarray] | None = None
-    _by_clamp: dict[int, Electrode] = field(default_factory=dict)
+    _by_clamp: dict[int, Electrode] | None = None
     _levels: list[tuple[float, float]] = field(default_factory=list)
     _held: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     _span: tuple[float, float] = (np.inf, -np.inf)
@@ -173,7 +173,7 @@ class Electrodes:
 
     def electrode(self, point: PointProcess) -> Electrode | None:
         """That of a clamp, or None for another point process."""
-        if len(self._by_clamp) != len(self.electrodes):
+        if self._by_clamp is None:
             self._by_clamp = {id(electrode.clamp): electrode for electrode in self.electrodes}
         found = self._by_clamp.get(id(point))
         return found if found is not None and found.clamp is point else None

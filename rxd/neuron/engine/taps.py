@@ -264,11 +264,11 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
         labels = (label for label, _ in (*local.assigned, *((p.label, p.expression) for p in local.processes)))
         label = next((label for label in labels if label.split(".", 1)[1] == name), "")
         return _formula(engine, *node, label, translation)
-    for electrode in engine.electrodes.electrodes:
-        if electrode.clamp is point and name == "i":
-            if engine.circuits.circuit is not None and electrode.clamp.kind != "IClamp":
-                return None  # it sees the potential inside
-            return _clamp(electrode, engine.states["v"].start)
+    electrode = engine.electrodes.electrode(point) if name == "i" else None
+    if electrode is not None:
+        if engine.circuits.circuit is not None and electrode.clamp.kind != "IClamp":
+            return None  # it sees the potential inside
+        return _clamp(electrode, engine.states["v"].start)
     if name in {"g", "i"} and engine.session.globals["secondorder"] != 2:
         return _synapse(engine, point, name)
     return None

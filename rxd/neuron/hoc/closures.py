@@ -18,11 +18,11 @@ from rxd.neuron.errors import HocError
 if TYPE_CHECKING:
     from rxd.neuron.hoc.evaluate import Evaluator
 
-__all__ = ["OPERATORS", "as_number", "closure"]
+__all__ = ["as_number", "closure"]
 
 Valued = Callable[["Evaluator"], Any]
 
-OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {
         "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "%": operator.mod, "<": operator.lt,
         ">": operator.gt, "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
@@ -98,7 +98,7 @@ def _assigned(tree: Tree) -> Valued:
     """`name = expression`, `name += expression`, or an assignment to something else."""
     reference, sign, expression = tree.children
     name, value = _plain_name(reference), closure(expression)
-    present, change = _named(Tree("value", [reference])), OPERATORS.get(str(sign)[0])
+    present, change = _named(Tree("value", [reference])), _OPERATORS.get(str(sign)[0])
 
     def put(evaluator: Evaluator) -> Any:
         given = value(evaluator)
@@ -125,7 +125,7 @@ def _chain(tree: Tree) -> Valued:
     """`a + b - c`, `a * b / c`."""
     first = closure(tree.children[0])
     rest = [
-        (OPERATORS[str(sign)], str(sign) in {"/", "%"}, closure(operand))
+        (_OPERATORS[str(sign)], str(sign) in {"/", "%"}, closure(operand))
         for sign, operand in zip(tree.children[1::2], tree.children[2::2], strict=True)
     ]
 
@@ -158,7 +158,7 @@ def _comparison(tree: Tree) -> Valued:
                     other += slack * _TOWARDS[sign]
                 elif abs(result - other) <= slack:
                     other = result
-            result = float(OPERATORS[sign](result, other))
+            result = float(_OPERATORS[sign](result, other))
         return result
 
     return compare

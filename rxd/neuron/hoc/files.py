@@ -34,7 +34,7 @@ def load_file(session: Session, *names: Any) -> float:
     always = not isinstance(names[0], str) and bool(names[0])
     texts = [name for name in names if isinstance(name, str)]
     name = texts[0]
-    if Path(name).name in BUILT_IN or (len(texts) > 1 and texts[1] in session.hoc.names()):
+    if Path(name).name in BUILT_IN or (len(texts) > 1 and session.hoc.defines(texts[1])):
         return 1.0
     if name in session.hoc.loaded and not always:
         return 1.0
