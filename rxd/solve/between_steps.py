@@ -22,6 +22,8 @@ __all__ = ["BLOCKED", "DETECTION", "Courses", "Gains", "Known", "Watch", "sent",
 
 DETECTION: Final = 1e-10
 """How long after the end of the step that it is found in a spike is sent, ms."""
+NOTHING: Final = 1e300
+"""When something happens that never does, ms: behind every time that a run can reach."""
 HEAPED: Final = 0
 SENT: Final = 1
 KNOWN: Final = 2
@@ -193,36 +195,48 @@ def has_room(target: int, detectors: int, watch: Watch) -> bool:
 
 
 @exact_inner_kernel
+def next_event(watch: Watch) -> tuple[float, int, float, bool]:
+    """When the next event is due, its target and amount, and whether it is in the heap: of two at one time the known one."""
+    known, heap, counts, wires, n = watch.known, watch.heap, watch.counts, watch.wires, watch.cells.kind.size
+    k = counts[KNOWN]
+    heaped = counts[HEAPED] > 0
+    if k < known.time.size and (not heaped or known.time[k] <= heap.time[0]):
+        return known.time[k], known.target[k], known.amount[k], False
+    if not heaped:
+        return NOTHING, 0, 0.0, False
+    w = heap.order[0] % (wires.target.size + n)
+    target = wires.target[w] if w < wires.target.size else -1 - n - (w - wires.target.size)
+    return heap.time[0], target, heap.amount[0], True
+
+
+@exact_inner_kernel
+def take(target: int, amount: float, due: float, heaped: bool, detectors: int, y: np.ndarray, watch: Watch) -> None:
+    """Take the next event out of where it waits and let it act."""
+    counts = watch.counts
+    if heaped:
+        drop_first(watch.heap, counts[HEAPED])
+        counts[HEAPED] -= 1
+    else:
+        counts[KNOWN] += 1
+    if target >= 0:
+        y[target] += amount
+    else:
+        hand_over(target, amount, due, detectors, watch)
+
+
+@exact_inner_kernel
 def deliver_until(t: float, detectors: int, y: np.ndarray, watch: Watch) -> bool:
     """Deliver what is due at a time; whether the state has changed."""
-    known, heap, counts, wires, n = watch.known, watch.heap, watch.counts, watch.wires, watch.cells.kind.size
     found = False
     while True:
-        k = counts[KNOWN]
-        from_known = k < known.time.size and known.time[k] <= t
-        from_heap = counts[HEAPED] > 0 and heap.time[0] <= t
-        if not (from_known or from_heap):
+        due, target, amount, heaped = next_event(watch)
+        if due > t:
             return found
-        if from_known and (not from_heap or known.time[k] <= heap.time[0]):
-            when, target, amount = known.time[k], known.target[k], known.amount[k]
-            from_heap = False
-        else:
-            w = heap.order[0] % (wires.target.size + n)
-            target = wires.target[w] if w < wires.target.size else -1 - n - (w - wires.target.size)
-            when, amount = heap.time[0], heap.amount[0]
         if target < 0 and not has_room(target, detectors, watch):
-            counts[BLOCKED] = 1
+            watch.counts[BLOCKED] = 1
             return found
-        if from_heap:
-            drop_first(heap, counts[HEAPED])
-            counts[HEAPED] -= 1
-        else:
-            counts[KNOWN] += 1
-        if target >= 0:
-            y[target] += amount
-            found = True
-        else:
-            hand_over(target, amount, when, detectors, watch)
+        take(target, amount, due, heaped, detectors, y, watch)
+        found = found or target >= 0
 
 
 @inner_kernel

@@ -6,18 +6,12 @@ further on, as far as nothing that the stepper has yet to find can reach them.
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
-from rxd.solve.between_steps import BLOCKED, HEAPED, KNOWN, Watch, hand_over, has_room, send_from
-from rxd.solve.event_heap import drop_first
+from rxd.solve.between_steps import BLOCKED, Watch, has_room, next_event, send_from, take
 from rxd.solve.lane_operations import exact_kernel
 
-__all__ = ["NOTHING", "live"]
-
-NOTHING: Final = 1e300
-"""When something happens that never does, ms."""
+__all__ = ["live"]
 
 
 @exact_kernel
@@ -52,34 +46,15 @@ def live(
     float
         When the next event is due, ms; ``watch.counts[BLOCKED]`` says whether it waits for room.
     """
-    known, heap, counts, wires, n = watch.known, watch.heap, watch.counts, watch.wires, watch.cells.kind.size
     touched[0] = 0
     for i in range(fired.size):
         send_from(fired[i], when[i], watch)
     while True:
-        k = counts[KNOWN]
-        from_known, from_heap = k < known.time.size, counts[HEAPED] > 0
-        if not (from_known or from_heap):
-            return NOTHING
-        if from_known and (not from_heap or known.time[k] <= heap.time[0]):
-            due, target, amount = known.time[k], known.target[k], known.amount[k]
-            from_heap = False
-        else:
-            w = heap.order[0] % (wires.target.size + n)
-            target = wires.target[w] if w < wires.target.size else -1 - n - (w - wires.target.size)
-            due, amount = heap.time[0], heap.amount[0]
+        due, target, amount, heaped = next_event(watch)
         if due > t and (due >= bound or target >= 0):
             return due
         if target < 0 and not has_room(target, detectors, watch):
-            counts[BLOCKED] = 1
+            watch.counts[BLOCKED] = 1
             return due
-        if from_heap:
-            drop_first(heap, counts[HEAPED])
-            counts[HEAPED] -= 1
-        else:
-            counts[KNOWN] += 1
-        if target >= 0:
-            y[target] += amount
-            touched[0] += 1
-        else:
-            hand_over(target, amount, due, detectors, watch)
+        take(target, amount, due, heaped, detectors, y, watch)
+        touched[0] += target >= 0
