@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf, isfinite, isnan
 from typing import Final, NamedTuple
 
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from cable.errors import ClampError
 from cable.quantities import take_units
+from geometry.records import dataclass
 from geometry.section import Location
 
 __all__ = ["IClamp", "Injection", "SEClamp", "StepWave", "VClamp", "merged_breakpoints"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf, isfinite, isnan
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from cable.errors import EventError
 from cable.quantities import take_units
+from geometry.records import dataclass
 from geometry.section import Location
 
 __all__ = ["Detector", "Event", "EventQueue", "NetCon", "SpikeSource", "crossings"]

@@ -19,7 +19,6 @@ by side (`cable.lane_order`, `rxd.solve.cable_sweeps`), and species that diffuse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -29,6 +28,7 @@ from cable.elimination import EliminationOrder, elimination_order
 from cable.errors import CableError
 from geometry.compiled import QuickCompiler
 from geometry.kernel_files import kept_kernel
+from geometry.records import dataclass
 
 __all__ = [
     "HinesPlan",

@@ -14,7 +14,6 @@ of a step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,6 +22,7 @@ from cable.elimination import depth_and_batch
 from cable.hines import HinesPlan
 from geometry.compiled import QuickCompiler, inner, sized
 from geometry.kernel_files import kept_kernel
+from geometry.records import dataclass
 
 __all__ = ["BLOCK", "WIDTH", "LaneOrder", "lane_order"]
 

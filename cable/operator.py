@@ -10,8 +10,6 @@ The same record gives the small forms that tests and direct solvers read: branch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -19,6 +17,7 @@ from cable.constants import MOHM_PER_OHM_CM_PER_UM, NF_PER_DENSITY
 from cable.errors import CableError
 from cable.hines import solve_reference
 from geometry.mesh import TreeBlock
+from geometry.records import dataclass
 from geometry.segments import Segments
 from geometry.shapes import Halves, Shape
 from geometry.tree import cell_tree

@@ -5,13 +5,14 @@ In: a few sizes, or a seed. Out: `Morphology`, always the same one for the same 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
 from geometry.morphology import Morphology, cylinder
+from geometry.records import dataclass
 from geometry.section import SectionSpec
 
 __all__ = ["ball_and_stick", "cylinder", "pyramidal_cell", "y_branch"]

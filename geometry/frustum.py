@@ -15,7 +15,7 @@ drawn as an outline is made of oblique frusta (`geometry.outline`) in place of i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf, sqrt
 from typing import Any
 
@@ -25,6 +25,7 @@ from geometry.compiled import in_ranges, inner, lean
 from geometry.errors import GeometryError
 from geometry.outline import OBLIQUE as OBLIQUE_NUMBERS
 from geometry.outline import disc_distance, inner_balls, oblique_frusta
+from geometry.records import dataclass
 from geometry.section import Location, Section
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices

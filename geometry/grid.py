@@ -7,7 +7,7 @@ In: the corners of the box, the voxel edges, and both properties as numbers, arr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from geometry.errors import GeometryError
 from geometry.mesh import GridBlock, Mesh
+from geometry.records import dataclass
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
 

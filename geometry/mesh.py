@@ -6,12 +6,12 @@ the structure that fast solvers need.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
+from geometry.records import dataclass
 
 __all__ = ["GridBlock", "Mesh", "TreeBlock", "check_mesh"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from geometry.errors import GeometryError
 from geometry.outline import Outline
+from geometry.records import dataclass
 from geometry.section import Location, Section, SectionSpec
 from geometry.selection import SectionsLike, Selection, section_indices
 

@@ -11,12 +11,12 @@ line that turns back on itself the outermost parts count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
+from geometry.records import dataclass
 
 __all__ = ["OBLIQUE", "Outline", "disc_distance", "inner_balls", "oblique_frusta", "oblique_volume"]
 

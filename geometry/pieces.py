@@ -6,12 +6,12 @@ over a half-segment (volume, lateral area, resistance) follows in closed form.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from geometry.morphology import Morphology
+from geometry.records import dataclass
 
 __all__ = ["Pieces", "cut"]
 

@@ -5,13 +5,14 @@ In: lengths, diameters and electrical constants. Out: `counts (n_sections,)`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
 from geometry.morphology import Morphology
+from geometry.records import dataclass
 
 __all__ = ["DLambda", "MaxLength", "d_lambda", "max_length"]
 

@@ -7,12 +7,12 @@ frozen `Morphology`, and `Location`, a place on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
+from geometry.records import dataclass
 
 if TYPE_CHECKING:
     from geometry.morphology import Morphology

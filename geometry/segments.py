@@ -7,7 +7,6 @@ volumes, areas and axial resistances are exact integrals over the frusta.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from geometry.errors import GeometryError
 from geometry.morphology import Morphology
 from geometry.pieces import Pieces, cut
+from geometry.records import dataclass
 from geometry.rules import DLambda, MaxLength
 from geometry.section import Location, Section
 from geometry.selection import SectionsLike, section_indices

@@ -6,13 +6,13 @@ In: sections named in any way a user may name them. Out: `Selection`, a frozen s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
+from geometry.records import dataclass
 from geometry.section import Location, Section
 
 if TYPE_CHECKING:

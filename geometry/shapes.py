@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
 from geometry.morphology import Morphology
+from geometry.records import dataclass
 from geometry.section import Section
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, Selection, section_indices

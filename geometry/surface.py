@@ -11,12 +11,12 @@ every other to two), and the work is proportional to it, however large the box a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
+from geometry.records import dataclass
 from geometry.voxelize import VoxelGrid
 
 __all__ = ["Surface", "isosurface"]

@@ -11,13 +11,13 @@ still touch each other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from geometry.mesh import Mesh, TreeBlock
 from geometry.morphology import Morphology
+from geometry.records import dataclass
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
 from geometry.shapes import Shape, inside

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from geometry.errors import GeometryError
 from geometry.frustum import Array, Solid, frustum_volume, pack, solid_of
 from geometry.mesh import GridBlock, Mesh
 from geometry.outline import oblique_volume
+from geometry.records import dataclass
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
 from geometry.voxel_classify import classify

@@ -6,7 +6,7 @@ written to be read and copied: all of it is the public interface. `rxd.demo_repo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import geometry
 import rxd
 from geometry import Location, Morphology, Selection
+from geometry.records import dataclass
 from rxd import library
 from rxd.units import mM, ms, uM, um
 

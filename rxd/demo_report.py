@@ -6,11 +6,11 @@ In: a `rxd.demo.CalciumNeuron` and `rxd.Results`. Out: `Findings` and matplotlib
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd import plotting
 from rxd.demo import CalciumNeuron
 from rxd.results import Results

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 import sympy
 
 from cable import IClamp, SEClamp
+from geometry.records import dataclass
 from rxd.codegen.oracle import fields_of, make_numpy
 from rxd.declare.species import Quantity
 from rxd.declare.symbols import NodeSymbol, Probe, v

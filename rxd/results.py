@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from cable import IClamp, SEClamp
 from geometry import Segments
+from geometry.records import dataclass
 from rxd.declare.species import Quantity
 from rxd.declare.symbols import Probe
 from rxd.recording import Trace

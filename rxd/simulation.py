@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from cable import EventQueue
+from geometry.records import dataclass
 from rxd.codegen.apart import Apart
 from rxd.codegen.cache import discard_stale_code
 from rxd.codegen.kernels import Kernels, compile_kernels

@@ -9,7 +9,6 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +27,7 @@ from geometry import (
     segment,
     vtk,
 )
+from geometry.records import dataclass
 from geometry.voxelize import voxelize, voxelize_sections
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ other contours are not read; `Morphology.notes` counts them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from geometry.io.contours import Contour, Stack, stacks
 from geometry.io.drafts import Draft, as_morphology
 from geometry.io.lists import Bar, Label, Listing, Text, parse
 from geometry.morphology import Morphology
+from geometry.records import dataclass
 
 __all__ = ["load_asc"]
 

@@ -9,12 +9,12 @@ circle for each contour, along the line of their middles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from geometry.errors import GeometryError
+from geometry.records import dataclass
 
 __all__ = ["Contour", "Stack", "stacks"]
 

@@ -5,7 +5,7 @@ In: what a reader of one format found. Out: `Morphology`, named and pruned the w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from os import PathLike
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from geometry.errors import FormatError
 from geometry.morphology import Morphology
+from geometry.records import dataclass
 from geometry.section import SectionSpec
 
 __all__ = ["Draft", "as_morphology", "sphere"]

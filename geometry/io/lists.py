@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from os import PathLike
 
 from geometry.errors import FormatError
+from geometry.records import dataclass
 
 __all__ = ["Bar", "Label", "Listing", "Text", "parse"]
 

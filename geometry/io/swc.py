@@ -11,13 +11,13 @@ to the middle of the soma.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from geometry.errors import FormatError
 from geometry.io.drafts import Draft, as_morphology
 from geometry.morphology import Morphology
+from geometry.records import dataclass
 
 __all__ = ["load_swc"]
 

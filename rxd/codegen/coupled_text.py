@@ -9,10 +9,11 @@ moles agree to round-off.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import sympy
 
+from geometry.records import dataclass
 from rxd.codegen.exponentials import share_exponentials
 from rxd.codegen.printer import LanePrinter, assignments
 from rxd.codegen.text import KERNEL_ARGUMENTS

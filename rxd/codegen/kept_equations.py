@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import sympy
+from sympy.core.relational import Relational
 
 from rxd.codegen.cache import lasting_folder, source_mark, write_whole
 from rxd.codegen.fingerprint import NotKnownError, fingerprint
@@ -30,7 +31,7 @@ Thing = TypeVar("Thing")
 SIZE: Final = hashlib.sha256().digest_size
 UNREADABLE: Final = (pickle.PickleError, EOFError, AttributeError, ImportError, IndexError, KeyError, TypeError, ValueError)
 UNWRITABLE: Final = (pickle.PickleError, AttributeError, TypeError, RecursionError)
-PLAIN: Final = (sympy.Add, sympy.Mul, sympy.Pow, sympy.Function, sympy.Piecewise)
+PLAIN: Final = (sympy.Add, sympy.Mul, sympy.Pow, sympy.Function, sympy.Piecewise, Relational)
 """What SymPy would simplify once more when it is read."""
 
 

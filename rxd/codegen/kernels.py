@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.codegen.apart import Apart
 from rxd.codegen.cache import load_module
 from rxd.codegen.coupled_module import coupled_module

@@ -8,9 +8,10 @@ Matrices, doi:10.1093/acprof:oso/9780198508380.001.0001); pivots stay on the dia
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+
+from geometry.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,12 +13,12 @@ halves of chunks, eight nodes each: of what nodes keep, a row is `LANES` numbers
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import sympy
 
+from geometry.records import dataclass
 from rxd.codegen.coupled_text import Constants, Known, Layers, add_rates, jacobian_entries, row, time_slopes
 from rxd.codegen.lane_relax import operations, substitutions
 from rxd.codegen.sparse import LaneProgram, make_program

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import sympy
 
+from geometry.records import dataclass
 from rxd.codegen.printer import LanePrinter, assignments
 from rxd.discretize.records import LANES
 from rxd.symbolic.system import VOLTAGE, LocalSystem

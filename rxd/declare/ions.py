@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from geometry.records import dataclass
 from rxd.errors import DeclarationError
 from rxd.units import as_number
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
 import sympy
 
+from geometry.records import dataclass
 from rxd.declare.region import check_name
 from rxd.declare.symbols import IonSymbol, as_expression, celsius, t, v
 from rxd.errors import DeclarationError

@@ -6,12 +6,12 @@ so that two models in one process never meet even when their names agree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import sympy
 
 from geometry import Location
+from geometry.records import dataclass
 from rxd.errors import DeclarationError
 
 if TYPE_CHECKING:

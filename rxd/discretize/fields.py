@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from cable.constants import FARADAY, FLUX_PER_CURRENT, MOLECULES_PER_MM_UM3, NA_PER_DENSITY, NF_PER_DENSITY
 from geometry import Segments
+from geometry.records import dataclass
 from geometry.voxelize import VoxelGrid
 from rxd.discretize.nodes import Nodes, evaluate
 from rxd.discretize.records import LANES

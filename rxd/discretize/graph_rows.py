@@ -5,12 +5,13 @@ The rows of a million voxels take 74 MB, and all that they say the voxels say: t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 import numpy as np
 
 from geometry.kernel_files import kept_kernel
+from geometry.records import dataclass
 
 __all__ = ["BoxRows", "ListedRows", "Rows", "Triple", "VoxelRows", "compressed"]
 

@@ -9,12 +9,13 @@ children in voxels share the half segment of their parent, as several children p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from geometry import Segments
+from geometry.records import dataclass
 from geometry.tree import start_points
 from geometry.voxelize import VoxelGrid
 from rxd.discretize.records import Block

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
 from geometry import Segments
+from geometry.records import dataclass
 from rxd.errors import DiscretizationError
 
 NAMES: Final = ("region", "segment", "section", "section_name", "kind", "x", "path_distance", "position", "diam")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from cable.hines import HinesPlan
 from geometry import Segments
+from geometry.records import dataclass
 from rxd.discretize.graph_rows import Rows, Triple
 from rxd.discretize.space import node_positions
 

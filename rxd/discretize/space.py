@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from geometry import Mesh, Segments, region_mesh
+from geometry.records import dataclass
 from geometry.voxelize import VoxelGrid, voxelize_sections
 from rxd.errors import DiscretizationError
 

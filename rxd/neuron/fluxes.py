@@ -8,12 +8,12 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.pointers import AttributePointer, Pointer
 from rxd.neuron.rxd.constants import NA_modern, molecules_per_mM_um3

@@ -10,11 +10,12 @@ exchange even where they overlap.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from geometry.voxelize import VoxelGrid, VoxelWarning, voxelize_sections
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.record import MINIMAL_DIAM

@@ -12,12 +12,12 @@ NEURON's node without area, where currents meet and nothing is stored.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geometry import Location, Morphology, Outline, Segments, Selection, segment
+from geometry.records import dataclass
 from rxd.neuron.ends import joint, shares, sides
 from rxd.neuron.outside import is_inserted
 

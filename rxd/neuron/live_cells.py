@@ -8,11 +8,12 @@ or up to where a spike that the solver has yet to find could reach them.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.arrivals import Arrivals, is_known
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.engine.wires import Wiring, wire

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.arrivals import Arrivals, is_known
 from rxd.neuron.engine.batch import Batch, sampled
 from rxd.neuron.engine.courses import can_play, played

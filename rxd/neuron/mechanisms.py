@@ -7,10 +7,11 @@ equations themselves are in `rxd.library`; here are only names and numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from geometry.records import dataclass
 from rxd.neuron.errors import HocError
 from rxd.neuron.outside import NAME
 from rxd.nmodl.names import expanded, has_tables

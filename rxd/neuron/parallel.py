@@ -9,9 +9,10 @@ import os
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from geometry.records import dataclass
 from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.events import NetCon
 from rxd.neuron.hoc_object import HocObject

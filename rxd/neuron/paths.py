@@ -6,9 +6,9 @@ In: two places. Out: the nodes between them, with their distance from the point 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from geometry.records import dataclass
 from rxd.neuron.errors import HocError
 from rxd.neuron.topology import climb
 

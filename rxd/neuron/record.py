@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geometry import Morphology, SectionSpec, segment
+from geometry.records import dataclass
 from rxd.neuron.errors import deleted_section
 from rxd.neuron.globals import CONSTANTS
 from rxd.neuron.outside import COMPUTED, computed

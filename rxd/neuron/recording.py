@@ -11,11 +11,12 @@ from __future__ import annotations
 import bisect
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.pointers import GlobalPointer
 
 if TYPE_CHECKING:

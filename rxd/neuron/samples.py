@@ -6,11 +6,11 @@ In: the recorders of a session. Out: the times at which they want values, and th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.engine.hh_assigned import ASSIGNED
 from rxd.neuron.engine.taps import Tap, Trace, tap
 from rxd.neuron.pointers import AttributePointer

@@ -8,9 +8,9 @@ until the next step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from geometry.records import dataclass
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.errors import HocError
 

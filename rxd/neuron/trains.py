@@ -7,11 +7,11 @@ as the run has come, as if every event had been taken from the queue one by one.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.artificial import NetStim, Turn
 from rxd.neuron.engine.wires import Wiring
 from rxd.neuron.philox import look_ahead

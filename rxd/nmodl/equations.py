@@ -6,11 +6,12 @@ In: a block. Out: the rate of each state, or the solution of linear equations.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import sympy
 
+from geometry.records import dataclass
 from rxd.declare.functions import conserved, given, linear_solution, nonlinear_solution
 from rxd.nmodl.execute import SENDING, SILENT
 from rxd.nmodl.names import dt, names_read

@@ -6,12 +6,12 @@ In: numbers as NEURON's `table_name` takes them. Out: a function of expressions 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy
 
+from geometry.records import dataclass
 from rxd.declare.tables import interpolated
 from rxd.nmodl.syntax import NmodlError
 

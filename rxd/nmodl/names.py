@@ -6,12 +6,12 @@ In: a `ModFile`. Out: `Names`: for every name whether it is a parameter, a state
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
 import sympy
 
+from geometry.records import dataclass
 from rxd.declare.symbols import celsius, t, v
 from rxd.nmodl.execute import key_of
 from rxd.nmodl.syntax import (

@@ -6,8 +6,9 @@ In: nothing. Out: the types that `rxd.nmodl.parser` makes and `rxd.nmodl.execute
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from geometry.records import dataclass
 from rxd.errors import RxdError
 
 __all__ = [

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sympy
 
+from geometry.records import dataclass
 from rxd.declare.functions import algebraic, conserved, earlier, given, left
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol

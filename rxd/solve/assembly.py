@@ -13,11 +13,11 @@ round-off.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.discretize.records import LANES, Discretization, GraphTransport, Group, Transport
 from rxd.solve.lane_operations import lean_kernel
 

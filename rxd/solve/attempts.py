@@ -7,11 +7,11 @@ solver the whole step is one compiled call (`rxd.solve.direct_step`); with other
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.discretize.records import LANES
 from rxd.solve.aligned import aligned_zeros, together
 from rxd.solve.direct import DirectSolver

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cable.lane_order import WIDTH, lane_order
+from geometry.records import dataclass
 from rxd.codegen.oracle import fields_of
 from rxd.discretize.records import Discretization, Group, Transport
 from rxd.solve import cable_sweeps as sweeps

@@ -10,10 +10,11 @@ eliminated last, all together, as a dense matrix with pivots; the others in orde
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+
+from geometry.records import dataclass
 
 __all__ = ["Circuit", "Entries", "no_circuit", "plan_circuit"]
 

@@ -7,11 +7,11 @@ Equations I, section II.4 (https://doi.org/10.1007/978-3-540-78862-1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.solve.problem import Problem
 
 SAFETY: Final = 0.9

@@ -9,11 +9,11 @@ events.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.errors import ConvergenceError, DeclarationError
 from rxd.solve.attempts import TRAIL, Attempt, Progress, Way, make_attempt
 from rxd.solve.controller import (

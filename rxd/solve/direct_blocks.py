@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.discretize.records import Discretization, Transport
 from rxd.errors import DeclarationError
 from rxd.solve.direct_tree import WIDTH

@@ -10,11 +10,11 @@ and then point processes, which add to what is there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.codegen.kernels import GroupKernels
 from rxd.discretize.records import LANES, Discretization, Group
 from rxd.solve.calls import FIELDS, N_FIELDS

@@ -6,10 +6,10 @@ In: a `LaneProgram`. Out: a `LocalProgram`, and all lists end to end on one `Tap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.codegen.sparse import LaneProgram
 
 

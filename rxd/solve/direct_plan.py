@@ -6,10 +6,9 @@ where each begins and ends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.solve.aligned import aligned, aligned_zeros
 from rxd.solve.direct_blocks import BlockTree, build_block_tree
 from rxd.solve.direct_lanes import lay_lanes

@@ -5,11 +5,11 @@ In: a `Discretization`, the kernels compiled for "coupled" and the stimuli. Out:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.discretize.records import LANES, Discretization, Group
 from rxd.solve.aligned import aligned, aligned_zeros
 from rxd.solve.assembly import Assembly, Exchange, add_electrodes, add_exchange, build_assembly, build_exchange

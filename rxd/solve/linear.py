@@ -8,11 +8,11 @@ only), "petsc" (`rxd.solve.petsc_solver.PetscSolver`, loaded when asked for) and
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.errors import DeclarationError
 from rxd.solve.equations import Equations, Linearisation
 

@@ -7,11 +7,11 @@ In: `Equations`. Out: a `Structure`: the pattern, and a list of `Block` of kind 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.discretize.records import Discretization
 from rxd.solve.equations import Equations
 from rxd.solve.petsc_shell import Forest

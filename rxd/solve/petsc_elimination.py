@@ -8,11 +8,10 @@ Sparse Matrices, doi:10.1093/acprof:oso/9780198508380.001.0001), stopped after t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from geometry.kernel_files import kept_kernel
+from geometry.records import dataclass
 
 _kernel = kept_kernel(nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 

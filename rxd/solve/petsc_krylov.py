@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.errors import DeclarationError
 from rxd.solve.petsc_diagnosis import PetscError, worst_row
 from rxd.solve.petsc_options import PREFIX, given_at_run_time, pushed_options

@@ -8,13 +8,13 @@ exactly, so that a field split with these shells leaves to the Krylov method onl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cable.hines import HinesPlan, factor, resolve
 from geometry.kernel_files import kept_kernel
+from geometry.records import dataclass
 
 _kernel = kept_kernel(nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 

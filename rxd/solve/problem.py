@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any, Protocol
 
 import numpy as np
 
 from cable import EventQueue
+from geometry.records import dataclass
 from rxd.discretize.records import Discretization
 from rxd.errors import DeclarationError
 

@@ -37,7 +37,7 @@ def pack_groups(groups: Sequence[Group], kernels: Sequence[Any]) -> Groups:
     owners, positions = _owners(groups, kernels), set[int]()
     for row, group, compiled in zip(table, groups, kernels, strict=True):
         program = compiled.program
-        changed = np.unique(np.concatenate([compiled.active, compiled.gates]))
+        changed = np.array(_changed(compiled), dtype=np.int64)
         common = np.array([bool(np.any(owners[group.row(r)] > 1)) for r in changed], dtype=bool)
         touched, shared = changed[~common], changed[common]
         for unknown in shared:
@@ -83,13 +83,14 @@ def _first(group: Group, unknown: int) -> int:
     return row.start if isinstance(row, Along) else (int(group.row(unknown)[0]) if group.n else 0)
 
 
+def _changed(compiled: Any) -> list[int]:
+    """Unknowns that gates or chemistry change, in order; NumPy's `unique` would load its masked arrays first."""
+    return sorted({*compiled.active.tolist(), *compiled.gates.tolist()})
+
+
 def _owners(groups: Sequence[Group], kernels: Sequence[Any]) -> np.ndarray:
     """How many nodes change each position of the state by gates or chemistry."""
-    rows = [
-        group.row(unknown)
-        for group, compiled in zip(groups, kernels, strict=True)
-        for unknown in np.unique(np.concatenate([compiled.active, compiled.gates]))
-    ]
+    rows = [group.row(unknown) for group, compiled in zip(groups, kernels, strict=True) for unknown in _changed(compiled)]
     counts = np.zeros(1 + max((int(row.max()) for row in rows if row.size), default=0), dtype=np.int32)
     for row in rows:
         np.add.at(counts, row, 1)

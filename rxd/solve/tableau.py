@@ -13,11 +13,12 @@ its increment is the error estimate; `near4` mixes the increments of all stages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.errors import DeclarationError
 
 LOOSEST_OF_ORDER_FOUR: Final = 1e-5

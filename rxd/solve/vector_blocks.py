@@ -8,13 +8,13 @@ first load to the last store. What the operations compute is written out in loop
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from geometry.records import dataclass
 from rxd.solve.vectors import CONTRACT, all_lanes, load_lanes, plus_product, store_lanes
 
 

@@ -25,7 +25,11 @@ from rxd.symbolic.thermal import with_temperature_apart
 
 # mA/cm2 per (molecules/um2/ms) of elementary charges: i = F sum(z n) J.
 DENSITY_PER_FLUX = FARADAY / (1e4 * MOLECULES_PER_MM_UM3)
-THERMAL_VOLTAGE = 1e3 * GAS_CONSTANT / FARADAY * (celsius + KELVIN_AT_ZERO_CELSIUS)  # mV
+
+
+def thermal_voltage_of_celsius() -> sympy.Expr:
+    """RT / F in mV, of the temperature as a symbol; SymPy's first sum loads its tensors, which most scripts never need."""
+    return 1e3 * GAS_CONSTANT / FARADAY * (celsius + KELVIN_AT_ZERO_CELSIUS)
 
 
 @dataclass
@@ -110,7 +114,7 @@ class Draft:
             if ion.e is None:
                 ratio = float(sympy.log(ion.outside / ion.inside))
                 if self.tables.model.temperature_apart:
-                    return self.thermal(THERMAL_VOLTAGE * ratio / ion.charge)
+                    return self.thermal(thermal_voltage_of_celsius() * ratio / ion.charge)
                 value = thermal_voltage(self.tables.model.celsius) / ion.charge * ratio
             else:
                 value = ion.e
@@ -118,7 +122,7 @@ class Draft:
             return self.field(f"e_{symbol.ion}", "constant", "e", symbol.ion, value)
         inside, outside = (self.ion_concentration(symbol.ion, side, defaults) for side in ("i", "o"))
         if self.tables.model.temperature_apart:
-            return self.thermal(THERMAL_VOLTAGE / ion.charge) * sympy.log(outside / inside)
+            return self.thermal(thermal_voltage_of_celsius() / ion.charge) * sympy.log(outside / inside)
         return sympy.Float(thermal_voltage(self.tables.model.celsius) / ion.charge) * sympy.log(outside / inside)
 
     def ion_symbol(self, ion: str, side: str) -> NodeSymbol | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sympy
 
+from geometry.records import dataclass
 from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction, region_of
 from rxd.declare.region import Extracellular, Region
 from rxd.declare.species import Parameter

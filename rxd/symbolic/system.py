@@ -7,11 +7,12 @@ In: a `rxd.Model` (read once by `build_system`). Out: `System`, which `discretiz
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import sympy
+
+from geometry.records import dataclass
 
 Kind = Literal["voltage", "species", "state", "gate"]
 Space = Literal["segments", "voxels", "surface", "box", "points"]

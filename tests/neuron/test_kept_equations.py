@@ -142,6 +142,16 @@ def test_mechanisms_are_kept_as_they_are(folder: Path, make: Any) -> None:
     assert fingerprint(recalled("mechanism", 1, make)) == fingerprint(recalled("mechanism", 1, refuse)) == fingerprint(make())
 
 
+def test_what_is_kept_is_read_without_a_sum(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recalled("mechanism", 1, hh_with_tables)
+
+    def sums(*_: Any) -> Any:
+        raise AssertionError("SymPy makes a sum, for which it loads its tensors")
+
+    monkeypatch.setattr(sympy.Add, "flatten", sums)
+    assert recalled("mechanism", 1, refuse)
+
+
 def test_a_fingerprint_tells_things_apart() -> None:
     cases = [(x, x > 0), (x, x >= 0)]
     things: list[Any] = [x, y, x + y, x * y, x**2, x + 1, x + 1.0, x + sympy.Rational(1, 2), sympy.exp(x), sympy.Symbol("x")]

@@ -7,10 +7,11 @@ another engine with the same equations; to write them down and name their kernel
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from geometry.records import dataclass
 from rxd.codegen.cache import discard_stale_code
 from rxd.codegen.kept_equations import recalled
 from rxd.codegen.kernels import Kernels, compile_kernels

@@ -12,12 +12,12 @@ A section that starts at the 0 end of a root is tied to the middle of the root's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from geometry import Segments, Shape
+from geometry.records import dataclass
 from geometry.shapes import Halves
 
 __all__ = ["AtBorders", "WithMembrane", "border_areas"]

@@ -6,11 +6,12 @@ what they write is what all others there read, and what they read of ions is tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.engine.mods import read_global
 from rxd.neuron.engine.placed import Reference
 from rxd.neuron.engine.seen import CURRENTS, STATES

@@ -6,12 +6,12 @@ In: players of a session. Out: `Courses` for the loop, where they play only what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.discretize.records import LANES
 from rxd.neuron.pointers import AttributePointer, ItemPointer, RangePointer, Ref
 from rxd.neuron.points import PointProcess

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import sympy
 
 import rxd
 from geometry import FractionalVolume, MultipleGeometry, Shell
+from geometry.records import dataclass
 from geometry.shapes import Inside
 from rxd import library
 from rxd.declare.ions import Ion
@@ -175,9 +176,9 @@ def follows_temperature(declared: Declared) -> bool:
 def _membrane(declared: Declared) -> None:
     """Ra and cm; a section with different cm in its segments is cut into several by the layout."""
     for name, values in membrane_of(declared.layout).items():
-        for value in np.unique(values):
+        for value in sorted(set(values.tolist())):
             where = np.flatnonzero(values == value)
-            declared.model.set(declared.layout.morphology[where], **{name: float(value)})
+            declared.model.set(declared.layout.morphology[where], **{name: value})
 
 
 def membrane_of(layout: Layout) -> dict[str, np.ndarray]:

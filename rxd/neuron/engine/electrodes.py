@@ -12,11 +12,12 @@ conductances between.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.engine.placed import Reference
 from rxd.neuron.errors import HocError
 from rxd.neuron.modstepped import ModStepped

@@ -5,12 +5,12 @@ In: such a geometry, with NEURON's methods that measure a section, and a layout.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geometry import Segments, Shape
+from geometry.records import dataclass
 from geometry.shapes import Halves
 from rxd.neuron.engine.borders import border_areas
 from rxd.neuron.errors import RxDException

@@ -7,11 +7,11 @@ In: a session. Out: `Slopes`: the exact Jacobian of its equations without what f
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.impedance import end_of
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.codegen.oracle import fields_of
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.outside import OutsideField

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from geometry.records import dataclass
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.records import dataclass
 from rxd.neuron.artificial import NetStim
 from rxd.neuron.intfire import IntFire
 from rxd.solve.event_heap import Wires

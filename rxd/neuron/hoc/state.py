@@ -10,11 +10,12 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geometry.records import dataclass
 from rxd.neuron.errors import HocError
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ In: NEURON's arguments. Out: the shapes of `geometry`, which may be called like 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import geometry as shapes
 from geometry import DistributedBoundary, FixedCrossSection, FixedPerimeter, FractionalVolume, ScalableBorder, Shell
+from geometry.records import dataclass
 from rxd.neuron.errors import RxDException
 
 if TYPE_CHECKING:

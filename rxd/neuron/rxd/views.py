@@ -7,10 +7,11 @@ them or a part of them, and what is written into them, in whatever way, reaches 
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from geometry.records import dataclass
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
