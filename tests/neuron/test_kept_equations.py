@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from sympy.core.cache import clear_cache
 
 from rxd import library, reversal
 from rxd.codegen import kept_equations
@@ -148,6 +149,7 @@ def test_what_is_kept_is_read_without_a_sum(folder: Path, monkeypatch: pytest.Mo
     def sums(*_: Any) -> Any:
         raise AssertionError("SymPy makes a sum, for which it loads its tensors")
 
+    clear_cache()  # SymPy's memory of the sums that it made a moment ago
     monkeypatch.setattr(sympy.Add, "flatten", sums)
     assert recalled("mechanism", 1, refuse)
 
