@@ -101,8 +101,13 @@ def _draw(record: SectionRecord, column: int, lines: list[str]) -> None:
     root = record.parent is None
     picture = f"|{'-' * record.nseg}|" if root else f"`{'-' * (record.nseg - 1)}|"
     lines.append(f"{' ' * column}{picture}       {record.name}{ends}")
-    for child in sorted(record.children, key=lambda child: -child.parent_x):
-        _draw(child, column + record.node(child.parent_x) + 1 + root, lines)
+
+    def node(child: SectionRecord) -> int:  # counted from the end that is joined
+        at = record.node(child.parent_x)
+        return at if record.end == 0 else record.nseg - 1 - at
+
+    for child in sorted(record.children, key=node, reverse=True):
+        _draw(child, column + node(child) + 1 + root, lines)
 
 
 def mechanism_text(record: SectionRecord) -> str:

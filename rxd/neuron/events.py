@@ -499,6 +499,7 @@ class FInitializeHandler(HocObject):
                 "Arg out of range: FInitializeHandler takes a type (0, 1, 2 or 3; default 1) and a function or hoc code."
             )
         self.kind = int(kind)
+        self.what = callback
         self._action = as_action(callback, *context)
         current_session().run.add_handler(self)
 
@@ -507,7 +508,10 @@ class FInitializeHandler(HocObject):
         self._action()
 
     def allprint(self) -> float:
-        """Print all handlers."""
-        for handler in current_session().run._living_handlers():
-            sys.stdout.write(f"{handler} type {handler.kind}\n")
+        """Print all handlers by their types: hoc code as it is, functions by what they are."""
+        handlers = current_session().run._living_handlers()
+        for kind in range(4):
+            lines = [f"\t{handler.what}\n" for handler in handlers if handler.kind == kind]
+            if lines:
+                sys.stdout.write(f"Type {kind} FInitializeHandler statements\n{''.join(lines)}")
         return 0.0

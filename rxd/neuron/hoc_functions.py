@@ -6,6 +6,7 @@ In: texts, names, sections. Out: numbers and texts. Each takes the session first
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -61,6 +62,12 @@ def nrnpython(session: Session, code: str) -> float:
 def getcwd(session: Session) -> str:
     """The current folder, with a slash at its end."""
     return os.path.join(os.getcwd(), "")  # noqa: PTH118, PTH109 - the slash
+
+
+def machine_name(session: Session, text: Any) -> float:
+    """Write the name of this computer into a string reference."""
+    text.set(platform.node())
+    return 0.0
 
 
 def chdir(session: Session, path: str) -> float:
@@ -204,7 +211,8 @@ HOC_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         **{
             function.__name__: function
             for function in (
-                lambda_f, strcmp, execute1, nrnpython, getcwd, chdir, system, object_id, neuronhome, nrnmpi_init, access,
+                lambda_f, strcmp, execute1, nrnpython, getcwd, chdir, system, machine_name,
+                object_id, neuronhome, nrnmpi_init, access,
                 pt3dstyle, pt3dconst, nrnunit_use_legacy, set_ra, has_parent, setpointer, allobjects,
                 allobjectvars, section_owner,
             )

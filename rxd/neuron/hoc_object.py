@@ -18,6 +18,18 @@ class HocObject:
 
     _number: int | None
 
+    def __class_getitem__(cls, number: float) -> Any:
+        """`h.Vector[3]`: the one of that number.
+
+        Raises
+        ------
+        IndexError
+            If there is none.
+        """
+        from rxd.neuron.lists import object_of
+
+        return object_of(cls, number)
+
     def hname(self) -> str:
         """Its name."""
         return repr(self)

@@ -12,6 +12,7 @@ from typing import Any
 
 from rxd.neuron.errors import NotSupported
 from rxd.neuron.globals import CONSTANTS
+from rxd.neuron.hoc.state import Elements
 from rxd.neuron.hoc_functions import HOC_FUNCTIONS
 from rxd.neuron.inserted import DensityMechanism
 from rxd.neuron.math_functions import MATH_FUNCTIONS
@@ -166,7 +167,9 @@ class Interpreter:
         except NmodlError as error:  # hasattr(h, name) asks whether there is such a mechanism: none that can be used
             raise UnreadableError(str(error)) from error
 
-    def _pointer(self, session: Session, name: str) -> GlobalPointer:
+    def _pointer(self, session: Session, name: str) -> GlobalPointer | Elements:
+        if name in session.hoc.arrays:
+            return Elements(session.hoc.arrays[name])
         if name in session.globals or name in session.hoc.variables:
             return GlobalPointer(session, name)
         raise AttributeError(f"'hoc.HocObject' object has no attribute '_ref_{name}'")

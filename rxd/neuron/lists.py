@@ -17,7 +17,7 @@ from rxd.neuron.session import current_session
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
-__all__ = ["List", "objects_of"]
+__all__ = ["List", "object_of", "objects_of"]
 
 
 class List(HocObject):
@@ -142,6 +142,21 @@ def _uncounted(session: Session) -> set[str]:
     from rxd.neuron.classes import CLASSES
 
     return CLASSES.keys() - {"NetCon", "PythonObject", *POINTS} - session.hoc.templates.keys()
+
+
+def object_of(kind: type[Any], number: float) -> Any:
+    """The object of a class that has a number.
+
+    Raises
+    ------
+    IndexError
+        If there is none.
+    """
+    name = f"{kind.__name__}[{int(number)}]"
+    found = next((one for one in objects_of(kind, current_session()) if repr(one) == name), None)
+    if found is None:
+        raise IndexError(f"{name} instance does not exist")
+    return found
 
 
 def objects_of(kind: type[Any], session: Session) -> list[Any]:

@@ -62,6 +62,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     if (
         run._machines
         or run.watchers
+        or run.dice
         or run.events.told is not None
         or run.blocks
         or run._watches()[1]

@@ -19,6 +19,8 @@ from rxd.neuron.vector import Vector
 
 __all__ = ["Matrix"]
 
+_FORM = " %-8.3g"
+
 
 class Matrix(HocObject):
     """A matrix of numbers: `h.Matrix(rows, columns)`.
@@ -128,7 +130,12 @@ class Matrix(HocObject):
         """Write a diagonal; of a Vector, element i belongs to row i."""
         k = int(k)
         rows = np.arange(max(-k, 0), min(self.nrow(), self.ncol() - k))
-        self._a[rows, rows + k] = _numbers(values, self.nrow())[rows] if isinstance(values, Vector) else float(values)
+        if not isinstance(values, Vector):
+            self._a[rows, rows + k] = float(values)
+            return self
+        if len(values) not in {self.nrow(), rows.size and int(rows[-1]) + 1}:
+            raise HocError(f"Matrix: {self.nrow()} numbers are wanted, but the Vector has {len(values)}")
+        self._a[rows, rows + k] = values.as_numpy()[rows]
         return self
 
     def zero(self) -> Matrix:
@@ -183,7 +190,8 @@ class Matrix(HocObject):
     def solv(self, right: Vector, *rest: Any) -> Vector:
         """Solve `self x = right`."""
         into = next((arg for arg in rest if isinstance(arg, Vector)), None)
-        return _vector(self._regular("solv", lambda: np.linalg.solve(self._a, right.as_numpy())), into)
+        b = right.as_numpy()
+        return _vector(self._regular("solv", lambda: _solved(self._a, b)), into)
 
     def det(self, exponent: Any) -> float:
         """Determinant: the returned number, from 1 to 10, times 10 to the power written into a reference."""
@@ -237,7 +245,7 @@ class Matrix(HocObject):
 
     # ------------------------------------------------------------------------------------------------------------ printing
 
-    def printf(self, form: str = " %-8g", end: str = "\n") -> float:
+    def printf(self, form: str = _FORM, end: str = "\n") -> float:
         """Print the elements."""
         sys.stdout.write(self._text(form, end))
         return 0.0
@@ -248,7 +256,7 @@ class Matrix(HocObject):
         with_sizes = hasattr(file, "stream") or bool(given.pop(0))
         target, *texts = given
         head = f"{self.nrow()} {self.ncol()}\n" if with_sizes else ""
-        target.stream.write((head + self._text(*(*texts, *(" %-8g", "\n")[len(texts) :]))).encode())
+        target.stream.write((head + self._text(*(*texts, *(_FORM, "\n")[len(texts) :]))).encode())
         return 0.0
 
     def scanf(self, file: Any, rows: float | None = None, columns: float | None = None) -> float:
@@ -263,6 +271,29 @@ class Matrix(HocObject):
 
 def _vector(values: np.ndarray, into: Vector | None) -> Vector:
     return Vector(np.array(values)) if into is None else into.from_python(np.array(values))
+
+
+def _solved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The solution of a linear system; of a singular one that has many the one in which unknowns without a pivot are 0.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If there is none.
+    """
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        from scipy import linalg  # few scripts need it, and it takes long to load
+
+        q, r, order = linalg.qr(a, pivoting=True)
+        small = 1e-12 * max(float(np.abs(a).max(initial=0.0)), 1e-300) * max(a.shape)
+        rank = int(np.count_nonzero(np.abs(np.diagonal(r)) > small))
+        x = np.zeros(len(b))
+        x[order[:rank]] = linalg.solve_triangular(r[:rank, :rank], (q.T @ b)[:rank])
+        if np.abs(a @ x - b).max(initial=0.0) > 1e-9 * np.abs(b).max(initial=0.0):
+            raise
+        return x
 
 
 def _numbers(values: Vector | float, n: int) -> np.ndarray:

@@ -19,13 +19,13 @@ _MENUS = (
     "AtolToolItem Branch2SomaInfo CellBuild CellBuildSection CellBuildTopology CellGeometry CellManage CellMembrane "
     "DomainParmInfo ExecCommand FakeMechStan GUIMath GeoSpec GeoType InhomoFun InhomoParm Inserter LDiamInfo MStanWrap "
     "NEURONMainMenu P3D Plot PointBrowser PointProcessMark SDIDispListItem SNList SectionSubsets WindowGroup WindowGroupItem "
-    "WindowGroupManager WindowMenu axis batch_save buildmenu cbimportmenu channel_builder clipboard_file clipboard_get "
+    "WindowGroupManager WindowMenu buildmenu cbimportmenu channel_builder clipboard_file clipboard_get "
     "clipboard_retrieve clipboard_save clipboard_set distmechmenu distmechviewers fittingmenu globalra_panel "
-    "graph graph_menu_remove_most graphmode helpmenu hoc_pointer_ impedancemenu ivoc "
+    "graph_menu_remove_most helpmenu hoc_pointer_ impedancemenu ivoc "
     "makePointBrowser makecellbuilder makeimport3dtool miscellaneousmenu movierun movierunsave moviestep "
     "newvectorplot nrnallpointmenu nrnmechmenu "
-    "plot plotx ploty pointmenu pointprocessesmenu regraph "
-    "setcolor show_winio string_dialog toolmenu vectormenu windowmenu"
+    "pointmenu pointprocessesmenu "
+    "show_winio string_dialog toolmenu vectormenu windowmenu"
 )
 _WORDS = (
     "begintemplate break connect continue create debug delete depvar double else endtemplate eqinit eqn external "
@@ -69,7 +69,6 @@ MISSING: Mapping[str, str] = MappingProxyType(
         "fadvance_noblock": "use h.fadvance",
         "fmatrix": "use h.Impedance, or h.ri and seg.area() for the matrix itself",
         "symbols": "use dir(h)",
-        "machine_name": "use Python's platform.node()",
         "valid_name_syntax": "use Python's str.isidentifier()",
         "install_vector_fitness": "use vec.meansqerr(other)",
         "setSpineArea": "set seg.diam, or add the spines' area to the 3-d points",

@@ -10,7 +10,7 @@ from typing import Any
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import FInitializeHandler
 from rxd.neuron.hoc_object import HocObject
-from rxd.neuron.pointers import GlobalPointer, Pointer, Ref, as_pointer
+from rxd.neuron.pointers import Pointer, Ref, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector import Vector
 
@@ -29,7 +29,8 @@ class HocPointer(HocObject):
     def __init__(self, target: Pointer | str) -> None:
         session = current_session()
         self._number = session.number("Pointer")
-        self._pointer = GlobalPointer(session, target) if isinstance(target, str) else as_pointer(target, "Pointer")
+        self._text = target if isinstance(target, str) else None
+        self._pointer = session.hoc.pointer_to(target) if isinstance(target, str) else as_pointer(target, "Pointer")
         self._pointer.get()  # a name that stands for nothing is told now
 
     @property
@@ -47,8 +48,8 @@ class HocPointer(HocObject):
         return self.val
 
     def s(self) -> str:
-        """What it points to, as text."""
-        return repr(self._pointer)
+        """What it points to, as text; the name it was made with, if that is how it was made."""
+        return repr(self._pointer) if self._text is None else self._text
 
     def __repr__(self) -> str:
         return f"Pointer[{self._number}]"

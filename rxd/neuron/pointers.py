@@ -57,15 +57,25 @@ class Pointer(ABC):
         """Whether what it points to is gone."""
         return False
 
+    def after(self, steps: int) -> Pointer:
+        """A pointer to the element some places behind this one.
+
+        Raises
+        ------
+        IndexError
+            If it points to no array, or not so far.
+        """
+        raise IndexError(f"A pointer has one element, p[0]: {self!r} points to no array.")
+
+    def hname(self) -> str:
+        """What it is called."""
+        return repr(self)
+
     def __getitem__(self, index: int) -> Any:
-        if index != 0:
-            raise IndexError("A pointer has one element, p[0].")
-        return self.get()
+        return (self if index == 0 else self.after(int(index))).get()
 
     def __setitem__(self, index: int, value: Any) -> None:
-        if index != 0:
-            raise IndexError("A pointer has one element, p[0].")
-        self.set(value)
+        (self if index == 0 else self.after(int(index))).set(value)
 
 
 class Ref(Pointer):
@@ -224,6 +234,10 @@ class EntryPointer(Pointer):
         """Replace it."""
         self.table[self.key] = value
 
+    def after(self, steps: int) -> Pointer:
+        """The element some places behind, of an array."""
+        return EntryPointer(self.table, _place(self, self.key, steps)) if isinstance(self.key, int) else super().after(steps)
+
     def __repr__(self) -> str:
         return f"<pointer to {self.key}>"
 
@@ -265,6 +279,10 @@ class ItemPointer(Pointer):
         """Write it."""
         self.target[self.index] = value
 
+    def after(self, steps: int) -> Pointer:
+        """The element some places behind."""
+        return ItemPointer(self.target, _place(self, self.index, steps))
+
     def __repr__(self) -> str:
         return f"<pointer to element {self.index} of {self.target!r}>"
 
@@ -277,13 +295,17 @@ def beyond(pointer: Pointer, steps: int) -> Pointer:
     HocError
         If it points to no element of anything.
     """
-    if steps == 0:
-        return pointer
-    if isinstance(pointer, ItemPointer):
-        return ItemPointer(pointer.target, pointer.index + steps)
-    if isinstance(pointer, EntryPointer) and isinstance(pointer.key, int):
-        return EntryPointer(pointer.table, pointer.key + steps)
-    raise HocError(f"{pointer!r} has no element {steps}: it points to no array.")
+    try:
+        return pointer if steps == 0 else pointer.after(steps)
+    except IndexError as error:
+        raise HocError(str(error)) from None
+
+
+def _place(pointer: Pointer, start: int, steps: int) -> int:
+    """A place in an array; Python's counting from the end would show another element."""
+    if start + steps < 0:
+        raise IndexError(f"{pointer!r} has no element {steps}: the array begins {start} before it.")
+    return start + steps
 
 
 def as_pointer(thing: Any, what: str) -> Pointer:

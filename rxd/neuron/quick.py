@@ -55,6 +55,7 @@ def quick_step(run: Run, engine: Engine) -> Callable[[], bool] | None:
             or chemistry.threads != 1
             or chemistry.fluxes
             or run.watchers
+            or run.dice
             or run.blocks
             or run._machines
             or views
@@ -85,5 +86,5 @@ def quick_step(run: Run, engine: Engine) -> Callable[[], bool] | None:
 
 def _prepared(run: Run, engine: Engine) -> Single | None:
     """What makes steps of an engine; None if something goes with them that it does not do."""
-    others = run.adaptive or not engine.is_plain or run.watchers or run.blocks or run._machines
+    others = run.adaptive or not engine.is_plain or run.watchers or run.dice or run.blocks or run._machines
     return None if others else engine.fixed.single

@@ -6,6 +6,7 @@ In: a distribution and a stream. Out: the numbers of NEURON, for `Random123`, `M
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -34,10 +35,11 @@ class Random(HocObject):
         self._session = current_session()
         self._stream: Stream | Ran4 = Stream(int(seed), _PLAIN, 0)
         self.stream_ids: tuple[int, int, int] | None = (int(seed), _PLAIN, 0)
-        self._many: Callable[[int], np.ndarray] | None = None
+        # functions of the Random, so that nothing refers to itself: it must be gone as soon as nobody keeps it
+        self._many: Callable[[Random, int], np.ndarray] | None = None
         self._spare: float | None = None
-        self._pick: Callable[[], float] = self._stream.one
-        self._played: list[Pointer] = []
+        first = self._stream
+        self._pick: Callable[[Random], float] = lambda _: first.one()
         self._number = self._session.number("Random")
 
     def _open(self, first: float, second: float, third: float) -> float:
@@ -46,25 +48,22 @@ class Random(HocObject):
         self._spare = None
         return 1.0
 
-    def _set(self, pick: Callable[[], float], many: Callable[[int], np.ndarray] | None = None) -> float:
+    def _set(self, pick: Callable[[Random], float], many: Callable[[Random, int], np.ndarray] | None = None) -> float:
         self._pick, self._many = pick, many
         self._spare = None
         return self.repick()
 
     def draw(self, n: int) -> np.ndarray:
         """`n` numbers of the current distribution."""
-        return np.array([self._pick() for _ in range(n)], dtype=float) if self._many is None else self._many(n)
+        return np.array([self._pick(self) for _ in range(n)], dtype=float) if self._many is None else self._many(self, n)
 
     def repick(self) -> float:
-        """The next number; it is also written where the Random is played to."""
-        value = float(self._pick())
-        for pointer in self._played:
-            pointer.set(value)
-        return value
+        """The next number."""
+        return float(self._pick(self))
 
     def play(self, pointer: Pointer) -> float:
-        """Write every number picked to a pointer as well."""
-        self._played.append(pointer)
+        """Write a new number to a pointer with every `finitialize` and at the start of every fixed step."""
+        self._session.run.dice.append((weakref.ref(self), pointer))
         return 0.0
 
     # -------------------------------------------------------------------------------------------------------------- streams
@@ -103,12 +102,12 @@ class Random(HocObject):
     def uniform(self, low: float, high: float) -> float:
         """Uniform between two numbers."""
         start, width = float(low), float(high) - float(low)
-        return self._set(lambda: start + width * self._stream.one(), lambda n: start + width * self._stream.take(n))
+        return self._set(lambda own: start + width * own._stream.one(), lambda own, n: start + width * own._stream.take(n))
 
     def discunif(self, low: float, high: float) -> float:
         """Whole numbers from `low` to `high`, both included."""
         start, n = int(low), int(high) - int(low) + 1
-        return self._set(lambda: float(start + math.floor(n * self._stream.one())))
+        return self._set(lambda own: float(start + math.floor(n * own._stream.one())))
 
     def _bell(self) -> float:
         """A number of the standard normal distribution: the polar method, which makes two at once."""
@@ -128,26 +127,26 @@ class Random(HocObject):
         if not variance >= 0:
             raise HocError(f"normal: a variance is not below 0, unlike {variance}.")
         width = math.sqrt(variance)
-        return self._set(lambda: self._bell() * width + mean)
+        return self._set(lambda own: own._bell() * width + mean)
 
     def lognormal(self, mean: float, variance: float) -> float:
         """Log-normal with this mean and variance."""
         spread = math.log((variance + mean**2) / mean**2)
         middle, width = math.log(mean**2 / math.sqrt(variance + mean**2)), math.sqrt(spread)
-        return self._set(lambda: math.exp(self._bell() * width + middle))
+        return self._set(lambda own: math.exp(own._bell() * width + middle))
 
     def negexp(self, mean: float) -> float:
         """Exponential."""
-        return self._set(lambda: -mean * math.log(self._stream.one()), lambda n: -mean * np.log(self._stream.take(n)))
+        return self._set(lambda own: -mean * math.log(own._stream.one()), lambda own, n: -mean * np.log(own._stream.take(n)))
 
     def poisson(self, mean: float) -> float:
         """Poisson."""
         bound = math.exp(-mean)
 
-        def pick() -> float:
+        def pick(own: Random) -> float:
             count, product = 0, 1.0
             while product >= bound:
-                product *= self._stream.one()
+                product *= own._stream.one()
                 count += 1
             return float(count - 1)
 
@@ -158,14 +157,14 @@ class Random(HocObject):
         if not 0 <= p <= 1:
             raise HocError(f"binomial: a probability is from 0 to 1, unlike {p}.")
         n = int(trials)
-        return self._set(lambda: float(sum(self._stream.one() < p for _ in range(n))))
+        return self._set(lambda own: float(sum(own._stream.one() < p for _ in range(n))))
 
     def geometric(self, p: float) -> float:
         """How many numbers are drawn until one is not below p."""
 
-        def pick() -> float:
+        def pick(own: Random) -> float:
             count = 1
-            while self._stream.one() < p:
+            while own._stream.one() < p:
                 count += 1
             return float(count)
 
@@ -178,17 +177,17 @@ class Random(HocObject):
         z = variance / mean**2
         p = 0.5 * (1 - math.sqrt((z - 1) / (z + 1)))
 
-        def pick() -> float:
-            share = 1 - p if self._stream.one() > p else p
-            return -mean * math.log(self._stream.one()) / (2 * share)
+        def pick(own: Random) -> float:
+            share = 1 - p if own._stream.one() > p else p
+            return -mean * math.log(own._stream.one()) / (2 * share)
 
         return self._set(pick)
 
     def erlang(self, mean: float, variance: float) -> float:
         """Erlang with this mean and variance."""
         shape = max(int(mean**2 / variance + 0.5), 1)
-        return self._set(lambda: -math.log(math.prod(self._stream.one() for _ in range(shape))) * mean / shape)
+        return self._set(lambda own: -math.log(math.prod(own._stream.one() for _ in range(shape))) * mean / shape)
 
     def weibull(self, alpha: float, beta: float) -> float:
         """Weibull: exponent `alpha`, `beta` to that exponent in the exponential."""
-        return self._set(lambda: (-beta * math.log(1.0 - self._stream.one())) ** (1.0 / alpha))
+        return self._set(lambda own: (-beta * math.log(1.0 - own._stream.one())) ** (1.0 / alpha))

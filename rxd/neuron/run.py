@@ -40,6 +40,8 @@ from rxd.neuron.watching import Watching
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
     from rxd.neuron.modevents import Watches
+    from rxd.neuron.pointers import Pointer
+    from rxd.neuron.random import Random
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
     from rxd.neuron.transitions import Moves
@@ -56,6 +58,10 @@ class Run(Tapes, Watching):
         The compiled model; None before the first `finitialize`.
     watchers : list of (int, function)
         What `CVode.extra_scatter_gather` wants called at every step.
+    dice : list of (weak reference to Random, pointer)
+        What `Random.play` writes to at the start of every step.
+    saved_in_batch : list of pointers
+        What `batch_run` writes.
     formulas, blueprints : object
         Functions that engines evaluate, and equations they have, for the next engine.
     clamping : int
@@ -104,6 +110,8 @@ class Run(Tapes, Watching):
         self._points: dict[int, weakref.ref[PointProcess]] = {}
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
+        self.dice: list[tuple[weakref.ref[Random], Pointer]] = []
+        self.saved_in_batch: list[Pointer] = []
         self.formulas = Formulas()
         self.blueprints = Blueprints()
         self.clamping = 0
@@ -414,6 +422,7 @@ class Run(Tapes, Watching):
         for player in self.players:
             player.at = -1
         self._play(0.0)
+        self._roll()
         self._handle(0)
         engine = self._compiled()
         engine.initial.set()
@@ -465,6 +474,14 @@ class Run(Tapes, Watching):
             elif self.engine is not None:
                 self.engine.exchange.fetch("v", record)
 
+    def _roll(self) -> None:
+        """Write a new number to every pointer that a Random plays to."""
+        self.dice = [(one, pointer) for one, pointer in self.dice if one() is not None and not pointer.is_gone]
+        for reference, pointer in self.dice:
+            one = reference()
+            if one is not None:
+                pointer.set(one.repick())
+
     def _drop_dead(self) -> None:
         """Forget detectors and recorders whose objects are gone."""
         for detector in self._detectors:
@@ -495,6 +512,8 @@ class Run(Tapes, Watching):
         values = self.session.globals.values
         t, dt = values["t"], values["dt"]
         middle = t + 0.5 * dt
+        if self.dice:
+            self._roll()
         if self._detectors or self._machines:
             self._detect(t)
         if self.events.next_time() <= middle:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.batch import batch_run, batch_save
 from rxd.neuron.errors import HocError
 from rxd.neuron.globals import Globals
 
@@ -124,11 +125,6 @@ def steprun(session: Session) -> float:
     for _ in range(int(session.globals["nstep_steprun"])):
         session.run.fadvance()
     return 0.0
-
-
-def batch_run(session: Session, stop: float, *_: Any) -> float:
-    """Run to a time without drawing."""
-    return continuerun(session, stop)
 
 
 def cvode_active(session: Session, flag: float | None = None) -> float:
@@ -243,11 +239,11 @@ def nothing(session: Session, *_: Any) -> float:
 
 # NEURON's windows, and settings of its threads and caches
 _IDLE = (
-    "addplot boolean_dialog cache_efficient celsius_panel continue_dialog doEvents doNotify "
-    "fastflushPlot flushPlot getSpineArea graphmenu help hoc_notify_iv hoc_stdout initPlot ivoc_style "
+    "addplot axis boolean_dialog cache_efficient celsius_panel continue_dialog doEvents doNotify "
+    "fastflushPlot flushPlot getSpineArea graph graphmenu graphmode help hoc_notify_iv initPlot ivoc_style "
     "load_func load_proc load_template movierunpanel newPlot newPlotI newPlotS newPlotV "
     "newphaseplane newshapeplot nrn_feenableexcept nrn_mallinfo nrnallsectionmenu nrncontrolmenu nrnglobalmechmenu nrnmainmenu "
-    "nrnpanel plt print_session pwman_place realtime_reset retrieveaudit save_session "
+    "nrnpanel plot plotx ploty plt print_session pwman_place realtime_reset regraph retrieveaudit save_session setcolor "
     "saveaudit set_v_init show_errmess_always stop_run tstop_changed cvode_simgraph runbutton screen_update variable_domain "
     "xbutton xcheckbox xfixedvalue "
     "xlabel xmenu xpanel xpvalue xradiobutton xslider xstatebutton xvalue xvarlabel"
@@ -259,8 +255,8 @@ RUN_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             function.__name__: function
             for function in (
                 finitialize, fadvance, advance, fcurrent, frecord_init, init, initnrn, setdt, stdinit, continuerun, run,
-                steprun, batch_run, cvode_active, cvode_local, load_file, xopen, execute, execerror, startsw, stopsw,
-                nrnversion, unix_mac_pc, units, stoppedrun, nlayer_extracellular,
+                steprun, batch_run, batch_save, cvode_active, cvode_local, load_file, xopen, execute, execerror, startsw,
+                stopsw, nrnversion, unix_mac_pc, units, stoppedrun, nlayer_extracellular,
             )
         },
         "quit": quit_,

@@ -34,6 +34,10 @@ GEOMETRY: Mapping[str, Mapping[int, Mapping[str, float]]] = MappingProxyType(
 STATES: Mapping[str, frozenset[str]] = MappingProxyType({"ExpSyn": frozenset(("g",)), "Exp2Syn": frozenset(("A", "B"))})
 
 
+# density mechanisms in NEURON's order
+_BUILT_IN = ("morphology", "capacitance", "pas", "extracellular", "na_ion", "k_ion", "hh")
+
+
 class MechanismStandard(HocObject):
     """The parameters of a mechanism with values of their own: `MechanismStandard("hh", 1)`.
 
@@ -41,7 +45,7 @@ class MechanismStandard(HocObject):
     ----------
     name : str
     kind : int
-        1 parameters, 2 assigned variables, 3 states, 0 all.
+        1 parameters, 2 assigned variables, 3 states, 0 all; -1 variables that all places share, by their names alone.
     """
 
     def __init__(self, name: str, kind: int = 1) -> None:
@@ -70,7 +74,11 @@ class MechanismStandard(HocObject):
             self._full = {key: key for group in groups.values() for key in group}
         else:
             raise HocError(f"{name} is not a mechanism")
-        self._name = name
+        self._name, self._shared = name, int(kind) == -1
+        if self._shared:
+            names = sorted((*session.catalogue.global_parameters, f"usetable_{name}"))
+            shared = [key for key in names if key.endswith(f"_{name}") and key in session.globals]
+            groups, self._full = {-1: {key: session.globals[key] for key in shared}}, {key: key for key in shared}
         chosen = (
             groups.get(int(kind)) if kind else {key: value for number in (1, 2, 3) for key, value in groups[number].items()}
         )
@@ -130,6 +138,8 @@ class MechanismStandard(HocObject):
         HocError
             If there is none.
         """
+        if self._shared:
+            raise HocError(f"MechanismStandard: {self._name} shares {name} among all places: it is h.{name}.")
         if name in {"del", "delay"}:  # a clamp has one variable of two names
             name = next((known for known in ("del", "delay") if known in self._values), name)
         elements = self._arrays.get(name, [name])
@@ -201,7 +211,9 @@ class MechanismType(HocObject):
         self._points = bool(kind)
         ions = [ion.mechanism for ion in session.catalogue.ions.values()]
         own = [name for name, found in session.mods.known.items() if found.file.kind != "SUFFIX"]
-        self._names = [*POINTS, *own] if kind else ["morphology", "capacitance", *ions, *session.catalogue.density]
+        density = [name for name in session.catalogue.density if name not in _BUILT_IN]
+        known = [name for name in (*_BUILT_IN, *ions) if not name.endswith("_ion") or name in ions]
+        self._names = [*POINTS, *own] if kind else list(dict.fromkeys((*known, *density)))
         self._selected = 0
         self._found: list[Any] = []
 

@@ -29,6 +29,7 @@ class Streams:
         self._session = session
         self._in: SourceText | None = None
         self._out: TextIO | None = None
+        self._printed: tuple[TextIO, TextIO] | None = None
 
     def open_to_read(self, name: str | None) -> bool:
         """Open a file, or close the present one; whether that could be done."""
@@ -53,6 +54,18 @@ class Streams:
         except OSError:
             return False
         return True
+
+    def print_to(self, name: str | None) -> None:
+        """Let all that is printed go into a file; without a name, to where it went before."""
+        if self._printed is not None:
+            file, before = self._printed
+            if sys.stdout is file:
+                sys.stdout = before
+            file.close()
+            self._printed = None
+        if name is not None:
+            self._printed = Path(name).open("w", encoding="utf-8"), sys.stdout  # noqa: SIM115 - open until the script ends it
+            sys.stdout = self._printed[0]
 
     def write(self, text: str) -> None:
         """Write to the file of `wopen`, or to standard output."""
@@ -101,6 +114,12 @@ def wopen(session: Session, name: str | None = None) -> float:
     return float(session.streams.open_to_write(name))
 
 
+def hoc_stdout(session: Session, name: str | None = None) -> float:
+    """Let what is printed go into a file; without a name, to where it went before."""
+    session.streams.print_to(name)
+    return 0.0
+
+
 def fprint(session: Session, *arguments: Any) -> float:
     """Write a formatted text to the file of `wopen`, or to standard output; how long it is."""
     text = formatted(list(arguments))
@@ -121,5 +140,5 @@ def getstr(session: Session, into: Any, word: float = 0.0) -> float:
 
 
 STREAM_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {function.__name__: function for function in (ropen, wopen, fprint, fscan, getstr)}
+    {function.__name__: function for function in (ropen, wopen, hoc_stdout, fprint, fscan, getstr)}
 )

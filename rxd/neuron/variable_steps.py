@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rxd.neuron.engine.courses import LEVELS, is_outside
+from rxd.neuron.errors import NotSupported
 from rxd.neuron.outside import NAME
 from rxd.neuron.pointers import AttributePointer, RangePointer
 from rxd.neuron.points import PointProcess
@@ -62,6 +63,11 @@ def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
 
 def advance_to(run: Run, engine: Engine, target: float, single: bool) -> tuple[tuple[int, float], ...]:
     """Let the solver go to a time, to a jump of a clamp or a course, or to a spike; which voltages have risen, and when."""
+    if run.dice:
+        raise NotSupported(
+            "Random.play is not supported with CVode: its numbers would follow the solver's steps; use fixed steps, or play "
+            "a Vector of random numbers with the times at which they hold."
+        )
     values = run.session.globals
     _record_jump(run, engine)
     t = values.t

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.errors import HocError
-from rxd.neuron.lists import objects_of
+from rxd.neuron.lists import object_of
 from rxd.neuron.pointers import ItemPointer, Pointer, RangePointer, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector_analysis import Analysis
@@ -59,17 +59,8 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         self._used = self._room.size
 
     def __class_getitem__(cls, number: float) -> Vector:
-        """`h.Vector[3]`: the one of that number.
-
-        Raises
-        ------
-        IndexError
-            If there is none.
-        """
-        name = f"Vector[{int(number)}]"
-        found = next((one for one in objects_of(cls, current_session()) if repr(one) == name), None)
-        if found is None:
-            raise IndexError(f"{name} instance does not exist")
+        """`h.Vector[3]`: the one of that number; IndexError if there is none."""
+        found: Vector = object_of(cls, number)
         return found
 
     # ------------------------------------------------------------------------------------------------------------ elements

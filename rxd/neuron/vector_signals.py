@@ -125,9 +125,8 @@ class Signals:
         return self  # type: ignore[return-value]
 
     def from_double(self, n: float, pointer: Any) -> Vector:
-        """The n numbers that begin where a pointer points, which is into a Vector."""
-        source, start = pointer.target, int(pointer.index)
-        return self._set(np.array([source[i] for i in range(start, start + int(n))]))
+        """The n numbers that begin where a pointer points, which is into a Vector or another array."""
+        return self._set(np.array([float(pointer[i]) for i in range(int(n))]))
 
     # ---------------------------------------------------------------------------------------------------------------- files
 

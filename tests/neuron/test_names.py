@@ -97,7 +97,7 @@ def test_determinants_and_singular_matrices() -> None:
     matrix, power = h.Matrix(2, 2), h.ref(0.0)
     matrix.set(300, 0, 0, -0.5)
     assert (matrix.det(power), power[0]) == (pytest.approx(-1.5, rel=1e-14), 2)
-    for call in (lambda: h.Matrix(2, 2).inverse(), lambda: h.Matrix(2, 2).solv(h.Vector(2)), lambda: matrix.pow(-1)):
+    for call in (lambda: h.Matrix(2, 2).inverse(), lambda: h.Matrix(2, 2).solv(h.Vector(2, 1.0)), lambda: matrix.pow(-1)):
         with pytest.raises(HocError, match="Matrix"):
             call()
 

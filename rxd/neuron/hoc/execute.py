@@ -50,7 +50,7 @@ class Halt(Exception):  # noqa: N818 - no error, a way out
 def _array(name: str, sizes: list[int], initial: Callable[[], Any]) -> HocArray:
     """An array of numbers, texts or objects, or (of more than one dimension) an array of arrays."""
     size, *rest = sizes
-    return HocArray(name, [_array(name, rest, initial) if rest else initial() for _ in range(size)])
+    return HocArray(name, [_array(f"{name}[{i}]", rest, initial) if rest else initial() for i in range(size)])
 
 
 class Executor(Evaluator):

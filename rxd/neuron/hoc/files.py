@@ -64,6 +64,8 @@ def open_file(session: Session, name: str) -> float:
     HocError
         If there is none.
     """
+    if name.startswith("$(NEURONHOME)") and Path(name).name in BUILT_IN:
+        return 1.0
     path = _found(session, name)
     if path is None:
         raise HocError(f"Couldn't find: {name}")

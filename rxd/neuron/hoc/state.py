@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from geometry.records import dataclass
 from rxd.neuron.errors import HocError
+from rxd.neuron.pointers import EntryPointer, Pointer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from rxd.neuron.sections import Section
     from rxd.neuron.session import Session
 
-__all__ = ["HocArray", "HocState", "Procedure", "Template"]
+__all__ = ["Elements", "HocArray", "HocState", "Procedure", "Template"]
 
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
@@ -67,17 +68,17 @@ class HocArray:
     """An array of numbers, sections or objects with one name; `name[i]` is an element."""
 
     def __init__(self, name: str, items: list[Any]) -> None:
-        self._name, self._items = name, items
+        self.name, self._items = name, items
 
     def __getitem__(self, index: float) -> Any:
         i = int(index)
         if not 0 <= i < len(self._items):
-            raise IndexError(f"{self._name}[{i}]: there are {len(self._items)} elements")
+            raise IndexError(f"{self.name}[{i}]: there are {len(self._items)} elements")
         return self._items[i]
 
     def __setitem__(self, index: float, value: Any) -> None:
         if isinstance(self[index], HocArray) or hasattr(self[index], "pt3dadd"):
-            raise TypeError(f"{self._name}[{int(index)}] is an array or a section: not assignable")
+            raise TypeError(f"{self.name}[{int(index)}] is an array or a section: not assignable")
         self._items[int(index)] = value
 
     def __iter__(self) -> Iterator[Any]:
@@ -87,7 +88,23 @@ class HocArray:
         return len(self._items)
 
     def __repr__(self) -> str:
-        return f"{self._name}[?]"
+        return f"{self.name}[?]"
+
+
+class Elements:
+    """`h._ref_name` of an array: a pointer to an element by its numbers."""
+
+    __slots__ = ("_array",)
+
+    def __init__(self, array: HocArray) -> None:
+        self._array = array
+
+    def __getitem__(self, index: float) -> EntryPointer | Elements:
+        found = self._array[index]
+        return Elements(found) if isinstance(found, HocArray) else EntryPointer(self._array, int(index))
+
+    def __repr__(self) -> str:
+        return f"<incomplete pointer to hoc array {self._array.name}>"
 
 
 class HocState:
@@ -147,6 +164,25 @@ class HocState:
 
     def _tables(self) -> tuple[Mapping[str, Any], ...]:
         return self.variables, self.strings, self.objects, self.arrays, self.sections, self.procedures, self.templates
+
+    def pointer_to(self, text: str) -> Pointer:
+        """A pointer to the variable of that name in hoc: `t`, `soma.v(0.5)`, `vec.x[2]`.
+
+        Raises
+        ------
+        HocError
+            If it is no name of a variable.
+        """
+        from lark import Tree
+
+        from rxd.neuron.hoc.evaluate import Evaluator
+
+        (statement,) = self._parsed(f"hoc_ac_ = {text}", text).children
+        expression = statement.children[0].children[-1]
+        if expression.data != "value":
+            raise HocError(f"{text} is not the name of a variable")
+        found: Pointer = Evaluator(self.session).value(Tree("pointer", expression.children))
+        return found
 
     def function(self, name: str) -> Callable[..., Any] | None:
         """A procedure as something to call from Python, or None."""

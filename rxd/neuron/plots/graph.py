@@ -30,7 +30,7 @@ class Graph(HocObject):
         self._plots: list[Any] = []
         self._axes: Any = None
 
-    def addvar(self, label: str, pointer: Any = None, *_: Any) -> float:
+    def addvar(self, label: str, pointer: Any = None, *_: Any, sec: Any = None) -> float:
         """Add a variable, by pointer."""
         if isinstance(pointer, Pointer):
             from rxd.neuron import h
@@ -40,7 +40,7 @@ class Graph(HocObject):
             self._curves[str(label)] = Vector().record(pointer)
         return 0.0
 
-    def addexpr(self, *_: Any) -> float:
+    def addexpr(self, *_: Any, sec: Any = None) -> float:
         """Expressions of hoc are not recorded; add variables by pointer."""
         return 0.0
 

@@ -160,7 +160,7 @@ class PlotShape(HocObject):
 
         lines, values, diameters = self.lines()
         if not lines:
-            raise HocError("PlotShape: there are no sections to draw.")
+            return axes
         line_width = settings.pop("linewidth", line_width)
         drawn = Line3DCollection(
             lines, colors=self._shades(values, cmap, color), linewidths=self._widths(diameters, line_width), **settings
