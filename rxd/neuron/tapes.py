@@ -36,6 +36,7 @@ class Tapes:
     adaptive: bool
 
     def __init__(self) -> None:
+        self._taken: weakref.WeakSet[Vector] = weakref.WeakSet()  # what records or plays, so that others are not looked for
         self._recorders: list[Recorder] = []
         self._announced: list[Recorder] = []
         self._sorted: tuple[Any, list[Player], list[Player]] = None, [], []
@@ -45,14 +46,19 @@ class Tapes:
     def record(self, vector: Vector, pointer: Pointer, when: float | Vector | None) -> None:
         """Let a Vector record from the next `finitialize` or `frecord_init` on; it stops recording anything else."""
         self.forget(vector)
+        self._taken.add(vector)
         self._announced.append(Recorder(weakref.ref(vector), pointer, when))
 
     def play(self, vector: Vector, pointer: Pointer, when: float | Vector, continuous: bool) -> None:
         """Let a Vector drive a variable from the next `finitialize` on, as long as somebody keeps it."""
+        self._taken.add(vector)
         self._ready.append(Player(weakref.ref(vector, forgetting(self)), pointer, when, continuous))
 
     def forget(self, vector: Vector) -> None:
         """Let a Vector neither record nor play."""
+        if vector not in self._taken:
+            return
+        self._taken.discard(vector)
         self._recorders = [recorder for recorder in self._recorders if recorder.vector() not in {None, vector}]
         self._announced = [recorder for recorder in self._announced if recorder.vector() not in {None, vector}]
         self.players = [player for player in self.players if player.vector is not vector]

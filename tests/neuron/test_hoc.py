@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rxd.neuron import HocError, h
+from rxd.neuron.hoc import shapes
 from rxd.neuron.hoc.parser import parse
 
 pytestmark = pytest.mark.usefixtures("session")
@@ -276,3 +277,31 @@ def test_numbers_are_wanted_where_there_are_numbers(capsys):
     assert h.z == 2
     assert not h("z = 7 % -3")
     assert "wants a b above 0, not -3" in capsys.readouterr().err
+
+
+def test_texts_that_differ_in_numbers_alone_are_parsed_once(monkeypatch, capsys):
+    read = []
+    monkeypatch.setattr(shapes, "parse", lambda code, *rest: read.append(code) or parse(code, *rest))
+    h("a2 = 2  strdef s1")
+    for i in range(20):
+        h(f"a1 = {i} + .{i}5e-1 * a2 - 1e{i % 4}  // not 7")
+        assert h.a1 == i + float(f".{i}5e-1") * 2 - 10.0 ** (i % 4)
+    assert len(read) == 2
+    for i in (3, 4):  # digits in names, texts and arguments are no numbers
+        h(f'sprint(s1, "{i}%g", {i})')
+        h(f"proc f() {{ a{i} = ${i} + {i} }}")
+        h("f(1, 2, 3, 4)")
+        assert (h.s1, getattr(h, f"a{i}")) == (f"{i}{i}", 2 * i)
+    assert len(read) == 2 + 2 + 2 + 1
+    assert h("a1 = = 3") == 0
+    assert "line 1" in capsys.readouterr().err
+
+
+def test_a_text_that_comes_again_is_carried_out_anew():
+    for size in (1, 5, 1):
+        h(f"double many[{size}]")
+        h("for i = 0, 0 { many[i] = 4 }")
+        h("objref one")
+        h("one = new Vector(3)")
+        h(f"one.x[{size // 3}] = {size}")
+        assert (h.one.x[size // 3], h.one.sum()) == (size, size)

@@ -140,3 +140,26 @@ def test_an_array_that_shows_the_room_of_a_vector_is_up_to_date_at_every_step() 
     for step in range(1, 20):
         h.fadvance()
         assert shown[step] == pytest.approx(parts["soma"](0.5).ina, rel=1e-14)
+
+
+def test_a_vector_that_records_nothing_yet_is_not_looked_for_among_the_others() -> None:
+    """Thousands of recordings, each of which went through all others: half a minute of an LFPy run."""
+    from rxd.neuron.session import current_session
+
+    parts = cell()
+    run = current_session().run
+    announced = run._announced
+    vectors = [h.Vector().record(parts["soma"](0.5)._ref_v) for _ in range(5)]
+    assert run._announced is announced
+    assert len(announced) == 5
+    vectors[0].record(parts["soma"](0.5)._ref_ina)  # and no longer v
+    vectors[1].play_remove()
+    assert len(run._announced) == 4
+    h.finitialize(-65)
+    h.fadvance()
+    assert [vector.size() for vector in vectors] == [2, 0, 2, 2, 2]
+    assert abs(vectors[0][1]) < 1
+    vectors[2].play_remove()
+    vectors[1].record(parts["soma"](0.5)._ref_v)
+    h.finitialize(-65)
+    assert [vector.size() for vector in vectors] == [1, 1, 2, 1, 1]

@@ -24,8 +24,7 @@ class HocSyntaxError(HocError):
 def make_parser() -> Lark:
     """A parser of the grammar beside this file; whoever parses often keeps it."""
     grammar = files("rxd.neuron.hoc").joinpath("grammar.lark").read_text(encoding="utf-8")
-    settings = {"maybe_placeholders": True, "propagate_positions": True}
-    return Lark(grammar, parser="lalr", cache=grammar_file("hoc"), **settings)
+    return Lark(grammar, parser="lalr", cache=grammar_file("hoc"), maybe_placeholders=True)
 
 
 # what may not be a line break of its own: one before `else`, one after an operator or comma, one around parentheses

@@ -128,7 +128,7 @@ class HocState:
         self.templates: dict[str, Template] = {}
         self.loaded: set[str] = set()
         self.left: list[Path] = []  # folders that `load_file` is away from, to run a file in its own
-        self.parser: Any = None
+        self.shapes: Any = None
         self.points: list[np.ndarray] = []  # of runs of `pt3dadd`
         self.assigned: set[str] = set()  # names that some code assigns to: until that runs they are 0
         self._tools = False  # whether what `tools.hoc` defines is there
@@ -240,11 +240,11 @@ class HocState:
             self.source = outer
 
     def _parsed(self, code: str, name: str, line: int = 1) -> Tree:
-        from rxd.neuron.hoc.parser import make_parser, parse
         from rxd.neuron.hoc.points import without_points
+        from rxd.neuron.hoc.shapes import Shapes
 
-        self.parser = self.parser or make_parser()
-        tree = parse(code if "pt3dadd" in self.procedures else without_points(code, self.points), name, self.parser, line)
+        self.shapes = self.shapes or Shapes()
+        tree = self.shapes.parse(code if "pt3dadd" in self.procedures else without_points(code, self.points), name, line)
         self.assigned.update(_ASSIGNED.findall(_COMMENT.sub("", code)))
         return tree
 
