@@ -262,6 +262,7 @@ def info_of(translation: Translation) -> MechanismInfo:
         for key in dict.fromkeys((*file.nonspecific, *translation.assigned, *(str(g.symbol) for g in translation.gates)))
         if key in shown and key not in states and key not in names.ions
     )
+    computed += tuple(key for key, ion in names.ions.items() if ion.what == "current" and ion.written and key in shown)
     return MechanismInfo(
         file.name,
         parameters,
