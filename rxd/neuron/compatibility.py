@@ -168,6 +168,9 @@ Where NEURON itself is wrong we give the right answer.
   NEURON's is 0.4 % off for one section with hh, and 35.9 in place of 26.9 megohm for two (a current of 0.1 pA there gives
   26.9, too).
 * **`seg.vext[1]`** is in NEURON's Python (not in its hoc) what `seg.vext[0]` is; here that of the second layer.
+* **KINETIC, derivimplicit and `h.secondorder` 1 or 2.** States of such blocks move by backward Euler here. NEURON takes half a
+  step so and goes on straight, which takes occupancies of fast channels below 0 and above 1 (to -0.0014 and 1.17 in a sodium
+  channel of 12 states under a voltage clamp, with steps of 0.1 ms).
 * **Layers of `extracellular` with `h.secondorder` 1 or 2.** NEURON's voltages converge to wrong ones as dt falls; here an
   error says so. (Where layers do not resist, which is NEURON's default, `h.secondorder` works.)
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.

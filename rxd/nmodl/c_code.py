@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 
 from rxd.nmodl.verbatim import stripped
 
-__all__ = ["FUNCTIONS", "with_c_as_nmodl"]
+__all__ = ["FUNCTIONS", "with_c_as_nmodl", "without_unset_pointers"]
 
 FUNCTIONS = frozenset(
     {
@@ -32,8 +32,43 @@ _OTHER = re.compile(
 _WHOLE = re.compile(r"(?<![\w.])\d+\s*/\s*\(?\s*\d+(?![\w.])")
 _COMPOUND = re.compile(r"\b(\w+)\s*([-+*/])=\s*([^;]+);")
 _WORDS = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_POINTED = re.compile(r"(?:IvocVect|void)\s*\*+\s*(\w+)\s*=[^;]*\b_p_\w+\)*\s*;")
+_GUARDED = re.compile(r"((?:(?:IvocVect|void)\s*\*[^;]*\b_p_\w+\)*\s*;\s*)+)if\s*\(\s*(\w+)\s*&&")
 _RETURN = re.compile(r"\breturn\b\s*([^;]*);\s*$")
 KEYWORDS = frozenset({"if", "else", "while", "LOCAL"})
+
+
+def without_unset_pointers(text: str) -> str:
+    """A mod file without what C code around statements of NMODL does only if a BBCOREPOINTER or POINTER is set by C code.
+
+    ``if (vector) { ... for (...) {``, in VERBATIM, then ``net_send(when, 1)``, then ``} }`` in another VERBATIM: nobody here
+    can set such a pointer, since what would (`vector_arg`) is refused.
+    """
+    blocks = list(_VERBATIM.finditer(text))
+    for i, block in enumerate(blocks):
+        code = stripped(block.group(1))
+        depth = code.count("{") - code.count("}")
+        guard = _GUARDED.match(code)
+        if guard is None or depth <= 0 or guard.group(2) not in _POINTED.findall(guard.group(1)):
+            continue
+        for other in blocks[i + 1 :]:
+            part = stripped(other.group(1))
+            end = _closing(part, depth)
+            if end is not None:
+                rest = f" VERBATIM {part[end:]} ENDVERBATIM " if part[end:].strip() else " "
+                lines = text.count("\n", block.start(), other.end())
+                return without_unset_pointers(text[: block.start()] + rest + "\n" * lines + text[other.end() :])
+            depth += part.count("{") - part.count("}")
+    return text
+
+
+def _closing(code: str, depth: int) -> int | None:
+    """Where the last of some open braces is closed; None if it is not."""
+    for place, letter in enumerate(code):
+        depth += (letter == "{") - (letter == "}")
+        if depth == 0:
+            return place + 1
+    return None
 
 
 def with_c_as_nmodl(text: str, is_nmodl: Callable[[str], bool]) -> str:

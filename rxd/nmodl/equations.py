@@ -32,10 +32,12 @@ from rxd.nmodl.syntax import (
     Solve,
 )
 
-__all__ = ["Equations", "rates_of_procedure"]
+__all__ = ["STEPPED", "Equations", "rates_of_procedure"]
 
 SYMBOLIC_LIMIT = 3
 """Largest number of linear equations whose solution is written out; larger ones are solved with numbers."""
+STEPPED = "stepped:"
+"""Marks a state after a call of the DERIVATIVE block it is in, which has made a step in NEURON."""
 LONG = 1e9
 """A step (ms) that ends in the steady state: NEURON's."""
 
@@ -147,6 +149,18 @@ class Equations(Sides):
         """A value whose dependence on states, if any, an implicit step does not see."""
         symbols = getattr(value, "free_symbols", ())
         return given(value) if any(s.name in self.states or ":" in s.name for s in symbols) else value
+
+    def builtin(self, call: Call, arguments: list[Any]) -> Any:
+        """A function of NMODL's own; or a DERIVATIVE block, called for what else it assigns."""
+        block = next((block for block in self.file.all("derivative") if block.name == call.name), None)
+        if block is None:
+            return super().builtin(call, arguments)
+        rates = self.found.rates
+        self.found.rates = {}
+        self.called(block, [])
+        self.values |= {key: sympy.Symbol(f"{STEPPED}{key}") for key in self.found.rates}
+        self.found.rates = rates
+        return sympy.Integer(0)
 
     def special(self, statement: Any) -> None:
         """Statements of KINETIC and LINEAR blocks, and SOLVE."""
@@ -266,14 +280,18 @@ class Equations(Sides):
         return dict(zip(states, solution, strict=True))
 
 
-def rates_of_procedure(file: ModFile, block: Block, machine: Equations) -> tuple[dict[str, Any], dict[str, Any]]:
+def rates_of_procedure(
+    file: ModFile, block: Block, machine: Equations, known: Callable[[Any], Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a PROCEDURE that is solved does to states: rates of those that relax, values of those that are set.
 
     Old files write the step of the exponential method themselves, ``m = m + (1 - exp(-dt / tau)) * (minf - m)``: an expression
     ``a + b m`` with ``b = exp(-dt / tau)``, from which the rate ``(a / (1 - b) - m) / tau`` follows. Where `b` is interpolated
-    in a table, it is a mean of two such factors, and the rate is the mean of theirs.
+    in a table, it is a mean of two such factors, and the rate is the mean of theirs. ``known`` puts in factors that INITIAL has
+    computed.
     """
     machine.run(block.body)
+    machine.values |= {key: known(machine.values[key]) for key in machine.states if key in machine.values}
     rates, values = {}, {}
     for key in machine.states:
         if key not in machine.values:

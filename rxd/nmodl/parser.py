@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rxd.nmodl.builder import Builder
-from rxd.nmodl.c_code import with_c_as_nmodl
+from rxd.nmodl.c_code import with_c_as_nmodl, without_unset_pointers
 from rxd.nmodl.names import names_in
 from rxd.nmodl.syntax import Block, Declaration, Ion, ModFile, NmodlError, error_at
 from rxd.nmodl.units import constant
@@ -74,7 +74,7 @@ def parse(text: str, path: str = "mod file", parser: Lark | None = None) -> ModF
     text = _SINK.sub(r"\1->>", text)
     parser = parser or make_parser()
     if "VERBATIM" in text:
-        text = with_c_as_nmodl(text, lambda body: _is_nmodl(body, parser))
+        text = with_c_as_nmodl(without_unset_pointers(text), lambda body: _is_nmodl(body, parser))
     try:
         tree = parser.parse(text)
     except UnexpectedInput as error:
@@ -144,10 +144,10 @@ class _Reader:
             self.constants[declaration.name] = 0.0 if declaration.value is None else declaration.value
         listed = {key: tuple(dict.fromkeys(values)) for key, values in self.lists.items()}
         used = names_in(self.blocks)
-        for name in listed.get("bbcore", ()):
-            if name in used:
+        for shared in listed.get("bbcore", ()):
+            if shared in used:
                 remedy = "It shares memory with C code, which is not there here: make it a POINTER, or leave it out."
-                raise self._error(self.lines[name], f"BBCOREPOINTER {name} cannot be translated. {remedy}")
+                raise self._error(self.lines[shared], f"BBCOREPOINTER {shared} cannot be translated. {remedy}")
         return ModFile(
             path=self.path, kind=kind, name=name, ions=tuple(self.ions),
             nonspecific=listed.get("nonspecific", ()), electrode=listed.get("electrode", ()),

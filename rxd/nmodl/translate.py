@@ -19,7 +19,7 @@ from geometry.records import dataclass
 from rxd.declare.functions import algebraic, conserved, earlier, given, left
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
-from rxd.nmodl.equations import SYMBOLIC_LIMIT, Equations, rates_of_procedure
+from rxd.nmodl.equations import STEPPED, SYMBOLIC_LIMIT, Equations, rates_of_procedure
 from rxd.nmodl.function_tables import FunctionTable
 from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, dt, expanded, names_of
 from rxd.nmodl.regular import smooth
@@ -254,6 +254,10 @@ class _Translator:
         """INITIAL. What it does to a point process beyond equations is left to whoever runs it with numbers."""
         if self.file.kind == "SUFFIX":
             machine.run(block.body)
+            symbols = set().union(*(getattr(value, "free_symbols", ()) for value in machine.values.values()))
+            for key in sorted(s.name.removeprefix(STEPPED) for s in symbols if s.name.startswith(STEPPED)):
+                message = f"INITIAL calls a DERIVATIVE block, which steps {key}, and keeps that. Set {key} after it."
+                raise self.file.error(block.line, message)
             return
         own = set().union(*(assigned_in(b.body) for b in self.file.blocks if b.kind in OWN))
         for statement in block.body:
@@ -333,7 +337,7 @@ class _Translator:
     def _solved(self, block: Block, solve: Solve, machine: Equations) -> tuple[dict[str, Any], str]:
         """Rates of the states of a block, and how a step moves them."""
         if block.kind == "procedure":
-            found, values = rates_of_procedure(self.file, block, machine)
+            found, values = rates_of_procedure(self.file, block, machine, self._with_factors)
             machine.values = {k: x for k, x in machine.values.items() if k not in self.names.states} | values
             return found, "cnexp"
         if block.kind in {"linear", "nonlinear"}:
@@ -350,6 +354,16 @@ class _Translator:
         if block.kind == "derivative" and solve.method in EXACT:
             return found, "cnexp"
         return found, "euler" if solve.method == "euler" else "sparse" if block.kind == "kinetic" else "newton"
+
+    def _with_factors(self, value: Any) -> Any:
+        """An expression with factors of a step, ``decay = exp(-dt / tau)``, that INITIAL alone computes."""
+        found: dict[Any, Any] = {}
+        for symbol in (s for s in value.free_symbols if s in self.placeholders):
+            key = self.placeholders[symbol]
+            if key in self.stages["initial"] and not any(key in values for values in self._moving()):
+                factor = self.final(self.stages["initial"][key], "initial")
+                found |= {symbol: factor} if dt in factor.free_symbols else {}
+        return value.xreplace(found)
 
     def _diffusing(self) -> dict[str, tuple[Any, Any]]:
         """States that diffuse along the cable, with numbers and parameters alone for how."""
@@ -499,7 +513,7 @@ class _Translator:
             else:
                 if key in self.stages["initial"]:
                     value = self._left_by_initial(key, "currents")
-                    if key not in self.frozen:
+                    if key not in self.frozen and dt not in value.free_symbols:
                         found[key] = (value, "currents")
         return found
 

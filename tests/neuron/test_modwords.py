@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 
 from rxd.neuron import h
-from rxd.nmodl import NmodlError
+from rxd.nmodl import NmodlError, parse, translate
 
 BRANCHES = """
 NEURON { SUFFIX branches RANGE m, n, p }
@@ -60,7 +61,68 @@ ASSIGNED { v i ie }
 BREAKPOINT { i = 1e-4*(v + 50)  ie = 0.01 }
 """
 
-MODS = {"branches": BRANCHES, "sinks": SINKS, "old": OLD, "pointing": POINTING, "mixed": MIXED}
+FACTORS = """
+NEURON { POINT_PROCESS Factors BBCOREPOINTER times RANGE tau, factor, n NONSPECIFIC_CURRENT i GLOBAL scale }
+PARAMETER { tau = 3  scale = 2 }
+ASSIGNED { v i dt times factor n }
+STATE { a }
+INITIAL { a = scale  n = 0  factor = exp(dt*((-1)/tau)) }
+BREAKPOINT { SOLVE state  i = 1e-6*a*v }
+PROCEDURE state() { a = a*factor }
+NET_RECEIVE(weight, kind) {
+    INITIAL {
+        if (kind == 0) {
+            VERBATIM
+            IvocVect *vv_times = *((IvocVect**)(&_p_times));
+            IvocVect *vv_more = *((IvocVect**)(&_p_times));
+            if (vv_times && vector_capacity(vv_times)>=1) {
+                int k;
+                for (k = 0; k < vector_capacity(vv_times); ++k) {
+                    double when = vector_vec(vv_times)[k];
+            ENDVERBATIM
+                    net_send(when, 1)
+            VERBATIM
+                }
+            }
+            ENDVERBATIM
+        }
+    }
+    if (flag == 1) {
+        VERBATIM
+        IvocVect *vv_times = *((IvocVect**)(&_p_times));
+        if (vv_times && vector_capacity(vv_times)>=n) {
+        ENDVERBATIM
+            n = n + 1
+        VERBATIM
+        }
+        return;
+        ENDVERBATIM
+    }
+    n = n + 10
+    a = a + weight
+}
+"""
+
+STARTED = """
+NEURON { SUFFIX started USEION na WRITE ina RANGE ina, hinf, g }
+PARAMETER { g = 1e-5 }
+ASSIGNED { v ina hinf }
+STATE { m }
+INITIAL { states()  m = hinf/2 }
+BREAKPOINT { SOLVE states METHOD cnexp  ina = g*m*(v - 50) }
+DERIVATIVE states { rates()  m' = (hinf - m)/2 }
+PROCEDURE rates() { hinf = 1/(1 + exp(v/10)) }
+"""
+
+MODS = {
+    "factors": FACTORS,
+    "started": STARTED,
+    "branches": BRANCHES,
+    "sinks": SINKS,
+    "old": OLD,
+    "pointing": POINTING,
+    "mixed": MIXED,
+}
 DT = 0.1
 
 
@@ -102,6 +164,46 @@ def test_steps_of_an_old_procedure_and_what_is_global(mods):
     assert h.minf_old == pytest.approx(minf[1], rel=1e-12)
     assert [h.w_old[i] for i in range(2)] == [1, 2]
     assert len(h.w_old) == 2
+
+
+def test_factors_of_a_step_that_initial_computes_and_c_code_about_pointers_nobody_sets(mods):
+    section = h.Section(name="soma")
+    h.dt = DT
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # one says so if it is run with numbers at every step
+        point = h.Factors(section(0.5))
+    point.tau = 4
+    connection = h.NetCon(None, point)
+    connection.weight[0] = 0.5
+    h.scale_Factors = 3
+    h.finitialize(-65)
+    connection.event(0.53)
+    assert point.factor == pytest.approx(math.exp(-DT / 4), rel=1e-14)
+    h.continuerun(1)
+    # the event comes in the first half of a step, which counts in full, as in NEURON
+    expected = 3 * math.exp(-1 / 4) + 0.5 * math.exp(-(1 - 5 * DT) / 4)
+    assert (point.a, point.n) == (pytest.approx(expected, rel=1e-12), 10)
+
+
+def test_currents_of_ions_that_are_range_variables(mods):
+    section = section_with("started")
+    section.insert("hh")
+    seen = h.Vector().record(section(0.5)._ref_ina_started)
+    h.finitialize(-65)
+    h.continuerun(0.3)
+    state = 1e-5 * section(0.5).m_started
+    assert section(0.5).ina_started == seen[3] != section(0.5).ina
+    assert section(0.5).ina_started == section(0.5).started.ina == pytest.approx(state * (section(0.5).v - 50), rel=0.05)
+    assert section(0.5).ina == pytest.approx(section(0.5).ina_started + section(0.5).gna_hh * (section(0.5).v - 50), rel=0.05)
+
+
+def test_initial_may_call_the_block_that_is_solved(mods):
+    section = section_with("started")
+    h.finitialize(-30)
+    assert section(0.5).hinf_started == pytest.approx(1 / (1 + math.exp(-3)), rel=1e-14)
+    assert section(0.5).m_started == pytest.approx(0.5 / (1 + math.exp(-3)), rel=1e-14)
+    with pytest.raises(NmodlError, match=r"INITIAL calls a DERIVATIVE block, which steps m, and keeps that"):
+        translate(parse(STARTED.replace("m = hinf/2", "")))
 
 
 def test_whether_a_pointer_is_set(mods):
