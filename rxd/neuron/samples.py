@@ -6,6 +6,7 @@ In: the recorders of a session. Out: the times at which they want values, and th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from rxd.neuron.engine.hh_assigned import ASSIGNED
 from rxd.neuron.engine.taps import Tap, Trace, tap
 from rxd.neuron.pointers import AttributePointer
 from rxd.neuron.points import AlphaSynapse, Exp2Syn, ExpSyn, IClamp, SEClamp
+from rxd.solve.problem import Grid
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from rxd.neuron.run import Run
 
 __all__ = ["Samples"]
+
+AT_ONCE = 4096
+"""Times of a grid for which room is made at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ class Samples:
         self._every = [recorder for recorder in run._recorders if recorder.when is None]
         self._grids = [recorder for recorder in run._recorders if recorder.when is not None]
         self._end = -np.inf
+        self._known: Grid | None = None
+        self._alike = True
         trail, playing = run.trail, bool(run.players)
         if trail is None or trail.engine is not engine or trail.recorders is not run._recorders or trail.playing != playing:
             run.trail = trail = _trail(engine, run._recorders, playing)
@@ -129,6 +136,39 @@ class Samples:
             recorder.append(read(np.array([t]), y[self.trail][None], True))
         for recorder in self._every if self.trail is None else ():
             recorder.take()
+
+    def grid(self, until: float) -> Grid | None:
+        """State positions that grids want at times up to one, but of the next `AT_ONCE` times only."""
+        if not self._grids or not self.is_read_from_state:
+            return None
+        known, following = self._known, min(recorder.next_time() for recorder in self._grids)
+        if (
+            known is None
+            or known.until < following
+            or (known.until < until and following >= known.times[len(known.times) // 2])
+        ):
+            self._known = known = self._times(until)
+        first = int(np.searchsorted(known.times, following))
+        return replace(known, times=known.times[first:])
+
+    def _times(self, until: float) -> Grid:
+        every = [recorder for recorder in self._grids if isinstance(recorder.when, float) and np.isfinite(recorder.next_time())]
+        last = min((recorder.following + AT_ONCE * recorder.when for recorder in every), default=np.inf)  # type: ignore[operator]
+        times = [recorder.due(min(until, last)) for recorder in self._grids]
+        positions = np.concatenate([known[0] for known in self._gridded if known is not None])
+        self._alike = all(np.array_equal(times[0], some) for some in times[1:])
+        return Grid(positions, times[0] if self._alike else np.unique(np.concatenate(times)), np.inf if last >= until else last)
+
+    def reached(self, t: np.ndarray, values: np.ndarray) -> None:
+        """Append what grids want at the first of these times."""
+        at = 0
+        for recorder, known in zip(self._grids, self._gridded, strict=True):
+            assert known is not None
+            mine = t if self._alike else recorder.due(t[-1])
+            rows = slice(None) if self._alike else np.searchsorted(t, mine)
+            if len(mine):
+                recorder.append_at(mine, known[1](mine, values[rows, at : at + len(known[0])], True))
+            at += len(known[0])
 
     def before(self, end: float) -> Iterator[float]:
         """Times at which something is recorded, up to the end of a step."""

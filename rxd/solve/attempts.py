@@ -16,7 +16,21 @@ from rxd.discretize.records import LANES
 from rxd.solve.aligned import aligned_zeros, together
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_lanes import compile_kernels_of
-from rxd.solve.direct_march import BEFORE, ERROR, LONGEST, N_NUMBERS, ORDER, SAMPLE, STEP, TIME, UNTIL, WANTED, march
+from rxd.solve.direct_march import (
+    AGAIN,
+    BEFORE,
+    ERROR,
+    LONGEST,
+    N_NUMBERS,
+    ORDER,
+    REFUSED,
+    SAMPLE,
+    STEP,
+    TIME,
+    UNTIL,
+    WANTED,
+    march,
+)
 from rxd.solve.direct_nodes import BLOCK, JACOBIAN, LANES_AT, NODES, UNKNOWNS
 from rxd.solve.direct_step import Step
 from rxd.solve.direct_step import add_stages as add_stages_in_lanes
@@ -65,6 +79,8 @@ class Way:
         Unknowns that somebody wants to know at the end of every step.
     most : int
         So many steps at most, if there is a trail.
+    grid : (ndarray of int, ndarray) or None
+        Unknowns that somebody wants to know at some times before ``sample``, and these times.
     """
 
     t: float
@@ -79,13 +95,16 @@ class Way:
     seen: np.ndarray
     trail: np.ndarray | None = None
     most: int = TRAIL
+    grid: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How many steps were accepted, where that led; length and error of one that was made but not accepted, 0 if there is none.
 
-    ``wanted`` and ``before`` as in `Way`. ``ends (steps,)`` and ``values (steps, k)``: of the trail.
+    ``refused``: how many were too long, besides; ``again``: the one made but not accepted is shorter than one of these.
+    ``wanted`` and ``before`` as in `Way`. ``ends (steps,)`` and ``values (steps, k)``: of the trail. ``sampled (n, k)``: of the
+    grid, at the times that were reached.
     """
 
     steps: int
@@ -94,8 +113,11 @@ class Progress:
     before: float
     h: float
     error: float
+    refused: int
+    again: bool
     ends: np.ndarray
     values: np.ndarray
+    sampled: np.ndarray
 
 
 class Attempt(Protocol):
@@ -289,6 +311,7 @@ class CompiledAttempt:
         # the state and the new state change places with every step
         self._kept = Kept(Step(rtol, arrays, (y, new, *rest), plan.fields, solver.arrays))
         self._following = Kept(Step(rtol, arrays, (new, y, *rest), plan.fields, solver.arrays))
+        self._polynomials = table.polynomials
         self._ahead = table.alpha + table.drift  # what grows with time counts in a stage as it is then
         self._placed = equations.electrodes(0.0)
         self._clamps = solver.clamps(self._placed, self._ahead)
@@ -299,8 +322,10 @@ class CompiledAttempt:
         self._numbers, nothing = np.zeros(N_NUMBERS), np.zeros(0)
         self._nobody = np.zeros(0, dtype=np.int64), nothing, nothing
         self._untrodden = np.zeros(0, dtype=np.int64), nothing, np.zeros((0, 0))
+        self._unsampled = self._grid(np.zeros(0, dtype=np.int64), nothing)
         apart = equations.kernels.apart
-        arguments = (self._kept, self._following, 1, self._numbers, self._clamps, self._nobody, self._untrodden)
+        notes = self._nobody, self._untrodden, self._unsampled
+        arguments = (self._kept, self._following, 1, self._numbers, self._clamps, *notes)
         apart.ask(march, *arguments)  # if it has not been told so
         self._solver.ask(apart)
         apart.ask(add_stages_in_lanes, self._lanes[0], self._stages, np.zeros(1), self._inside)  # of the first sample
@@ -314,6 +339,11 @@ class CompiledAttempt:
         """State, new state and the rest, in lanes."""
         lanes: tuple[np.ndarray, ...] = self._kept.values.lanes
         return lanes
+
+    def _grid(self, place: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What `march` fills in at times within steps."""
+        reached, polynomials = np.zeros(1, dtype=np.int64), self._polynomials
+        return place, times, np.zeros((len(times), len(place))), reached, polynomials, np.zeros(polynomials.shape[1])
 
     def begin(self, y: np.ndarray) -> None:
         """A state from somewhere else."""
@@ -339,26 +369,30 @@ class CompiledAttempt:
 
     def make(self, t: float, h: float) -> float:
         """Try a step; see `Attempt`."""
-        self._numbers[:] = t, np.inf, -np.inf, h, np.inf, 1.0, self._order, 0.0, 0.0  # of an order: its error is asked for
-        self._march(self._kept, self._following, 1, self._numbers, self._clamps, self._nobody, self._untrodden)
+        self._numbers[:ERROR] = t, np.inf, -np.inf, h, np.inf, 1.0, self._order, 0.0  # of an order: its error is asked for
+        notes = self._nobody, self._untrodden, self._unsampled
+        self._march(self._kept, self._following, 1, self._numbers, self._clamps, *notes)
         return float(self._numbers[ERROR])
 
     def ahead(self, way: Way) -> Progress | None:
         """Many steps in one compiled call; see `Attempt`."""
         numbers = self._numbers
         numbers[[TIME, UNTIL, SAMPLE, WANTED, LONGEST]] = way.t, way.until, way.sample, way.wanted, way.longest
-        numbers[[BEFORE, ORDER]] = way.before, way.order
+        numbers[[BEFORE, ORDER, AGAIN]] = way.before, way.order, 0.0
         watch = self._plan.lane[way.positions], way.thresholds, way.seen
         most, trail = max(1, AT_ONCE // self._size), self._untrodden
         if way.trail is not None:
             most = min(most, way.most)
             trail = self._plan.lane[way.trail], np.zeros(most), np.zeros((most, len(way.trail)))
-        found = int(self._march(self._kept, self._following, most, numbers, self._clamps, watch, trail))
+        grid = self._unsampled if way.grid is None else self._grid(self._plan.lane[way.grid[0]], way.grid[1])
+        found = int(self._march(self._kept, self._following, most, numbers, self._clamps, watch, trail, grid))
         steps, pending = (found, False) if found >= 0 else (-1 - found, True)
         if steps % 2:
             self.accept()
         t, wanted, before, h, error = numbers[[TIME, WANTED, BEFORE, STEP, ERROR]].tolist()
-        return Progress(steps, t, wanted, before, h if pending else 0.0, error, trail[1][:steps], trail[2][:steps])
+        noted = trail[1][:steps], trail[2][:steps], grid[2][: grid[3][0]]
+        refused, again = int(numbers[REFUSED]), bool(numbers[AGAIN])
+        return Progress(steps, t, wanted, before, h if pending else 0.0, error, refused, again, *noted)
 
     def worst(self) -> int:
         """Where the error is largest."""

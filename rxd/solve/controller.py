@@ -47,10 +47,20 @@ class Controller:
         """Factor for trying a step again."""
         if not np.isfinite(error):
             return SHRINK
-        return max(SHRINK, SAFETY * error ** (-1.0 / self.order))
+        return shorter_factor(error, self.order)
 
 
-# Python and compiled loops (`rxd.solve.direct_march`) both use the two functions that follow.
+# Python and compiled loops (`rxd.solve.direct_march`) both use the four functions that follow.
+def shorter_factor(error: float, order: float) -> float:
+    """How much shorter a step has to be that is tried again."""
+    return max(SHRINK, SAFETY * error ** (-1.0 / order))
+
+
+def shortest_step(t: float) -> float:
+    """The shortest step that is tried again, ms: far below anything a membrane does, far above the spacing of numbers."""
+    return max(SMALLEST, 16 * np.spacing(t))
+
+
 def next_factor(error: float, before: float, order: float) -> float:
     """How much longer the next step may be, from the errors of this one and of the one before."""
     now, last = max(error, LEAST_ERROR), max(before, LEAST_ERROR)

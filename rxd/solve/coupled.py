@@ -24,6 +24,7 @@ from rxd.solve.controller import (
     first_step,
     fitted_step,
     probing_step,
+    shortest_step,
 )
 from rxd.solve.direct import DirectSolver
 from rxd.solve.direct_lanes import refresh_fields
@@ -41,10 +42,11 @@ SHORTEST_CUT = 1e-3
 
 @dataclass(slots=True)
 class Trial:
-    """A step that was tried: its length, and its error in units of the tolerance."""
+    """A step that was tried: its length, its error in units of the tolerance, whether a longer one was tried in vain."""
 
     h: float
     error: float
+    again: bool = False
 
 
 class CoupledStepper:
@@ -106,6 +108,7 @@ class CoupledStepper:
         made = self.tableau if self.adaptive else self.tableau.unjudged()
         self._attempt: Attempt = make_attempt(self.equations, self.solver, made, self.atol, self.rtol)
         size = problem.size
+        self._all = np.arange(size)
         self._sample, self._rates, self._moved_rates = (np.zeros(size) for _ in range(3))
 
     @staticmethod
@@ -192,19 +195,25 @@ class CoupledStepper:
     def _ahead(self, state: State, until: float, statistics: Statistics, sampler: Sampler | None) -> Trial | None:
         """Steps in which nothing happens, if they can be made at once; the one after them, if it was tried already."""
         memory = state.memory
-        sample = np.inf if sampler is None else sampler.next_time + 1e-9 * sampler.every
-        way = self._way(state, until, sample, None if sampler is None else sampler.trail)
+        sample, trail, grid = np.inf, None, None
+        if sampler is not None:
+            trail, grid = sampler.trail, sampler.grid(until)
+            sample = sampler.next_time + 1e-9 * sampler.every if grid is None else grid.until
+        way = self._way(state, until, sample, trail, grid=None if grid is None else (grid.positions, grid.times))
         made = self._attempt.ahead(way)
         if made is None:
             return None
         state.t = made.t
         if way.trail is not None and sampler is not None and made.steps:
             sampler.passed(made.ends, made.values)
+        if grid is not None and sampler is not None and len(made.sampled):
+            sampler.reached(grid.times[: len(made.sampled)], made.sampled)
         statistics.steps += made.steps
-        statistics.solves += (made.steps + (made.h > 0)) * self.tableau.stages
+        statistics.rejected += made.refused
+        statistics.solves += (made.steps + made.refused + (made.h > 0)) * self.tableau.stages
         if self.adaptive:
             memory["dt"][0], memory["error"][0] = made.wanted, made.before
-        return Trial(made.h, made.error) if made.h > 0 else None
+        return Trial(made.h, made.error, made.again) if made.h > 0 else None
 
     def _way(
         self,
@@ -214,6 +223,7 @@ class CoupledStepper:
         trail: np.ndarray | None,
         seen: np.ndarray | None = None,
         most: int = TRAIL,
+        grid: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> Way:
         """What `Attempt.ahead` wants to know."""
         stimuli = self.problem.stimuli
@@ -230,6 +240,7 @@ class CoupledStepper:
             seen=state.before if seen is None else seen,
             trail=trail,
             most=most,
+            grid=grid,
         )
 
     def _step(
@@ -241,6 +252,7 @@ class CoupledStepper:
         wanted = self._wanted(state)
         h = made.h if made else fitted_step(wanted, until - state.t, self.adaptive)
         trial, rejected = self._accepted(state, h, statistics, made)
+        rejected = rejected or (made is not None and made.again)
         cut = self._earliest_arrival(state, trial.h)
         if cut < trial.h * (1.0 - 1e-3):
             statistics.rejected += 1
@@ -309,8 +321,7 @@ class CoupledStepper:
             statistics.rejected += 1
             rejected = True
             shorter = h * self.controller.rejected(error)
-            least = max(SMALLEST, 16 * np.spacing(state.t))
-            if not self.adaptive or shorter < least or not (np.isfinite(error) or self._has_rates(state)):
+            if not self.adaptive or shorter < shortest_step(state.t) or not (np.isfinite(error) or self._has_rates(state)):
                 worst = self._attempt.worst() if position is None else position
                 raise self._failure(state, h, error, worst, refusal)
             h = shorter
@@ -361,10 +372,12 @@ class CoupledStepper:
         return worst
 
     def _samples(self, state: State, h: float, end: float, sampler: Sampler) -> None:
-        """Dense output at the sample times inside the step."""
+        """Dense output at the sample times inside the step; at its end the state itself, to the last bit."""
         for when in sampler.before(end):
-            weights = self.tableau.dense_weights((when - state.t) / h)
-            self._attempt.inside(weights, self._sample)
+            if when == end:
+                self._sample[:] = self._attempt.new_at(self._all)
+            else:
+                self._attempt.inside(self.tableau.dense_weights((when - state.t) / h), self._sample)
             sampler.take(when, self._sample)
 
     def _crossings(self, state: State, h: float) -> tuple[tuple[int, float], ...]:

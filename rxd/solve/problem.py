@@ -43,6 +43,15 @@ class Reason(Enum):
         return next(reason for reason in cls if sentence.startswith(reason.value))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """State ``positions`` that are wanted at ``times`` (ms, sorted): all that is wanted before ``until``."""
+
+    positions: np.ndarray
+    times: np.ndarray
+    until: float
+
+
 @dataclass(slots=True)
 class Sampler:
     """Asks for the state at ``begin + k every``, k = count, count + 1 ...; what is taken counts."""
@@ -64,6 +73,13 @@ class Sampler:
 
     def passed(self, t: np.ndarray, values: np.ndarray) -> None:
         """What they held at the ends of steps, shape (steps, positions)."""
+
+    def grid(self, _: float) -> Grid | None:
+        """State positions wanted at times up to one, if that is all that is wanted within steps; None if it is not."""
+        return None
+
+    def reached(self, t: np.ndarray, values: np.ndarray) -> None:
+        """What these held at the first of the times, shape (times, positions)."""
 
     def before(self, end: float) -> Iterator[float]:
         """Sample times that come before ``end``, which counts as the next step's."""

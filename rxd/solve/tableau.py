@@ -92,6 +92,11 @@ class Tableau:
         gamma = np.linalg.inv(np.eye(self.stages) / self.gamma - self.c)
         return self.a @ gamma, gamma, self.m @ gamma, (self.m - self.e) @ gamma
 
+    @property
+    def polynomials(self) -> np.ndarray:
+        """``m`` and, below it, the coefficients of the dense output by rising power, for compiled code."""
+        return np.vstack([self.m, self.dense.reshape(-1, self.stages)])
+
     def dense_weights(self, x: float) -> np.ndarray:
         """Weights of the stages in ``y(t + x h) - y``, shape (stages,)."""
         inner = np.zeros(self.stages)

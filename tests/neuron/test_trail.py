@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from rxd.neuron import Session, h
+from rxd.neuron.samples import Samples
+from rxd.solve.attempts import CompiledAttempt
+from rxd.solve.coupled import CoupledStepper
 
 
 def recorded(among_others: bool, gridded: bool = False, stops: tuple[float, ...] = (20.0,), connected: bool = False) -> Any:
@@ -88,3 +91,59 @@ def test_a_recording_that_begins_later_gets_its_own_trail() -> None:
         h.finitialize(-50)
         h.continuerun(2)
         assert len(v) == len(first)
+
+
+def gridded_run(monkeypatch: pytest.MonkeyPatch | None, room: int = 4096) -> tuple[list[np.ndarray], int]:
+    """Voltages on grids and at given times; with a patch all of them by Python, and how many states were made for it."""
+    asked = []
+    with Session(), pytest.MonkeyPatch.context() as patch:
+        inside = CompiledAttempt.inside
+        patch.setattr(CompiledAttempt, "inside", lambda *given: (asked.append(1), inside(*given))[1])
+        patch.setattr("rxd.neuron.samples.AT_ONCE", room)
+        if monkeypatch is not None:
+            patch.setattr(Samples, "grid", lambda *_: None)
+        soma = h.Section(name="soma")
+        soma.L = soma.diam = 20
+        soma.insert("hh")
+        clamp = h.IClamp(soma(0.5))
+        clamp.delay, clamp.dur, clamp.amp = 2, 100, 0.5
+        wanted = h.Vector([0, 3, 3, 7.25, 19.999, 20, 35])
+        pointers = [soma(0.5)._ref_v, h._ref_t, clamp._ref_i]
+        found = [h.Vector().record(pointer, when) for when in (0.1, 0.7, wanted) for pointer in pointers]
+        gone = h.Vector().record(soma(0.5)._ref_v, 0.05)
+        h.cvode_active(True)
+        h.finitialize(-65)
+        h.continuerun(10)
+        del gone
+        h.continuerun(30)
+        return [np.array(vector) for vector in found], len(asked)
+
+
+@pytest.mark.parametrize("room", [4096, 3])
+def test_recordings_on_grids_are_taken_within_the_loop(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    by_python, by_state = gridded_run(monkeypatch)
+    found, within = gridded_run(None, room)
+    assert [len(vector) for vector in found] == 3 * [300] + 3 * [43] + 3 * [6]
+    for mine, theirs in zip(found, by_python, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-9)
+    assert by_state > 300
+    if room > 100:
+        assert within < by_state / 10
+
+
+def test_steps_that_were_too_long_are_tried_again_within_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged, step = [], CoupledStepper._step
+    monkeypatch.setattr(CoupledStepper, "_step", lambda *given: (judged.append(1), step(*given))[1])
+    with Session():
+        soma = h.Section(name="soma")
+        soma.L = soma.diam = 20
+        soma.insert("hh")
+        clamp = h.IClamp(soma(0.5))
+        clamp.delay, clamp.dur, clamp.amp = 2, 100, 0.5
+        h.cvode_active(True)
+        h.finitialize(-65)
+        h.continuerun(50)
+        taken = h.CVode()._run.engine.statistics
+        assert taken.rejected > 10
+        assert taken.solves >= (taken.steps + taken.rejected) * 4
+        assert len(judged) <= 4

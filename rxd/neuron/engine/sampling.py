@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from rxd.solve.problem import State
+from rxd.solve.problem import Grid, State
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -31,6 +31,12 @@ class Samples(Protocol):
 
     def passed(self, t: np.ndarray, values: np.ndarray) -> None:
         """What they held at the ends of steps."""
+
+    def grid(self, until: float) -> Grid | None:
+        """What is wanted at times up to one, if it all follows from the state; None if it does not, or is nothing."""
+
+    def reached(self, t: np.ndarray, values: np.ndarray) -> None:
+        """What was wanted, at the first of these times."""
 
     def before(self, end: float) -> Iterable[float]:
         """Times up to the end of the step just made."""
@@ -69,6 +75,14 @@ class Sampler:
     def passed(self, t: np.ndarray, values: np.ndarray) -> None:
         """What they held at the ends of steps."""
         self.samples.passed(t, values)
+
+    def grid(self, until: float) -> Grid | None:
+        """State positions wanted at times up to one."""
+        return self.samples.grid(until)
+
+    def reached(self, t: np.ndarray, values: np.ndarray) -> None:
+        """What they held there."""
+        self.samples.reached(t, values)
 
     def before(self, end: float) -> Iterable[float]:
         """Times wanted in the step that ends here."""
