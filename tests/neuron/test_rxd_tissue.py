@@ -241,3 +241,20 @@ def test_what_makes_no_sense_in_a_box_is_refused():
         with pytest.raises(RxDException, match="a rate in extracellular space cannot depend on p of cyt"):
             h.finitialize(-65)
         del rate
+
+
+def test_rates_in_cells_and_in_a_box_that_read_cells_are_refused():
+    # by NEURON, too; without a word they acted in the cells alone
+    section, ecs = h.Section(name="kept"), box()
+    cyt = rxd.Region([section], name="cyt")
+    x, y = (rxd.Species([cyt, ecs], name=name, initial=1) for name in "xy")
+    rate = rxd.Rate(x, 0.1 * y[cyt])
+    with pytest.raises(RxDException, match=r"cannot depend on y of cyt.* meant for cells alone, give it their regions"):
+        h.finitialize(-65)
+    del rate
+    rate = rxd.Rate(x, 0.1 * y[cyt], regions=[cyt])
+    h.finitialize(-65)
+    h.fadvance()
+    assert x.nodes(cyt).value == pytest.approx([1 + 0.1 * h.dt])
+    assert set(x.nodes(ecs).value) == {1.0}
+    assert rate is not None

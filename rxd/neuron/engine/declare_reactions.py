@@ -207,11 +207,11 @@ def _rate(declared: Declared, rate: Rate) -> None:
 
 
 def _with_what_it_reads(regions: list[Any], symbols: Iterable[NodeSymbol]) -> list[Any]:
-    """Of a bare unknown's regions the one whose species a rate reads by name: elsewhere NEURON leaves the unknown alone."""
+    """Of a bare unknown's regions in cells the one whose species a rate reads by name: elsewhere NEURON leaves it alone."""
     read = [symbol.region() for symbol in symbols if symbol.region is not None]
-    if not read:
+    if not read or any(hasattr(region, "shape") for region in regions):
         return regions
-    return [region for region in regions if not hasattr(region, "shape") and all(region is other for other in read)]
+    return [region for region in regions if all(region is other for other in read)]
 
 
 def _refuse_segments_in_box(rate: Rate, region: Any) -> None:
@@ -228,9 +228,11 @@ def _refuse_segments_in_box(rate: Rate, region: Any) -> None:
         here = symbol.region is None and quantity.defined_on_region(region)
         where: Any = region if here else quantity.regions[0] if symbol.region is None else symbol.region()
         if not hasattr(where, "shape"):
+            cells = "" if rate.unknown.region is not None else " If it is meant for cells alone, give it their regions=[...]."
             raise RxDException(
                 f"{rate!r}: a rate in extracellular space cannot depend on {quantity.label} of {where.label}, since most "
                 "voxels have no segment. Declare it on the box, too, or use a MultiCompartmentReaction across the membrane."
+                f"{cells}"
             )
 
 
