@@ -67,10 +67,11 @@ class Shape(ABC):
         return True
 
     @property
-    def voxel_fractions(self) -> tuple[float, float, float] | None:
+    def voxel_fractions(self) -> tuple[float | FloatArray, float | FloatArray, float] | None:
         """What the shape means inside a voxel of the cell: factors of its volume, of its plasma membrane, of its faces.
 
-        For an area shape the first factor is area per volume. None: no such meaning, the shape needs segments.
+        The first two are arrays over segments where sections differ. For an area shape the first is area per volume. None: no
+        such meaning, the shape needs segments.
         """
         return None
 

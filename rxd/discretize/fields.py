@@ -14,7 +14,7 @@ from geometry.records import dataclass
 from geometry.voxelize import VoxelGrid
 from rxd.discretize.nodes import Nodes, evaluate
 from rxd.discretize.records import LANES
-from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, section_share, voxel_measures
+from rxd.discretize.space import GroupNodes, RegionNodes, box_rows, factor_at, section_share, voxel_measures
 from rxd.errors import DiscretizationError
 from rxd.symbolic.thermal import thermal_number
 
@@ -128,7 +128,7 @@ def _taken(name: str, nodes: GroupNodes, sources: Sources) -> np.ndarray | float
     if spec.box is not None or spec.shape.takes_all_currents:
         return 1.0
     if nodes.space in ("voxels", "surface"):
-        return float(spec.shape.voxel_fractions[1])
+        return factor_at(spec.shape.voxel_fractions[1], nodes.segment)
     return _area(name, nodes, sources) / sources.segments.area[nodes.segment]
 
 

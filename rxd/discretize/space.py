@@ -117,13 +117,20 @@ def voxel_measures(region: Any, voxels: VoxelGrid) -> tuple[np.ndarray, np.ndarr
             f"Use dimension=1, or rxd.FractionalVolume, rxd.inside, rxd.membrane, rxd.DistributedBoundary."
         )
         raise DiscretizationError(message)
-    first, surface, face = fractions
+    *factors, face = fractions
+    first, surface = (factor_at(factor, voxels.owner) for factor in factors)
     volume, area = (
-        array if factor == 1 else factor * array for factor, array in ((first, voxels.volume), (surface, voxels.membrane_area))
+        array if np.ndim(factor) == 0 and factor == 1 else factor * array
+        for factor, array in ((first, voxels.volume), (surface, voxels.membrane_area))
     )
     if region.shape.is_area:
         return np.zeros(voxels.n), volume + area if first else area, face
     return volume, area, face
+
+
+def factor_at(factor: float | np.ndarray, segment: np.ndarray) -> float | np.ndarray:
+    """A factor of `Shape.voxel_fractions` in voxels of segments: a number, or an array where it differs."""
+    return factor[segment] if isinstance(factor, np.ndarray) else factor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,6 +33,7 @@ def quick_step(run: Run, engine: Engine) -> Callable[[], bool] | None:
     shown, statistics, past, ready = engine.shown, engine.statistics, single.past, session.ready
     revision, clamping, way = engine.revision, engine.clamping, fixed.way
     dt, secondorder, half, clamps = values["dt"], values["secondorder"], 0.5 * values["dt"], bool(electrodes.electrodes)
+    threads = chemistry.threads
 
     def step() -> bool:
         t = values["t"]
@@ -52,7 +53,7 @@ def quick_step(run: Run, engine: Engine) -> Callable[[], bool] | None:
             or values["dt"] != dt
             or values["t"] != t
             or values["secondorder"] != secondorder
-            or chemistry.threads != 1
+            or chemistry.threads != threads
             or chemistry.fluxes
             or run.watchers
             or run.dice

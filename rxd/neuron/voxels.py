@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from geometry import solid_of
+from rxd.discretize.space import factor_at
 from rxd.neuron.errors import RxDException
 from rxd.neuron.nodes import NodeTable, shown_sizes
 from rxd.neuron.rxd.geometry import voxel_shape
@@ -46,11 +47,11 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
     segment = np.concatenate([one, voxels.owner[voxel]])
     counts = np.array([record.nseg for record in records])
     record, place = record_of[segment], place_of[segment]
-    inner, surface, _ = shape.voxel_fractions
+    inner, surface = (factor_at(factor, voxels.owner[voxel]) for factor in shape.voxel_fractions[:2])
     volume, area = inner * voxels.volume[voxel], surface * voxels.membrane_area[voxel]
     if shape.is_area:  # its size stands for volumes, as along segments
         volume, surface = volume + area, 0.0 if shape.on_cell_surface else 1.0
-    if surface:
+    if np.any(surface):
         area = surface * triangulated_areas(grid.shape, sorted(grid.sections), voxels, voxel)
     flat_sizes = shown_sizes(shape, shape.volumes(layout.segments, one), shape.membrane_areas(layout.segments, one))
     middles = voxels.middles(voxel)

@@ -150,7 +150,7 @@ class Single:
             If the state is not finite any more.
         """
         stepper, state, dt = self.stepper, self.state, self.stepper.dt
-        model = stepper._kept
+        model = stepper._kept.get(1)
         same = model is self._model and stepper.scheme is self._scheme and stepper._prepared is self._prepared
         same = same and not stepper.outdated
         if model is None or not same or dt != self._dt or not self._placed:
@@ -171,7 +171,7 @@ class Single:
     def _made_ready(self, dt: float) -> Kept:
         """The stepper's constants, after it has prepared for a step of dt."""
         stepper = self.stepper
-        if stepper.outdated or stepper._kept is None:
+        if stepper.outdated or 1 not in stepper._kept:
             self.settle()  # branch points may get other places
         stepper.follow_changes(self.clamps[0])
         stepper._prepare(dt)

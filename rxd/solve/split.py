@@ -105,7 +105,7 @@ class SplitStepper:
         self._lanes_of_work = self._lanes(1)
         moving = self._moved_positions()
         self._fluxes = self._flux_arrays(moving)
-        self._kept: Kept | None = None
+        self._kept: dict[int, Kept] = {}  # by the number of threads: who makes single steps may take fewer than for many
         self._helpers = Helpers()
         self._trees = pack_trees(problem.discretization.transports[1:], problem.initial, moving)
         self._graphs = pack_graphs(problem.discretization.graphs, moving)
@@ -129,7 +129,7 @@ class SplitStepper:
         for number, compiled in enumerate(kernels):
             self._groups.table[number, ELECTRIC] = 0 if number in leaks.groups else compiled.addresses[2]
         leaks.changing[clamped] = True
-        self._kept = None
+        self._kept.clear()
         return leaks, pack_cable(discretization, self.problem.initial, leaks, moves_v(discretization, kernels))
 
     def refresh_fields(self, number: int) -> None:
@@ -168,7 +168,8 @@ class SplitStepper:
 
     def take_circuit(self, circuit: Circuit) -> None:
         """Another circuit from now on."""
-        self.circuit, self._kept = circuit, None
+        self.circuit = circuit
+        self._kept.clear()
 
     def start(self, state: State) -> None:
         """Fresh drift and branch points in balance; the detectors' memory is the driver's."""
@@ -313,12 +314,13 @@ class SplitStepper:
     def _constants(self, threads: int) -> Kept:
         """What the loop needs besides the state, unpacked for it once; compiles the parts of a step at first."""
         stimuli, cable = self.problem.stimuli, self.problem.discretization.cable
-        if self._kept is None or not self._holds(self._kept.values, threads):
+        kept = self._kept.get(threads)
+        if kept is None or not self._holds(kept.values, threads):
             self._provide(threads)
             work = (self._lanes_of_work, self._fluxes, self._trees, self._graphs, self._groups)
             forms = self.kernels.forms
             parts = compile_parts(np.zeros(0), *work, self.scheme, self._cable, self.circuit, forms)
-            self._kept = Kept(
+            kept = self._kept[threads] = Kept(
                 Step(
                     v_start=cable.start,
                     v_stop=cable.start + cable.n,
@@ -337,7 +339,7 @@ class SplitStepper:
                 ),
                 forms,
             )
-        return self._kept
+        return kept
 
     def _holds(self, step: Step, threads: int) -> bool:
         """Whether these are the constants now: scheme, threads and detectors may be set anew."""

@@ -47,14 +47,40 @@ def states(build, threads):
 
 @pytest.mark.parametrize("build", [bulb, box])
 def test_threads_do_not_change_a_bit(build, monkeypatch):
+    monkeypatch.setattr("rxd.neuron.engine.fixed.ENOUGH", 0)
     one, calls = states(build, 1), []
     helped = split_helpers.help_out
-    monkeypatch.setattr(split_helpers, "entry", lambda *arguments: calls.append(arguments[0]) or (lambda *_: None))
-    without_help = states(build, 2)
+    with monkeypatch.context() as helpless:
+        helpless.setattr(split_helpers, "entry", lambda *arguments: calls.append(arguments[0]) or (lambda *_: None))
+        without_help = states(build, 2)
     assert calls
     assert all(call is helped for call in calls)
-    monkeypatch.undo()
     for values, other, third in zip(one, without_help, states(build, 2), strict=True):
         assert len(values) >= 4096
         assert np.array_equal(values, other)
         assert np.array_equal(values, third)
+
+
+def test_single_steps_of_small_models_wake_nobody(monkeypatch, session):
+    # to wake a thread and to wait for it takes longer than they do
+    woken = []
+    monkeypatch.setattr(split_helpers, "keep_away", lambda *_: woken.append(1))
+    kept = box()
+    rxd.nthread(2)
+    h.dt = 0.1
+    h.finitialize(-65)
+    h.continuerun(1)
+    runs = len(woken)
+    assert runs > 0
+    made = dict(session.run.engine.stepper._kept)
+    for _ in range(3):
+        h.fadvance()
+    assert len(woken) == runs
+    h.continuerun(2.5)
+    assert len(woken) > runs
+    assert made.items() <= session.run.engine.stepper._kept.items()  # nothing was made anew for that
+    runs = len(woken)
+    monkeypatch.setattr("rxd.neuron.engine.fixed.ENOUGH", 4096)
+    h.fadvance()
+    assert len(woken) == runs + 1
+    assert kept is not None

@@ -390,3 +390,37 @@ def test_nodes_on_a_membrane_inside_have_its_area_for_a_volume_and_take_up_sourc
     assert gate.nodes.volume == pytest.approx([2 * volume for volume in x.nodes.volume], rel=1e-12)
     for node in (gate.nodes(flat)[0], gate.nodes(solid)[4]):
         assert node.value == pytest.approx(1 + 10 / (node.volume * 602214.076), rel=1e-9)
+
+
+def test_sections_of_a_region_in_voxels_have_fractions_of_their_own():
+    # as in NEURON, which takes the harmonic mean of what the region is of two voxels
+    one, half = h.Section(name="one"), h.Section(name="half")
+    for sec in (one, half):
+        sec.L, sec.diam = 2.9, 3.1  # voxels end where they meet
+        sec.insert("hh")
+    half.connect(one)
+    rxd.set_solve_type(dimension=3)
+    parts = [rxd.inside, rxd.FractionalVolume(0.5, surface_fraction=0.2)]
+    cyt = rxd.Region([one, half], dx=0.5, nrn_region="i", geometry=rxd.MultipleGeometry([one, half], parts))
+    x = rxd.Species(cyt, name="x", d=2.0, initial=lambda node: 2.0 if node in one else 1.0)
+    k = rxd.Species(cyt, name="k", charge=1, initial=54.4)
+    volumes = [float(np.sum(x.nodes(sec).volume)) for sec in (one, half)]
+    assert volumes == pytest.approx([np.pi * 2.9 * 1.55**2, 0.5 * np.pi * 2.9 * 1.55**2], rel=1e-8)
+    assert np.sum(x.nodes(half).surface_area) == pytest.approx(0.2 * np.sum(x.nodes(one).surface_area), rel=1e-3)
+    h.dt = 1e-6
+    h.finitialize(-65)
+    middle = [next(n for n in x.nodes if abs(n.x3d - at) < 0.01 and n.y3d**2 + n.z3d**2 < 0.3) for at in (2.65, 3.15)]
+    h.fadvance()
+    rate = 2.0 / 0.5**2 * (2 * 1 * 0.5 / 1.5)  # diffusion over the square of an edge, harmonic mean of parts
+    assert [(node.value - was) / h.dt for node, was in zip(middle, (2, 1), strict=True)] == pytest.approx(
+        [-rate, rate / 0.5], rel=1e-4
+    )
+    h.dt = 0.025
+    out = [sum((54.4 - node.value) * node.volume for node in k.nodes(sec)) for sec in (one, half)]
+    h.fadvance()
+    out = [
+        sum((54.4 - node.value) * node.volume for node in k.nodes(sec)) - was for sec, was in zip((one, half), out, strict=True)
+    ]
+    assert out[1] == pytest.approx(0.2 * out[0], rel=1e-3)
+    assert out[0] > 0
+    assert sum(node.value * node.volume for node in x.nodes) == pytest.approx(2 * volumes[0] + volumes[1], rel=1e-12)

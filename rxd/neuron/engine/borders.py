@@ -47,7 +47,7 @@ class WithMembrane(Shape):
         return self.shape.on_cell_surface
 
     @property
-    def voxel_fractions(self) -> tuple[float, float, float] | None:
+    def voxel_fractions(self) -> Any:
         """As the shape."""
         return self.shape.voxel_fractions
 

@@ -6,7 +6,7 @@ last step began.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
 
 __all__ = ["FixedSteps"]
+
+ENOUGH: Final = 200_000
+"""Places of the state from which threads are worth waking for a single step."""
 
 
 class FixedSteps:
@@ -36,7 +39,7 @@ class FixedSteps:
     single : Single or None
         What single steps have prepared.
     way : tuple or None
-        dt, `h.secondorder`, threads and repeats of reactions of the last step.
+        dt, `h.secondorder`, threads used and repeats of reactions of the last step.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -78,11 +81,16 @@ class FixedSteps:
         """Let currents be those of the present state."""
         self.past, self.moved = None, False
 
+    @property
+    def _threads_of_one(self) -> int:
+        """Threads for a single step: as many as `rxd.nthread` says where there is enough for them to do."""
+        return self._chemistry.threads if len(self.engine.state.y) >= ENOUGH else 1
+
     def one(self, t: float, dt: float) -> None:
         """One step from t."""
         engine, chemistry = self.engine, self._chemistry
         self.moved = True
-        way = (dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times)
+        way = (dt, self._globals["secondorder"], self._threads_of_one, chemistry.in_force.times)
         if way != self.way:
             self._follow(way)
         engine.electrodes.t = middle = t + 0.5 * dt
@@ -107,7 +115,7 @@ class FixedSteps:
     def shifted(self, t: float, dt: float, seen: tuple[np.ndarray, np.ndarray]) -> None:
         """One step from t in which currents find other values at some places of the state."""
         engine, state, chemistry = self.engine, self.engine.state, self._chemistry
-        self._follow((dt, self._globals["secondorder"], chemistry.threads, chemistry.in_force.times))
+        self._follow((dt, self._globals["secondorder"], self._threads_of_one, chemistry.in_force.times))
         self.forget()
         engine.electrodes.t = t + 0.5 * dt
         segments, currents = engine.shown.flows(*seen)

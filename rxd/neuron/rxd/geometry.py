@@ -131,26 +131,34 @@ class MultipleGeometry:
         return shapes.MultipleGeometry(places, geos)
 
     def on_voxels(self, layout: Layout, records: Collection[int]) -> shapes.Shape:
-        """The shape, with a meaning in voxels: what all sections in voxels have.
+        """The shape, with a meaning in voxels: what sections in voxels have.
 
         Raises
         ------
         RxDException
-            If they differ.
+            If one has none, or if they are membranes and differ.
         """
         whole = self.shape(layout)
-        found = set()
+        found: dict[int, Any] = {}
         for number in records:
             named = [secs is not None and any(r.id == number for r in _records(secs)) for secs in self.secs]
             at = named.index(True) if any(named) else self.secs.index(None) if None in self.secs else -1
             if at >= 0:
-                found.add(as_shape(self.geos[at], layout).voxel_fractions)
-        if len(found) != 1 or None in found:
+                found[number] = as_shape(self.geos[at], layout).voxel_fractions
+        kinds = set(found.values())
+        if not kinds or None in kinds or (len(kinds) > 1 and whole.is_area):
             raise RxDException(
-                "MultipleGeometry in 3-D: all sections in voxels need one geometry, and one that has a meaning in voxels: "
-                "inside, membrane, FractionalVolume, DistributedBoundary."
+                "MultipleGeometry in 3-D: sections in voxels need geometries that have a meaning in voxels: inside, "
+                "FractionalVolume, or one of membrane and DistributedBoundary for all of them."
             )
-        return OnVoxels(whole, found.pop())
+        if len(kinds) == 1:
+            return OnVoxels(whole, kinds.pop())
+        factors = np.ones((2, layout.segments.n))
+        for record in layout.records:
+            if record.id in found:
+                factors[:, layout.index[record.id]] = np.array(found[record.id][:2])[:, np.newaxis]
+        inner, surface = (tuple(row.tolist()) for row in factors)
+        return OnVoxels(whole, (inner, surface, float(np.median([fractions[2] for fractions in found.values()]))))
 
 
 class Measured:
@@ -207,15 +215,15 @@ def _records(secs: Any) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class OnVoxels(shapes.Shape):
-    """A shape with a meaning in voxels."""
+    """A shape with a meaning in voxels: factors of volume, membrane and faces, by segment where they differ."""
 
     shape: shapes.Shape
-    fractions: tuple[float, float, float] | None
+    fractions: tuple[Any, Any, float]
 
     @property
-    def voxel_fractions(self) -> tuple[float, float, float] | None:
-        """Factors of volume, membrane and faces."""
-        return self.fractions
+    def voxel_fractions(self) -> Any:
+        """The factors."""
+        return tuple(np.array(part) if isinstance(part, tuple) else part for part in self.fractions)
 
     @property
     def is_area(self) -> bool:
