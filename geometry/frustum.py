@@ -30,7 +30,7 @@ from geometry.section import Location, Section
 from geometry.segments import Segments
 from geometry.selection import SectionsLike, section_indices
 
-__all__ = ["Solid", "frustum_area", "frustum_volume", "pack", "signed_distance", "solid_of"]
+__all__ = ["Solid", "frustum_area", "frustum_lengths", "frustum_volume", "pack", "signed_distance", "solid_of"]
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -128,16 +128,17 @@ class Solid:
 def frustum_volume(frusta: FloatArray) -> FloatArray:
     """Volume of each frustum, `pi L (r0^2 + r0 r1 + r1^2) / 3`, shape (m,), um3."""
     r0, r1 = frusta[:, 3], frusta[:, 7]
-    return np.pi / 3 * _lengths(frusta) * (r0 * r0 + r0 * r1 + r1 * r1)
+    return np.pi / 3 * frustum_lengths(frusta) * (r0 * r0 + r0 * r1 + r1 * r1)
 
 
 def frustum_area(frusta: FloatArray) -> FloatArray:
     """Lateral area of each frustum, `pi (r0 + r1) sqrt(L^2 + (r1 - r0)^2)`, shape (m,), um2."""
     r0, r1 = frusta[:, 3], frusta[:, 7]
-    return np.pi * (r0 + r1) * np.hypot(_lengths(frusta), r1 - r0)
+    return np.pi * (r0 + r1) * np.hypot(frustum_lengths(frusta), r1 - r0)
 
 
-def _lengths(frusta: FloatArray) -> FloatArray:
+def frustum_lengths(frusta: FloatArray) -> FloatArray:
+    """Length of each frustum, shape (m,), um."""
     return _sizes(frusta[:, 4:7] - frusta[:, :3])
 
 
@@ -166,7 +167,7 @@ def solid_of(segments: Segments, sections: SectionsLike | None = None) -> Solid:
         raise GeometryError("There is nothing to voxelise: the selection has no sections.")
     section, start, stop, owner = _cut_frusta(segments, chosen)
     frusta = np.concatenate([start, stop], axis=1)
-    length = _lengths(frusta)
+    length = frustum_lengths(frusta)
     keep = length > 0
     if not keep.all():
         section, frusta, owner, length = section[keep], frusta[keep], owner[keep], length[keep]
@@ -363,7 +364,7 @@ def pack(solid: Solid, slack: float) -> Primitives:
         Flat faces are pushed out by this much, so that frusta which share a face leave no crack of round-off; frusta that
         continue each other within half of it become one.
     """
-    long = _lengths(solid.frusta) > 0
+    long = frustum_lengths(solid.frusta) > 0
     pieces = solid.frusta[long]
     begin = _straight_chains(pieces, 0.5 * slack)
     end = np.empty_like(begin)
@@ -372,7 +373,7 @@ def pack(solid: Solid, slack: float) -> Primitives:
     n, k, j, oblique = len(frusta), len(solid.balls), len(solid.lunes), solid.oblique
     table = np.zeros((n + k + j + len(oblique), COLUMNS))
     table[:, SLACK] = slack
-    length = _lengths(frusta)
+    length = frustum_lengths(frusta)
     slope = (frusta[:, 7] - frusta[:, 3]) / length
     table[:n, :3], table[:n, AXIS : AXIS + 3] = frusta[:, :3], (frusta[:, 4:7] - frusta[:, :3]) / length[:, None]
     table[:n, LENGTH], table[:n, RADIUS], table[:n, SLOPE] = length, frusta[:, 3], slope

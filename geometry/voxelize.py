@@ -14,7 +14,7 @@ import numpy as np
 
 from geometry.compiled import in_ranges
 from geometry.errors import GeometryError
-from geometry.frustum import Array, Solid, frustum_volume, pack, solid_of
+from geometry.frustum import Array, Solid, frustum_lengths, frustum_volume, pack, solid_of
 from geometry.mesh import GridBlock, Mesh
 from geometry.outline import oblique_volume
 from geometry.records import dataclass
@@ -337,9 +337,12 @@ def _check_memory(solid: Solid, edge: FloatArray) -> None:
         return
     memory = float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
     volume = float(frustum_volume(solid.frusta).sum() + oblique_volume(solid.oblique).sum())
-    voxels = volume / float(edge.prod())
+    full = volume / float(edge.prod())
+    # what is thinner than a voxel takes one after the other along its way, for next to no volume
+    passed = float(frustum_lengths(solid.frusta).sum()) / float(np.hypot.reduce(edge))
+    voxels = max(full, passed)
     if BYTES * voxels > memory:
-        larger = float(edge.max()) * (2 * BYTES * voxels / memory) ** (1 / 3)
+        larger = float(edge.max()) * max((2 * BYTES * full / memory) ** (1 / 3), 2 * BYTES * passed / memory)
         size = " x ".join(f"{d:g}" for d in edge)
         raise GeometryError(
             f"dx = {size} um is too fine: it makes about {voxels:.1e} voxels, which take {BYTES * voxels / 1e9:.0f} GB; this "

@@ -541,3 +541,6 @@ def test_more_voxels_than_fit_into_memory_are_refused_with_what_would_fit():
     segments = segment(geometry.cylinder(1e4, 1e4), 1)
     with pytest.raises(GeometryError, match=r"about 7.9e\+14 voxels, which take .* Use a dx of .* um or more"):
         voxelize_sections(segments, 0.1)
+    thin = segment(geometry.cylinder(1e12, 1e-4), 1)  # of a volume of 8e6 voxels: to find out took minutes
+    with pytest.raises(GeometryError, match=r"about 5.8e\+12 voxels, which take"):
+        voxelize_sections(thin, 0.1)
