@@ -151,9 +151,18 @@ class MultiCompartmentReaction(Conversion):
             )
             raise DeclarationError(message)
 
+    def charges_out(self) -> dict[str, int]:
+        """Elementary charges that leave the inside per forward reaction, by the species that carry them."""
+        charges: dict[str, int] = {}
+        for symbol, number in self._net_inside().items():
+            charge = getattr(symbol.owner, "charge", 0)
+            if charge:
+                charges[symbol.owner.name] = charges.get(symbol.owner.name, 0) - number * charge
+        return charges
+
     def charge_out(self) -> int:
         """Elementary charges that leave the inside per forward reaction."""
-        return -sum(number * getattr(symbol.owner, "charge", 0) for symbol, number in self._net_inside().items())
+        return sum(self.charges_out().values())
 
     def _net_inside(self) -> dict[NodeSymbol, int]:
         """Net numbers on the inner side: regions with side 'i'; without one, whatever is not on a region with side 'o'."""

@@ -103,9 +103,13 @@ def _area(name: str, nodes: GroupNodes, sources: Sources) -> np.ndarray:
 
 
 def _flux(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
-    """Molecules/um2/ms -> mM/ms: membrane area over molecules per mM of the region's volume."""
+    """Molecules/um2/ms -> mM/ms: membrane area over molecules per mM of the region's volume.
+
+    What sits on a membrane is an amount per area, in mM um: there the region's own area takes the place of the volume.
+    """
     membrane, region = field.args
-    return _area(membrane, nodes, sources) / (_volume(region, nodes, sources) * MOLECULES_PER_MM_UM3)
+    size = _area if sources.specs[region].is_membrane else _volume
+    return _area(membrane, nodes, sources) / (size(region, nodes, sources) * MOLECULES_PER_MM_UM3)
 
 
 def _current(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:

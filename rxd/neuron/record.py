@@ -332,10 +332,7 @@ class SectionRecord:
         ion = catalogue.ion_of(mechanism)
         used: list[str] = []
         if ion is not None:
-            numbers = self.session.globals
-            initial = ion.variables
-            initial[f"{ion.name}i"] = numbers[f"{ion.name}i0_{ion.name}_ion"]
-            initial[f"{ion.name}o"] = numbers[f"{ion.name}o0_{ion.name}_ion"]
+            initial = ion.variables  # also after a script has set ki0_k_ion: that counts with finitialize, where ki is a state
         else:
             info = catalogue.density[mechanism]
             used = [catalogue.ion(name).mechanism for name in info.ions]

@@ -14,7 +14,7 @@ from cable.constants import FARADAY, GAS_CONSTANT, KELVIN_AT_ZERO_CELSIUS, MOLEC
 from rxd.declare.functions import ion_total
 from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
 from rxd.declare.region import Extracellular
-from rxd.declare.species import Parameter, Species
+from rxd.declare.species import Parameter, Species, State
 from rxd.declare.symbols import IonSymbol, NodeSymbol, celsius
 from rxd.errors import DeclarationError, RxdWarning
 from rxd.symbolic.exponents import whole_exponentials
@@ -222,12 +222,13 @@ def add_place(draft: Draft, place: Place) -> None:
         return
     effects: list[tuple[str, sympy.Expr]] = []
     for symbol, number in place.net:
-        if not isinstance(symbol.owner, Species):
+        assert symbol.region is not None
+        if not isinstance(symbol.owner, Species) and not (isinstance(symbol.owner, State) and symbol.region.is_membrane):
             message = (
-                f"The {place.label}: '{symbol.name}' is a {symbol.owner.kind}, not a species; only species cross a membrane."
+                f"The {place.label}: '{symbol.name}' is a {symbol.owner.kind}, not a species; only species cross a membrane, "
+                "and states change on it if their region is one."
             )
             raise DeclarationError(message)
-        assert symbol.region is not None
         draft.unknown(symbol.name)
         region = symbol.region.name
         effects.append(
@@ -242,10 +243,9 @@ def add_place(draft: Draft, place: Place) -> None:
         ratio = draft.field(f"area_ratio_{place.membrane.name}", "area_ratio", place.membrane.name)
         per_capacitance = draft.field("per_capacitance", "capacitance")
         effects.append((VOLTAGE, -sympy.Float(place.charge_out * DENSITY_PER_FLUX) * ratio * per_capacitance))
-    ions = {symbol.owner.name for symbol, _ in place.net}
-    draft.processes.append(
-        ElectricProcess(place.label, rate, tuple(effects), "molecules/um2/ms", ions.pop() if len(ions) == 1 else None)
-    )
+    out = place.charge_out
+    parts = tuple((ion, sympy.Rational(charge, out)) for ion, charge in place.charges) if out else ()
+    draft.processes.append(ElectricProcess(place.label, rate, tuple(effects), "molecules/um2/ms", parts=parts))
 
 
 def _check_box(draft: Draft, place: Place) -> None:

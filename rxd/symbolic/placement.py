@@ -18,7 +18,7 @@ class Place:
     """A reaction on the sections where everything it names exists.
 
     ``net`` maps symbols to whole numbers; ``rate`` multiplies them. ``membrane`` is set for rates per membrane area;
-    ``charge_out`` counts the elementary charges leaving the cell per reaction if they are a membrane current, else 0.
+    ``charges`` are the elementary charges leaving the cell per reaction, by species, if they are a membrane current.
     """
 
     label: str
@@ -26,8 +26,13 @@ class Place:
     net: tuple[tuple[NodeSymbol, int], ...]
     rate: sympy.Expr
     membrane: Region | None = None
-    charge_out: int = 0
+    charges: tuple[tuple[str, int], ...] = ()
     regions: tuple[Region, ...] = ()
+
+    @property
+    def charge_out(self) -> int:
+        """All charges that leave the cell per reaction."""
+        return sum(charge for _, charge in self.charges)
 
     @property
     def boxes(self) -> tuple[Region, ...]:
@@ -94,8 +99,8 @@ def place_transmembrane(reaction: MultiCompartmentReaction) -> Place:
     membrane = reaction.membrane
     net = tuple((symbol.owner[region_of(symbol)], number) for symbol, number in reaction.net().items())
     rate = tie_all(reaction.rate(), membrane, reaction.label)
-    charge = reaction.charge_out() if reaction.membrane_flux else 0
-    return _place(reaction.label, net, rate, extra=[membrane], membrane=membrane, charge_out=charge)
+    charges = tuple(reaction.charges_out().items()) if reaction.membrane_flux else ()
+    return _place(reaction.label, net, rate, extra=[membrane], membrane=membrane, charges=charges)
 
 
 def place_rate(rate: Rate) -> list[Place]:
@@ -151,7 +156,7 @@ def _place(
     rate: sympy.Expr,
     extra: list[Region],
     membrane: Region | None = None,
-    charge_out: int = 0,
+    charges: tuple[tuple[str, int], ...] = (),
 ) -> Place:
     symbols = [symbol for symbol, _ in net] + sorted(
         (s for s in rate.free_symbols if isinstance(s, NodeSymbol)), key=lambda s: s.name
@@ -160,7 +165,7 @@ def _place(
     tied = dict.fromkeys(s.region for s in symbols if s.region is not None and not isinstance(s.owner, Parameter))
     own = [frozenset(map(int, region.selection.sections)) for region in regions if not isinstance(region, Extracellular)]
     if not own:
-        return Place(label, frozenset(), net, rate, membrane, charge_out, tuple(tied))
+        return Place(label, frozenset(), net, rate, membrane, charges, tuple(tied))
     sections = frozenset.intersection(*own)
     if not sections:
         names = ", ".join(sorted(region.name for region in regions))
@@ -168,7 +173,7 @@ def _place(
             f"The {label} acts nowhere: its regions ({names}) have no section in common. Give them overlapping selections."
         )
         raise DeclarationError(message)
-    return Place(label, sections, net, rate, membrane, charge_out, tuple(tied))
+    return Place(label, sections, net, rate, membrane, charges, tuple(tied))
 
 
 def _refuse_regions(reaction: Reaction, regions: set[Region]) -> list[Region]:

@@ -84,7 +84,7 @@ class ElectricProcess:
 
     ``expression`` (mA/cm2, nA or molecules/um2/ms) is evaluated once; ``effects`` maps labels (``v`` and species) to the
     factor that turns it into a time derivative, so that what the membrane gains in charge the species lose in moles, to
-    round-off.
+    round-off. ``parts``: what a reaction carries of several ions, or one among others, as fractions of the current.
     """
 
     label: str
@@ -93,6 +93,7 @@ class ElectricProcess:
     unit: str
     ion: str | None = None
     explicit: bool = False
+    parts: tuple[tuple[str, sympy.Rational], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,11 @@ class RegionSpec:
     voxel_sections: tuple[int, ...] = ()
     dx: float = 0.25
     box: Any = None
+
+    @property
+    def is_membrane(self) -> bool:
+        """True for a surface."""
+        return bool(self.shape.is_area) and not bool(self.shape.is_volume)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,18 @@ def test_a_leak_may_be_changed_during_a_run(sec):
         assert relax(g, e) == pytest.approx((1 + 1e3 * g * h.dt) ** -40, rel=1e-9)
 
 
+def test_initial_concentrations_that_a_script_has_set_count_with_finitialize_alone(sec):
+    h.ki0_k_ion, h.ko0_k_ion = 120, 3.5
+    sec.insert("hh")
+    late = h.Section(name="late")
+    late.insert("k_ion")
+    h.finitialize(-65)
+    assert (late.ki, late.ko, late.ek) == (sec.ki, sec.ko, sec.ek) == (54.4, 2.5, -77)  # as in NEURON 9: nobody moves ki
+    potassium = rxd.Species(rxd.Region([late], nrn_region="i"), name="k", charge=1)
+    h.finitialize(-65)
+    assert (late.ki, late.ko, potassium.nodes.value, sec.ki) == (120, 3.5, [120], 54.4)
+
+
 def test_vars_gives_names_as_in_neuron(session):
     """Scripts that record all they find loop over it; values come by the names alone."""
     soma = h.Section(name="soma")

@@ -324,6 +324,48 @@ def test_cotransport_without_current_may_have_a_membrane_flux():
     assert section.v == pytest.approx(-65, abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", [rxd.State, rxd.Species])
+def test_what_sits_on_a_membrane_reacts_with_what_is_beside_it(kind):
+    section = h.Section(name="soma")
+    section.L = section.diam = 10
+    cyt, mem = rxd.Region(section, nrn_region="i"), rxd.Region(section, geometry=rxd.membrane)
+    ca = rxd.Species(cyt, name="ca", charge=2, initial=0.1)
+    pump, bound = kind(mem, name="pump", initial=0.6), kind(mem, name="bound", initial=0)
+    binding = rxd.MultiCompartmentReaction(ca[cyt] + pump[mem], bound[mem], 5e5, 1e4, membrane=mem)  # noqa: F841
+    h.finitialize(-65)
+    for _ in range(40):
+        h.fadvance()
+    # NEURON 9.0.2, 40 steps of 0.025 ms of this script
+    expected = [0.08274649753349876, 0.5568662438337485, 0.04313375616625167]
+    assert [one.nodes[0].value for one in (ca, pump, bound)] == pytest.approx(expected, rel=1e-9)
+    amounts = [one.nodes[0].value * one.nodes[0].volume for one in (ca, bound)]
+    assert sum(amounts) == pytest.approx(0.1 * section(0.5).volume(), rel=1e-12)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_ions_that_one_reaction_carries_have_each_its_current(adaptive):
+    section = h.Section(name="soma")
+    section.L = section.diam = 10
+    cyt, mem = rxd.Region(section, nrn_region="i"), rxd.Region(section, geometry=rxd.membrane)
+    outside = rxd.Region(section, nrn_region="o", geometry=rxd.Shell(1, 2))
+    na, k = (rxd.Species(cyt, name=name, charge=1, initial=c) for name, c in (("na", 10), ("k", 140)))
+    atp = rxd.Species(cyt, name="atp", initial=2)
+    nao, ko = (rxd.Parameter(outside, name=name, charge=1, value=c) for name, c in (("na", 140), ("k", 4)))
+    pump = rxd.MultiCompartmentReaction(  # noqa: F841
+        *(3 * na[cyt] + 2 * ko[outside] + atp[cyt], 3 * nao[outside] + 2 * k[cyt], 1e4),
+        mass_action=False,
+        membrane=mem,
+        membrane_flux=True,
+    )
+    sodium = h.Vector().record(section(0.5)._ref_ina)
+    h.cvode_active(adaptive)
+    h.finitialize(-65)
+    one = 1e4 * 1.602176634e-19 * 1e3 * 1e3 / 1e-8  # a charge for each reaction, mA/cm2
+    assert [section.ina, section.ik] == pytest.approx([3 * one, -2 * one], rel=1e-6)
+    h.fadvance()
+    assert [section.ina, section.ik, sodium[0]] == pytest.approx([3 * one, -2 * one, 3 * one], rel=1e-6)
+
+
 def test_a_flux_between_parameters_changes_nothing_and_says_so():
     section = h.Section(name="soma")
     cyt, mem = rxd.Region(section, nrn_region="i"), rxd.Region(section, geometry=rxd.membrane)

@@ -293,7 +293,7 @@ class Readout:
 
     def ion_current(self, ion: str, record: Sections, state: State) -> np.ndarray | None:
         """All currents of an ion in a state, mA/cm2."""
-        total = self._sum([process for process in self._processes() if ion in process.charges], record, state)
+        total = self._sum([process for process in self._processes() if process.ion == ion], record, state)
         return self._with_points(ion, record, total, state)
 
     def _slope(self, ion: str, record: Sections) -> np.ndarray | None:
@@ -352,10 +352,11 @@ class Readout:
     def _processes(self) -> list[_Current]:
         if "" not in self._currents:
             self._currents[""] = [
-                _Current(number, local, process, self.engine)
+                _Current(number, local, process, self.engine, ion, part)
                 for number, local in enumerate(self.engine.system.groups)
                 if local.space in {"segments", "surface"}
                 for process in local.processes
+                for ion, part in process.parts or ((process.ion, sympy.Integer(1)),)
             ]
         return self._currents[""]
 
@@ -380,16 +381,16 @@ class Readout:
 
 
 class _Current:
-    """One current of one group, evaluated on demand."""
+    """One current of one group, or the part of it that an ion carries, evaluated on demand."""
 
-    def __init__(self, number: int, local: Any, process: Any, engine: Engine) -> None:
+    def __init__(self, number: int, local: Any, process: Any, engine: Engine, ion: str | None, part: Any) -> None:
         self.group, self.label, self.in_voxels = number, process.label, local.space == "surface"
-        self.charges = {process.ion} if process.ion else set()
+        self.ion = ion
         self.is_flow = process.unit == "molecules/um2/ms"  # of a reaction
         factor = dict(process.effects).get("v", sympy.Integer(0))
         # dv/dt = -(density) / C: what the density is follows from its effect on v, whatever unit the process has
         per_capacitance = next((f.symbol for f in local.fields if f.kind == "capacitance"), sympy.Integer(1))
-        self.evaluate = engine.formulas(local, [-factor / per_capacitance * process.expression])
+        self.evaluate = engine.formulas(local, [-part * factor / per_capacitance * process.expression])
 
     def density(self, engine: Engine, columns: np.ndarray, state: State) -> np.ndarray:
         """mA/cm2 at some nodes of the group."""

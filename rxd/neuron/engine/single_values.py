@@ -50,7 +50,7 @@ class SingleValues:
         if ion is not None:
             if name != f"i{ion.name}" or engine.readout.has_point_current(ion.name):
                 return None, ""
-            return self._current(segment, lambda current: ion.name in current.charges, midway=True), CURRENTS
+            return self._current(segment, lambda current: current.ion == ion.name, midway=True), CURRENTS
         if short in catalogue.density[owner].states:
             place = int(engine.readout.positions(f"{owner}.{short}")[segment])
             return (None if place < 0 else lambda: float(engine.state.y[place])), ""

@@ -177,7 +177,7 @@ def _of_ion(engine: Engine, name: str, ion: str, record: SectionRecord, place: i
     if name == f"i{ion}":
         if engine.readout.has_point_current(ion):
             return None
-        return _currents(engine, segment, lambda current: ion in current.charges)
+        return _currents(engine, segment, lambda current: current.ion == ion)
     if name == f"e{ion}":
         return _reversal(engine, ion, record, place)
     if name not in {f"{ion}i", f"{ion}o"}:
