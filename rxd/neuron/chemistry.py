@@ -312,12 +312,12 @@ class Chemistry:
                 quantity._values[region.number] = kept
 
     def _initial(self, quantity: Any, region: Any, table: NodeTable) -> np.ndarray:
-        from rxd.neuron.rxd.node import nodes_of
+        from rxd.neuron.rxd.node import nodes_of, number_at
 
         initial = quantity.initial
         if callable(initial):
             found = nodes_of(quantity, region, table, np.arange(len(table)))
-            return np.fromiter((float(initial(node)) for node in found), dtype=float, count=len(table))
+            return np.fromiter((number_at(quantity, node, initial(node)) for node in found), dtype=float, count=len(table))
         if initial is None:
             initial = 0.0
             if region.nrn_region and quantity.name in self.session.catalogue.ions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,43 @@ def test_a_reaction_whose_species_are_nowhere_together():
     with pytest.raises(rxd.RxDException, match=r"on no region together.*MultiCompartmentReaction"):
         h.finitialize(-65)
     assert len(keep) == 1
+
+
+def test_initial_values_that_are_no_numbers_are_named_with_their_place(ca):
+    cyt = ca.regions[0]
+    with pytest.raises(rxd.RxDException, match=r"Species q: initial is a number or a function, not \[1, 2\]"):
+        rxd.Species(cyt, name="q", initial=[1, 2])
+    q = rxd.Species(cyt, name="q", initial=lambda node: None)
+    with pytest.raises(
+        rxd.RxDException, match=r"Species q: initial gives None for a\(0\.5\), not a number\. Does each way out"
+    ):
+        h.finitialize(-65)
+    assert q.name == "q"
+
+
+def test_concentrations_belong_to_nodes(ca):
+    with pytest.warns(
+        UserWarning, match=r"Species ca has no property 'concentration': it changes nothing.*'nodes\.concentration'"
+    ):
+        ca.concentration = 3
+    h.finitialize(-65)
+    assert ca.nodes.value == [1]
+
+
+def test_a_rate_on_a_region_without_its_species_says_that_it_changes_nothing(ca):
+    elsewhere = rxd.Region([ca.section], name="er")
+    rate = rxd.Rate(ca, -ca, regions=elsewhere)
+    with pytest.warns(UserWarning, match=r"Rate\(ca, .*changes nothing: ca is not on er"):
+        h.finitialize(-65)
+    h.fadvance()
+    assert ca.nodes.value == [1]
+    assert rate is not None
+
+
+def test_functions_of_numbers_name_those_of_species(ca):
+    for make in (lambda: math.exp(ca), lambda: math.sqrt(2 * ca), lambda: float(ca)):
+        with pytest.raises(TypeError, match=r"ca.* has no single value: rates take rxdmath\.exp"):
+            make()
 
 
 def test_the_panel_of_numerical_methods_is_there_once(ca):

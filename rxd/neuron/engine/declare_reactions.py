@@ -197,6 +197,9 @@ def _rate(declared: Declared, rate: Rate) -> None:
     else:
         regions = _candidates(symbols, rate.regions) or _candidates([unknown], rate.regions)
         regions = _with_what_it_reads(regions, symbols) or regions
+        if rate.regions and not regions:
+            named = ", ".join(region.label for region in rate.regions)
+            caution(f"{rate!r} changes nothing: {unknown.name} is not on {named}.")
     for region in regions:
         if not _is_there(declared, symbols, region):
             continue

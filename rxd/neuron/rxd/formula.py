@@ -149,6 +149,11 @@ class Mathable:
     def __hash__(self) -> int:
         return id(self)
 
+    def __float__(self) -> float:
+        raise TypeError(
+            f"{self} has no single value: rates take rxdmath.exp(...) in place of math.exp, numbers are node.value."
+        )
+
 
 def _not_a_number(side: Any, arrow: str) -> Any:
     """The right side of an arrow.

@@ -21,7 +21,7 @@ from rxd.neuron.sections import Section, Segment
 if TYPE_CHECKING:
     from rxd.neuron.nodes import NodeTable
 
-__all__ = ["Node", "Node1D", "Node3D", "NodeExtracellular", "NodePointer", "make_node", "nodes_of"]
+__all__ = ["Node", "Node1D", "Node3D", "NodeExtracellular", "NodePointer", "make_node", "nodes_of", "number_at"]
 
 INTERNALS = frozenset(("_diffs", "_states", "_surface_area", "_volumes"))
 
@@ -366,6 +366,24 @@ def make_node(species: Any, region: Any, table: NodeTable, index: int) -> Node:
     if table.record[index] < 0:
         return NodeExtracellular(species, region, table, index)
     return Node3D(species, region, table, index)
+
+
+def number_at(species: Any, node: Node, value: Any) -> float:
+    """What a function of a script gives for the initial value of a node.
+
+    Raises
+    ------
+    RxDException
+        If it is no number.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        where = getattr(node, "segment", None) or (node.x3d, node.y3d, node.z3d)
+        message = (
+            f"{species.kind} {species.label}: initial gives {value!r} for {where}, not a number. Does each way out return one?"
+        )
+        raise RxDException(message) from None
 
 
 def nodes_of(species: Any, region: Any, table: NodeTable, index: np.ndarray) -> Iterator[Node]:

@@ -76,8 +76,9 @@ class Quantity(Mathable):
         for region in self._regions:
             self.session.own(region.session, f"region {region.label}")
         for what, value in (("d", d), ("charge", charge), ("initial", initial)):
-            if isinstance(value, str):
-                raise RxDException(f"{self.kind} {name or ''}: {what} is a number or a function, not the text {value!r}.")
+            if isinstance(value, str) or (what == "initial" and isinstance(value, (list, tuple))):
+                shown = f"the text {value!r}" if isinstance(value, str) else repr(value)
+                raise RxDException(f"{self.kind} {name or ''}: {what} is a number or a function, not {shown}.")
         self._d, self._name, self._charge, self._initial = d, name, charge, initial
         self._atolscale = atolscale
         sides = ecs_boundary_conditions
@@ -117,7 +118,8 @@ class Quantity(Mathable):
     def __setattr__(self, name: str, value: Any) -> None:
         """Scripts may note something of their own on a species, as in NEURON; what looks like a slip is named."""
         if not hasattr(type(self), name) and hasattr(self, "number"):  # a class of the script's may begin with what is its own
-            near = difflib.get_close_matches(name, _PROPERTIES, 1, cutoff=0.7)
+            of_nodes = ["nodes.concentration"] if name in {"concentration", "value"} else []
+            near = of_nodes or difflib.get_close_matches(name, _PROPERTIES, 1, cutoff=0.7)
             if near:
                 caution(f"{self.kind} {self.label} has no property {name!r}: it changes nothing. Did you mean {near[0]!r}?")
         object.__setattr__(self, name, value)
