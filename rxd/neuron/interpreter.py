@@ -112,7 +112,7 @@ class Advance(Function):
 
     __slots__ = ()
 
-    def __call__(self) -> float:
+    def __call__(self, *_: Any) -> float:
         """One step of the current session."""
         return current_session().run.fadvance()
 

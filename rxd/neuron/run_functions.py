@@ -28,29 +28,29 @@ def finitialize(session: Session, v: float | None = None) -> float:
     return session.run.finitialize(None if v is None else float(v))
 
 
-def fadvance(session: Session) -> float:
+def fadvance(session: Session, *_: Any) -> float:
     """One step."""
     return session.run.fadvance()
 
 
-def advance(session: Session) -> float:
+def advance(session: Session, *_: Any) -> float:
     """One step (stdrun's name)."""
     return session.run.fadvance()
 
 
-def fcurrent(session: Session) -> float:
+def fcurrent(session: Session, *_: Any) -> float:
     """Bring currents and other computed variables to the present state."""
     session.run.currents()
     return 1.0
 
 
-def frecord_init(session: Session) -> float:
+def frecord_init(session: Session, *_: Any) -> float:
     """Start recordings again, from the present time."""
     session.run.restart_recordings()
     return 1.0
 
 
-def init(session: Session) -> float:
+def init(session: Session, *_: Any) -> float:
     """`finitialize(v_init)`."""
     session.run.finitialize(session.globals["v_init"])
     return 0.0
@@ -67,7 +67,7 @@ def initnrn(session: Session) -> float:
     return 1.0
 
 
-def setdt(session: Session) -> float:
+def setdt(session: Session, *_: Any) -> float:
     """Make dt a whole fraction of `1 / steps_per_ms`, as stdrun does before a run."""
     values = session.globals
     if session.run.adaptive:
@@ -82,14 +82,14 @@ def setdt(session: Session) -> float:
     return 0.0
 
 
-def stdinit(session: Session) -> float:
+def stdinit(session: Session, *_: Any) -> float:
     """`setdt`, then `init`, which hoc code may have defined anew."""
     setdt(session)
     own = session.hoc.function("init")
     return init(session) if own is None else float(own())
 
 
-def continuerun(session: Session, stop: float) -> float:
+def continuerun(session: Session, stop: float, *_: Any) -> float:
     """Run to a time."""
     session.globals["stoprun"] = 0.0
     started = time.perf_counter()
@@ -114,15 +114,15 @@ def _whole(session: Session, stop: float) -> float:
     return values.t + math.ceil(steps / together) * together * values.dt
 
 
-def run(session: Session) -> float:
-    """`stdinit`, then `continuerun(tstop)`."""
+def run(session: Session, *_: Any) -> float:
+    """`stdinit`, then `continuerun(tstop)`; like all procedures of hoc it lets further arguments be, such as a stop."""
     stdinit(session)
     return continuerun(session, session.globals["tstop"])
 
 
-def steprun(session: Session) -> float:
+def steprun(session: Session, *_: Any) -> float:
     """`nstep_steprun` steps."""
-    for _ in range(int(session.globals["nstep_steprun"])):
+    for _step in range(int(session.globals["nstep_steprun"])):
         session.run.fadvance()
     return 0.0
 

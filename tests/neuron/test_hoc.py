@@ -305,3 +305,17 @@ def test_a_text_that_comes_again_is_carried_out_anew():
         h("one = new Vector(3)")
         h(f"one.x[{size // 3}] = {size}")
         assert (h.one.x[size // 3], h.one.sum()) == (size, size)
+
+
+@pytest.mark.parametrize(
+    "name", ["run", "stdinit", "init", "setdt", "steprun", "advance", "fadvance", "fcurrent", "frecord_init"]
+)
+def test_procedures_let_further_arguments_be(name):
+    """As all of hoc's do: bmtk calls `h.run(h.tstop)`."""
+    h("create soma\ntstop = 0.1")
+    h.finitialize(-65)
+    getattr(h, name)(5)
+    assert h.t == pytest.approx({"run": 0.1, "steprun": 0.025, "advance": 0.025, "fadvance": 0.025}.get(name, 0))
+    h.finitialize(-65)
+    h.continuerun(0.05, 7)
+    assert h.t == pytest.approx(0.05)
