@@ -1,7 +1,8 @@
 """Generated modules on disk, named by their content, so that a second run of a script compiles nothing.
 
 The folder is ``$AXOPLASM_CACHE/kernels`` (default ``~/.cache/axoplasm/kernels``). A module is written once, atomically, and
-numba keeps its machine code beside it; processes share both safely.
+numba keeps its machine code beside it; processes share both safely. What nobody uses for long is deleted
+(`rxd.codegen.pruning`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numba
 import sympy
 
 from rxd.codegen.fingerprint import Fingerprint
+from rxd.codegen.pruning import prune, used
 from rxd.errors import KernelError
 from rxd.symbolic.system import System
 
@@ -182,9 +184,10 @@ def load_module(system: System, purpose: str, write: Callable[[System], str], ma
     """
     key = system_key(system, purpose + mark)
     path = cache_folder() / key / f"axoplasm_{purpose}_{key}.py"
-    if not path.exists() or not path.stat().st_size:  # empty after a failure of power
-        write_whole(path, write(system).encode())
-    return load_file(path), path.read_text()
+    used(path.parent)
+    text = path.read_text() if path.exists() else ""
+    text = text or write(system)  # empty after a failure of power
+    return load_file(path, text), text
 
 
 def load_file(path: Path, text: str | None = None) -> ModuleType:
@@ -203,7 +206,11 @@ def load_file(path: Path, text: str | None = None) -> ModuleType:
     name = path.stem
     if name in sys.modules:
         return sys.modules[name]
+    used(path.parent)
     if text is not None and (not path.exists() or path.read_bytes() != text.encode()):
+        lasting = lasting_folder("kernels")
+        if lasting is not None:
+            prune(lasting)
         write_whole(path, text.encode())
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -211,7 +218,13 @@ def load_file(path: Path, text: str | None = None) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # numba finds the functions of a cached module by its name
     try:
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except FileNotFoundError:  # another process deletes what nobody has used for long
+            if text is None:
+                raise
+            write_whole(path, text.encode())
+            spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         message = f"Generated code does not load: {error}. Source: {path}"

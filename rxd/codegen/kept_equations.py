@@ -23,6 +23,7 @@ from sympy.core.relational import Relational
 
 from rxd.codegen.cache import lasting_folder, source_mark, write_whole
 from rxd.codegen.fingerprint import NotKnownError, fingerprint
+from rxd.codegen.pruning import prune, used
 from rxd.declare.symbols import IonSymbol
 
 __all__ = ["recalled"]
@@ -57,6 +58,7 @@ def recalled(what: str, key: Any, make: Callable[[], Thing]) -> Thing:
     path = folder / f"{what}_{mark[:32]}.pickle"
     found = _read(path)
     if found is not None:
+        used(path)
         return found
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -88,6 +90,7 @@ def _keep(path: Path, made: Any) -> None:
         _Writer(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(made)
         text = buffer.getvalue()
         if fingerprint(pickle.loads(text)) == fingerprint(made):
+            prune(path.parent)
             with suppress(OSError):
                 write_whole(path, hashlib.sha256(text).digest() + text)
 
