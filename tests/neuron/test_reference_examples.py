@@ -163,3 +163,46 @@ def test_windows_and_names_that_examples_use(tmp_path):
     name = h.ref("")
     h.machine_name(name)
     assert name[0]
+
+
+def test_calls_at_one_place_follow_what_a_name_stands_for():
+    h(
+        """
+        strdef out
+        objref made, cells
+        x = 3
+        y = 4
+        func f() { return 10 * $1 }
+        proc place() { x = f(y) }
+        proc swap() { local t  t = $&1  $&1 = $&2  $&2 = t }
+        proc name() { $s1 = "changed" }
+        proc give() { $o1 = new Vector($2) }
+        func fib() { if ($1 < 2) { return $1 } else { return fib($1 - 1) + fib($1 - 2) } }
+        begintemplate Own
+        public get, twice, n
+        func f() { return 100 * $1 }
+        func get() { return f($1) + n }
+        func twice() { return this.get($1) + get($1) }
+        proc init() { n = $1 }
+        endtemplate Own
+        cells = new List()
+        cells.append(new Own(1))
+        cells.append(new Own(2))
+        proc sum() { local i  x = 0  for i = 0, 1 { x += cells.o(i).get(i + 1) } }
+        """
+    )
+    h.place()
+    assert h.x == 40
+    h("func f() { return -$1 }")
+    h.place()  # the place that has been called before
+    assert h.x == -4
+    h("swap(&x, &y)")
+    assert (h.x, h.y) == (4, -4)
+    h('out = "before"\nname(out)\ngive(made, 3)')
+    assert (h.out, h.made.size()) == ("changed", 3)
+    assert h.fib(10) == 55
+    h.sum()
+    assert h.x == 100 + 1 + 200 + 2
+    assert h.cells.o(1).twice(2) == 2 * 202
+    h("proc wants() { x = $2 }")
+    assert not h("wants(1)")

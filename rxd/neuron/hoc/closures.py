@@ -18,7 +18,7 @@ from rxd.neuron.errors import HocError
 if TYPE_CHECKING:
     from rxd.neuron.hoc.evaluate import Evaluator
 
-__all__ = ["as_number", "closure"]
+__all__ = ["Valued", "as_number", "closure"]
 
 Valued = Callable[["Evaluator"], Any]
 
@@ -77,7 +77,9 @@ def _named(tree: Tree) -> Valued:
     reference = tree.children[0]
     name = _plain_name(reference)
     if name is None:
-        return _by_method(tree)
+        from rxd.neuron.hoc.references import referred
+
+        return referred(reference)
 
     def get(evaluator: Evaluator) -> Any:
         frame = evaluator.frame

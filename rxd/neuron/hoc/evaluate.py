@@ -6,7 +6,7 @@ hoc code has defined, range variables of the accessed section, then the names of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from inspect import ismethod
 from typing import TYPE_CHECKING, Any
@@ -17,17 +17,16 @@ from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.closures import as_number, closure
 from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.python_objects import PythonHandle
+from rxd.neuron.hoc.references import SPECIAL
 from rxd.neuron.hoc.state import HocArray
 from rxd.neuron.pointers import AttributePointer, EntryPointer, GlobalPointer, HocText, Pointer, RangePointer, Ref, beyond
 from rxd.neuron.sections import Section
 
 if TYPE_CHECKING:
+    from rxd.neuron.hoc.state import Procedure
     from rxd.neuron.session import Session
 
 __all__ = ["Evaluator", "Frame"]
-
-_SPECIAL = frozenset({"argtype", "numarg", "object_pop", "object_push", "points_", "printf", "sprint", "sscanf"})
-
 
 Writers = tuple[Callable[[Any], None] | None, ...]
 
@@ -108,7 +107,11 @@ class Evaluator:
         """The values of an argument list; a text or object variable comes with the means to write to it."""
         if tree is None:
             return []
-        values = [self._passed(child) for child in tree.children]
+        return self.completed(tree, [self.value(child) for child in tree.children])
+
+    def completed(self, tree: Tree, given: list[Any]) -> list[Any]:
+        """Arguments that have been evaluated, texts and objects with the means to write to their variables."""
+        values = [self._passed(child, value) for child, value in zip(tree.children, given, strict=True)]
         passed = [
             isinstance(child, Tree) and child.data == "value" and not isinstance(x, (int, float, str))
             for child, x in zip(tree.children, values, strict=True)
@@ -131,8 +134,7 @@ class Evaluator:
         self.session.hoc.passing = (), ()
         return frame
 
-    def _passed(self, tree: Tree) -> Any:
-        value = self.value(tree)
+    def _passed(self, tree: Tree, value: Any) -> Any:
         if isinstance(tree, Tree) and tree.data == "value" and isinstance(value, str):
             return HocText(value, lambda text: self.assign(tree.children[0], text))
         return value
@@ -167,15 +169,28 @@ class Evaluator:
         if part.data == "member":
             return self._member(value, str(part.children[0]), following is not None and following.data == "call")
         if part.data == "item":
-            index = int(self.number(part.children[0]))
-            if isinstance(value, Section) and index == 0:
-                return value  # a section that is no array is the first of one
-            if isinstance(value, type) and not hasattr(type(value), "__getitem__"):
-                return self._numbered(value.__name__, index)
-            return value[index]
+            return self.element(value, int(self.number(part.children[0])))
         if part.data == "span":
             raise HocError("a range of places such as gnabar_hh(0:1) can only be assigned to")
         return value(*self.arguments(part.children[0]))
+
+    def element(self, value: Any, index: int) -> Any:
+        """An element of an array, or the object of a class that has a number."""
+        if isinstance(value, Section) and index == 0:
+            return value  # a section that is no array is the first of one
+        if isinstance(value, type) and not hasattr(type(value), "__getitem__"):
+            return self._numbered(value.__name__, index)
+        return value[index]
+
+    def call(self, procedure: Procedure, arguments: Iterable[Any], instance: Any = None) -> Any:
+        """Call a procedure; what carries out statements knows how.
+
+        Raises
+        ------
+        HocError
+            Always, where there are expressions alone.
+        """
+        raise HocError(f"{procedure.name} cannot be called from here")
 
     def _numbered(self, kind: str, index: int) -> Any:
         """`CVode[0]`, of which there is one, `NetCon[3]`."""
@@ -198,10 +213,12 @@ class Evaluator:
         if template and name not in template.public and hasattr(value, name) and not hasattr(type(value), name):
             raise AttributeError(f"'{name}' is not public in {template.name}")
         found = getattr(value, name)
+        if called:
+            return found
         own = isinstance(found, partial) or (
             ismethod(found) and type(found.__self__).__module__.startswith(("rxd.neuron", "nrn"))
         )
-        return found if called or not own else found()
+        return found() if own else found
 
     def _argument(self, token: str) -> Any:
         number = self._argument_number(token)
@@ -264,7 +281,7 @@ class Evaluator:
     def _call(self, name: str, arguments: list[Any]) -> Any:
         """A call of a bare name: a procedure, a range variable of the accessed section, a function of `h`."""
         instance = self.frame.instance
-        if name in _SPECIAL:
+        if name in SPECIAL and not name.startswith("execute"):
             return self._special(name, arguments)
         if name in {"execute", "execute1"} and instance is not None and len(arguments) == 1:
             arguments = [*arguments, instance]
@@ -361,11 +378,12 @@ class Evaluator:
             owner[int(self.number(last.children[0]))] = value
 
     def _assign_name(self, name: str, value: Any) -> None:
-        hoc, instance = self.session.hoc, self.frame.instance
-        own = instance is not None and name not in instance.template.external
         if name in self.frame.locals:
             self.frame.locals[name] = value
-        elif instance is not None and name in instance.names:
+            return
+        hoc, instance = self.session.hoc, self.frame.instance
+        own = instance is not None and name not in instance.template.external
+        if instance is not None and name in instance.names:
             instance.names[name] = value
         elif name in hoc.strings:
             hoc.strings[name] = str(value)

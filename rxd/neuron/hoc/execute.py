@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lark import Token, Tree
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc.closures import closure
 from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.evaluate import Evaluator
 from rxd.neuron.hoc.printing import shown
@@ -25,6 +27,9 @@ __all__ = ["Executor", "Halt", "Return"]
 
 # procedures of NEURON's own library: they have no value to print
 _LIBRARY = frozenset({"advance", "continuerun", "init", "run", "set_ra", "setdt", "stdinit", "steprun"})
+
+
+Step = Callable[["Executor"], Any]
 
 
 class _Leave(Exception):  # noqa: N818 - no error, a way out
@@ -80,26 +85,17 @@ class Executor(Evaluator):
 
     def statement(self, tree: Tree) -> None:
         """Carry out one statement."""
-        getattr(self, f"do_{tree.data}")(*tree.children)
+        step(tree)(self)
 
     def call(self, procedure: Procedure, arguments: Iterable[Any], instance: Any = None) -> Any:
         """Call a procedure; a func gives its value, a proc 0."""
         inner = Executor(self.session, self.entered(tuple(arguments), instance))
         try:
-            inner.statement(procedure.body)
+            step(procedure.body)(inner)
         except Return as given:
             if given.value is not None:
                 return given.value
         return None if procedure.kind == "obfunc" else 0.0
-
-    def do_block(self, *statements: Tree) -> None:
-        """`{ ... }`."""
-        for statement in statements:
-            self.statement(statement)
-
-    def do_evaluate(self, expression: Tree) -> None:
-        """An expression for its effects."""
-        self.value(expression)
 
     def do_print(self, arguments: Tree | None) -> None:
         """`print a, b`."""
@@ -261,13 +257,6 @@ class Executor(Evaluator):
 
     # ------------------------------------------------------------------------------------------------------------- control
 
-    def do_branch(self, condition: Tree, then: Tree, otherwise: Tree | None) -> None:
-        """`if (x) ... else ...`."""
-        if self.value(condition):
-            self.statement(then)
-        elif otherwise is not None:
-            self.statement(otherwise)
-
     def _once(self, body: Tree) -> bool:
         """Carry out the body of a loop; whether the loop goes on."""
         try:
@@ -399,10 +388,6 @@ class Executor(Evaluator):
         finally:
             stack.pop()
 
-    def do_give(self, value: Tree | None) -> None:
-        """`return x`."""
-        raise Return(None if value is None else self.value(value))
-
     def do_leave(self) -> None:
         """`break`."""
         raise _Leave
@@ -414,3 +399,65 @@ class Executor(Evaluator):
     def do_halt(self) -> None:
         """`stop`: back to the outermost level."""
         raise Halt
+
+
+# ------------------------------------------------------------------------------------------------------ statements as functions
+
+
+def step(tree: Tree) -> Step:
+    """What carries out a statement; the tree keeps it."""
+    found: Step | None = tree.__dict__.get("step")
+    if found is None:
+        make = _STEPS.get(tree.data)
+        found = _by_method(tree) if make is None else make(*tree.children)
+        tree.step = found  # type: ignore[attr-defined]
+    return found
+
+
+def _by_method(tree: Tree) -> Step:
+    name, children = f"do_{tree.data}", tree.children
+    return lambda executor: getattr(executor, name)(*children)
+
+
+def _block(*statements: Tree) -> Step:
+    """`{ ... }`."""
+    steps = [step(statement) for statement in statements]
+
+    def carry_out(executor: Executor) -> None:
+        for one in steps:
+            one(executor)
+
+    return carry_out
+
+
+def _evaluate(expression: Any) -> Step:
+    """An expression for its effects."""
+    return (lambda _: str(expression)) if isinstance(expression, Token) else closure(expression)
+
+
+def _branch(condition: Tree, then: Tree, otherwise: Tree | None) -> Step:
+    """`if (x) ... else ...`."""
+    chosen, first, second = closure(condition), step(then), None if otherwise is None else step(otherwise)
+
+    def carry_out(executor: Executor) -> None:
+        if chosen(executor):
+            first(executor)
+        elif second is not None:
+            second(executor)
+
+    return carry_out
+
+
+def _give(expression: Tree | None) -> Step:
+    """`return x`."""
+    value = None if expression is None else closure(expression)
+
+    def carry_out(executor: Executor) -> None:
+        raise Return(None if value is None else value(executor))
+
+    return carry_out
+
+
+_STEPS: Mapping[str, Callable[..., Step]] = MappingProxyType(
+    {"block": _block, "evaluate": _evaluate, "branch": _branch, "give": _give}
+)
