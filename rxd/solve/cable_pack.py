@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from cable.lane_order import WIDTH, lane_order
 from geometry.records import dataclass
 from rxd.codegen.oracle import fields_of
-from rxd.discretize.records import Discretization, Group, Transport
+from rxd.discretize.records import LANES, Discretization, Group, Transport
 from rxd.solve import cable_sweeps as sweeps
 from rxd.solve.aligned import aligned_zeros
 from rxd.solve.split_cable import Cable
@@ -56,6 +57,28 @@ def find_leaks(discretization: Discretization, kernels: Sequence[Any]) -> Leaks:
         conductance[nodes] = before + own
         rest[nodes] = np.where(before == 0.0, values[1], rest[nodes] + share * (values[1] - rest[nodes]))
     return Leaks(tuple(found), conductance, rest, changing)
+
+
+def leak_at(discretization: Discretization, kernels: Sequence[Any], leaks: Leaks, node: int) -> tuple[float, float] | None:
+    """Conductance (uS) and reversal potential at one node, as `find_leaks` adds them up; None where they are not finite."""
+    cable = discretization.cable
+    conductance, rest = 0.0, 0.0
+    for number in leaks.groups:
+        group = discretization.groups[number]
+        for column in np.flatnonzero(group.position[0] == cable.start + node).tolist():
+            chunk, lane = divmod(column, LANES)
+            with np.errstate(all="ignore"):
+                rate, value = (float(one) for one in kernels[number].leak(group.fields[chunk, :, lane]))
+            own = rate * float(cable.capacity[node])
+            if not (math.isfinite(own) and math.isfinite(value)):
+                return None
+            if conductance == 0.0:
+                rest = value
+            else:
+                share = np.float64(own) / (conductance + own)
+                rest = float(rest + share * (value - rest))
+            conductance += own
+    return conductance, rest
 
 
 def _leak_of(group: Group, leak: Any, nodes: np.ndarray, cable: Transport) -> tuple[np.ndarray, np.ndarray] | None:
@@ -118,6 +141,14 @@ def renew_leaks(cable: Cable, leaks: Leaks) -> None:
     cable.given[n : 2 * n], cable.given[2 * n :] = leaks.conductance, leaks.rest
     row_of(cable, sweeps.LEAK)[cable.slot[:n]] = leaks.conductance
     row_of(cable, sweeps.REST)[cable.slot[:n]] = leaks.rest
+    cable.prepared[:] = np.nan
+
+
+def renew_leak(cable: Cable, n: int, node: int, conductance: float, rest: float) -> None:
+    """The same for one of n nodes."""
+    cable.given[n + node], cable.given[2 * n + node] = conductance, rest
+    slot = int(cable.slot[node])
+    row_of(cable, sweeps.LEAK)[slot], row_of(cable, sweeps.REST)[slot] = conductance, rest
     cable.prepared[:] = np.nan
 
 

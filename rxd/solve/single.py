@@ -152,7 +152,7 @@ class Single:
         stepper, state, dt = self.stepper, self.state, self.stepper.dt
         model = stepper._kept.get(1)
         same = model is self._model and stepper.scheme is self._scheme and stepper._prepared is self._prepared
-        same = same and not stepper.outdated
+        same = same and not stepper.outdated and not stepper.leaking
         if model is None or not same or dt != self._dt or not self._placed:
             model = self._made_ready(dt)
         verdict = self._call(model.address, self._moment.address, t, dt)
@@ -171,7 +171,7 @@ class Single:
     def _made_ready(self, dt: float) -> Kept:
         """The stepper's constants, after it has prepared for a step of dt."""
         stepper = self.stepper
-        if stepper.outdated or 1 not in stepper._kept:
+        if stepper.outdated or stepper.leaking or 1 not in stepper._kept:
             self.settle()  # branch points may get other places
         stepper.follow_changes(self.clamps[0])
         stepper._prepare(dt)

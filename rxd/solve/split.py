@@ -23,7 +23,7 @@ from rxd.solve import split_network as network
 from rxd.solve.aligned import aligned
 from rxd.solve.between_steps import Watch, watched
 from rxd.solve.blame import first_bad_rate
-from rxd.solve.cable_pack import Leaks, find_leaks, moves_v, pack_cable, renew_leaks, renew_sizes, row_of
+from rxd.solve.cable_pack import Leaks, find_leaks, leak_at, moves_v, pack_cable, renew_leak, renew_leaks, renew_sizes, row_of
 from rxd.solve.cable_sweeps import U
 from rxd.solve.circuits import Circuit, no_circuit
 from rxd.solve.event_heap import Wires
@@ -53,6 +53,7 @@ SPIKES_AT_ONCE, EVENTS_AT_ONCE = 4096, 4096
 
 
 UNWATCHED: Final = watched()
+FEW: Final = 8  # nodes whose leaks are taken anew one by one
 
 
 class SplitStepper:
@@ -80,6 +81,8 @@ class SplitStepper:
         The numbers behind `order`.
     outdated : bool
         Whether parameters have changed of which something is made once (`refresh_fields`).
+    leaking : set of int
+        Places in the state of voltages whose leaks alone have changed, a few (`put_field`).
     """
 
     name = "split"
@@ -109,7 +112,7 @@ class SplitStepper:
         self._helpers = Helpers()
         self._trees = pack_trees(problem.discretization.transports[1:], problem.initial, moving)
         self._graphs = pack_graphs(problem.discretization.graphs, moving)
-        self.outdated = False
+        self.outdated, self.leaking = False, set[int]()
         self._leaks, self._cable = self._plan_cable(problem.stimuli.clamped(0.0)[0])
         self._junctions = self._junction_views()
         self._branched = tuple(transport for transport in problem.discretization.transports if transport.branches)
@@ -145,10 +148,27 @@ class SplitStepper:
         start = sum([group.fields.size for group in groups[:number]]) if number else 0
         self._groups.fields[start + where.start : start + where.stop] = value
         if self.kernels.groups[number].leak is not None:
-            self.outdated = True
+            chunk, inside = divmod(where.start, groups[number].fields[0].size)
+            self.leaking.add(int(groups[number].position[0, chunk * LANES + inside % LANES]))
+            self.outdated = self.outdated or number not in self._leaks.groups or len(self.leaking) > FEW
+
+    def _follow_leaks(self) -> None:
+        """Take the conductances of single nodes anew, if all is well with them."""
+        discretization = self.problem.discretization
+        start, n = discretization.cable.start, discretization.cable.n
+        for place in self.leaking:
+            found = leak_at(discretization, self.kernels.groups, self._leaks, place - start)
+            if found is None:
+                self.outdated = True
+            else:
+                renew_leak(self._cable, n, place - start, *found)
+        self.leaking.clear()
 
     def follow_changes(self, clamped: np.ndarray) -> None:
         """Take the cable's constants anew after `refresh_fields`, and its lanes where a clamp sits on what had no changes."""
+        if self.leaking and not self.outdated:
+            self._follow_leaks()
+        self.leaking.clear()
         leaks = find_leaks(self.problem.discretization, self.kernels.groups) if self.outdated else self._leaks
         if leaks.groups == self._leaks.groups and self._leaks.changing[clamped].all():
             if self.outdated:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rxd.neuron.session import Session
+from rxd.solve import split
 
 
 @pytest.fixture
@@ -181,3 +182,38 @@ def test_species_in_a_box_are_not_part_of_what_currents_see(neuron: Any) -> None
     h.fadvance()
     assert soma(0.5).ek == pytest.approx(1000 * h.R * (h.celsius + 273.15) / h.FARADAY * np.log(8 / soma(0.5).ki), rel=1e-6)
     assert np.isfinite(other[box].states3d).all()
+
+
+def leaky(few: int, monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
+    """Voltages of passive cables whose conductances are written in single segments, one to three in a step."""
+    monkeypatch.setattr(split, "FEW", few)
+    with Session():
+        from rxd.neuron import h
+
+        trunk, twigs = h.Section(name="trunk"), [h.Section(name=f"twig{i}") for i in range(3)]
+        for section in (trunk, *twigs):
+            section.nseg, section.L, section.diam = 19, 300, 2
+            section.insert("pas")
+        for i, twig in enumerate(twigs):
+            twig.connect(trunk(1), i % 2)
+        twigs[2].g_pas = 0
+        clamp = h.IClamp(trunk(0.1))
+        clamp.dur, clamp.amp = 1e9, 0.1
+        synapse = h.ExpSyn(twigs[0](0.4))
+        h.finitialize(-70)
+        seen = []
+        for step in range(40):
+            twigs[0](0.4).pas.g = 1e-3 + 1e-4 * step
+            if step % 3:
+                twigs[2](1 - 0.01 * step).g_pas = 2e-3
+                trunk(0.97).e_pas = -70 + step
+            h.fadvance()
+            seen.append([segment.v for section in (trunk, *twigs) for segment in section])
+        assert synapse.g == 0
+    return seen
+
+
+def test_leaks_written_in_single_segments_are_what_all_taken_anew_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = leaky(8, monkeypatch)
+    assert known == leaky(0, monkeypatch)
+    assert max(known[-1]) > max(known[0]) + 1
