@@ -16,6 +16,7 @@ from rxd.neuron.outside import NAME as EXTRACELLULAR
 from rxd.neuron.pointers import Pointer, RangePointer, as_pointer
 from rxd.neuron.ranges import read_range, write_range
 from rxd.neuron.session import current_session
+from rxd.neuron.spots import NOWHERE, put_into, read_spot
 
 if TYPE_CHECKING:
     from rxd.neuron.sections import Segment
@@ -27,13 +28,15 @@ class Mechanism:
     """A mechanism in one segment: `seg.hh`; its variables are attributes."""
 
     __module__ = "nrn"
-    __slots__ = ("_name", "_segment")
+    __slots__ = ("_name", "_names", "_segment")
     _name: str
+    _names: Mapping[str, str]
     _segment: Segment
 
-    def __init__(self, segment: Segment, name: str) -> None:
-        object.__setattr__(self, "_segment", segment)
-        object.__setattr__(self, "_name", name)
+    def __init__(self, segment: Segment, name: str, names: Mapping[str, str] | None = None) -> None:
+        _put_segment(self, segment)
+        _put_name(self, name)
+        _put_names(self, NOWHERE if names is None else names)
 
     def name(self) -> str:
         """Name of the mechanism."""
@@ -116,14 +119,50 @@ class Mechanism:
         if name.startswith("_ref_"):
             record.session.links.segment(record, self._segment.x, self._name, name[5:], as_pointer(value, name))
             return
+        if put_into(self._segment._spots, self._names.get(name, ""), value):
+            return
         linked = self._behind(name)
         if linked is not None:
             linked.set(float(value))
             return
         write_range(self._segment.sec._alive, self._full(name), self._segment.x, value)
+        _put_names(self, self._variables())
+        self._segment._look_up(self._names[name])
 
     def __repr__(self) -> str:
         return self._name if self._segment.sec.record.alive else "<mechanism of deleted section>"
+
+
+# loops make a mechanism wherever they read
+_put_segment, _put_name, _put_names = (vars(Mechanism)[slot].__set__ for slot in ("_segment", "_name", "_names"))
+
+
+def placed(name: str) -> property:
+    """A mechanism of segments as an attribute of their class."""
+
+    def get(segment: Any) -> Any:
+        names = segment._spots.get(name)
+        return read_spot(segment, name) if names is None else Mechanism(segment, name, names)
+
+    return property(get)
+
+
+def short_spotted(short: str) -> property:
+    """A variable of mechanisms, by its name there, as an attribute of their class."""
+
+    def get(mechanism: Any) -> Any:
+        try:
+            return mechanism._segment._spots[mechanism._names[short]].value
+        except (AttributeError, KeyError):
+            pass
+        found, segment = mechanism.__getattr__(short), mechanism._segment
+        _put_names(mechanism, mechanism._variables())
+        name = mechanism._names.get(short)
+        if name is not None and short not in segment.sec.record.session.links.of_mechanism(mechanism._name):
+            segment._look_up(name)
+        return found
+
+    return property(get)
 
 
 class RangeVar:

@@ -7,7 +7,7 @@ imports cells so, and left out what it did not find); and Python is through with
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import methodcaller
 from typing import Any
 
@@ -31,8 +31,8 @@ def named(name: str) -> property:
     return property(methodcaller("__getattr__", name))
 
 
-def name_variables(kind: type, names: Iterable[str]) -> None:
+def name_variables(kind: type, names: Iterable[str], make: Callable[[str], property] = named) -> None:
     """Make attributes of a class of the names of variables, where it has none; they hold nothing themselves."""
     for name in names:
         if not hasattr(kind, name):
-            setattr(kind, name, named(name))
+            setattr(kind, name, make(name))

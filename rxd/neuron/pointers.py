@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError, deleted_section
@@ -105,10 +105,19 @@ class Ref(Pointer):
 class RangePointer(Pointer):
     """A range variable of one segment."""
 
-    __slots__ = ("name", "record", "x")
+    __slots__ = ("_spots", "name", "record", "x")
 
     def __init__(self, record: SectionRecord, name: str, x: float) -> None:
         self.record, self.name, self.x = record, name, x
+        self._spots: Mapping[str, Any] = {}
+
+    def __getitem__(self, index: int) -> Any:
+        if index == 0:
+            try:
+                return self._spots[self.name].value
+            except (AttributeError, KeyError):
+                pass
+        return super().__getitem__(index)
 
     @property
     def is_gone(self) -> bool:
@@ -119,17 +128,28 @@ class RangePointer(Pointer):
         """The value in the segment."""
         from rxd.neuron.ranges import read_range
 
-        if not self.record.alive:
+        record = self.record
+        if not record.alive:
             raise deleted_section()
-        return read_range(self.record, self.name, self.x)
+        found = read_range(record, self.name, self.x)
+        self._look_up()
+        return found
 
     def set(self, value: float) -> None:
         """Write the value."""
         from rxd.neuron.ranges import write_range
+        from rxd.neuron.spots import put_into
 
         if not self.record.alive:
             raise deleted_section()
-        write_range(self.record, self.name, self.x, value)
+        if not put_into(self._spots, self.name, value):
+            write_range(self.record, self.name, self.x, value)
+            self._look_up()
+
+    def _look_up(self) -> None:
+        table = self.record.session.spots.fill(self.record, self.x, self.name)
+        if table is not None:
+            self._spots = table
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RangePointer):

@@ -74,6 +74,8 @@ class SectionRecord:
         The place that `define_shape` brings to the parent instead of the first point (`pt3dstyle`).
     mechanisms : list of str
         Inserted mechanisms, ions included, in order of insertion; ions come after the first mechanism that uses them.
+    spots : list of dict
+        What is where in memory of each segment, for those that are read again and again; none as long as nobody does.
     """
 
     __slots__ = (
@@ -101,6 +103,7 @@ class SectionRecord:
         "parent_x",
         "rallbranch",
         "session",
+        "spots",
         "store",
     )  # fmt: skip
 
@@ -128,6 +131,7 @@ class SectionRecord:
         self.parent_x = 0.0
         self.end = 0
         self.children: list[SectionRecord] = []
+        self.spots: list[dict[str, Any]] = []
 
     @property
     def section(self) -> Section:
@@ -206,7 +210,7 @@ class SectionRecord:
         # every new segment takes the values of the old one its middle lies in
         source = np.minimum(((np.arange(nseg) + 0.5) / nseg * self._nseg).astype(int), self._nseg - 1)
         self.store = {name: values[source] for name, values in self.store.items()}
-        self._nseg = nseg
+        self._nseg, self.spots = nseg, []
         engine = self.session.run.engine
         if engine is not None:
             engine.spots.pop(self.id, None)

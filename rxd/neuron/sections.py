@@ -7,7 +7,7 @@ In: a script's assignments and calls. Out: changes of the `SectionRecord` behind
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +15,14 @@ import numpy as np
 from rxd.neuron import describe
 from rxd.neuron.ends import tied_to
 from rxd.neuron.errors import HocError, caution, deleted_section
-from rxd.neuron.inserted import DensityMechanism, Mechanism
+from rxd.neuron.inserted import DensityMechanism, Mechanism, placed, short_spotted
 from rxd.neuron.named import name_variables, named
 from rxd.neuron.outside import COMPUTED
 from rxd.neuron.pointers import Pointer, RangePointer
 from rxd.neuron.range_arrays import Elements
 from rxd.neuron.ranges import array_of, as_value, is_range, read_range, read_range_of_section, write_range
 from rxd.neuron.session import current_session
+from rxd.neuron.spots import NOWHERE, put_into, spotted
 
 if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
@@ -156,11 +157,14 @@ class Section:
         return Segment(self, x)
 
     def __iter__(self) -> Iterator[Segment]:
-        n = self._alive.nseg
+        record = self._alive
+        n = record.nseg
+        tables, new, kind, put_sec, put_x, put_spots = record.spots, _new_segment, Segment, _put_sec, _put_x, _put_spots
         for i in range(n):
-            segment: Segment = _new_segment(Segment)
-            _put_sec(segment, self)
-            _put_x(segment, (i + 0.5) / n)
+            segment: Segment = new(kind)
+            put_sec(segment, self)
+            put_x(segment, (i + 0.5) / n)
+            put_spots(segment, tables[i] if tables else NOWHERE)
             yield segment
 
     def allseg(self) -> Iterator[Segment]:
@@ -418,10 +422,11 @@ class Segment:
     """A place on a section, which stands for the segment it lies in."""
 
     __module__ = "nrn"
-    __slots__ = ("sec", "x")
+    __slots__ = ("_spots", "sec", "x")
     sec: Section
     x: float
-    cm, diam = named("cm"), named("diam")
+    _spots: Mapping[str, Any]  # what is where in memory
+    cm, diam, v = named("cm"), named("diam"), spotted("v")
 
     def __init__(self, sec: Section, x: float) -> None:
         x = float(x)
@@ -429,6 +434,15 @@ class Segment:
             raise ValueError("segment position range is 0 <= x <= 1")
         _put_sec(self, sec)
         _put_x(self, x)
+        tables = sec.record.spots
+        _put_spots(self, tables[sec.record.index(x)] if tables and 0 < x < 1 else NOWHERE)
+
+    def _look_up(self, name: str) -> None:
+        """Somebody has asked for a variable that is not in the table: the next time it may be."""
+        record = self.sec.record
+        table = record.session.spots.fill(record, self.x, name)
+        if table is not None:
+            _put_spots(self, table)
 
     @property
     def _record(self) -> SectionRecord:
@@ -472,16 +486,12 @@ class Segment:
         """NEURON's names, and the mechanisms that are here."""
         return [*(name for name in object.__dir__(self) if name.startswith("__")), *_OF_SEGMENTS, *self._record.mechanisms]
 
-    @property
-    def v(self) -> float:
-        """Membrane potential, mV: what loops read at every step."""
-        record, x = self.sec.record, self.x
-        return record.voltage(x) if 0 < x < 1 and record.alive else read_range(self._record, "v", x)
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         record = self._record
+        if name == "v" and 0 < self.x < 1:
+            return record.voltage(self.x)
         if name in record.store:
             return read_range(record, name, self.x)
         if name.startswith("_ref_"):
@@ -524,8 +534,9 @@ class Segment:
         if name.startswith("_ref_"):
             short, _, mechanism = name[5:].rpartition("_")
             setattr(Mechanism(self, mechanism), f"_ref_{short}", value)
-            return
-        write_range(self._record, name, self.x, value)
+        elif not put_into(self._spots, name, value):
+            write_range(self._record, name, self.x, value)
+            self._look_up(name)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Segment):
@@ -555,13 +566,16 @@ def name_mechanism(session: Session, mechanism: str) -> None:
     variables = catalogue.variables(mechanism)
     density = catalogue.density.get(mechanism)
     arrays = () if density is None else density.arrays
-    name_variables(Mechanism, (*variables, *arrays))
-    name_variables(Segment, (mechanism, *variables.values()))
+    name_variables(Mechanism, variables, short_spotted)
+    name_variables(Mechanism, arrays)
+    name_variables(Segment, (mechanism,), placed)
+    name_variables(Segment, variables.values(), spotted)
 
 
 # loops make a segment wherever they read: the setters of the slots take half the time that object.__setattr__ does
 _new_segment = object.__new__
 _put_sec, _put_x = Segment.__dict__["sec"].__set__, Segment.__dict__["x"].__set__
+_put_spots = Segment.__dict__["_spots"].__set__
 
 
 def _elements(array: tuple[str, str, int]) -> Callable[[int], str]:

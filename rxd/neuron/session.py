@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from rxd.neuron.errors import HocError
 from rxd.neuron.globals import Globals
 from rxd.neuron.ready import ReadyValues
+from rxd.neuron.spots import Spots
 from rxd.neuron.topology import Topology
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Session:
         Grows with every edit but those that change sizes, resistivities and capacitances alone.
     ready : ReadyValues
         Values of species that are up to date.
+    spots : Spots
+        Numbers of segments where they are in memory.
     fresh_tables : list of NodeTable
         Tables of nodes that nothing has been edited since.
     procedures : mapping of str to Procedure
@@ -85,6 +88,7 @@ class Session:
         self.topology = Topology(self)
         self.counters: dict[str, int] = {}
         self.ready = ReadyValues()
+        self.spots = Spots()
         self.fresh_tables: list[NodeTable] = []
         self.held: list[Any] = []  # objects of hoc that windows would show
         self.procedures: Mapping[str, Any] = {}
@@ -99,6 +103,7 @@ class Session:
         self.shape_revision += shape
         self.structure += not sizes
         self.ready.clear()
+        self.spots.clear()
         if not nodes:
             return
         self.node_revision += 1

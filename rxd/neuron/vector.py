@@ -159,12 +159,16 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         return iter(self._a.tolist())
 
     def __getitem__(self, index: Any) -> Any:
+        if type(index) is int and 0 <= index < self._used and self._flush is None:  # what loops ask for
+            return self._room.item(index)
         if isinstance(index, slice):
             return Vector(self._a[index].copy())
         return float(self._a[self._checked(index)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(index, slice):
+        if type(index) is int and 0 <= index < self._used and self._flush is None:
+            self._room[index] = float(value)
+        elif isinstance(index, slice):
             self._set_slice(index, value)
         else:
             self._a[self._checked(index)] = float(value)

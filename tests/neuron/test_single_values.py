@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rxd.neuron.session import Session
+from rxd.neuron.session import Session, current_session
+from rxd.neuron.spots import Spots
 
 STEPS = 200
 
@@ -106,3 +107,121 @@ def test_vectors_that_single_steps_fill_are_complete_whenever_somebody_looks(h: 
     assert list(v) == read
     assert list(shown()) == read
     assert list(t) == pytest.approx(h.dt * np.arange(len(v)))
+
+
+class Nowhere(Spots):
+    """Nothing is found in memory: reads and writes find everything anew."""
+
+    __slots__ = ()
+
+    def fill(self, record: Any, x: float, name: str) -> None:
+        """No table."""
+
+
+def loop(h: Any, find_anew: bool) -> list[list[float]]:
+    """Reads and writes of the same segments in every step, through handles that are kept."""
+    current_session().spots = Nowhere() if find_anew else Spots()
+    section, clamp = cable(h)
+    section.insert("pas")
+    twigs = [h.Section(name=f"twig{i}") for i in range(2)]
+    for twig in twigs:
+        twig.insert("pas")
+        twig.connect(section(1))
+    segments, pointer = list(section), section(0.7)._ref_m_hh
+    h.finitialize(-65)
+    seen = []
+    for step in range(60):
+        h.fadvance()
+        row = [s.v for s in segments] + [s.hh.m for s in segments] + [s.g_pas for s in segments]
+        row += [segments[2].ina, segments[2].hh.gna, segments[2].ek, segments[1].pas.e, pointer[0]]
+        if step % 3 == 0:
+            segments[1].hh.gnabar = 0.12 + 1e-3 * step
+            segments[4].v = segments[4].v + 0.5
+            segments[3].m_hh = 0.9 * segments[3].m_hh
+            segments[0].g_pas = twigs[0](0.5).pas.g = 1e-3 + 1e-5 * step
+            pointer[0] = pointer[0] * 0.5
+        row += [segments[4].ina, segments[3].ik, segments[1].ina, segments[4].hh.gk, twigs[0](0.5).v]
+        row += [segments[1].gnabar_hh, segments[4].v, segments[3].hh.m, segments[0].pas.g, section(0.7).m_hh, section.gnabar_hh]
+        seen.append(row)
+    clamp.dur = 1
+    return seen
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_loops_that_find_numbers_in_memory_see_and_do_what_those_do_that_find_them_anew(h: Any, adaptive: bool) -> None:
+    h.CVode().active(adaptive)
+    known = loop(h, find_anew=False)
+    assert known == loop(h, find_anew=True)
+    assert len({tuple(row) for row in known}) == len(known)
+
+
+def read_often(segment: Any) -> float:
+    for _ in range(3):
+        found = segment.v
+    return float(found)
+
+
+def test_kept_segments_follow_engines_and_numbers_of_segments(h: Any) -> None:
+    section, _clamp = cable(h)
+    segment, pointer = section(0.3), section(0.3)._ref_gnabar_hh
+    h.finitialize(-65)
+    for nseg in (5, 11, 3):
+        section.nseg = nseg
+        assert read_often(segment) == section(0.3).v
+        h.finitialize(-60 - nseg)
+        assert read_often(segment) == -60 - nseg
+        for _ in range(5):
+            h.fadvance()
+            assert read_often(segment) == [s.v for s in section][section(0.3).sec.record.index(0.3)]
+            segment.gnabar_hh = pointer[0] + 0.001
+            assert segment.hh.gnabar == section(0.3).gnabar_hh == pointer[0]
+    other = h.Section(name="other")
+    h.finitialize(-50)
+    assert read_often(segment) == read_often(other(0.5)) == -50
+    h.fadvance()
+    assert read_often(segment) == next(s.v for s in section)
+
+
+def test_kept_segments_show_what_functions_between_parts_of_a_step_and_restored_states_show(h: Any) -> None:
+    section, _clamp = cable(h)
+    segment = section(0.3)
+    h.finitialize(-65)
+    seen: list[tuple[float, float]] = []
+    h.CVode().extra_scatter_gather(0, lambda: seen.append((read_often(segment), section(0.3).v)))
+    for _ in range(30):
+        h.fadvance()
+        assert read_often(segment) == section(0.3).v
+    assert len(seen) == 30
+    assert all(kept == anew for kept, anew in seen)
+    state = h.SaveState()
+    state.save()
+    then = read_often(segment)
+    for _ in range(30):
+        h.fadvance()
+    assert read_often(segment) != then
+    state.restore()
+    assert read_often(segment) == then == section(0.3).v
+
+
+def test_numbers_that_are_gone_raise_as_before(h: Any) -> None:
+    section, _clamp = cable(h)
+    segment, mechanism, pointer = section(0.3), section(0.3).hh, section(0.3)._ref_m_hh
+    h.finitialize(-65)
+    for _ in range(3):
+        h.fadvance()
+        assert segment.hh.m == mechanism.m == pointer[0] == segment.m_hh
+        segment.gkbar_hh = 0.03
+    with pytest.raises(ValueError, match="gkbar_hh is a number"):
+        segment.gkbar_hh = "much"
+    with pytest.raises(AttributeError, match="nothing"):
+        mechanism.nothing = 1
+    section.uninsert("hh")
+    with pytest.raises(AttributeError, match="hh"):
+        _ = segment.hh
+    with pytest.raises(AttributeError, match="hh"):
+        _ = segment.m_hh
+    h.delete_section(sec=section)
+    with pytest.raises(ReferenceError):
+        _ = segment.v
+    with pytest.raises(ReferenceError):
+        _ = pointer[0]

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from operator import attrgetter
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -122,7 +123,7 @@ class Engine:
         self.stepper: Any = self._make_stepper() if last is None or sized is None else self._resized_stepper(last)
         self.statistics = Statistics()
         start = np.array(self.problem.initial)
-        self.state: State = State(session.globals.t, start, self._watched(start), EventQueue())
+        self.state = State(session.globals.t, start, self._watched(start), EventQueue())
         self.version = session.run.next_version()
         session.ready.clear()
         self.spots: dict[int, list[int]] = {}
@@ -224,6 +225,13 @@ class Engine:
         if self.adaptive and self.linked.couples:
             self.problem = replace(self.problem, equations=self._equations())
 
+    def _take_state(self, state: State) -> None:
+        self._state = state
+        self.session.spots.clear()
+
+    state = cast(State, property(attrgetter("_state"), _take_state))
+    """The state; asked for again and again."""
+
     @property
     def y(self) -> np.ndarray:
         """The state."""
@@ -249,12 +257,12 @@ class Engine:
         """The state is that where currents are seen."""
         self._chemistry.views.adopt()
         now, version = self.state, self.version
-        self.state = self.past
+        self._state = self.past  # no script looks at it meanwhile
         self.changed(moved=False)
         try:
             yield
         finally:
-            self.state, self.version = now, version
+            self._state, self.version = now, version
             self.session.ready.clear()
             if self._chemistry.views:
                 self._chemistry.views.follow()

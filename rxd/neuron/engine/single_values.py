@@ -7,9 +7,12 @@ current from it; None for what is not in the state, or not in one place.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from ctypes import c_double
+from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.engine.seen import CURRENTS
+from rxd.neuron.outside import NAME as EXTRACELLULAR
+from rxd.neuron.spots import Computed, ParameterSpot, StateSpot
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
@@ -40,6 +43,47 @@ class SingleValues:
             found = self._readers[key] = self._made(name, record, i)
         read, stage = found
         return None if read is None or stage in self._engine.seen.frozen else read()
+
+    def spot(self, name: str, record: SectionRecord, i: int) -> Any:
+        """An object whose `value` is a variable of a segment, as long as the state stays where it is."""
+        engine, store = self._engine, record.store.get(name)
+        index = engine.layout.index.get(record.id)
+        if store is None or index is None or len(index) != record.nseg:
+            return None
+        place = self._place(name, record, int(index[i]))
+        if place >= 0:
+            state = StateSpot.from_buffer(engine.y.data, 8 * place)
+            state.engine, state.store, state.index = engine, store, i
+            return state
+        if engine.exchange.is_parameter(name, record):
+            parameter = ParameterSpot.from_buffer(store.data, 8 * i)
+            parameter.engine, parameter.record, parameter.index = engine, record, i
+            return parameter
+        if self._is_constant(name):
+            return c_double.from_buffer(store.data, 8 * i)
+
+        def read() -> float:
+            found = self.get(name, record, i)
+            if found is None:
+                engine.session.run.refresh(name, record)
+                found = store.item(i)
+            return found
+
+        return Computed(read)
+
+    def _place(self, name: str, record: SectionRecord, segment: int) -> int:
+        """Where in the state a voltage or a state of a mechanism is; -1 for anything else."""
+        readout, catalogue = self._engine.readout, self._engine.session.catalogue
+        owner = None if name == "v" else catalogue.owner(name)
+        label = readout.label(name, record)
+        known = name == "v" or (owner in catalogue.density and name[: -len(owner) - 1] in catalogue.density[owner].states)
+        return int(readout.positions(label)[segment]) if known else -1
+
+    def _is_constant(self, name: str) -> bool:
+        """Whether a variable is a number that scripts set, and nothing else."""
+        catalogue = self._engine.session.catalogue
+        owner = catalogue.owner(name)
+        return owner in catalogue.density and owner != EXTRACELLULAR and self._engine.readout.reader(name) is None
 
     def _made(self, name: str, record: SectionRecord, i: int) -> tuple[Reader | None, str]:
         engine, catalogue = self._engine, self._engine.session.catalogue
