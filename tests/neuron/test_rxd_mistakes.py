@@ -39,6 +39,14 @@ def test_something_of_its_own_on_a_species_and_a_slip(ca, recwarn):
         rxd.Species(ca.regions[0], inital=5)
 
 
+def test_a_charge_that_is_not_whole(ca):
+    with pytest.raises(rxd.RxDException, match=r"Species x: charge=0\.5 is no charge number"):
+        rxd.Species(ca.regions, name="x", charge=0.5)
+    x = rxd.Species(ca.regions, name="x", charge=2.0)
+    with pytest.raises(rxd.RxDException, match=r"Species x: charge=1\.5"):
+        x.charge = 1.5
+
+
 def test_an_ion_without_its_charge():
     sec = h.Section(name="a")
     species = rxd.Species(rxd.Region([sec], name="cyt", nrn_region="i"), name="q")

@@ -36,6 +36,13 @@ _PROPERTIES = ("charge", "d", "ecs_boundary_conditions", "initial", "name", "nod
 INTERNALS = frozenset(("_all_species", "_has_1d", "_has_3d", "_species_counts"))
 
 
+def _whole(charge: Any, whose: str) -> Any:
+    """A charge number; half a one would be cut to nothing where the ion is made."""
+    if isinstance(charge, (int, float, np.number)) and charge != int(charge):
+        raise RxDException(f"{whose}: charge={charge!r} is no charge number: give a whole number, 2 for calcium.")
+    return charge
+
+
 class Quantity(Mathable):
     """What Species, State and Parameter share.
 
@@ -79,7 +86,7 @@ class Quantity(Mathable):
             if isinstance(value, str) or (what == "initial" and isinstance(value, (list, tuple))):
                 shown = f"the text {value!r}" if isinstance(value, str) else repr(value)
                 raise RxDException(f"{self.kind} {name or ''}: {what} is a number or a function, not {shown}.")
-        self._d, self._name, self._charge, self._initial = d, name, charge, initial
+        self._d, self._name, self._charge, self._initial = d, name, _whole(charge, f"{self.kind} {name or ''}"), initial
         self._atolscale = atolscale
         sides = ecs_boundary_conditions
         if not (sides is None or callable(sides) or isinstance(sides, (int, float, np.number, np.ndarray))):
@@ -149,7 +156,7 @@ class Quantity(Mathable):
 
     @charge.setter
     def charge(self, value: int) -> None:
-        self._charge = value
+        self._charge = _whole(value, f"{self.kind} {self.label}")
         self._register_if_it_fits()
         self.session.touch()
 
