@@ -75,9 +75,10 @@ class Moves:
         return self._transitions[self.state]
 
     def rearm(self) -> None:
-        """Thresholds may have changed: what is below its own now may rise through it."""
+        """Thresholds may have changed: what is below its own now may rise through it, but not by round-off."""
+        epsilon = current_session().globals["float_epsilon"]
         for transition in self.possible():
-            transition.above = transition.above and transition.gap > 0
+            transition.above = transition.above and transition.gap > -epsilon
 
     def check(self, _: float, exactly: bool) -> Iterator[Callable[[], Any]]:
         """The action of the first transition that is due; ``exactly``: also where a threshold has just been reached."""

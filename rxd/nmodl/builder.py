@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rxd.nmodl.syntax import (
@@ -31,6 +32,7 @@ from rxd.nmodl.syntax import (
     Unary,
     Verbatim,
     Watch,
+    error_at,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +44,10 @@ _IGNORED = frozenset({"conductance", "lock", "reset"})
 
 
 class Builder:
-    """Makes records of trees; holds nothing."""
+    """Makes records of trees; ``defined`` are the numbers of names that are DEFINEd."""
+
+    def __init__(self, path: str, defined: Mapping[str, float]) -> None:
+        self._path, self._defined = path, defined
 
     def block(self, tree: Tree[Any]) -> Block:
         """A block at the top of a file."""
@@ -191,8 +196,14 @@ class Builder:
         return str(index[0]) if index else "", self.expression(value), states
 
     def _watch(self, tree: Any) -> Watch:
-        conditions = [(self.expression(c.children[0]), float(c.children[1])) for c in tree.children]
-        return Watch(tuple(conditions), tree.meta.line)
+        return Watch(tuple((self.expression(c.children[0]), self._flag(c.children[1])) for c in tree.children), tree.meta.line)
+
+    def _flag(self, token: Any) -> float:
+        """The flag of an event: a number, or a name that is DEFINEd."""
+        number = self._defined.get(str(token)) if token.type == "NAME" else float(token)
+        if number is None:
+            raise error_at(self._path, token.line, f"'{token}' is no number; DEFINE it, or write one.")
+        return number
 
     def _initial_within(self, tree: Any) -> Start:
         return Start(self.body(tree.children[0]))

@@ -122,8 +122,8 @@ class _Reader:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.build = Builder()
         self.constants: dict[str, float] = {}
+        self.build = Builder(path, self.constants)
         self.lists: dict[str, list[str]] = {}
         self.declared: dict[str, list[Declaration]] = {"parameter": [], "assigned": [], "state": [], "constant": []}
         self.ions: list[Ion] = []

@@ -108,6 +108,25 @@ def test_transitions_come_where_variables_cross_and_change_nothing(h: Any, soma:
     assert kept
 
 
+@pytest.mark.parametrize("adaptive", [0, 1])
+def test_a_state_that_leads_to_itself_is_left_once_a_crossing(h: Any, adaptive: int) -> None:
+    bare = h.Section(name="bare")
+    bare.L = bare.diam = 10
+    clamp, machine, heard = h.IClamp(bare(0.5)), h.StateTransitionEvent(1), []
+    clamp.dur, clamp.amp = 10, 0.1
+    levels = [h.ref(-50), h.ref(-10)]
+    for number, level in enumerate(levels):
+        machine.transition(0, 0, bare(0.5)._ref_v, level, lambda number=number: heard.append(number))
+    begin = h.FInitializeHandler(1, lambda: machine.state(0))
+    h.cvode.active(adaptive)
+    for stop in (5, 20, 5):
+        heard.clear()
+        h.finitialize(-65)
+        h.continuerun(stop)
+        assert heard == [0, 1]
+    assert begin
+
+
 def test_fixed_steps_notice_a_transition_when_a_variable_is_greater(h: Any, soma: Any) -> None:
     heard: list[tuple[str, float]] = []
     h.cvode.active(0)

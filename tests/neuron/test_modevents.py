@@ -11,6 +11,7 @@ from rxd.neuron import Session, h
 from rxd.neuron.errors import HocError
 
 WATCHING = """
+DEFINE Fallen 3
 NEURON { POINT_PROCESS Watching RANGE ups, downs, when }
 PARAMETER { high = -60  low = -68 }
 ASSIGNED { v ups downs when }
@@ -21,7 +22,7 @@ NET_RECEIVE(w) {
     } else if (flag == 2) {
         ups = ups + 1  when = t
         net_event(t)
-        WATCH (v < low) 3
+        WATCH (v < low) Fallen
     } else if (flag == 3) {
         downs = downs + 1
         net_send(0, 1)
