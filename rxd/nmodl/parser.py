@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rxd.nmodl.builder import Builder
 from rxd.nmodl.c_code import with_c_as_nmodl, without_unset_pointers
-from rxd.nmodl.names import names_in
+from rxd.nmodl.names import SIMULATORS, names_in
 from rxd.nmodl.syntax import Block, Declaration, Ion, ModFile, NmodlError, error_at
 from rxd.nmodl.units import constant
 
@@ -151,13 +151,20 @@ class _Reader:
         return ModFile(
             path=self.path, kind=kind, name=name, ions=tuple(self.ions),
             nonspecific=listed.get("nonspecific", ()), electrode=listed.get("electrode", ()),
-            ranges=listed.get("range", ()), globals=listed.get("global_", ()),
+            ranges=(*listed.get("range", ()), *self._shared_with_hooks(listed)), globals=listed.get("global_", ()),
             pointers=tuple(name for name in listed.get("pointer", ()) if name in used),  # others are C code's alone
             parameters=tuple(self.declared["parameter"]), assigned=tuple(self.declared["assigned"]),
             states=tuple(self.declared["state"]), constants=MappingProxyType(self.constants), blocks=tuple(self.blocks),
             locals=tuple(self.locals), random=listed.get("random", ()),
             lines=MappingProxyType(self.lines),
         )  # fmt: skip
+
+    def _shared_with_hooks(self, listed: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """What BEFORE and AFTER blocks share with others has a number in every place, whether or not scripts may see it."""
+        used = names_in([block for block in self.blocks if block.kind == "hook"])
+        other = {name for names in listed.values() for name in names} | {*SIMULATORS, "area", "diam"}
+        other |= {name for ion in self.ions for name in (*ion.reads, *ion.writes)}
+        return tuple(d.name for d in self.declared["assigned"] if d.name in used and d.name not in other)
 
     def _error(self, line: int, text: str) -> NmodlError:
         return error_at(self.path, line, text)

@@ -66,7 +66,29 @@ ASSIGNED { held twice next }
 BEFORE STEP { twice = 2*held  next = held + 1 }
 """
 
-MODS = {"links": LINKS, "meter": METER, "total": TOTAL, "counts": COUNTS, "probe": PROBE, "meters": METERS, "totals": TOTALS}
+HIDDEN = """
+NEURON { SUFFIX hidden NONSPECIFIC_CURRENT i RANGE early, seen, twice, count, out, runs }
+ASSIGNED { v i early seen twice count out runs base start factor }
+STATE { s }
+BEFORE INITIAL { early = v  base = 3  start = 7  runs = runs + 1 }
+INITIAL { s = start  twice = 2*start  count = 0 }
+AFTER INITIAL { seen = base + twice + s }
+BEFORE BREAKPOINT { factor = 0.001*t  count = count + base }
+BREAKPOINT { SOLVE states METHOD cnexp  i = factor*(v + 60) }
+DERIVATIVE states { s' = -s*factor*100 }
+AFTER SOLVE { out = factor + count }
+"""
+
+MODS = {
+    "hidden": HIDDEN,
+    "links": LINKS,
+    "meter": METER,
+    "total": TOTAL,
+    "counts": COUNTS,
+    "probe": PROBE,
+    "meters": METERS,
+    "totals": TOTALS,
+}
 
 
 @pytest.fixture
@@ -116,6 +138,29 @@ def test_what_initial_sets_is_counted_on(bare):
     h.continuerun(1)
     assert (counts.breaks, counts.solves, counts.steps) == (41, 40, 41)
     assert counts.x == pytest.approx(np.exp(-0.1), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["density", "point"])
+def test_blocks_share_variables_that_are_not_range_with_all_others(mods, tmp_path, kind):
+    bare = h.Section(name="bare")
+    bare.L = bare.diam = 10
+    if kind == "point":
+        (tmp_path / "apart.mod").write_text(HIDDEN.replace("SUFFIX hidden", "POINT_PROCESS Apart"))
+        h.nrn_load_dll(str(tmp_path))
+        here = h.Apart(bare(0.5))
+    else:
+        bare.insert("hidden")
+        here = bare(0.5).hidden
+    for run in (1, 2):
+        h.finitialize(-70)
+        assert (here.early, here.seen, here.twice, here.s, here.runs) == (-70, 24, 14, 7, run)
+        for _ in range(8):
+            h.fadvance()
+        assert (here.count, here.out) == (27, pytest.approx(27 + 0.001 * 7.5 * 0.025, rel=1e-9))
+        # what NEURON 9.0.2 shows for the same file
+        voltage, s = {"density": (-69.80231139, 6.98601399), "point": (-69.93657364, 6.98601399)}[kind]
+        assert bare.v == pytest.approx(voltage, abs=1e-8)
+        assert here.s == pytest.approx(s, abs=1e-8)
 
 
 def test_variable_steps_run_them_and_go_on_as_without(bare):

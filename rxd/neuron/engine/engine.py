@@ -458,7 +458,9 @@ class Engine:
 
     def _step_with_others(self, t: float, dt: float) -> None:
         """The same where something goes with a step that is not in the compiled loop."""
-        self.hooks.run("before breakpoint", t + 0.5 * dt)
+        if self.hooks:
+            self.hooks.run("before breakpoint", t + 0.5 * dt)
+            self.fields.flush()
         if self.linked.followed:
             self.linked.refresh()
         if self.circuits.circuit is not None:

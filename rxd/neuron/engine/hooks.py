@@ -58,8 +58,8 @@ class Hooks:
         return bool(self._blocks)
 
     def initialize(self) -> None:
-        """Those around INITIAL, and those that NEURON runs for the currents and records of the initial state."""
-        for when in ("before initial", "after initial", "before breakpoint", "before step"):
+        """Those after INITIAL, and those that NEURON runs for the currents and records of the initial state."""
+        for when in ("after initial", "before breakpoint", "before step"):
             self.run(when, 0.0)
 
     def run(self, when: str, t: float) -> None:

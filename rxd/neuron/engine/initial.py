@@ -41,6 +41,10 @@ class Initial:
                 else:
                     engine.exchange.note_species(quantity, region)
         engine.load_ends(at_rest=True)
+        if engine.hooks:
+            engine.changed()
+            engine.hooks.run("before initial", 0.0)
+            engine.fields.flush()
         engine.linked.refresh()
         self._gates()
         engine.synapses.close()
