@@ -14,6 +14,11 @@ from rxd.symbolic.system import PointSpec, RegionSpec, System, Unknown
 from rxd.symbolic.tables import Tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sympy
+
+    from rxd.declare.stimuli import PointProcess
     from rxd.model import Model
 
 
@@ -45,7 +50,7 @@ def build_system(model: Model, like: System | None = None) -> System:
         unknowns=unknowns if like is None else (*unknowns, *like.unknowns[len(unknowns) :]),
         groups=groups,
         regions=tuple(_region_spec(region) for region in model.regions),
-        points=tuple(_point_spec(tables, process) for process in model.point_processes),
+        points=_point_specs(tables, model.point_processes),
         values=MappingProxyType(tables.values),
         celsius=model.celsius,
     )
@@ -78,12 +83,21 @@ def _region_spec(region: Region) -> RegionSpec:
     return RegionSpec(region.name, segments, region.shape, region.side, voxels, region.dx)
 
 
-def _point_spec(tables: Tables, process: Any) -> PointSpec:
-    location = process.location
-    return PointSpec(
-        name=process.mechanism.name,
-        section=int(location.section.index),
-        x=float(location.x),
-        parameters=tuple(process.parameters.items()),
-        on_event=tuple((state, tables.number_or_expression(value)) for state, value in process.mechanism.on_event.items()),
-    )
+def _point_specs(tables: Tables, processes: Sequence[PointProcess]) -> tuple[PointSpec, ...]:
+    """What the point processes are; expressions belong to the mechanism, of which a network has thousands of processes."""
+    amounts: dict[int, tuple[tuple[str, sympy.Expr], ...]] = {}
+    specs = []
+    for process in processes:
+        mechanism, location = process.mechanism, process.location
+        if id(mechanism) not in amounts:
+            amounts[id(mechanism)] = tuple((s, tables.number_or_expression(value)) for s, value in mechanism.on_event.items())
+        specs.append(
+            PointSpec(
+                name=mechanism.name,
+                section=int(location.section.index),
+                x=float(location.x),
+                parameters=tuple(process.parameters.items()),
+                on_event=amounts[id(mechanism)],
+            )
+        )
+    return tuple(specs)

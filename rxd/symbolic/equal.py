@@ -29,6 +29,8 @@ def equations_key(model: Model) -> Hashable:
 
     Species and parameters stand in it by name, which is unique in a model: their symbols are those of one model alone.
     """
+    points = {id(point.mechanism): point.mechanism for point in model.point_processes}
+    kinds = {key: _of_mechanism(mechanism) for key, mechanism in points.items()}
     return (
         len(model.morphology.names),
         None if model.temperature_apart else model.celsius,
@@ -39,7 +41,7 @@ def equations_key(model: Model) -> Hashable:
             for quantity in model.quantities
         ),
         tuple(map(_of_reaction, model.reactions)),
-        tuple((_of_mechanism(point.mechanism), int(point.location.section.index)) for point in model.point_processes),
+        tuple((kinds[id(point.mechanism)], int(point.location.section.index)) for point in model.point_processes),
         tuple(model.ions.items()),
     )
 

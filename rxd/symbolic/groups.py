@@ -98,11 +98,15 @@ def _equations_of(mechanism: PointMechanism) -> Signature:
     return (*shared, tuple(mechanism.ions.items()), tuple(mechanism.on_event.items()))
 
 
-def _ions_at(tables: Tables, mechanism: PointMechanism, section: int) -> tuple[tuple[int, ...], Signature]:
-    """Insertions that write, or read the current of, ions in a section, and what the ions of a point mechanism are there."""
+def _ions_of(mechanism: PointMechanism) -> list[str]:
+    """The ions that a point mechanism reads or carries."""
     values = [*(c.density for c in mechanism.currents), *(g.rate for g in mechanism.gates), *mechanism.assigned.values()]
     read = {s.ion for value in values for s in sympy.sympify(value).free_symbols if isinstance(s, IonSymbol)}
-    ions = sorted(read | {current.ion for current in mechanism.currents if current.ion})
+    return sorted(read | {current.ion for current in mechanism.currents if current.ion})
+
+
+def _ions_at(tables: Tables, ions: list[str], section: int) -> tuple[tuple[int, ...], Signature]:
+    """Insertions that write, or read the current of, some ions in a section, and what these ions are there."""
     if not ions:
         return (), ()
     found = tuple(tables.ion_symbol(ion, side, (section,)) for ion in ions for side in ("i", "o"))
@@ -119,14 +123,18 @@ def reads_current(value: Any) -> bool:
 
 def _point_groups(tables: Tables) -> list[LocalSystem]:
     """Point processes of one mechanism form one group, wherever they sit; names differ from those of density mechanisms."""
+    processes = tables.model.point_processes
+    known = {id(process.mechanism): process.mechanism for process in processes}
+    alike = {key: (_equations_of(mechanism), _ions_of(mechanism)) for key, mechanism in known.items()}
     kinds: dict[Any, list[int]] = {}
-    for index, process in enumerate(tables.model.point_processes):
+    for index, process in enumerate(processes):
+        equations, ions = alike[id(process.mechanism)]
         section = int(process.location.section.index)
-        kinds.setdefault((_equations_of(process.mechanism), _ions_at(tables, process.mechanism, section)), []).append(index)
+        kinds.setdefault((equations, _ions_at(tables, ions, section)), []).append(index)
     names = {mechanism.name for mechanism, _ in tables.inserted}
     groups = []
     for number, ((_, (writers, _)), members) in enumerate(kinds.items()):
-        mechanism = tables.model.point_processes[members[0]].mechanism
+        mechanism = processes[members[0]].mechanism
         name, suffix = mechanism.name, max(number, 1)
         while name in names:
             name, suffix = f"{mechanism.name}_{suffix}", suffix + 1

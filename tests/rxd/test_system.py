@@ -16,6 +16,7 @@ from rxd import library
 from rxd.declare.mechanism import symbols
 from rxd.symbolic.build import build_system
 from rxd.symbolic.system import LocalSystem, System
+from rxd.symbolic.tables import Tables
 
 CELL = geometry.examples.y_branch()
 
@@ -294,3 +295,22 @@ def test_a_model_is_only_read(spiking: Callable) -> None:
     build_system(model)
     assert (repr(model), [list(value) for value in vars(model).values() if isinstance(value, list)]) == before
     assert str(build_system(model)) == str(build_system(model))
+
+
+def test_formulas_of_a_point_mechanism_are_prepared_once_for_all_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network has thousands of synapses of one kind; to put each through SymPy took most of the time to start."""
+    asked: list[sympy.Expr] = []
+
+    def number_or_expression(tables: Tables, value: sympy.Expr) -> sympy.Expr:
+        asked.append(value)
+        return prepared(tables, value)
+
+    prepared = Tables.number_or_expression
+    monkeypatch.setattr(Tables, "number_or_expression", number_or_expression)
+    synapse = library.exp2_syn()
+    model = rxd.Model(CELL)
+    model.add(*(rxd.PointProcess(synapse, CELL["left"](x), tau2=10 + x) for x in (0.2, 0.4, 0.6, 0.8)))
+    system = build_system(model)
+    assert [expression for expression in asked if expression in synapse.on_event.values()] == list(synapse.on_event.values())
+    assert [dict(point.parameters)["tau2"] for point in system.points] == [10.2, 10.4, 10.6, 10.8]
+    assert len({point.on_event for point in system.points}) == 1

@@ -161,10 +161,11 @@ def declare(session: Session) -> Declared:
 
 def follows_temperature(declared: Declared) -> bool:
     """Whether kernels read all that depends on the temperature: they do not for what events change and mod files diffuse."""
+    mechanisms = {id(point.mechanism): point.mechanism for point in declared.model.point_processes}  # of thousands of points
     words = {
         symbol.name
-        for point in declared.model.point_processes
-        for value in point.mechanism.on_event.values()
+        for mechanism in mechanisms.values()
+        for value in mechanism.on_event.values()
         for symbol in sympy.sympify(value).free_symbols
     }
     return declared.model.temperature_apart and not declared.diffusing and "celsius" not in words
