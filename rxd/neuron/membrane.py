@@ -14,6 +14,8 @@ from rxd.neuron.ends import shares, tied_to
 from rxd.neuron.impedance import links
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rxd.neuron.points import PointProcess
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
@@ -33,11 +35,21 @@ class MembraneCurrents:
 
     def of(self, record: SectionRecord) -> np.ndarray:
         """Of the segments of a section, nA, shape (nseg,)."""
+        return self.part(record, self.all())
+
+    def all(self) -> np.ndarray:
+        """Of all segments of the session, nA, in the order of `places`."""
         if self._shape != self._session.shape_revision:
             self._connect()
         if self._state != self._session.run.version:
             self._compute()
-        return self.part(record, self._current)
+        return self._current
+
+    def places(self, segments: Iterable[tuple[SectionRecord, int]]) -> np.ndarray:
+        """Where some segments are in `all`, until the shape of a section changes."""
+        if self._shape != self._session.shape_revision:
+            self._connect()
+        return np.array([self._start[record.id] + index for record, index in segments])
 
     def at_end(self, record: SectionRecord, x: float) -> float:
         """At the end of a section, nA: nothing but what synapses there let out, unless a segment of the parent's is there."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import FInitializeHandler
 from rxd.neuron.hoc_object import HocObject
-from rxd.neuron.pointers import Pointer, Ref, as_pointer
+from rxd.neuron.pointers import Pointer, RangePointer, Ref, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector import Vector
 
@@ -66,8 +68,10 @@ class PtrVector(HocObject):
     def __init__(self, size: float) -> None:
         if size < 1:
             raise HocError(f"A PtrVector has a size of at least 1, not {size}.")
-        self._number = current_session().number("PtrVector")
+        self._session = current_session()
+        self._number = self._session.number("PtrVector")
         self._pointers: list[Pointer] = [Ref(0.0) for _ in range(int(size))]
+        self._membrane: tuple[int, np.ndarray | None] | None = None
         self._label = ""
         self._on_update: FInitializeHandler | None = None
 
@@ -86,13 +90,14 @@ class PtrVector(HocObject):
 
     def resize(self, size: float) -> float:
         """Change how many there are."""
-        n = int(size)
+        n, self._membrane = int(size), None
         self._pointers = [*self._pointers[:n], *(Ref(0.0) for _ in range(n - len(self._pointers)))]
         return 0.0
 
     def pset(self, index: float, target: Pointer) -> float:
         """Let a pointer point to something."""
         self._pointers[int(index)] = as_pointer(target, "PtrVector.pset")
+        self._membrane = None
         return float(target.get())
 
     def getval(self, index: float) -> float:
@@ -112,8 +117,23 @@ class PtrVector(HocObject):
     def gather(self, into: Vector) -> float:
         """Copy all values into a Vector of the same size."""
         self._check(into)
-        into.as_numpy()[:] = [pointer.get() for pointer in self._pointers]
+        places = self._places_in_membrane()
+        if places is None:
+            into.as_numpy()[:] = [pointer[0] for pointer in self._pointers]
+        else:
+            into.as_numpy()[:] = self._session.membrane.all()[places]
         return 0.0
+
+    def _places_in_membrane(self) -> np.ndarray | None:
+        """Where the membrane currents it points to are among all, if it points to nothing else, as programs for fields do."""
+        if not self._session.run.fast_imem:
+            return None
+        if self._membrane is None or self._membrane[0] != self._session.shape_revision:
+            ours = [p for p in self._pointers if isinstance(p, RangePointer) and p.shows_membrane_current]
+            whole = len(ours) == len(self._pointers) and all(p.record.session is self._session for p in ours)
+            found = self._session.membrane.places((p.record, p.record.index(p.x)) for p in ours) if whole else None
+            self._membrane = self._session.shape_revision, found
+        return self._membrane[1]
 
     def scatter(self, values: Vector) -> float:
         """Copy the elements of a Vector to where the pointers point."""

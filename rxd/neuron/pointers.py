@@ -124,6 +124,11 @@ class RangePointer(Pointer):
         """Whether its section is deleted."""
         return not self.record.alive
 
+    @property
+    def shows_membrane_current(self) -> bool:
+        """Whether it points to `i_membrane_` of a segment that is there."""
+        return self.name == "i_membrane_" and 0 < self.x < 1 and self.record.alive
+
     def get(self) -> float:
         """The value in the segment."""
         from rxd.neuron.ranges import read_range

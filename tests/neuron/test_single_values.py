@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rxd.neuron.errors import HocError
 from rxd.neuron.session import Session, current_session
 from rxd.neuron.spots import Spots
 
@@ -225,3 +226,54 @@ def test_numbers_that_are_gone_raise_as_before(h: Any) -> None:
         _ = segment.v
     with pytest.raises(ReferenceError):
         _ = pointer[0]
+
+
+def test_gathered_membrane_currents_are_those_of_the_segments_through_runs_and_edits(
+    h: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    h.cvode.use_fast_imem(True)
+    soma, dend = h.Section(name="soma"), h.Section(name="dend")
+    dend.connect(soma(1))
+    dend.nseg = 5
+    soma.insert("hh")
+    clamp = h.IClamp(soma(0.5))
+    clamp.dur, clamp.amp = 10, 0.5
+    segments = [*dend, *soma][::-1]
+    many, values = h.PtrVector(len(segments)), h.Vector(len(segments))
+    for i, segment in enumerate(segments):
+        many.pset(i, segment._ref_i_membrane_)
+    h.finitialize(-65)
+    with monkeypatch.context() as alone:  # all at once: pointer by pointer took most of the time of a step
+        alone.setattr(type(segments[0]._ref_i_membrane_), "get", None)
+        for _ in range(3):
+            h.fadvance()
+            many.gather(values)
+    assert list(values) == [segment.i_membrane_ for segment in segments]
+    assert len(set(values)) == len(segments)
+    soma.L *= 2
+    other = h.Section(name="other")  # numbers of segments move, and a pointer points elsewhere
+    other.connect(soma(0))
+    many.pset(2, other(0.5)._ref_i_membrane_)
+    h.finitialize(-65)
+    h.fadvance()
+    many.gather(values)
+    assert list(values) == [segment.i_membrane_ for segment in [*segments[:2], other(0.5), *segments[3:]]]
+    many.pset(2, h.ref(7))
+    many.gather(values)
+    assert values[2] == 7
+    assert values[3] == segments[3].i_membrane_
+    h.cvode.use_fast_imem(False)
+    with pytest.raises(AttributeError, match="i_membrane_"):
+        many.gather(values)
+
+
+def test_a_gathered_current_of_a_section_that_is_gone_is_an_error(h: Any) -> None:
+    h.cvode.use_fast_imem(True)
+    soma = h.Section(name="soma")
+    many, values = h.PtrVector(1), h.Vector(1)
+    many.pset(0, soma(0.5)._ref_i_membrane_)
+    h.finitialize(-65)
+    many.gather(values)
+    h.delete_section(sec=soma)
+    with pytest.raises((HocError, ReferenceError), match="deleted"):
+        many.gather(values)
