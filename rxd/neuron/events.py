@@ -445,8 +445,8 @@ class NetCon(Relatives):
             object.__setattr__(self, name, float(value) if name == "delay" else value)
             if name in {"delay", "_record", "_target", "_active", "_numbers", "_label"}:
                 self._session.run.wiring += 1
-            if name == "delay" and getattr(self, "_detector", None) is not None:
-                self._session.run.watch_changed()  # variable steps end where the next event may arrive
+            if name in {"delay", "_record"} and getattr(self, "_detector", None) is not None:
+                self._session.run.watch_changed()  # variable steps end where the next event may arrive, or something is called
 
     def __repr__(self) -> str:
         return f"NetCon[{self._number}]"

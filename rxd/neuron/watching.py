@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.artificial import Artificial
+from rxd.neuron.engine.wires import calls
 from rxd.neuron.events import DELAY_OF_DETECTION, Detector, NetCon
 from rxd.neuron.lasting import Lasting, end_recordings
 from rxd.neuron.pointers import RangePointer
@@ -188,8 +189,9 @@ class Watching:
         found = []
         for detector in self._voltages(known):
             pointer: Any = detector.pointer
-            connections = [reference() for reference in detector.connections]
-            found.append((pointer.record, pointer.x, detector.threshold, [c.delay for c in connections if c is not None]))
+            # what is called at a spike sees the state of that moment: the step ends there
+            delays = [0.0 if isinstance(one, NetCon) and calls(one) else one.delay for one in detector.listening()]
+            found.append((pointer.record, pointer.x, detector.threshold, delays))
         return found
 
     def _voltages(self, known: Any) -> list[Detector]:

@@ -36,7 +36,7 @@ from rxd.solve.tableau import Tableau, find_tableau
 
 OFTEN = 1000
 """Jumps from which on it is worth compiling the rates alone to choose the step after one: till then a step tells them."""
-SHORTEST_CUT = 1e-3
+SHORTEST_CUT = 1e-6
 """No step is made shorter than this, in ms, to deliver an event in time."""
 
 

@@ -143,3 +143,33 @@ def test_a_recording_on_a_grid_has_the_end_of_the_run():
     for end in (10, 11, 14):
         h.continuerun(end)
         assert clock.to_python() == [0.5 * i for i in range(2 * end + 1)]
+
+
+@pytest.mark.parametrize("width", [0.1, 0.02])  # of the pulse: v rises slowly through 0, or within a few us
+def test_what_is_called_at_a_spike_sees_the_state_of_that_moment(width):
+    h.load_file("stdrun.hoc")
+    soma, seen = h.Section(name="soma"), []
+    soma.L = soma.diam = 10
+    soma.insert("hh")
+    clamp = h.IClamp(soma(0.5))
+    clamp.delay, clamp.dur, clamp.amp = 0.1, width, 0.15 / width
+    detector = h.NetCon(soma(0.5)._ref_v, None, sec=soma)
+    detector.threshold = 0
+
+    def later():
+        seen.append((h.t, soma(0.5).v))
+        h.stoprun = 1
+
+    def fired():
+        seen.append((h.t, soma(0.5).v))
+        h.CVode().event(h.t + 0.001, later)
+
+    detector.record(fired)
+    h.CVode().active(True)
+    h.finitialize(-65)
+    h.continuerun(5)
+    (first, at_threshold), (second, after) = seen
+    assert at_threshold == pytest.approx(0, abs=0.01)
+    assert second == pytest.approx(first + 0.001, abs=1e-9)
+    assert after - at_threshold > 0.05
+    assert h.t == pytest.approx(second, abs=2e-6)
