@@ -351,3 +351,81 @@ def test_runs_of_points_are_taken_at_once(mods: Path, capsys: pytest.CaptureFixt
     (mods / "broken.hoc").write_text(broken)
     with pytest.raises(HocSyntaxError, match="line 12"):
         h.load_file("broken.hoc")
+
+
+CELLS = """
+begintemplate Cell
+public soma, synlist, connect2target
+create soma
+objref synlist
+proc init() {
+    soma { L = 10  diam = 10  insert hh }
+    synlist = new List()
+    soma synlist.append(new ExpSyn(0.5))
+}
+obfunc connect2target() { localobj made
+    soma made = new NetCon(&v(0.5), $o1)
+    made.threshold = -10
+    if (numarg() == 2) $o2 = made
+    return made
+}
+endtemplate Cell
+begintemplate Wrapped
+public pp, connect2target
+objref pp
+proc init() { pp = new IntFire1() }
+obfunc connect2target() { localobj made
+    made = new NetCon(pp, $o1)
+    if (numarg() == 2) $o2 = made
+    return made
+}
+endtemplate Wrapped
+"""
+
+
+def test_a_network_of_numbered_cells(capfd: pytest.CaptureFixture[str]) -> None:
+    h.load_file("stdrun.hoc")
+    h.load_file("netparmpi.hoc")
+    h(CELLS)
+    net = h.ParallelNetManager(4)
+    assert (net.ncell, net.myid, net.nhost, net.gid_exists(0)) == (4, 0, 1, 0)
+    net.round_robin()
+    assert [net.gid_exists(gid) for gid in range(5)] == [1, 1, 1, 1, 0]
+    first = h.Cell()
+    net.register_cell(0, first)
+    second = net.create_cell(1, "new Cell()")
+    net.create_cell(2, "new Wrapped()")
+    net.register_cell(3, h.IntFire1())
+    assert second.hname() == "Cell[1]"
+    assert net.pc.gid2obj(1) == second
+    assert [net.gid_exists(gid) for gid in range(4)] == [3, 3, 3, 3]  # as NEURON
+    assert len(net.cells) == 4
+    for source, target, synapse, weight, delay in (
+        (0, 1, 0, 0.05, 2),
+        (1, 2, -1, 1.1, 2),
+        (2, 3, -1, 1.1, 3),
+        (3, 0, 0, 0.05, 1),
+    ):
+        assert net.nc_append(source, target, synapse, weight, delay) == source
+    assert net.nc_append(0, 9, 0, 1, 1) == -1  # nobody there
+    with pytest.raises(HocError, match="cell 3 is artificial and has no synapse 0: give -1"):
+        net.nc_append(0, 3, 0, 1, 1)
+    with pytest.raises(HocError, match="splitcell"):
+        net.splitcell(0, 1)
+    net.set_maxstep(100)
+    net.want_all_spikes()
+    begin = h.NetStim()
+    begin.start = begin.number = 1
+    onto = h.NetCon(begin, first.synlist[0])
+    onto.weight[0] = 0.05
+    h.tstop = 12
+    net.pinit()
+    net.pcontinue(10)
+    expected = [2.25, 4.5, 6.5, 9.5, 10.85]  # NEURON 9.0.2
+    assert list(net.spikevec) == pytest.approx(expected[:4])
+    net.prun()
+    net.gatherspikes()
+    assert list(net.spikevec) == pytest.approx(expected)
+    assert list(net.idvec) == [0, 1, 2, 3, 0]
+    net.prstat(1)
+    assert "0 wait time 0" in capfd.readouterr().out

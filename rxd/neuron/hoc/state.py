@@ -34,7 +34,11 @@ __all__ = ["Elements", "HocArray", "HocState", "Procedure", "Template"]
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _ASSIGNED = re.compile(r"(?<![\w.$])([A-Za-z_]\w*)\s*[-+*/]?=(?!=)")
-TOOLS = frozenset("AtolTool Electrode NumericalMethodPanel PointProcessManager case movierunbox numericalmethodpanel".split())
+TOOLS = frozenset(
+    (
+        "AtolTool Electrode NumericalMethodPanel ParallelNetManager PointProcessManager case movierunbox numericalmethodpanel"
+    ).split()
+)
 
 
 @dataclass(frozen=True, slots=True)
