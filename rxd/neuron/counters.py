@@ -26,7 +26,7 @@ class APCount(PointProcess):
         """Put it somewhere."""
         x = super().loc(place, sec=sec)
         assert self.host is not None
-        counter = Counter(RangePointer(self.host, "v", self.x), self.values["thresh"])
+        counter = Counter(RangePointer(self.host, "v", self.spot), self.values["thresh"])
         counter.connections.append(weakref.ref(self))
         self.session.run.count_with(counter, instead_of=self._stored.get("counter"))
         object.__setattr__(self, "counter", counter)

@@ -131,7 +131,7 @@ def mechanism_text(record: SectionRecord) -> str:
         lines.append(f"\tinsert {name} {{ {settings}}}")
     first = 0 if record.end == 0 else record.nseg - 1
     for point in record.session.run.points_in(record):
-        if np.clip(record.node(point.x), 0, record.nseg - 1) == first:
+        if np.clip(record.node(point.spot), 0, record.nseg - 1) == first:
             named = [("del" if name == "delay" else name, point.values[name]) for name in point.info.parameters]
             lines.append(f"\tinsert {point.kind} {{ {' '.join(f'{name}={value:g}' for name, value in named)}}}")
     return "\n".join(lines) + "\n}\n"

@@ -213,7 +213,7 @@ class _Network:
         for point in session.run.points:
             conductance = _of_point(point, session.globals.t)
             if conductance:
-                row = self._row(end_or_segment(point.host, point.x))
+                row = self._row(end_or_segment(point.host, point.spot))
                 self._entries.append((row, row, conductance))
         rows, columns, values = zip(*self._entries, strict=True)
         return list(rows), list(columns), list(values)

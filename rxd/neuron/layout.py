@@ -113,7 +113,7 @@ def ends_with_points(session: Session, in_voxels: frozenset[int]) -> tuple[tuple
     found: dict[tuple[int, int], bool] = {}
     if session.run.adaptive and is_inserted(session):
         return ()
-    places = [(point.host, point.x) for point in session.run.points if point._sits_at_ends]
+    places = [(point.host, point.spot) for point in session.run.points if point._sits_at_ends]
     for one in (found() for found in session.linear):
         places += [] if one is None else one.places
     for host, x in places:

@@ -119,7 +119,7 @@ class MembraneCurrents:
             current += outside
         for point in self._session.run.points:
             sign, host = _inwards(point), point.host
-            for record, index, share in shares(host, point.x) if sign and host is not None else ():
+            for record, index, share in shares(host, point.spot) if sign and host is not None else ():
                 current[self._start[record.id] + index] += sign * share * point.i
         self._current = current
         self._state = self._session.run.version
@@ -131,4 +131,4 @@ def _inwards(point: PointProcess) -> float:
         return 0.0
     if point.kind in _ELECTRODES:
         return 1.0
-    return -1.0 if not 0 < point.x < 1 and "i" in point.values and point._sits_at_ends else 0.0
+    return -1.0 if not 0 < point.spot < 1 and "i" in point.values and point._sits_at_ends else 0.0

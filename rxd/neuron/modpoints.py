@@ -128,12 +128,12 @@ class ModObject(PointProcess):
         if key.endswith("0") and key[:-1] in self.translation.names.states:
             return self.translation.names.states[key[:-1]]
         if self.host is not None:
-            if key == "v" and not 0 < self.x < 1:  # an end has a voltage of its own, as in NEURON
-                return self.session.run.end_voltage(self.host, self.x)
+            if key == "v" and not 0 < self.spot < 1:  # an end has a voltage of its own, as in NEURON
+                return self.session.run.end_voltage(self.host, self.spot)
             place = place_values(self)
             values = self.host.values(key)
             if key in place or values is not None:
-                return place[key] if key in place else float(values[self.host.index(self.x)])  # type: ignore[index]
+                return place[key] if key in place else float(values[self.host.index(self.spot)])  # type: ignore[index]
         if key in self.translation.names.assigned or key in self.translation.names.ions:
             return 0.0
         raise UnknownNameError(key)
@@ -295,7 +295,7 @@ def place_values(point: PointProcess) -> dict[str, float]:
     host = point.host
     if host is None:
         return {}
-    index = host.index(point.x)
+    index = host.index(point.spot)
     return {"diam": float(host.diam[index]), "area": float(host.shape.area[index])}
 
 

@@ -57,6 +57,8 @@ class PointProcess(_Stored, metaclass=_Kind):
         Parameters and computed variables.
     arrays : dict of str to Values
         Array variables, such as `amp` of a VClamp.
+    spot : float
+        Place on its section, 0..1; not called x, as variables of mod files are.
     remembered : tuple of float
         What `finitialize` computes from parameters and scripts do not change before the next one; zeros before the first.
     """
@@ -69,7 +71,7 @@ class PointProcess(_Stored, metaclass=_Kind):
     _sits_at_ends: ClassVar[bool] = True  # whether an end of a section becomes a segment of its own for it
     _parts_section: ClassVar[bool] = False  # whether its segment has equations that the others of the section do not have
     host: SectionRecord | None
-    x: float
+    spot: float
     values: dict[str, float]
     arrays: dict[str, Values]
     remembered: tuple[float, ...]
@@ -83,7 +85,7 @@ class PointProcess(_Stored, metaclass=_Kind):
         put(self, "arrays", {name: Values(self, size) for name, size in info.arrays.items()})
         put(self, "host", None)
         put(self, "remembered", (0.0, 0.0))
-        put(self, "x", 0.5)
+        put(self, "spot", 0.5)
         put(self, "ordinal", session.number(self.kind))
         if place is not None and not info.artificial:
             self.loc(place, sec=sec)
@@ -129,12 +131,12 @@ class PointProcess(_Stored, metaclass=_Kind):
             raise HocError(f"{self.kind} is put at a segment such as soma(0.5), not at {place!r}.")
         self.session.own(record.session, f"section {record.name}")
         object.__setattr__(self, "host", record)
-        object.__setattr__(self, "x", Segment(record.section, x).x)
+        object.__setattr__(self, "spot", Segment(record.section, x).x)
         if self.info.styles:
             record.bring_ions(self.info.styles)
-        at_end = self._sits_at_ends and not 0 < self.x < 1
+        at_end = self._sits_at_ends and not 0 < self.spot < 1
         self.session.run.points_changed(self._has_equations or at_end)
-        return self.x
+        return self.spot
 
     def has_loc(self) -> float:
         """1 if it is somewhere."""
@@ -147,7 +149,7 @@ class PointProcess(_Stored, metaclass=_Kind):
     def _centre(self) -> float:
         """The middle of the segment it is in; an end of the section if it is there."""
         host = self.host
-        return self.x if host is None or not 0 < self.x < 1 else (host.index(self.x) + 0.5) / host.nseg
+        return self.spot if host is None or not 0 < self.spot < 1 else (host.index(self.spot) + 0.5) / host.nseg
 
     def get_loc(self) -> float:
         """Where on its section it is; the section becomes the currently accessed one, until `h.pop_section()`."""

@@ -180,7 +180,7 @@ class Run(Tapes, Watching):
             return owner.id, owner.node(there)
 
         here = node(record, x)
-        return [point for point in reversed(self.points) if point.host is not None and node(point.host, point.x) == here]
+        return [point for point in reversed(self.points) if point.host is not None and node(point.host, point.spot) == here]
 
     def add_handler(self, handler: FInitializeHandler) -> None:
         """Take note of a handler of initialisation."""

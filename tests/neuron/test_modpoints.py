@@ -199,3 +199,33 @@ def test_calcium_of_a_synapse_enters_what_a_mechanism_writes(soma):
         cai = goal + (cai - goal) * math.exp(-0.025 / 10)
     assert np.array(current)[1:] == pytest.approx(density, rel=1e-12)
     assert cai > 3e-4
+
+
+DEPRESSING = """
+NEURON { POINT_PROCESS Depressing RANGE x, u }
+PARAMETER { u = 0.5 }
+STATE { x }
+INITIAL { x = 1 }
+BREAKPOINT { SOLVE recovery METHOD cnexp }
+DERIVATIVE recovery { x' = (1 - x)/100 }
+NET_RECEIVE(w) { x = x - u*x }
+"""
+
+
+def test_a_variable_called_x_is_not_the_place(soma, tmp_path):
+    (tmp_path / "depressing.mod").write_text(DEPRESSING)
+    h.nrn_load_dll(str(tmp_path))
+    soma.nseg = 3
+    synapse = h.Depressing(soma(0.9))
+    connection, recorded = h.NetCon(None, synapse), h.Vector().record(synapse._ref_x)
+    h.finitialize(-65)
+    assert synapse.x == 1
+    connection.event(0)
+    h.continuerun(10)
+    assert synapse.x == pytest.approx(1 - 0.5 * math.exp(-0.1), abs=1e-3)
+    assert recorded[len(recorded) - 1] == synapse.x
+    synapse.x = 0.25
+    assert synapse.x == 0.25
+    assert synapse.get_segment() == soma(0.9)
+    assert synapse.get_loc() == pytest.approx(5 / 6)
+    h.pop_section()

@@ -57,7 +57,7 @@ def declare_carriers(session: Session, declared: Declared, translation: Translat
     layers: list[dict[int, PointProcess]] = []
     for point in points:
         host: Any = point.host
-        segment = int(layout.index[host.id][host.index(point.x)])
+        segment = int(layout.index[host.id][host.index(point.spot)])
         free = next((layer for layer in layers if segment not in layer), None)
         if free is None:
             if layers and translation.writes:
@@ -145,7 +145,7 @@ class Carriers:
         if stage in engine.seen.frozen or (stage == STATES and engine.seen.begun):
             return None
         if stage == STATES and label in assigned:
-            host, x = carrier.point.host, carrier.point.x
+            host, x = carrier.point.host, carrier.point.spot
             return float(engine.readout.ended(number, label)(np.array([column]), host, [host.index(x)])[0])
         value = engine.readout.expression(number, label, currents.get(label, assigned.get(label)))(
             engine.past.y[group.position[:, [column]]], engine.seen.fields(number)[:, [column]], engine.past.t

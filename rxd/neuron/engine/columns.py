@@ -112,7 +112,7 @@ class _Points:
 
     def at(self) -> list[tuple[SectionRecord, float]]:
         """Section and place of each."""
-        return [(point.host, point.x) for point in self.points if point.host is not None]
+        return [(point.host, point.spot) for point in self.points if point.host is not None]
 
     def behind(self, name: str) -> list[Pointer | None]:
         """What a POINTER points to."""

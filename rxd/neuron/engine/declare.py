@@ -228,7 +228,7 @@ def _synapses(session: Session, declared: Declared) -> None:
             continue
         mechanism = session.run.blueprints.mechanism(kind, make)
         for point, host in living:
-            place = declared.layout.location(host, point.x)
+            place = declared.layout.location(host, point.spot)
             settings = {name: point.values[name] for name in mechanism.parameters}
             declared.model.add(rxd.PointProcess(mechanism, place, **settings))
             declared.points.append(point)

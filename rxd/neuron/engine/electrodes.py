@@ -165,7 +165,7 @@ class Electrodes:
         for clamp in points:
             stepped = isinstance(clamp, ModStepped)
             if (clamp.kind in CLAMPS or stepped) and clamp.host is not None and clamp.host.alive:
-                parts = layout.parts(clamp.host, clamp.x)
+                parts = layout.parts(clamp.host, clamp.spot)
                 nodes = np.array([storage[segment] for segment, _ in parts], dtype=np.int64)
                 weights = np.array([weight for _, weight in parts])
                 held = Reference(clamp)

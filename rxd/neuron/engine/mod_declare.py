@@ -80,7 +80,7 @@ def declare_points(session: Session, declared: Declared) -> None:
             assert point.host is not None
             own = {key: point.values[key] for key in mechanism.parameters if key in point.values}
             here = {key: value for key, value in place_values(point).items() if key in translation.names.place}
-            place = declared.layout.location(point.host, point.x)
+            place = declared.layout.location(point.host, point.spot)
             declared.model.add(rxd.PointProcess(mechanism, place, **own, **here))
             declared.points.append(point)
         _note(session, declared, translation)

@@ -105,7 +105,7 @@ class Synapses:
         segments = self.engine.layout.index.get(point.host.id, ())
         if len(segments) != point.host.nseg:
             return  # the section has been divided anew since
-        segment = self.engine.layout.place(point.host, point.x)
+        segment = self.engine.layout.place(point.host, point.spot)
         v = float(past.y[self.engine.readout.positions("v")[segment]])
         values["i"] = g * (v - settings["e"])
 

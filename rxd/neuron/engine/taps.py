@@ -296,7 +296,7 @@ def _synapse(engine: Engine, point: PointProcess, name: str) -> Tap | None:
         or len(engine.layout.index.get(host.id, ())) != host.nseg
     ):
         return None
-    segment = engine.layout.place(host, point.x)
+    segment = engine.layout.place(host, point.spot)
     positions = [int(engine.readout.positions("v")[segment]), *engine.synapses.places(point)]
     known = weakref.ref(point)  # what is recorded is not kept alive by that
 
