@@ -315,7 +315,7 @@ class NetCon(Relatives):
         return float(len(self.weight))
 
     def setpost(self, target: Any = None) -> float:
-        """Replace the target.
+        """Replace the target; one with more weights finds zeros behind those that are there.
 
         Raises
         ------
@@ -324,6 +324,9 @@ class NetCon(Relatives):
         """
         self._check_target(target)
         self._target = self._session.run.weak(target)
+        if target is not None:
+            wanted = getattr(target, "weights", 1)
+            self.weight[:] = [*self.weight, *[0.0] * wanted][:wanted]
         return 0.0
 
     def record(self, into: Any = None, numbers: Any = None, number: float | None = None) -> Any:

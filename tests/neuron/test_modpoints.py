@@ -229,3 +229,19 @@ def test_a_variable_called_x_is_not_the_place(soma, tmp_path):
     assert synapse.get_segment() == soma(0.9)
     assert synapse.get_loc() == pytest.approx(5 / 6)
     h.pop_section()
+
+
+def test_another_target_may_have_more_weights_or_fewer(soma):
+    plain, plastic = h.ExpSyn(soma(0.5)), h.Plastic(soma(0.5))
+    connection = h.NetCon(None, plain)
+    connection.weight[0], connection.delay = 2e-4, 0
+    connection.setpost(plastic)
+    assert list(connection.weight) == [2e-4, 0, 0]
+    h.finitialize(-70)
+    connection.event(1)
+    h.continuerun(1.5)
+    assert list(connection.weight) == [2e-4, 0.5, 1]
+    connection.setpost(None)
+    assert connection.wcnt() == 3
+    connection.setpost(plain)
+    assert list(connection.weight) == [2e-4]
