@@ -142,7 +142,9 @@ def placed(name: str) -> property:
 
     def get(segment: Any) -> Any:
         names = segment._spots.get(name)
-        return read_spot(segment, name) if names is None else Mechanism(segment, name, names)
+        if type(names) is MappingProxyType:  # not a number: another session may have a variable of this name
+            return Mechanism(segment, name, names)
+        return read_spot(segment, name)
 
     return property(get)
 
@@ -158,7 +160,7 @@ def short_spotted(short: str) -> property:
         found, segment = mechanism.__getattr__(short), mechanism._segment
         _put_names(mechanism, mechanism._variables())
         name = mechanism._names.get(short)
-        if name is not None and short not in segment.sec.record.session.links.of_mechanism(mechanism._name):
+        if name is not None:
             segment._look_up(name)
         return found
 

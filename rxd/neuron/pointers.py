@@ -133,6 +133,10 @@ class RangePointer(Pointer):
         """The value in the segment."""
         from rxd.neuron.ranges import read_range
 
+        try:
+            return float(self._spots[self.name].value)
+        except (AttributeError, KeyError):
+            pass
         record = self.record
         if not record.alive:
             raise deleted_section()

@@ -123,8 +123,8 @@ class Spots:
         if found is not None:
             if not table:
                 self._used.append(table)
+            self._placed += name not in table
             table[name] = found
-            self._placed += 1
         return table
 
 

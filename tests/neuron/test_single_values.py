@@ -277,3 +277,58 @@ def test_a_gathered_current_of_a_section_that_is_gone_is_an_error(h: Any) -> Non
     h.delete_section(sec=soma)
     with pytest.raises((HocError, ReferenceError), match="deleted"):
         many.gather(values)
+
+
+FOLLOWER = """
+NEURON { SUFFIX follower RANGE e NONSPECIFIC_CURRENT i }
+PARAMETER { e = -60 (mV) }
+ASSIGNED { v (mV) i (mA/cm2) }
+BREAKPOINT { i = 1e-5*(v - e) }
+"""
+
+
+def test_mechanisms_show_what_a_linked_variable_follows_whatever_has_been_read_of_the_segment(h: Any, tmp_path: Any) -> None:
+    (tmp_path / "follower.mod").write_text(FOLLOWER)
+    h.nrn_load_dll(str(tmp_path))
+    section, _clamp = cable(h)
+    section.insert("follower")
+    segment, mechanism, pointer = section(0.3), section(0.3).follower, section(0.3)._ref_e_follower
+    mechanism._ref_e = section(0.9)._ref_v
+    h.finitialize(-65)
+    for _ in range(3):
+        h.fadvance()
+        for _ in range(3):
+            _ = segment.e_follower, pointer[0]
+            assert mechanism.e == segment.follower.e == section(0.9).v
+    mechanism.e = -50
+    assert section(0.9).v == mechanism.e == -50
+
+
+def test_pointers_that_others_read_and_numbers_written_again_are_placed_once(h: Any) -> None:
+    section, _clamp = cable(h)
+    segment, pointer = section(0.3), section(0.3)._ref_v
+    h.finitialize(-65)
+    for step in range(10):
+        assert pointer.get() == segment.v
+        segment.ena = 50 + step
+    assert current_session().spots._placed == 2
+    h.fadvance()
+    assert pointer.get() == pointer[0] == segment.v != -65
+    h.delete_section(sec=section)
+    with pytest.raises(ReferenceError):
+        pointer.get()
+
+
+def test_a_variable_may_have_the_name_of_a_mechanism_of_another_session(h: Any, tmp_path: Any) -> None:
+    (tmp_path / "icax.mod").write_text(FOLLOWER.replace("follower", "icax"))
+    h.nrn_load_dll(str(tmp_path))
+    section = h.Section(name="first")
+    section.insert("icax")
+    assert section(0.5).icax.e == -60
+    with Session():
+        h.ion_register("cax", 2)
+        other = h.Section(name="second")
+        other.insert("cax_ion")
+        h.finitialize(-65)
+        for _ in range(4):
+            assert other(0.5).icax == 0.0

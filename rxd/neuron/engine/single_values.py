@@ -48,7 +48,7 @@ class SingleValues:
         """An object whose `value` is a variable of a segment, as long as the state stays where it is."""
         engine, store = self._engine, record.store.get(name)
         index = engine.layout.index.get(record.id)
-        if store is None or index is None or len(index) != record.nseg:
+        if store is None or index is None or len(index) != record.nseg or self._may_follow(name):
             return None
         place = self._place(name, record, int(index[i]))
         if place >= 0:
@@ -70,6 +70,14 @@ class SingleValues:
             return found
 
         return Computed(read)
+
+    def _may_follow(self, name: str) -> bool:
+        """Whether a variable of a mechanism may be linked to another: the mechanism shows that instead."""
+        session = self._engine.session
+        if not session.catalogue.taken:  # only variables of mod files follow others
+            return False
+        owner = session.catalogue.owner(name)
+        return owner is not None and name[: -len(owner) - 1] in session.links.of_mechanism(owner)
 
     def _place(self, name: str, record: SectionRecord, segment: int) -> int:
         """Where in the state a voltage or a state of a mechanism is; -1 for anything else."""
