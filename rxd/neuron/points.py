@@ -173,7 +173,7 @@ class PointProcess(_Stored, metaclass=_Kind):
             variables = ", ".join((*self.values, *self.arrays))
             raise AttributeError(f"'hoc.{self.kind}' object has no attribute '{name}'; {self.kind} has: {variables}")
         if name in self.info.assigned:
-            self.session.run.refresh_point(self)
+            self.session.run.refresh_point(self, name)
         return self.values[name]
 
     def __setattr__(self, name: str, value: Any) -> None:

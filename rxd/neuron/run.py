@@ -247,8 +247,8 @@ class Run(Tapes, Watching):
 
     def changed_point(self, point: PointProcess, name: str) -> None:
         """A script has written a variable of a point process."""
-        if point.info.receives:
-            self.wiring += 1  # what an event does to a synapse depends on its parameters
+        if point.info.receives and getattr(type(point), "simple", ()) is not None:
+            self.wiring += 1  # what an event does to a synapse depends on its parameters; other events are Python's
         self.ahead.forget()
         if self.engine is not None:
             self.engine.exchange.note_point(point, name)

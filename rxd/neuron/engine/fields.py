@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.discretize.records import LANES
+from rxd.discretize.records import LANES, Group
 from rxd.symbolic.thermal import thermal_number
 
 if TYPE_CHECKING:
@@ -77,6 +77,20 @@ class Fields:
         if hasattr(engine, "stepper"):
             engine.stepper.refresh_fields(number)
 
+    def put_one(self, number: int, row: int, column: int, value: float) -> None:
+        """Write one field of a group at one node."""
+        self.serve()
+        engine = self.engine
+        group = engine.groups[number]
+        here, there = _spot(group, number, row, column)
+        group.fields.setflags(write=True)
+        group.fields[here] = value
+        group.fields.setflags(write=False)
+        if engine.adaptive:
+            engine.stepper.refresh_fields(number)
+        else:
+            engine.stepper.put_field(*there, value)
+
     def serve(self) -> None:
         """Compute recordings that wait, before fields change."""
         if self.waiting is not None:
@@ -127,11 +141,7 @@ class Fields:
         for number, row in self._rows[name]:
             group = engine.groups[number]
             for column in np.flatnonzero(group.segment == segment).tolist():
-                chunk, lane = divmod(column, LANES)
-                stop = LANES if column == group.n - 1 else lane + 1  # the last node stands in the rest of its chunk, too
-                first = (chunk * group.fields.shape[1] + row) * LANES
-                there = number, slice(first + lane, first + stop)
-                yield group.fields, (chunk, row, slice(lane, stop)), there
+                yield group.fields, *_spot(group, number, row, column)
 
     def _take_temperature(self) -> None:
         """Bring what follows from `h.celsius` into the fields."""
@@ -188,3 +198,11 @@ class Fields:
             if field.args[0] == label:
                 self.engine.seen.keep_fields(number)
                 self.put(number, row, by_segment[self.engine.groups[number].segment])
+
+
+def _spot(group: Group, number: int, row: int, column: int) -> tuple[_Spot, tuple[int, slice]]:
+    """Where a field of a node stands in the chunks of its group, and in the group's fields, flat, for the stepper."""
+    chunk, lane = divmod(column, LANES)
+    stop = LANES if column == group.n - 1 else lane + 1  # the last node stands in the rest of its chunk, too
+    first = (chunk * group.fields.shape[1] + row) * LANES
+    return (chunk, row, slice(lane, stop)), (number, slice(first + lane, first + stop))

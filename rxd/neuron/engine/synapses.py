@@ -33,6 +33,10 @@ class Synapses:
         self._number = engine.declared.points.number
         self._place: dict[tuple[int, str], int] = {}
         self._places: dict[int, list[int]] = {}
+        self._parameters: dict[int, Mapping[str, int]] = {}
+        self._computed: dict[int, Mapping[str, tuple[str, Any]]] = {}
+        groups = enumerate(engine.system.groups)
+        self._nodes = {number: (index, column) for index, local in groups for column, number in enumerate(local.points)}
         for unknown in engine.system.unknowns:
             for row, number in enumerate(unknown.points):
                 state = unknown.label.rsplit(".", 1)[1]
@@ -58,10 +62,15 @@ class Synapses:
     def node(self, point: PointProcess) -> tuple[int, int] | None:
         """Group of a point process, and its place there."""
         number = self._number(point)
-        for index, local in enumerate(self.engine.system.groups):
-            if number in local.points:
-                return index, local.points.index(number)
-        return None
+        return None if number is None else self._nodes.get(number)
+
+    def _rows(self, group: int) -> Mapping[str, int]:
+        """Rows of the fields of a group that hold parameters of point processes, by their names."""
+        found = self._parameters.get(group)
+        if found is None:
+            fields = self.engine.system.groups[group].fields
+            found = self._parameters[group] = {f.args[0]: row for row, f in enumerate(fields) if f.kind == "point"}
+        return found
 
     def load(self) -> None:
         """Put the values scripts see into the state."""
@@ -125,19 +134,27 @@ class Synapses:
         if node is None:
             return
         (index, column), stages = node, translation_of(point).assigned
-        local, group = engine.system.groups[index], engine.groups[index]
-        fields, frozen = engine.seen.fields(index)[:, [column]], engine.seen.frozen
-        for label, expression in (*local.assigned, *((process.label, process.expression) for process in local.processes)):
-            short = label.split(".", 1)[1]
-            if short in point.values and (not name or short == name):
+        computed, group = self._computed_in(index), engine.groups[index]
+        wanted = computed.items() if not name else [(name, computed[name])] if name in computed else ()
+        for short, (label, expression) in wanted:
+            if short in point.values:
                 stage = stages.get(short, (None, CURRENTS))[1]
-                if stage in frozen or (stage == ENDED and engine.seen.begun):
+                if stage in engine.seen.frozen or (stage == ENDED and engine.seen.begun):
                     continue
                 state = engine.seen.end if stage == ENDED else engine.past
                 value = engine.readout.expression(index, label, expression)(
-                    state.y[group.position[:, [column]]], fields, state.t
+                    state.y[group.position[:, [column]]], engine.seen.fields(index)[:, [column]], state.t
                 )
                 point.values[short] = float(value[0][0])
+
+    def _computed_in(self, group: int) -> Mapping[str, tuple[str, Any]]:
+        """Labels and expressions of what the equations of a group assign, by the names in the mod file."""
+        found = self._computed.get(group)
+        if found is None:
+            local = self.engine.system.groups[group]
+            labelled = (*local.assigned, *((process.label, process.expression) for process in local.processes))
+            found = self._computed[group] = {label.split(".", 1)[1]: (label, expression) for label, expression in labelled}
+        return found
 
     def places(self, point: PointProcess) -> list[int]:
         """Positions of the states of a synapse of NEURON's own."""
@@ -171,15 +188,14 @@ class Synapses:
             self.engine.seen.keep()
             self.engine.y[position] = point.values[name]
             return
-        number = self._number(point)
-        if number is None:
+        node = self.node(point)
+        if node is None:
             return
-        for group, row, field in self.engine.fields.of_kind("point"):
-            members = self.engine.system.groups[group].points
-            if number in members and field.args[0] == name:
-                values = [self.engine.declared.points[p].values[name] for p in members]
-                self.engine.seen.keep_fields(group)
-                self.engine.fields.put(group, row, np.array(values))
+        group, column = node
+        row = self._rows(group).get(name)
+        if row is not None:
+            self.engine.seen.keep_fields(group)
+            self.engine.fields.put_one(group, row, column, point.values[name])
 
     def receive(self, point: PointProcess, weight: float) -> bool:
         """Deliver an event; whether the synapse is known."""
