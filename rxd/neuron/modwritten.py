@@ -12,7 +12,8 @@ from weakref import proxy
 
 from rxd.neuron.modrandom import DRAWS
 from rxd.nmodl.execute import SENDING
-from rxd.nmodl.syntax import Block, Call, Expression, Name, Solve, Start
+from rxd.nmodl.syntax import Block, Call, Expression, Name, Solve, Start, Verbatim
+from rxd.nmodl.verbatim import random_use, verbatim_of
 from rxd.nmodl.written import Unwritable, written
 
 if TYPE_CHECKING:
@@ -86,8 +87,15 @@ class _PointScope:
         return None
 
     def outside(self, block: Block, arguments: Sequence[str]) -> str:
-        """What only the interpreter runs."""
+        """What only the interpreter runs, but for drawing a random number."""
+        code = verbatim_of(block)
+        if random_use(code) == "pick":
+            return f"pick({code!r}, {block.name!r}, t, v, {', '.join(arguments)})"
         return f"outside({block.name!r}, t, v, {', '.join(arguments)})"
+
+    def verbatim(self, statement: Verbatim) -> str:
+        """C code amid other statements: the interpreter knows what it is, or refuses it when its turn comes."""
+        return f"verbatim({statement.text!r}, {statement.line}, t, v)"
 
 
 def code_of_point(point: ModObject, body: tuple[Statement, ...], arguments: tuple[str, ...], stepped: bool) -> Run | None:
@@ -118,6 +126,13 @@ def _names(point: ModObject, stepped: bool) -> dict[str, Any]:
         code = o.interpreter(t, v, stepped)
         return code.inline(code.procedures[name], list(arguments), 0)
 
+    def pick(code: str, name: str, t: float, v: float, *arguments: float) -> Any:
+        found = o.noise.pick(code)
+        return outside(name, t, v, *arguments) if found is None else found
+
+    def verbatim(text: str, line: int, t: float, v: float) -> None:
+        o.interpreter(t, v, stepped).verbatim(Verbatim(text, line))
+
     return {
         "o": o,
         "V": point.values,
@@ -126,6 +141,8 @@ def _names(point: ModObject, stepped: bool) -> dict[str, Any]:
         "scop": session.scop.functions,
         "drawn": _number,
         "outside": outside,
+        "pick": pick,
+        "verbatim": verbatim,
         "net_event": lambda t, when: o.fire(when),
         "net_move": lambda t, when: o.move_sent(when),
         "net_send": lambda t, when, flag: o.send(t + when, flag, o.weights_at_hand),
@@ -179,6 +196,10 @@ class _PlaceScope:
     def outside(self, block: Block, arguments: Sequence[str]) -> str:
         """What only the interpreter runs."""
         raise Unwritable(block.name)
+
+    def verbatim(self, statement: Verbatim) -> str:
+        """C code amid other statements."""
+        raise Unwritable(statement.text)
 
 
 def code_of_place(place: Place, body: tuple[Statement, ...]) -> Run | None:

@@ -24,6 +24,7 @@ from rxd.nmodl.syntax import (
     Loop,
     ModFile,
     Name,
+    NmodlError,
     Number,
     Statement,
     Table,
@@ -72,6 +73,9 @@ class Scope(Protocol):
 
     def outside(self, block: Block, arguments: Sequence[str]) -> str:
         """A FUNCTION or PROCEDURE that only the interpreter runs."""
+
+    def verbatim(self, statement: Verbatim) -> str:
+        """C code that does something."""
 
 
 class _Writer:
@@ -125,7 +129,7 @@ class _Writer:
             if is_return(statement.text):
                 self.add(self.leave)
             elif not is_idle(statement.text):
-                raise Unwritable(statement.text)
+                self.add(self.scope.verbatim(statement))
         elif not isinstance(statement, (Table, *self.scope.skipped)):
             raise Unwritable(type(statement).__name__)
 
@@ -348,6 +352,8 @@ def _guarded(file: ModFile, run: Callable[..., Any], places: Sequence[int]) -> C
     def guarded(*arguments: float) -> Any:
         try:
             return run(*arguments)
+        except NmodlError:  # names its line
+            raise
         except ERRORS as error:
             trace, line = error.__traceback__, 0
             while trace is not None:
