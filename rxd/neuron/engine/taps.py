@@ -264,7 +264,7 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
         local = engine.system.groups[node[0]]
         labels = (label for label, _ in (*local.assigned, *((p.label, p.expression) for p in local.processes)))
         label = next((label for label in labels if label.split(".", 1)[1] == name), "")
-        return _formula(engine, *node, label, translation)
+        return _formula(engine, *node, label, translation) if label else _of_events(engine, point, name)
     electrode = engine.electrodes.electrode(point) if name == "i" else None
     if electrode is not None:
         if engine.circuits.circuit is not None and electrode.clamp.kind != "IClamp":
@@ -273,6 +273,15 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
     if name in {"g", "i"} and engine.session.globals["secondorder"] != 2:
         return _synapse(engine, point, name)
     return None
+
+
+def _of_events(engine: Engine, point: PointProcess, name: str) -> Tap | None:
+    """What only scripts and events change, which end a run of steps: a parameter, what NET_RECEIVE remembers."""
+    played = any(getattr(player.pointer, "name", "") == name for player in engine.session.run.players)
+    if name not in point.values or played or name in engine.session.links.of_mechanism(point.kind):
+        return None
+    values = point.values
+    return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), values[name]))
 
 
 def _clamp(electrode: Electrode, start: int) -> Tap:
