@@ -69,7 +69,7 @@ def set_global(session: Session, name: str, value: float) -> None:
             session.run.rates_changed()
         elif name == "t":
             session.run.time_changed()
-    elif name in session.hoc.variables:
+    elif name in session.hoc.variables or (name in COUNTERS and not session.hoc.defines(name)):
         session.hoc.variables[name] = float(value)
     elif name in session.hoc.strings:
         session.hoc.strings[name] = str(value)
@@ -84,6 +84,8 @@ def set_global(session: Session, name: str, value: float) -> None:
 _RANGE = frozenset({"v", "diam", "cm", "i_cap", "i_membrane", "i_membrane_", "rallbranch"})
 WHOLE = frozenset({"secondorder", "stoprun", "diam_changed"})
 """Variables that NEURON keeps as whole numbers."""
+COUNTERS = frozenset({"i", "j"})
+"""Variables of NEURON's library, as which Python scripts count in hoc: there from the start."""
 
 
 class UnreadableError(NotSupported, NmodlError):
@@ -177,8 +179,8 @@ class Interpreter:
     def _defined(self, session: Session, name: str) -> Any:
         """A name of hoc code, a mechanism, a range variable."""
         found, value = session.hoc.look_up(name)
-        if found:
-            return value
+        if found or name in COUNTERS:
+            return value if found else 0.0
         if session.catalogue.knows(name):
             return DensityMechanism(name)
         point = session.catalogue.point_class(name)

@@ -93,7 +93,7 @@ class ElectricProcess:
     unit: str
     ion: str | None = None
     explicit: bool = False
-    parts: tuple[tuple[str, sympy.Rational], ...] = ()
+    parts: tuple[tuple[str, sympy.Rational | int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,8 @@ class LocalSystem:
     ``unknowns`` are labels, ``v`` first; ``scattered`` says that nodes' unknowns lie anywhere in the state, or are shared by
     several nodes; ``rates`` maps a label to its chemistry (no electric current), ``processes`` hold the currents; ``gates``
     are the labels among ``rates`` that the split stepper advances exactly, or by themselves (`SolvedBlock`), in this order;
-    ``assigned`` are quantities for results to read.
+    ``assigned`` are quantities for results to read. ``balanced`` are reactions, held in ``rates`` or ``processes``, whose ions
+    carry currents that add up to nothing; the effect of each on v, with the charges of its ions as ``parts``, is for display.
     """
 
     name: str
@@ -161,6 +162,7 @@ class LocalSystem:
     processes: tuple[ElectricProcess, ...]
     initials: tuple[tuple[str, sympy.Expr], ...]
     assigned: tuple[tuple[str, sympy.Expr], ...] = ()
+    balanced: tuple[ElectricProcess, ...] = ()
 
     def right_hand_side(self) -> dict[str, sympy.Expr]:
         """Total local time derivative of every unknown: chemistry plus currents."""

@@ -220,3 +220,13 @@ def test_lines_of_a_graph_are_given_back() -> None:
     assert (graph.getline(-1, x, y), list(x), list(y)) == (0, [1, 3], [2, 4])
     assert (graph.getline(0, x, y), list(x), list(y)) == (1, [5, 6], [7, 8])
     assert graph.getline(1, x, y) == -1
+
+
+def test_counters_of_hoc_are_there_for_python() -> None:
+    assert (h.i, h.j) == (0, 0)
+    h.i = 3
+    h("j = i + 1")
+    assert (h.i, h.j) == (3, 4)
+    h("objref spare")
+    with pytest.raises(LookupError, match="'k' is not a defined hoc variable name"):
+        h.k = 3

@@ -324,6 +324,31 @@ def test_cotransport_without_current_may_have_a_membrane_flux():
     assert section.v == pytest.approx(-65, abs=1e-12)
 
 
+def test_ions_of_a_reaction_without_net_current_show_theirs():
+    section = h.Section(name="soma")
+    section.L = section.diam = 10
+    cyt, mem = rxd.Region(section, nrn_region="i"), rxd.Region(section, geometry=rxd.membrane)
+    ecs = rxd.Region(section, nrn_region="o", geometry=rxd.FractionalVolume(1, surface_fraction=1))
+    ions = [
+        rxd.Species([cyt, ecs], name=name, charge=charge, initial=lambda node, i=i, o=o: i if node.region is cyt else o)
+        for name, charge, i, o in (("na", 1, 10, 140), ("k", 1, 140, 4), ("cl", -1, 6, 130))
+    ]
+    na, k, cl = ions
+    nkcc = rxd.MultiCompartmentReaction(  # noqa: F841
+        na[cyt] + k[cyt] + 2 * cl[cyt], na[ecs] + k[ecs] + 2 * cl[ecs], 10, 10, membrane=mem, membrane_flux=True
+    )
+    recorded = h.Vector().record(section(0.5)._ref_icl)
+    h.finitialize(-65)
+    h.fadvance()
+    h.fadvance()
+    seg = section(0.5)
+    # NEURON 9.0.2, two steps of 0.025 ms of this script; its currents into outer regions along cables are twice the flux
+    assert [seg.ina, seg.ik, seg.icl] == pytest.approx(np.array([-1, -1, 2]) * 2098.073261057584 / 2, rel=1e-8)
+    assert [seg.nai, seg.ki, seg.cli] == pytest.approx([11.831884205466908, 141.8318842054669, 9.663768410933818], rel=1e-9)
+    assert section.v == -65
+    assert recorded[2] == pytest.approx(2098.073261057584, rel=1e-8)
+
+
 @pytest.mark.parametrize("kind", [rxd.State, rxd.Species])
 def test_what_sits_on_a_membrane_reacts_with_what_is_beside_it(kind):
     section = h.Section(name="soma")

@@ -257,7 +257,7 @@ def _transmembrane(declared: Declared, reaction: MultiCompartmentReaction) -> No
         membrane=membrane,
         custom_dynamics=custom,
     )
-    theirs.membrane_flux = reaction.membrane_flux and theirs.charge_out() != 0  # cotransport without current may say so, too
+    theirs.membrane_flux = reaction.membrane_flux and bool(theirs.charges_out())  # what has no charges may say so, too
     declared.model.add(theirs)
 
 

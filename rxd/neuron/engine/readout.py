@@ -355,7 +355,7 @@ class Readout:
                 _Current(number, local, process, self.engine, ion, part)
                 for number, local in enumerate(self.engine.system.groups)
                 if local.space in {"segments", "surface"}
-                for process in local.processes
+                for process in (*local.processes, *local.balanced)
                 for ion, part in process.parts or ((process.ion, sympy.Integer(1)),)
             ]
         return self._currents[""]
