@@ -38,8 +38,7 @@ class Random(HocObject):
         # functions of the Random, so that nothing refers to itself: it must be gone as soon as nobody keeps it
         self._many: Callable[[Random, int], np.ndarray] | None = None
         self._spare: float | None = None
-        first = self._stream
-        self._pick: Callable[[Random], float] = lambda _: first.one()
+        self._pick: Callable[[Random], float] = lambda own: own._bell()  # until a distribution is chosen, as in NEURON
         self._number = self._session.number("Random")
 
     def _open(self, first: float, second: float, third: float) -> float:

@@ -226,3 +226,11 @@ def test_a_state_is_written_as_it_was_saved_however_far_the_run_has_gone(h: Any,
     again.restore()
     h.continuerun(20)
     assert [t for t in times if t > 4] == expected != []
+
+
+def test_numbers_are_normal_until_a_distribution_is_chosen(h: Any) -> None:
+    # NEURON 9.0.2
+    expected = [-0.40377244609204493, -0.056814018651250735, 1.239496423005796]
+    stream = h.Random(1)
+    assert [stream.repick() for _ in range(3)] == pytest.approx(expected, rel=1e-12)
+    assert list(h.Vector(3).setrand(h.Random(1))) == pytest.approx(expected, rel=1e-12)
