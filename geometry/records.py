@@ -56,7 +56,7 @@ def _record(kind: Kind, frozen: bool, eq: bool) -> Kind:
         told |= {name: own[name] for name in ("__annotations__", "__module__", "__qualname__") if name in own}
         if hasattr(record, "__post_init__"):
             told["__post_init__"] = record.__post_init__
-        written: Any = dataclasses.dataclass(frozen=frozen, eq=eq)(type(record.__name__, (), told))
+        written: Any = dataclasses.dataclass(slots=True, frozen=frozen, eq=eq)(type(record.__name__, (), told))
         for name in missing:
             setattr(record, name, vars(written)[name])
 

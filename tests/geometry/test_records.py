@@ -22,6 +22,7 @@ class Point:
     y: float = 0.0
     names: list[str] = field(default_factory=list, compare=False)
     hidden: int = field(default=3, repr=False, kw_only=True)
+    fixed: int = field(default=7, init=False)
     KIND: ClassVar[str] = "point"
 
     def __post_init__(self) -> None:
