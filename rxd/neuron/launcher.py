@@ -6,7 +6,6 @@ the finder is installed here, never by importing `rxd.neuron`.
 
 from __future__ import annotations
 
-import atexit
 import builtins
 import importlib
 import importlib.abc
@@ -182,14 +181,4 @@ def _become_main(argv: list[str], folder: str, correct: bool) -> types.ModuleTyp
     sys.argv[:] = argv
     sys.path[0] = folder
     sys.modules["__main__"] = main
-    atexit.register(_let_go, main)
     return main
-
-
-def _let_go(main: types.ModuleType) -> None:
-    """Let go of what a script has left, as Python itself does, but while modules are there: `__del__` may ask for NEURON's.
-
-    The first to register comes last, so that what the script wants to happen at its end has happened.
-    """
-    for name in [name for name in main.__dict__ if not name.startswith("__")]:
-        main.__dict__[name] = None

@@ -171,6 +171,10 @@ class Attempt(Protocol):
         """State inside the step made last and not yet accepted, by the weights of its stages."""
         ...
 
+    def end(self, out: np.ndarray) -> None:
+        """State at the end of the step made last and not yet accepted, to the last bit."""
+        ...
+
     def stages_at(self, position: int) -> tuple[float, np.ndarray]:
         """One unknown at the beginning of the step made last, and its stages, shape (stages,)."""
         ...
@@ -270,6 +274,10 @@ class StagedAttempt:
     def inside(self, weights: np.ndarray, out: np.ndarray) -> None:
         """State inside the last step."""
         add_stages(self._y, self._stages, weights, len(weights), out)
+
+    def end(self, out: np.ndarray) -> None:
+        """State at the end of the last step."""
+        out[:] = self._new
 
     def stages_at(self, position: int) -> tuple[float, np.ndarray]:
         """Beginning and stages of one unknown."""
@@ -424,6 +432,10 @@ class CompiledAttempt:
         """State inside the last step."""
         add_stages_in_lanes(self._lanes[0], self._stages, weights, self._inside)
         self._plan.store(self._inside, out)
+
+    def end(self, out: np.ndarray) -> None:
+        """State at the end of the last step."""
+        self._plan.store(self._lanes[1], out)
 
     def stages_at(self, position: int) -> tuple[float, np.ndarray]:
         """Beginning and stages of one unknown."""

@@ -175,6 +175,10 @@ class CircuitAttempt(StagedAttempt):
         add_stages(self._y, self._stages, weights, len(weights), self._point)
         self._show(self._point, out)
 
+    def end(self, out: np.ndarray) -> None:
+        """State and circuit at the end of the last step."""
+        self._show(self._new, out)
+
 
 class CircuitStepper(CoupledStepper):
     """Coupled steps of a model and a circuit beside its cable."""

@@ -108,7 +108,6 @@ class CoupledStepper:
         made = self.tableau if self.adaptive else self.tableau.unjudged()
         self._attempt: Attempt = make_attempt(self.equations, self.solver, made, self.atol, self.rtol)
         size = problem.size
-        self._all = np.arange(size)
         self._sample, self._rates, self._moved_rates = (np.zeros(size) for _ in range(3))
 
     @staticmethod
@@ -375,7 +374,7 @@ class CoupledStepper:
         """Dense output at the sample times inside the step; at its end the state itself, to the last bit."""
         for when in sampler.before(end):
             if when == end:
-                self._sample[:] = self._attempt.new_at(self._all)
+                self._attempt.end(self._sample)
             else:
                 self._attempt.inside(self.tableau.dense_weights((when - state.t) / h), self._sample)
             sampler.take(when, self._sample)

@@ -213,17 +213,3 @@ def test_modules_of_neuron_that_only_hold_settings(tmp_path):
         "print(h.Section(name='a'), RangeVar.__name__)\n"
     )
     assert run(script).stdout.split() == ["a", "RangeVar"]
-
-
-def test_what_is_left_at_the_end_goes_while_modules_are_there(tmp_path):
-    code = (
-        "import atexit\nfrom neuron import h\n"
-        "class Cell:\n"
-        "    def __del__(self):\n"
-        "        from neuron import h, hoc\n"
-        "        print(isinstance(self.vector, hoc.HocObject), h.Vector(2).size())\n"
-        "cell = Cell()\ncell.vector = h.Vector()\n"
-        "atexit.register(lambda: print(cell.vector.size()))\n"
-    )
-    done = launch(tmp_path, "-c", code)
-    assert (done.stdout.split(), done.stderr) == (["0", "True", "2"], "")
