@@ -43,9 +43,9 @@ class Draft:
     fields: dict[Any, Field] = field(default_factory=dict)
     rates: dict[str, sympy.Expr] = field(default_factory=dict)
     processes: list[ElectricProcess] = field(default_factory=list)
-    balanced: list[ElectricProcess] = field(default_factory=list)
     initials: list[tuple[str, sympy.Expr]] = field(default_factory=list)
     assigned: list[tuple[str, sympy.Expr]] = field(default_factory=list)
+    carried: list[tuple[str, str, sympy.Expr]] = field(default_factory=list)
     written: dict[tuple[str, str], tuple[str, sympy.Expr]] = field(default_factory=dict)
     totals: dict[sympy.Symbol, str] = field(default_factory=dict)
 
@@ -161,9 +161,9 @@ class Draft:
             rates=tuple((label, rate) for label, rate in self.rates.items() if rate != 0),
             gates=affine_gates(self),
             processes=tuple(self.processes),
-            balanced=tuple(self.balanced),
             initials=tuple(self.initials),
             assigned=tuple(self.assigned),
+            carried=tuple(self.carried),
         )
 
     def _start_from_written(self) -> None:
@@ -177,6 +177,7 @@ class Draft:
         sums = {}
         for total, ion in self.totals.items():
             own = [p.expression for p in self.processes if p.ion == ion and p.unit == "mA/cm2"]
+            own += [density for _, carrier, density in self.carried if carrier == ion]
             sums[total] = ion_total(sympy.Add(*own), Str(ion))
         if sums:
             self.rates = {label: rate.xreplace(sums) for label, rate in self.rates.items()}
@@ -236,28 +237,25 @@ def add_place(draft: Draft, place: Place) -> None:
         effects.append(
             (symbol.name, number * draft.field(f"flux_{place.membrane.name}_{region}", "flux", place.membrane.name, region))
         )
+    carried = [
+        (ion, sympy.Float(charge * DENSITY_PER_FLUX) * _area_ratio(draft, place.membrane)) for ion, charge in place.charges
+    ]
+    draft.carried += [(place.label, ion, factor * rate) for ion, factor in carried]
     # What several nodes share (a box voxel), or v, cannot be part of one node's implicit solve: such a rate is a process.
-    if place.charges and not place.charge_out:
-        current = (VOLTAGE, _charging(draft, place.membrane.name, 1))
-        draft.balanced.append(ElectricProcess(place.label, rate, (current,), "molecules/um2/ms", parts=place.charges))
     if not place.charge_out and draft.space != "surface" and not place.boxes:
         for label, factor in effects:
             draft.add_rate(label, factor * rate)
         return
     if place.charge_out:
-        effects.append((VOLTAGE, _charging(draft, place.membrane.name, place.charge_out)))
-    out = place.charge_out
-    parts = tuple((ion, sympy.Rational(charge, out)) for ion, charge in place.charges) if out else ()
-    draft.processes.append(ElectricProcess(place.label, rate, tuple(effects), "molecules/um2/ms", parts=parts))
+        per_capacitance = draft.field("per_capacitance", "capacitance")
+        charge = sympy.Float(place.charge_out * DENSITY_PER_FLUX) * _area_ratio(draft, place.membrane)
+        effects.append((VOLTAGE, -charge * per_capacitance))
+    draft.processes.append(ElectricProcess(place.label, rate, tuple(effects), "molecules/um2/ms"))
 
 
-def _charging(draft: Draft, membrane: str, charge: int) -> sympy.Expr:
-    """What a flux that takes charges out of the cell does to v."""
-    ratio, per_capacitance = (
-        draft.field(f"area_ratio_{membrane}", "area_ratio", membrane),
-        draft.field("per_capacitance", "capacitance"),
-    )
-    return -sympy.Float(charge * DENSITY_PER_FLUX) * ratio * per_capacitance
+def _area_ratio(draft: Draft, membrane: Any) -> sympy.Symbol:
+    """Area of a membrane per area of the segment, of which currents are densities."""
+    return draft.field(f"area_ratio_{membrane.name}", "area_ratio", membrane.name)
 
 
 def _check_box(draft: Draft, place: Place) -> None:

@@ -84,7 +84,7 @@ class ElectricProcess:
 
     ``expression`` (mA/cm2, nA or molecules/um2/ms) is evaluated once; ``effects`` maps labels (``v`` and species) to the
     factor that turns it into a time derivative, so that what the membrane gains in charge the species lose in moles, to
-    round-off. ``parts``: what a reaction carries of several ions, or one among others, as fractions of the current.
+    round-off.
     """
 
     label: str
@@ -93,7 +93,6 @@ class ElectricProcess:
     unit: str
     ion: str | None = None
     explicit: bool = False
-    parts: tuple[tuple[str, sympy.Rational | int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +143,8 @@ class LocalSystem:
     ``unknowns`` are labels, ``v`` first; ``scattered`` says that nodes' unknowns lie anywhere in the state, or are shared by
     several nodes; ``rates`` maps a label to its chemistry (no electric current), ``processes`` hold the currents; ``gates``
     are the labels among ``rates`` that the split stepper advances exactly, or by themselves (`SolvedBlock`), in this order;
-    ``assigned`` are quantities for results to read. ``balanced`` are reactions, held in ``rates`` or ``processes``, whose ions
-    carry currents that add up to nothing; the effect of each on v, with the charges of its ions as ``parts``, is for display.
+    ``assigned`` are quantities for results to read; ``carried`` are currents of ions (mA/cm2) that reactions carry, by the
+    labels of these: all of a process together are its current, and those of one without a current cancel.
     """
 
     name: str
@@ -162,7 +161,7 @@ class LocalSystem:
     processes: tuple[ElectricProcess, ...]
     initials: tuple[tuple[str, sympy.Expr], ...]
     assigned: tuple[tuple[str, sympy.Expr], ...] = ()
-    balanced: tuple[ElectricProcess, ...] = ()
+    carried: tuple[tuple[str, str, sympy.Expr], ...] = ()
 
     def right_hand_side(self) -> dict[str, sympy.Expr]:
         """Total local time derivative of every unknown: chemistry plus currents."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rxd.neuron import h
+from rxd.neuron import h, rxd
 
 CHANNEL = """
 NEURON { SUFFIX chan USEION ca READ eca WRITE ica RANGE g }
@@ -104,6 +104,32 @@ def test_currents_of_ions_are_those_of_the_step_begun(soma, with_synapse):
     if synapse is not None:
         own = soma(0.5).g_chan * soma(0.5).m_chan * (soma(0.5).v - soma(0.5).eca)
         assert abs(ica[-1]) > 1.01 * abs(own)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("neutral", [False, True])
+def test_what_reactions_carry_of_an_ion_is_part_of_its_current(soma, adaptive, neutral):
+    cyt, mem = rxd.Region(soma, nrn_region="i"), rxd.Region(soma, geometry=rxd.membrane)
+    outside = rxd.Region(soma, nrn_region="o", geometry=rxd.Shell(1, 2))
+    ca = rxd.Species([cyt, outside], name="ca", charge=2, initial=1)
+    other = rxd.Species([cyt, outside], name="x", charge=-1 if neutral else 0, initial=1)
+    pump = rxd.MultiCompartmentReaction(  # noqa: F841
+        *(ca[cyt] + 2 * other[cyt], ca[outside] + 2 * other[outside], 1e4),
+        mass_action=False,
+        membrane=mem,
+        membrane_flux=True,
+    )
+    soma.g_chan = 0
+    h.cvode_active(adaptive)
+    h.cvode.atol(1e-8)
+    h.finitialize(-65)
+    h.continuerun(0.5)
+    flow = 2e4 * 1.602176634e-19 * 1e3 * 1e3 / 1e-8  # mA/cm2
+    assert soma(0.5).ica == pytest.approx(flow, rel=1e-6)
+    start = -20 * flow  # where c' = -10 ica - c / 2 goes
+    assert soma(0.5).c_reader == pytest.approx(start + (0.1 - start) * np.exp(-0.25), rel=1e-5 if adaptive else 1e-9)
+    if not adaptive:
+        assert soma(0.5).seen_reader == pytest.approx(flow, rel=1e-12)
 
 
 def test_a_table_leaves_the_rest_as_at_its_last_point(mods):

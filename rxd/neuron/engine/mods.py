@@ -17,10 +17,11 @@ import sympy
 
 from rxd.declare.functions import bernoulli_ratio, earlier, fixed, ion_total, left
 from rxd.neuron.engine.keys import Key, mechanism_of
+from rxd.neuron.engine.order import FLUX
 from rxd.neuron.engine.solved import solved_block, with_given_fixed
 from rxd.nmodl.mechanisms import as_mechanism
 from rxd.nmodl.translate import Method
-from rxd.symbolic.system import VOLTAGE, AffineGate, Field, LocalSystem, System, Unknown
+from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, System, Unknown
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -228,6 +229,11 @@ class _Moved:
             self.processes = [
                 replace(p, effects=(*p.effects, (f"held.{ion}", sympy.Integer(1)))) if p.ion == ion else p
                 for p in self.processes
+            ]
+            self.processes += [
+                ElectricProcess(label, density, ((f"held.{ion}", sympy.Integer(1)),), FLUX, ion, explicit=True)
+                for label, carrier, density in self.local.carried
+                if carrier == ion
             ]
             self.last.append(AffineGate(f"held.{ion}", sympy.Integer(0), AT_ONCE / dt))
             self.held[name] = symbol

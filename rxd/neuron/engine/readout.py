@@ -6,7 +6,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -16,6 +16,7 @@ import sympy
 from cable.constants import NA_PER_DENSITY
 from rxd.neuron.engine.ended import Ended
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
+from rxd.neuron.engine.order import FLUX
 from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.globals import CONSTANTS
 from rxd.neuron.mechanisms import ADVANCES
@@ -352,11 +353,10 @@ class Readout:
     def _processes(self) -> list[_Current]:
         if "" not in self._currents:
             self._currents[""] = [
-                _Current(number, local, process, self.engine, ion, part)
+                current
                 for number, local in enumerate(self.engine.system.groups)
                 if local.space in {"segments", "surface"}
-                for process in (*local.processes, *local.balanced)
-                for ion, part in process.parts or ((process.ion, sympy.Integer(1)),)
+                for current in _currents_of(number, local, self.engine)
             ]
         return self._currents[""]
 
@@ -380,17 +380,30 @@ class Readout:
         return total if found else None
 
 
-class _Current:
-    """One current of one group, or the part of it that an ion carries, evaluated on demand."""
-
-    def __init__(self, number: int, local: Any, process: Any, engine: Engine, ion: str | None, part: Any) -> None:
-        self.group, self.label, self.in_voxels = number, process.label, local.space == "surface"
-        self.ion = ion
-        self.is_flow = process.unit == "molecules/um2/ms"  # of a reaction
+def _currents_of(number: int, local: Any, engine: Engine) -> Iterator[_Current]:
+    """The currents of a group: those of mechanisms, and of each ion that a reaction carries."""
+    for process in local.processes:
+        if process.unit == FLUX:
+            continue
         factor = dict(process.effects).get("v", sympy.Integer(0))
         # dv/dt = -(density) / C: what the density is follows from its effect on v, whatever unit the process has
         per_capacitance = next((f.symbol for f in local.fields if f.kind == "capacitance"), sympy.Integer(1))
-        self.evaluate = engine.formulas(local, [-part * factor / per_capacitance * process.expression])
+        density = -factor / per_capacitance * process.expression
+        yield _Current(number, local, engine, process.label, process.ion, density, False)
+    for label, ion, density in local.carried:
+        yield _Current(number, local, engine, label, ion, density, True)
+
+
+class _Current:
+    """One current of one group, or what an ion carries of it, evaluated on demand."""
+
+    def __init__(
+        self, number: int, local: Any, engine: Engine, label: str, ion: str | None, density: sympy.Expr, is_flow: bool
+    ) -> None:
+        self.group, self.label, self.in_voxels = number, label, local.space == "surface"
+        self.ion = ion
+        self.is_flow = is_flow  # of a reaction
+        self.evaluate = engine.formulas(local, [density])
 
     def density(self, engine: Engine, columns: np.ndarray, state: State) -> np.ndarray:
         """mA/cm2 at some nodes of the group."""
