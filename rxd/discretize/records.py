@@ -217,6 +217,8 @@ class GraphTransport:
         where the latter's values before that are kept.
     tied_rate : ndarray, shape (m, 2), 1/ms
         Conductance over the capacity of either.
+    changing : bool
+        Whether somebody changes capacities and conductances between steps: those of all species with these rows alike.
     """
 
     label: str
@@ -233,6 +235,7 @@ class GraphTransport:
     lattice: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int32))
     tied: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
     tied_rate: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    changing: bool = False
 
     @property
     def neighbours(self) -> int:

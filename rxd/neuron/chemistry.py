@@ -217,6 +217,12 @@ class Chemistry:
             self.session.fresh_tables.append(table)
         return table
 
+    def resize(self, region: Any) -> None:
+        """The volume fraction of a box has changed, and with it the volumes of its nodes."""
+        region.edits += 1
+        self._fresh.pop(region.number, None)
+        self.session.forget_tables()
+
     def _table(self, region: Any) -> NodeTable:
         from rxd.neuron.nodes import box_table, segment_table
         from rxd.neuron.rxd.region import Extracellular

@@ -116,6 +116,8 @@ def add_flux(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], args: tuple[Any,
         for some in index[:, None] if alone else [index]:
             species.session.chemistry.fluxes.append(Flux(weakref.ref(species), region, table, some, read, constant))
         species.session.run.source_added()
+        if hasattr(region, "depends_on") and region.depends_on(species):
+            region.changed()  # a volume fraction that nothing changed until now
 
 
 def _refuse_unknown(source: Any, name: str) -> None:

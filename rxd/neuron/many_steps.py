@@ -68,6 +68,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
         or run._watches()[1]
         or engine.linked.followed
         or engine.stepped
+        or engine.swelling
         or engine.hooks
         or engine.shown.pending
         or engine.circuits.python

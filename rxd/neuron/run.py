@@ -521,6 +521,7 @@ class Run(Tapes, Watching):
         if self.players:
             self._play_for_step(middle, t + dt)
         engine.step(t, dt)
+        engine.swelling.follow()
         self._compared = engine.version
         if self.watchers:  # the clock and all but v still at the start of the step, as in NEURON
             with engine.between():

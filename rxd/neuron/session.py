@@ -108,9 +108,13 @@ class Session:
             return
         self.node_revision += 1
         if self.fresh_tables:
-            for table in self.fresh_tables:
-                table.fresh.clear()
-            self.fresh_tables.clear()
+            self.forget_tables()
+
+    def forget_tables(self) -> None:
+        """Tables of nodes may be out of date: who has one looks again."""
+        for table in self.fresh_tables:
+            table.fresh.clear()
+        self.fresh_tables.clear()
 
     def own(self, session: Session, what: str) -> None:
         """Refuse what another session has made.

@@ -206,6 +206,8 @@ def _times_as_fast(transport: GraphTransport, other: GraphTransport) -> float | 
     if not transport.diffusion or not other.diffusion or not all(a is b or np.array_equal(a, b) for a, b in pairs):
         return None
     if transport.rows is not other.rows:
+        if transport.changing or other.changing:
+            return None
         every = np.arange(transport.n, dtype=np.int32)
         if not all(np.array_equal(a, b) for a, b in zip(transport.rows.of(every), other.rows.of(every), strict=True)):
             return None

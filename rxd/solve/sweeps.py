@@ -129,7 +129,7 @@ def pack_sweeps(species: Sequence[GraphTransport], moved: Sequence[bool], times_
         known = next((g for g, ratio in enumerate(ratios) if ratio is not None), len(first))
         if known == len(first):
             lower = _lower(transport)
-            box = as_box(transport, lower)
+            box = None if transport.changing else as_box(transport, lower)
             if box is None:
                 lines.append(_lines(transport, lower))
             starts.append((-1, box) if box is not None else (size, None))

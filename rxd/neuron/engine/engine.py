@@ -48,6 +48,7 @@ from rxd.neuron.engine.shown import Shown
 from rxd.neuron.engine.single_values import SingleValues
 from rxd.neuron.engine.sources import Sources
 from rxd.neuron.engine.spread import spread
+from rxd.neuron.engine.swelling import Swelling, swelling_regions
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
 from rxd.solve.equations import Equations, build_equations
@@ -132,9 +133,9 @@ class Engine:
         self.initial = Initial(self, at_rest)
         self.jumped = False
         self.exchange.load()
-        self.sources = Sources(self)
+        self.sources, self.swelling = Sources(self), Swelling(self)
         self.circuits.load()
-        self.is_plain = not (self.hooks or self.linked.followed or self.stepped) and self.circuits.circuit is None
+        self.is_plain = not (self.hooks or self.linked.followed or self.stepped or self.swelling or self.circuits.circuit)
         self.start()
 
     def _build(self) -> tuple[Resting, Problem]:
@@ -156,7 +157,7 @@ class Engine:
         self.fields.fill_constants()
         uneven = None if self.adaptive else spread_unevenly(session, self.declared)
         self.discretization = joined_as_in_neuron(self.system, self.discretization, uneven)
-        self.discretization = exchanged_as_in_neuron(self.system, self.discretization)
+        self.discretization = exchanged_as_in_neuron(self.system, self.discretization, swelling_regions(session, self.declared))
         self.discretization = spread(session, self.declared, self.discretization, self.places.of_species)
         if uneven is not None:
             self.discretization = parted_as_in_neuron(self.system, self.discretization, uneven)

@@ -9,6 +9,7 @@ the part of the face that is. Axoplasm's own rule (`docs/space.md`) takes the op
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -33,8 +34,11 @@ def shared_faces(region: Any, offset: int, voxels: VoxelGrid, axes: np.ndarray) 
     return rows + offset, _whole(region, voxels, axes)[axis] * 2.0 * one * other / (one + other)
 
 
-def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
-    """Exchange operators of species in voxels and boxes, with NEURON's conductances and their lattices."""
+def exchanged_as_in_neuron(system: Any, discretization: Any, swelling: Collection[str]) -> Any:
+    """Exchange operators of species in voxels and boxes, with NEURON's conductances and their lattices.
+
+    ``swelling``: boxes whose volume fraction changes between steps.
+    """
     unknowns = {unknown.label: unknown for unknown in system.unknowns}
     made: dict[Any, tuple[np.ndarray, Rows]] = {}
     graphs = []
@@ -47,7 +51,7 @@ def exchanged_as_in_neuron(system: Any, discretization: Any) -> Any:
                 lattice = np.indices(tuple(region.box.shape), dtype=np.int32).reshape(3, -1).T
                 made[key] = lattice, _in_box(graph, region.box, np.array(unknown.axes))
             lattice, rows = made[key]
-            graphs.append(replace(graph, lattice=lattice, rows=rows))
+            graphs.append(replace(graph, lattice=lattice, rows=rows, changing=unknown.region in swelling))
         elif region.tree is None and len(region.voxel):
             if key not in made:
                 made[key] = _in_voxels(graph, region, discretization.voxels, np.array(unknown.axes))

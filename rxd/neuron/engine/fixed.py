@@ -89,6 +89,7 @@ class FixedSteps:
     def one(self, t: float, dt: float) -> None:
         """One step from t."""
         engine, chemistry = self.engine, self._chemistry
+        engine.swelling.follow()
         self.moved = True
         way = (dt, self._globals["secondorder"], self._threads_of_one, chemistry.in_force.times)
         if way != self.way:
@@ -115,6 +116,7 @@ class FixedSteps:
     def shifted(self, t: float, dt: float, seen: tuple[np.ndarray, np.ndarray]) -> None:
         """One step from t in which currents find other values at some places of the state."""
         engine, state, chemistry = self.engine, self.engine.state, self._chemistry
+        engine.swelling.follow()
         self._follow((dt, self._globals["secondorder"], self._threads_of_one, chemistry.in_force.times))
         self.forget()
         engine.electrodes.t = t + 0.5 * dt

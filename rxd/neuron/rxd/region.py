@@ -13,7 +13,7 @@ import numpy as np
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.internals import module_name, region_name
 from rxd.neuron.rxd.geometry import Measured, as_shape, inside
-from rxd.neuron.rxd.tissue import as_field, owner_of, present
+from rxd.neuron.rxd.tissue import as_field, check_still, owner_of, present
 from rxd.neuron.sections import Section
 from rxd.neuron.session import Session, current_session
 
@@ -267,6 +267,7 @@ class Extracellular:
         """Tortuosity in numbers: one, or an array of `shape`."""
         if self._tortuosity is not None:
             return self._tortuosity
+        check_still(owner_of(self._permeability))
         with np.errstate(divide="ignore"):  # nothing diffuses where the permeability is 0
             return 1.0 / np.sqrt(present(self._permeability, self))
 
@@ -308,7 +309,11 @@ class Extracellular:
         corners = (
             f"xlo={self._xlo!r}, ylo={self._ylo!r}, zlo={self._zlo!r}, xhi={self._xhi!r}, yhi={self._yhi!r}, zhi={self._zhi!r}"
         )
-        return f"Extracellular({corners}, tortuosity={self.tortuosity!r}, volume_fraction={self.alpha!r})"
+        # a quantity by its name alone: what it is defined on would come here again
+        owners = owner_of(self._alpha), owner_of(self._permeability)
+        alpha = repr(self.alpha) if owners[0] is None else owners[0].label
+        spread = f"tortuosity={self.tortuosity!r}" if owners[1] is None else f"permeability={owners[1].label}"
+        return f"Extracellular({corners}, {spread}, volume_fraction={alpha})"
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from rxd.neuron.errors import RxDException
 if TYPE_CHECKING:
     from rxd.neuron.rxd.region import Extracellular
 
-__all__ = ["alpha_at", "as_field", "owner_of", "present"]
+__all__ = ["alpha_at", "as_field", "check_still", "is_changing", "owner_of", "present"]
 
 
 def as_field(value: Any, region: Extracellular, what: str) -> Any:
@@ -75,33 +75,40 @@ def _as_quantity(value: Any, quantity: Any, region: Extracellular, what: str) ->
 
 
 def present(field: Any, region: Extracellular) -> Any:
-    """A property now: a number, or an array of the box's shape.
+    """A property now: a number, or an array of the box's shape."""
+    return field if owner_of(field) is None else np.array(field.values(region)).reshape(region.shape)
+
+
+def is_changing(quantity: Any) -> bool:
+    """Whether a property of a box, as `owner_of` has it, changes by itself: by reactions, sources or diffusion."""
+    from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
+
+    if quantity is None or quantity.kind == "Parameter":
+        return False
+    chemistry = quantity.session.chemistry
+    if callable(quantity.d) or np.any(quantity.d) or any(flux.species() is quantity for flux in chemistry.living_fluxes()):
+        return True
+    reactions = chemistry.of((Rate, Reaction, MultiCompartmentReaction))
+    changed = (
+        symbol
+        for reaction in reactions
+        for symbol in ([reaction.unknown] if isinstance(reaction, Rate) else [*reaction.lhs, *reaction.rhs])
+    )
+    return any(owner_of(symbol.quantity()) is quantity for symbol in changed)
+
+
+def check_still(quantity: Any) -> None:
+    """Refuse a permeability that changes by itself.
 
     Raises
     ------
     RxDException
-        If it is a quantity that reactions change, or that diffuses.
+        If reactions change it, or it diffuses.
     """
-    if owner_of(field) is None:
-        return field
-    _check_still(field)
-    return np.array(field.values(region)).reshape(region.shape)
-
-
-def _check_still(quantity: Any) -> None:
-    """Refuse properties that change by themselves."""
-    from rxd.neuron.rxd.reactions import Rate, Reaction
-
-    moved = bool(np.any(quantity.d)) if not callable(quantity.d) else True
-    for reaction in quantity.session.chemistry.of((Rate, Reaction)):
-        changed = [reaction.unknown] if isinstance(reaction, Rate) else [*reaction.lhs, *reaction.rhs]
-        moved |= quantity.kind != "Parameter" and any(
-            quantity in {owner_of(other) for other in (symbol.quantity(),)} for symbol in changed
-        )
-    if moved:
+    if is_changing(quantity):
         raise RxDException(
-            f"{quantity.label} is the volume fraction or permeability of a box, and changes by reactions or diffusion: that is "
-            "not supported. Set its nodes between steps (node.value = ...), which takes effect at once."
+            f"{quantity.label} is the permeability of a box, and changes by reactions or diffusion: that is not supported (of "
+            "a volume fraction it is). Set its nodes between steps (node.value = ...), which takes effect at once."
         )
 
 
