@@ -149,13 +149,13 @@ def discard_stale_code() -> None:
 
 
 def _stamp(folders: Iterable[Path], deep: bool = False) -> str:
-    """When the Python files in folders were written, and their sizes: as Python knows its own compiled files to be theirs."""
+    """When Python files (and grammars) in folders were written, and their sizes: as Python knows its compiled files."""
     rows: list[tuple[str, int, int]] = []
     remaining = [str(folder) for folder in folders if folder.is_dir()]
     while remaining:
         with os.scandir(remaining.pop()) as entries:
             for entry in entries:
-                if entry.name.endswith(".py"):
+                if entry.name.endswith((".py", ".lark")):
                     state = entry.stat()
                     rows.append((entry.path, state.st_mtime_ns, state.st_size))
                 elif deep and "." not in entry.name and entry.name != "__pycache__" and entry.is_dir():

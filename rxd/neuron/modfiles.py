@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rxd.codegen.kept_equations import recalled
 from rxd.neuron.errors import caution
 from rxd.neuron.mechanisms import POINTS
 from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, read_file, translate
@@ -104,6 +105,17 @@ class ModFiles:
         path = self.names().get(name)
         if path is None:
             return None
+        found = self.known[name] = self._translated(path)
+        return found
+
+    def _translated(self, path: Path) -> Translation:
+        """What a file says, as it was translated before if its text is the same; one with an INCLUDE follows from more."""
+        content = path.read_bytes() if path.is_file() else b""
+        if not content or b"INCLUDE" in content:
+            return self._read(path)
+        return recalled("translation", (str(path), content), lambda: self._read(path))
+
+    def _read(self, path: Path) -> Translation:
         if self._parser is None:
             self._parser = make_parser()
         file = read_file(path, self._parser)
@@ -123,7 +135,6 @@ class ModFiles:
             if stepped is None:
                 raise
             found = stepped
-        self.known[name] = found
         return found
 
     def use_tables(self, name: str, flag: bool) -> None:

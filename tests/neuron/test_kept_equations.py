@@ -21,7 +21,7 @@ from rxd.codegen import kept_equations
 from rxd.codegen.fingerprint import Fingerprint, NotKnownError, fingerprint
 from rxd.codegen.kept_equations import recalled
 from rxd.declare.symbols import IonSymbol
-from rxd.neuron import Session, h
+from rxd.neuron import Session, h, modfiles
 from rxd.neuron import rxd as neuron_rxd
 from rxd.neuron.engine import blueprints
 from rxd.neuron.engine.tabulated import hh_with_tables
@@ -176,3 +176,53 @@ def test_a_fingerprint_is_that_of_every_process() -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
         found.add((done.stdout, done.stderr))
     assert found == {(fingerprint(library.hh(), frozenset({"one", "two", "three"})) + "\n", "")}
+
+
+GATE = """
+NEURON { SUFFIX slow NONSPECIFIC_CURRENT i RANGE g, tau }
+PARAMETER { g = 0.001 (S/cm2) tau = 3 (ms) }
+ASSIGNED { v (mV) i (mA/cm2) }
+STATE { m }
+INITIAL { m = 0 }
+BREAKPOINT { SOLVE states METHOD cnexp i = g * m * (v + 70) }
+DERIVATIVE states { m' = (half(v) - m) / tau }
+FUNCTION half(u (mV)) { half = 1 / (1 + exp(-(u + 50) / 7)) }
+"""
+
+
+def _state_of_slow(place: Path) -> float:
+    """Of a mechanism in a mod file, after some steps of a session of its own."""
+    with Session():
+        h.nrn_load_dll(str(place))
+        soma = h.Section(name="soma")
+        soma.insert("slow")
+        h.finitialize(-40)
+        for _ in range(3):
+            h.fadvance()
+        return float(soma(0.5).slow.m)
+
+
+def test_a_mod_file_is_translated_once_for_all_processes(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "mods"
+    place.mkdir()
+    (place / "slow.mod").write_text(GATE)
+    first = _state_of_slow(place)
+    assert len(list(folder.glob("translation_*.pickle"))) == 1
+    with monkeypatch.context() as alone:
+        alone.setattr(modfiles, "read_file", lambda *_: refuse())
+        assert _state_of_slow(place) == first
+    (place / "slow.mod").write_text(GATE.replace("tau = 3", "tau = 6"))  # another text is read, though its length is the same
+    assert 0 < _state_of_slow(place) < 0.6 * first
+
+
+def test_a_mod_file_that_includes_another_is_read_each_time(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "mods"
+    place.mkdir()
+    (place / "slow.mod").write_text(
+        GATE.replace("FUNCTION half", 'INCLUDE "shift.inc"\nFUNCTION half').replace("50", "shift()")
+    )
+    (place / "shift.inc").write_text("FUNCTION shift() { shift = 50 }\n")
+    first = _state_of_slow(place)
+    (place / "shift.inc").write_text("FUNCTION shift() { shift = 30 }\n")
+    assert _state_of_slow(place) < 0.5 * first
+    assert not list(folder.glob("translation_*.pickle"))
