@@ -329,6 +329,34 @@ def test_cotransport_without_current_may_have_a_membrane_flux(adaptive):
     assert section.v == pytest.approx(-65, abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["Parameter", "Species"])
+@pytest.mark.parametrize("boxed", [False, True])
+def test_what_stays_as_it_is_inside_carries_no_charge_out(kind, boxed):
+    """As models split a current: ``ki -> dump`` takes ions from the cell, ``dump -> ko`` brings them; v follows the first."""
+    section = h.Section(name="soma")
+    section.L = section.diam = 10
+    cyt, mem = rxd.Region(section, nrn_region="i"), rxd.Region(section, geometry=rxd.membrane)
+    outside = (
+        rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20)
+        if boxed
+        else rxd.Region(section, nrn_region="o", geometry=rxd.Shell(1, 2))
+    )
+    k = rxd.Species([cyt, outside], name="k", charge=1, initial=5)
+    dump = getattr(rxd, kind)([cyt, outside], name="dump")
+    options = {"membrane": mem, "mass_action": False, "membrane_flux": True}
+    brings = rxd.MultiCompartmentReaction(dump[cyt], k[outside], 1e3, **options)  # noqa: F841
+    h.finitialize(-65)
+    h.fadvance()
+    assert (section.v, section.ik, k[cyt].nodes[0].value) == (-65, 0, 5)
+    assert max(k[outside].nodes.value) > 5
+    takes = rxd.MultiCompartmentReaction(k[cyt], dump[outside], 1e3, **options)  # noqa: F841
+    h.finitialize(-65)
+    h.fadvance()
+    one = 1e3 * 1.602176634e-19 * 1e3 * 1e3 / 1e-8  # a charge for each reaction, mA/cm2
+    assert section.ik == pytest.approx(one, rel=1e-6)
+    assert section.v + 65 == pytest.approx(-one * 1e3 * 0.025, rel=1e-6)
+
+
 def test_ions_of_a_reaction_without_net_current_show_theirs():
     section = h.Section(name="soma")
     section.L = section.diam = 10

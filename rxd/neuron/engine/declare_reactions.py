@@ -257,8 +257,20 @@ def _transmembrane(declared: Declared, reaction: MultiCompartmentReaction) -> No
         membrane=membrane,
         custom_dynamics=custom,
     )
-    theirs.membrane_flux = reaction.membrane_flux and bool(theirs.charges_out())  # what has no charges may say so, too
+    # what has no charges may say so, too
+    theirs.membrane_flux = reaction.membrane_flux and bool(theirs.charges_out()) and not _leaves_uncharged(reaction)
     declared.model.add(theirs)
+
+
+def _leaves_uncharged(reaction: MultiCompartmentReaction) -> bool:
+    """Whether what a cell loses or gains has no charge, whatever becomes of it outside; Parameters, which stay, count, too."""
+    inner = [
+        symbol.quantity()
+        for side in (reaction.lhs, reaction.rhs)
+        for symbol in side
+        if symbol.region is not None and getattr(symbol.region(), "nrn_region", None) == "i"
+    ]
+    return bool(inner) and not any(quantity is not None and quantity.charge for quantity in inner)
 
 
 def _per_area(declared: Declared, region: Any, theirs: Any) -> Any:
