@@ -76,6 +76,9 @@ class Store:
     def outside(self, block: Any, arguments: Any) -> str:
         raise Unwritable(block.name)
 
+    def verbatim(self, statement: Any) -> str:
+        raise Unwritable(statement.text)
+
 
 def start() -> dict[str, float]:
     return {"a": 3.0, "b": -2.0, "k": 2.0, "c": 0.0, "d": 0.0, "x": 0.0, "y": 0.0, **{f"when_{i}": 0.1 * i for i in range(4)}}
