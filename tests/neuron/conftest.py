@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rxd.neuron import Session
+from rxd.neuron.engine import Engine
 
 
 def _written(texts: Mapping[str, str], folder: Path) -> Path:
@@ -39,3 +41,17 @@ def kept_mods(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     with Session(), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield folder
+
+
+@pytest.fixture
+def loop_lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many steps each passage of the compiled loop takes from now on."""
+    lengths: list[int] = []
+    plain = Engine.steps
+
+    def counted(engine: Engine, *arguments: Any) -> int:
+        lengths.append(plain(engine, *arguments))
+        return lengths[-1]
+
+    monkeypatch.setattr(Engine, "steps", counted)
+    return lengths

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from rxd.neuron import h
-from rxd.neuron.engine import Engine
 from rxd.neuron.engine.fields import Fields
 from rxd.neuron.modevents import EventCode
 
@@ -104,22 +103,14 @@ def test_events_write_where_they_change_something_and_draw_without_the_interpret
     assert np.array_equal(engine.stepper._groups.fields[start : start + own.size], own)
 
 
-def test_what_events_alone_change_is_recorded_in_the_loop(synapses: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_events_alone_change_is_recorded_in_the_loop(synapses: Any, loop_lengths: list[int]) -> None:
     _, made, kept = synapses
     for train in kept[2::2]:
         train.number = 0
     recorded = [h.Vector().record(pointer) for pointer in (made[0]._ref_open, made[0]._ref_tau, h._ref_t)]
-    lengths: list[int] = []
-    plain = Engine.steps
-
-    def counted(engine: Engine, *arguments: Any) -> int:
-        lengths.append(plain(engine, *arguments))
-        return lengths[-1]
-
-    monkeypatch.setattr(Engine, "steps", counted)
     h.finitialize(-70)
     h.continuerun(15)
-    assert sum(lengths) == 600
+    assert sum(loop_lengths) == 600
     stream = h.Random()
     stream.Random123(1, 2, 0)
     opened = np.cumsum([0.0, stream.uniform(0, 1), stream.repick(), stream.repick()])
