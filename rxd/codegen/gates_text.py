@@ -88,11 +88,13 @@ def _solved_text(group: LocalSystem, block: SolvedBlock) -> list[str]:
     body += lane_body(group, targets, values, (), {*(symbol.name for symbol in old), "go", "left", "moved"})
     body += _elimination(program, targets[n:])
     head = [*lane_head(f"gates_{group.name}", DOC), f"    for l in range({LANES}):"]
+    theta = None if block.theta is None else f"P[{group.fields.index(block.theta) * LANES} + l]"
     if once:
-        step = [f"X[{row} + l] += D__{i}" for i, row in enumerate(rows)]
+        part = "" if theta is None else f" / {theta}"
+        step = [f"X[{row} + l] += D__{i}{part}" for i, row in enumerate(rows)]
         return [*head, *(f"        {line}" for line in (*body, *step))]
     start = [f"        J[{i * LANES} + l] = X[{row} + l]" for i, row in enumerate(rows)]
-    return [*head, *start, f"        J[{n * LANES} + l] = 1.0", *_turns(block, rows, body)]
+    return [*head, *start, f"        J[{n * LANES} + l] = 1.0", *_turns(block, rows, body), *_straight_on(rows, theta)]
 
 
 def _turns(block: SolvedBlock, rows: Sequence[int], body: Sequence[str]) -> list[str]:
@@ -121,6 +123,14 @@ def _turns(block: SolvedBlock, rows: Sequence[int], body: Sequence[str]) -> list
         f"        for l in range({LANES}):",
         *(f"            X[{row} + l] = math.nan if {flag} > 0.0 else X[{row} + l]" for row in rows),
     ]
+
+
+def _straight_on(rows: Sequence[int], theta: str | None) -> list[str]:
+    """From the part of the step that has been solved for to its end."""
+    if theta is None:
+        return []
+    step = [f"X[{row} + l] += (X[{row} + l] - J[{i * LANES} + l]) * (1.0 / {theta} - 1.0)" for i, row in enumerate(rows)]
+    return [f"    for l in range({LANES}):", *(f"        {line}" for line in step)]
 
 
 def _elimination(program: LaneProgram, entries: Sequence[str]) -> list[str]:

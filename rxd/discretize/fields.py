@@ -165,6 +165,11 @@ def _thermal(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.
     return np.full(len(nodes.segment), thermal_number(field.args[0], sources.celsius))
 
 
+def _theta(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
+    """The part of a step that blocks of states are solved for: all of it."""
+    return np.ones(len(nodes.segment))
+
+
 def _share(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     """Fraction of the segment's membrane in each membrane voxel."""
     assert sources.voxels is not None
@@ -186,5 +191,6 @@ FILLERS: Final[Mapping[str, Callable[[Any, Any, GroupNodes, Sources], np.ndarray
         "constant": _constant,
         "share": _share,
         "thermal": _thermal,
+        "theta": _theta,
     }
 )

@@ -25,7 +25,7 @@ __all__ = ["KEPT", "resized"]
 SIZED: Final = frozenset({"capacitance", "membrane", "point_density"})
 """Kinds of fields that follow from the sizes of segments and nothing else."""
 
-KEPT: Final = frozenset({"constant", "mechanism", "point", "thermal"})
+KEPT: Final = frozenset({"constant", "mechanism", "point", "thermal", "theta"})
 """Kinds of fields that are what somebody has set."""
 
 Own = Callable[[Any, Any], "np.ndarray | None"]

@@ -173,9 +173,9 @@ Where NEURON itself is wrong we give the right answer.
   NEURON's is 0.4 % off for one section with hh, and 35.9 in place of 26.9 megohm for two (a current of 0.1 pA there gives
   26.9, too).
 * **`seg.vext[1]`** is in NEURON's Python (not in its hoc) what `seg.vext[0]` is; here that of the second layer.
-* **KINETIC, derivimplicit and `h.secondorder` 1 or 2.** States of such blocks move by backward Euler here. NEURON takes half a
-  step so and goes on straight, which takes occupancies of fast channels below 0 and above 1 (to -0.0014 and 1.17 in a sodium
-  channel of 12 states under a voltage clamp, with steps of 0.1 ms).
+* **`h.secondorder` 1 or 2 and blocks of several methods.** Where a BREAKPOINT solves one block by cnexp and another by
+  sparse or derivimplicit, NEURON moves the states of the first by half a step only; here by a whole one. What a KINETIC block
+  assigns (`cai = ca[0]`) is of the end of the step here, in NEURON of its middle.
 * **Layers of `extracellular` with `h.secondorder` 1 or 2.** NEURON's voltages converge to wrong ones as dt falls; here an
   error says so. (Where layers do not resist, which is NEURON's default, `h.secondorder` works.)
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
@@ -269,6 +269,10 @@ Where NEURON makes choices, we make the same:
 * Coefficients that differ (`node.d`): between two segments of a section the mean counts, where sections meet each half has
   its own, between two voxels that of the higher one counts.
 * A formula given to `include_flux` is a rate in mM/ms, whatever the units.
+* With `h.secondorder` 1 or 2 KINETIC blocks and derivimplicit are solved for the middle of a step, from where states go
+  straight on. This takes occupancies of fast channels below 0 and above 1 (to -0.0014 and 1.17 in a sodium channel of 12
+  states under a voltage clamp, with steps of 0.1 ms), and what is below 0 may have no solution in the next step, which is an
+  error; NEURON goes on.
 * VClamp is the amplifier at its steady state, with NEURON's finite gain, at all times.
 * Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.
 

@@ -16,9 +16,10 @@ from rxd.neuron.modevents import EventCode
 from rxd.neuron.modpoints import ModObject
 from rxd.neuron.modwritten import code_of_point
 from rxd.nmodl import ModFile, NmodlError, Translation
-from rxd.nmodl.names import names_in, names_of
+from rxd.nmodl.names import names_of
 from rxd.nmodl.sides import Sides
 from rxd.nmodl.syntax import Assign, Block, Compartment, Conserve, Flux, Local, Reaction, Solve
+from rxd.solve.schemes import NEURON
 
 __all__ = ["ModStepped", "stepped_translation"]
 
@@ -83,6 +84,11 @@ class _Kinetics(Sides, _Step):
     Rate constants are those of the states at hand, which no derivative sees.
     """
 
+    @property
+    def theta(self) -> float:
+        """The part of a step that is solved for."""
+        return NEURON[int(self.owner.session.globals["secondorder"])].cable.gamma
+
     def step(self, block: Block, once: bool) -> None:
         """Bring the states of a block to the end of a step; `once`: in one iteration, since rates are linear in them."""
         start: dict[str, float] = {}
@@ -95,12 +101,16 @@ class _Kinetics(Sides, _Step):
             start = start or {key: float(self.get(key)) for key in self.rates}
             changes = self._changes(start)
             for key, change in changes.items():
-                self.put(key, max(float(self.get(key)) + change, 0.0))
+                moved = float(self.get(key)) + change
+                self.put(key, moved if once else max(moved, 0.0))
             if sum(map(abs, changes.values())) < ENOUGH or once:
-                return
-        raise self.file.error(
-            block.line, f"{block.name}: no solution is found in {MOST_TURNS} iterations. Take a smaller h.dt."
-        )
+                break
+        else:
+            message = f"{block.name}: no solution is found in {MOST_TURNS} iterations. Take a smaller h.dt."
+            raise self.file.error(block.line, message)
+        for key, old in start.items():  # from the middle of the step, if it is solved for that, straight on
+            now = float(self.get(key))
+            self.put(key, now + (now - old) * (1.0 / self.theta - 1.0))
 
     def _changes(self, start: dict[str, float]) -> dict[str, float]:
         """What an iteration adds to each state."""
@@ -109,10 +119,10 @@ class _Kinetics(Sides, _Step):
         now = {key: float(self.get(key)) for key in keys}
         matrix, rest = -np.eye(len(keys)), np.zeros(len(keys))
         for key, i in place.items():
-            share = self.dt / self.volumes.get(key, 1.0)
+            share = self.theta * self.dt / self.volumes.get(key, 1.0)
             rest[i] = share * self.rates[key] - (now[key] - start[key])
         for (key, other), slope in self.slopes.items():
-            matrix[place[key], place[other]] += self.dt / self.volumes.get(key, 1.0) * slope
+            matrix[place[key], place[other]] += self.theta * self.dt / self.volumes.get(key, 1.0) * slope
         for key, (numbers, excess) in self.excess.items():
             matrix[place[key]], rest[place[key]] = 0.0, excess
             for other, number in numbers.items():
@@ -229,16 +239,11 @@ class ModStepped(ModObject):
 
 
 def _is_linear(point: ModStepped, block: Block) -> bool:
-    """Whether rates are linear in states: each reaction has one state on a side, and nothing else reads any."""
-    file, code = point.translation.file, _Kinetics(point, 0.0, 0.0, 0.0)
+    """Whether rates are linear in states: each reaction has one on a side. What coefficients read is no matter to NEURON."""
+    code = _Kinetics(point, 0.0, 0.0, 0.0)
     code.frames.append({})
     if any(not isinstance(s, (Reaction, Conserve, Compartment, Assign, Flux, Local)) for s in block.body):
         return False
     reactions = [statement for statement in block.body if isinstance(statement, Reaction)]
     sides = [(side, r.line) for r in reactions for side in (r.left, r.right) if side is not None]
-    if any(sum(number for _, number in code.terms(*side)) > 1 for side in sides):
-        return False
-    others = [s for s in block.body if not isinstance(s, (Reaction, Conserve, Compartment))]
-    called = [part.body for kind in ("function", "procedure") for part in file.all(kind)]
-    read = names_in((*((r.forward, r.backward) for r in reactions), *others, *called))
-    return not read & {declaration.name for declaration in file.states}
+    return all(sum(number for _, number in code.terms(*side)) <= 1 for side in sides)

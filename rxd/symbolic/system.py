@@ -66,7 +66,7 @@ class Field:
     name: str
     kind: Literal[
         "parameter", "mechanism", "point", "flux", "current", "point_current", "point_density", "area_ratio", "membrane",
-        "capacitance", "constant", "share", "thermal",
+        "capacitance", "constant", "share", "thermal", "theta",
     ]  # fmt: skip
     args: tuple[Any, ...] = ()
 
@@ -123,12 +123,15 @@ class SolvedBlock:
     turns : {"once", "sum", "each"}
         One linear solution; or as many as it takes until the sum of all changes is 1e-6 at most, with no state below zero; or
         until each state changes by less than 1e-8 of itself.
+    theta : Field, optional
+        The part of the step that the residuals are solved for; from there states go straight on to its end.
     """
 
     labels: tuple[str, ...]
     residuals: tuple[sympy.Expr, ...]
     matrix: tuple[tuple[int, int, sympy.Expr], ...]
     turns: Literal["once", "sum", "each"]
+    theta: Field | None = None
 
     @staticmethod
     def before(number: int) -> sympy.Symbol:

@@ -138,10 +138,12 @@ def test_a_density_mechanism_without_equations_is_refused(soma):
         soma.insert("noisy")
 
 
-def test_kinetics_with_a_history_step_by_backward_euler(soma):
+@pytest.mark.parametrize(("secondorder", "theta"), [(0, 1), (2, 0.5)])
+def test_kinetics_with_a_history_step_by_backward_euler(soma, monkeypatch, secondorder, theta):
     with pytest.warns(UserWarning, match="run with numbers"):
         receptor = h.Receptor(soma(0.5))
     connection = h.NetCon(None, receptor, 0, 0, 1)
+    monkeypatch.setattr(h, "secondorder", secondorder)
     h.finitialize(-65)
     for t in (0.3, 0.5):
         connection.event(t)
@@ -150,7 +152,9 @@ def test_kinetics_with_a_history_step_by_backward_euler(soma):
         h.fadvance()
         drug = sum(math.exp(at - (step + 1) * dt) for at in (0.3, 0.5) if at <= (step + 0.5) * dt + 1e-9)
         rates = np.array([[-drug, 0.3, 0], [drug, -0.5, 0.1], [0, 0.1, -0.05]])
-        states = np.linalg.solve(np.eye(3) - dt * rates, states + dt * np.array([0, 0, 0.005 * drug]))
+        part = theta * dt
+        solved = np.linalg.solve(np.eye(3) - part * rates, states + part * np.array([0, 0, 0.005 * drug]))
+        states = states + (solved - states) / theta
         assert (receptor.c, receptor.o, receptor.d) == pytest.approx(states, rel=1e-12)
         assert receptor.drug == pytest.approx(drug, rel=1e-12)
     assert receptor.d > 0.01

@@ -91,6 +91,13 @@ class Fields:
         else:
             engine.stepper.put_field(*there, value)
 
+    def put_theta(self, theta: float) -> None:
+        """Let blocks of states be solved for this part of a step."""
+        for number, row, _ in self.of_kind("theta"):
+            group = self.engine.groups[number]
+            if group.fields[0, row, 0] != theta:
+                self.put(number, row, np.full(group.n, theta))
+
     def serve(self) -> None:
         """Compute recordings that wait, before fields change."""
         if self.waiting is not None:

@@ -163,6 +163,7 @@ class FixedSteps:
         scheme = NEURON[int(secondorder)]._replace(repeats=times)
         if scheme != stepper.scheme:
             stepper.scheme = scheme
+        self.engine.fields.put_theta(scheme.cable.gamma)
         self.way = way
 
     @property

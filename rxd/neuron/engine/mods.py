@@ -21,7 +21,7 @@ from rxd.neuron.engine.order import FLUX
 from rxd.neuron.engine.solved import solved_block, with_given_fixed
 from rxd.nmodl.mechanisms import as_mechanism
 from rxd.nmodl.translate import Method
-from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, System, Unknown
+from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, SolvedBlock, System, Unknown
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -144,12 +144,14 @@ class _Moved:
                 after.clear()  # what has moved before stands in the state by then
                 gates = [solved_block(states, [self.local.symbol_of(label) for label in states], rates, method.kind)]
             self.gates += gates
+        theta = {gate.theta: None for gate in self.gates if isinstance(gate, SolvedBlock) and gate.theta is not None}
         moved = {self.local.symbol_of(label): value for label, value in after.items()}
         self.last = [replace(gate, source=gate.source.xreplace(moved)) for gate in self.last]
         return replace(
             self.local,
             unknowns=tuple(self.labels),
             symbols=tuple(self.symbols),
+            fields=(*self.local.fields, *theta),
             rates=tuple(self.rates.items()),
             processes=tuple(self.processes),
             gates=(*self.gates, *self.last),

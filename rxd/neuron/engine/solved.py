@@ -7,17 +7,19 @@ own methods take, which leaves out how coefficients depend on states.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import sympy
 
 from rxd.declare.functions import algebraic, conserved, fixed, given
-from rxd.symbolic.system import SolvedBlock
+from rxd.symbolic.system import Field, SolvedBlock
 
-__all__ = ["solved_block", "with_given_fixed"]
+__all__ = ["THETA", "solved_block", "with_given_fixed"]
 
 dt = sympy.Symbol("dt", real=True)
+THETA: Final = Field("theta_of_step", "theta")
+"""1; 1/2 where `h.secondorder` has NEURON solve for the middle of a step, and go straight on."""
 
 
 def solved_block(labels: Sequence[str], symbols: Sequence[sympy.Symbol], rates: Sequence[sympy.Expr], kind: str) -> SolvedBlock:
@@ -31,7 +33,9 @@ def solved_block(labels: Sequence[str], symbols: Sequence[sympy.Symbol], rates: 
         Method of the block: ``sparse``, ``newton``, ``cnexp`` (for which its rates are not affine), ``algebraic``, ``euler``.
     """
     seen = list(map(with_given_fixed, rates)) if kind == "sparse" else list(rates)
-    rows = [_residual(i, symbol, rate) for i, (symbol, rate) in enumerate(zip(symbols, seen, strict=True))]
+    theta = None if kind in {"euler", "algebraic"} else THETA
+    step = dt if theta is None else theta.symbol * dt
+    rows = [_residual(i, symbol, rate, step) for i, (symbol, rate) in enumerate(zip(symbols, seen, strict=True))]
     if kind == "euler":
         return _forward(labels, symbols, rows)
     matrix = [(i, j, -sympy.diff(row, x)) for i, row in enumerate(rows) for j, x in enumerate(symbols) if x in row.free_symbols]
@@ -41,19 +45,19 @@ def solved_block(labels: Sequence[str], symbols: Sequence[sympy.Symbol], rates: 
         rows = [rows[i] for i in np.argsort(place)]
         matrix = [(int(place[i]), j, value) for i, j, value in matrix]
     if not any(_without_fixed(value).free_symbols & set(symbols) for *_, value in matrix):
-        return _once(labels, symbols, rows, matrix)
+        return _once(labels, symbols, rows, matrix, theta)
     turns: Literal["sum", "each"] = "sum" if kind == "sparse" else "each"
-    return SolvedBlock(tuple(labels), tuple(rows), tuple(matrix), turns)
+    return SolvedBlock(tuple(labels), tuple(rows), tuple(matrix), turns, theta)
 
 
 def _without_fixed(value: sympy.Expr) -> sympy.Expr:
     return value.xreplace({part: sympy.Integer(1) for part in value.atoms(fixed)})
 
 
-def _residual(number: int, x: sympy.Symbol, rate: sympy.Expr) -> sympy.Expr:
+def _residual(number: int, x: sympy.Symbol, rate: sympy.Expr, step: sympy.Expr) -> sympy.Expr:
     if isinstance(rate, (conserved, algebraic)):
         return rate.args[1]
-    return dt * rate - (x - SolvedBlock.before(number))
+    return step * rate - (x - SolvedBlock.before(number))
 
 
 def _once(
@@ -61,9 +65,10 @@ def _once(
     symbols: Sequence[sympy.Symbol],
     rows: Sequence[sympy.Expr],
     matrix: list[tuple[int, int, sympy.Expr]],
+    theta: Field | None = None,
 ) -> SolvedBlock:
     start = {SolvedBlock.before(i): x for i, x in enumerate(symbols)}
-    return SolvedBlock(tuple(labels), tuple(row.xreplace(start) for row in rows), tuple(matrix), "once")
+    return SolvedBlock(tuple(labels), tuple(row.xreplace(start) for row in rows), tuple(matrix), "once", theta)
 
 
 def _forward(labels: Sequence[str], symbols: Sequence[sympy.Symbol], rows: Sequence[sympy.Expr]) -> SolvedBlock:
