@@ -55,14 +55,19 @@ def advanced(graph: GraphTransport, y: np.ndarray, source: np.ndarray | None, dt
     return y
 
 
+@pytest.fixture(scope="module")
+def held_back(rod: GraphTransport) -> tuple[GraphTransport, np.ndarray]:
+    """The rod with its slivers held back, to which short steps converge, and its rates."""
+    graph = replace(rod, start=0)
+    return graph, rates_of(graph)
+
+
 @pytest.mark.parametrize("sourced", [False, True])
 @pytest.mark.parametrize("dt", [1e-4, 0.01, 0.1, 20.0])
-def test_one_step_is_many_short_ones(rod: GraphTransport, dt: float, sourced: bool) -> None:
-    """Rates are those of the graph with its slivers held back: what short steps converge to."""
-    graph = replace(rod, start=0)
+def test_one_step_is_many_short_ones(held_back: tuple[GraphTransport, np.ndarray], dt: float, sourced: bool) -> None:
+    graph, matrix = held_back
     rng = np.random.default_rng(3)
     y, source = rng.uniform(1, 2, graph.n), rng.uniform(-1, 1, graph.n) if sourced else None
-    matrix = rates_of(graph)
     work = np.zeros(graph.n) if source is None else source
     whole = np.block([[matrix, work[:, None]], [np.zeros((1, graph.n + 1))]])
     exact = (expm(dt * whole) @ np.append(y, 1.0))[: graph.n]
