@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from rxd.collector import collector_paused
 from rxd.neuron import h, rxd
 from rxd.neuron.errors import HocError
 
@@ -53,6 +54,38 @@ def test_an_ion_without_its_charge():
     species.name = "ca"
     with pytest.raises(HocError, match="ca_ion already defined with charge 2"):
         h.finitialize(-65)
+
+
+@pytest.mark.parametrize("where", ["the same region", "sections in common", "a membrane"])
+def test_two_species_of_one_name_in_one_place(ca, where):
+    (cyt,) = ca.regions
+    region = rxd.Region([ca.section], name="other", nrn_region="i") if where == "sections in common" else cyt
+    if where == "a membrane":
+        region = rxd.Region([ca.section], name="mem", geometry=rxd.membrane())
+        gate = rxd.State(region, name="gate")
+    second = rxd.Species(region, name="gate") if where == "a membrane" else rxd.Species(region, name="ca", charge=2)
+    with pytest.raises(
+        rxd.RxDException, match=rf"Species .{second.name}. previously defined on region {region.label}.* another name"
+    ):
+        h.finitialize(-65)
+    if where == "a membrane":
+        del gate
+    else:
+        second = rxd.Species(rxd.Region([ca.section], name="er"), name="ca", charge=2, initial=3)  # not the inside
+    h.finitialize(-65)
+    assert ca.section(0.5).cai == 1
+
+
+def test_a_second_species_in_place_of_one_that_only_a_circle_keeps(ca):
+    class Cell:
+        def __init__(self, initial):
+            self.k, self.own = rxd.Species(ca.regions, name="k", charge=1, initial=initial), self
+
+    with collector_paused():
+        cells = [Cell(1)]
+        cells[0] = Cell(2)
+        h.finitialize(-65)
+    assert [ca.section(0.5).ki, cells[0].k.nodes.value] == [2, [2]]
 
 
 def test_a_connection_without_a_target_and_a_list_of_no_sections(ca):

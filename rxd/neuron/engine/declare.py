@@ -6,7 +6,9 @@ NEURON's objects and the model's.
 
 from __future__ import annotations
 
+import gc
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from types import MappingProxyType
@@ -29,7 +31,7 @@ from rxd.neuron.engine.mod_declare import declare_mechanisms, declare_points
 from rxd.neuron.engine.own_shape import OwnShape
 from rxd.neuron.engine.placed import Placed
 from rxd.neuron.engine.tabulated import hh_with_tables
-from rxd.neuron.errors import caution
+from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.layout import Layout
 from rxd.neuron.rxd.geometry import OnVoxels, voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction
@@ -312,6 +314,7 @@ def _quantities(session: Session, declared: Declared) -> None:
     ions: dict[str, list[Part]] = {}
     rest: list[tuple[str, list[Part]]] = []
     _refuse_other_charges(session)
+    _refuse_second_of_a_name(session)
     names = [quantity.name for quantity in session.chemistry.quantities]
     crossing = {  # in NEURON a State may cross a membrane, too: then it is a species that does not diffuse
         symbol.quantity().number
@@ -343,8 +346,8 @@ def _quantities(session: Session, declared: Declared) -> None:
                 ions.setdefault(quantity.label, []).extend(volumes)
             else:
                 rest.append(("Species", volumes))
-    for parts in ions.values():
-        _declare_ion(declared, parts)
+    for parts in ions.values():  # inside and outside of an ion may be species of their own: for the equations they are one
+        _declare(declared, parts, "Species")
     for kind, parts in rest:
         _declare(declared, parts, kind)
 
@@ -373,19 +376,38 @@ def _note_membranes(parts: list[Part]) -> None:
             )
 
 
-def _declare_ion(declared: Declared, parts: list[Part]) -> None:
-    """Inside and outside of an ion may be species of their own: for the equations they are one."""
-    together: list[Part] = []
-    others: list[Part] = []
-    for part in parts:
-        taken = any(part[1] is region and part[0] is not quantity for quantity, region, _ in together)
-        (others if taken else together).append(part)
-    _declare(declared, together, "Species")
-    for quantity in dict.fromkeys(quantity for quantity, *_ in others):
-        caution(
-            f"Two species are named {quantity.label!r} on one region; only the first is NEURON's ion of that name.",
+def _refuse_second_of_a_name(session: Session) -> None:
+    """Refuse two species of one name in one place, of which currents would change one or the other.
+
+    Raises
+    ------
+    RxDException
+        As NEURON.
+    """
+    if _second_of_a_name(session):
+        gc.collect()  # perhaps nobody refers to the first any more, except in a circle
+    found = _second_of_a_name(session)
+    if found:
+        quantity, region = found
+        raise RxDException(
+            f'Species "{quantity.name}" previously defined on region {region.label}, or on a region with the same '
+            "nrn_region and sections in common. Give the second another name, or one species all of its regions: "
+            f"rxd.Species([a, b], name={quantity.name!r}); del what is not meant any more."
         )
-        _declare(declared, [part for part in others if part[0] is quantity], "Species")
+
+
+def _second_of_a_name(session: Session) -> tuple[Any, Any] | None:
+    """The first species that has name and region, or name, side of the membrane and a section, of an earlier one."""
+    named = [quantity for quantity in session.chemistry.quantities if quantity.name is not None]
+    often = {name for name, count in Counter(quantity.name for quantity in named).items() if count > 1}
+    taken: dict[tuple[Any, ...], Any] = {}
+    for quantity in named:
+        for region in quantity.regions if quantity.name in often else ():
+            places = [("region", region.number), *((region.nrn_region, one.id) for one in region.records if region.nrn_region)]
+            for place in places:
+                if taken.setdefault((quantity.name, *place), quantity) is not quantity:
+                    return quantity, region
+    return None
 
 
 def is_ion(quantity: Any, region: Any) -> bool:
