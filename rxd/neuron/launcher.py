@@ -26,23 +26,27 @@ from rxd.neuron.session import current_session
 __all__ = ["NeuronFinder", "install", "prepare", "run_module", "run_script", "run_source"]
 
 TARGET = "rxd.neuron"
+COMPILED = frozenset({"hoc", "nrn"})
 
 
 class NeuronFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds `neuron` and all below it in `rxd.neuron`; `neuron.crxd` is `neuron.rxd`."""
+    """Finds `neuron` and all below it in `rxd.neuron`; `neuron.crxd` is `neuron.rxd`.
+
+    NEURON's compiled modules have names of their own, `hoc` and `nrn`, once `neuron` has been imported: `neuron.hoc` and `neuron.nrn`.
+    """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """A spec for NEURON's names, None for all others."""
-        if name != "neuron" and not name.startswith("neuron."):
+        if name.partition(".")[0] != "neuron" and not (name in COMPILED and "neuron" in sys.modules):
             return None
         # packages look for the folder that `neuron` is in
         return importlib.machinery.ModuleSpec(name, self, origin=str(Path(__file__).with_name("__init__.py")), is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """The module of this package that stands for it; the same object under both names."""
-        real = resolve(spec.name)
+        real = resolve(f"neuron.{spec.name}" if spec.name in COMPILED else spec.name)
         try:
             module = importlib.import_module(real)
         except ModuleNotFoundError as error:

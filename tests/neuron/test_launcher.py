@@ -21,10 +21,13 @@ from neuron.rxd import rxdmath
 from neuron.crxd.rxdmath import exp
 from neuron.rxd.node import Node1D
 import neuron
+import hoc, nrn
+from hoc import HocObject
 import helper
 
 assert __name__ == "__main__"
 assert crxd is rxd and neuron.rxd is rxd
+assert neuron.hoc is hoc and isinstance(h.Vector(), HocObject) and isinstance(h.Section(name="b"), nrn.Section)
 assert sys.argv[1:] == ["out", "7"]
 assert helper.answer == 42
 assert "NEURON" not in sys.modules["neuron"].__name__
