@@ -157,6 +157,8 @@ Where NEURON itself is wrong we give the right answer.
   long as `vec` is kept.
 * **Courses that Vectors play with interpolation** have in a fixed step the value of its middle, in nodes that of its end. In
   NEURON the parameters of mod files and synapses have that of the middle for currents and that of the end for states.
+* **Places on the last side of a box** (`node_by_location`, x = xhi) belong to the last voxel. NEURON counts on and gives the
+  first voxel of the next row, across the box.
 * **`h.dt` after CVode has been switched off** is the solver's last step in NEURON; here it is what it was.
 * **`h.secondorder` set in the middle of a run** counts at once. In NEURON 9.0.2 it counts for the update of voltages at
   once, and for the equations when `h.dt` changes next or with `finitialize`: steps between are twice or half as long as
@@ -277,8 +279,8 @@ Where NEURON makes choices, we make the same:
 * Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.
 
 Warned about, where NEURON is silent: a reaction left out since one of its species has gone out of scope, a variable given to
-`include_flux` without units, a section that is connected again, nseg that changes after
-a section was cut into voxels, cells whose voxels touch although nothing joins them (species pass from one to the other there).
+`include_flux` without units, a section that is connected again, nseg that changes after a section was cut into voxels, cells
+whose voxels touch although nothing joins them (species pass from one to the other there).
 """
 
 

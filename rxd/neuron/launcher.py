@@ -32,7 +32,7 @@ COMPILED = frozenset({"hoc", "nrn"})
 class NeuronFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds `neuron` and all below it in `rxd.neuron`; `neuron.crxd` is `neuron.rxd`.
 
-    NEURON's compiled modules have names of their own, `hoc` and `nrn`, once `neuron` has been imported: `neuron.hoc` and `neuron.nrn`.
+    Once `neuron` has been imported, `neuron.hoc` and `neuron.nrn` are `hoc` and `nrn`, too, as NEURON's compiled modules are.
     """
 
     def find_spec(

@@ -221,6 +221,8 @@ def test_extracellular():
     assert k[ecs].states3d.shape == (2, 2, 3)
     assert k[ecs].states3d[1, 0, 0] == 7.5
     assert k[ecs].node_by_location(9, 1, 5).value == 7.5
+    on_sides = k[ecs].node_by_location(10, 10 + 1e-14, -1e-14)  # NEURON's last voxel there is another's first
+    assert (on_sides.x3d, on_sides.y3d, on_sides.z3d) == (7.5, 7.5, 1)
     assert k[ecs].node_by_ijk(0, 1, 2).y3d == 7.5
     assert k[ecs].extent("xz") == [0, 10, 0, 6]
     with pytest.raises(rxd.RxDException, match="not 'zx'"):
@@ -228,7 +230,7 @@ def test_extracellular():
     assert k.nodes[0].volume == pytest.approx(0.2 * 50)
     k[ecs].states3d[0] = 1
     assert np.array(k.nodes.value).sum() == pytest.approx(6 * 1 + 6 * 7.5)
-    with pytest.raises(rxd.RxDException, match="outside the box"):
+    with pytest.raises(rxd.RxDException, match=r"\(11, 0, 0\) is outside the box: x from 0 to 10, y"):
         k[ecs].node_by_location(11, 0, 0)
 
 

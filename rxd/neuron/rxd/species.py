@@ -33,6 +33,8 @@ __all__ = ["Parameter", "Quantity", "Species", "SpeciesOnExtracellular", "Specie
 AnyRegion = Region | Extracellular
 ALL: Final = slice(None)
 _PROPERTIES = ("charge", "d", "ecs_boundary_conditions", "initial", "name", "nodes", "regions", "value")
+ROUND_OFF = 1e-6
+"""How far beyond a side of its box a place may lie, in voxels: z + radius is the side where z is the side less the radius."""
 INTERNALS = frozenset(("_all_species", "_has_1d", "_has_3d", "_species_counts"))
 
 
@@ -499,7 +501,7 @@ class SpeciesOnExtracellular(SpeciesOnRegion):
         return self._lent().reshape(self._region.shape)
 
     def node_by_location(self, x: float, y: float, z: float) -> Any:
-        """The node of the voxel that holds a place (um).
+        """The node of the voxel that holds a place (um); a place on the last side of the box belongs to the last voxel.
 
         Raises
         ------
@@ -508,7 +510,13 @@ class SpeciesOnExtracellular(SpeciesOnRegion):
         """
         region: Any = self._region
         low = np.array([region._xlo, region._ylo, region._zlo])
-        i, j, k = (int(number) for number in np.floor((np.array([x, y, z]) - low) / region._dx))
+        along = (np.array([x, y, z]) - low) / region._dx
+        last = np.array(region.shape)
+        if not np.all((along >= -ROUND_OFF) & (along <= last + ROUND_OFF)):
+            high = low + last * region._dx
+            sides = ", ".join(f"{axis} from {a:g} to {b:g}" for axis, a, b in zip("xyz", low, high, strict=True))
+            raise NoSuchVoxel(f"({x:g}, {y:g}, {z:g}) is outside the box: {sides} um.")
+        i, j, k = np.clip(np.floor(along), 0, last - 1).astype(int).tolist()
         return self.node_by_ijk(i, j, k)
 
     def node_by_ijk(self, i: int, j: int, k: int) -> Any:
