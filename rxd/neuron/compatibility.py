@@ -275,6 +275,10 @@ Where NEURON makes choices, we make the same:
   straight on. This takes occupancies of fast channels below 0 and above 1 (to -0.0014 and 1.17 in a sodium channel of 12
   states under a voltage clamp, with steps of 0.1 ms), and what is below 0 may have no solution in the next step, which is an
   error; NEURON goes on.
+* A NetCon with a point process as its source whose mod file has no `net_event` watches its RANGE variable `x`, with a
+  threshold of 10. What is above its threshold at the beginning, after an event or `CVode.re_init()`, or since the threshold has
+  been lowered, is a spike at once; with CVode not the voltage above the threshold of a new NetCon, unless others watch it. (One
+  whose voltage nobody has watched before sees it rise from then on; NEURON looks at it from the next `re_init` on.)
 * VClamp is the amplifier at its steady state, with NEURON's finite gain, at all times.
 * Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.
 

@@ -153,7 +153,7 @@ class Detector:
 
     def rises(self) -> bool:
         """Whether the variable is above the threshold and was not at the last call."""
-        if isinstance(self.pointer, RangePointer) and not self.pointer.record.alive:
+        if self.pointer.is_gone:
             return False
         return self.rises_to(self.pointer.get())
 
@@ -244,7 +244,7 @@ class NetCon(Relatives):
     @property
     def x(self) -> float:
         """The watched variable."""
-        return float(self._source.get()) if isinstance(self._source, Pointer) else 0.0
+        return float(self._detector.pointer.get()) if isinstance(self._detector, Detector) else 0.0
 
     def syn(self) -> Any:
         """The target, or None."""

@@ -20,7 +20,7 @@ from rxd.neuron.engine.wires import Wiring, wire
 from rxd.neuron.many_steps import wiring_now
 from rxd.neuron.recording import write_down
 from rxd.neuron.samples import Samples
-from rxd.neuron.variable_steps import advance_to
+from rxd.neuron.variable_steps import advance_to, send_risen
 from rxd.solve.between_steps import BLOCKED, HEAPED, KNOWN, SENT, Watch, sent, watched
 from rxd.solve.cell_events import live
 
@@ -79,6 +79,7 @@ class LiveCells:
         run._deliver(t)
         if not run.is_current(engine) or run.session.globals.t != t or run.session.globals["stoprun"]:
             return True
+        send_risen(run, engine)
         wiring = _wiring(run, engine)
         if wiring is None:
             return False

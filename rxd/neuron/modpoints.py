@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sympy
 
 from rxd.neuron.artificial import Artificial
-from rxd.neuron.errors import HocError
+from rxd.neuron.errors import HocError, caution
 from rxd.neuron.mechanisms import PointInfo, style_of
 from rxd.neuron.modcalls import as_function, block_of, call_block, set_table, table_of
 from rxd.neuron.modevents import EventCode, Watches
@@ -25,7 +25,7 @@ from rxd.neuron.range_arrays import Elements
 from rxd.nmodl import NmodlError, Translation
 from rxd.nmodl.execute import key_of
 from rxd.nmodl.mechanisms import event_amounts
-from rxd.nmodl.names import expanded
+from rxd.nmodl.names import calls_of, expanded
 from rxd.nmodl.syntax import Start, Statement, UnknownNameError
 from rxd.nmodl.verbatim import random_use, verbatim_of
 
@@ -188,6 +188,21 @@ class ModObject(PointProcess):
     @property
     def _watching(self) -> bool:
         return "watches_" in self._stored
+
+    @property
+    def sends(self) -> bool:
+        """Whether its file calls `net_event`; a NetCon watches the variable ``x`` of one that does not."""
+        return isinstance(self, Artificial) or calls_of("net_event", self.translation.file.blocks)
+
+    def crossing(self) -> Pointer | None:
+        """What a NetCon to whose source it is watches: its variable ``x``; None if it has none, or sends events."""
+        file = self.translation.file
+        if self.sends:
+            return None
+        if "x" in (*file.ranges, *(state.name for state in file.states)) and "x" not in self.own_info.element_counts:
+            return AttributePointer(self, "x")
+        caution(f"{self} is the source of a NetCon, but never fires: its file has neither net_event nor a RANGE variable x.")
+        return None
 
     @property
     def itself(self) -> ModObject:

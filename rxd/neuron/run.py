@@ -22,6 +22,7 @@ from rxd.neuron.blocks import Blocks
 from rxd.neuron.callbacks import Callbacks
 from rxd.neuron.engine.blueprints import Blueprints
 from rxd.neuron.engine.formulas import Formulas
+from rxd.neuron.engine.rising import look_anew
 from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import (
@@ -464,6 +465,7 @@ class Run(Tapes, Watching):
             if recorder.when is None:
                 recorder.take()
         if self.adaptive:
+            look_anew(self._compiled())
             self._tell(1, 0)
 
     def _begin_at(self, v: float | None) -> None:

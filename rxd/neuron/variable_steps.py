@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from rxd.neuron.engine.courses import LEVELS, is_outside
+from rxd.neuron.engine.rising import risen_at_once
 from rxd.neuron.errors import NotSupported
 from rxd.neuron.outside import NAME
 from rxd.neuron.pointers import AttributePointer, RangePointer
@@ -23,12 +24,13 @@ from rxd.neuron.samples import Samples
 
 if TYPE_CHECKING:
     from rxd.neuron.engine import Engine
+    from rxd.neuron.events import Detector
     from rxd.neuron.modevents import Watches
     from rxd.neuron.recording import Player
     from rxd.neuron.run import Run
     from rxd.neuron.transitions import Moves
 
-__all__ = ["adaptive_step", "advance_to"]
+__all__ = ["adaptive_step", "advance_to", "send_risen"]
 
 STAIR: Final = 0.05
 """How long a stair lasts with a tolerance of 1e-3, ms."""
@@ -47,18 +49,29 @@ def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
     run._deliver(values.t)
     if not run.is_current(engine):  # an event has changed the model
         engine = run._compiled()
-    watched = run._watches()[0]  # the engine looks at those that have come since
+    watched = send_risen(run, engine)
     target, machines = min(stop, run.events.next_time()), run.machines() if run._machines else []
     if machines:
         spikes = _advance_to_transition(run, engine, machines, target)
     else:
-        spikes = advance_to(run, engine, target, single)
+        # other variables than voltages are looked at where internal steps end
+        spikes = advance_to(run, engine, target, single or bool(run._watches()[1]))
     for number, when in spikes:
         for connection in watched[number].listening():
             connection.spike(when)
     run._detect(values.t, but=watched)
     run._deliver(values.t)
     _record_jump(run, engine)
+
+
+def send_risen(run: Run, engine: Engine) -> list[Detector]:
+    """Spikes of what is above its threshold at once, at the beginning, by an event or a script; what the engine watches."""
+    watched, others = run._watches()  # the engine looks at those that have come since
+    risen = [watched[number] for number in risen_at_once(engine)] if watched else []
+    for detector in (*risen, *(one for one in others if one.rises())):
+        for connection in detector.listening():
+            connection.spike(run.session.globals.t)
+    return watched
 
 
 def advance_to(run: Run, engine: Engine, target: float, single: bool) -> tuple[tuple[int, float], ...]:

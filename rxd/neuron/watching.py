@@ -14,7 +14,7 @@ from rxd.neuron.artificial import Artificial
 from rxd.neuron.engine.wires import calls
 from rxd.neuron.events import DELAY_OF_DETECTION, Detector, NetCon
 from rxd.neuron.lasting import Lasting, end_recordings
-from rxd.neuron.pointers import RangePointer
+from rxd.neuron.pointers import AttributePointer, RangePointer
 
 if TYPE_CHECKING:
     from rxd.neuron.ahead import Ahead
@@ -51,15 +51,17 @@ class Watching:
 
     def connect(self, connection: NetCon, source: Any, threshold: float, given: bool) -> Detector | None:
         """Let a NetCon listen to its source; NetCons of one variable share a detector."""
-        if hasattr(source, "fire"):
+        watched = source.crossing() if hasattr(source, "crossing") else None
+        if hasattr(source, "fire") and watched is None:
             self._listeners.setdefault(id(source), []).append(weakref.ref(connection))
             self.wiring += 1
             weakref.finalize(source, self._listeners.pop, id(source), None)
             return None
         if source is None:
             return None
+        source = source if watched is None else watched
         same = self._same_sources(source)
-        detector = next((known for known in same if known.pointer == source), None)
+        detector = next((known for known in same if watched is not None or known.pointer == source), None)
         if detector is None:
             detector = Detector(source, threshold)
             self._detectors.append(detector)
@@ -105,6 +107,10 @@ class Watching:
 
     def _same_sources(self, source: Any) -> list[Detector]:
         """The detectors of a variable of a section, to which one may be added; there may be thousands of others."""
+        if isinstance(source, AttributePointer):
+            found = [(one, one.pointer) for one in self._detectors]
+            mine = source.target, source.name
+            return [one for one, at in found if isinstance(at, AttributePointer) and (at.target, at.name) == mine]
         if not isinstance(source, RangePointer):
             return []
         if self._sources[0] is not self._detectors:

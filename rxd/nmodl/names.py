@@ -29,9 +29,21 @@ from rxd.nmodl.syntax import (
     Statement,
     Table,
     Unary,
+    Verbatim,
 )
 
-__all__ = ["PLACE", "IonName", "Names", "assigned_in", "expanded", "has_tables", "names_in", "names_of", "names_read"]
+__all__ = [
+    "PLACE",
+    "IonName",
+    "Names",
+    "assigned_in",
+    "calls_of",
+    "expanded",
+    "has_tables",
+    "names_in",
+    "names_of",
+    "names_read",
+]
 
 dt = sympy.Symbol("dt", real=True)
 SIMULATORS: Mapping[str, Any] = MappingProxyType({"v": v, "t": t, "celsius": celsius, "dt": dt})
@@ -157,6 +169,15 @@ def names_in(part: Any) -> set[str]:
         return {part.name} | names_in(part.index)
     fields = getattr(part, "__dataclass_fields__", ())
     return set().union(*(names_in(getattr(part, field)) for field in fields))
+
+
+def calls_of(name: str, part: Any) -> bool:
+    """Whether a function or procedure is called in blocks, statements or expressions, or C code names it."""
+    if isinstance(part, (tuple, list)):
+        return any(calls_of(name, one) for one in part)
+    if (isinstance(part, Call) and part.name == name) or (isinstance(part, Verbatim) and name in part.text):
+        return True
+    return any(calls_of(name, getattr(part, field)) for field in getattr(part, "__dataclass_fields__", ()))
 
 
 def names_read(expressions: Iterable[Expression]) -> set[str]:

@@ -301,3 +301,60 @@ def test_recordings_outlive_their_connections(h: Any, soma: Any, active: bool) -
     assert again.size() == 3
     assert numbers.to_python() == [0, 2] * 3
     assert kept
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_what_is_above_a_threshold_at_once_is_a_spike(h: Any, soma: Any, adaptive: bool) -> None:
+    """At the beginning, by a script or where a threshold sinks; not where it was above. Times of NEURON 9.0.2."""
+    rests, moves = (h.Section(name=name) for name in ("rests", "moves"))
+    for section in (rests, moves):
+        section.insert("pas").e_pas = 20
+    h.cvode_active(adaptive)
+    late = 0 if adaptive else 1e-10
+
+    def spikes_of(section: Any, threshold: float) -> tuple[Any, Any]:
+        connection, times = h.NetCon(section(0.5)._ref_v, None, threshold, 1, 0, sec=section), h.Vector()
+        connection.record(times)
+        return connection, times
+
+    first, times = spikes_of(moves, 10)
+    lowered, others = spikes_of(rests, 50)
+    h.finitialize(20)
+    h.continuerun(1)
+    assert list(times) == [late]
+    assert list(others) == []
+    lowered.threshold = 15
+    new = spikes_of(soma, -100)
+    h.continuerun(2)
+    assert list(others) == pytest.approx([1], abs=1e-9)
+    assert list(new[1]) == ([] if adaptive else pytest.approx([1], abs=1e-9))
+    for v in (30, -5):
+        moves(0.5).v = v
+        h.cvode.re_init()
+        h.continuerun(2.001 + 0.1 * (v < 0))
+    moves(0.5).v = 15
+    h.cvode.re_init()
+    h.continuerun(3)
+    assert times[0] == late
+    assert list(times)[1:] == pytest.approx([2.1], abs=0.03)
+    first.threshold = 30
+    h.continuerun(4)
+    first.threshold = 5
+    h.continuerun(5)
+    assert list(times)[2:] == pytest.approx([4], abs=1e-9)
+    h.cvode_active(False)
+
+
+def test_variables_other_than_voltages_are_watched_in_variable_steps(h: Any, soma: Any) -> None:
+    """NEURON 9.0.2 fires at the events that lift a conductance over a threshold, and where internal steps end."""
+    synapse, source = h.ExpSyn(soma(0.5)), h.NetStim()
+    synapse.tau, source.start, source.number, source.interval = 1, 1, 2, 5
+    connection = h.NetCon(source, synapse, 0, 0, 0.002)
+    detector, times = h.NetCon(synapse._ref_g, None, 0.001, 1, 0, sec=soma), h.Vector()
+    detector.record(times)
+    h.cvode_active(True)
+    h.finitialize(-65)
+    h.continuerun(10)
+    h.cvode_active(False)
+    assert list(times) == pytest.approx([1, 6], abs=1e-9)
+    assert connection.valid()

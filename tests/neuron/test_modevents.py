@@ -111,7 +111,28 @@ ENDVERBATIM
 }
 """
 
-MODS = {"watching": WATCHING, "sharing": SHARING, "moving": MOVING, "noisy": NOISY, "drawing": DRAWING}
+CROSSING = """
+NEURON { POINT_PROCESS Crossing RANGE x, level }
+PARAMETER { level = -60 }
+ASSIGNED { v x }
+INITIAL { x = -1 }
+BREAKPOINT { x = v - level }
+"""
+
+SILENT = """
+NEURON { POINT_PROCESS Silent RANGE y }
+ASSIGNED { x y }
+"""
+
+MODS = {
+    "crossing": CROSSING,
+    "silent": SILENT,
+    "watching": WATCHING,
+    "sharing": SHARING,
+    "moving": MOVING,
+    "noisy": NOISY,
+    "drawing": DRAWING,
+}
 
 
 @pytest.fixture
@@ -149,6 +170,26 @@ def test_watched_conditions_fire_when_they_come_true(soma):
     h.finitialize(-50)
     h.continuerun(1)
     assert watching.ups == 0  # what holds already when WATCH is run is no event
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_point_process_without_net_event_is_watched_through_its_variable_x(soma, adaptive):
+    """As in NEURON 9.0.2: thresholds of 10 unless given, one for all connections from it."""
+    crossing, clamp = h.Crossing(soma(0.5)), h.IClamp(soma(0.5))
+    clamp.delay, clamp.dur, clamp.amp = 1, 5, 0.1
+    connection, times = spikes_of(crossing)
+    other = h.NetCon(crossing, None, 2, 1, 0)
+    assert (connection.threshold, connection.pre(), connection.preseg()) == (2, crossing, None)
+    v, t = h.Vector().record(soma(0.5)._ref_v), h.Vector().record(h._ref_t)
+    h.cvode_active(adaptive)
+    h.finitialize(-70)
+    h.continuerun(4)
+    h.cvode_active(False)
+    first = np.array(t)[np.flatnonzero(np.array(v) > -58)[0]]
+    assert list(times) == pytest.approx([first], abs=1e-9)
+    assert other.x == crossing.x > 2
+    with pytest.warns(UserWarning, match=r"Silent\[0\] is the source of a NetCon, but never fires"):
+        spikes_of(h.Silent(soma(0.5)))
 
 
 def test_every_connection_and_return(soma):

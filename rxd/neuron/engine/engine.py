@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from operator import attrgetter
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -42,6 +41,7 @@ from rxd.neuron.engine.outside import outside_field
 from rxd.neuron.engine.places import Places
 from rxd.neuron.engine.readout import Readout
 from rxd.neuron.engine.resizing import resized_engine
+from rxd.neuron.engine.rising import follow_watched
 from rxd.neuron.engine.sampling import Sampler, Samples
 from rxd.neuron.engine.seen import CURRENTS, STATES, Seen
 from rxd.neuron.engine.shown import Shown
@@ -336,28 +336,15 @@ class Engine:
 
     def watch(self) -> None:
         """Let the stepper stop where a voltage rises through the threshold of a NetCon."""
-        watched = self.session.run.watched(self.layout.index)
-        start = self.states["v"]
-        places = [self.layout.index[record.id][record.index(x)] for record, x, *_ in watched]
-        position = np.array([start.start + self._storage(place) for place in places], dtype=np.int64)
-        threshold = np.array([threshold for *_, threshold, _ in watched], dtype=float)
-        # the stepper has taken these arrays in: they stay where they are what they were
-        if not np.array_equal(self.electrodes.detector_position, position):
-            self.electrodes.detector_position = position
-            if hasattr(self, "state"):  # a NetCon has come in the middle of a run
-                self.state.before = self._watched(self.state.y)
-        if not np.array_equal(self.electrodes.detector_threshold, threshold):
-            self.electrodes.detector_threshold = threshold
-        self.electrodes.connections = tuple(
-            SimpleNamespace(source=number, delay=delay) for number, (*_, delays) in enumerate(watched) for delay in delays
-        )
+        follow_watched(self)
         self.fixed.forget()
 
     def _voltages(self, nodes: np.ndarray) -> np.ndarray | None:
         """Voltages of segments in the order of the state; None before there is a state."""
         return self.state.y[self.states["v"].start + nodes] if hasattr(self, "state") else None
 
-    def _storage(self, segment: int) -> int:
+    def storage(self, segment: int) -> int:
+        """Where a segment stands among the voltages of the state."""
         return int(self.states["v"].order[segment] - self.states["v"].start)
 
     def _watched(self, y: np.ndarray) -> np.ndarray:
@@ -383,7 +370,8 @@ class Engine:
     def start(self) -> None:
         """Let the stepper forget what it remembers of earlier steps."""
         self.fixed.forget()
-        self.state.before = self._watched(self.state.y)
+        if not self.adaptive:
+            self.state.before = self._watched(self.state.y)
         self.stepper.start(self.state)
         self.jumped = False
 
