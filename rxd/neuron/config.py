@@ -20,5 +20,6 @@ arguments: Mapping[str, bool | str] = MappingProxyType(
         "NRN_ENABLE_RX3D": True,
         "NRN_ENABLE_THREADS": False,
         "NRN_ENABLE_MOD_COMPATIBILITY": False,
+        "NRN_SANITIZERS": "",
     }
 )

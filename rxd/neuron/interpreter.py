@@ -51,6 +51,8 @@ def set_global(session: Session, name: str, value: float) -> None:
     ------
     LookupError
         If there is none of this name.
+    TypeError
+        If it is the name of something else.
     """
     if name in CONSTANTS:
         raise LookupError(f"{name} is a constant.")
@@ -77,6 +79,8 @@ def set_global(session: Session, name: str, value: float) -> None:
         session.hoc.objects[name] = value
     elif name in {"L", "Ra", "nseg"}:
         setattr(session.topology.cas().section, name, value)
+    elif name in FUNCTIONS or name in classes() or session.hoc.look_up(name)[0]:
+        raise TypeError(f"h.{name} is a section, an array, a function or a class: not assignable")
     else:
         raise LookupError(f"'{name}' is not a defined hoc variable name.")
 

@@ -20,10 +20,11 @@ from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
 
+import rxd
 from rxd.neuron.internals import guard_modules
 from rxd.neuron.session import current_session
 
-__all__ = ["NeuronFinder", "install", "prepare", "run_module", "run_script", "run_source"]
+__all__ = ["NamesakeFinder", "NeuronFinder", "install", "prepare", "run_module", "run_script", "run_source"]
 
 TARGET = "rxd.neuron"
 COMPILED = frozenset({"hoc", "nrn"})
@@ -67,10 +68,27 @@ def resolve(name: str) -> str:
     return ".".join([TARGET, *parts])
 
 
+class NamesakeFinder(importlib.abc.MetaPathFinder):
+    """Finds what a folder `rxd` of the script has and our package `rxd` does not: NEURON's tests are in a package `rxd`."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """A spec for `rxd.conftest` and the like, found in folders `rxd` on the path for modules; None for all others."""
+        if name.count(".") != 1 or not name.startswith("rxd."):
+            return None
+        ours = rxd.__path__  # others that look here, such as pytest's, then find what else is in that folder
+        ours += [
+            folder for entry in sys.path if (folder := str(Path(entry, "rxd").absolute())) not in ours and Path(folder).is_dir()
+        ]
+        return importlib.machinery.PathFinder.find_spec(name, ours)
+
+
 def install() -> None:
     """Let `import neuron` find this package, in this process, before any NEURON that is installed."""
     if not any(isinstance(finder, NeuronFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, NeuronFinder())
+        sys.meta_path.append(NamesakeFinder())
 
 
 def prepare(correct: bool) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import platform
+import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -225,6 +226,12 @@ def nlayer_extracellular(session: Session, number: float | None = None) -> float
     return 2.0
 
 
+def nrn_mallinfo(session: Session, item: float = 0.0) -> float:
+    """The most memory that this process has had, bytes, whichever of NEURON's counts is asked for."""
+    unit = 1 if sys.platform == "darwin" else 1024  # in which systems count
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+
 def units(session: Session, name: str, *_: Any) -> str:
     """The unit of a variable."""
     from rxd.neuron.describe import unit_of
@@ -242,7 +249,7 @@ _IDLE = (
     "addplot axis boolean_dialog cache_efficient celsius_panel continue_dialog doEvents doNotify "
     "fastflushPlot flushPlot getSpineArea graph graphmenu graphmode help hoc_notify_iv initPlot ivoc_style "
     "load_func load_proc load_template movierunpanel newPlot newPlotI newPlotS newPlotV "
-    "newphaseplane newshapeplot nrn_feenableexcept nrn_mallinfo nrnallsectionmenu nrncontrolmenu nrnglobalmechmenu nrnmainmenu "
+    "newphaseplane newshapeplot nrn_feenableexcept nrnallsectionmenu nrncontrolmenu nrnglobalmechmenu nrnmainmenu "
     "nrnpanel plot plotx ploty plt print_session pwman_place realtime_reset regraph retrieveaudit save_session setcolor "
     "saveaudit set_v_init show_errmess_always stop_run tstop_changed cvode_simgraph runbutton screen_update variable_domain "
     "xbutton xcheckbox xfixedvalue "
@@ -256,7 +263,7 @@ RUN_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             for function in (
                 finitialize, fadvance, advance, fcurrent, frecord_init, init, initnrn, setdt, stdinit, continuerun, run,
                 steprun, batch_run, batch_save, cvode_active, cvode_local, load_file, xopen, execute, execerror, startsw,
-                stopsw, nrnversion, unix_mac_pc, units, stoppedrun, nlayer_extracellular,
+                stopsw, nrnversion, unix_mac_pc, units, stoppedrun, nrn_mallinfo, nlayer_extracellular,
             )
         },
         "quit": quit_,

@@ -89,7 +89,7 @@ class Streams:
 
     def line(self, word: bool) -> str:
         """The next line with its end, or the next word."""
-        source = SourceText(sys.stdin.readline()) if self._source is None else self._source
+        source = SourceText(_typed_line()) if self._source is None else self._source
         found = source.word() if word else source.line()
         if not found:
             raise HocError("EOF in getstr")
@@ -97,11 +97,18 @@ class Streams:
 
     @staticmethod
     def _typed() -> float | None:
-        while text := sys.stdin.readline():
+        while text := _typed_line():
             number = SourceText(text).number()
             if number is not None:
                 return number
         return None
+
+
+def _typed_line() -> str:
+    try:
+        return sys.stdin.readline()
+    except OSError as error:  # pytest lets nobody read while it captures
+        raise HocError(f"Nothing to read: no file is open, and standard input says {error}.") from error
 
 
 def ropen(session: Session, name: str | None = None) -> float:

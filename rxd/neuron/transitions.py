@@ -107,15 +107,17 @@ class StateTransitionEvent(HocObject):
         self._moves, self._session = Moves(int(n_states)), current_session()
         self._session.run.add_machine(self._moves)
 
-    def transition(self, source: int, target: int, variable: Pointer, threshold: Pointer, action: Any = None) -> float:
-        """Add a transition, with or without something to call.
+    def transition(
+        self, source: int, target: int, variable: Pointer, threshold: Pointer, action: Any = None, owner: Any = None
+    ) -> float:
+        """Add a transition, with or without something to call; hoc code runs in ``owner``, if that is an object of a template.
 
         Raises
         ------
         HocError
             If there is no such state.
         """
-        todo = (lambda: None) if action is None else as_action(action)
+        todo = (lambda: None) if action is None else as_action(action, owner)
         self._moves.add(source, Transition(self._moves.checked(target), variable, threshold, todo))
         return 0.0
 

@@ -191,15 +191,22 @@ def push_section(session: Session, which: str | float) -> float:
     raise HocError(f"push_section: arg not a sectionname: {which!r}")
 
 
-def delete_section(session: Session, sec: Section | None = None) -> float:
+def _only_by_name(name: str, wrong: tuple[Any, ...]) -> None:
+    if wrong:
+        raise HocError(f"h.{name} takes no argument but sec=: h.{name}(sec=section).")
+
+
+def delete_section(session: Session, *wrong: Any, sec: Section | None = None) -> float:
     """Delete a section, whoever still holds it."""
+    _only_by_name("delete_section", wrong)
     session.run.pull()
     session.topology.delete(_record(session, sec))
     return 1.0
 
 
-def disconnect(session: Session, sec: Section | None = None) -> float:
+def disconnect(session: Session, *wrong: Any, sec: Section | None = None) -> float:
     """Make a section the root of its own tree."""
+    _only_by_name("disconnect", wrong)
     _record(session, sec).section.disconnect()
     return 0.0
 

@@ -1,0 +1,1 @@
+"""`neuron.tests`: what NEURON's own tests import from there."""

@@ -1,0 +1,155 @@
+"""What NEURON's own tests ask for: names to import, errors to expect."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rxd.neuron import h
+from rxd.neuron.errors import HocError
+from rxd.neuron.tests.utils import (
+    cvode_enabled,
+    cvode_use_global_timestep,
+    cvode_use_long_double,
+    fast_imem,
+    get_c_compiler,
+    hh_table_disabled,
+    num_threads,
+    parallel_context,
+)
+from rxd.neuron.tests.utils.capture_stdout import capture_stdout
+from rxd.neuron.tests.utils.checkresult import Chk
+from rxd.neuron.tests.utils.coreneuron_available import coreneuron_available
+from rxd.neuron.tests.utils.strtobool import strtobool
+from rxd.neuron.transitions import StateTransitionEvent
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_package_of_the_same_name_beside_ours(tmp_path, monkeypatch):
+    """NEURON's tests are in a package `rxd` that imports its own parts and, through `neuron`, ours."""
+    folder = tmp_path / "rxd"
+    (folder / "three").mkdir(parents=True)
+    for name in ("__init__.py", "three/__init__.py"):
+        (folder / name).touch()
+    (folder / "help.py").write_text("answer = 42\n")
+    (folder / "use.py").write_text("from .help import answer\nfrom neuron import rxd\nassert rxd.Region and answer == 42\n")
+    (folder / "three" / "use.py").write_text("from ..help import answer\nprint(answer)\n")
+    (folder / "model.py").write_text("raise AssertionError('ours comes first')\n")
+    code = (
+        f"import sys, importlib; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import rxd.use, rxd.model\n"
+        "importlib.import_module('rxd.three.use')\n"
+        "try: import rxd.nothing\n"
+        "except ModuleNotFoundError as error: print(error)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = subprocess.run(
+        [sys.executable, "-m", "rxd.neuron", "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path / "rxd"
+    )
+    assert done.stdout.splitlines() == ["42", "No module named 'rxd.nothing'"], done.stderr
+
+
+def test_settings_hold_for_a_block_only():
+    with cvode_enabled(True) as cvode, cvode_use_global_timestep(cvode, True), cvode_use_long_double(cvode, True):
+        assert h.cvode_active()
+        assert not cvode.use_local_dt()
+    with cvode_enabled(False) as cvode, cvode_use_global_timestep(cvode, True), cvode_use_long_double(cvode, True):
+        assert cvode is None
+        assert not h.cvode_active()
+    with fast_imem(True):
+        assert h.CVode().use_fast_imem()
+    assert not h.CVode().use_fast_imem()
+    with hh_table_disabled():
+        assert not h.usetable_hh
+    assert h.usetable_hh
+    with parallel_context() as context, num_threads(context, threads=3):
+        assert context.nthread() == 3
+        context.set_gid2node(4, 0)
+    assert context.nthread() == 1
+    assert not context.gid_exists(4)
+    assert not coreneuron_available()
+
+
+def test_words_and_what_is_printed(monkeypatch):
+    monkeypatch.setenv("CC", "gcc")
+    assert get_c_compiler() == "gcc"
+    assert strtobool("Yes")
+    assert not strtobool("off")
+    with pytest.raises(ValueError, match="neither yes nor no"):
+        strtobool("maybe")
+    word = "this"
+    assert capture_stdout("print(word)") == f"{word}\n"
+    assert capture_stdout("print(word)", True) == "9e7b964750cf0bb08ee960fce356b6d6"  # md5sum of the line
+
+
+def test_results_kept_in_a_file(tmp_path):
+    path = str(tmp_path / "kept.json")
+    with pytest.raises(FileNotFoundError):
+        Chk(path)
+    first = Chk(path, must_exist=False)
+    first("v", h.Vector([1, 2]))
+    first("w", {"a": [1.0, "x"]})
+    first("old", 3)
+    first.rm("old")
+    first.save()
+    again = Chk(path)
+    assert again.get("old", "none") == "none"
+    again("v", h.Vector([1, 2 + 1e-9]), tol=1e-8)
+    again("w", {"a": [1.0, "x"]})
+    with pytest.raises(AssertionError, match=r"kept\.json has"):
+        again("v", h.Vector([1, 2.1]), tol=1e-8)
+    with pytest.raises(AssertionError):
+        again("w", {"a": [1.0, "x", 2]})
+    assert not again.modified
+
+
+def test_what_cannot_be_assigned_to():
+    h("create axon, dend[3]")
+    for name in ("axon", "dend", "finitialize", "Vector"):
+        with pytest.raises(TypeError, match=f"h.{name} is .* not assignable"):
+            setattr(h, name, 1)
+    with pytest.raises(LookupError, match="not a defined hoc variable name"):
+        h.nonsense = 1
+
+
+def test_sections_to_cut_or_delete_are_named():
+    one, other = h.Section(name="one"), h.Section(name="other")
+    one.connect(other)
+    for call in (h.disconnect, h.delete_section):
+        with pytest.raises(HocError, match=r"\(sec=section\)"):
+            call(one)
+    assert other.children() == [one]
+    h.disconnect(sec=one)
+    assert not other.children()
+
+
+def test_transitions_that_run_hoc_code_in_an_object(capsys):
+    h("begintemplate Watcher\nproc foo() { print 42 }\nendtemplate Watcher")
+    watcher, event = h.Watcher(), StateTransitionEvent(1)
+    soma = h.Section(name="soma")
+    soma.L = 10
+    event.transition(0, 0, h._ref_t, h.ref(0.05), "foo()", watcher)
+    h.finitialize(-65)
+    event.state(0)
+    h.fadvance()
+    assert not capsys.readouterr().out
+    for _ in range(3):  # in NEURON, too, what a step has done is looked at when the next begins
+        h.fadvance()
+    assert capsys.readouterr().out.strip() == "42"
+
+
+def test_nothing_to_read_is_an_error_of_hoc(capsys):
+    """pytest raises an OSError at whoever reads."""
+    h("strdef line")
+    h('line = "hello"')
+    assert not h("getstr(line)")
+    assert h.line == "hello"
+    assert "Nothing to read" in capsys.readouterr().err
+
+
+def test_memory_is_counted():
+    assert h.nrn_mallinfo(0) > 1e6
