@@ -78,13 +78,14 @@ def _first_touched(
     """Segments of voxels as NEURON counts them: of those that hold a corner of the voxel, the nearest to the section's 0 end.
 
     Corners on the border of two segments are in neither, but for two exceptions: voxels with no other corners, and whole voxels
-    in the ball that NEURON puts between two frusta longer than a voxel.
+    in the ball that NEURON puts between two frusta longer than a voxel. Nor are corners at a 3-d point within a segment.
     """
     first = place.copy()
     for number in np.unique(record):
         here = np.flatnonzero(record == number)
         begins, along, radius = borders = _borders(records[number])
-        first[here] = _first_with_corner(borders, place[here], middle[here], dx)
+        within = ~_on_points(records[number], middle[here], dx)
+        first[here] = _first_with_corner(borders, place[here], middle[here], dx, within)
         if records[number].arc[-1] < 1.5 * records[number].nseg * dx.max():
             continue
         border = first[here]
@@ -93,6 +94,31 @@ def _first_touched(
         ball = np.einsum("ijk,ijk->ij", away, away).max(axis=1) < radius[border] ** 2 - TIE
         first[here] -= (border > 0) & tie & ball
     return first
+
+
+def _on_points(record: SectionRecord, middle: np.ndarray, dx: np.ndarray) -> np.ndarray:
+    """Which corners of voxels, (n, 8), lie where two frusta of a section meet, in voxels with others within the section.
+
+    Only of sections along an axis, whose points planes of voxels may go through.
+    """
+    points = record.points[:, :3]
+    along = np.diff(points, axis=0)
+    length = np.linalg.norm(along, axis=1)
+    axis = np.abs(along).argmax(axis=1)
+    straight = (length > 0) & (np.abs(along[np.arange(len(along)), axis]) > length * (1 - TIE))
+    on = np.zeros((len(middle), 8), dtype=np.bool_)
+    for k in range(3):
+        chosen = straight & (axis == k)
+        planes = np.unique(points[1:-1, k][chosen[:-1] & chosen[1:]])
+        if not planes.size:
+            continue
+        corners = middle[:, None, k] + (CORNERS[:, k] - 0.5) * dx[k]
+        next_plane = np.searchsorted(planes, corners - TIE)
+        here = np.abs(planes[np.minimum(next_plane, len(planes) - 1)] - corners) < TIE
+        ends = points[[0, -1], k]
+        others = (corners > ends.min() + TIE) & (corners < ends.max() - TIE) & ~here
+        on |= here & others.any(axis=1)[:, None]
+    return on
 
 
 def _rounding(layout: Layout, sections: frozenset[int]) -> np.ndarray:
@@ -162,9 +188,16 @@ def _in_ball(one: SectionRecord, child: SectionRecord, layout: Layout, corners: 
 
 
 def _first_with_corner(
-    borders: tuple[np.ndarray, np.ndarray, np.ndarray], place: np.ndarray, middle: np.ndarray, dx: np.ndarray
+    borders: tuple[np.ndarray, np.ndarray, np.ndarray],
+    place: np.ndarray,
+    middle: np.ndarray,
+    dx: np.ndarray,
+    within: np.ndarray,
 ) -> np.ndarray:
-    """The first segment of a section with a corner of each voxel inside; ``place``: the one that holds most of it."""
+    """The first segment of a section with a corner of each voxel inside.
+
+    ``place``: the one that holds most of it; ``within``: corners that may be inside, shape (n, 8).
+    """
     begins, along, radius = borders
     first, last = place.copy(), len(begins) - 1
 
@@ -172,7 +205,8 @@ def _first_with_corner(
         """How far the corners of voxels are beyond a border, and whether they are near enough to its axis."""
         away = (middle[which] - begins[border])[:, None, :] + (CORNERS - 0.5) * dx
         beyond = np.einsum("ijk,ik->ij", away, along[border])
-        return beyond, np.einsum("ijk,ijk->ij", away, away) - beyond**2 < (radius[border] ** 2)[:, None] - TIE
+        near = np.einsum("ijk,ijk->ij", away, away) - beyond**2 < (radius[border] ** 2)[:, None] - TIE
+        return beyond, near & within[which]
 
     here = np.flatnonzero(first > 0)
     while here.size:  # towards the 0 end, as far as the voxel reaches

@@ -214,6 +214,23 @@ def test_voxels_at_joints_belong_to_the_segment_nearer_to_the_root(model, border
 
 
 @pytest.mark.parametrize(
+    ("length", "nseg", "dx", "diam", "segments"),  # of every layer of voxels in NEURON 9.0.2, from the 0 end on
+    [
+        (5, 11, 0.75, 2, [0, 0, 2, 3, 7, 7, 8, 10]),  # a plane goes through the middle of segment 5: NEURON's own test
+        (3, 5, 0.5, 1, [0, 0, 1, 3, 3, 4]),
+        (4, 7, 0.5, 1.5, [0, 0, 1, 2, 4, 4, 5, 6]),
+        (2, 7, 1.0, 1, [3, 3]),  # no corner but at points
+    ],
+)
+def test_corners_at_points_of_a_section_are_in_no_segment(length, nseg, dx, diam, segments):
+    section = h.Section(name="section")
+    section.L, section.diam, section.nseg = length, diam, nseg
+    rxd.set_solve_type(dimension=3)
+    layers = {round(node.x3d, 3): int(node.x * nseg) for node in rxd.Species(rxd.Region([section], dx=dx)).nodes}
+    assert [layers[at] for at in sorted(layers)] == segments
+
+
+@pytest.mark.parametrize(
     ("direction", "where", "dx", "depth"),
     # the mean depth of what crossed a joint in a first step, in the section in voxels; NEURON 9.0.2's
     [((1, 0, 0), "child", 0.2, 0.0005), ((-1, 0, 0), "child", 0.2, 0.0005), ((1, 0, 0), "parent", 0.2, 0.2001)],
