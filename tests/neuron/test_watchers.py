@@ -38,6 +38,22 @@ def test_voltage_is_new_and_chemistry_old_within_a_fixed_step(decay):
     assert x.nodes[0].value == pytest.approx(c**3, rel=1e-9)
 
 
+def test_nodes_are_what_they_were_set_to_also_where_a_segment_shows_something_else():
+    """`seg.ko` follows with the next step, and so do the currents of the step in between."""
+    cell = h.Section(name="cell")
+    cell.insert("hh")
+    ecs = rxd.Extracellular(-30, -30, -30, 90, 30, 30, dx=20)
+    k = rxd.Species(ecs, name="k", d=1, charge=1, initial=1)
+    rest = rxd.State(ecs, name="rest", initial=4)
+    seen = []
+    h.CVode().extra_scatter_gather(0, lambda: seen.append((set(k.nodes.value), set(rest.nodes.value))))
+    h.finitialize(-65)
+    k.nodes.value = 0.3
+    h.fadvance()
+    assert seen == [({0.3}, {4.0})]
+    assert k.nodes.value == pytest.approx([0.3] * 54, abs=1e-3)
+
+
 def test_what_is_changed_within_a_step_counts(decay):
     ball, _, x, _ = decay
 

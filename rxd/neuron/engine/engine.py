@@ -274,7 +274,7 @@ class Engine:
         self._chemistry.views.adopt()
         now, past = self.state, self.past
         v = slice(self.states["v"].start, self.states["v"].stop)
-        shown = past.copy()
+        shown = self.shown.of_nodes(past).copy()
         shown.y[v] = now.y[v]
         before = shown.y.copy()
         self.state = shown

@@ -82,6 +82,11 @@ class FixedSteps:
         self.past, self.moved = None, False
 
     @property
+    def _wanted(self) -> int:
+        """Up to where in the state that before a step is kept: who watches between steps sees all of it."""
+        return len(self.engine.state.y) if self._run.watchers else self.seen
+
+    @property
     def _threads_of_one(self) -> int:
         """Threads for a single step: as many as `rxd.nthread` says where there is enough for them to do."""
         return self._chemistry.threads if len(self.engine.state.y) >= ENOUGH else 1
@@ -124,7 +129,7 @@ class FixedSteps:
         if len(segments):
             engine.electrodes.more = segments, currents
         state.t, state.before, past = t, engine.watched(), np.full(len(state.y), np.nan)
-        engine.stepper.follow(state, 1, watched(stops=False, past=past[: self.seen], seen=seen), engine.statistics)
+        engine.stepper.follow(state, 1, watched(stops=False, past=past[: self._wanted], seen=seen), engine.statistics)
         self.past, self.moved = State(t + 0.5 * dt, past, state.before, state.queue), True
 
     def many(self, t: float, dt: float, n: int, batch: Batch) -> int:
@@ -147,9 +152,8 @@ class FixedSteps:
         return done
 
     def _prepared(self, clamps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> Single:
-        """Single steps of the engine's state; who watches between steps wants to see all that was."""
-        state, single = self.engine.state, self.single
-        seen = len(state.y) if self._run.watchers else self.seen
+        """Single steps of the engine's state."""
+        state, single, seen = self.engine.state, self.single, self._wanted
         if single is None or single.seen != seen:
             self.forget()
             self.single = single = Single(self.engine.stepper, state, clamps, seen)
