@@ -268,6 +268,8 @@ Where NEURON makes choices, we make the same:
   end.
 * Functions of x, y, z for the properties of a box are asked once, for the lower corner of every voxel; between two voxels
   the tortuosity of the higher one counts.
+* `node.d = ...` of an extracellular node, and `species[ecs].d = ...`, set the coefficient of the whole box; the former with a
+  warning.
 * Coefficients that differ (`node.d`): between two segments of a section the mean counts, where sections meet each half has
   its own, between two voxels that of the higher one counts.
 * A formula given to `include_flux` is a rate in mM/ms, whatever the units.
@@ -400,7 +402,7 @@ def _rxd_lines() -> list[str]:
         "part",
     }
     hidden |= {"expression", "node_d", "kind", "of", "array", "parts", "symbols", "kf", "kb", "is_area"}
-    hidden |= {"is_source", "local_d", "opened", "ready", "shown", "sources"}
+    hidden |= {"is_source", "d_on", "local_d", "set_d_on", "opened", "ready", "shown", "sources"}
     for kind in kinds:
         names = [member for member, _ in inspect.getmembers(kind) if not member.startswith("_") and member not in hidden]
         lines.append(f"| `{kind.__name__}` | {_row(names)} |")

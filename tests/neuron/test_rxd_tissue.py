@@ -258,3 +258,49 @@ def test_rates_in_cells_and_in_a_box_that_read_cells_are_refused():
     assert x.nodes(cyt).value == pytest.approx([1 + 0.1 * h.dt])
     assert set(x.nodes(ecs).value) == {1.0}
     assert rate is not None
+
+
+def test_a_box_has_a_coefficient_of_its_own():
+    """NEURON's tests set it, and give one node's to the whole box."""
+    section, ecs = h.Section(name="kept"), box()
+    section.nseg = 3
+    cyt = rxd.Region([section], name="cyt")
+    start = {"name": "x", "initial": lambda node: float(node.x3d < 0)}
+
+    def after(set_it):
+        x = rxd.Species([cyt, ecs], d=0, **start)
+        h.finitialize(-65)
+        set_it(x)
+        h.fadvance()
+        return (
+            x.nodes(ecs).value,
+            x.nodes(cyt).value,
+            [np.array(d).tolist() for d in (x.d, x[ecs].d, x[cyt].d, x.nodes(ecs)[0].d)],
+        )
+
+    def by_node(x):
+        with pytest.warns(UserWarning, match="changes x in the whole of"):
+            x.nodes(ecs)[5].d = (1, 2, 3)
+
+    def by_region(x):
+        x.nodes(cyt)[0].d = 7
+        x[ecs].d = (1, 2, 3)
+        x.nodes(cyt)[0].d = 0
+
+    alone = rxd.Species(ecs, d=(1, 2, 3), **start)
+    h.finitialize(-65)
+    h.fadvance()
+    wanted = alone.nodes.value
+    assert wanted != [float(value > 0.5) for value in wanted]
+    del alone
+    for set_it in (by_node, by_region):
+        outside, inside, coefficients = after(set_it)
+        assert outside == pytest.approx(wanted, rel=1e-12)
+        assert set(inside) <= {0.0, 1.0}
+        assert coefficients == [0, [1, 2, 3], 0, [1, 2, 3]]
+
+    def anew(x):
+        x[ecs].d = 4
+        x.d = 0
+
+    assert after(anew)[2] == [0, 0, 0, 0]

@@ -369,7 +369,8 @@ def _refuse_other_charges(session: Session) -> None:
 def _note_membranes(parts: list[Part]) -> None:
     """Say where NEURON would let a species diffuse along a membrane."""
     for quantity, region, _ in parts:
-        if np.any(quantity.d if not callable(quantity.d) else 1) and np.ptp(quantity.values(region)) > 0:
+        d = quantity.d_on(region)
+        if np.any(d if not callable(d) else 1) and np.ptp(quantity.values(region)) > 0:
             caution(
                 f"{quantity.label} does not diffuse along {region.label}, which is a membrane; in NEURON it does. Give it a "
                 "thin Shell if that matters.",
@@ -451,7 +452,7 @@ def _diffusion(quantity: Any, region: Any) -> Any:
     local = quantity.local_d(region)
     if isinstance(region, Extracellular) and region.shape == (1, 1, 1):
         return 0.0
-    return quantity.d if local is None else float(np.any(local > 0))
+    return quantity.d_on(region) if local is None else float(np.any(local > 0))
 
 
 def _values_on(layout: Layout, quantity: Any, region: Any) -> Any:

@@ -48,7 +48,7 @@ def hold(session: Session, declared: Declared, discretization: Any, place: Calla
 
 def _nodes(quantity: Any, region: Any) -> np.ndarray | None:
     """The voxels held of a species in a box; None for none of them."""
-    if quantity.ecs_boundary_conditions is None or not hasattr(region, "shape") or not np.any(quantity.d):
+    if quantity.ecs_boundary_conditions is None or not hasattr(region, "shape") or not np.any(quantity.d_on(region)):
         return None  # where nothing diffuses NEURON does not touch the faces
     inner = np.zeros(region.shape, dtype=bool)
     inner[1:-1, 1:-1, 1:-1] = True

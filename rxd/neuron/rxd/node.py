@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.internals import Along, module_name
 from rxd.neuron.pointers import Pointer
 from rxd.neuron.sections import Section, Segment
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["Node", "Node1D", "Node3D", "NodeExtracellular", "NodePointer", "make_node", "nodes_of", "number_at"]
 
 INTERNALS = frozenset(("_diffs", "_states", "_surface_area", "_volumes"))
+
+
+def _coefficients(value: Any) -> Any:
+    """One diffusion coefficient, or three."""
+    d = tuple(map(float, value)) if hasattr(value, "__len__") else float(value)
+    if isinstance(d, tuple) and len(d) != 3:
+        raise RxDException(f"A node has one diffusion coefficient, or three along x, y, z; got {len(d)}.")
+    return d
 
 
 class Node:
@@ -145,7 +153,8 @@ class Node:
         """Diffusion coefficient, um2/ms: one, or three along x, y, z."""
         table, index = self._found()
         own = self._species.node_d.get(self._region.number)
-        _, d = (index, self._species.d) if own is None else own.get(table.mark(index), (index, self._species.d))
+        of_region = self._species.d_on(self._region)
+        _, d = (index, of_region) if own is None else own.get(table.mark(index), (index, of_region))
         if callable(d):
             d = self._species.local_d(self._region)[index]
         return float(d) if not hasattr(d, "__len__") else d
@@ -153,9 +162,7 @@ class Node:
     @d.setter
     def d(self, value: Any) -> None:
         table, index = self._found()
-        d = tuple(map(float, value)) if hasattr(value, "__len__") else float(value)
-        if isinstance(d, tuple) and len(d) != 3:
-            raise RxDException(f"A node has one diffusion coefficient, or three along x, y, z; got {len(d)}.")
+        d = _coefficients(value)
         self._species.node_d.setdefault(self._region.number, {})[table.mark(index)] = index, d
         self._species.session.touch()
 
@@ -277,6 +284,19 @@ class NodeExtracellular(_Voxel):
     """A voxel outside the cells."""
 
     __slots__ = ()
+
+    @property
+    def d(self) -> np.ndarray:
+        """Diffusion coefficients along x, y, z, um2/ms, shape (3,): of the whole box, also where they are set, as in NEURON."""
+        return super().d
+
+    @d.setter
+    def d(self, value: Any) -> None:
+        caution(
+            f"node.d = {value!r} of an extracellular node changes {self._species.label} in the whole of {self._region.label}. "
+            "Where it should differ from place to place, give the box a permeability."
+        )
+        self._species.set_d_on(self._region, _coefficients(value))
 
     # scripts ask `hasattr(node, "sec")` and `hasattr(node, "x")` to tell the inside from the outside
 

@@ -64,8 +64,8 @@ class Quantity(Mathable):
     """
 
     __slots__ = (
-        "__dict__", "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_regions", "_values",
-        "ecs_boundary_conditions", "node_d", "number", "ready", "represents", "session", "settled", "sources",
+        "__dict__", "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_region_d", "_regions",
+        "_values", "ecs_boundary_conditions", "node_d", "number", "ready", "represents", "session", "settled", "sources",
     )  # fmt: skip
     kind = "Species"
 
@@ -100,6 +100,7 @@ class Quantity(Mathable):
         self.represents = represents
         self._on: dict[int, SpeciesOnRegion] = {}
         self._values: dict[int, np.ndarray] = {}
+        self._region_d: dict[int, Any] = {}  # by region, where it has been given for that alone
         self.node_d: dict[int, dict[tuple[Any, ...], tuple[int, Any]]] = {}  # by region and mark of the node, and where it was
         self.settled: dict[int, Any] = {}
         self.ready: dict[AnyRegion, Ready] = {}  # up to date: cleared by the session when anything changes
@@ -170,25 +171,36 @@ class Quantity(Mathable):
     @d.setter
     def d(self, value: Any) -> None:
         self._d = value
+        self._region_d.clear()
         self.node_d.clear()
+        self.session.touch()
+
+    def d_on(self, region: AnyRegion) -> Any:
+        """Diffusion coefficient on a region, um2/ms, but for nodes that have their own."""
+        return self._region_d.get(region.number, self._d)
+
+    def set_d_on(self, region: AnyRegion, value: Any) -> None:
+        """Set the diffusion coefficient of all nodes of a region: a number, three along x, y, z, or a function of a node."""
+        self._region_d[region.number] = value
+        self.node_d.pop(region.number, None)
         self.session.touch()
 
     def local_d(self, region: AnyRegion) -> np.ndarray | None:
         """Diffusion coefficients along x, y, z of every node, shape (n, 3); None where they are the same everywhere."""
-        own = self.node_d.get(region.number)
-        if not callable(self._d) and not own:
+        own, d = self.node_d.get(region.number), self.d_on(region)
+        if not callable(d) and not own:
             return None
         table = self.table(region)
         values = np.empty((len(table), 3))
-        if callable(self._d):
-            values[:] = [_along_axes(self._d, node) for node in nodes_of(self, region, table, np.arange(len(table)))]
+        if callable(d):
+            values[:] = [_along_axes(d, node) for node in nodes_of(self, region, table, np.arange(len(table)))]
         else:
-            values[:] = self._d
+            values[:] = d
         if own:
-            for mark, (index, d) in own.items():
+            for mark, (index, of_node) in own.items():
                 here = table.find(mark, index)
                 if here is not None:
-                    values[here] = d
+                    values[here] = of_node
         return values
 
     @property
@@ -428,8 +440,12 @@ class SpeciesOnRegion(Mathable):
 
     @property
     def d(self) -> Any:
-        """Diffusion coefficient, um2/ms."""
-        return self.species.d
+        """Diffusion coefficient on this region, um2/ms."""
+        return self.species.d_on(self._region)
+
+    @d.setter
+    def d(self, value: Any) -> None:
+        self.species.set_d_on(self._region, value)
 
     @property
     def nodes(self) -> NodeList:

@@ -86,7 +86,10 @@ def is_changing(quantity: Any) -> bool:
     if quantity is None or quantity.kind == "Parameter":
         return False
     chemistry = quantity.session.chemistry
-    if callable(quantity.d) or np.any(quantity.d) or any(flux.species() is quantity for flux in chemistry.living_fluxes()):
+    coefficients = [quantity.d_on(region) for region in quantity.regions]
+    if any(callable(d) or np.any(d) for d in coefficients) or any(
+        flux.species() is quantity for flux in chemistry.living_fluxes()
+    ):
         return True
     reactions = chemistry.of((Rate, Reaction, MultiCompartmentReaction))
     changed = (
