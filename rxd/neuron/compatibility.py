@@ -33,8 +33,9 @@ by `python -m rxd.neuron.compatibility`.
 Mod files are read, not compiled (docs/nmodl.md): those of the current folder, of the script's folder, of folders `mod`, `mods`
 or `mechanisms` in them, and those behind what `h.nrn_load_dll` or `neuron.load_mechanisms` names. A file is read when a script
 first asks for its mechanism; what cannot be translated is refused then, with file and line. `VecStim`, in NEURON a mod
-file with C code in it (vecevent.mod), is built in. The command `nrnivmodl` is not needed: a package that calls it where there
-is none goes on if it only warns (PyNN, LFPy), and folders in which NEURON's has worked lead to the mod files it was given.
+file with C code in it (vecevent.mod), is built in. The command `nrnivmodl` is not needed; scripts
+and notebooks that call it find one at the end of their PATH, which compiles nothing: it notes the folders it is given,
+and so leads `h.nrn_load_dll` and `neuron.load_mechanisms` to the mod files in them, as do folders in which NEURON's has worked.
 
 `neuron.nonvint_block_supervisor` lets Python code take part in fixed steps (setup, initialize, fixed_step_solve), as simulators
 of molecules coupled to NEURON do; what it adds to currents is refused.

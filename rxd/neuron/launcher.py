@@ -22,6 +22,7 @@ from typing import Any
 
 import rxd
 from rxd.neuron.internals import guard_modules
+from rxd.neuron.nrnivmodl import offer
 from rxd.neuron.session import current_session
 
 __all__ = ["NamesakeFinder", "NeuronFinder", "install", "prepare", "run_module", "run_script", "run_source"]
@@ -100,6 +101,7 @@ def prepare(correct: bool) -> None:
         As in `run_script`.
     """
     install()
+    offer()
     current_session().correct = correct
     plain = spawn.get_command_line
 

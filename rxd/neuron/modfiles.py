@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["ModFiles"]
 
 _NAMES = re.compile(r"^[^:?\n]*?\b(SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)\s+(\w+)", re.MULTILINE)
-_SOURCES = re.compile(r"^\w+\.c(?:pp)?:\s*(\S+\.mod)\b", re.MULTILINE)
+_SOURCES = re.compile(r"^\S+\.c(?:pp)?:[ \t]*(.+?\.mod)\b", re.MULTILINE)
 _COMPILED = re.compile(r"^(x86_64|arm64|aarch64|i[3-6]86|powerpc|umac|\.libs)$")
 _USUAL = ("mod*", "mechanisms", "Mod*", "x86_64/*mod*")
 
@@ -89,6 +89,9 @@ class ModFiles:
         while _COMPILED.match(place.name):
             place = place.parent
         folders = _around(place)
+        for folder in folders:  # what was not there when a name was last looked for, as in a notebook that writes a mod file
+            self._scanned.pop(folder, None)
+        self._names = None, {}
         self._loaded = list(dict.fromkeys([*folders, *self._loaded]))
         return [name for folder in folders for name in self._scan(folder)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -216,3 +217,33 @@ def test_modules_of_neuron_that_only_hold_settings(tmp_path):
         "print(h.Section(name='a'), RangeVar.__name__)\n"
     )
     assert run(script).stdout.split() == ["a", "RangeVar"]
+
+
+COMPILES = """
+import os
+from neuron import h, load_mechanisms
+soma = h.Section(name="soma")
+assert not hasattr(h, "farleak")  # looked for once, before there is anything
+assert os.system("nrnivmodl '../other mods'") == 0
+assert h.nrn_load_dll("x86_64/libnrnmech.so") == 1
+assert soma.insert("farleak")(0.5).farleak.g == 0.25
+with open("near.mod", "w") as file:
+    file.write("NEURON { SUFFIX near RANGE g } PARAMETER { g = 3 }")
+assert os.system("nrnivmodl -loadflags -lm near.mod") == 0
+assert load_mechanisms(".")
+assert soma.insert("near")(0.5).near.g == 3
+assert os.system("nrnivmodl nowhere") != 0
+"""
+
+
+def test_scripts_may_call_nrnivmodl(tmp_path):
+    """Notebooks do before anything else, with folders that have no usual names; here the command notes what it is given."""
+    (tmp_path / "other mods").mkdir()
+    (tmp_path / "other mods" / "farleak.mod").write_text("NEURON { SUFFIX farleak RANGE g } PARAMETER { g = 0.25 }")
+    (tmp_path / "work").mkdir()
+    script = tmp_path / "work" / "script.py"
+    script.write_text(COMPILES.replace("x86_64", platform.machine()))
+    done = run(script)
+    assert done.returncode == 0, done.stderr
+    assert "Mod files: ../other mods/farleak.mod" in done.stdout
+    assert "no folder and no mod file nowhere" in done.stderr
