@@ -27,6 +27,8 @@ class Links:
     ----------
     names : dict of str to set of str
         Variables of each mechanism that are linked somewhere, its POINTERs apart.
+    in_sections : bool
+        Whether any variable of a mechanism in a section has been linked.
     """
 
     def __init__(self, session: Session) -> None:
@@ -34,6 +36,7 @@ class Links:
         self._points: WeakKeyDictionary[PointProcess, dict[str, Pointer]] = WeakKeyDictionary()
         self._records: WeakKeyDictionary[SectionRecord, dict[tuple[str, str], dict[float, Pointer]]] = WeakKeyDictionary()
         self.names: dict[str, set[str]] = {}
+        self.in_sections = False
 
     def point(self, target: PointProcess, name: str, source: Pointer) -> None:
         """Link a variable of a point process or artificial cell."""
@@ -46,6 +49,7 @@ class Links:
         """Link a variable of a mechanism in one segment."""
         if name not in self.of_mechanism(mechanism):
             self._may_follow(mechanism, name)
+        self.in_sections = True
         self._records.setdefault(record, {}).setdefault((mechanism, name), {})[x] = source
         self._session.touch()
 
@@ -74,6 +78,13 @@ class Links:
             return None if known is None else known[x]
         index = record.index(x)
         return next((pointer for place, pointer in known.items() if record.index(place) == index), None)
+
+    def behind_variable(self, record: SectionRecord, x: float, name: str) -> Pointer | None:
+        """What a range variable, by its full name, follows in a segment, if it is linked there."""
+        for mechanism, variable in self._records.get(record, ()):
+            if name == f"{variable}_{mechanism}":
+                return self.behind_range(record, x, mechanism, variable)
+        return None
 
     def need(self, file: Any, name: str, place: Any) -> HocError:
         """The error for a POINTER that nobody has set."""

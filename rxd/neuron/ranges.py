@@ -24,6 +24,9 @@ def read_range(record: SectionRecord, name: str, x: float) -> float:
     AttributeError
         If the section has no such variable.
     """
+    linked = record.session.links.behind_variable(record, x, name) if record.session.links.in_sections else None
+    if linked is not None:
+        return float(linked.get())
     if name in record.store:
         found = record.value(name, record.index(x))
         if found is not None:
@@ -111,6 +114,8 @@ def as_value(value: Any, name: str) -> float:
 
 def read_range_of_section(record: SectionRecord, name: str) -> float:
     """A range variable in the middle of a section."""
+    if record.session.links.in_sections:
+        return read_range(record, name, 0.5)
     if name in record.store:
         found = record.value(name, record.index(0.5))
         if found is not None:

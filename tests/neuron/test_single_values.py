@@ -298,8 +298,9 @@ def test_mechanisms_show_what_a_linked_variable_follows_whatever_has_been_read_o
     for _ in range(3):
         h.fadvance()
         for _ in range(3):
-            _ = segment.e_follower, pointer[0]
+            assert segment.e_follower == pointer[0] == section(0.3).e_follower == section(0.9).v
             assert mechanism.e == segment.follower.e == section(0.9).v
+            assert section(0.7).e_follower == -60
     mechanism.e = -50
     assert section(0.9).v == mechanism.e == -50
 
