@@ -50,6 +50,32 @@ class File(HocObject):
             raise HocError(f"{self} is not open; call ropen, wopen or aopen first.")
         return self._file
 
+    @property
+    def input(self) -> IO[bytes]:
+        """The open file, to read from.
+
+        Raises
+        ------
+        HocError
+            If it is not open, or open for writing.
+        """
+        if not self.stream.readable():
+            raise HocError(f"{self} is open for writing ({self._path}); call ropen to read from it.")
+        return self.stream
+
+    @property
+    def output(self) -> IO[bytes]:
+        """The open file, to write to.
+
+        Raises
+        ------
+        HocError
+            If it is not open, or open for reading. (NEURON writes nothing then, without a word.)
+        """
+        if not self.stream.writable():
+            raise HocError(f"{self} is open for reading ({self._path}); call wopen or aopen to write to it.")
+        return self.stream
+
     def _open(self, path: str | None, mode: str) -> float:
         self.close()
         self._path = self._path if path is None else str(path)
@@ -86,7 +112,7 @@ class File(HocObject):
     def printf(self, *arguments: Any) -> float:
         """Write formatted text; returns the number of characters."""
         text = formatted(list(arguments)).encode()
-        self.stream.write(text)
+        self.output.write(text)
         return float(len(text))
 
     def scanvar(self) -> float:
@@ -97,7 +123,7 @@ class File(HocObject):
         HocError
             If no number is left.
         """
-        stream = self.stream
+        stream = self.input
         while line := stream.readline():
             match = _NUMBER.search(line)
             if match is not None:
@@ -110,7 +136,7 @@ class File(HocObject):
 
     def scanstr(self, into: Any) -> float:
         """Write the next word into a reference; returns its length, -1 at the end."""
-        stream = self.stream
+        stream = self.input
         while line := stream.readline():
             match = re.search(rb"\S+", line)
             if match is not None:
@@ -122,7 +148,7 @@ class File(HocObject):
 
     def gets(self, into: Any) -> float:
         """Write the rest of the line, with its line break, into a reference; returns its length, -1 at the end."""
-        line = self.stream.readline()
+        line = self.input.readline()
         if not line:
             self._at_end = True
             return -1.0
@@ -133,19 +159,19 @@ class File(HocObject):
     def vwrite(self, n: float, pointer: Any) -> float:
         """Write n numbers of a Vector in binary, from where a pointer points."""
         numbers = [float(pointer.target[int(pointer.index) + i]) for i in range(int(n))]
-        self.stream.write(np.array(numbers, dtype=float).tobytes())
+        self.output.write(np.array(numbers, dtype=float).tobytes())
         return 1.0
 
     def vread(self, n: float, pointer: Any) -> float:
         """Read n numbers in binary to where a pointer points in a Vector; 0 if they are not there."""
-        found = np.frombuffer(self.stream.read(8 * int(n)), dtype=float)
+        found = np.frombuffer(self.input.read(8 * int(n)), dtype=float)
         for i, value in enumerate(found.tolist()):
             pointer.target[int(pointer.index) + i] = value
         return float(len(found) == int(n))
 
     def _look(self) -> None:
         here = self.stream.tell()
-        self._at_end = not self.stream.read(1)
+        self._at_end = not self.input.read(1)
         self.stream.seek(here)
 
     def eof(self) -> float:

@@ -256,7 +256,7 @@ class Matrix(HocObject):
         with_sizes = hasattr(file, "stream") or bool(given.pop(0))
         target, *texts = given
         head = f"{self.nrow()} {self.ncol()}\n" if with_sizes else ""
-        target.stream.write((head + self._text(*(*texts, *(_FORM, "\n")[len(texts) :]))).encode())
+        target.output.write((head + self._text(*(*texts, *(_FORM, "\n")[len(texts) :]))).encode())
         return 0.0
 
     def scanf(self, file: Any, rows: float | None = None, columns: float | None = None) -> float:

@@ -271,6 +271,32 @@ class EntryPointer(Pointer):
         return f"<pointer to {self.key}>"
 
 
+class Statement(Pointer):
+    """hoc code as something that a Vector plays into: it runs with each number in the place of ``$1``."""
+
+    __slots__ = ("_action", "_last", "_session", "text")
+
+    def __init__(self, session: Session, text: str, action: Callable[[], Any]) -> None:
+        self._session, self.text, self._action, self._last = session, text, action, 0.0
+
+    @staticmethod
+    def code(text: str) -> str:
+        """The code, with NEURON's variable for what is played."""
+        return text.replace("$1", "hoc_ac_")
+
+    def get(self) -> float:
+        """The number it ran with last."""
+        return self._last
+
+    def set(self, value: float) -> None:
+        """Run it with a number."""
+        self._last = self._session.globals["hoc_ac_"] = float(value)
+        self._action()
+
+    def __repr__(self) -> str:
+        return f"<statement {self.text!r}>"
+
+
 class HocText(str):
     """A text that hoc code passes on: a str that also writes to the variable it came from, as `strdef` arguments do."""
 

@@ -39,6 +39,11 @@ def advance(session: Session, *_: Any) -> float:
     return session.run.fadvance()
 
 
+def step(session: Session) -> float:
+    """The steps between two plots: `nstep_steprun` of fixed length, one of variable length."""
+    return advance(session) if session.run.adaptive else steprun(session)
+
+
 def fcurrent(session: Session, *_: Any) -> float:
     """Bring currents and other computed variables to the present state."""
     session.run.currents()
@@ -262,7 +267,7 @@ RUN_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             function.__name__: function
             for function in (
                 finitialize, fadvance, advance, fcurrent, frecord_init, init, initnrn, setdt, stdinit, continuerun, run,
-                steprun, batch_run, batch_save, cvode_active, cvode_local, load_file, xopen, execute, execerror, startsw,
+                step, steprun, batch_run, batch_save, cvode_active, cvode_local, load_file, xopen, execute, execerror, startsw,
                 stopsw, nrnversion, unix_mac_pc, units, stoppedrun, nrn_mallinfo, nlayer_extracellular,
             )
         },

@@ -92,7 +92,7 @@ class SaveState(HocObject):
             "queue": queue,
             "points": points,
         }
-        np.savez(file.stream, y=state.y, t=saved.t, before=state.before, **numbers, **memory)
+        np.savez(file.output, y=state.y, t=saved.t, before=state.before, **numbers, **memory)
         if close:
             file.close()
         return 1.0
@@ -107,7 +107,7 @@ class SaveState(HocObject):
         """
         if not file.ropen():
             raise HocError(f"SaveState.fread: cannot open {file.getname()!r}.")
-        with np.load(io.BytesIO(file.stream.read())) as found:
+        with np.load(io.BytesIO(file.input.read())) as found:
             self._read = {name: found[name] for name in found.files}
         self._saved = None
         if close:

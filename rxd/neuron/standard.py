@@ -78,6 +78,7 @@ class MechanismStandard(HocObject):
         if self._shared:
             names = sorted((*session.catalogue.global_parameters, f"usetable_{name}"))
             shared = [key for key in names if key.endswith(f"_{name}") and key in session.globals]
+            shared += [key for key in (f"{name[:-4]}{side}0_{name}" for side in "io") if key in session.globals]
             groups, self._full = {-1: {key: session.globals[key] for key in shared}}, {key: key for key in shared}
         chosen = (
             groups.get(int(kind)) if kind else {key: value for number in (1, 2, 3) for key, value in groups[number].items()}

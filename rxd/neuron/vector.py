@@ -15,7 +15,7 @@ import numpy as np
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.lists import object_of
-from rxd.neuron.pointers import ItemPointer, Pointer, RangePointer, as_pointer
+from rxd.neuron.pointers import ItemPointer, Pointer, RangePointer, Statement, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector_analysis import Analysis
 from rxd.neuron.vector_arithmetic import Arithmetic
@@ -365,7 +365,7 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         start, stop = self._span(*numbers) if numbers else (0, self._n)
         values = self._a[start:stop].tolist()
         if file is not None:  # one line each, and an empty one behind
-            file.stream.write(("".join([(form or "%g\n") % value for value in values]) + "\n").encode())
+            file.output.write(("".join([(form or "%g\n") % value for value in values]) + "\n").encode())
         elif form is None:
             lines = ["".join([f"{value:g}\t" for value in values[i : i + 5]]) + "\n" for i in range(0, len(values), 5)]
             sys.stdout.write("".join(lines) + ("" if len(values) % 5 else "\n"))
@@ -399,14 +399,22 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         """Drive a variable during a run.
 
         `play(ref, times, continuous)`: the elements are its values at those times, interpolated if `continuous` is true.
-        `play(ref, Dt)`: its values every Dt ms. `play(index)` is not supported.
+        `play(ref, Dt)`: its values every Dt ms. In the place of a pointer there may be a statement of hoc, which runs with each
+        value as `$1`. `play(index)` is not supported.
         """
         given = list(args)
         if given and not isinstance(given[0], (Pointer, str)):
             given.pop(0)
-        if not given or isinstance(given[0], str):
-            raise HocError("play takes a pointer: vec.play(clamp._ref_amp, times, True). Statements as text are not supported.")
-        pointer = as_pointer(given[0], "Vector.play")
+        if not given:
+            raise HocError(
+                "play takes a pointer, vec.play(clamp._ref_amp, times, True), or a statement: vec.play('x = $1', times)."
+            )
+        if isinstance(given[0], str):
+            from rxd.neuron.events import as_action
+
+            pointer: Pointer = Statement(current_session(), given[0], as_action(Statement.code(given[0])))
+        else:
+            pointer = as_pointer(given[0], "Vector.play")
         when: float | Vector = (
             given[1] if len(given) > 1 and isinstance(given[1], Vector) else float(given[1] if len(given) > 1 else 0)
         )

@@ -126,10 +126,9 @@ class Analysis:
         return self._write(source[_condition(source, operator, values)])
 
     def indvwhere(self, *args: Any) -> Vector:
-        """Indices of elements that meet a condition: of these elements, as a new Vector, or of a source, into this Vector."""
+        """Become the indices of elements that meet a condition: of a source, or else of its own."""
         source, (operator, *values) = _with_source(self, args)
-        found = np.flatnonzero(_condition(source, operator, values)).astype(float)
-        return self._write(found) if isinstance(args[0], Analysis) else self._new(found)
+        return self._write(np.flatnonzero(_condition(source, operator, values)).astype(float))
 
     def ind(self, indices: Vector) -> Vector:
         """A new Vector of the elements at some indices; those there are none of are left out."""

@@ -137,33 +137,33 @@ class Signals:
         single and double precision, 5 whole numbers of 32 bits.
         """
         number = _number(kind, {**SCALED, **PLAIN})
-        file.stream.write(np.array([self._n, int(kind)], dtype=np.int32).tobytes())
+        file.output.write(np.array([self._n, int(kind)], dtype=np.int32).tobytes())
         if int(kind) in SCALED:
             least, steps = self._a.min(initial=np.inf), np.iinfo(number).max - np.iinfo(number).min
             width = float(np.ptp(self._a)) if self._n else 0.0
             scale = steps / width if width > 0 else 1.0
-            file.stream.write(np.array([scale, least]).tobytes())
-            file.stream.write(((self._a - least) * scale + np.iinfo(number).min).astype(number).tobytes())
+            file.output.write(np.array([scale, least]).tobytes())
+            file.output.write(((self._a - least) * scale + np.iinfo(number).min).astype(number).tobytes())
         else:
-            file.stream.write(self._a.astype(number).tobytes())
+            file.output.write(self._a.astype(number).tobytes())
         return 1.0
 
     def vread(self, file: Any) -> float:
         """Read what `vwrite` has written; 0 at the end of the file."""
-        head = file.stream.read(8)
+        head = file.input.read(8)
         if len(head) < 8:
             return 0.0
         n, kind = np.frombuffer(head, dtype=np.int32)
         number = _number(kind, {**SCALED, **PLAIN})
-        scale, least = np.frombuffer(file.stream.read(16)) if int(kind) in SCALED else (1.0, 0.0)
-        values = np.frombuffer(file.stream.read(int(n) * np.dtype(number).itemsize), dtype=number).astype(float)
+        scale, least = np.frombuffer(file.input.read(16)) if int(kind) in SCALED else (1.0, 0.0)
+        values = np.frombuffer(file.input.read(int(n) * np.dtype(number).itemsize), dtype=number).astype(float)
         self._set((values - np.iinfo(number).min) / scale + least if int(kind) in SCALED else values)
         return 1.0
 
     def fwrite(self, file: Any, *span: float) -> float:
         """Write the elements, or those from first to last, in binary, without their number."""
         first, last = (int(span[0]), int(span[1]) + 1) if len(span) == 2 else (0, self._n)
-        file.stream.write(self._a[first:last].tobytes())
+        file.output.write(self._a[first:last].tobytes())
         return float(last - first)
 
     def fread(self, file: Any, n: float | None = None, kind: float = 4) -> float:
@@ -172,7 +172,7 @@ class Signals:
         Kinds: 1 for 8 bits, 2 for 16 without a sign, 3 and 4 for single and double precision, 5 for 16 with a sign.
         """
         number, wanted = _number(kind, RAW), self._n if n is None else int(n)
-        found = np.frombuffer(file.stream.read(wanted * np.dtype(number).itemsize), dtype=number).astype(float)
+        found = np.frombuffer(file.input.read(wanted * np.dtype(number).itemsize), dtype=number).astype(float)
         self._set(np.concatenate([found, _padded(self._a[:wanted], wanted)[found.size :]]))
         return 1.0
 

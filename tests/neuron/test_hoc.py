@@ -319,3 +319,31 @@ def test_procedures_let_further_arguments_be(name):
     h.finitialize(-65)
     h.continuerun(0.05, 7)
     assert h.t == pytest.approx(0.05)
+
+
+def test_an_array_is_passed_by_its_first_element():
+    h("double numbers[3]")
+    h("proc put() { $&1 = 5  $&1[2] = $&1 + 1 }")
+    assert h("put(&numbers)")
+    assert list(h.numbers) == [5, 0, 6]
+    assert h("put(&numbers[0])")
+
+
+def test_names_that_neurons_library_declares():
+    assert (h.tstr, h.tobj, h.tobj1, h.cnt) == ("", None, None, 0)
+    assert h('tstr = "text"  cnt = 3  tobj = new Vector(2)')
+    assert (h.tstr, h.cnt, len(h.tobj)) == ("text", 3, 2)
+    section = h.Section(name="soma")
+    h.finitialize(-65)
+    h.nstep_steprun = 4
+    h.step()
+    assert h.t == pytest.approx(4 * h.dt)
+    assert section.nseg == 1
+
+
+def test_what_all_places_of_an_ion_share():
+    shared, name, found = h.MechanismStandard("na_ion", -1), h.ref(""), []
+    for number in range(int(shared.count())):
+        shared.name(name, number)
+        found.append(name[0])
+    assert found == ["nai0_na_ion", "nao0_na_ion"]

@@ -115,3 +115,37 @@ def test_whole_numbers_and_short_files(tmp_path: Any) -> None:
 def test_what_makes_no_sense_is_said(call: Any, said: str) -> None:
     with pytest.raises(HocError, match=said):
         call()
+
+
+def test_indices_take_the_place_of_what_they_were_looked_for_in() -> None:
+    values, into = vector([1, 5, 2, 7]), h.Vector()
+    assert list(into.indvwhere(values, ">", 4)) == [1, 3] == list(into)
+    assert values.indvwhere(">", 1) is values
+    assert list(values) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("times", [1.0, [0, 1, 2]])
+def test_a_statement_is_played_with_each_value_in_the_place_of_1(session: Any, times: Any) -> None:
+    h("played = 0")
+    values, when = vector([5, 6, 7]), times if isinstance(times, float) else vector(times)
+    values.play("played = $1 * 2", when)
+    section = h.Section(name="soma")
+    seen = []
+    h.finitialize(-65)
+    for t in (0.5, 1.5, 2.5):
+        h.continuerun(t)
+        seen.append(h.played)
+    assert seen == [10, 12, 14]  # as in NEURON 9.0.2
+    values.play_remove()
+    assert section.nseg == 1
+
+
+def test_a_file_is_read_or_written_as_it_was_opened(tmp_path: Any) -> None:
+    file, path = h.File(), str(tmp_path / "numbers")
+    file.wopen(path)
+    with pytest.raises(HocError, match=r"open for writing \(.*numbers\); call ropen"):
+        file.scanvar()
+    file.ropen(path)
+    for write in (lambda: file.printf("%g", 1), lambda: vector().fwrite(file), lambda: vector().vwrite(file)):
+        with pytest.raises(HocError, match=r"open for reading \(.*numbers\); call wopen"):
+            write()

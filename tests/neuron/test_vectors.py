@@ -220,7 +220,7 @@ def test_noisy_spikes_are_those_of_neuron():
 
 def test_conditions_take_numbers_that_hardly_differ_for_equal():
     v = h.Vector([0.1 * 3, 0.3 + 1e-12, 0.3 - 1e-12, 0.5])
-    found = {sign: v.indvwhere(sign, 0.3).to_python() for sign in ("==", "!=", ">", "<", ">=", "<=")}
+    found = {sign: v.c().indvwhere(sign, 0.3).to_python() for sign in ("==", "!=", ">", "<", ">=", "<=")}
     assert found == {"==": [0, 1, 2], "!=": [3], ">": [3], "<": [], ">=": [0, 1, 2, 3], "<=": [0, 1, 2]}
     assert [v.indwhere(ends, 0.3, 0.5) for ends in ("[]", "[)", "(]", "()")] == [0, 0, 3, -1]
     h.float_epsilon = 0

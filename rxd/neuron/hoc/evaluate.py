@@ -79,10 +79,9 @@ class Evaluator:
         if getattr(first.children[0], "type", "") == "ARGUMENT":
             passed = self.frame.arguments[self._argument_number(name) - 1]
             return passed if isinstance(passed, Pointer) else Ref(passed)
-        if not parts and name in self.frame.locals:
-            return EntryPointer(self.frame.locals, name)
-        if not parts and own is not None and name in own.names:
-            return EntryPointer(own.names, name)
+        table = next((t for t in (self.frame.locals, own and own.names, self.session.hoc.arrays) if t and name in t), None)
+        if not parts and table is not None:  # of an array its first element
+            return table[name].pointer if isinstance(table[name], HocArray) else EntryPointer(table, name)
         if not parts and (name in self.session.globals or name in self.session.hoc.variables):
             return GlobalPointer(self.session, name)
         x = 0.5

@@ -91,6 +91,12 @@ class HocArray:
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def pointer(self) -> EntryPointer:
+        """A pointer to the first element."""
+        first = self._items[0]
+        return first.pointer if isinstance(first, HocArray) else EntryPointer(self, 0)
+
     def __repr__(self) -> str:
         return f"{self.name}[?]"
 
@@ -123,8 +129,9 @@ class HocState:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.variables: dict[str, float] = {}
-        self.strings: dict[str, str] = {}
-        self.objects: dict[str, Any] = {"graphItem": None, "tempobj": None}  # NEURON's library declares these
+        # NEURON's library declares these
+        self.strings: dict[str, str] = {"tstr": ""}
+        self.objects: dict[str, Any] = dict.fromkeys(("graphItem", "tempobj", "tobj", "tobj1"))
         self.arrays: dict[str, HocArray] = {}
         self.sections: dict[str, Section | HocArray] = {}
         self.procedures: dict[str, Procedure] = {}
