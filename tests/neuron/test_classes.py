@@ -386,7 +386,7 @@ def test_plots_are_told_by_their_numbers():
 
 
 def test_objects_are_those_of_hoc() -> None:
-    from rxd.neuron import h, hoc
+    from rxd.neuron import h, hoc, rxd
     from rxd.neuron.errors import NotSupported
     from rxd.neuron.session import Session
 
@@ -394,7 +394,9 @@ def test_objects_are_those_of_hoc() -> None:
         section = h.Section(name="section")
         things = [h, h.Vector(2), h.IClamp(section(0.5)), h.NetStim(), h.finitialize, h.ref(1), section(0.5)._ref_v, h.List()]
         assert all(isinstance(thing, hoc.HocObject) for thing in things)
-        assert not any(isinstance(thing, hoc.HocObject) for thing in (section, section(0.5), 3, "text", [1]))
+        section.insert("pas")
+        others = (section, section(0.5), section(0.5).pas, rxd.Region([section]), 3, "text", [1])
+        assert not any(isinstance(thing, hoc.HocObject) for thing in others)
         assert hoc.Vector is h.Vector
         with pytest.raises(NotSupported, match="HocObject"):
             _ = hoc.nothing

@@ -247,3 +247,20 @@ def test_scripts_may_call_nrnivmodl(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Mod files: ../other mods/farleak.mod" in done.stdout
     assert "no folder and no mod file nowhere" in done.stderr
+
+
+def test_a_destructor_may_ask_for_objects_when_the_process_ends(tmp_path):
+    """As LFPy's cells do, where nothing can be imported any more."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import neuron\n"
+        "class Cell:\n"
+        "    def __init__(self):\n"
+        "        self.soma, self.values, self.size = neuron.h.Section(name='soma'), neuron.h.List(), 3\n"
+        "        self.synapse = neuron.h.ExpSyn(self.soma(0.5))\n"
+        "    def __del__(self):\n"
+        "        print(*(name for name, value in self.__dict__.items() if isinstance(value, neuron.hoc.HocObject)))\n"
+        "cell = Cell()\n"
+    )
+    done = run(script)
+    assert (done.stdout, done.stderr) == ("values synapse\n", "")

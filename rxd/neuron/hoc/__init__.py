@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from rxd.neuron.hoc.objects import HocObject
+
+__all__ = ["HocObject"]
+
 
 def __getattr__(name: str) -> Any:
     """NEURON's classes, and `HocObject`, under the names they have in `neuron.hoc`."""
     if name.startswith("__"):
         raise AttributeError(name)
-    if name == "HocObject":
-        from rxd.neuron.hoc.objects import HocObject
-
-        return HocObject
     from rxd.neuron.classes import CLASSES
     from rxd.neuron.errors import NotSupported
 

@@ -5,23 +5,23 @@ In: any object. Out: whether it is one of hoc's: the interpreter, its functions 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["HocObject"]
+
+PACKAGE: Final = "rxd.neuron."
+REACTIONS: Final = "rxd.neuron.rxd."
+OTHERS: Final = frozenset({"nrn", "rxd.neuron.inserted", "rxd.neuron.sections"})
+"""Modules of what NEURON's Python has of its own: sections, segments, mechanisms in them."""
 
 
 class _Objects(type):
     """Answers `isinstance`: the classes here have no base class in common."""
 
     def __instancecheck__(cls, thing: Any) -> bool:
-        from rxd.neuron.classes import CLASSES
-        from rxd.neuron.hoc.templates import Instance
-        from rxd.neuron.interpreter import Function, Interpreter
-        from rxd.neuron.pointers import Pointer
-        from rxd.neuron.points import PointProcess
-
-        kinds = tuple(kind for name, kind in CLASSES.items() if isinstance(kind, type) and name != "Section")
-        return isinstance(thing, (Instance, Function, Interpreter, Pointer, PointProcess, *kinds))
+        # by where classes come from: a destructor asks when a process ends, too, and nothing can be imported any more
+        homes = [kind.__module__ or "" for kind in type(thing).__mro__]
+        return any(home.startswith(PACKAGE) and not home.startswith(REACTIONS) for home in homes) and OTHERS.isdisjoint(homes)
 
 
 class HocObject(metaclass=_Objects):
