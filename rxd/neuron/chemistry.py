@@ -19,6 +19,7 @@ from rxd.neuron.in_force import InForce
 from rxd.neuron.layout import Layout, build_layout, ends_with_points
 from rxd.neuron.rehearse import rehearsal
 from rxd.neuron.rxd.views import Views
+from rxd.neuron.starting_values import MORE_ROUNDS, starting_values
 
 if TYPE_CHECKING:
     from rxd.codegen.apart import Rehearsal
@@ -308,30 +309,26 @@ class Chemistry:
             values = quantity._values.get(region.number)
             quantity.settled[region.number] = table
             if old is None or values is None:
-                quantity._values[region.number] = self._initial(quantity, region, table)
+                quantity._values[region.number], _ = starting_values(quantity, region, table)
                 _tell_box(region, quantity)
             elif not _same_nodes(old, table):
                 kept = _carried(old, table, values)
                 new = np.isnan(kept)
                 if new.any():
-                    kept[new] = self._initial(quantity, region, table)[new]
+                    kept[new] = starting_values(quantity, region, table)[0][new]
                 quantity._values[region.number] = kept
-
-    def _initial(self, quantity: Any, region: Any, table: NodeTable) -> np.ndarray:
-        from rxd.neuron.rxd.node import nodes_of, number_at
-
-        initial = quantity.initial
-        if callable(initial):
-            found = nodes_of(quantity, region, table, np.arange(len(table)))
-            return np.fromiter((number_at(quantity, node, initial(node)) for node in found), dtype=float, count=len(table))
-        if initial is None:
-            initial = 0.0
-            if region.nrn_region and quantity.name in self.session.catalogue.ions:
-                initial = self.session.globals[f"{quantity.name}{region.nrn_region}0_{quantity.name}_ion"]
-        return np.full(len(table), float(initial))
 
     def initialize(self) -> None:
         """Set all species and states to their initial values, and parameters that have never been written."""
+        if self._initialize():
+            for _ in range(MORE_ROUNDS):
+                self._initialize()
+        self.views.settle()
+        self.moves += 1
+
+    def _initialize(self) -> bool:
+        """The same, once; whether a function says something else than before."""
+        changing = False
         for quantity in self.quantities:
             for region in quantity.regions:
                 table = self.table(region)
@@ -340,15 +337,15 @@ class Chemistry:
                 if quantity.kind == "Parameter" and fresh and not callable(quantity.initial) and quantity.initial is None:
                     continue
                 values = quantity._values.get(region.number)
-                initial = self._initial(quantity, region, table)
+                initial, other = starting_values(quantity, region, table)
+                changing |= other
                 if values is None or len(values) != len(initial):
                     quantity._values[region.number] = initial
                     self.session.ready.clear()
                 else:
                     values[:] = initial  # in place: somebody may hold a view of it
                 _tell_box(region, quantity)
-        self.views.settle()
-        self.moves += 1
+        return changing
 
     def species_at(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
         """The species (and region) behind an ion variable such as `cai` in a section, or None."""

@@ -269,6 +269,8 @@ Where NEURON makes choices, we make the same:
   end.
 * Functions of x, y, z for the properties of a box are asked once, for the lower corner of every voxel; between two voxels
   the tortuosity of the higher one counts.
+* Functions given as `initial` that draw random numbers are asked as often as in NEURON: four times until the first
+  `finitialize` is done, three times in each later one.
 * `node.d = ...` of an extracellular node, and `species[ecs].d = ...`, set the coefficient of the whole box; the former with a
   warning.
 * Coefficients that differ (`node.d`): between two segments of a section the mean counts, where sections meet each half has
@@ -403,7 +405,7 @@ def _rxd_lines() -> list[str]:
         "part",
     }
     hidden |= {"expression", "node_d", "kind", "of", "array", "parts", "symbols", "kf", "kb", "is_area"}
-    hidden |= {"is_source", "d_on", "local_d", "set_d_on", "opened", "ready", "shown", "sources"}
+    hidden |= {"is_source", "d_on", "local_d", "set_d_on", "opened", "ready", "said", "shown", "sources"}
     for kind in kinds:
         names = [member for member, _ in inspect.getmembers(kind) if not member.startswith("_") and member not in hidden]
         lines.append(f"| `{kind.__name__}` | {_row(names)} |")

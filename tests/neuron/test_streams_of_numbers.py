@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from rxd.neuron import rxd
 from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.ran4 import Ran4
 from rxd.neuron.session import Session
@@ -234,3 +236,38 @@ def test_numbers_are_normal_until_a_distribution_is_chosen(h: Any) -> None:
     stream = h.Random(1)
     assert [stream.repick() for _ in range(3)] == pytest.approx(expected, rel=1e-12)
     assert list(h.Vector(3).setrand(h.Random(1))) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("dimension", [1, 3])
+def test_initial_values_drawn_from_a_stream_are_those_of_the_same_draws_as_in_neuron(h: Any, dimension: int) -> None:
+    """NEURON asks four times until the first `finitialize` is done, and three times in each later one; counted in 9.0.2."""
+    one, other = h.Section(name="one"), h.Section(name="other")
+    for section, nseg in ((one, 5), (other, 3)):
+        section.L = section.diam = 2
+        section.nseg = nseg
+    rxd.set_solve_type(dimension=dimension)
+    cyt = rxd.Region([one, other], dx=0.5)
+    drawn = itertools.count()
+    asked: list[Any] = []
+    x = rxd.Species(cyt, name="x", initial=lambda _: next(drawn))
+    y = rxd.Species(cyt, name="y", initial=lambda node: asked.append(node) or 4)
+    n = len(x.nodes)
+    for rounds in (4, 7, 10):
+        h.finitialize(-65)
+        assert x.nodes.value == list(range((rounds - 1) * n, rounds * n))
+    assert set(y.nodes.value) == {4}
+    del x
+    del asked[:]
+    h.finitialize(-65)
+    assert len(asked) == n  # whose answers do not change is asked once
+
+
+def test_functions_that_say_the_same_are_asked_no_more_often_than_needed(h: Any) -> None:
+    section: Any = h.Section(name="section")
+    asked: list[Any] = []
+    x = rxd.Species(rxd.Region([section]), initial=lambda node: asked.append(node) or 4)
+    h.finitialize(-65)
+    assert len(asked) == 2
+    h.finitialize(-65)
+    assert len(asked) == 3
+    assert x.nodes.value == [4]

@@ -65,7 +65,8 @@ class Quantity(Mathable):
 
     __slots__ = (
         "__dict__", "__weakref__", "_atolscale", "_charge", "_d", "_initial", "_name", "_on", "_region_d", "_regions",
-        "_values", "ecs_boundary_conditions", "node_d", "number", "ready", "represents", "session", "settled", "sources",
+        "_values", "ecs_boundary_conditions", "node_d", "number", "ready", "represents", "said", "session", "settled",
+        "sources",
     )  # fmt: skip
     kind = "Species"
 
@@ -103,6 +104,7 @@ class Quantity(Mathable):
         self._region_d: dict[int, Any] = {}  # by region, where it has been given for that alone
         self.node_d: dict[int, dict[tuple[Any, ...], tuple[int, Any]]] = {}  # by region and mark of the node, and where it was
         self.settled: dict[int, Any] = {}
+        self.said: dict[int, int] = {}  # by region: what its initial function gave last
         self.ready: dict[AnyRegion, Ready] = {}  # up to date: cleared by the session when anything changes
         self.sources: list[Any] = []  # formulas given to `include_flux` live as long as the species
         if name is not None:
