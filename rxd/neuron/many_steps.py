@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rxd.neuron.recording import Recorder
     from rxd.neuron.run import Run
 
-__all__ = ["many_steps", "record_step", "wiring_now"]
+__all__ = ["many_steps", "record_started", "record_step", "wiring_now"]
 
 MOST = 1_000_000  # steps in a run, and numbers recorded in it
 LEAST = 256  # steps to try at once where spikes may end a run
@@ -121,12 +121,17 @@ def _few(run: Run, engine: Engine, n: int) -> None:
             return
 
 
+def record_started(run: Run, engine: Engine) -> None:
+    """Record what followed from the start of a step, before Vectors play what holds at its end."""
+    late = _plan(run, engine).late
+    if late is not None:
+        late.take()
+
+
 def record_step(run: Run, engine: Engine) -> None:
-    """Record what is recorded at every step, after one."""
+    """Record what else is recorded at every step, after one."""
     y, t = engine.y, run.session.globals.t
     plan = _plan(run, engine)
-    if plan.late is not None:
-        plan.late.take()
     if plan.jots is not None:
         plan.jots.take(y, t)
     for recorder in plan.others:

@@ -31,7 +31,7 @@ from rxd.neuron.events import (
     NetCon,
 )
 from rxd.neuron.live_cells import LiveCells
-from rxd.neuron.many_steps import many_steps, record_step
+from rxd.neuron.many_steps import many_steps, record_started, record_step
 from rxd.neuron.points import PointProcess
 from rxd.neuron.quick import quick_step
 from rxd.neuron.tapes import Tapes
@@ -535,6 +535,8 @@ class Run(Tapes, Watching):
 
     def _end_step(self, engine: Engine, t: float, dt: float) -> None:
         """What is due at the end of a step."""
+        if self._recorders:
+            record_started(self, engine)
         if self.players:
             self._play(t, continuous=True)
         if self._recorders:

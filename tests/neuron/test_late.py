@@ -163,3 +163,24 @@ def test_a_vector_that_records_nothing_yet_is_not_looked_for_among_the_others() 
     vectors[1].record(parts["soma"](0.5)._ref_v)
     h.finitialize(-65)
     assert [vector.size() for vector in vectors] == [1, 1, 2, 1, 1]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_currents_of_a_step_follow_from_what_was_played_for_its_middle(at_once: bool) -> None:
+    """The parameter itself shows what is played for the step's end, as in NEURON 9.0.2."""
+    parts = cell()
+    syn, soma = parts["syn"], parts["soma"]
+    values, times = h.Vector([-10, 10, 0]), h.Vector([0, 1, 3])
+    values.play(syn._ref_e, times, True)
+    i, g, v, e = (h.Vector().record(at) for at in (syn._ref_i, syn._ref_g, parts["dend"](0.5)._ref_v, syn._ref_e))
+    h.finitialize(-65)
+    if at_once:
+        h.continuerun(2.5)
+    else:
+        for _ in range(100):
+            h.fadvance()
+    middle = np.interp((np.arange(100) + 0.5) * h.dt, [0, 1, 3], [-10, 10, 0])
+    np.testing.assert_allclose(np.array(i)[1:], np.array(g)[1:] * (np.array(v)[:-1] - middle), rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(np.array(e)[1:], np.interp(np.arange(1, 101) * h.dt, [0, 1, 3], [-10, 10, 0]), atol=1e-12)
+    assert np.ptp(np.array(g)) > 0
+    assert soma.nseg == 3
