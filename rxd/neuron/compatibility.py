@@ -159,7 +159,8 @@ Where NEURON itself is wrong we give the right answer.
 * **Courses that Vectors play with interpolation** have in a fixed step the value of its middle, in nodes that of its end. In
   NEURON the parameters of mod files and synapses have that of the middle for currents and that of the end for states.
 * **Places on the last side of a box** (`node_by_location`, x = xhi) belong to the last voxel. NEURON counts on and gives the
-  first voxel of the next row, across the box.
+  first voxel of the next row, across the box. A segment whose middle lies on the border of two voxels of a box exchanges with
+  the upper one; in NEURON with either, by round-off of 3-D points in single precision.
 * **`h.dt` after CVode has been switched off** is the solver's last step in NEURON; here it is what it was.
 * **`h.secondorder` set in the middle of a run** counts at once. In NEURON 9.0.2 it counts for the update of voltages at
   once, and for the equations when `h.dt` changes next or with `finitialize`: steps between are twice or half as long as
