@@ -110,19 +110,38 @@ class MembraneCurrents:
         at = engine.readout.positions("v")[engine.layout.index[record.id]]
         return np.asarray(1e-3 * record.store["cm"] * (engine.seen.end.y[at] - past.y[at]) / dt)
 
+    def _middle(self, v: np.ndarray) -> np.ndarray:
+        """Voltages that balance the currents of the last step, mV: those of its end, or of its middle with `h.secondorder`."""
+        engine = self._session.run.engine
+        if engine is None or engine.adaptive or not engine.fixed.moved or engine.fixed.past is None:
+            return v
+        if engine.fixed.way is None or not engine.fixed.way[1]:
+            return v
+        index, y = engine.layout.index, engine.fixed.past.y[engine.readout.positions("v")]
+        if any(len(index.get(record.id, ())) != record.nseg for record in self._session.topology):
+            return v  # there are sections that have not taken part
+        return 0.5 * (v + np.concatenate([y[index[record.id]] for record in self._session.topology]))
+
     def _compute(self) -> None:
         from rxd.neuron.outside import driven
 
         v = np.concatenate([record.values("v") for record in self._session.topology])
-        current, outside = self.along(v), driven(self._session)
+        middle = self._middle(v)
+        current, outside = self.along(middle), driven(self._session)
         if outside is not None:
             current += outside
         for point in self._session.run.points:
             sign, host = _inwards(point), point.host
             for record, index, share in shares(host, point.spot) if sign and host is not None else ():
-                current[self._start[record.id] + index] += sign * share * point.i
+                at = self._start[record.id] + index
+                current[at] += sign * share * point.i * _then(point, v[at], middle[at])
         self._current = current
         self._state = self._session.run.version
+
+
+def _then(point: PointProcess, v: float, middle: float) -> float:
+    """The current of an electrode at another voltage, as a multiple of what it is."""
+    return (point.vc - middle) / (point.vc - v) if point.kind == "SEClamp" and point.vc != v else 1.0
 
 
 def _inwards(point: PointProcess) -> float:

@@ -291,6 +291,43 @@ def test_impedance_across_branches_is_that_of_neuron():
     assert impedance.input(tip(1)) == pytest.approx(81.76093295927022, rel=1e-6)
 
 
+@pytest.mark.parametrize("clamped", [False, True])
+def test_membrane_currents_of_the_second_order_are_those_of_the_middle_of_a_step(clamped):
+    """What flows into a segment in a step flows out at the mean voltage: NEURON's balance, and what charges the membrane."""
+    soma, dend = h.Section(name="soma"), h.Section(name="dend")
+    dend.connect(soma)
+    for section in (soma, dend):
+        section.L, section.diam, section.nseg = 100, 1, 3
+        section.insert("pas")
+    clamp = (h.SEClamp if clamped else h.IClamp)(soma(0.5))
+    if clamped:
+        clamp.dur1, clamp.amp1, clamp.rs = 5, -40, 20
+    else:
+        clamp.dur, clamp.amp = 5, 0.1
+    h.cvode.use_fast_imem(True)
+    h.secondorder = 2
+    segments = [seg for section in (soma, dend) for seg in section]
+    recorded = [h.Vector().record(seg._ref_i_membrane_) for seg in segments]
+    h.finitialize(-65)
+    h.continuerun(1)
+    before = [seg.v for seg in segments]
+    h.fadvance()
+    for seg, v, vector in zip(segments, before, recorded, strict=True):
+        charging = 1e-3 * seg.cm * (seg.v - v) / h.dt
+        leaving = seg.g_pas * (0.5 * (v + seg.v) - seg.e_pas)
+        wanted = 1e-2 * seg.area() * (charging + leaving)
+        assert seg.i_membrane_ == pytest.approx(wanted, rel=1e-8, abs=1e-12)
+        assert vector[len(vector) - 1] == pytest.approx(wanted, rel=1e-8, abs=1e-12)
+    h.finitialize(-65)
+    h.continuerun(1)
+    at_once = [vector.to_python() for vector in recorded]
+    h.finitialize(-65)
+    for _ in range(40):
+        h.fadvance()
+    for vector, before in zip(recorded, at_once, strict=True):
+        assert vector.to_python() == pytest.approx(before, rel=1e-9, abs=1e-12)
+
+
 def test_membrane_currents_balance_electrodes():
     soma, dend = h.Section(name="soma"), h.Section(name="dend")
     soma.L = soma.diam = 20

@@ -152,9 +152,11 @@ def _through_membrane(engine: Engine, name: str, record: SectionRecord, place: i
     bounds = np.cumsum([len(positions), *(len(clamp.positions) for clamp, _ in clamps)])
 
     def read(trace: Trace) -> np.ndarray:
-        total = trace.ends[:, : bounds[0]] @ weights + steady
+        middle = bool(engine.session.globals["secondorder"]) and not engine.adaptive  # where currents of a step balance
+        v = 0.5 * (trace.starts + trace.ends) if middle else trace.ends
+        total = v[:, : bounds[0]] @ weights + steady
         for (clamp, share), start, stop in zip(clamps, bounds[:-1], bounds[1:], strict=True):
-            total = total + share * clamp.read(replace(trace, ends=trace.ends[:, start:stop]))
+            total = total + share * clamp.read(replace(trace, ends=v[:, start:stop]))
         return np.asarray(scale * total)
 
     return Tap(np.concatenate([positions, *(clamp.positions for clamp, _ in clamps)]), read)
