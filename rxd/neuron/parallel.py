@@ -321,6 +321,7 @@ class ParallelContext(HocObject):
         shared.job, shared.user, action, arguments = shared.jobs.pop(0)
         if isinstance(action, str):
             action = self._session.hoc.function(action) or (lambda code=action: self._session.hoc.execute(code))
+        self._session.globals["hoc_ac_"] = float(shared.job)  # by which a job knows its number
         shared.finished = action(*arguments)
         return shared.job
 

@@ -12,7 +12,7 @@ import numpy as np
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import FInitializeHandler
 from rxd.neuron.hoc_object import HocObject
-from rxd.neuron.pointers import Pointer, RangePointer, Ref, as_pointer
+from rxd.neuron.pointers import Pointer, RangePointer, Ref, Statement, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.vector import Vector
 
@@ -26,10 +26,13 @@ class HocPointer(HocObject):
     ----------
     target : pointer or str
         A pointer, or the name of a variable of hoc.
+    statement : str, optional
+        hoc code that `assign` runs, with the value in the place of ``$1``; or a variable of hoc that gets it, too.
     """
 
-    def __init__(self, target: Pointer | str) -> None:
+    def __init__(self, target: Pointer | str, statement: str = "") -> None:
         session = current_session()
+        self._code = Statement.code(statement if "$1" in statement or not statement else f"{statement} = $1")
         self._number = session.number("Pointer")
         self._text = target if isinstance(target, str) else None
         self._pointer = session.hoc.pointer_to(target) if isinstance(target, str) else as_pointer(target, "Pointer")
@@ -47,6 +50,10 @@ class HocPointer(HocObject):
     def assign(self, value: float) -> float:
         """Write the value, with the consequences an assignment in hoc has."""
         self.val = value
+        if self._code:
+            session = current_session()
+            session.globals["hoc_ac_"] = float(value)
+            session.hoc.execute(self._code)
         return self.val
 
     def s(self) -> str:

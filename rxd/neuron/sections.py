@@ -169,9 +169,7 @@ class Section:
 
     def allseg(self) -> Iterator[Segment]:
         """The 0 end, the middles of all segments, the 1 end."""
-        yield Segment(self, 0.0)
-        yield from self
-        yield Segment(self, 1.0)
+        return iter([Segment(self, 0.0), *self, Segment(self, 1.0)])
 
     def __contains__(self, place: object) -> bool:
         """Whether a segment, or a node of rxd, is in the section."""

@@ -153,3 +153,36 @@ def test_nothing_to_read_is_an_error_of_hoc(capsys):
 
 def test_memory_is_counted():
     assert h.nrn_mallinfo(0) > 1e6
+
+
+def test_jobs_know_their_numbers():
+    context = h.ParallelContext()
+
+    def job(word):
+        context.post(h.hoc_ac_, word)
+
+    numbers = [context.submit(job, word) for word in ("a", "b")]
+    found = {}
+    while (number := context.working()) != 0:
+        assert context.take(number)
+        found[number] = context.upkpyobj()
+    assert found == dict(zip(numbers, "ab", strict=True))
+
+
+def test_pointers_with_a_statement():
+    h.t = 0
+    pointer = h.Pointer("t", "twice = $1 * 2")
+    assert pointer.assign(5) == h.t == 5
+    assert h.twice == 10
+    pointer = h.Pointer("t", "twice")
+    pointer.assign(3)
+    assert h.t == h.twice == 3
+
+
+def test_deleted_sections_have_no_segments():
+    section = h.Section(name="section")
+    section.nseg = 3
+    assert [segment.x for segment in section.allseg()] == pytest.approx([0, 1 / 6, 0.5, 5 / 6, 1])
+    h.delete_section(sec=section)
+    with pytest.raises(ReferenceError):
+        section.allseg()
