@@ -347,3 +347,11 @@ def test_what_all_places_of_an_ion_share():
         shared.name(name, number)
         found.append(name[0])
     assert found == ["nai0_na_ion", "nao0_na_ion"]
+
+
+def test_procedures_are_shown_by_their_names():
+    """A notebook shows what a cell ends with; NEURON 9.0.2 shows these texts."""
+    assert h("func next() { return $1 + 1 }")
+    assert h("begintemplate Shown\npublic put\nproc put() { x = $1 }\nendtemplate Shown")
+    cell = h.Shown()
+    assert (repr(h.next), repr(cell.put), h.next(2)) == ("next()", f"{cell}.put()", 3)

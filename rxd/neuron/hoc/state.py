@@ -29,7 +29,21 @@ if TYPE_CHECKING:
     from rxd.neuron.sections import Section
     from rxd.neuron.session import Session
 
-__all__ = ["Elements", "HocArray", "HocState", "Procedure", "Template"]
+__all__ = ["Called", "Elements", "HocArray", "HocState", "Procedure", "Template"]
+
+
+class Called:
+    """A procedure of hoc as something to call from Python, shown as NEURON shows it: `f()`, `Cell[0].f()`."""
+
+    def __init__(self, name: str, call: Callable[..., Any], owner: object = None) -> None:
+        self._name, self._call, self._owner = name, call, owner
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it."""
+        return self._call(*arguments)
+
+    def __repr__(self) -> str:
+        return f"{self._name}()" if self._owner is None else f"{self._owner!r}.{self._name}()"
 
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
@@ -202,7 +216,7 @@ class HocState:
             return None
         from rxd.neuron.hoc.execute import Executor
 
-        return lambda *args: Executor(self.session).call(procedure, args)
+        return Called(name, lambda *args: Executor(self.session).call(procedure, args))
 
     def run(self, code: str, name: str = "hoc code", frame: Frame | None = None) -> None:
         """Run code.

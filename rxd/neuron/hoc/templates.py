@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.hoc.evaluate import Frame
 from rxd.neuron.hoc.execute import Executor
+from rxd.neuron.hoc.state import Called
 from rxd.neuron.pointers import EntryPointer
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Instance:
         if name not in self.template.public and name not in self.procedures and name not in self.names:
             raise AttributeError(f"'hoc.HocObject' object has no attribute '{name}': it is no name of {self.template.name}")
         if name in self.procedures:
-            return partial(self._called, name)
+            return Called(name, partial(self._called, name), self)
         if name in self.names:
             return self.names[name]
         return 0.0  # a number that no code has given a value yet
