@@ -205,12 +205,11 @@ class PointProcess(_Stored, metaclass=_Kind):
 
     @property
     def __dict__(self) -> dict[str, None]:  # type: ignore[override]
-        """What `vars` gives: names without values, as in NEURON."""
-        return dict.fromkeys(dir(self))
+        """What `vars` gives: names without values, as in NEURON, of what hoc knows."""
+        return dict.fromkeys(sorted({*self.values, *self.arrays, "get_loc", "get_segment", "has_loc", "loc"}))
 
     def __dir__(self) -> list[str]:
-        own = {"get_loc", "get_segment", "has_loc", "hname", "loc", "same"}
-        return sorted({*self.values, *self.arrays, *own})
+        return sorted({*vars(self), "hname", "same"})
 
     def hname(self) -> str:
         """Its name."""

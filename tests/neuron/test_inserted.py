@@ -94,8 +94,8 @@ def test_vars_gives_names_as_in_neuron(session):
     soma.insert("hh")
     synapse, cell = h.ExpSyn(soma(0.5)), h.NetStim()
     synapse.tau = 3
-    assert {"tau", "e", "i", "g", "loc", "get_segment"} <= set(vars(synapse))
-    assert not {"values", "host", "session"} & set(vars(synapse))
+    assert set(vars(synapse)) == {"tau", "e", "i", "g", "loc", "get_loc", "has_loc", "get_segment"}  # scripts record all others
+    assert {*vars(synapse), "hname", "same"} <= set(dir(synapse))
     assert {"gnabar", "m", "il"} <= set(vars(soma(0.5).hh))
     assert set(vars(cell).values()) == {None}
     assert synapse.tau == 3
