@@ -147,6 +147,12 @@ class Chemistry:
                 self._placing = False
             self._placed = self.session.shape_revision
 
+    def settle_properties(self) -> None:
+        """Give quantities that are properties of boxes their values, lest a box changes while a model is made of it."""
+        for quantity in self.quantities:
+            if any(hasattr(region, "shape") and region.depends_on(quantity) for region in quantity.regions):
+                self.settle(quantity)
+
     def register_outside(self) -> None:
         """Insert the ion of every named species in a box into all sections, in the box or not, as NEURON does."""
         key = self._made, self.session.shape_revision
@@ -339,6 +345,8 @@ class Chemistry:
                 values = quantity._values.get(region.number)
                 initial, other = starting_values(quantity, region, table)
                 changing |= other
+                if values is not None and np.array_equal(values, initial):
+                    continue
                 if values is None or len(values) != len(initial):
                     quantity._values[region.number] = initial
                     self.session.ready.clear()

@@ -383,6 +383,7 @@ class Run(Tapes, Watching):
         from rxd.neuron.engine import Engine
 
         self.session.chemistry.place()
+        self.session.chemistry.settle_properties()
         self.pull()
         last = self.engine
         if last is not None:

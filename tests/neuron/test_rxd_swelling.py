@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h, rxd
+from rxd.neuron import Session, engine, h, rxd
 from rxd.neuron.errors import RxDException
 from rxd.neuron.rxd import rxdmath
 
@@ -163,3 +163,16 @@ def test_a_box_with_a_quantity_shows_its_name():
     assert "volume_fraction=a)" in repr(ecs)
     assert "Extracellular(xlo=-20" in repr(ecs.alpha)
     assert rate is not None
+
+
+def test_a_model_with_a_box_that_swells_is_made_once(session, monkeypatch):
+    made = []
+    make = engine.Engine
+    monkeypatch.setattr(engine, "Engine", lambda *args: made.append(args) or make(*args))
+    parts = cell(held=False, uneven=False, by_hand=False)
+    h.finitialize(-65)
+    h.finitialize(-65)
+    assert len(made) == 1
+    h.fadvance()
+    h.finitialize(-65)
+    assert parts[4].nodes.value == pytest.approx([0.2 + 0.002 * node.x3d for node in parts[4].nodes], rel=1e-15)
