@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from rxd.codegen.kept_equations import recalled
 from rxd.neuron.errors import caution
 from rxd.neuron.mechanisms import POINTS
 from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, read_file, translate
+from rxd.nmodl.history import with_history_apart
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
@@ -137,7 +139,12 @@ class ModFiles:
             stepped = stepped_translation(file, error)
             if stepped is None:
                 raise
-            found = stepped
+            return stepped
+        apart = with_history_apart(found)
+        if apart is None:
+            return found
+        with suppress(NmodlError):  # what such code shares with equations may be none of its own
+            return translate(apart, tables=True)
         return found
 
     def use_tables(self, name: str, flag: bool) -> None:

@@ -46,6 +46,26 @@ AFTER SOLVE { solves = solves + 1 last = t }
 BEFORE STEP { steps = steps + 1 if (v > highest) { highest = v } }
 """
 
+PEAK = """
+NEURON { SUFFIX peak RANGE highest, when, n }
+ASSIGNED { v highest when n above }
+INITIAL { highest = v  when = 0  n = 0  above = 0 }
+BREAKPOINT { SOLVE look METHOD after_cvode }
+PROCEDURE look() {
+    if (v > highest) { highest = v  when = t }
+    if (v > level(0) && above == 0) { n = n + 1  above = 1 }
+    if (v < level(0)) { above = 0 }
+}
+FUNCTION level(x) { level = x - 20 }
+"""
+
+LOWEST = """
+NEURON { POINT_PROCESS Lowest RANGE lowest }
+ASSIGNED { v lowest }
+INITIAL { lowest = v }
+BREAKPOINT { if (v < lowest) { lowest = v } }
+"""
+
 METERS = """
 NEURON { SUFFIX meters RANGE gain, seen, here POINTER other, sum, all }
 PARAMETER { gain = 1 }
@@ -81,6 +101,8 @@ AFTER SOLVE { out = factor + count }
 
 MODS = {
     "hidden": HIDDEN,
+    "lowest": LOWEST,
+    "peak": PEAK,
     "links": LINKS,
     "meter": METER,
     "total": TOTAL,
@@ -249,3 +271,26 @@ def test_what_one_place_sets_another_of_its_kind_reads_in_turn(bare):
     chain[0].held = 10
     h.fadvance()
     assert [(one.held, one.twice) for one in chain] == [(14, 20), (11, 22), (12, 24), (13, 26)]
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_what_a_solved_procedure_keeps_from_step_to_step(bare, adaptive):
+    """It is run with numbers where NEURON runs it, at the ends of steps: numbers agree with those of NEURON 9.0.2."""
+    soma = bare
+    soma.insert("hh")
+    soma.insert("peak")
+    lowest, clamp = h.Lowest(soma(0.5)), h.IClamp(soma(0.5))
+    clamp.delay, clamp.dur, clamp.amp = 1, 30, 1.5e-3 * soma(0.5).area()
+    recorded = [h.Vector().record(at) for at in (soma(0.5)._ref_v, h._ref_t, soma(0.5)._ref_highest_peak)]
+    h.cvode_active(adaptive)
+    for _ in range(2):
+        h.finitialize(-65)
+        h.continuerun(30)
+    h.cvode_active(False)
+    v, t, highest = map(np.array, recorded)
+    peak = soma(0.5).peak
+    assert (peak.highest, peak.when) == pytest.approx((v.max(), t[v.argmax()]), rel=1e-12)
+    assert peak.n == np.count_nonzero((v[1:] > -20) & (v[:-1] <= -20)) > 1
+    assert lowest.lowest == v.min() < -65
+    if not adaptive:  # internal steps are recorded before such code has run
+        np.testing.assert_array_equal(highest, np.maximum.accumulate(v))

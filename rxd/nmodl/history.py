@@ -1,0 +1,64 @@
+"""Variables that keep their values from step to step, without being states: the highest voltage so far, a count of spikes.
+
+In: what of a file is equations. Out: the file with the code that keeps such variables, ``if (v > peak) {peak = v}``, in an
+AFTER SOLVE block, which is run with numbers at the end of every step; there NEURON runs it, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rxd.nmodl.names import SIMULATORS, assigned_in, calls_of, expanded, names_in
+from rxd.nmodl.syntax import Block, Local, ModFile, Solve, Statement
+from rxd.nmodl.translate import Translation
+
+__all__ = ["with_history_apart"]
+
+
+def with_history_apart(found: Translation) -> ModFile | None:
+    """The file of a translation with such code apart; None if there is none, or if it does more than that."""
+    file, block = found.file, found.file.block("breakpoint")
+    if block is None or file.kind == "ARTIFICIAL_CELL" or file.all("hook"):
+        return None
+    kept, procedures = _left_out(found), {part.name: part for part in file.all("procedure")}
+    rest: list[Statement] = []
+    apart: list[Statement] = []
+    for statement in block.body:
+        code: tuple[Statement, ...] = (statement,)
+        if isinstance(statement, Solve) and statement.block in procedures:
+            code = procedures[statement.block].body
+        elif isinstance(statement, Solve) or found.currents:  # with currents NEURON runs it at the start of a step, twice
+            code = ()
+        if _keeps(file, code, kept):
+            apart += code
+        else:
+            rest.append(statement)
+    if not apart:
+        return None
+    hook = Block("hook", "after solve", (), (*(part for part in rest if isinstance(part, Local)), *apart), block.line)
+    blocks = tuple(replace(block, body=tuple(rest)) if part is block else part for part in file.blocks)
+    listed = {*file.ranges, *file.globals, *file.pointers, *SIMULATORS, *found.names.place}
+    used = names_in(hook) | assigned_in(hook.body)
+    shared = [part.name for part in file.assigned if part.name in used and part.name not in listed]
+    return replace(file, blocks=(*blocks, hook), ranges=(*file.ranges, *shared))
+
+
+def _keeps(file: ModFile, code: tuple[Statement, ...], kept: frozenset[str]) -> bool:
+    """Whether all that code does is to keep some variables."""
+    declared = {part.name for part in (*file.assigned, *file.parameters, *file.states)}
+    called = [part for part in (*file.all("procedure"), *file.all("function")) if calls_of(part.name, code)]
+    own = assigned_in(code) & declared
+    return (
+        bool(own)
+        and own <= kept
+        and "dt" not in names_in((*code, *called))
+        and not any(assigned_in(part.body) & declared for part in called)
+    )
+
+
+def _left_out(found: Translation) -> frozenset[str]:
+    """Variables of which a translation knows nothing, since their values follow from their own past."""
+    file = found.file
+    known = {*found.assigned, *found.settable, *found.memory, *found.names.ions, *file.nonspecific, *file.electrode}
+    known |= {str(gate.symbol) for gate in (*found.gates, *found.shown)}
+    return frozenset(part.name for part in file.assigned if not known.intersection(expanded(part)))
