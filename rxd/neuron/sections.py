@@ -392,7 +392,7 @@ class Section:
 
     def is_pysec(self) -> bool:
         """Whether it was made in Python."""
-        return True
+        return self._alive.alive
 
     def same(self, other: object) -> bool:
         """Whether another handle is of the same section."""

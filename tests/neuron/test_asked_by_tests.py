@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rxd.neuron import h
+from rxd.neuron import h, rxd
 from rxd.neuron.errors import HocError
 from rxd.neuron.tests.utils import (
     cvode_enabled,
@@ -184,5 +184,21 @@ def test_deleted_sections_have_no_segments():
     section.nseg = 3
     assert [segment.x for segment in section.allseg()] == pytest.approx([0, 1 / 6, 0.5, 5 / 6, 1])
     h.delete_section(sec=section)
-    with pytest.raises(ReferenceError):
-        section.allseg()
+    for ask in (section.allseg, section.is_pysec):
+        with pytest.raises(ReferenceError):
+            ask()
+
+
+def test_a_scale_of_tolerances_of_0_counts_with_variable_steps_only():
+    """NEURON's own test of a box gives `atolscale=False` with fixed steps."""
+    section = h.Section(name="section")
+    x = rxd.Species(rxd.Region([section], name="cyt"), name="x", initial=1, atolscale=False)
+    decay = rxd.Rate(x, -x)
+    h.dt = 0.1
+    h.finitialize(-65)
+    h.fadvance()
+    assert x.nodes.value == pytest.approx([1 / 1.1])
+    assert decay is not None
+    h.CVode().active(True)
+    with pytest.raises(Exception, match="atolscale of species 'x' must be positive"):
+        h.finitialize(-65)

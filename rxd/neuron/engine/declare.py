@@ -428,15 +428,17 @@ def _declare(declared: Declared, parts: list[Part], kind: str) -> None:
     own = [theirs for *_, theirs in parts]
     name = declared.unique(first.label)
     initial = {theirs: _values_on(declared.layout, quantity, region) for quantity, region, theirs in parts}
+    scale = float(first._atolscale)
+    scale = scale if scale or first.session.run.adaptive else 1.0  # fixed steps have no tolerance: 0 means nothing there
     thing: Any
     if kind == "Parameter":
         thing = rxd.Parameter(own, name, initial=initial, charge=int(first.charge))
     elif kind == "State":
-        thing = rxd.State(own, name, initial=initial, atolscale=float(first._atolscale))
+        thing = rxd.State(own, name, initial=initial, atolscale=scale)
     else:
         d = {theirs: _diffusion(quantity, region) for quantity, region, theirs in parts}
         charge = next((int(quantity.charge) for quantity, *_ in parts if quantity.charge), 0)
-        thing = rxd.Species(own, name, d=d, charge=charge, initial=initial, atolscale=float(first._atolscale))
+        thing = rxd.Species(own, name, d=d, charge=charge, initial=initial, atolscale=scale)
     declared.model.add(thing)
     for quantity, region, theirs in parts:
         key = quantity.number, region.number
