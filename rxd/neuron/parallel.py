@@ -141,8 +141,19 @@ class ParallelContext(HocObject):
     # --------------------------------------------------------------------------------------------------------------- cells
 
     def set_gid2node(self, gid: int, _: int = 0) -> float:
-        """Take a cell; all are here."""
-        self._shared.announced.add(int(gid))
+        """Take a cell; all are here.
+
+        Raises
+        ------
+        HocError
+            If the number is taken, or something has been connected to it, which would hear nothing.
+        """
+        number = int(gid)
+        if number in self._shared.announced:
+            raise HocError(f"gid={number} already exists on this process; call pc.gid_clear() before another model is built.")
+        if number in self._shared.awaited:
+            raise HocError(f"gid={number} has been connected to before it exists; call pc.set_gid2node and pc.cell first.")
+        self._shared.announced.add(number)
         return 0.0
 
     def gid_exists(self, gid: int) -> int:
@@ -202,8 +213,16 @@ class ParallelContext(HocObject):
         return source.threshold
 
     def gid_connect(self, gid: int, target: Any, *_: Any) -> NetCon:
-        """A NetCon from a cell to a target; a number that no process has gives one that only a PatternStim lets fire."""
+        """A NetCon from a cell to a target; a number that no process has gives one that only a PatternStim lets fire.
+
+        Raises
+        ------
+        HocError
+            If the number is known, but `cell` has not been called for it.
+        """
         source = self._shared.cells.get(int(gid))
+        if source is None and int(gid) in self._shared.announced:
+            raise HocError(f"gid {int(gid)} has no cell: call pc.cell({int(gid)}, netcon) before connecting to it.")
         if source is None:
             made = NetCon(None, target)
             self._shared.awaited.setdefault(int(gid), []).append(weakref.ref(made))

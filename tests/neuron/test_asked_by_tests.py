@@ -202,3 +202,23 @@ def test_a_scale_of_tolerances_of_0_counts_with_variable_steps_only():
     h.CVode().active(True)
     with pytest.raises(Exception, match="atolscale of species 'x' must be positive"):
         h.finitialize(-65)
+
+
+def test_numbers_of_cells_are_given_once_and_before_they_are_connected_to():
+    """Who was connected first heard nothing, without a word."""
+    section = h.Section(name="section")
+    synapse = h.ExpSyn(section(0.5))
+    with parallel_context() as context:
+        context.set_gid2node(0, 0)
+        with pytest.raises(HocError, match="gid=0 already exists on this process"):
+            context.set_gid2node(0, 0)
+        with pytest.raises(HocError, match="gid 0 has no cell"):
+            context.gid_connect(0, synapse)
+        context.cell(0, h.NetCon(section(0.5)._ref_v, None, sec=section))
+        assert context.gid_connect(0, synapse).preseg() == section(0.5)
+        early = context.gid_connect(7, synapse)
+        with pytest.raises(HocError, match="gid=7 has been connected to before it exists"):
+            context.set_gid2node(7, 0)
+        assert early.valid()
+    with parallel_context() as context:
+        context.set_gid2node(0, 0)
