@@ -19,7 +19,7 @@ from rxd.codegen.kept_equations import recalled
 from rxd.neuron.errors import caution
 from rxd.neuron.mechanisms import POINTS
 from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, read_file, translate
-from rxd.nmodl.history import with_history_apart
+from rxd.nmodl.history import not_kept, with_history_apart
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
@@ -142,10 +142,21 @@ class ModFiles:
             return stepped
         apart = with_history_apart(found)
         if apart is None:
+            self._warn_of_lost(found)
             return found
         with suppress(NmodlError):  # what such code shares with equations may be none of its own
-            return translate(apart, tables=True)
+            found = translate(apart, tables=True)
         return found
+
+    @staticmethod
+    def _warn_of_lost(found: Translation) -> None:
+        """Say which variables of a point process stay as they are; those of a density mechanism cannot be read."""
+        lost = not_kept(found) if found.file.kind == "POINT_PROCESS" else []
+        if lost:
+            caution(
+                f"{found.file.path}: {', '.join(lost)} of {found.file.name} follow from what they were in the last step, which "
+                "no equation says: scripts see what INITIAL leaves in them. Compute them in an AFTER SOLVE block."
+            )
 
     def use_tables(self, name: str, flag: bool) -> None:
         """Interpolate in the tables of a mechanism, or compute what is in them: `h.usetable_kca = 0`."""

@@ -12,7 +12,7 @@ from rxd.nmodl.names import SIMULATORS, assigned_in, calls_of, expanded, names_i
 from rxd.nmodl.syntax import Block, Local, ModFile, Solve, Statement
 from rxd.nmodl.translate import Translation
 
-__all__ = ["with_history_apart"]
+__all__ = ["not_kept", "with_history_apart"]
 
 
 def with_history_apart(found: Translation) -> ModFile | None:
@@ -41,6 +41,16 @@ def with_history_apart(found: Translation) -> ModFile | None:
     used = names_in(hook) | assigned_in(hook.body)
     shared = [part.name for part in file.assigned if part.name in used and part.name not in listed]
     return replace(file, blocks=(*blocks, hook), ranges=(*file.ranges, *shared))
+
+
+def not_kept(found: Translation) -> list[str]:
+    """RANGE variables that BREAKPOINT, or a PROCEDURE it solves, keeps from step to step, and of which nothing is known."""
+    file, block = found.file, found.file.block("breakpoint")
+    if block is None:
+        return []
+    solved = {statement.block for statement in block.body if isinstance(statement, Solve)}
+    code = (*block.body, *(one for part in file.all("procedure") if part.name in solved for one in part.body))
+    return sorted(assigned_in(code) & _left_out(found) & set(file.ranges))
 
 
 def _keeps(file: ModFile, code: tuple[Statement, ...], kept: frozenset[str]) -> bool:

@@ -66,6 +66,13 @@ INITIAL { lowest = v }
 BREAKPOINT { if (v < lowest) { lowest = v } }
 """
 
+BESIDE = """
+NEURON { POINT_PROCESS Beside RANGE highest NONSPECIFIC_CURRENT i }
+ASSIGNED { v i highest }
+INITIAL { highest = v }
+BREAKPOINT { i = 0.001*v  if (v > highest) { highest = v } }
+"""
+
 METERS = """
 NEURON { SUFFIX meters RANGE gain, seen, here POINTER other, sum, all }
 PARAMETER { gain = 1 }
@@ -100,6 +107,7 @@ AFTER SOLVE { out = factor + count }
 """
 
 MODS = {
+    "beside": BESIDE,
     "hidden": HIDDEN,
     "lowest": LOWEST,
     "peak": PEAK,
@@ -294,3 +302,9 @@ def test_what_a_solved_procedure_keeps_from_step_to_step(bare, adaptive):
     assert lowest.lowest == v.min() < -65
     if not adaptive:  # internal steps are recorded before such code has run
         np.testing.assert_array_equal(highest, np.maximum.accumulate(v))
+
+
+def test_what_is_kept_beside_a_current_is_warned_about(bare):
+    with pytest.warns(UserWarning, match=r"beside\.mod: highest of Beside follow from what they were.*AFTER SOLVE"):
+        point = h.Beside(bare(0.5))
+    assert point.kind == "Beside"
