@@ -428,10 +428,9 @@ def test_objects_are_those_of_hoc() -> None:
     from rxd.neuron.session import Session
 
     with Session():
-        section = h.Section(name="section")
+        section = h.Section(name="section").insert("pas")
         things = [h, h.Vector(2), h.IClamp(section(0.5)), h.NetStim(), h.finitialize, h.ref(1), section(0.5)._ref_v, h.List()]
         assert all(isinstance(thing, hoc.HocObject) for thing in things)
-        section.insert("pas")
         others = (section, section(0.5), section(0.5).pas, rxd.Region([section]), 3, "text", [1])
         assert not any(isinstance(thing, hoc.HocObject) for thing in others)
         assert hoc.Vector is h.Vector
