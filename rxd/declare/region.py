@@ -108,11 +108,11 @@ class Extracellular(Region):
     volume_fraction, tortuosity : float, array of the box's shape, or function of position (x, y, z)
         alpha and lambda: volume is ``alpha V``, diffusion ``D / lambda^2``.
     name : str
-    morphology : geometry.Morphology, optional
-        Not needed: the model's sections are meant.
+    without : frozenset of int
+        Sections whose membrane exchanges nothing with the box, whatever their mechanisms.
     """
 
-    __slots__ = ("box",)
+    __slots__ = ("box", "without")
 
     def __init__(
         self,
@@ -126,8 +126,10 @@ class Extracellular(Region):
         volume_fraction: Any = 1.0,
         tortuosity: Any = 1.0,
         name: str = "ecs",
+        without: frozenset[int] = frozenset(),
     ) -> None:
         self.name = check_name(name, "Extracellular")
+        self.without = without
         self.selection = None  # type: ignore[assignment]
         self.side = "o"
         self.shape = shapes.inside

@@ -76,7 +76,7 @@ class Tables:
         """Sections with segments of a region, all for a box; quantities of one region share them (a set of 1e5 takes 10 MB)."""
         if region not in self.shared:
             if isinstance(region, Extracellular):
-                own = frozenset(range(len(self.model.morphology.names)))
+                own = frozenset(range(len(self.model.morphology.names))) - region.without
             else:
                 own = frozenset(region.selection.sections.tolist()) - region.voxel_sections
             self.shared[region] = own, tuple(sorted(own))

@@ -304,3 +304,21 @@ def test_a_box_has_a_coefficient_of_its_own():
         x.d = 0
 
     assert after(anew)[2] == [0, 0, 0, 0]
+
+
+def test_a_section_outside_the_box_does_without_it():
+    """Numbers: NEURON 9.0.2, in the order v and ko of the section in the box, v, ki and ko of the other."""
+    near, far = h.Section(name="near"), h.Section(name="far")
+    for x, sec in ((0, near), (500, far)):
+        sec.pt3dadd(x, 0, 0, 8)
+        sec.pt3dadd(x + 8, 0, 0, 8)
+        sec.insert("hh")
+    ecs = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=10, volume_fraction=0.2, tortuosity=1.6)
+    cyt = rxd.Region([near], nrn_region="i")
+    k = rxd.Species([cyt, ecs], name="k", d=1, charge=1, initial=lambda node: 5 if node.region is ecs else 100)
+    h.finitialize(-70)
+    for _ in range(40):
+        h.fadvance()
+    found = [near.v, near.ko, far.v, far.ki, far.ko]
+    assert found == pytest.approx([-66.0333494101628, 5.000057440290032, -66.2641598486262, 54.4, 2.5], rel=1e-9)
+    assert k is not None

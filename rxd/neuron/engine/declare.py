@@ -254,7 +254,9 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
     """A region of the model; None for one without sections."""
     if isinstance(region, Extracellular):
         ends = (region._xlo, region._ylo, region._zlo, region._xhi, region._yhi, region._zhi)
-        return _box(tuple(map(float, ends)), region._dx, region.fractions, region.tortuosities, name)
+        box = _box(tuple(map(float, ends)), region._dx, region.fractions, region.tortuosities, name)
+        box.without = _far_from(box.box, session, declared.layout)
+        return box
     records = region.living
     if not records:
         return None
@@ -271,6 +273,16 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
         dimension=dimension,
         dx=float(region.dx or 0.25),
     )
+
+
+def _far_from(box: Any, session: Session, layout: Layout) -> frozenset[int]:
+    """Sections that have no segment in a box, nor reactions across their membranes: as in NEURON, they do without it."""
+    segments = layout.segments
+    inside = segments.section[box.locate(segments.position) >= 0]
+    across = [
+        layout.selection(reaction.membrane.living).sections for reaction in session.chemistry.of(MultiCompartmentReaction)
+    ]
+    return frozenset(range(layout.morphology.n_sections)) - frozenset(np.concatenate([inside, *across]).tolist())
 
 
 def _box(corners: tuple[float, ...], dx: Any, alpha: Any, tortuosity: Any, name: str) -> Any:
