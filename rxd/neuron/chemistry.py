@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import weakref
 import zipfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +18,14 @@ from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.grids import Grid, Grids, Group, build_grids, check_points, group_sections
 from rxd.neuron.in_force import InForce
 from rxd.neuron.layout import Layout, build_layout, ends_with_points
+from rxd.neuron.nodes import carried, same_nodes
 from rxd.neuron.rehearse import rehearsal
 from rxd.neuron.rxd.views import Views
 from rxd.neuron.starting_values import MORE_ROUNDS, starting_values
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rxd.codegen.apart import Rehearsal
     from rxd.neuron.fluxes import Flux
     from rxd.neuron.nodes import NodeTable
@@ -139,13 +143,19 @@ class Chemistry:
 
             in_voxels = self._numbers_in_voxels()
             check_points(record for record in self.session.topology if record.id in in_voxels)
-            self._placing = True
-            try:
+            with self.where_it_is():
                 self.session.run.pull()
                 define_shape(self.session)
-            finally:
-                self._placing = False
             self._placed = self.session.shape_revision
+
+    @contextmanager
+    def where_it_is(self) -> Iterator[None]:
+        """What is done gives no section a place: new ones may get points of their own yet."""
+        before, self._placing = self._placing, True
+        try:
+            yield
+        finally:
+            self._placing = before
 
     def settle_properties(self) -> None:
         """Give quantities that are properties of boxes their values, lest a box changes while a model is made of it."""
@@ -317,8 +327,8 @@ class Chemistry:
             if old is None or values is None:
                 quantity._values[region.number], _ = starting_values(quantity, region, table)
                 _tell_box(region, quantity)
-            elif not _same_nodes(old, table):
-                kept = _carried(old, table, values)
+            elif not same_nodes(old, table):
+                kept = carried(old, table, values)
                 new = np.isnan(kept)
                 if new.any():
                     kept[new] = starting_values(quantity, region, table)[0][new]
@@ -573,33 +583,3 @@ def _tell_box(region: Any, quantity: Any) -> None:
     """Let a box know of new values of a quantity that may be one of its properties."""
     if hasattr(region, "shape") and region.depends_on(quantity):
         region.changed()
-
-
-def _carried(old: NodeTable, new: NodeTable, values: np.ndarray) -> np.ndarray:
-    """Values on nodes that have changed: of the node that was at the same place of the section, or voxel; NaN for none."""
-    if len(old) == len(new) and np.array_equal(old.dimension, new.dimension) and np.allclose(old.position, new.position):
-        return values.copy()
-    carried = np.full(len(new), np.nan)
-    for record in new.records:
-        before, now = old.of_record(record), new.of_record(record)
-        before, now = before[old.dimension[before] == 1], now[new.dimension[now] == 1]
-        if len(before) and len(now):
-            place = np.minimum((new.x[now] * len(before) * (1 + 4e-16)).astype(int), len(before) - 1)
-            carried[now] = values[before[np.argsort(old.place[before])][place]]
-    before, now = np.flatnonzero(old.dimension == 3), np.flatnonzero(new.dimension == 3)
-    places = np.round(np.concatenate([old.position[before], new.position[now]]), 6) + 0.0  # no -0.0
-    number = np.unique(places, axis=0, return_inverse=True)[1].ravel()
-    at = np.full(len(places), np.nan)
-    at[number[: len(before)]] = values[before]
-    carried[now] = at[number[len(before) :]]
-    return carried
-
-
-def _same_nodes(old: NodeTable | None, new: NodeTable) -> bool:
-    if old is None or len(old) != len(new):
-        return False
-    if not (np.array_equal(old.record, new.record) and np.array_equal(old.place, new.place)):
-        return False
-    grids = old.grid is None and new.grid is None
-    grids = grids or (old.grid is not None and new.grid is not None and np.array_equal(old.grid, new.grid))
-    return grids and [r.id for r in old.records] == [r.id for r in new.records]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["NodeTable", "box_table", "region_sizes", "segment_table", "shown_sizes"]
+__all__ = ["NodeTable", "box_table", "carried", "region_sizes", "same_nodes", "segment_table", "shown_sizes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,3 +187,34 @@ def region_sizes(region: Any) -> tuple[np.ndarray, np.ndarray]:
     """Volumes (um3) and areas (um2) of the nodes of a region."""
     table = region.session.chemistry.table(region)
     return table.volume, table.area
+
+
+def carried(old: NodeTable, new: NodeTable, values: np.ndarray) -> np.ndarray:
+    """Values on nodes that have changed: of the node that was at the same place of the section, or voxel; NaN for none."""
+    if len(old) == len(new) and np.array_equal(old.dimension, new.dimension) and np.allclose(old.position, new.position):
+        return values.copy()
+    found = np.full(len(new), np.nan)
+    for record in new.records:
+        before, now = old.of_record(record), new.of_record(record)
+        before, now = before[old.dimension[before] == 1], now[new.dimension[now] == 1]
+        if len(before) and len(now):
+            place = np.minimum((new.x[now] * len(before) * (1 + 4e-16)).astype(int), len(before) - 1)
+            found[now] = values[before[np.argsort(old.place[before])][place]]
+    before, now = np.flatnonzero(old.dimension == 3), np.flatnonzero(new.dimension == 3)
+    places = np.round(np.concatenate([old.position[before], new.position[now]]), 6) + 0.0  # no -0.0
+    number = np.unique(places, axis=0, return_inverse=True)[1].ravel()
+    at = np.full(len(places), np.nan)
+    at[number[: len(before)]] = values[before]
+    found[now] = at[number[len(before) :]]
+    return found
+
+
+def same_nodes(old: NodeTable | None, new: NodeTable) -> bool:
+    """Whether nodes are the same pieces of the same sections, or voxels of one grid."""
+    if old is None or len(old) != len(new):
+        return False
+    if not (np.array_equal(old.record, new.record) and np.array_equal(old.place, new.place)):
+        return False
+    grids = old.grid is None and new.grid is None
+    grids = grids or (old.grid is not None and new.grid is not None and np.array_equal(old.grid, new.grid))
+    return grids and [r.id for r in old.records] == [r.id for r in new.records]

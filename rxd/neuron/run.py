@@ -257,7 +257,8 @@ class Run(Tapes, Watching):
     def pull(self, computed: bool = True) -> None:
         """Bring everything up to date, before an edit of the structure; without what will be computed anew if it is known."""
         if self.engine is not None and self._pulled != self.engine.version:
-            self.engine.exchange.fetch_all(computed)
+            with self.session.chemistry.where_it_is():
+                self.engine.exchange.fetch_all(computed)
             self._pulled = self.engine.version
 
     def end_voltage(self, record: SectionRecord, x: float) -> float:

@@ -464,3 +464,16 @@ def test_symbols_of_a_session_that_is_gone_are_no_others_even_at_its_address():
     finally:
         gc.unfreeze()
     assert all(symbol.quantity() is None for symbol in kept)
+
+
+def test_a_section_made_after_a_run_has_the_points_it_is_given(cell):
+    k = rxd.Species(rxd.Region(cell, nrn_region="i"), name="k", charge=1, initial=100)
+    cell[0].insert("hh")
+    h.finitialize(-65)
+    new = h.Section(name="new")
+    new.insert("hh")  # values of other sections are kept for the model to come; that gave this one points of its own
+    assert new.n3d() == 0
+    for x in (500, 508):
+        new.pt3dadd(x, 0, 0, 8)
+    assert [new.n3d(), new.L, new.diam] == [2, 8, 8]
+    assert k is not None
