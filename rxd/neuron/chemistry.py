@@ -64,6 +64,7 @@ class Chemistry:
         self._followed: dict[tuple[str, int], tuple[int, int]] = {}
         self._made = 0
         self._layout: Layout | None = None
+        self._boxes: tuple[int, dict[int, tuple[np.ndarray, np.ndarray]]] = (-1, {})
         self._ends: tuple[int, tuple[tuple[int, int], ...]] = -1, ()
         self._tables: dict[int, tuple[Any, NodeTable]] = {}
         self._fresh: dict[int, tuple[tuple[int, int], NodeTable]] = {}
@@ -176,10 +177,19 @@ class Chemistry:
                     record.insert(mechanism)
                     record.ion_styles.setdefault(mechanism, 119)
 
+    def boxes(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """Lower and upper corners (um) of the boxes that species have been declared in, by the region's number."""
+        if self._boxes[0] != self._made:  # asked at every access
+            found = {r for quantity in self.quantities for r in quantity.regions if hasattr(r, "shape")}
+            lows = {box: np.array([box._xlo, box._ylo, box._zlo]) for box in found}
+            corners = {box.number: (low, low + np.multiply(box.shape, box._dx)) for box, low in lows.items()}
+            self._boxes = self._made, corners
+        return self._boxes[1]
+
     @property
     def layout(self) -> Layout:
         """The session's sections, cut; made again when one has changed."""
-        revision = (self.session.shape_revision, self._in_voxels())
+        revision = (self.session.shape_revision, self._in_voxels(), tuple(self.boxes()))
         if self._layout is None or self._layout.revision != revision or self._ends[0] != self.session.node_revision:
             ends = ends_with_points(self.session, self._numbers_in_voxels())
             if self._layout is None or self._layout.revision != revision or ends != self._ends[1]:

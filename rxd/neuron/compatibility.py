@@ -262,6 +262,8 @@ Where NEURON makes choices, we make the same:
 * `node.surface_area` of a voxel is that of a triangulated surface, some percent less than the membrane's; what crosses the
   membrane follows the exact area, so that nothing is lost on the way.
 * `ecs_boundary_conditions` hold the outermost voxels themselves, from the end of the first fixed step on.
+* Segments whose middles lie outside a box take no part in it: their currents do not reach it, and their concentrations outside
+  are NEURON's own. (A MultiCompartmentReaction with a box needs all of its segments in it.)
 * Currents enter a region through the part of the membrane it has (`surface_fraction` of a FractionalVolume, also in voxels):
   a Shell apart from the membrane, or a FractionalVolume without `surface_fraction`, takes up none, with a warning.
   `node.surface_area` is that part; NEURON shows the whole membrane in voxels.

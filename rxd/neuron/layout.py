@@ -3,10 +3,10 @@
 In: `SectionRecord`s. Out: `Layout`, which knows for every section of the session its segments here, in order from its 0 end.
 
 A section becomes one section of the morphology, with three exceptions. If its segments differ in cm, or (without 3-d points) in
-diameter, or if a point process writes an ion in one of them, each segment becomes a section of its own, joined end to end,
-which conducts the same. If it is connected with its 1 end, its segments are counted backwards, since sections of a morphology
-start where they are joined. And an end with a point process gets a section of one segment, of a size not worth mentioning:
-NEURON's node without area, where currents meet and nothing is stored.
+diameter, or if a point process writes an ion in one of them, or if some are in a box of extracellular space and some are not,
+each segment becomes a section of its own, joined end to end, which conducts the same. If it is connected with its 1 end, its
+segments are counted backwards, since sections of a morphology start where they are joined. And an end with a point process gets
+a section of one segment, of a size not worth mentioning: NEURON's node without area, where currents meet and nothing is stored.
 """
 
 from __future__ import annotations
@@ -136,9 +136,27 @@ def build_layout(session: Session, revision: Any, ends: tuple[tuple[int, int], .
     ends : tuple of (int, int)
         Ends to get a segment: numbers of records, 0 or 1.
     """
+    parted = {p.host.id for p in session.run.points if p.host is not None and p.host.alive and p._parts_section}
+    layout = _laid_out(session, revision, ends, parted)
+    leaving = _leave_boxes(session, layout)
+    return _laid_out(session, revision, ends, parted | leaving) if leaving else layout
+
+
+def _leave_boxes(session: Session, layout: Layout) -> set[int]:
+    """Numbers of sections with segments inside and outside of a box of extracellular space."""
+    at = layout.segments.position
+    found: set[int] = set()
+    for low, high in session.chemistry.boxes().values():
+        inside = np.all((at >= low) & (at <= high), axis=1)
+        if inside.any() and not inside.all():
+            found |= {number for number, own in layout.index.items() if inside[own].any() and not inside[own].all()}
+    return found
+
+
+def _laid_out(session: Session, revision: Any, ends: tuple[tuple[int, int], ...], parted: set[int]) -> Layout:
     records = [record for root in session.topology.roots() for record in root.by_level()]
     draft = _Draft()
-    draft.parted = {p.host.id for p in session.run.points if p.host is not None and p.host.alive and p._parts_section}
+    draft.parted = parted
     if not records:
         draft.stand_in()
     for number, record in enumerate(records):

@@ -57,8 +57,10 @@ def _by_signature(
     tables: Tables, places: list[Place], space: Space, prefix: str, kinds: tuple[Members, Members, Members]
 ) -> list[LocalSystem]:
     """Sections where the same things are, in order of their first section; voxel groups leave out sections where nothing is."""
-    here = np.zeros((len(tables.model.morphology.names), sum(map(len, kinds))), dtype=bool)
-    for column, where in enumerate(where for members in kinds for where in members.values()):
+    apart = [region.without for region in tables.model.regions if isinstance(region, Extracellular) and region.without]
+    columns = [*(where for members in kinds for where in members.values()), *apart]
+    here = np.zeros((len(tables.model.morphology.names), len(columns)), dtype=bool)
+    for column, where in enumerate(columns):
         here[np.fromiter(where, dtype=np.int64, count=len(where)), column] = True
     groups: list[LocalSystem] = []
     for sections in _equal_rows(here):

@@ -322,3 +322,22 @@ def test_a_section_outside_the_box_does_without_it():
     found = [near.v, near.ko, far.v, far.ki, far.ko]
     assert found == pytest.approx([-66.0333494101628, 5.000057440290032, -66.2641598486262, 54.4, 2.5], rel=1e-9)
     assert k is not None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_section_half_in_the_box_shares_half_of_its_segments(order):
+    """Numbers: NEURON 9.0.2."""
+    dend, far = h.Section(name="dend"), h.Section(name="far")
+    for x, sec in [(0, dend), (500, far)][::order]:
+        sec.pt3dadd(x, 0, 0, 3)
+        sec.pt3dadd(x + 100, 0, 0, 3)
+        sec.nseg = 4
+        sec.insert("hh")
+    ecs = rxd.Extracellular(-50, -50, -50, 50, 50, 50, dx=10, volume_fraction=0.2, tortuosity=1.6)
+    k = rxd.Species(ecs, name="k", d=2.62, charge=1, initial=8)
+    h.finitialize(-70)
+    for _ in range(40):
+        h.fadvance()
+    assert [seg.ko for seg in dend] == pytest.approx([7.9996662747046035, 7.999666223973342, 2.5, 2.5], rel=1e-10)
+    assert [dend(0.9).v, far.v, far.ko] == pytest.approx([-64.655433559794, -66.26415984862615, 2.5], rel=1e-10)
+    assert sum(k.nodes.concentration) == pytest.approx(7999.999311380583, rel=1e-12)
