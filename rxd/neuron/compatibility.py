@@ -293,8 +293,9 @@ Where NEURON makes choices, we make the same:
 * Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.
 
 Warned about, where NEURON is silent: a reaction left out since one of its species has gone out of scope, a variable given to
-`include_flux` without units, a section that is connected again, nseg that changes after a section was cut into voxels, cells
-whose voxels touch although nothing joins them (species pass from one to the other there).
+`include_flux` without units, a section that is connected again, nseg that changes after a section was cut into voxels, segments
+shorter than voxels, of which some are in none (their currents reach nothing), cells whose voxels touch although nothing joins
+them (species pass from one to the other there).
 """
 
 

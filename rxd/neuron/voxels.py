@@ -11,7 +11,7 @@ import numpy as np
 
 from geometry import solid_of
 from rxd.discretize.space import factor_at
-from rxd.neuron.errors import RxDException
+from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.nodes import NodeTable, shown_sizes
 from rxd.neuron.rxd.geometry import voxel_shape
 from rxd.neuron.surface import held_by_parts, triangulated_areas
@@ -43,6 +43,8 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
     if shape.is_area and shape.on_cell_surface:
         chosen &= voxels.membrane_area > 0
     voxel = np.flatnonzero(chosen)
+    if region.nrn_region == "i":
+        _note_segments_between(region, [record for record in records if record.id in wanted], layout, voxels, voxel)
     record_of, place_of = _places(records, layout)
     segment = np.concatenate([one, voxels.owner[voxel]])
     counts = np.array([record.nseg for record in records])
@@ -70,6 +72,18 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
         np.concatenate([np.ones(len(one), dtype=np.int64), np.full(len(voxel), 3)]),
         places,
     )
+
+
+def _note_segments_between(region: Any, records: list[SectionRecord], layout: Layout, voxels: Any, voxel: np.ndarray) -> None:
+    """Say where segments are so short that they lie between voxels: what flows there goes nowhere."""
+    for record in records:
+        without = int(np.setdiff1d(layout.segments_of([record]), voxels.owner[voxel]).size)
+        if without:
+            caution(
+                f"{without} of the {record.nseg} segments of {record.name} are in no voxel of {region.label}, whose edges are "
+                f"{voxels.dx.max():g} um long: currents of ions do not reach it from there, and seg.cai and the like do not "
+                f"follow it. Give the region a smaller dx, or {record.name} a smaller nseg."
+            )
 
 
 def _first_touched(

@@ -183,3 +183,16 @@ def test_a_class_of_a_script_notes_something_before_it_is_a_species(ca, recwarn)
     buffer = Buffer(ca.regions[0], initial=1)
     assert [buffer.names, buffer.id, buffer.dx] == [["free", "bound"], 7, 0.1]
     assert not recwarn
+
+
+def test_segments_shorter_than_voxels_are_said_to_take_no_part():
+    sec = h.Section(name="short")
+    for x in (0, 2):
+        sec.pt3dadd(x, 0, 0, 1)
+    rxd.set_solve_type(dimension=3)
+    cyt = rxd.Region([sec], name="cyt", nrn_region="i", dx=1)
+    x = rxd.Species(cyt, name="x", charge=1, initial=1)
+    sec.nseg = 11
+    with pytest.warns(UserWarning, match=r"9 of the 11 segments of short are in no voxel of cyt, whose edges are 1 um long"):
+        h.finitialize(-65)
+    assert len(x.nodes) == 8
