@@ -65,6 +65,7 @@ class Chemistry:
         self._made = 0
         self._layout: Layout | None = None
         self._boxes: tuple[int, dict[int, tuple[np.ndarray, np.ndarray]]] = (-1, {})
+        self._around: dict[int, tuple[Layout, np.ndarray]] = {}
         self._ends: tuple[int, tuple[tuple[int, int], ...]] = -1, ()
         self._tables: dict[int, tuple[Any, NodeTable]] = {}
         self._fresh: dict[int, tuple[tuple[int, int], NodeTable]] = {}
@@ -181,9 +182,7 @@ class Chemistry:
         """Lower and upper corners (um) of the boxes that species have been declared in, by the region's number."""
         if self._boxes[0] != self._made:  # asked at every access
             found = {r for quantity in self.quantities for r in quantity.regions if hasattr(r, "shape")}
-            lows = {box: np.array([box._xlo, box._ylo, box._zlo]) for box in found}
-            corners = {box.number: (low, low + np.multiply(box.shape, box._dx)) for box, low in lows.items()}
-            self._boxes = self._made, corners
+            self._boxes = self._made, {box.number: box.corners for box in found}
         return self._boxes[1]
 
     @property
@@ -426,11 +425,13 @@ class Chemistry:
     def around(self, region: Any, record: SectionRecord) -> tuple[np.ndarray, np.ndarray]:
         """Voxels of a box around the segments of a section, and those segments; only where the section is inside."""
         self.place()
-        position = self.layout.segments.position[self.layout.index[record.id]]
-        low = np.array([region._xlo, region._ylo, region._zlo])
-        ijk = np.floor((position - low) / np.array(region._dx)).astype(int)
-        inside = np.flatnonzero(np.all((ijk >= 0) & (ijk < region.shape), axis=1))
-        return np.ravel_multi_index(tuple(ijk[inside].T), region.shape), inside
+        layout, index = self.layout, self.layout.index[record.id]
+        known = self._around.get(region.number)
+        if known is None or known[0] is not layout:  # asked for every section, and at every access
+            known = self._around[region.number] = layout, region.voxels_at(layout.segments.position)
+        voxels = known[1][index]
+        places = np.flatnonzero(voxels >= 0)
+        return voxels[places], places
 
     def refresh(self, name: str, record: SectionRecord) -> bool:
         """Let an ion concentration of a section follow the species, if the model has moved since; whether there is one.

@@ -411,7 +411,19 @@ def _rxd_lines() -> list[str]:
         "part",
     }
     hidden |= {"expression", "node_d", "kind", "of", "array", "parts", "symbols", "kf", "kb", "is_area"}
-    hidden |= {"is_source", "d_on", "local_d", "set_d_on", "opened", "ready", "said", "shown", "sources"}
+    hidden |= {
+        "corners",
+        "voxels_at",
+        "is_source",
+        "d_on",
+        "local_d",
+        "set_d_on",
+        "opened",
+        "ready",
+        "said",
+        "shown",
+        "sources",
+    }
     for kind in kinds:
         names = [member for member, _ in inspect.getmembers(kind) if not member.startswith("_") and member not in hidden]
         lines.append(f"| `{kind.__name__}` | {_row(names)} |")

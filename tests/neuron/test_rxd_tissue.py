@@ -341,3 +341,19 @@ def test_a_section_half_in_the_box_shares_half_of_its_segments(order):
     assert [seg.ko for seg in dend] == pytest.approx([7.9996662747046035, 7.999666223973342, 2.5, 2.5], rel=1e-10)
     assert [dend(0.9).v, far.v, far.ko] == pytest.approx([-64.655433559794, -66.26415984862615, 2.5], rel=1e-10)
     assert sum(k.nodes.concentration) == pytest.approx(7999.999311380583, rel=1e-12)
+
+
+def test_a_section_on_the_last_side_of_the_box_shows_the_voxel_it_exchanges_with():
+    side, inner = h.Section(name="side"), h.Section(name="inner")
+    for x, sec in ((20, side), (15, inner)):
+        sec.pt3dadd(x, -5, 3, 4)
+        sec.pt3dadd(x, 5, 3, 4)
+        sec.insert("hh")
+    ecs = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=10)
+    k = rxd.Species(ecs, name="k", d=0, charge=1, initial=8)
+    h.finitialize(-70)
+    for _ in range(40):
+        h.fadvance()
+    there = k[ecs].node_by_location(20, 0, 3).concentration
+    assert 7.9 < there < 8
+    assert [side.ko, inner.ko] == [there, there]

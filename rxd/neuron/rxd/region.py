@@ -216,6 +216,20 @@ class Extracellular:
         self._permeability = None if permeability is None else as_field(permeability, self, "permeability")
 
     @property
+    def corners(self) -> tuple[np.ndarray, np.ndarray]:
+        """The lower corner and the upper one, um."""
+        return np.array([self._xlo, self._ylo, self._zlo]), np.array([self._xhi, self._yhi, self._zhi])
+
+    def voxels_at(self, places: np.ndarray) -> np.ndarray:
+        """The voxel of each place (n, 3) in um, by its number; -1 outside. The last sides of the box are in its last voxels."""
+        low, high = self.corners
+        inside = np.all((places >= low) & (places <= high), axis=1)
+        ijk = np.minimum((places[inside] - low) / self._dx, np.array(self.shape) - 1).astype(int)
+        voxels = np.full(len(places), -1)
+        voxels[inside] = np.ravel_multi_index(tuple(ijk.T), self.shape)
+        return voxels
+
+    @property
     def alpha(self) -> Any:
         """Volume fraction: a number, an array of `shape`, or the State or Parameter it was set to.
 
