@@ -97,9 +97,13 @@ def _voxels() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VoxelWarning)
         model.compile("split", dt=0.025).run(0.1)
-    outside = rxd.Model(geometry.cylinder(10, 1), segments=1)
-    outside.add(rxd.Species(rxd.Extracellular(-3, -3, -3, 13, 3, 3, dx=1), name="k", d=2.6, charge=1, initial=3.0))
-    outside.compile("split", dt=0.025).run(0.1)
+    inside = geometry.cylinder(10, 1)
+    outside = rxd.Model(inside, segments=1)
+    outside.insert(library.hh(), on=inside.all)
+    cytosol, box = rxd.Region(inside.all, name="cyt", side="i"), rxd.Extracellular(-3, -3, -3, 13, 3, 3, dx=1)
+    outside.add(rxd.Species([cytosol, box], name="k", d=2.6, charge=1, initial={cytosol: 54.4, box: 3.0}))
+    for method in ("split", "coupled"):
+        outside.compile(method, dt=0.025).run(0.1)
 
 
 KINDS: Final[MappingProxyType[str, Callable[[], None]]] = MappingProxyType(
