@@ -36,10 +36,17 @@ __all__ = ["ModArtificial", "ModObject", "ModPoint", "make_point_class", "place_
 
 
 class ModObject(PointProcess):
-    """What point processes and artificial cells of mod files share."""
+    """What point processes and artificial cells of mod files share.
+
+    Attributes
+    ----------
+    sends : bool
+        Whether its file calls `net_event`; a NetCon watches the variable ``x`` of one that does not.
+    """
 
     translation: ClassVar[Translation]
     own_info: ClassVar[PointInfo]
+    sends: ClassVar[bool]
     simple: ClassVar[Mapping[str, Callable[..., float]] | None] = None
     movable: tuple[list[bool], Any] | None = None
     weights_at_hand: Any = None
@@ -189,11 +196,6 @@ class ModObject(PointProcess):
     def _watching(self) -> bool:
         return "watches_" in self._stored
 
-    @property
-    def sends(self) -> bool:
-        """Whether its file calls `net_event`; a NetCon watches the variable ``x`` of one that does not."""
-        return isinstance(self, Artificial) or calls_of("net_event", self.translation.file.blocks)
-
     def crossing(self) -> Pointer | None:
         """What a NetCon to whose source it is watches: its variable ``x``; None if it has none, or sends events."""
         file = self.translation.file
@@ -333,7 +335,9 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
     from rxd.neuron.modstepped import ModStepped
 
     base = ModArtificial if artificial else ModStepped if translation.reason else ModWriter if translation.carries else ModPoint
-    settings = {"kind": file.name, "translation": translation, "own_info": info, "__doc__": f"{file.name} of {file.path}."}
+    sends = artificial or calls_of("net_event", file.blocks)
+    doc = f"{file.name} of {file.path}."
+    settings = {"kind": file.name, "translation": translation, "own_info": info, "sends": sends, "__doc__": doc}
     settings["_sits_at_ends"] = not artificial and not file.ions
     return type(file.name, (base,), {**settings, "simple": None if base is not ModPoint else _simple(translation)})
 

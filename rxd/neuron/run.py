@@ -392,6 +392,8 @@ class Run(Tapes, Watching):
         self.engine = self._quick = None
         with collector_paused():
             self.engine = Engine(self.session, last)
+        if last is not None and last.adaptive:
+            self._carry_on(self.engine, last)
         return self.engine
 
     def _living_handlers(self) -> list[FInitializeHandler]:

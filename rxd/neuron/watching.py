@@ -10,7 +10,10 @@ import weakref
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rxd.neuron.artificial import Artificial
+from rxd.neuron.engine.rising import seen_last
 from rxd.neuron.engine.wires import calls
 from rxd.neuron.events import DELAY_OF_DETECTION, Detector, NetCon
 from rxd.neuron.lasting import Lasting, end_recordings
@@ -42,7 +45,7 @@ class Watching:
 
     def __init__(self) -> None:
         self._detectors: list[Detector] = []
-        self._sources: tuple[list[Detector], dict[tuple[int, str], list[Detector]]] = (self._detectors, {})
+        self._sources: tuple[list[Detector], dict[tuple[Any, ...], list[Detector]]] = (self._detectors, {})
         self._listeners: dict[int, list[weakref.ref[Any]]] = {}
         self._machines: list[weakref.ref[Moves | Watches]] = []
         self._watch: tuple[Engine | None, list[Detector], list[Detector]] = (None, [], [])
@@ -61,7 +64,7 @@ class Watching:
             return None
         source = source if watched is None else watched
         same = self._same_sources(source)
-        detector = next((known for known in same if watched is not None or known.pointer == source), None)
+        detector = next((known for known in same if known.pointer == source or (watched and _is_of(known, watched))), None)
         if detector is None:
             detector = Detector(source, threshold)
             self._detectors.append(detector)
@@ -106,21 +109,16 @@ class Watching:
         return None if source is None else self._listeners.get(id(source))
 
     def _same_sources(self, source: Any) -> list[Detector]:
-        """The detectors of a variable of a section, to which one may be added; there may be thousands of others."""
-        if isinstance(source, AttributePointer):
-            found = [(one, one.pointer) for one in self._detectors]
-            mine = source.target, source.name
-            return [one for one, at in found if isinstance(at, AttributePointer) and (at.target, at.name) == mine]
-        if not isinstance(source, RangePointer):
-            return []
+        """The detectors of a variable of a section or point process, to which one may be added, of perhaps thousands."""
         if self._sources[0] is not self._detectors:
-            known: dict[tuple[int, str], list[Detector]] = {}
+            known: dict[tuple[Any, ...], list[Detector]] = {}
             for detector in self._detectors:
-                pointer = detector.pointer
-                if type(detector) is Detector and isinstance(pointer, RangePointer):
-                    known.setdefault((pointer.record.id, pointer.name), []).append(detector)
+                key = _source_key(detector.pointer)
+                if type(detector) is Detector and key is not None:
+                    known.setdefault(key, []).append(detector)
             self._sources = self._detectors, known
-        return self._sources[1].setdefault((source.record.id, source.name), [])
+        key = _source_key(source)
+        return [] if key is None else self._sources[1].setdefault(key, [])
 
     def listeners(self, source: Artificial) -> list[NetCon]:
         """The NetCons that listen to an artificial cell."""
@@ -174,6 +172,16 @@ class Watching:
         numbers = range(len(watched)) if changed is None else changed.tolist()
         return [watched[number] for number in numbers if watched[number].rises_to(float(values[number]))]
 
+    def _carry_on(self, engine: Engine, last: Engine) -> None:
+        """Let what was above its threshold in variable steps of the last engine not rise once more in another."""
+        watched = self._voltages(engine.layout.index)
+        pointers: list[Any] = [detector.pointer for detector in watched]
+        seen = seen_last(last, [(pointer.record, pointer.x) for pointer in pointers])
+        if engine.adaptive:
+            engine.state.before[:] = np.where(np.isnan(seen), engine.state.before, seen)
+        for detector, v in zip(watched, seen.tolist(), strict=True):
+            detector.above = v > detector.threshold
+
     def watch_changed(self) -> None:
         """NetCons or their thresholds have changed."""
         self._watch = (None, [], [])
@@ -209,3 +217,16 @@ class Watching:
             and detector.pointer.name == "v"
             and detector.pointer.record.id in known
         ]
+
+
+def _source_key(pointer: Any) -> tuple[Any, ...] | None:
+    """By what the detectors of a variable are found; None where each connection has its own."""
+    if isinstance(pointer, RangePointer):
+        return pointer.record.id, pointer.name
+    return (pointer.name, id(pointer.target)) if isinstance(pointer, AttributePointer) else None
+
+
+def _is_of(detector: Detector, watched: Any) -> bool:
+    """Whether a detector's point process is the watched one, not one that is gone and had the same id."""
+    pointer: Any = detector.pointer
+    return pointer.target is watched.target

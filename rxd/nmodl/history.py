@@ -21,6 +21,7 @@ def with_history_apart(found: Translation) -> ModFile | None:
     if block is None or file.kind == "ARTIFICIAL_CELL" or file.all("hook"):
         return None
     kept, procedures = _left_out(found), {part.name: part for part in file.all("procedure")}
+    own = {name for part in block.body if isinstance(part, Local) for name, _ in part.names}
     rest: list[Statement] = []
     apart: list[Statement] = []
     for statement in block.body:
@@ -31,9 +32,14 @@ def with_history_apart(found: Translation) -> ModFile | None:
             code = ()
         if _keeps(file, code, kept):
             apart += code
-        else:
-            rest.append(statement)
-    if not apart:
+            continue
+        rest.append(statement)
+        if assigned_in(code) and assigned_in(code) <= own and "dt" not in names_in(code):  # both may read it
+            apart += code
+    if not assigned_in(tuple(apart)) - own:
+        return None
+    elsewhere = assigned_in(tuple(statement for statement in rest if statement not in apart))
+    if elsewhere & own & names_in(apart):
         return None
     hook = Block("hook", "after solve", (), (*(part for part in rest if isinstance(part, Local)), *apart), block.line)
     blocks = tuple(replace(block, body=tuple(rest)) if part is block else part for part in file.blocks)

@@ -358,3 +358,45 @@ def test_variables_other_than_voltages_are_watched_in_variable_steps(h: Any, som
     h.cvode_active(False)
     assert list(times) == pytest.approx([1, 6], abs=1e-9)
     assert connection.valid()
+
+
+def test_what_is_above_a_threshold_does_not_rise_with_another_engine(h: Any, soma: Any) -> None:
+    """NEURON 9.0.2 fires once, whatever is edited in the middle of a spike."""
+    section, saved = h.Section(name="section"), h.SaveState()
+    section.insert("pas").e_pas = 30
+    other, times = h.Section(name="other"), h.Vector()
+    connection = h.NetCon(section(0.5)._ref_v, None, 10, 1, 0, sec=section)
+    connection.record(times)
+    h.cvode_active(True)
+    h.finitialize(-65)
+    while section.v < 15:
+        h.fadvance()
+    saved.save()
+    other.nseg = 3
+    h.fadvance()
+    section.nseg = 3
+    h.fadvance()
+    other.insert("hh")
+    for active in (False, True):
+        h.cvode_active(active)
+        h.fadvance()
+        h.fadvance()
+    assert times.size() == 1
+    other.uninsert("hh")
+    section.nseg = other.nseg = 1
+    counter = h.APCount(soma(0.5))
+    h.fadvance()
+    saved.restore()
+    h.fadvance()
+    h.fadvance()
+    section.v = -65
+    h.cvode.re_init()
+    h.fadvance()
+    other.nseg = 3
+    section.v = 20
+    h.cvode.re_init()
+    t = h.t
+    h.fadvance()
+    h.cvode_active(False)
+    assert list(times)[1:] == [t]
+    assert counter.n == 0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h
+from rxd.neuron import Session, h, modpoints
 from rxd.neuron.errors import HocError
 
 WATCHING = """
@@ -190,6 +190,13 @@ def test_a_point_process_without_net_event_is_watched_through_its_variable_x(som
     assert other.x == crossing.x > 2
     with pytest.warns(UserWarning, match=r"Silent\[0\] is the source of a NetCon, but never fires"):
         spikes_of(h.Silent(soma(0.5)))
+
+
+def test_connections_from_a_point_process_do_not_look_through_its_file(soma, monkeypatch):
+    """Networks have a hundred thousand of them; a file takes a millisecond."""
+    crossing, watching = h.Crossing(soma(0.5)), h.Watching(soma(0.5))
+    monkeypatch.delattr(modpoints, "calls_of")
+    assert [h.NetCon(source, None).pre() for source in (crossing, watching)] == [crossing, watching]
 
 
 def test_every_connection_and_return(soma):

@@ -63,7 +63,14 @@ LOWEST = """
 NEURON { POINT_PROCESS Lowest RANGE lowest }
 ASSIGNED { v lowest }
 INITIAL { lowest = v }
-BREAKPOINT { if (v < lowest) { lowest = v } }
+BREAKPOINT { LOCAL twice  twice = 2*v  if (twice < 2*lowest) { lowest = twice/2 } }
+"""
+
+MIXED = """
+NEURON { POINT_PROCESS Mixed RANGE highest, level }
+ASSIGNED { v highest level }
+INITIAL { highest = v }
+BREAKPOINT { LOCAL x  if (v > -65) { x = v  level = 1 } else { x = -65  level = 2 }  if (x > highest) { highest = x } }
 """
 
 BESIDE = """
@@ -107,6 +114,7 @@ AFTER SOLVE { out = factor + count }
 """
 
 MODS = {
+    "mixed": MIXED,
     "beside": BESIDE,
     "hidden": HIDDEN,
     "lowest": LOWEST,
@@ -304,7 +312,8 @@ def test_what_a_solved_procedure_keeps_from_step_to_step(bare, adaptive):
         np.testing.assert_array_equal(highest, np.maximum.accumulate(v))
 
 
-def test_what_is_kept_beside_a_current_is_warned_about(bare):
-    with pytest.warns(UserWarning, match=r"beside\.mod: highest of Beside follow from what they were.*AFTER SOLVE"):
-        point = h.Beside(bare(0.5))
-    assert point.kind == "Beside"
+@pytest.mark.parametrize("kind", ["Beside", "Mixed"])
+def test_what_is_kept_beside_currents_or_variables_it_shares_locals_with_is_warned_about(bare, kind):
+    with pytest.warns(UserWarning, match=rf"mod: highest of {kind} follow from what they were.*AFTER SOLVE"):
+        point = getattr(h, kind)(bare(0.5))
+    assert point.kind == kind

@@ -133,6 +133,7 @@ class Engine:
         self.initial = Initial(self, at_rest)
         self.jumped = False
         self.exchange.load()
+        self.state.before = self.watched()
         self.sources, self.swelling = Sources(self), Swelling(self)
         self.circuits.load()
         self.is_plain = not (self.hooks or self.linked.followed or self.stepped or self.swelling or self.circuits.circuit)
@@ -580,6 +581,8 @@ class Engine:
         self.fixed.forget()
         self.seen.frozen = frozenset((CURRENTS, STATES))
         self.state = saved.copy()
+        if len(self.state.before) != len(self.electrodes.detector_position):  # somebody else watches now
+            self.state.before = self.watched()
         if self.circuits.circuit is not None and "circuit" in saved.memory:
             self.circuits.circuit.x[:] = saved.memory["circuit"]
             self.circuits.show()

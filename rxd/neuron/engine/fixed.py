@@ -167,7 +167,8 @@ class FixedSteps:
         scheme = NEURON[int(secondorder)]._replace(repeats=times)
         if scheme != stepper.scheme:
             stepper.scheme = scheme
-        self.engine.fields.put_theta(scheme.cable.gamma)
+        if self.way is None or self.way[1] != secondorder:
+            self.engine.fields.put_theta(scheme.cable.gamma)
         self.way = way
 
     @property

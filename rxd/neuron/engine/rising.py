@@ -13,8 +13,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.record import SectionRecord
 
-__all__ = ["follow_watched", "look_anew", "risen_at_once"]
+__all__ = ["follow_watched", "look_anew", "risen_at_once", "seen_last"]
 
 
 def follow_watched(engine: Engine) -> None:
@@ -62,3 +63,15 @@ def risen_at_once(engine: Engine) -> list[int]:
 def look_anew(engine: Engine) -> None:
     """Let all watched voltages have been below their thresholds."""
     engine.state.before[:] = -np.inf
+
+
+def seen_last(engine: Engine, places: list[tuple[SectionRecord, float]]) -> np.ndarray:
+    """Voltages at places when variable steps of an engine last looked, mV; NaN where they did not watch."""
+    seen = dict(zip(engine.electrodes.detector_position.tolist(), engine.state.before.tolist(), strict=True))
+    found = np.full(len(places), np.nan)
+    for number, (record, x) in enumerate(places):
+        segments = engine.layout.index.get(record.id, ())
+        if len(segments):  # of which there may be others now
+            segment = segments[min(int(x * len(segments)), len(segments) - 1)]
+            found[number] = seen.get(engine.states["v"].start + engine.storage(segment), np.nan)
+    return found
