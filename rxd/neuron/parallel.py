@@ -149,6 +149,7 @@ class ParallelContext(HocObject):
             If the number is taken, or something has been connected to it, which would hear nothing.
         """
         number = int(gid)
+        self._free(number)
         if number in self._shared.announced:
             raise HocError(f"gid={number} already exists on this process; call pc.gid_clear() before another model is built.")
         if number in self._shared.awaited:
@@ -156,9 +157,18 @@ class ParallelContext(HocObject):
         self._shared.announced.add(number)
         return 0.0
 
+    def _free(self, number: int) -> None:
+        """Forget a number whose source of spikes is gone."""
+        shared = self._shared
+        origin = shared.cells[number].origin() if number in shared.cells else self
+        if origin.is_gone if isinstance(origin, Pointer) else origin is None:
+            del shared.cells[number], shared.given[number]
+            shared.announced.discard(number)
+
     def gid_exists(self, gid: int) -> int:
         """Whether a cell is here: 3 if it is and has a source of spikes, 1 if its number alone is known, 0 if not."""
         number = int(gid)
+        self._free(number)
         return 3 if number in self._shared.cells else int(number in self._shared.announced)
 
     def cell(self, gid: int, source: NetCon, *_: Any) -> float:

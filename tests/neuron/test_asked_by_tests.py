@@ -222,3 +222,27 @@ def test_numbers_of_cells_are_given_once_and_before_they_are_connected_to():
         assert early.valid()
     with parallel_context() as context:
         context.set_gid2node(0, 0)
+
+
+def test_the_number_of_a_cell_that_is_gone_is_free():
+    """As in NEURON 9.0.2; loops that build a cell again and again give it the same."""
+
+    def numbered(make, source_of):
+        cell = make()
+        context.set_gid2node(3, 0)
+        context.cell(3, h.NetCon(*source_of(cell)))
+        assert context.gid_exists(3) == 3
+        return cell
+
+    with parallel_context() as context:
+        for make, source_of in (
+            (lambda: h.Section(name="section"), lambda cell: (cell(0.5)._ref_v, None)),
+            (h.NetStim, lambda cell: (cell, None)),
+        ):
+            cell = numbered(make, source_of)
+            with pytest.raises(HocError, match="gid=3 already exists"):
+                context.set_gid2node(3, 0)
+            del cell
+            assert context.gid_exists(3) == 0
+            cell = numbered(make, source_of)
+            del cell
