@@ -355,3 +355,11 @@ def test_procedures_are_shown_by_their_names():
     assert h("begintemplate Shown\npublic put\nproc put() { x = $1 }\nendtemplate Shown")
     cell = h.Shown()
     assert (repr(h.next), repr(cell.put), h.next(2)) == ("next()", f"{cell}.put()", 3)
+
+
+def test_texts_that_hoc_passes_on_are_no_objects_of_hoc():
+    """Where they are changed, the variable that they come from changes; functions in Python take them for texts."""
+    assert h("strdef passed\nobjref py\npy = new PythonObject()")
+    assert h('nrnpython("from rxd.neuron.hoc import HocObject\\ndef is_object(thing): return isinstance(thing, HocObject)")')
+    assert h("objref some\nsome = new Vector(2)\nfrom_hoc = py.is_object(passed) + 2 * py.is_object(some)")
+    assert h.from_hoc == 2

@@ -21,7 +21,9 @@ class _Objects(type):
     def __instancecheck__(cls, thing: Any) -> bool:
         # by where classes come from: a destructor asks when a process ends, too, and nothing can be imported any more
         homes = [kind.__module__ or "" for kind in type(thing).__mro__]
-        return any(home.startswith(PACKAGE) and not home.startswith(REACTIONS) for home in homes) and OTHERS.isdisjoint(homes)
+        if isinstance(thing, (str, BaseException)) or not OTHERS.isdisjoint(homes):  # texts that hoc passes on; errors
+            return False
+        return any(home.startswith(PACKAGE) and not home.startswith(REACTIONS) for home in homes)
 
 
 class HocObject(metaclass=_Objects):
