@@ -73,6 +73,15 @@ INITIAL { highest = v }
 BREAKPOINT { LOCAL x  if (v > -65) { x = v  level = 1 } else { x = -65  level = 2 }  if (x > highest) { highest = x } }
 """
 
+DEEP = """
+NEURON { POINT_PROCESS Deep RANGE highest, n }
+ASSIGNED { v highest n }
+INITIAL { highest = v  n = 0 }
+BREAKPOINT { if (v > highest) { highest = v  outer() } }
+PROCEDURE outer() { inner() }
+PROCEDURE inner() { n = n + 1 }
+"""
+
 BESIDE = """
 NEURON { POINT_PROCESS Beside RANGE highest NONSPECIFIC_CURRENT i }
 ASSIGNED { v i highest }
@@ -115,6 +124,7 @@ AFTER SOLVE { out = factor + count }
 
 MODS = {
     "mixed": MIXED,
+    "deep": DEEP,
     "beside": BESIDE,
     "hidden": HIDDEN,
     "lowest": LOWEST,
@@ -312,8 +322,8 @@ def test_what_a_solved_procedure_keeps_from_step_to_step(bare, adaptive):
         np.testing.assert_array_equal(highest, np.maximum.accumulate(v))
 
 
-@pytest.mark.parametrize("kind", ["Beside", "Mixed"])
-def test_what_is_kept_beside_currents_or_variables_it_shares_locals_with_is_warned_about(bare, kind):
+@pytest.mark.parametrize("kind", ["Beside", "Mixed", "Deep"])
+def test_what_is_kept_beside_something_else_is_warned_about(bare, kind):
     with pytest.warns(UserWarning, match=rf"mod: highest of {kind} follow from what they were.*AFTER SOLVE"):
         point = getattr(h, kind)(bare(0.5))
     assert point.kind == kind
