@@ -60,7 +60,7 @@ class Chemistry:
         self.fluxes: list[Flux] = []
         self._things: dict[int, weakref.ref[Any]] = {}
         self._quantities: list[weakref.ref[Any]] = []
-        self._behind: tuple[int, dict[tuple[str, int], Any]] = (-1, {})
+        self._behind: tuple[tuple[int, int], dict[tuple[str, int], Any]] = (-1, -1), {}
         self._followed: dict[tuple[str, int], tuple[int, int]] = {}
         self._made = 0
         self._layout: Layout | None = None
@@ -335,7 +335,7 @@ class Chemistry:
             quantity.settled[region.number] = table
             if old is None or values is None:
                 quantity._values[region.number], _ = starting_values(quantity, region, table)
-                _tell_box(region, quantity)
+                quantity._tell_box(region)
             elif not same_nodes(old, table):
                 kept = carried(old, table, values)
                 new = np.isnan(kept)
@@ -371,17 +371,18 @@ class Chemistry:
                     self.session.ready.clear()
                 else:
                     values[:] = initial  # in place: somebody may hold a view of it
-                _tell_box(region, quantity)
+                quantity._tell_box(region)
         return changing
 
     def species_at(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
         """The species (and region) behind an ion variable such as `cai` in a section, or None."""
         if name[-1:] not in {"i", "o"} or not self._quantities:
             return None
-        revision, known = self._behind
-        if revision != self.session.revision:
-            known = {}
-            self._behind = self.session.revision, known
+        engine = self.session.run.engine
+        stamp = self.session.revision, -1 if engine is None else engine.revision
+        if self._behind[0] != stamp:
+            self._behind = stamp, {}
+        known = self._behind[1]
         key = name, record.id
         if key not in known:  # scripts ask at every access; a species is not kept alive by that
             found = self._find_species(name, record)
@@ -393,14 +394,23 @@ class Chemistry:
     def _find_species(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
         for quantity in self.quantities:
             if quantity.name == name[:-1]:
-                found = [
-                    region
-                    for region in quantity.regions
-                    if region.nrn_region == name[-1] and (record in region.records or hasattr(region, "shape"))
-                ]
+                found = [region for region in quantity.regions if region.nrn_region == name[-1] and self._is_in(region, record)]
                 if found:
                     return quantity, next((r for r in found if len(found) > 1 and self.touches_membrane(r)), found[0])
         return None
+
+    def _is_in(self, region: Any, record: SectionRecord) -> bool:
+        if not hasattr(region, "shape"):
+            return record in region.records
+        engine = self.session.run.engine  # who has laid out where sections are; to ask for it here would place them
+        return engine is None or not all(engine.places.outside(region, record))
+
+    def moves_all(self, name: str, record: SectionRecord) -> bool:
+        """Whether a species is behind an ion variable in all segments of a section; some may be outside of a box."""
+        found, engine = self.species_at(name, record), self.session.run.engine
+        if found is None or engine is None or not hasattr(found[1], "shape"):
+            return found is not None
+        return not any(engine.places.outside(found[1], record))
 
     def touches_membrane(self, region: Any) -> bool:
         """Whether a region has some of the cell's membrane."""
@@ -588,9 +598,3 @@ class Chemistry:
     def species_of(self, record: SectionRecord) -> set[Any]:
         """The species in a section."""
         return {quantity for quantity in self.quantities if any(record in region.records for region in quantity.regions)}
-
-
-def _tell_box(region: Any, quantity: Any) -> None:
-    """Let a box know of new values of a quantity that may be one of its properties."""
-    if hasattr(region, "shape") and region.depends_on(quantity):
-        region.changed()

@@ -401,7 +401,7 @@ class SectionRecord:
         if info is None or not info.charge or not self.ion_styles.get(info.mechanism, 0) & 64:
             return
         moved = (
-            session.chemistry.species_at(f"{ion}{s}", self) or session.catalogue.writer(f"{ion}{s}", self.mechanisms)
+            session.chemistry.moves_all(f"{ion}{s}", self) or session.catalogue.writer(f"{ion}{s}", self.mechanisms)
             for s in "io"
         )
         if not any(moved):

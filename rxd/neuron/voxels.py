@@ -76,8 +76,10 @@ def voxel_table(region: Any, layout: Layout) -> NodeTable:
 
 def _note_segments_between(region: Any, records: list[SectionRecord], layout: Layout, voxels: Any, voxel: np.ndarray) -> None:
     """Say where segments are so short that they lie between voxels: what flows there goes nowhere."""
+    held = np.zeros(layout.segments.n, dtype=np.bool_)
+    held[voxels.owner[voxel]] = True
     for record in records:
-        without = int(np.setdiff1d(layout.segments_of([record]), voxels.owner[voxel]).size)
+        without = int(np.sum(~held[layout.index[record.id]]))
         if without:
             caution(
                 f"{without} of the {record.nseg} segments of {record.name} are in no voxel of {region.label}, whose edges are "

@@ -306,14 +306,28 @@ def test_a_box_has_a_coefficient_of_its_own():
     assert after(anew)[2] == [0, 0, 0, 0]
 
 
-def test_a_section_outside_the_box_does_without_it():
-    """Numbers: NEURON 9.0.2, in the order v and ko of the section in the box, v, ki and ko of the other."""
+ACCUMULATION = """
+NEURON { SUFFIX kacc USEION k READ ik WRITE ko }
+STATE { ko (mM) }
+ASSIGNED { ik (mA/cm2) }
+BREAKPOINT { SOLVE s METHOD derivimplicit }
+DERIVATIVE s { ko' = ik * 10 - (ko - 2.5) / 5 }
+"""
+
+
+def beside():
+    """Two sections with hh, and a box around the first."""
     near, far = h.Section(name="near"), h.Section(name="far")
     for x, sec in ((0, near), (500, far)):
         sec.pt3dadd(x, 0, 0, 8)
         sec.pt3dadd(x + 8, 0, 0, 8)
         sec.insert("hh")
-    ecs = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=10, volume_fraction=0.2, tortuosity=1.6)
+    return near, far, rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=10, volume_fraction=0.2, tortuosity=1.6)
+
+
+def test_a_section_outside_the_box_does_without_it():
+    """Numbers: NEURON 9.0.2, in the order v and ko of the section in the box, v, ki and ko of the other."""
+    near, far, ecs = beside()
     cyt = rxd.Region([near], nrn_region="i")
     k = rxd.Species([cyt, ecs], name="k", d=1, charge=1, initial=lambda node: 5 if node.region is ecs else 100)
     h.finitialize(-70)
@@ -322,6 +336,57 @@ def test_a_section_outside_the_box_does_without_it():
     found = [near.v, near.ko, far.v, far.ki, far.ko]
     assert found == pytest.approx([-66.0333494101628, 5.000057440290032, -66.2641598486262, 54.4, 2.5], rel=1e-9)
     assert k is not None
+
+
+@pytest.mark.parametrize(
+    ("way", "v", "ko"),
+    [
+        ("fixed", -57.9762289295503, 10),
+        ("variable", -57.89190592605175, 10),
+        ("played", -63.938744219606264, 40 / 3),
+        ("kacc", -66.2603632748517, 2.5073599907897495),
+    ],
+)
+def test_what_a_section_outside_the_box_has_around_it_counts(way, v, ko, tmp_path):
+    """Numbers: NEURON 9.0.2."""
+    near, far, ecs = beside()
+    k = rxd.Species(ecs, name="k", d=1, charge=1, initial=5)
+    cvode, values, times = h.CVode(), h.Vector([2.5, 2.5, 10, 20]), h.Vector([0, 0.5, 0.5, 2])
+    if way == "variable":
+        cvode.active(True)
+        cvode.atol(1e-9)
+    elif way == "played":
+        values.play(far(0.5)._ref_ko, times, 1)
+    elif way == "kacc":
+        (tmp_path / "kacc.mod").write_text(ACCUMULATION)
+        h.nrn_load_dll(str(tmp_path))
+        far.insert("kacc")
+    h.finitialize(-70)
+    cvode.solve(1)
+    if way in {"fixed", "variable"}:
+        far.ko = 10
+        cvode.re_init()
+        cvode.solve(2)
+    assert [far.v, far.ko] == pytest.approx([v, ko], rel=1e-7)
+    assert near.ko == pytest.approx(k[ecs].node_by_location(4, 0, 0).value, rel=1e-12) != 5
+
+
+def test_reactions_across_other_membranes_do_not_need_the_box():
+    """Numbers: NEURON 9.0.2."""
+    near, far, ecs = beside()
+    cyt = rxd.Region([near, far], nrn_region="i", geometry=rxd.FractionalVolume(0.8, surface_fraction=1))
+    store = rxd.Region([near, far], geometry=rxd.FractionalVolume(0.2))
+    membrane = rxd.Region([near, far], geometry=rxd.FixedPerimeter(1))
+    k = rxd.Species(ecs, name="k", d=1, charge=1, initial=5)
+    ca = rxd.Species([cyt, store], name="ca", charge=2, initial=lambda node: 1e-3 if node.region is store else 1e-4)
+    leak = rxd.MultiCompartmentReaction(ca[store], ca[cyt], 1000, 1000, membrane=membrane)
+    h.finitialize(-70)
+    for _ in range(40):
+        h.fadvance()
+    found = [near.v, near.ko, far.v, far.ko, far.cai]
+    wanted = [-64.32472254101897, 4.999867612457279, -66.2641598486262, 2.5, 0.00010003716086461662]
+    assert found == pytest.approx(wanted, rel=1e-9)
+    assert k is not leak
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -341,6 +406,11 @@ def test_a_section_half_in_the_box_shares_half_of_its_segments(order):
     assert [seg.ko for seg in dend] == pytest.approx([7.9996662747046035, 7.999666223973342, 2.5, 2.5], rel=1e-10)
     assert [dend(0.9).v, far.v, far.ko] == pytest.approx([-64.655433559794, -66.26415984862615, 2.5], rel=1e-10)
     assert sum(k.nodes.concentration) == pytest.approx(7999.999311380583, rel=1e-12)
+    dend(0.9).ko = 10
+    for _ in range(40):
+        h.fadvance()
+    assert [dend(0.1).v, dend(0.9).v] == pytest.approx([-57.55963937019813, -57.56317075966381], rel=1e-9)
+    assert [seg.ko for seg in dend] == pytest.approx([7.999386617219414, 7.999386587186803, 2.5, 10], rel=1e-9)
 
 
 def test_a_section_on_the_last_side_of_the_box_shows_the_voxel_it_exchanges_with():

@@ -255,7 +255,7 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
     if isinstance(region, Extracellular):
         ends = (region._xlo, region._ylo, region._zlo, region._xhi, region._yhi, region._zhi)
         box = _box(tuple(map(float, ends)), region._dx, region.fractions, region.tortuosities, name)
-        box.without = _far_from(box.box, session, declared.layout)
+        box.without = _far_from(region, box.box, session, declared.layout)
         return box
     records = region.living
     if not records:
@@ -275,14 +275,24 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
     )
 
 
-def _far_from(box: Any, session: Session, layout: Layout) -> frozenset[int]:
-    """Sections that have no segment in a box, nor reactions across their membranes: as in NEURON, they do without it."""
+def _far_from(region: Any, box: Any, session: Session, layout: Layout) -> frozenset[int]:
+    """Sections that have no segment in a box, nor reactions with it across their membranes: as in NEURON, they need none."""
     segments = layout.segments
     inside = segments.section[box.locate(segments.position) >= 0]
     across = [
-        layout.selection(reaction.membrane.living).sections for reaction in session.chemistry.of(MultiCompartmentReaction)
+        layout.selection(reaction.membrane.living).sections
+        for reaction in session.chemistry.of(MultiCompartmentReaction)
+        if any(_is_on(symbol, region) for symbol in reaction.symbols())
     ]
     return frozenset(range(layout.morphology.n_sections)) - frozenset(np.concatenate([inside, *across]).tolist())
+
+
+def _is_on(symbol: Any, region: Any) -> bool:
+    """Whether a symbol is a species on a region, or may be."""
+    if symbol.region is not None:
+        return symbol.region() is region
+    quantity = symbol.quantity()
+    return quantity is not None and quantity.defined_on_region(region)
 
 
 def _box(corners: tuple[float, ...], dx: Any, alpha: Any, tortuosity: Any, name: str) -> Any:

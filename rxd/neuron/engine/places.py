@@ -12,6 +12,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
+    from rxd.neuron.record import SectionRecord
 
 __all__ = ["Places"]
 
@@ -62,6 +63,12 @@ class Places:
             known = np.concatenate([block.order[: len(flat)][rank], block.order[len(flat) :]])
             self._known[symbol.name] = known
         return known
+
+    def outside(self, box: Any, record: SectionRecord) -> list[bool]:
+        """Of each part of a section whether it does without a box; a section that is new is taken to be in it."""
+        theirs = self.engine.declared.regions.get(box.number)
+        without = frozenset[int]() if theirs is None else theirs.without
+        return [int(part) in without for part in self.engine.layout.sections.get(record.id, (-1,))]
 
     def of_source(self, quantity: Any, region: Any) -> np.ndarray | None:
         """Places of the rates of sources on its nodes, with variable steps in voxels."""
