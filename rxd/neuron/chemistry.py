@@ -179,10 +179,10 @@ class Chemistry:
                     record.ion_styles.setdefault(mechanism, 119)
 
     def boxes(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        """Lower and upper corners (um) of the boxes that species have been declared in, by the region's number."""
-        if self._boxes[0] != self._made:  # asked at every access
-            found = {r for quantity in self.quantities for r in quantity.regions if hasattr(r, "shape")}
-            self._boxes = self._made, {box.number: box.corners for box in found}
+        """Lower and upper corners (um) of the boxes with ions, species that have a name, by the region's number."""
+        if self._boxes[0] != self.session.node_revision:  # asked at every access
+            found = {r.number: r for q in self.quantities if q.name is not None for r in q.regions if hasattr(r, "shape")}
+            self._boxes = self.session.node_revision, {number: box.corners for number, box in found.items()}
         return self._boxes[1]
 
     @property

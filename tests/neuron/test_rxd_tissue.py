@@ -389,6 +389,26 @@ def test_reactions_across_other_membranes_do_not_need_the_box():
     assert k is not leak
 
 
+def test_a_section_is_cut_at_the_side_of_a_box_as_long_as_an_ion_is_there(session):
+    dend, ecs = h.Section(name="dend"), box()
+    for x in (-100, 100):
+        dend.pt3dadd(x, 0, 0, 3)
+    dend.nseg = 5
+    x = rxd.Species(ecs, initial=8, charge=1)
+
+    def pieces():
+        h.finitialize(-65)
+        return len(session.chemistry.layout.morphology.names)
+
+    found = [pieces()]
+    x.name = "k"
+    found.append(pieces())
+    x.regions = rxd.Region([dend], name="cyt")
+    found.append(pieces())
+    x.regions = ecs
+    assert [*found, pieces()] == [1, 5, 1, 5]
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_section_half_in_the_box_shares_half_of_its_segments(order):
     """Numbers: NEURON 9.0.2."""

@@ -255,7 +255,8 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
     if isinstance(region, Extracellular):
         ends = (region._xlo, region._ylo, region._zlo, region._xhi, region._yhi, region._zhi)
         box = _box(tuple(map(float, ends)), region._dx, region.fractions, region.tortuosities, name)
-        box.without = _far_from(region, box.box, session, declared.layout)
+        if region.number in session.chemistry.boxes():
+            box.without = _far_from(region, box.box, session, declared.layout)
         return box
     records = region.living
     if not records:
