@@ -286,8 +286,8 @@ class NodeExtracellular(_Voxel):
     __slots__ = ()
 
     @property
-    def d(self) -> np.ndarray:
-        """Diffusion coefficients along x, y, z, um2/ms, shape (3,): of the whole box, also where they are set, as in NEURON."""
+    def d(self) -> Any:
+        """Diffusion coefficient, um2/ms, one, or three along x, y, z: of the whole box, also where it is set, as in NEURON."""
         return super().d
 
     @d.setter
