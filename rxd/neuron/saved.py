@@ -15,7 +15,10 @@ from rxd.neuron.artificial import Artificial
 from rxd.neuron.errors import HocError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rxd.neuron.engine import Engine
+    from rxd.neuron.record import SectionRecord
     from rxd.neuron.run import Run
 
 __all__ = ["Saved", "restore", "save"]
@@ -35,6 +38,8 @@ class Saved:
     events, places, played, above, cells, points, weights : list
         The queue; where recordings on a grid and played Vectors are; which detectors are above their thresholds; artificial
         cells and what they remember; variables of point processes; weights of NetCons: all in the order of the model.
+    ions : dict
+        Concentrations that no equation moves, which `finitialize` or a script may change, by section and name.
     """
 
     state: Any
@@ -48,6 +53,7 @@ class Saved:
     cells: list[Any]
     points: list[dict[str, float]]
     weights: list[list[float]]
+    ions: dict[str, list[float]]
 
 
 def structure(engine: Engine) -> tuple[Any, ...]:
@@ -59,6 +65,26 @@ def structure(engine: Engine) -> tuple[Any, ...]:
 def receiving(run: Run) -> list[Any]:
     """The point processes with all of their variables in a saved state."""
     return [point for point in run.points if point.info.receives and not isinstance(point, Artificial)]
+
+
+def still(run: Run, engine: Engine) -> Iterator[tuple[str, SectionRecord, str]]:
+    """A key, section and name of every concentration that no equation moves in all segments."""
+    chemistry, catalogue = run.session.chemistry, run.session.catalogue
+    moving = {f"{quantity.name}{region.nrn_region}" for quantity in chemistry.quantities for region in quantity.regions}
+    known: dict[tuple[str, ...], list[str]] = {}  # most sections are like others
+    for number, record in enumerate(engine.layout.records):
+        kind = tuple(record.mechanisms)
+        if kind not in known:
+            ions = [ion.name for ion in map(catalogue.ion_of, kind) if ion is not None]
+            known[kind] = [
+                name for ion in ions for name in (f"{ion}i", f"{ion}o") if not catalogue.writer(name, record.mechanisms)
+            ]
+        for name in known[kind]:
+            if name in moving:  # perhaps elsewhere, or in some segments
+                if chemistry.moves_all(name, record):
+                    continue
+                chemistry.refresh(name, record)
+            yield f"{number} {name}", record, name
 
 
 def save(run: Run) -> Saved:
@@ -79,6 +105,7 @@ def save(run: Run) -> Saved:
         [(point, point.kept()) for point in run.points if isinstance(point, Artificial)],
         [dict(point.values) for point in points],
         [[float(weight) for weight in connection.weight] for connection in run.connections()],
+        {key: record.store[name].tolist() for key, record, name in still(run, engine)},
     )
 
 
@@ -97,6 +124,12 @@ def restore(run: Run, saved: Saved, all_of_it: bool = True) -> None:
     run.pull()
     engine.restore(saved.state, fresh=engine.revision != saved.revision)
     run.session.globals["t"] = saved.t
+    for key, record, name in still(run, engine):
+        before = saved.ions.get(key)
+        if before is not None and record.store[name].tolist() != before:
+            record.store[name][:] = before
+            run.changed(name, record)
+            record.follow_concentration(name)
     for point, values in zip(points, saved.points, strict=True):
         changed = [name for name in point.info.parameters if name in values and values[name] != point.values[name]]
         point.values.update(values)

@@ -66,7 +66,7 @@ class SaveState(HocObject):
         state.memory = {name.removeprefix(_MEMORY): array for name, array in found.items() if name.startswith(_MEMORY)}
         listening = {name: found[name].tolist() for name in ("places", "played", "above")}
         events, cells = read_queue(run, str(found["queue"]))
-        numbers = {"points": points["points"], "weights": points["weights"]}
+        numbers = {name: points[name] for name in ("points", "weights", "ions") if name in points}
         restore(run, replace(now, t=state.t, events=events, cells=cells, **listening, **numbers))
         run.reschedule()
 
@@ -84,7 +84,7 @@ class SaveState(HocObject):
         queue = written(self._session.run, saved.events, saved.cells)
         file.wopen()
         memory = {_MEMORY + name: array for name, array in state.memory.items()}
-        points = json.dumps({"points": saved.points, "weights": saved.weights})
+        points = json.dumps({"points": saved.points, "weights": saved.weights, "ions": saved.ions})
         numbers: dict[str, Any] = {
             "places": saved.places,
             "played": saved.played,

@@ -404,6 +404,30 @@ def test_without_a_voltage_the_initial_state_is_where_the_last_run_ended(ball):
     assert twin.v == ball.v  # nobody had looked at the twin's
 
 
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_saved_state_has_the_concentrations_that_no_equation_moves(ball, tmp_path, in_file):
+    """NEURON 9.0.2 restores 5 mM, too."""
+    ball.insert("hh")
+    h.ion_style("k_ion", 3, 2, 1, 1, 1, sec=ball)  # finitialize sets ko to 2.5
+    h.finitialize(-70)
+    ball.ko = 5
+    h.continuerun(1)
+    state, file = h.SaveState(), h.File(str(tmp_path / "state.dat"))
+    state.save()
+    state.fwrite(file)
+    h.continuerun(2)
+    later = ball.v
+    h.finitialize(-65)
+    assert ball.ko == 2.5
+    if in_file:
+        state = h.SaveState()
+        state.fread(file)
+    state.restore()
+    assert [ball.ko, ball.ek] == pytest.approx([5, 1000 * 8.31446261815324 * 279.45 / 96485.3321233100184 * math.log(5 / 54.4)])
+    h.continuerun(2)
+    assert ball.v == pytest.approx(later, rel=1e-14)
+
+
 def test_a_state_in_a_file(ball, tmp_path):
     ball.insert("hh")
     x = rxd.Species(rxd.Region([ball]), initial=1)
