@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rxd.neuron.engine import Engine
 from rxd.neuron.philox import Stream, look_ahead
 from rxd.neuron.session import Session
 
@@ -20,20 +19,6 @@ def h() -> Any:
 
         h.load_file("stdrun.hoc")
         yield h
-
-
-@pytest.fixture
-def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many steps each run of the compiled loop has."""
-    found: list[int] = []
-    plain = Engine.steps
-
-    def counted(engine: Engine, *arguments: Any) -> int:
-        found.append(plain(engine, *arguments))
-        return found[-1]
-
-    monkeypatch.setattr(Engine, "steps", counted)
-    return found
 
 
 def both(
@@ -79,13 +64,13 @@ def cells_with_trains(h: Any) -> tuple[list[Any], list[Any]]:
     return [*kept, *cells, *synapses], vectors
 
 
-def test_netstims_and_spikes_are_those_of_single_steps(h: Any, lengths: list[int]) -> None:
+def test_netstims_and_spikes_are_those_of_single_steps(h: Any, loop_lengths: list[int]) -> None:
     kept, vectors = cells_with_trains(h)
     one, many = both(h, vectors, 60)
     assert len(one[-2]) > 80
     assert {10, 11, 12} < set(one[-2])
     assert one == many
-    assert lengths == [2400]  # one run of the loop: nothing has ended it
+    assert loop_lengths == [2400]  # one run of the loop: nothing has ended it
     assert kept
 
 
@@ -179,7 +164,7 @@ PLAYED: dict[str, Callable[[Any, Any], Any]] = {
 
 @pytest.mark.parametrize("continuous", [True, False])
 @pytest.mark.parametrize("where", PLAYED)
-def test_played_vectors_are_those_of_single_steps(h: Any, lengths: list[int], where: str, continuous: bool) -> None:
+def test_played_vectors_are_those_of_single_steps(h: Any, loop_lengths: list[int], where: str, continuous: bool) -> None:
     cell = h.Section(name="cell")
     cell.L, cell.diam, cell.nseg = 50, 10, 3
     cell.insert("hh")
@@ -202,7 +187,7 @@ def test_played_vectors_are_those_of_single_steps(h: Any, lengths: list[int], wh
         vectors += [h.Vector().record(electrode._ref_i), h.Vector().record(cell(0.5)._ref_ina)]
     one, many = both(h, vectors, 20, lambda: pointer.set(course[4]))  # until the first time that is what counts
     assert one == many
-    assert len(lengths) <= 4
+    assert len(loop_lengths) <= 4
     assert pointer[0] == pytest.approx(course[5] + (course[5] - course[4]) * 6 / 5 if continuous else course[5])
     course.play_remove()
     unplayed, _ = both(h, vectors, 20)
@@ -210,7 +195,7 @@ def test_played_vectors_are_those_of_single_steps(h: Any, lengths: list[int], wh
     assert wire
 
 
-def test_what_the_loop_cannot_play_is_played_step_by_step(h: Any, lengths: list[int]) -> None:
+def test_what_the_loop_cannot_play_is_played_step_by_step(h: Any, loop_lengths: list[int]) -> None:
     cell = h.Section(name="cell")
     cell.insert("pas")
     course = h.Vector([1e-4, 1e-2])
@@ -219,4 +204,4 @@ def test_what_the_loop_cannot_play_is_played_step_by_step(h: Any, lengths: list[
     clamp.dur, clamp.amp = 10, 1
     one, many = both(h, [h.Vector().record(cell(0.5)._ref_v)], 5)
     assert one == many
-    assert lengths == []
+    assert loop_lengths == []
