@@ -29,8 +29,9 @@ help:
 demo: $(RUN)
 	@$(BIN)/axoplasm demo --output demo-output $(if $(MORPHOLOGY),"$(MORPHOLOGY)")
 
+# Files in their own order: sorted by how many tests they hold, the few long ones (notebooks, preparing) come last, on one core.
 test: $(TEST) $(PETSC)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(TEST)
 	@$(BIN)/ruff check .
