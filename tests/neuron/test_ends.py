@@ -97,8 +97,9 @@ def test_what_flows_in_at_an_end_leaves_through_the_membrane() -> None:
     while h.t < 2:
         h.fadvance()
         through = sum(seg.i_membrane_ for s in sections for seg in s)
-        assert through == pytest.approx(-sum(one[0].i for one in kept), abs=1e-3)
-    assert max(vector.max() for vector in total) > 0
+        lost = sum(place.i_membrane_ for place in (sections[1](1), sections[2](1)))
+        assert through == pytest.approx(-lost, abs=1e-9)
+    assert max(vector.max() for vector in total) > 0 < min(synapse.g for synapse, *_ in kept)
 
 
 def test_variable_steps_and_changes_on_the_way() -> None:
@@ -173,3 +174,39 @@ def test_nodes_are_segments_then_voxels_then_those_outside() -> None:
     found.value = range(len(found))
     assert found.value == list(range(len(found)))
     assert x[box].nodes.value == list(range(len(found) - 8, len(found)))
+
+
+# what `of` of the function below gives in NEURON 9.0.2 after 14 steps of 0.025 ms, nA
+THROUGH = {
+    0: [0.005378796, 0.000696985, 0, 0, -0.004708182, 0.005386899, 0.000696985, -0.004754497, 0],
+    2: [0.005456738, 0.001054912, 0, 0, -0.004840140, 0.005465369, 0.001054912, -0.005136879, 0],
+}
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_membrane_currents_beside_synapses_at_ends(order: int) -> None:
+    """What a synapse at a joint to a middle lets out is through that segment, at another end through no segment."""
+    h.cvode.use_fast_imem(True)
+    h.secondorder = order
+    sections = [cable(name, 10, 1, 1, "pas") for name in ("s", "d", "f")]
+    sections[1].connect(sections[0](1))
+    sections[2].connect(sections[0](0.5))
+    for section in sections:
+        section.Ra, section.g_pas, section.e_pas = 100, 1e-4, -65
+    kept = []
+    for place in (sections[2](0), sections[1](1), sections[0](0)):
+        kept.append(event(place, 0))
+        kept[-1][0].tau, kept[-1][0].e, kept[-1][2].delay, kept[-1][2].weight[0] = 0.5, -70, 0.2, 0.001
+    clamps = [h.IClamp(sections[1](1)), h.IClamp(sections[2](1))]
+    for clamp in clamps:
+        clamp.delay, clamp.dur, clamp.amp = 0.1, 1, 0.001
+    places = [place for section in sections for place in section.allseg()]
+    recorded = [h.Vector().record(place._ref_i_membrane_) for place in places]
+    h.finitialize(-60)
+    for _ in range(14):
+        h.fadvance()
+    assert [place.i_membrane_ for place in places] == pytest.approx(THROUGH[order], abs=2e-9)
+    assert [one[14] for one in recorded] == pytest.approx(THROUGH[order], abs=2e-9)
+    assert sum(place.i_membrane_ for place in places if place.x > 0 or place.sec is sections[0]) == pytest.approx(
+        0.002, abs=1e-12
+    )

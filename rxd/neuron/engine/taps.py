@@ -97,7 +97,7 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
         weights = np.array([weight for _, weight in parts])
         return Tap(np.array(positions, dtype=np.int64), lambda trace: trace.ends @ weights)
     if name in {"i_cap", "i_membrane", "i_membrane_"}:
-        return _through_membrane(engine, name, record, record.index(x))
+        return _through_membrane(engine, name, record, x)
     catalogue = engine.session.catalogue
     owner = catalogue.owner(name)
     if owner is None:
@@ -133,9 +133,9 @@ def _unchanging(engine: Engine, name: str, record: SectionRecord, place: int) ->
     return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), record.store[name][place]))
 
 
-def _through_membrane(engine: Engine, name: str, record: SectionRecord, place: int) -> Tap | None:
+def _through_membrane(engine: Engine, name: str, record: SectionRecord, x: float) -> Tap | None:
     """What charges the membrane, or all that flows through it: along the cable and from clamps, in a field at rest."""
-    where = engine.readout.positions("v")
+    where, place = engine.readout.positions("v"), record.index(x)
     segment = engine.layout.index[record.id][place]
     if name == "i_cap":
         cm = 1e-3 * record.store["cm"][place]
@@ -145,10 +145,13 @@ def _through_membrane(engine: Engine, name: str, record: SectionRecord, place: i
         )
     if record.values(name) is None or engine.stepped or engine.circuits.circuit is not None:
         return None
-    places, weights = engine.session.membrane.row(record, place)
-    positions = np.array([where[engine.layout.index[other.id][i]] for other, i in places], dtype=np.int64)
+    found = engine.session.membrane.row(engine, record, x if name == "i_membrane_" else (place + 0.5) / record.nseg)
+    if found is None:
+        return None
+    positions, weights = found[0].astype(np.int64), found[1]
     scale = 1.0 if name == "i_membrane_" else 100.0 / record.shape.area[place]
-    clamps, steady = _electrodes_at(engine, int(where[segment]) - engine.states["v"].start)
+    storage = int(where[engine.layout.place(record, x) if name == "i_membrane_" else segment]) - engine.states["v"].start
+    clamps, steady = _electrodes_at(engine, storage)
     bounds = np.cumsum([len(positions), *(len(clamp.positions) for clamp, _ in clamps)])
 
     def read(trace: Trace) -> np.ndarray:
