@@ -42,10 +42,15 @@ class RandomVariable:
         return Stream(first, second, third, int(self._session.globals["random_index"]))
 
     def set_ids(self, *ids: float) -> RandomVariable:
-        """Name the stream by three numbers, and begin it anew."""
-        first, second, third = (int(number) for number in (*ids, 0, 0, 0)[:3])
+        """Name the stream by three numbers; it stays at its place.
+
+        As in NEURON the numbers up to the end of the block of four in which it stands are those of the stream before:
+        `set_seq` takes those of the new one from the next on.
+        """
+        before, (first, second, third) = self._stream, (int(number) for number in (*ids, 0, 0, 0)[:3])
         self._ids = (first, second, third)
         self._stream = self._opened()
+        self._stream.go_on_from(before)
         return self
 
     def get_ids(self) -> Vector:
@@ -54,12 +59,12 @@ class RandomVariable:
 
     def set_seq(self, place: float) -> RandomVariable:
         """Go to a place in the stream."""
-        self._stream.place = int(place)
+        self._stream.go_to(int(place))
         return self
 
     def get_seq(self) -> float:
         """The place in the stream: how many numbers have been taken."""
-        return float(self._stream.place)
+        return float(self._stream.place % 2**34)
 
     def dpick(self) -> float:
         """A number between 0 and 1."""

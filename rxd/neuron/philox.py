@@ -77,6 +77,18 @@ class Stream:
         """What tells it from others: words of its counter and its key."""
         return self._words, self._key
 
+    def go_to(self, place: int) -> None:
+        """Stand at a place, counted within the 2**34 numbers a stream has; at the beginning for places before it."""
+        self.place = max(int(place), 0) % 2**34
+        self._made = np.zeros(0)
+
+    def go_on_from(self, other: Stream) -> None:
+        """Stand where another stream stands: numbers up to the end of the block of four it is in are still the other's."""
+        self.place, first = other.place, other.place // 4
+        at = 4 * first - other._start
+        begun = other._made[at : at + 4] if 0 <= at < other._made.size else other._blocks(first, 1)
+        self._start, self._made = 4 * first, np.concatenate([begun, self._blocks(first + 1, _AHEAD - 1)])
+
     def take(self, n: int) -> np.ndarray:
         """The next n numbers."""
         first, last = self.place // 4, (self.place + n + 3) // 4

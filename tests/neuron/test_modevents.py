@@ -295,3 +295,21 @@ def test_random_variables(soma, tmp_path):
         assert one.q.get_seq() == first + 1
         one.q.set_seq(first)
         assert one.next() == drawn
+
+
+def test_another_name_of_a_random_variable_leaves_its_place(soma, tmp_path):
+    """NEURON 9.0.2's numbers: those up to the end of the block of four begun are of the stream before, until set_seq."""
+    (tmp_path / "ran.mod").write_text(RANDOM)
+    with Session():
+        q = h.Ran().q
+        assert q.set_seq(5).set_ids(7, 8, 9).get_seq() == 5
+        of_1_2_3 = [0.980862, 0.229103, 0.12487, 0.126555, 0.778545, 0.655735, 0.873824, 0.819035]
+        of_7_8_9 = [0.016313, 0.26798, 0.050972, 0.446459, 0.333155, 0.077353, 0.292396, 0.941402, 0.202898, 0.151994]
+        for drawn in (0, 2, 4):
+            q.set_ids(1, 2, 3).set_seq(0)
+            numbers = [q.uniform() for _ in range(drawn)]
+            q.set_ids(7, 8, 9)
+            numbers += [q.uniform() for _ in range(10 - drawn)]
+            end = 4 * (drawn // 4) + 4
+            assert numbers == pytest.approx(of_1_2_3[:end] + of_7_8_9[end:], abs=1e-6)
+        assert [q.set_seq(place).get_seq() for place in (-1, 2**34 - 1, 2**34 + 5)] == [0, 2**34 - 1, 5]
