@@ -329,6 +329,16 @@ class NetCon(Relatives):
             self.weight[:] = [*self.weight, *[0.0] * wanted][:wanted]
         return 0.0
 
+    def _listen(self, source: Any) -> None:
+        """Take another source, as `ParallelContext.gid_connect` has it."""
+        run = self._session.run
+        run.deaf(self)
+        self._source = source if isinstance(source, Pointer) else run.weak(source)
+        self._detector = run.connect(self, source, 10.0, False)
+        if self._lasting is not None:
+            self._lasting.end()
+            self._lasting = run.outlive(self)
+
     def record(self, into: Any = None, numbers: Any = None, number: float | None = None) -> Any:
         """Record the spike times of the source in a Vector, or call a function at every spike; without argument, stop.
 

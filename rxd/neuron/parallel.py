@@ -222,22 +222,30 @@ class ParallelContext(HocObject):
             source.threshold = float(value)
         return source.threshold
 
-    def gid_connect(self, gid: int, target: Any, *_: Any) -> NetCon:
+    def gid_connect(self, gid: int, target: Any, connection: NetCon | None = None) -> NetCon:
         """A NetCon from a cell to a target; a number that no process has gives one that only a PatternStim lets fire.
+
+        With a NetCon that there is, this one takes the cell as its source, and keeps its delay and weights.
 
         Raises
         ------
         HocError
-            If the number is known, but `cell` has not been called for it.
+            If the number is known, but `cell` has not been called for it; if there is no target; if the NetCon has another.
         """
+        if target is None:
+            raise HocError(f"gid_connect({int(gid)}, ...): the target must be a synapse or an artificial cell, not None.")
+        if connection is not None and (not isinstance(connection, NetCon) or connection.syn() is not target):
+            raise HocError(f"gid_connect({int(gid)}, {target}, ...): {connection} is no NetCon whose target is {target}.")
         source = self._shared.cells.get(int(gid))
         if source is None and int(gid) in self._shared.announced:
             raise HocError(f"gid {int(gid)} has no cell: call pc.cell({int(gid)}, netcon) before connecting to it.")
+        origin = None if source is None else source.origin()
+        if connection is not None:
+            connection._listen(origin)
+        made = NetCon(origin, target) if connection is None else connection
         if source is None:
-            made = NetCon(None, target)
             self._shared.awaited.setdefault(int(gid), []).append(weakref.ref(made))
-            return made
-        return NetCon(source.origin(), target, threshold=source.threshold)
+        return made
 
     def spike_record(self, gid: Any, times: Vector, gids: Vector) -> float:
         """Record spikes of a cell, of some, or of all (-1)."""

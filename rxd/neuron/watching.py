@@ -75,6 +75,14 @@ class Watching:
         detector.connections.append(weakref.ref(connection))
         return detector
 
+    def deaf(self, connection: NetCon) -> None:
+        """Let a NetCon no longer listen to its source."""
+        heard = self._heard(connection)
+        if heard is not None:
+            heard[:] = [reference for reference in heard if reference() is not connection]
+            self.wiring += 1
+            self.watch_changed()
+
     def outlive(self, connection: NetCon) -> Lasting | None:
         """What records in place of a NetCon that records when it is gone; None if it has no source."""
         detector, source = connection._detector, connection.pre()

@@ -224,6 +224,34 @@ def test_numbers_of_cells_are_given_once_and_before_they_are_connected_to():
         context.set_gid2node(0, 0)
 
 
+def test_a_connection_that_there_is_takes_a_cell_as_its_source():
+    """It keeps its delay and weights, as in NEURON 9.0.2; another one was made, with a weight of 0."""
+    section, other = (h.Section(name=name) for name in ("section", "other"))
+    h.CVode().active(False)
+    h.dt = 0.025
+    synapse, cell = h.ExpSyn(other(0.5)), h.NetStim()
+    cell.start, cell.number, synapse.tau = 1, 1, 10
+    with parallel_context() as context:
+        context.set_gid2node(1, 0)
+        context.cell(1, h.NetCon(cell, None, sec=section))
+        for before in (None, other(0.5)._ref_v, h.NetStim()):
+            connection = h.NetCon(before, synapse, sec=other)
+            connection.delay, connection.weight[0] = 2, 0.003
+            assert context.gid_connect(1, synapse, connection) is connection
+            assert (connection.pre(), connection.delay, connection.weight[0]) == (cell, 2, 0.003)
+            g = h.Vector().record(synapse._ref_g)
+            h.finitialize(-65)
+            for _ in range(130):
+                h.fadvance()
+            assert 0.0029 < g.max() <= 0.003
+            assert g.indwhere(">", 0) == pytest.approx(120, abs=1)
+            del connection
+        with pytest.raises(HocError, match="is no NetCon whose target is"):
+            context.gid_connect(1, synapse, h.NetCon(None, h.ExpSyn(other(0.5))))
+        with pytest.raises(HocError, match="must be a synapse or an artificial cell, not None"):
+            context.gid_connect(1, None)
+
+
 def test_the_number_of_a_cell_that_is_gone_is_free():
     """As in NEURON 9.0.2; loops that build a cell again and again give it the same."""
 
