@@ -153,7 +153,9 @@ Where NEURON itself is wrong we give the right answer.
 * **`rxdmath.gamma`** is the gamma function; in NEURON's compiled rates it is its logarithm, as `lgamma` is. `degrees` and
   `radians`, with which NEURON 9.0.2 compiles no rate, can be used.
 * **`vec.mean(first, last)`** is in NEURON 9.0.2 the sum over `last`, less `first`, plus 1; here the mean. `vec.medfltr`, which
-  ends NEURON 9.0.2, gives medians, and `vec.fit` finds the minimum, near which NEURON's search stops.
+  ends NEURON 9.0.2 or makes all elements the same, gives medians, and `vec.fit` finds the minimum, near which NEURON's search
+  stops. `vec.convlv(source, response, -1)` undoes a convolution; in NEURON it does not (of 3, 2, 15, 16 and the response 1, 0.5
+  it makes 13.5 everywhere).
 * **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays, as
   long as `vec` is kept.
 * **Courses that Vectors play with interpolation** have in a fixed step the value of its middle, in nodes that of its end. In

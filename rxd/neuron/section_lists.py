@@ -176,19 +176,19 @@ class SectionRef(HocObject):
 
     def nchild(self) -> int:
         """How many sections are connected to it."""
-        return len(self._record.children)
+        return len(self.sec._alive.children)
 
     def has_parent(self) -> bool:
         """Whether it is connected to something."""
-        return self._record.parent is not None
+        return self.sec._alive.parent is not None
 
     def has_trueparent(self) -> bool:
         """Whether it grows from another section."""
         return self.sec.trueparentseg() is not None
 
-    def is_cas(self) -> bool:
-        """Whether it is the currently accessed section."""
-        return current_session().topology.cas() is self._record
+    def is_cas(self, sec: Any = None) -> bool:
+        """Whether it is the currently accessed section, or another one given."""
+        return (current_session().topology.cas() if sec is None else sec._alive) is self._record
 
     def exists(self) -> bool:
         """Whether the section is still there."""

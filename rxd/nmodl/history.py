@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rxd.nmodl.names import SIMULATORS, assigned_in, calls_of, expanded, names_in
+from rxd.nmodl.names import SIMULATORS, assigned_in, called_by, expanded, names_in
 from rxd.nmodl.syntax import Block, Local, ModFile, Solve, Statement
 from rxd.nmodl.translate import Translation
 
@@ -62,7 +62,7 @@ def not_kept(found: Translation) -> list[str]:
 def _keeps(file: ModFile, code: tuple[Statement, ...], kept: frozenset[str]) -> bool:
     """Whether all that code does is to keep some variables."""
     declared = {part.name for part in (*file.assigned, *file.parameters, *file.states)}
-    called = _called(file, code)
+    called = called_by(file, code)
     own = assigned_in(code) & declared
     return (
         bool(own)
@@ -70,16 +70,6 @@ def _keeps(file: ModFile, code: tuple[Statement, ...], kept: frozenset[str]) -> 
         and "dt" not in names_in((*code, *called))
         and not any(assigned_in(part.body) & declared for part in called)
     )
-
-
-def _called(file: ModFile, code: tuple[Statement, ...]) -> list[Block]:
-    """The procedures and functions that code calls, and those that they call."""
-    found: list[Block] = []
-    others = [*file.all("procedure"), *file.all("function")]
-    while more := [part for part in others if calls_of(part.name, (*code, *(one.body for one in found)))]:
-        found += more
-        others = [part for part in others if part not in more]
-    return found
 
 
 def _left_out(found: Translation) -> frozenset[str]:

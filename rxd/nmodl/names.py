@@ -17,6 +17,7 @@ from rxd.nmodl.execute import key_of
 from rxd.nmodl.syntax import (
     Assign,
     Binary,
+    Block,
     Branches,
     Call,
     Declaration,
@@ -25,6 +26,7 @@ from rxd.nmodl.syntax import (
     Loop,
     ModFile,
     Name,
+    Solve,
     Start,
     Statement,
     Table,
@@ -37,12 +39,14 @@ __all__ = [
     "IonName",
     "Names",
     "assigned_in",
+    "called_by",
     "calls_of",
     "expanded",
     "has_tables",
     "names_in",
     "names_of",
     "names_read",
+    "runs_with",
 ]
 
 dt = sympy.Symbol("dt", real=True)
@@ -178,6 +182,26 @@ def calls_of(name: str, part: Any) -> bool:
     if (isinstance(part, Call) and part.name == name) or (isinstance(part, Verbatim) and name in part.text):
         return True
     return any(calls_of(name, getattr(part, field)) for field in getattr(part, "__dataclass_fields__", ()))
+
+
+def called_by(file: ModFile, code: tuple[Statement, ...]) -> list[Block]:
+    """The procedures and functions that code calls, and those that they call."""
+    found: list[Block] = []
+    others = [*file.all("procedure"), *file.all("function")]
+    while more := [part for part in others if calls_of(part.name, (*code, *(one.body for one in found)))]:
+        found += more
+        others = [part for part in others if part not in more]
+    return found
+
+
+def runs_with(file: ModFile, name: str) -> bool:
+    """Whether code that runs by itself has to do with a variable: all but procedures and functions that nobody calls."""
+    begun = [block for block in file.blocks if block.kind not in {"procedure", "function"}]
+    solved = {part.block for block in begun for part in block.body if isinstance(part, Solve)}
+    begun += [part for part in file.all("procedure") if part.name in solved]
+    code = tuple(statement for block in begun for statement in block.body)
+    whole = (code, *(part.body for part in called_by(file, code)))
+    return name in names_in(whole) or calls_of(name, whole)
 
 
 def names_read(expressions: Iterable[Expression]) -> set[str]:

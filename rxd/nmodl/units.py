@@ -17,11 +17,13 @@ __all__ = ["constant", "factor"]
 BOLTZMANN = 1.380649e-23
 AVOGADRO = 6.02214076e23
 ELEMENTARY_CHARGE = 1.602176634e-19
+PLANCK = 6.62607015e-34
 
 CONSTANTS: Mapping[str, float] = MappingProxyType(
     {
         "faraday": FARADAY, "k-mole": GAS_CONSTANT, "r": GAS_CONSTANT, "pi": math.pi, "e": ELEMENTARY_CHARGE,
         "boltzmann": BOLTZMANN, "k": BOLTZMANN, "avogadro": AVOGADRO, "mole": AVOGADRO,
+        "planck": PLANCK, "hbar": PLANCK / (2 * math.pi), "c": 299792458.0,
     }
 )  # fmt: skip
 

@@ -155,6 +155,28 @@ def test_a_pointer_that_is_not_set(cells):
         pc.setup_transfer()
 
 
+@pytest.mark.parametrize(
+    ("code", "read"),
+    [
+        ("PROCEDURE P() { a = p } INITIAL { a = 1 }", False),
+        ("PROCEDURE P() { a = p } INITIAL { Q() } PROCEDURE Q() { P() }", True),
+        ("PROCEDURE P() { a = p } BREAKPOINT { SOLVE P }", True),
+        ("PROCEDURE P() { a = 2 } AFTER SOLVE { a = p }", True),
+    ],
+)
+def test_a_pointer_that_nothing_reads_need_not_be_set(session, tmp_path, monkeypatch, code, read):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "un.mod").write_text(f"NEURON {{ SUFFIX un POINTER p RANGE a }} ASSIGNED {{ a p }} {code}")
+    section = h.Section(name="section")
+    section.insert("un")
+    if read:
+        with pytest.raises(HocError, match=r"POINTER p of section\(0.5\) is not set"):
+            h.finitialize(-65)
+    else:
+        h.finitialize(-65)
+        assert section(0.5).un.a == 1
+
+
 def exactly(g, t):
     """Voltages of the two cells at a time, at rest at -65 mV before."""
     area = np.pi * 400

@@ -17,6 +17,7 @@ from rxd.neuron.engine.keys import Key, mechanism_of
 from rxd.neuron.engine.taps import tap
 from rxd.neuron.errors import caution
 from rxd.neuron.pointers import EntryPointer, Pointer, RangePointer
+from rxd.nmodl.names import runs_with
 from rxd.symbolic.system import LocalSystem, System
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Linked:
         Raises
         ------
         HocError
-            If a POINTER is not set.
+            If a POINTER is not set that code has to do with which runs by itself.
         """
         local, declared, links = self.engine.system.groups[number], self.engine.declared, self.engine.session.links
         mechanism, name = key
@@ -128,7 +129,9 @@ class Linked:
                 record, x = place.sec._alive, place.x
                 pointer, own = links.behind_range(record, x, mechanism, name), RangePointer(record, f"{name}_{mechanism}", x)
             if pointer is None and name in file.pointers:
-                raise links.need(file, name, place)
+                if runs_with(file, name):
+                    raise links.need(file, name, place)
+                continue
             yield column, own if pointer is None else pointer
 
     def _segments(self, number: int) -> list[Any]:

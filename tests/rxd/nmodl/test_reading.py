@@ -225,6 +225,12 @@ def test_units_with_numbers() -> None:
     ).constants
     assert constants["F"] == pytest.approx(9.648533212331, rel=1e-12)
     assert constants["R"] == pytest.approx(8.31446261815, rel=1e-11)
+    constants = parse(
+        "NEURON { SUFFIX x } UNITS { h = (planck) (joule-sec) hb = (hbar) (joule-sec) c = (c) (m/sec) }", "x.mod"
+    ).constants
+    assert (constants["h"], constants["hb"], constants["c"]) == pytest.approx(
+        (6.62607015e-34, 1.054571817e-34, 299792458), 1e-9
+    )
 
 
 def test_tables_of_arrays() -> None:
