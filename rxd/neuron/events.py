@@ -482,7 +482,7 @@ class _Weights(list[float]):
 def as_action(callback: Any, *context: Any) -> Callable[[], Any]:
     """A callable from what NEURON takes as one: a function, `(function, argument)`, `(function, (arguments))`, or hoc code.
 
-    hoc code runs in the first object of a template among ``context``, if there is one.
+    hoc code runs in the session in use now, in the first object of a template among ``context``, if there is one.
 
     Raises
     ------
@@ -492,7 +492,12 @@ def as_action(callback: Any, *context: Any) -> Callable[[], Any]:
     if isinstance(callback, str):
         session = current_session()
         frame = session.hoc.frame_in(*context)
-        return lambda: session.hoc.execute(callback, frame)
+
+        def execute() -> bool:
+            with session:  # who calls may be at work in another one
+                return session.hoc.execute(callback, frame)
+
+        return execute
     if isinstance(callback, tuple):
         function, argument = callback
         arguments = argument if isinstance(argument, tuple) else (argument,)

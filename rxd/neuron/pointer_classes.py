@@ -32,7 +32,7 @@ class HocPointer(HocObject):
 
     def __init__(self, target: Pointer | str, statement: str = "") -> None:
         session = current_session()
-        self._code = Statement.code(statement if "$1" in statement or not statement else f"{statement} = $1")
+        self._assigning = Statement.of(statement if "$1" in statement else f"{statement} = $1") if statement else None
         self._number = session.number("Pointer")
         self._text = target if isinstance(target, str) else None
         self._pointer = session.hoc.pointer_to(target) if isinstance(target, str) else as_pointer(target, "Pointer")
@@ -50,10 +50,8 @@ class HocPointer(HocObject):
     def assign(self, value: float) -> float:
         """Write the value, with the consequences an assignment in hoc has."""
         self.val = value
-        if self._code:
-            session = current_session()
-            session.globals["hoc_ac_"] = float(value)
-            session.hoc.execute(self._code)
+        if self._assigning is not None:
+            self._assigning.set(value)
         return self.val
 
     def s(self) -> str:

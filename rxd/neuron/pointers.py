@@ -219,6 +219,15 @@ class AttributePointer(Pointer):
         """Whether the point process is gone."""
         return self._target() is None
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AttributePointer):
+            return NotImplemented
+        same = not self.is_gone and self._target() is other._target() and (self.name, self.item) == (other.name, other.item)
+        return self is other or same
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.item))
+
     def get(self) -> float:
         """The value.
 
@@ -279,10 +288,13 @@ class Statement(Pointer):
     def __init__(self, session: Session, text: str, action: Callable[[], Any]) -> None:
         self._session, self.text, self._action, self._last = session, text, action, 0.0
 
-    @staticmethod
-    def code(text: str) -> str:
-        """The code, with NEURON's variable for what is played."""
-        return text.replace("$1", "hoc_ac_")
+    @classmethod
+    def of(cls, text: str) -> Statement:
+        """Code of the session in use, which has NEURON's variable for what is played."""
+        from rxd.neuron.events import as_action
+        from rxd.neuron.session import current_session
+
+        return cls(current_session(), text, as_action(text.replace("$1", "hoc_ac_")))
 
     def get(self) -> float:
         """The number it ran with last."""

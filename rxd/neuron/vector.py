@@ -409,12 +409,7 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
             raise HocError(
                 "play takes a pointer, vec.play(clamp._ref_amp, times, True), or a statement: vec.play('x = $1', times)."
             )
-        if isinstance(given[0], str):
-            from rxd.neuron.events import as_action
-
-            pointer: Pointer = Statement(current_session(), given[0], as_action(Statement.code(given[0])))
-        else:
-            pointer = as_pointer(given[0], "Vector.play")
+        pointer = Statement.of(given[0]) if isinstance(given[0], str) else as_pointer(given[0], "Vector.play")
         when: float | Vector = (
             given[1] if len(given) > 1 and isinstance(given[1], Vector) else float(given[1] if len(given) > 1 else 0)
         )

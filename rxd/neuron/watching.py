@@ -64,7 +64,7 @@ class Watching:
             return None
         source = source if watched is None else watched
         same = self._same_sources(source)
-        detector = next((known for known in same if known.pointer == source or (watched and _is_of(known, watched))), None)
+        detector = next((known for known in same if known.pointer == source), None)
         if detector is None:
             detector = Detector(source, threshold)
             self._detectors.append(detector)
@@ -232,9 +232,3 @@ def _source_key(pointer: Any) -> tuple[Any, ...] | None:
     if isinstance(pointer, RangePointer):
         return pointer.record.id, pointer.name
     return (pointer.name, id(pointer.target)) if isinstance(pointer, AttributePointer) else None
-
-
-def _is_of(detector: Detector, watched: Any) -> bool:
-    """Whether a detector's point process is the watched one, not one that is gone and had the same id."""
-    pointer: Any = detector.pointer
-    return pointer.target is watched.target

@@ -123,3 +123,30 @@ def test_variables_of_a_new_process_come_back(h: Any) -> None:
     h.dt, h.celsius, h.secondorder, h.t, h.tstop = 0.1, 30, 2, 7, 99
     assert h.initnrn() == 1
     assert (h.dt, h.celsius, h.secondorder, h.t, h.tstop) == (0.025, 6.3, 0, 0, 99)
+
+
+def test_code_runs_in_the_session_it_was_given_in(h: Any) -> None:
+    one = Session()
+    with one:
+        h("x = 1")
+        pointer, played = h.Pointer("x", "y = $1"), h.Vector([5, 6])
+        played.play("z = $1", h.Vector([0, 0.5]))
+        handler = h.FInitializeHandler("w = 9")
+    with Session() as other:
+        h("x = 100")
+        pointer.assign(4)
+        one.run.finitialize(-65)
+        one.run.fadvance()
+        assert dict(other.hoc.variables) == {"x": 100}
+    assert handler is not None
+    assert dict(one.hoc.variables) == {"x": 4, "y": 4, "z": 5, "w": 9}
+
+
+def test_netcons_of_one_variable_of_a_point_process_share_a_threshold(h: Any) -> None:
+    synapse, other = h.ExpSyn(h.Section(name="s")(0.5)), h.ExpSyn(h.Section(name="t")(0.5))
+    first, second = (h.NetCon(synapse._ref_g, None) for _ in range(2))
+    apart = [h.NetCon(synapse._ref_i, None), h.NetCon(other._ref_g, None)]
+    first.threshold = 4
+    assert second.threshold == 4
+    assert h.NetCon(synapse._ref_g, None, 7, 1, 1).threshold == 7  # the last one counts, as in NEURON 9.0.2
+    assert [one.threshold for one in (first, second, *apart)] == [7, 7, 10, 10]
