@@ -97,6 +97,23 @@ class IonSymbol(sympy.Symbol):
         return symbol
 
 
+class PassSymbol(sympy.Symbol):
+    """1 in one of the passes over the reactions that a step of first order may make, and 0 in the others.
+
+    What a rate is multiplied with counts over the whole step in its pass; everywhere else all of these are 1, and what belongs
+    to different passes adds up.
+    """
+
+    __slots__ = ("number",)
+    number: int
+
+    def __new__(cls, number: int) -> PassSymbol:
+        """That of a pass, counted from 0; equal to any other of the same number."""
+        symbol = sympy.Symbol.__xnew__(cls, f"pass_{number}", real=True)
+        symbol.number = number
+        return symbol
+
+
 def reversal(ion: str) -> IonSymbol:
     """Reversal potential of an ion in mV: Nernst where a species of that name lives, a constant elsewhere."""
     return IonSymbol(_ion_name(ion), "e")

@@ -165,8 +165,8 @@ def _thermal(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.
     return np.full(len(nodes.segment), thermal_number(field.args[0], sources.celsius))
 
 
-def _theta(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
-    """The part of a step that blocks of states are solved for: all of it."""
+def _one(field: Any, group: Any, nodes: GroupNodes, sources: Sources) -> np.ndarray:
+    """What steppers set: the part of a step that blocks of states are solved for, whether a pass is that of a rate."""
     return np.ones(len(nodes.segment))
 
 
@@ -191,6 +191,7 @@ FILLERS: Final[Mapping[str, Callable[[Any, Any, GroupNodes, Sources], np.ndarray
         "constant": _constant,
         "share": _share,
         "thermal": _thermal,
-        "theta": _theta,
+        "theta": _one,
+        "pass": _one,
     }
 )

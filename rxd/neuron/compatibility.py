@@ -194,9 +194,9 @@ number, with a warning that names the reaction or the sections; `python -m rxd.n
   reactions once more and adds them to those in force, until the next `finitialize`, new species or change of nseg: two
   species that decay with 0.1 and 0.02 per ms decay with 0.3 and 0.04 after the first rate is set to 0.2. A reaction made
   after `finitialize`, and the new rate of a MultiCompartmentReaction, count from the next time on that NEURON compiles. A
-  Parameter as the rate, changed through its nodes, does what is meant. (NEURON takes the new rate for a step, then the old
-  one; here they are added up. In its tutorial, where 2 cl + ca goes 5 times as fast from 0.125 ms on, cl at 0.15 ms is 0.6920
-  mM there, 0.6862 here, and 0.7122 with `--correct`.)
+  Parameter as the rate, changed through its nodes, does what is meant. (A fixed step takes the new rate for all of its time,
+  then the old one. In NEURON's tutorial, where 2 cl + ca goes 5 times as fast from 0.125 ms on, cl at 0.15 ms is 0.6920 mM,
+  and 0.7122 with `--correct`.)
 * **Reactions and rates on regions with different sections.** For every set of regions some section has, NEURON compiles the
   reactions for all sections with at least these regions. With `x` on a region of soma and dendrite, and anything on a
   region of the dendrite alone, a rate of `x` counts once in the soma and twice in the dendrite. (It solves one set after the

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
+from rxd.declare.symbols import PassSymbol
 from rxd.neuron.errors import caution
 
 if TYPE_CHECKING:
@@ -68,19 +69,26 @@ class InForce:
         """How often all reactions are in the list."""
         return 1 if self._chemistry.session.correct else max(len(self._copies), 1)
 
-    def rates(self, reaction: Any) -> Rates:
-        """Forward and backward rate of a reaction, as many times as it is in the list."""
+    def rates(self, reaction: Any, in_passes: bool = False) -> Rates:
+        """Forward and backward rate of a reaction, as many times as it is in the list.
+
+        ``in_passes``: with a `PassSymbol` for each time, where they are not the same all times.
+        """
         now = _rates(reaction)
         if not self._copies or self._chemistry.session.correct or reaction.is_source:
             return now
-        counted = [copy[reaction.number] for copy in self._copies if reaction.number in copy]
+        # the newest are solved first
+        counted = {turn: copy[reaction.number] for turn, copy in enumerate(reversed(self._copies)) if reaction.number in copy}
         if not counted:
             caution(
                 f"{reaction!r} was declared after finitialize: NEURON leaves it out until the next finitialize, and so does "
                 "this run. Call h.finitialize(), or run with python -m rxd.neuron --correct.",
             )
             return sympy.Integer(0), sympy.Integer(0)
-        return counted[0] if len(counted) == 1 else (sum(f for f, _ in counted), sum(b for _, b in counted))
+        if in_passes and (len(set(counted.values())) > 1 or len(counted) < len(self._copies)):
+            counted = {turn: (PassSymbol(turn) * f, PassSymbol(turn) * b) for turn, (f, b) in counted.items()}
+        every = list(counted.values())
+        return every[0] if len(every) == 1 else (sum(f for f, _ in every), sum(b for _, b in every))
 
     def _now(self) -> dict[int, Rates]:
         from rxd.neuron.rxd.reactions import GeneralizedReaction

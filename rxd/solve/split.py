@@ -10,7 +10,7 @@ backward Euler, diffusion with these currents, gates with the new v, reactions b
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numba
@@ -118,6 +118,7 @@ class SplitStepper:
         self._branched = tuple(transport for transport in problem.discretization.transports if transport.branches)
         self._prepared: tuple[float, Stages] | None = None
         self._wires: Wires | None = None
+        self._passes = np.zeros((0, 2), dtype=np.int64)
         self._backup = np.empty(0)
 
     @staticmethod
@@ -177,6 +178,18 @@ class SplitStepper:
             self._leaks, self._cable = self._plan_cable(np.union1d(np.flatnonzero(self._leaks.changing), clamped))
             self._junctions = self._junction_views()
         self.outdated = False
+
+    def take_passes(self, fields: Iterable[tuple[int, int, int]]) -> None:
+        """Fields, by group and row, that count in one of the scheme's repeats alone, and in which (`PassSymbol`)."""
+        groups, found = self.problem.discretization.groups, [np.zeros((0, 2), dtype=np.int64)]
+        starts = np.cumsum([0, *(group.fields.size for group in groups)])
+        for number, row, turn in fields:
+            chunks, rows, _ = groups[number].fields.shape
+            first = starts[number] + (np.arange(chunks) * rows + row) * LANES
+            places = (first[:, None] + np.arange(LANES)).ravel()
+            found.append(np.stack([places, np.full(len(places), turn)], axis=1))
+        self._passes = np.concatenate(found)
+        self._kept.clear()
 
     def take_sizes(self, problem: Problem) -> None:
         """Go on with a problem that has other sizes of segments and nothing else: a cable with the same tree, and fields."""
@@ -356,6 +369,7 @@ class SplitStepper:
                     scheme=self.scheme,
                     parts=parts,
                     team=gathered(threads if self._graphs.many or (self._groups.table[:, NODES] >= MANY).any() else 1),
+                    passes=self._passes,
                 ),
                 forms,
             )

@@ -164,6 +164,8 @@ class Step(NamedTuple):
     scheme: Scheme
     parts: Parts
     team: Team
+    passes: np.ndarray
+    """Places in the fields of the groups of what is 1 in one of the repeats alone, and in which, shape (n, 2)."""
 
 
 @inner_kernel
@@ -460,7 +462,8 @@ def membrane_step(
 def help_out(model: Kept, y: np.ndarray, drift: np.ndarray, member: int, run: int) -> None:
     """What a member of a team other than the first does while `advance` runs: take part in its jobs."""
     constants: Step = kept(model)  # type: ignore[call-arg]
-    _, _, _, _, lanes, fluxes, _, _, _, graphs, groups, scheme, parts, first = constants
+    lanes, fluxes, graphs, groups = constants.lanes, constants.fluxes, constants.graphs, constants.groups
+    scheme, parts, first = constants.scheme, constants.parts, constants.team
     team = Team(first.board, first.times, first.claimed, first.done, member, first.members)
     board, arithmetic = team.board, take_for_zero()
     last, looks = 0, 0
@@ -480,6 +483,14 @@ def help_out(model: Kept, y: np.ndarray, drift: np.ndarray, member: int, run: in
         else:
             call_part(parts.local, (y, t, dt, lanes, groups, ALL, scheme.halved, scheme.local, team, number, phase + 1))
     take_as_before(arithmetic)
+
+
+@inner_kernel
+def begin_pass(number: int, repeats: int, passes: np.ndarray, fields: np.ndarray) -> None:
+    """Let what counts in one of the repeats count for all of them there, and not in others; `EVERY`: as they are outside."""
+    for i in range(passes.shape[0]):
+        here = 1.0 if passes[i, 1] == number else 0.0
+        fields[passes[i, 0]] = 1.0 if number == EVERY else repeats * here
 
 
 @free_kernel
@@ -503,7 +514,9 @@ def advance(
     diffusion on segments, local on segments, local in voxels, diffusion in voxels, late diffusion.
     """
     constants: Step = kept(model)  # type: ignore[call-arg]
-    v_start, v_stop, position, threshold, lanes, fluxes, cable, circuit, trees, graphs, groups, scheme, parts, team = constants
+    v_start, v_stop, position, threshold, lanes, fluxes, cable, circuit, trees, graphs, groups, scheme, parts, team, passes = (
+        constants
+    )
     halved, arithmetic = scheme.halved, take_for_zero()
     ahead = 0.5 * dt if halved else 0.0
     if halved and parts.local != 0:
@@ -528,15 +541,14 @@ def advance(
         exchange_seen(s, y, watch)
         if parts.transport != 0:
             call_part(parts.transport, (y, dt, drift, fluxes, trees, scheme.local))
-        for _ in range(0 if halved else scheme.repeats):
+        for number in range(0 if halved else scheme.repeats):
+            span = dt / scheme.repeats
+            begin_pass(number, scheme.repeats, passes, groups.fields)
             if parts.local != 0:
-                call_part(
-                    parts.local, (y, now + dt, dt / scheme.repeats, lanes, groups, 0, halved, scheme.local, team, EVERY, 0)
-                )
+                call_part(parts.local, (y, now + dt, span, lanes, groups, 0, halved, scheme.local, team, EVERY, 0))
             if parts.free != 0:
-                call_part(
-                    parts.free, (y, now + dt, dt / scheme.repeats, lanes, groups, 1, halved, scheme.local, team, EVERY, 0)
-                )
+                call_part(parts.free, (y, now + dt, span, lanes, groups, 1, halved, scheme.local, team, EVERY, 0))
+        begin_pass(EVERY, scheme.repeats, passes, groups.fields)
         exchange_last(y, now, dt, drift, fluxes, graphs, trees, scheme.local, parts, team)
         done += 1
         spikes = crossings(y, position, threshold, before, fraction)

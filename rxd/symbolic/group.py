@@ -15,7 +15,7 @@ from rxd.declare.functions import ion_total
 from rxd.declare.mechanism import Current, Gate, Mechanism, PointMechanism
 from rxd.declare.region import Extracellular
 from rxd.declare.species import Parameter, Species, State
-from rxd.declare.symbols import IonSymbol, NodeSymbol, celsius
+from rxd.declare.symbols import IonSymbol, NodeSymbol, PassSymbol, celsius
 from rxd.errors import DeclarationError, RxdWarning
 from rxd.symbolic.exponents import whole_exponentials
 from rxd.symbolic.placement import Place
@@ -86,6 +86,8 @@ class Draft:
                 ties[symbol] = self.quantity(symbol)
             elif isinstance(symbol, IonSymbol):
                 ties[symbol] = self.ion(symbol, defaults)
+            elif isinstance(symbol, PassSymbol):
+                ties[symbol] = self.field(symbol.name, "pass", symbol.number)
             elif symbol == celsius:
                 ties[symbol] = self.tables.numbers[celsius]
             elif symbol.name == VOLTAGE:

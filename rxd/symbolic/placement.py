@@ -8,7 +8,7 @@ from geometry.records import dataclass
 from rxd.declare.reactions import MultiCompartmentReaction, Rate, Reaction, region_of
 from rxd.declare.region import Extracellular, Region
 from rxd.declare.species import Parameter
-from rxd.declare.symbols import IonSymbol, NodeSymbol, celsius, t, v
+from rxd.declare.symbols import IonSymbol, NodeSymbol, PassSymbol, celsius, t, v
 from rxd.errors import DeclarationError
 from rxd.symbolic.system import Space
 
@@ -125,7 +125,7 @@ def tie_all(expression: sympy.Expr, region: Region, label: str) -> sympy.Expr:
         if isinstance(symbol, NodeSymbol):
             if symbol.region is None:
                 ties[symbol] = _tie(symbol, region, label)
-        elif symbol not in (v, t, celsius) and not isinstance(symbol, IonSymbol):
+        elif symbol not in (v, t, celsius) and not isinstance(symbol, (IonSymbol, PassSymbol)):
             message = (
                 f"The {label}: unknown symbol '{symbol.name}' in the expression. Use species, states and parameters of the "
                 f"model, rxd.v, rxd.t, rxd.celsius, rxd.reversal(ion) or rxd.concentration(ion, side); "

@@ -66,7 +66,7 @@ class Field:
     name: str
     kind: Literal[
         "parameter", "mechanism", "point", "flux", "current", "point_current", "point_density", "area_ratio", "membrane",
-        "capacitance", "constant", "share", "thermal", "theta",
+        "capacitance", "constant", "share", "thermal", "theta", "pass",
     ]  # fmt: skip
     args: tuple[Any, ...] = ()
 

@@ -52,6 +52,41 @@ def test_rates_set_after_finitialize(session):
     assert second.f_rate is not None
 
 
+@pytest.mark.filterwarnings("ignore:.*finitialize")
+@pytest.mark.parametrize("where", ["cell", "box"])
+def test_steps_take_the_new_rate_then_the_old_one(where):
+    """Numbers: NEURON 9.0.2, cl, ca and p after 6, 9, 11 and 15 steps."""
+    with Session():
+        sec = h.Section(name="a")
+        place = rxd.Region(sec, name="cyt") if where == "cell" else rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20)
+        cl, ca, salt, p = (rxd.Species(place, initial=initial, name=f"x{i}") for i, initial in enumerate([1, 1, 0, 1]))
+        reaction, others = rxd.Reaction(2 * cl + ca, salt, 1, 0.1), [rxd.Rate(p, -0.3 * p)]
+        found = []
+
+        def after(steps):
+            for _ in range(steps):
+                h.fadvance()
+            found.append([species.nodes[0].concentration for species in (cl, ca, p)])
+
+        h.finitialize(-65)
+        h.continuerun(0.125)
+        reaction.f_rate = 5
+        after(1)
+        after(3)
+        reaction.b_rate = 1
+        others.append(rxd.Rate(p, 0.7))
+        after(2)
+        reaction.f_rate = 2
+        after(4)
+    neuron = [
+        [0.6939577476, 0.8469788738, 0.9490402162],
+        [0.4878030358, 0.7439015179, 0.9074324119],
+        [0.383116257, 0.6915581285, 0.8676487762],
+        [0.3159563568, 0.6579781784, 0.834876572],
+    ]
+    assert np.array(found) == pytest.approx(np.array(neuron), rel=2e-8)
+
+
 @pytest.mark.filterwarnings("ignore:.*NEURON counts this more than once")
 def test_regions_with_different_sections(session):
     a, b, c = (h.Section(name=name) for name in "abc")

@@ -176,7 +176,7 @@ def _nowhere(reaction: Reaction, symbols: Iterable[NodeSymbol]) -> list[Any]:
 def _kinetics(declared: Declared, reaction: Any, region: Any) -> tuple[Any, Any, Any, Any, bool]:
     """Sides and rates of a reaction; Parameters, which nothing changes, stand in the rates only."""
     sides = [reaction.lhs, reaction.rhs]
-    rates = list(reaction.session.chemistry.in_force.rates(reaction))
+    rates = list(reaction.session.chemistry.in_force.rates(reaction, in_passes=True))
     custom = reaction.custom_dynamics
     if any(symbol.quantity().kind == "Parameter" for side in sides for symbol in side):
         if not custom:
@@ -205,7 +205,7 @@ def _rate(declared: Declared, rate: Rate) -> None:
             continue
         _refuse_segments_in_box(rate, region)
         theirs = _theirs(declared, unknown, region)
-        value, _ = rate.session.chemistry.in_force.rates(rate)
+        value, _ = rate.session.chemistry.in_force.rates(rate, in_passes=True)
         declared.model.add(rxd.Rate(theirs, _translate(declared, value, region) * times_counted(declared, rate, region)))
 
 

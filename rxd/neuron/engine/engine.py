@@ -318,7 +318,9 @@ class Engine:
         """A stepper for the problem as it is, with the present tolerances."""
         self.precision = self._run.precision
         if not self.adaptive:
-            return make_stepper("split", self.problem, self._kernels, **self._options())
+            made: Any = make_stepper("split", self.problem, self._kernels, **self._options())
+            made.take_passes((number, row, field.args[0]) for number, row, field in self.fields.of_kind("pass"))
+            return made
         problem, circuit = precision.scaled(self, self.problem), self.circuits.circuit
         if circuit is None:
             solver = "scipy" if self.linked.couples else "auto"  # others go along the tree
