@@ -9,24 +9,19 @@ from __future__ import annotations
 import io
 import weakref
 import zipfile
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.boxes import Boxes
+from rxd.neuron.cutting import Cutting
 from rxd.neuron.errors import RxDException, caution
-from rxd.neuron.grids import Grid, Grids, Group, build_grids, check_points, group_sections
 from rxd.neuron.in_force import InForce
-from rxd.neuron.layout import Layout, build_layout, ends_with_points
 from rxd.neuron.nodes import carried, same_nodes
-from rxd.neuron.rehearse import rehearsal
 from rxd.neuron.rxd.views import Views
 from rxd.neuron.starting_values import MORE_ROUNDS, starting_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rxd.codegen.apart import Rehearsal
     from rxd.neuron.fluxes import Flux
     from rxd.neuron.nodes import NodeTable
     from rxd.neuron.record import SectionRecord
@@ -50,8 +45,8 @@ class Chemistry:
         What that was when a script wrote concentrations, of nodes or of segments, for the last time.
     names_written : set of str
         Which of them, such as "cai", it has written since.
-    rehearsal : Rehearsal or None
-        A second process that compiles while the first one cuts cells into voxels.
+    cutting, boxes, in_force, views : object
+        Its parts, each with one thing to do.
     """
 
     def __init__(self, session: Session) -> None:
@@ -63,20 +58,9 @@ class Chemistry:
         self._behind: tuple[tuple[int, int], dict[tuple[str, int], Any]] = (-1, -1), {}
         self._followed: dict[tuple[str, int], tuple[int, int]] = {}
         self._made = 0
-        self._layout: Layout | None = None
-        self._boxes: tuple[int, dict[int, tuple[np.ndarray, np.ndarray]]] = (-1, {})
-        self._around: dict[int, tuple[Layout, np.ndarray]] = {}
-        self._ends: tuple[int, tuple[tuple[int, int], ...]] = -1, ()
         self._tables: dict[int, tuple[Any, NodeTable]] = {}
         self._fresh: dict[int, tuple[tuple[int, int], NodeTable]] = {}
-        self._dimensions: dict[int, int] = {}
-        self._default_dimension = 1
-        self._grids: tuple[Any, Grids] | None = None
-        self.rehearsal: Rehearsal | None = None
-        self._groups: tuple[Any, tuple[Group, ...]] | None = None
-        self._placing = False
-        self._placed = -1  # revision of shapes at which sections were put in place
-        self._registered: tuple[int, int] | None = None
+        self.cutting, self.boxes = Cutting(self), Boxes(self)
         self.in_force = InForce(self)
         self.views = Views(session)
         self.moves = 0
@@ -133,103 +117,6 @@ class Chemistry:
         self.fluxes = [flux for flux in self.fluxes if flux.follow()]
         return self.fluxes
 
-    # ---------------------------------------------------------------------------------------------------------------- layout
-
-    def place(self) -> None:
-        """Give every section its place and 3-d points, as NEURON does when its rxd structures are made."""
-        if self._placing:  # bringing values up to date asks for places itself
-            return
-        self.register_outside()
-        if self.quantities and self._placed != self.session.shape_revision:
-            from rxd.neuron.tree_functions import define_shape
-
-            in_voxels = self._numbers_in_voxels()
-            check_points(record for record in self.session.topology if record.id in in_voxels)
-            with self.where_it_is():
-                self.session.run.pull()
-                define_shape(self.session)
-            self._placed = self.session.shape_revision
-
-    @contextmanager
-    def where_it_is(self) -> Iterator[None]:
-        """What is done gives no section a place: new ones may get points of their own yet."""
-        before, self._placing = self._placing, True
-        try:
-            yield
-        finally:
-            self._placing = before
-
-    def settle_properties(self) -> None:
-        """Give quantities that are properties of boxes their values, lest a box changes while a model is made of it."""
-        for quantity in self.quantities:
-            if any(hasattr(region, "shape") and region.depends_on(quantity) for region in quantity.regions):
-                self.settle(quantity)
-
-    def register_outside(self) -> None:
-        """Insert the ion of every named species in a box into all sections, in the box or not, as NEURON does."""
-        key = self._made, self.session.shape_revision
-        if self._registered == key:
-            return
-        self._registered = key
-        for quantity in self.quantities:
-            if quantity.name is not None and any(hasattr(region, "shape") for region in quantity.regions):
-                mechanism = self.session.catalogue.ion(quantity.name, int(quantity.charge)).mechanism
-                for record in self.session.topology:
-                    record.insert(mechanism)
-                    record.ion_styles.setdefault(mechanism, 119)
-
-    def boxes(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        """Lower and upper corners (um) of the boxes with ions, species that have a name, by the region's number."""
-        if self._boxes[0] != self.session.node_revision:  # asked at every access
-            found = {r.number: r for q in self.quantities if q.name is not None for r in q.regions if hasattr(r, "shape")}
-            self._boxes = self.session.node_revision, {number: box.corners for number, box in found.items()}
-        return self._boxes[1]
-
-    @property
-    def layout(self) -> Layout:
-        """The session's sections, cut; made again when one has changed."""
-        revision = (self.session.shape_revision, self._in_voxels(), tuple(self.boxes()))
-        if self._layout is None or self._layout.revision != revision or self._ends[0] != self.session.node_revision:
-            ends = ends_with_points(self.session, self._numbers_in_voxels())
-            if self._layout is None or self._layout.revision != revision or ends != self._ends[1]:
-                self._layout = build_layout(self.session, revision, ends)
-            self._ends = self.session.node_revision, ends
-        return self._layout
-
-    @property
-    def grids(self) -> Grids:
-        """The voxels of the session's sections; made again when the layout has changed."""
-        layout = self.layout
-        if self._grids is None or self._grids[0].revision != layout.revision:
-            if self._grids is None and layout.revision[1]:
-                self.rehearsal = rehearsal()
-            self._grids = layout, build_grids(layout, layout.revision[1], self.session.correct)
-        return self._grids[1]
-
-    def grid_of(self, region: Any) -> Grid:
-        """The grid of a region that is in voxels."""
-        return self.grids.of(self.voxel_records(region))
-
-    def _numbers_in_voxels(self) -> frozenset[int]:
-        """Numbers of the sections that some region has in voxels."""
-        return frozenset().union(*(numbers for numbers, _ in self._in_voxels()))
-
-    def _in_voxels(self) -> tuple[Group, ...]:
-        """The sections that some region has in voxels, by grid.
-
-        Raises
-        ------
-        RxDException
-            If regions that share sections, or whose sections are joined, want different edges.
-        """
-        from rxd.neuron.rxd.region import Region
-
-        revision = self.session.node_revision, self.session.shape_revision
-        if self._groups is None or self._groups[0] != revision:
-            regions = [(region, numbers) for region in self.of(Region) if (numbers := self.voxel_records(region))]
-            self._groups = revision, group_sections(regions, self.session.topology if regions else ())
-        return self._groups[1]
-
     def table(self, region: Any) -> NodeTable:
         """The nodes of a region."""
         stamp = self.session.node_revision, self.session.shape_revision
@@ -254,12 +141,12 @@ class Chemistry:
         from rxd.neuron.rxd.region import Extracellular
 
         if isinstance(region, Extracellular):
-            self.register_outside()
+            self.boxes.register()
             key: Any = ("box", region.edits)
         else:
-            self.place()
+            self.cutting.place()
             sections = tuple(record.id for record in region.living)
-            key = (self.layout.revision, id(region.geometry), sections, self.voxel_records(region))
+            key = (self.cutting.layout.revision, id(region.geometry), sections, self.cutting.voxel_records(region))
         known = self._tables.get(region.number)
         if known is None or known[0] != key:
             if key[0] == "box":
@@ -267,9 +154,9 @@ class Chemistry:
             elif key[-1]:
                 from rxd.neuron.voxels import voxel_table
 
-                table = voxel_table(region, self.layout)
+                table = voxel_table(region, self.cutting.layout)
             else:
-                table = segment_table(region, self.layout)
+                table = segment_table(region, self.cutting.layout)
             if key[0] != "box" and key[-1] and known is not None:
                 self._note_cut(region, table, known[1])
             self._tables[region.number] = known = (key, table)
@@ -288,37 +175,6 @@ class Chemistry:
                 f"nseg of {', '.join(changed)} has changed after region {region.label} was cut into voxels, which NEURON does "
                 "not support; here the voxels keep their concentrations and belong to the new segments.",
             )
-
-    # ------------------------------------------------------------------------------------------------------------- dimensions
-
-    def set_dimension(self, domain: Any, dimension: int | None) -> None:
-        """Say which sections are 3-D."""
-        if domain is None:
-            if dimension is not None:
-                self._default_dimension = dimension
-                self._dimensions.clear()
-                self.session.touch(shape=True)
-            return
-        for section in domain:
-            self._dimensions[section.record.id] = self._default_dimension if dimension is None else dimension
-        self.session.touch(shape=True)
-
-    @property
-    def any_3d(self) -> bool:
-        """Whether some section is 3-D."""
-        return self._default_dimension == 3 or 3 in self._dimensions.values()
-
-    def is_3d(self, record: SectionRecord, region: Any) -> bool:
-        """Whether a section of a region is cut into voxels."""
-        if region.dimension is not None:
-            return bool(region.dimension == 3)
-        return self._dimensions.get(record.id, self._default_dimension) == 3
-
-    def voxel_records(self, region: Any) -> tuple[int, ...]:
-        """Numbers of the sections of a region that are cut into voxels."""
-        if not self.any_3d and region.dimension != 3:
-            return ()
-        return tuple(record.id for record in region.living if self.is_3d(record, region))
 
     # ----------------------------------------------------------------------------------------------------------------- values
 
@@ -432,17 +288,6 @@ class Chemistry:
         ]
         return next((other for other in others if own & set(other.records) and self.touches_membrane(other)), None)
 
-    def around(self, region: Any, record: SectionRecord) -> tuple[np.ndarray, np.ndarray]:
-        """Voxels of a box around the segments of a section, and those segments; only where the section is inside."""
-        self.place()
-        layout, index = self.layout, self.layout.index[record.id]
-        known = self._around.get(region.number)
-        if known is None or known[0] is not layout:  # asked for every section, and at every access
-            known = self._around[region.number] = layout, region.voxels_at(layout.segments.position)
-        voxels = known[1][index]
-        places = np.flatnonzero(voxels >= 0)
-        return voxels[places], places
-
     def refresh(self, name: str, record: SectionRecord) -> bool:
         """Let an ion concentration of a section follow the species, if the model has moved since; whether there is one.
 
@@ -506,7 +351,7 @@ class Chemistry:
         if len(values) != len(table):
             return
         if hasattr(region, "shape"):
-            nodes, places = self.around(region, record)
+            nodes, places = self.boxes.around(region, record)
             shown[places] = values[nodes]
             return
         nodes = table.of_record(record)
@@ -541,7 +386,7 @@ class Chemistry:
             for record in self.session.topology:
                 found = record.values(name)
                 if found is not None:
-                    nodes, places = self.around(region, record)
+                    nodes, places = self.boxes.around(region, record)
                     values[nodes] = found[places]
             return values
         table = self.table(region)

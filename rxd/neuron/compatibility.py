@@ -414,8 +414,7 @@ def _rxd_lines() -> list[str]:
     }
     hidden |= {"expression", "node_d", "kind", "of", "array", "parts", "symbols", "kf", "kb", "is_area"}
     hidden |= {
-        "corners",
-        "voxels_at",
+        "grid",
         "is_source",
         "d_on",
         "local_d",

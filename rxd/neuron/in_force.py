@@ -123,7 +123,7 @@ def repeats(chemistry: Chemistry, needed: set[int]) -> dict[int, int]:
     """
     own: dict[int, set[int]] = {}
     for region in {id(r): r for quantity in chemistry.quantities for r in quantity.regions if not hasattr(r, "shape")}.values():
-        voxels = chemistry.voxel_records(region)
+        voxels = chemistry.cutting.voxel_records(region)
         for record in region.living:
             if record.id not in voxels:
                 own.setdefault(record.id, set()).add(region.number)

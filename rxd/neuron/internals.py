@@ -61,12 +61,12 @@ def module_name(name: str) -> Any:
         return [weakref.ref(thing) for thing in chemistry.of(kinds[name])]  # type: ignore[arg-type]
     if name in {"_has_1d", "_has_3d"}:
         regions = chemistry.of(Region)
-        return any(chemistry.voxel_records(r) if name == "_has_3d" else _flat(chemistry, r) for r in regions)
+        return any(chemistry.cutting.voxel_records(r) if name == "_has_3d" else _flat(chemistry, r) for r in regions)
     return _flat_nodes(chemistry, {"_volumes": "volume", "_surface_area": "area"}.get(name))
 
 
 def _flat(chemistry: Any, region: Any) -> list[Any]:
-    return [record for record in region.living if not chemistry.is_3d(record, region)]
+    return [record for record in region.living if not chemistry.cutting.is_3d(record, region)]
 
 
 def _flat_nodes(chemistry: Any, size: str | None) -> np.ndarray:
@@ -149,7 +149,7 @@ def instances(species: Any, name: str) -> dict[Any, Instance]:
     """The `_intracellular_instances` or `_extracellular_instances` of a species."""
     outside = name == "_extracellular_instances"
     regions = [region for region in species.regions if hasattr(region, "shape") == outside]
-    return {r: Instance(species, r) for r in regions if outside or species.session.chemistry.voxel_records(r)}
+    return {r: Instance(species, r) for r in regions if outside or species.session.chemistry.cutting.voxel_records(r)}
 
 
 def kept_nodes(species: Any, name: str) -> Any:
@@ -193,9 +193,9 @@ def region_name(region: Any, name: str) -> Any:
     if name == "_secs":
         return [record.section for record in region.living]
     if name in {"_secs1d", "_secs3d"}:
-        return [record.section for record in region.living if chemistry.is_3d(record, region) == (name == "_secs3d")]
+        return [record.section for record in region.living if chemistry.cutting.is_3d(record, region) == (name == "_secs3d")]
     known = {"_xs", "_ys", "_zs", "_points", "_vol", "_sa", "_nodes_by_seg", "_surface_nodes_by_seg", "_mesh_grid"}
-    if name not in known or not chemistry.voxel_records(region):
+    if name not in known or not chemistry.cutting.voxel_records(region):
         raise AttributeError(f"'Region' object has no attribute '{name}'")
     table = chemistry.table(region)
     voxels = np.flatnonzero(table.dimension == 3)
@@ -203,7 +203,7 @@ def region_name(region: Any, name: str) -> Any:
         return (table.volume if name == "_vol" else table.area)[voxels]
     if name in {"_nodes_by_seg", "_surface_nodes_by_seg"}:
         return _by_segment(table, voxels, name == "_surface_nodes_by_seg")
-    grid = chemistry.grid_of(region)
+    grid = chemistry.cutting.grid_of(region)
     corner, dx = grid.voxels.origin, grid.dx
     if name == "_mesh_grid":
         ends = {

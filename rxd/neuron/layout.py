@@ -138,19 +138,8 @@ def build_layout(session: Session, revision: Any, ends: tuple[tuple[int, int], .
     """
     parted = {p.host.id for p in session.run.points if p.host is not None and p.host.alive and p._parts_section}
     layout = _laid_out(session, revision, ends, parted)
-    leaving = _leave_boxes(session, layout)
+    leaving = session.chemistry.boxes.cut(layout)
     return _laid_out(session, revision, ends, parted | leaving) if leaving else layout
-
-
-def _leave_boxes(session: Session, layout: Layout) -> set[int]:
-    """Numbers of sections with segments inside and outside of a box of extracellular space."""
-    at = layout.segments.position
-    found: set[int] = set()
-    for low, high in session.chemistry.boxes().values():
-        inside = np.all((at >= low) & (at <= high), axis=1)
-        if inside.any() and not inside.all():
-            found |= {number for number, own in layout.index.items() if inside[own].any() and not inside[own].all()}
-    return found
 
 
 def _laid_out(session: Session, revision: Any, ends: tuple[tuple[int, int], ...], parted: set[int]) -> Layout:

@@ -257,7 +257,7 @@ class Run(Tapes, Watching):
     def pull(self, computed: bool = True) -> None:
         """Bring everything up to date, before an edit of the structure; without what will be computed anew if it is known."""
         if self.engine is not None and self._pulled != self.engine.version:
-            with self.session.chemistry.where_it_is():
+            with self.session.chemistry.cutting.where_it_is():
                 self.engine.exchange.fetch_all(computed)
             self._pulled = self.engine.version
 
@@ -383,8 +383,8 @@ class Run(Tapes, Watching):
             return self.engine
         from rxd.neuron.engine import Engine
 
-        self.session.chemistry.place()
-        self.session.chemistry.settle_properties()
+        self.session.chemistry.cutting.place()
+        self.session.chemistry.boxes.settle_properties()
         self.pull()
         last = self.engine
         if last is not None:

@@ -29,8 +29,8 @@ CORNERS: Final = np.array(list(np.ndindex(2, 2, 2)))
 
 def voxel_table(region: Any, layout: Layout) -> NodeTable:
     """Segments and voxels of a region."""
-    grid = region.session.chemistry.grid_of(region)
-    voxels, wanted = grid.voxels, set(region.session.chemistry.voxel_records(region))
+    grid = region.session.chemistry.cutting.grid_of(region)
+    voxels, wanted = grid.voxels, set(region.session.chemistry.cutting.voxel_records(region))
     shape = voxel_shape(region.geometry, layout, wanted)
     if shape.voxel_fractions is None:
         raise RxDException(

@@ -398,7 +398,7 @@ def test_a_section_is_cut_at_the_side_of_a_box_as_long_as_an_ion_is_there(sessio
 
     def pieces():
         h.finitialize(-65)
-        return len(session.chemistry.layout.morphology.names)
+        return len(session.chemistry.cutting.layout.morphology.names)
 
     found = [pieces()]
     x.name = "k"

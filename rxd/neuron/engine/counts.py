@@ -27,7 +27,7 @@ def times_counted(declared: Declared, reaction: Any, region: Any) -> Any:
     plain = reaction.session.correct or reaction.is_source
     if not plain and hasattr(region, "shape"):
         return _times_in_box(reaction)
-    if plain or chemistry.voxel_records(region):
+    if plain or chemistry.cutting.voxel_records(region):
         return sympy.Integer(1)
     times = repeats(chemistry, {region.number})
     if max(times.values(), default=1) == 1:
@@ -74,7 +74,7 @@ def warn_of_wrong_crossing(reaction: MultiCompartmentReaction) -> None:
         return
     places = [symbol.region() for symbol in (*reaction.lhs, *reaction.rhs) if symbol.region is not None]
     inside = [place for place in places if place is not None and not hasattr(place, "shape")]
-    if any(chemistry.voxel_records(place) for place in inside) or not inside:
+    if any(chemistry.cutting.voxel_records(place) for place in inside) or not inside:
         return
     if max(repeats(chemistry, {place.number for place in inside}).values(), default=1) > 1:
         caution(

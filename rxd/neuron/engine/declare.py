@@ -142,7 +142,7 @@ def declare(session: Session) -> Declared:
     RxDException
         For declarations that contradict each other or are not supported; the species and region are named.
     """
-    layout = session.chemistry.layout
+    layout = session.chemistry.cutting.layout
     counts = layout.counts
     model = rxd.Model(
         layout.morphology, segments=lambda section: int(counts[section.index]), celsius=session.globals["celsius"]
@@ -255,13 +255,13 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
     if isinstance(region, Extracellular):
         ends = (region._xlo, region._ylo, region._zlo, region._xhi, region._yhi, region._zhi)
         box = _box(tuple(map(float, ends)), region._dx, region.fractions, region.tortuosities, name)
-        if region.number in session.chemistry.boxes():
-            box.without = _far_from(region, box.box, session, declared.layout)
+        if region.number in session.chemistry.boxes.with_ions():
+            box.without = _far_from(region, session, declared.layout)
         return box
     records = region.living
     if not records:
         return None
-    voxels = set(session.chemistry.voxel_records(region))
+    voxels = set(session.chemistry.cutting.voxel_records(region))
     dimension: Any = 1
     if voxels:
         chosen = [record for record in records if record.id in voxels]
@@ -276,10 +276,9 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
     )
 
 
-def _far_from(region: Any, box: Any, session: Session, layout: Layout) -> frozenset[int]:
+def _far_from(region: Any, session: Session, layout: Layout) -> frozenset[int]:
     """Sections that have no segment in a box, nor reactions with it across their membranes: as in NEURON, they need none."""
-    segments = layout.segments
-    inside = segments.section[box.locate(segments.position) >= 0]
+    inside = layout.segments.section[session.chemistry.boxes.voxels(region) >= 0]
     across = [
         layout.selection(reaction.membrane.living).sections
         for reaction in session.chemistry.of(MultiCompartmentReaction)
@@ -440,7 +439,7 @@ def is_ion(quantity: Any, region: Any) -> bool:
 
 
 def _has_voxels(session: Session, region: Any) -> bool:
-    return isinstance(region, Extracellular) or bool(session.chemistry.voxel_records(region))
+    return isinstance(region, Extracellular) or bool(session.chemistry.cutting.voxel_records(region))
 
 
 def _declare(declared: Declared, parts: list[Part], kind: str) -> None:

@@ -275,7 +275,7 @@ def _leaves_uncharged(reaction: MultiCompartmentReaction) -> bool:
 
 def _per_area(declared: Declared, region: Any, theirs: Any) -> Any:
     """1 over the area of a membrane in each segment, as a parameter: it makes molecules/ms of molecules/um2/ms."""
-    if region.session.chemistry.voxel_records(region):
+    if region.session.chemistry.cutting.voxel_records(region):
         raise RxDException(f"scale_by_area=False is not supported in voxels; {region.label} has some.")
     segments = declared.layout.segments
     areas = as_shape(region.geometry, declared.layout).membrane_areas(segments, np.arange(segments.n))

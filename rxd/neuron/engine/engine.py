@@ -97,7 +97,7 @@ class Engine:
     def __init__(self, session: Session, last: Engine | None = None) -> None:
         self.session = session
         self._run, self._chemistry, self.formulas = session.run, session.chemistry, session.run.formulas
-        self.layout, self.adaptive = session.chemistry.layout, session.run.adaptive
+        self.layout, self.adaptive = session.chemistry.cutting.layout, session.run.adaptive
         self.revision, self.structure, self.celsius = session.revision, session.structure, session.globals["celsius"]
         sized = resized_engine(session, last, self.layout)
         if last is None or sized is None:
@@ -119,8 +119,8 @@ class Engine:
         self.carriers = Carriers(self)
         self.synapses = Synapses(self)
         self._follow_links()
-        if self._chemistry.rehearsal is not None:
-            self._chemistry.rehearsal.settle()
+        if self._chemistry.cutting.rehearsal is not None:
+            self._chemistry.cutting.rehearsal.settle()
         self.stepper: Any = self._make_stepper() if last is None or sized is None else self._resized_stepper(last)
         self.statistics = Statistics()
         start = np.array(self.problem.initial)
@@ -150,7 +150,7 @@ class Engine:
         self.follows_temperature = follows_temperature(self.declared)
         method = "coupled" if self.adaptive else "split"
         self.discretization = discretize(
-            self.system, model.morphology, self.layout.segments, model.settings, session.chemistry.grids.joined
+            self.system, model.morphology, self.layout.segments, model.settings, session.chemistry.cutting.grids.joined
         )
         self.groups = self.discretization.groups
         self.states = self.discretization.layout

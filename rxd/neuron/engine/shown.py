@@ -98,7 +98,7 @@ class Shown:
             if name not in record.store or chemistry.species_at(name, record) != (quantity, region):
                 continue
             if box:
-                nodes, places = chemistry.around(region, record)
+                nodes, places = chemistry.boxes.around(region, record)
             else:
                 nodes = table.of_record(record)
                 nodes = nodes[own[nodes] & (table.dimension[nodes] == 1)]

@@ -50,7 +50,7 @@ def slopes(session: Session) -> Slopes:
 
     run = session.run
     run.pull()
-    session.chemistry.place()
+    session.chemistry.cutting.place()
     before = run.adaptive
     run.adaptive = True
     try:

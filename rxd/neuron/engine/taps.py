@@ -357,7 +357,7 @@ def _concentration(engine: Engine, name: str, record: Any, place: int) -> Tap | 
     quantity, region = found
     table, shown = quantity.table(region), engine.places.displayed(quantity, region)
     if hasattr(region, "shape"):
-        voxels, places = engine.session.chemistry.around(region, record)
+        voxels, places = engine.session.chemistry.boxes.around(region, record)
         nodes = voxels[places == place]
         if not len(nodes):  # outside the box
             return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), record.store[name][place]))

@@ -78,7 +78,7 @@ def set_solve_type(
         not isinstance(domain, (Section, Iterable)) or not all(isinstance(s, Section) for s in sections)
     ):
         raise RxDException(f"set_solve_type: name sections, rxd.set_solve_type([soma], dimension=3), not {domain!r}.")
-    current_session().chemistry.set_dimension(None if domain is None else sections, dimension)
+    current_session().chemistry.cutting.set_dimension(None if domain is None else sections, dimension)
 
 
 def nthread(n: int | None = None) -> int:

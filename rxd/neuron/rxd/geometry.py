@@ -191,9 +191,9 @@ class Measured:
         from rxd.neuron.nodes import shown_sizes
 
         chemistry = self._session.chemistry
-        chemistry.place()
-        index, segments = chemistry.layout.index[section.record.id], chemistry.layout.segments
-        shape = as_shape(self.given, chemistry.layout)
+        chemistry.cutting.place()
+        index, segments = chemistry.cutting.layout.index[section.record.id], chemistry.cutting.layout.segments
+        shape = as_shape(self.given, chemistry.cutting.layout)
         return shown_sizes(shape, shape.volumes(segments, index), shape.membrane_areas(segments, index))
 
     def __eq__(self, other: object) -> bool:

@@ -21,7 +21,7 @@ def _do_init() -> None:
     """Bring the declarations of the session up to date."""
     from rxd.neuron.session import current_session
 
-    current_session().chemistry.place()
+    current_session().chemistry.cutting.place()
 
 
 _init = _do_init

@@ -471,7 +471,7 @@ def _holds_place(region: Any, table: NodeTable, index: np.ndarray, place: Any) -
     voxels = table.dimension[index] == 3
     if table.grid is None or not voxels.any():
         return np.flatnonzero(voxels)
-    edges = region._dx if hasattr(region, "shape") else region.session.chemistry.grid_of(region).dx
+    edges = region._dx if hasattr(region, "shape") else region.session.chemistry.cutting.grid_of(region).dx
     dx = np.broadcast_to(np.asarray(edges, dtype=float), (3,))
     one = index[np.flatnonzero(voxels)[0]]
     corner = table.position[one] - (table.grid[one] + 0.5) * dx

@@ -30,7 +30,7 @@ class GeneralizedReaction:
         for quantity in filter(None, (symbol.quantity() for symbol in self.symbols())):
             self.session.own(quantity.session, f"{quantity.kind} {quantity.label}")
         self.number = self.session.chemistry.add(self)
-        self.session.chemistry.register_outside()
+        self.session.chemistry.boxes.register()
 
     def symbols(self) -> set[NodeSymbol]:
         """The species, states and parameters it reads or changes."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geometry.grid import ExtracellularGrid
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.internals import module_name, region_name
 from rxd.neuron.rxd.geometry import Measured, as_shape, inside
@@ -205,6 +206,8 @@ class Extracellular:
             low + n * step for low, n, step in zip((xlo, ylo, zlo), self.shape, steps, strict=True)
         )
         self._nx, self._ny, self._nz = self.shape
+        low, high = (xlo, ylo, zlo), (self._xhi, self._yhi, self._zhi)
+        self.grid = ExtracellularGrid(*low, *high, steps)  # where its voxels are, without its properties
         self.name: str | None = None
         self.records: list[SectionRecord] = []
         self.number = self.session.chemistry.add(self)
@@ -214,20 +217,6 @@ class Extracellular:
             None if permeability is not None else as_field(1.0 if tortuosity is None else tortuosity, self, "tortuosity")
         )
         self._permeability = None if permeability is None else as_field(permeability, self, "permeability")
-
-    @property
-    def corners(self) -> tuple[np.ndarray, np.ndarray]:
-        """The lower corner and the upper one, um."""
-        return np.array([self._xlo, self._ylo, self._zlo]), np.array([self._xhi, self._yhi, self._zhi])
-
-    def voxels_at(self, places: np.ndarray) -> np.ndarray:
-        """The voxel of each place (n, 3) in um, by its number; -1 outside. The last sides of the box are in its last voxels."""
-        low, high = self.corners
-        inside = np.all((places >= low) & (places <= high), axis=1)
-        ijk = np.minimum((places[inside] - low) / self._dx, np.array(self.shape) - 1).astype(int)
-        voxels = np.full(len(places), -1)
-        voxels[inside] = np.ravel_multi_index(tuple(ijk.T), self.shape)
-        return voxels
 
     @property
     def alpha(self) -> Any:

@@ -585,7 +585,7 @@ def _as_regions(regions: Any, kind: str) -> tuple[AnyRegion, ...]:
 
 def _nrn_shape_update() -> None:
     """Give every section its place and its nodes."""
-    current_session().chemistry.place()
+    current_session().chemistry.cutting.place()
 
 
 def _get_all_species() -> Any:
