@@ -224,15 +224,19 @@ def error_line(error: Exception, script: Path | None = None) -> str:
 
 @contextmanager
 def ticking(stage: str) -> Iterator[None]:
-    """A bar for work of unknown length: it moves with the clock, ever slower, and is full when the work is done."""
+    """A bar for work of unknown length: it moves with the clock, ever slower, and is full when the work is done.
+
+    Elsewhere than on a terminal it is shown when it begins and when it is full: in a log each movement would be a line.
+    """
     from tqdm import tqdm
 
     bar = tqdm(total=100, desc=stage, bar_format="{desc:<8} {bar}| [{elapsed}]")
     done = threading.Event()
+    pause = 0.2 if sys.stderr.isatty() else None
 
     def tick() -> None:
         started = time.monotonic()
-        while not done.wait(0.2):
+        while not done.wait(pause):
             bar.n = 95 * (1 - math.exp((started - time.monotonic()) / 8))
             bar.refresh()
 

@@ -47,6 +47,8 @@ def main() -> None:
         importlib.import_module("rxd.neuron.entry")
         importlib.import_module("rxd.neuron.classes")
         launcher = importlib.import_module("rxd.neuron.launcher")
+        if sys.stderr.isatty():
+            importlib.import_module("rxd.neuron.first_time").announce_compiling(sys.stderr)
         gc.freeze()  # what was imported stays: Python's collector of garbage need not look through it even once
     if first in ("-m", "-c", "-i") and not rest:
         sys.exit(f"{first} wants something behind it\n{USAGE}")

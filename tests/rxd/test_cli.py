@@ -67,6 +67,7 @@ def test_demo_writes_figures_and_results_and_says_what_was_solved(cell: Path, tm
         assert word in result.stdout
     for stage in ("compile", "30/30 ms", "plot"):
         assert stage in result.stderr  # the progress bars
+    assert result.stderr.count("compile") <= 3, "no terminal: the bar does not move, which would be a line each time"
 
 
 def test_demo_takes_the_coupled_method_by_default(cell: Path, tmp_path: Path) -> None:
