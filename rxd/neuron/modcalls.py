@@ -34,6 +34,7 @@ __all__ = [
     "density_call",
     "global_value",
     "hoc_call",
+    "set_by_code",
     "set_table",
     "table_of",
 ]
@@ -175,7 +176,7 @@ class Place:
         """A number for a variable: a range variable where it is, else a global one."""
         full = f"{key}_{self.name}"
         if self.segment is None:
-            self.session.globals[full] = value
+            self.hide(key, value)
             return
         record, x = self.segment.sec._alive, self.segment.x
         linked = self.session.links.behind_range(record, x, self.name, key)
@@ -188,7 +189,15 @@ class Place:
 
     def hide(self, key: str, value: float) -> None:
         """A number for a variable that is no range variable: a global one, as far as scripts see it."""
-        self.session.globals[f"{key}_{self.name}"] = value
+        set_by_code(self.session, f"{key}_{self.name}", value)
+
+
+def set_by_code(session: Session, name: str, value: float) -> None:
+    """Set a GLOBAL variable, by its full name, in the middle of what needs no other model for it."""
+    engine = session.run.engine
+    session.globals[name] = value
+    if engine is not None and engine.fields.takes(name):
+        engine.fields.stale.add(name)
 
 
 def density_call(session: Session, translation: Translation, block: Block, segment: Segment | None) -> Any:

@@ -20,6 +20,7 @@ from rxd.neuron.errors import caution
 from rxd.neuron.mechanisms import POINTS
 from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, read_file, translate
 from rxd.nmodl.history import not_kept, with_history_apart
+from rxd.nmodl.presets import with_presets
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
@@ -132,7 +133,7 @@ class ModFiles:
             )
             caution(message)
         try:
-            found = translate(file, tables=True)
+            found = translate(file, tables=True, numbers=True)
         except NmodlError as error:
             from rxd.neuron.modstepped import stepped_translation
 
@@ -143,9 +144,10 @@ class ModFiles:
         apart = with_history_apart(found)
         if apart is None:
             self._warn_of_lost(found)
-            return found
-        with suppress(NmodlError):  # what such code shares with equations may be none of its own
-            found = translate(apart, tables=True)
+        for other in (apart, with_presets(file if apart is None else apart)):
+            if other is not None:
+                with suppress(NmodlError):  # what such code shares with equations may be none of its own
+                    found = translate(other, tables=True, numbers=True)
         return found
 
     @staticmethod
@@ -172,7 +174,7 @@ class ModFiles:
         self._session.touch()
 
     def _renew(self, name: str, tables: bool) -> None:
-        self.known[name] = translate(self.known[name].file, tables=tables, lookups=self.lookups.get(name, {}))
+        self.known[name] = translate(self.known[name].file, tables=tables, lookups=self.lookups.get(name, {}), numbers=True)
         made = self._session.catalogue.points.get(name)
         if made is not None:
             made.translation = self.known[name]  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ import sympy
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.errors import HocError, caution
 from rxd.neuron.mechanisms import PointInfo, style_of
-from rxd.neuron.modcalls import as_function, block_of, call_block, set_table, table_of
+from rxd.neuron.modcalls import as_function, block_of, call_block, set_by_code, set_table, table_of
 from rxd.neuron.modevents import EventCode, Watches
 from rxd.neuron.modnumbers import Noise
 from rxd.neuron.modrandom import RandomVariable
@@ -150,6 +150,9 @@ class ModObject(PointProcess):
         linked = self._behind(key)
         if linked is not None:
             linked.set(value)
+            return
+        if key in self.translation.names.globals:
+            set_by_code(self.session, f"{key}_{self.translation.file.name}", value)
             return
         self.values[key] = value
         self.session.run.changed_point(self, key)

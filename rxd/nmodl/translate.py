@@ -21,7 +21,8 @@ from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
 from rxd.nmodl.equations import STEPPED, SYMBOLIC_LIMIT, Equations, rates_of_procedure
 from rxd.nmodl.function_tables import FunctionTable
-from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, dt, expanded, names_of
+from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, called_by, dt, expanded, names_of
+from rxd.nmodl.presets import AFTER, preset
 from rxd.nmodl.regular import smooth
 from rxd.nmodl.syntax import Block, ModFile, NmodlError, Solve, UnknownNameError
 
@@ -121,7 +122,12 @@ class Translation:
         return self.names.globals | (self.settable.keys() & own)
 
 
-def translate(file: ModFile, tables: bool = False, lookups: Mapping[str, FunctionTable] = MappingProxyType({})) -> Translation:
+def translate(
+    file: ModFile,
+    tables: bool = False,
+    lookups: Mapping[str, FunctionTable] = MappingProxyType({}),
+    numbers: bool = False,
+) -> Translation:
     """The equations of a mod file.
 
     Parameters
@@ -130,19 +136,21 @@ def translate(file: ModFile, tables: bool = False, lookups: Mapping[str, Functio
         Interpolate where the file says TABLE, as NEURON does, instead of computing what would be in them.
     lookups : mapping of str to FunctionTable
         Numbers of its FUNCTION_TABLEs.
+    numbers : bool
+        Somebody runs INITIAL of a point process with numbers, so that parameters are what it leaves in them.
 
     Raises
     ------
     NmodlError
         For what cannot be an equation; the line and a remedy are named.
     """
-    return _Translator(file, tables, lookups).translate()
+    return _Translator(file, tables, lookups, numbers).translate()
 
 
 class _Translator:
     """One file in translation."""
 
-    def __init__(self, file: ModFile, tables: bool, lookups: Mapping[str, FunctionTable]) -> None:
+    def __init__(self, file: ModFile, tables: bool, lookups: Mapping[str, FunctionTable], numbers: bool) -> None:
         self.file, self.tables, self.lookups = file, tables, lookups
         self.missing: set[str] = set()
         self.names = names_of(file)
@@ -155,6 +163,11 @@ class _Translator:
         changed = set().union(*own, *(assigned_in(block.body) for block in file.all("initial")))
         # what BEFORE and AFTER blocks count stays where they leave it
         self.kept = frozenset().union(*(assigned_in(block.body) for block in file.all("hook"))) - self.events
+        # and so do parameters that blocks after INITIAL set
+        after = [block.body for block in file.all("hook") if block.name == AFTER]
+        after += [part.body for code in after for part in called_by(file, code)]
+        left = set().union(*map(assigned_in, after), preset(file) if numbers and file.kind == "POINT_PROCESS" else ())
+        self.preset = frozenset(key for d in file.parameters if d.name in left for key in expanded(d))
         self.changed = frozenset(key for key in self.names.parameters if key in changed)
         self.stages: dict[str, dict[str, Any]] = {"initial": {}, "currents": {}, "states": {}}
         self.frozen: dict[str, Any] = {}
@@ -440,6 +453,8 @@ class _Translator:
             return self.symbol(key) if key in self.names.parameters or self._is_settable(key) else ZERO
         if stage == "initial":
             return self.symbol(key) if key in self.names.parameters else ZERO
+        if key in self.preset:
+            return self.symbol(key)
         value = self.final(self.stages["initial"][key], "initial")
         moving = {
             s for s in value.free_symbols if s.name in self.names.states or isinstance(s, IonSymbol) or s.name in {"v", "t"}

@@ -15,6 +15,7 @@ from rxd.neuron.engine.columns import in_columns
 from rxd.neuron.modcalls import Place
 from rxd.neuron.modnumbers import SessionNumbers
 from rxd.neuron.modwritten import code_of_place
+from rxd.nmodl.presets import AFTER
 from rxd.nmodl.syntax import Block
 
 if TYPE_CHECKING:
@@ -37,8 +38,11 @@ class _KeptPlace(Place):
         return self.t if key == "t" else self.kept[key] if key in self.kept else super().read(key)
 
     def hide(self, key: str, value: float) -> None:
-        """Keep the number of a variable that is neither RANGE nor GLOBAL."""
-        self.kept[key] = value
+        """Keep the number of a variable that is neither RANGE nor GLOBAL; a parameter without RANGE is GLOBAL."""
+        if key in self.translation.names.globals:
+            super().hide(key, value)
+        else:
+            self.kept[key] = value
 
 
 class Hooks:
@@ -55,11 +59,17 @@ class Hooks:
             self._kept = np.concatenate([self._kept, *self._places(translation)])
 
     def __bool__(self) -> bool:
-        return bool(self._blocks)
+        """Whether there are blocks that run around steps."""
+        return bool(self._blocks.keys() - {"before initial", AFTER})
+
+    @property
+    def precede(self) -> bool:
+        """Whether there are blocks that run before INITIAL."""
+        return "before initial" in self._blocks
 
     def initialize(self) -> None:
         """Those after INITIAL, and those that NEURON runs for the currents and records of the initial state."""
-        for when in ("after initial", "before breakpoint", "before step"):
+        for when in (AFTER, "before breakpoint", "before step"):
             self.run(when, 0.0)
 
     def run(self, when: str, t: float) -> None:

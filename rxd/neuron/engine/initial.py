@@ -41,7 +41,7 @@ class Initial:
                 else:
                     engine.exchange.note_species(quantity, region)
         engine.load_ends(at_rest=True)
-        if engine.hooks:
+        if engine.hooks.precede:
             engine.changed()
             engine.hooks.run("before initial", 0.0)
             engine.fields.flush()
