@@ -114,21 +114,26 @@ class PointInfo:
     styles: Mapping[str, int] = field(default_factory=dict)
 
 
+def _extracellular(layers: int) -> MechanismInfo:
+    """NEURON's `extracellular` with a number of layers."""
+    given = (("xraxial", 1e9), ("xg", 1e9), ("xc", 0.0))
+    return MechanismInfo(
+        "extracellular",
+        {
+            **{f"{name}_{i}": value for name, value in given for i in range(layers)},
+            "e": 0.0,
+            **{f"vext_{i}": 0.0 for i in range(layers)},
+        },
+        units={"e": "mV"},
+        arrays=dict.fromkeys(("xraxial", "xg", "xc", "vext"), layers),
+    )
+
+
 DENSITY: Mapping[str, MechanismInfo] = MappingProxyType(
     {
         info.name: info
         for info in (
-            MechanismInfo(
-                "extracellular",
-                {
-                    **{f"{name}_{i}": value for name, value in (("xraxial", 1e9), ("xg", 1e9), ("xc", 0.0)) for i in (0, 1)},
-                    "e": 0.0,
-                    "vext_0": 0.0,
-                    "vext_1": 0.0,
-                },
-                units={"e": "mV"},
-                arrays={"xraxial": 2, "xg": 2, "xc": 2, "vext": 2},
-            ),
+            _extracellular(2),
             MechanismInfo("pas", {"g": 0.001, "e": -70.0}, assigned=("i",), units={"g": "S/cm2", "e": "mV", "i": "mA/cm2"}),
             MechanismInfo(
                 "hh",
@@ -371,6 +376,11 @@ class Catalogue:
         self.density[name] = info_of(found)
         self._take_arrays(self.density[name])
         return True
+
+    def surround(self, layers: int) -> None:
+        """Give `extracellular` a number of layers, while no section has it."""
+        info = self.density["extracellular"] = _extracellular(layers)
+        self._take_arrays(info)
 
     def _take_arrays(self, info: MechanismInfo) -> None:
         for short, size in info.arrays.items():

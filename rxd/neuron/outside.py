@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
 
-__all__ = ["COMPUTED", "LAYERS", "NAME", "computed", "driven", "is_inserted", "potentials", "resists"]
+__all__ = ["COMPUTED", "LAYERS", "MOST", "NAME", "computed", "driven", "is_inserted", "layers", "potentials", "resists"]
 
 NAME: Final = "extracellular"
 LAYERS: Final = ("xraxial", "xg", "xc", "vext")
-COMPUTED: Final = frozenset(("i_membrane", "i_cap", *(f"vext_{i}_{NAME}" for i in range(2))))
+MOST: Final = 8
+"""Layers there can be."""
+COMPUTED: Final = frozenset(("i_membrane", "i_cap", *(f"vext_{i}_{NAME}" for i in range(MOST))))
 _LEAST_CONDUCTANCE: Final = 1e3
 _DENSITY: Final = 100.0  # mA/cm2 per nA/um2
 
@@ -41,11 +43,16 @@ def computed(record: SectionRecord, name: str) -> np.ndarray | None:
     return record.session.membrane.part(record, seen(record.session))
 
 
+def layers(session: Session) -> int:
+    """How many layers there are, as `h.nlayer_extracellular` has it."""
+    return int(session.catalogue.density[NAME].arrays["xg"])
+
+
 def resists(session: Session) -> bool:
     """Whether a layer of any section has a resistance to ground that counts, or a capacity."""
     for record in session.topology:
         if NAME in record.mechanisms:
-            for layer in range(2):
+            for layer in range(layers(session)):
                 conductance, capacity = (record.store[f"{name}_{layer}_{NAME}"] for name in ("xg", "xc"))
                 if conductance.min() < _LEAST_CONDUCTANCE or capacity.any():
                     return True

@@ -38,6 +38,10 @@ def read_range(record: SectionRecord, name: str, x: float) -> float:
         return record.session.run.end_voltage(record, x)
     if name == "i_membrane_" and not 0 < x < 1:
         return record.session.membrane.at_end(record, x)
+    if name.startswith("vext_") and not 0 < x < 1 and record.session.run.engine is not None:
+        found = record.session.run.engine.circuits.at_end(record, x, int(name[len("vext_")]))
+        if found is not None:
+            return found
     return float(values[record.index(x)])
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rxd.neuron.batch import batch_run, batch_save
 from rxd.neuron.errors import HocError
 from rxd.neuron.globals import Globals
+from rxd.neuron.outside import MOST, is_inserted, layers
 
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
@@ -219,16 +220,20 @@ def stoppedrun(session: Session) -> float:
 
 
 def nlayer_extracellular(session: Session, number: float | None = None) -> float:
-    """How many layers `extracellular` has: two.
+    """How many layers `extracellular` has; with a number, from 1 to 8, set it.
 
     Raises
     ------
     HocError
-        If another number is asked for.
+        If it is another number, or if a section has the mechanism.
     """
-    if number is not None and number != 2:
-        raise HocError("extracellular has two layers here; leave xg of the second at 1e9 where one is enough.")
-    return 2.0
+    if number is not None and number != layers(session):
+        if not 1 <= number <= MOST or number != int(number):
+            raise HocError(f"nlayer_extracellular({number:g}): there can be 1 to {MOST} layers.")
+        if is_inserted(session):
+            raise HocError("nlayer_extracellular: cannot change the number of layers while a section has extracellular.")
+        session.catalogue.surround(int(number))
+    return float(layers(session))
 
 
 def nrn_mallinfo(session: Session, item: float = 0.0) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,8 @@ class SaveState(HocObject):
 class BBSaveState(HocObject):
     """The state of a network in a file: `save(path)`, later or in another process `restore(path)`; the model must be the same.
 
-    `save_test()` and `restore_test()` do the same with the paths NEURON uses: ``bbss_out/tmp.0.0`` and ``in/tmp.0.0``.
+    `save_test()` and `restore_test()` do the same with the paths NEURON uses: ``bbss_out/tmp.0.0``, and ``in/tmp.0.0`` or
+    ``in/tmp.0``, into which scripts join what processes have written to ``bbss_out``, behind a line with the number of pieces.
     """
 
     def __init__(self) -> None:
@@ -145,11 +147,18 @@ class BBSaveState(HocObject):
     def save_test(self, *_: Any) -> float:
         """Write the present state into the folder ``bbss_out``."""
         Path("bbss_out").mkdir(exist_ok=True)
+        Path("bbss_out/tmp").write_text("1\n", encoding="ascii")  # NEURON's file of what is no cell's, which scripts copy
         return self.save(f"bbss_out/{_FILE}")
 
     def restore_test(self, *_: Any) -> float:
         """Return to the state in the folder ``in``."""
-        return self.restore(f"in/{_FILE}")
+        joined = Path("in/tmp.0")
+        if Path(f"in/{_FILE}").exists() or not joined.exists():
+            return self.restore(f"in/{_FILE}")
+        with tempfile.TemporaryDirectory() as folder:
+            alone = Path(folder, _FILE)
+            alone.write_bytes(joined.read_bytes().partition(b"\n")[2])
+            return self.restore(str(alone))
 
     def ignore(self, *points: Any) -> float:
         """Point processes that differ need not be named here: a state that does not fit is refused as a whole."""

@@ -401,3 +401,34 @@ def test_a_circuit_by_itself_in_variable_steps() -> None:
     assert list(y) == pytest.approx([np.cos(1.0), -np.sin(1.0)], abs=2e-5)
     assert np.diff(calls).max() < 0.026
     del driven
+
+
+# v at a(0), a(0.25) and b(0.75), vext[0] at a(0), a(0.25), a(1), b(0.75) and b(1) after 40 steps, by the number of layers
+NUMBERED = {
+    1: ([-65.74884256, -65.74884256, -63.8022698], [-4.15115238, -4.15115238, -4.81126221, -6.22632321, -6.22632321]),
+    2: ([-65.14394784, -65.14394784, -64.77799395], [-4.81757158, -4.81757158, -4.98672115, -5.20898613, -5.20898613]),
+    3: ([-65.01928679, -65.01928679, -64.92877923], [-4.95293924, -4.95293924, -4.99868581, -5.04968915, -5.04968915]),
+}
+
+
+@pytest.mark.parametrize("layers", NUMBERED)
+def test_a_number_of_layers(layers: int) -> None:
+    """NEURON 9.0.2's figures, also at ends, which have potentials outside of their own."""
+    assert h.nlayer_extracellular(layers) == h.nlayer_extracellular() == layers
+    a, b = h.Section(name="a"), h.Section(name="b")
+    b.connect(a(1))
+    for section in (a, b):
+        section.nseg, section.L, section.diam, section.Ra = 2, 100, 1, 100
+        section.insert("hh")
+        section.insert("extracellular")
+        assert len(section(0.5).xg) == layers
+        for i in range(layers):
+            section.xg[i], section.xraxial[i], section.xc[i] = 0.01 * (i + 1), 1e3, 0.1
+    b(0.75).e_extracellular = -20
+    h.dt = 0.025
+    h.finitialize(-65)
+    for _ in range(40):
+        h.fadvance()
+    inside, outside = NUMBERED[layers]
+    assert [place.v for place in (a(0), a(0.25), b(0.75))] == pytest.approx(inside, abs=2e-7)
+    assert [place.vext[0] for place in (a(0), a(0.25), a(1), b(0.75), b(1))] == pytest.approx(outside, abs=2e-7)

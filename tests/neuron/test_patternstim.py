@@ -65,3 +65,12 @@ def test_a_state_in_a_file_goes_on_as_the_run_did(tmp_path: Path, monkeypatch: p
         assert h.t == pytest.approx(8)
         h.continuerun(20)
         assert (soma(0.5).v, synapse.g) == expected
+    # what scripts make of NEURON's files of several processes: pieces of a cell one after the other, their number before them
+    whole = Path("in/tmp.0.0").read_bytes()
+    Path("in/tmp.0.0").unlink()
+    Path("in/tmp.0").write_bytes(b"1\n" + whole)
+    assert Path("in/tmp").exists()
+    h.finitialize(-60)
+    state.restore_test()
+    h.continuerun(20)
+    assert (soma(0.5).v, synapse.g) == expected

@@ -326,7 +326,10 @@ def test_current_at_an_end_divides():
 def test_the_layer_refuses_what_it_cannot_do(ball):
     with pytest.raises(RuntimeError, match="rallbranch"):
         ball.rallbranch = 2
-    with pytest.raises(RuntimeError, match="two layers"):
+    with pytest.raises(RuntimeError, match="there can be 1 to 8 layers"):
+        h.nlayer_extracellular(9)
+    ball.insert("extracellular")
+    with pytest.raises(RuntimeError, match="while a section has extracellular"):
         h.nlayer_extracellular(3)
 
 

@@ -3,7 +3,7 @@
 In: a session, and where its engine keeps voltages. Out: a `rxd.solve.circuits.Circuit`, its numbers brought up to date before
 steps, potentials read from it after them.
 
-Unknowns are v (across the membrane) of the segments, the potential inside of branch points, then two potentials outside for
+Unknowns are v (across the membrane) of the segments, the potential inside of branch points, then the potentials outside for
 every segment and end with `extracellular`, then what LinearMechanisms add. What flows along the cable follows the potential
 inside, v plus that of the first layer.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from rxd.neuron.errors import HocError
 from rxd.neuron.impedance import end_of, end_or_segment
-from rxd.neuron.outside import NAME, is_inserted, resists
+from rxd.neuron.outside import NAME, is_inserted, layers, resists
 from rxd.solve.circuits import Circuit, Entries, plan_circuit
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Circuits"]
 
-LAYERS: Final = 2
 LONGEST: Final = 0.025
 """Longest variable step (ms) over which the numbers of a LinearMechanism stay as its function has set them at its beginning."""
 _US_PER_DENSITY: Final = 1e-2  # S/cm2 um2 in uS; mF/cm2 um2 in 1e-2 nF, too
@@ -64,6 +63,7 @@ class Circuits:
         self._records: list[SectionRecord] = [r for r in engine.layout.records if NAME in r.mechanisms]
         self._layer: dict[tuple[int, float], int] = {}
         self._size = len(self._cable.parent)
+        self._layers = layers(self._session)
         self._number_layers()
         self._outside = np.full(self._cable.n, -1, dtype=np.int64)
         for record in self._records:
@@ -87,14 +87,14 @@ class Circuits:
         return int(self._storage[self._engine.layout.index[record.id][index]])
 
     def _number_layers(self) -> None:
-        """Give both potentials outside of every segment and end an unknown, one after the other."""
+        """Give the potentials outside of every segment and end an unknown, one after the other."""
         with_layers = {record.id for record in self._records}
         for record in self._records:
             ends = (end_or_segment(record, 0.0), end_or_segment(record, 1.0))
             for key in (*((record.id, float(i)) for i in range(record.nseg)), *ends):
                 if key[0] in with_layers and key not in self._layer:
                     self._layer[key] = self._size
-                    self._size += LAYERS
+                    self._size += self._layers
 
     def _plan(self) -> None:
         """Plan the elimination for the entries there are now."""
@@ -113,9 +113,9 @@ class Circuits:
         self._add_cable(table)
         for record in self._records:
             self._add_layers(record, table)
-        above = [self._layer[r.id, float(i)] + LAYERS - 1 for r in self._records for i in range(r.nseg)]
+        above = [self._layer[r.id, float(i)] + self._layers - 1 for r in self._records for i in range(r.nseg)]
         self._above = np.array(above, dtype=np.int64)
-        name = f"xg_{LAYERS - 1}_{NAME}"
+        name = f"xg_{self._layers - 1}_{NAME}"
         self._ground = np.concatenate(
             [np.zeros(0), *(_US_PER_DENSITY * record.store[name] * record.shape.area for record in self._records)]
         )
@@ -145,12 +145,12 @@ class Circuits:
         """The layers of a section: across to the next one and to ground, along to the neighbours."""
         area, half = record.shape.area, record.L / record.nseg / 2
         keys = [end_or_segment(record, 0.0), *((record.id, float(i)) for i in range(record.nseg)), end_or_segment(record, 1.0)]
-        for layer in range(LAYERS):
+        for layer in range(self._layers):
             g = _US_PER_DENSITY * record.store[f"xg_{layer}_{NAME}"] * area
             c = _NF_PER_DENSITY * record.store[f"xc_{layer}_{NAME}"] * area
             for i in range(record.nseg):
                 own = self._layer[record.id, float(i)] + layer
-                table.between(own, own + 1 if layer + 1 < LAYERS else -1, float(c[i]), float(g[i]))
+                table.between(own, own + 1 if layer + 1 < self._layers else -1, float(c[i]), float(g[i]))
             resistance = [0.0, *(_MOHM * half * record.store[f"xraxial_{layer}_{NAME}"]), 0.0]
             for a, b, near, far in zip(keys, keys[1:], resistance, resistance[1:], strict=False):
                 if a in self._layer and b in self._layer:
@@ -166,8 +166,9 @@ class Circuits:
             node = int(self._storage[parts[0][0]])
             if layer == 0:
                 found.append(self._inside(node))
-            elif self._outside[node] < 0 or layer > LAYERS:
-                raise HocError(f"{one.hname()}: {record.name} has no layer {layer}; insert extracellular, layers are 1 and 2.")
+            elif self._outside[node] < 0 or layer > self._layers:
+                last = f"1 to {self._layers}"
+                raise HocError(f"{one.hname()}: {record.name} has no layer {layer}; insert extracellular, layers are {last}.")
             else:
                 found.append([int(self._outside[node]) + layer - 1])
         return found + [[extra + i] for i in range(one.g.nrow() - len(one.places))]
@@ -289,6 +290,12 @@ class Circuits:
         assert self.circuit is not None
         return np.array([self.circuit.x[self._layer[record.id, float(i)] + layer] for i in range(record.nseg)])
 
+    def at_end(self, record: SectionRecord, x: float, layer: int) -> float | None:
+        """The potential in a layer at an end of a section; None without a circuit."""
+        if self.circuit is None or record not in self._records:
+            return None
+        return float(self.circuit.x[self._layer[end_or_segment(record, x)] + layer])
+
     def at(self, nodes: np.ndarray) -> np.ndarray:
         """The potential outside the membrane of segments in storage order."""
         if self.circuit is None:
@@ -301,7 +308,7 @@ class Circuits:
         if self.circuit is not None:
             for record in self._records:
                 if record.alive and NAME in record.mechanisms:
-                    for layer in range(LAYERS):
+                    for layer in range(self._layers):
                         record.store[f"vext_{layer}_{NAME}"][:] = self.of(record, layer)
 
     def load(self) -> None:
@@ -309,7 +316,7 @@ class Circuits:
         if self.circuit is not None:
             for record in self._records:
                 for i in range(record.nseg):
-                    for layer in range(LAYERS):
+                    for layer in range(self._layers):
                         self.circuit.x[self._layer[record.id, float(i)] + layer] = record.store[f"vext_{layer}_{NAME}"][i]
             for part, one in self._living():
                 self._take_y(part, one)
