@@ -183,7 +183,8 @@ class ModObject(PointProcess):
             self.watches.clear()
         block = self.translation.file.block("initial")
         states = self.translation.names.states
-        self.values.update({name: states.get(name, 0.0) for name in self.translation.memory})
+        # other variables keep what they are from run to run, if INITIAL does not say otherwise
+        self.values.update({name: states[name] for name in self.translation.memory if name in states})
         if block is not None:
             self.run_code(block.body, 0.0, {})
         for name in self.translation.memory:

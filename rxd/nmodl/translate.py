@@ -228,7 +228,8 @@ class _Translator:
         made = Equations(self.file, self.resolver(stage), self.names.states, self.symbol, on_solve)
         made.tables, made.lookups, made.missing = self.tables, self.lookups, self.missing
         made.constant = frozenset((*self.names.parameters, *self.names.place, "celsius")) - self.changed
-        made.resting = lambda key: self._placeholder(key, "rest") if key in self.names.assigned else made.resolve(key)
+        if stage != "initial":  # which has nobody before it
+            made.resting = lambda key: self._placeholder(key, "rest") if key in self.names.assigned else made.resolve(key)
         return made
 
     def translate(self) -> Translation:
@@ -517,7 +518,8 @@ class _Translator:
         for key in dict.fromkeys((*sorted((*self.names.assigned, *self.names.states)), *written)):
             if key in states or key in self.frozen or key in self.events or key in self.file.nonspecific:
                 continue
-            for stage in ("currents", "states"):
+            # a solved block comes last in a step; without currents all of BREAKPOINT runs then, in its order
+            for stage in ("currents", "states") if self.quiet else ("states", "currents"):
                 if key in self.stages[stage]:
                     # one that follows from its own past, and that no equation reads, is left out: results do without
                     with suppress(NmodlError):
@@ -533,13 +535,14 @@ class _Translator:
         return found
 
     def _begun(self, assigned: Mapping[str, tuple[Any, str]]) -> dict[str, Any]:
-        """What INITIAL leaves in variables that the block solved assigns."""
+        """What INITIAL, or BREAKPOINT after it, leaves in variables that the block solved assigns."""
         found: dict[str, Any] = {}
         for key, (value, stage) in assigned.items():
             if stage != "states":
                 continue
-            if key in self.stages["initial"]:
-                start = self.final(self.stages["initial"][key], "initial")
+            first = "currents" if not self.quiet and key in self.stages["currents"] else "initial"
+            if key in self.stages[first]:
+                start = self.final(self.stages[first][key], first)
                 if start != value and not start.has(sympy.zoo, sympy.nan, sympy.oo):
                     found[key] = self._started(start)
             elif key not in self.names.ions:

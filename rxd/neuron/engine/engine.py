@@ -219,7 +219,8 @@ class Engine:
     def _follow_links(self) -> None:
         """Find what linked variables follow, and let groups read it where it is."""
         blocks = self.states.blocks
-        self._remembered = [(held, held[5:]) for held in blocks if held.startswith("held.") and held[5:] in blocks]
+        known = {held: held[5:] if held[5:] in blocks else held.split(".")[1] for held in blocks if held.startswith("held.")}
+        self._remembered = [(blocks[held], label) for held, label in known.items() if label in blocks]
         self.linked = Linked(self)
         self.discretization = self.linked.joined(self.discretization)
         self.groups = self.discretization.groups
@@ -395,9 +396,8 @@ class Engine:
         if self.adaptive:
             self._hold()
         if self.jumped:  # what mechanisms remember of the step's start
-            for held, label in self._remembered:
-                here = self.readout.positions(held) >= 0
-                self.y[self.readout.positions(held)[here]] = self.y[self.readout.positions(label)[here]]
+            for block, label in self._remembered:
+                self.y[block.start : block.stop] = self.y[self.readout.positions(label)[block.segment]]
         if self.jumped and self.adaptive:
             self.stepper.restart(self.state)
             self.jumped = False

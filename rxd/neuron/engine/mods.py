@@ -186,14 +186,20 @@ class _Moved:
         return value.xreplace({total: self._total(total) / dt for total in sums}) if sums else value
 
     def _with_past(self, value: sympy.Expr) -> sympy.Expr:
-        """What BREAKPOINT has left, with voltage and states of the step's start; point processes take both at its end."""
+        """What BREAKPOINT has left, with voltage and states of the step's start.
+
+        Point processes take states at its end: events may have moved them since the last one.
+        """
         found = value.atoms(earlier)
-        if not found or self.local.space == "points":
+        if not found:
             return value
-        now = {self.local.symbol_of(label): label for label in self.local.unknowns if label == VOLTAGE or label in self.methods}
+        points = self.local.space == "points"
+        known = [label for label in self.local.unknowns if label == VOLTAGE or (label in self.methods and not points)]
+        now = {self.local.symbol_of(label): label for label in known}
         seen = [x for x in now if any(x in part.free_symbols for part in found)]
         past = {x: self._past(now[x], x) for x in sorted(seen, key=str)}
-        return value.xreplace({part: part.args[0].xreplace(past) for part in found})
+        then = {part: part.args[0].xreplace(past) for part in found}
+        return value.xreplace({part: earlier(when) if points else when for part, when in then.items()})
 
     def _as_left(self, value: sympy.Expr) -> sympy.Expr:
         """What solved blocks have left for BREAKPOINT as unknowns that take it up at the end of a step."""
@@ -201,10 +207,8 @@ class _Moved:
         return value.xreplace({part: self._left(part) for part in found}) if found else value
 
     def _left(self, part: Any) -> sympy.Expr:
-        if self.local.space == "points":
-            return earlier(part.args[0])
         if part not in self.held:
-            label = f"left.{sum(isinstance(known, left) for known in self.held)}"
+            label = self._own(f"left.{sum(isinstance(known, left) for known in self.held)}")
             self.last.append(AffineGate(label, AT_ONCE / dt * part.args[0], AT_ONCE / dt))
             self.initials.append((label, part.args[1]))
             self.held[part] = self._unknown(label)
@@ -212,12 +216,16 @@ class _Moved:
 
     def _past(self, label: str, x: sympy.Symbol) -> sympy.Symbol:
         """An unknown that holds another for a step, as it was at the step's start."""
-        held = f"held.{label}"
+        held = self._own(f"held.{label}")
         if held in self.labels:
             return self.symbols[self.labels.index(held)]
         self.last.append(AffineGate(held, AT_ONCE / dt * x, AT_ONCE / dt))
         self.initials.append((held, x if label == VOLTAGE else dict(self.local.initials)[label]))
         return self._unknown(held)
+
+    def _own(self, label: str) -> str:
+        """The label of an unknown of the step's own; point processes have theirs apart from their sections'."""
+        return f"{label}.{self.local.name}" if self.local.space == "points" else label
 
     def _total(self, total: Any) -> sympy.Symbol:
         """An unknown that takes up a current for a step, and is emptied at its end.
@@ -250,7 +258,7 @@ class _Moved:
                 break
         else:
             name = label.replace(".", "_")
-            self.unknowns.append(Unknown(label, name, "state", self.local.sections))
+            self.unknowns.append(Unknown(label, name, "state", self.local.sections, points=self.local.points))
         self.labels.append(label)
         self.symbols.append(sympy.Symbol(label.replace(".", "_"), real=True))
         return self.symbols[-1]

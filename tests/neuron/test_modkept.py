@@ -1,0 +1,106 @@
+"""What blocks of mod files leave to one another, and from run to run: values of NEURON's moments."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from rxd.neuron import h
+from rxd.nmodl import read_file, translate
+
+LEFT = """
+NEURON { POINT_PROCESS Left NONSPECIFIC_CURRENT i RANGE inf, tau }
+ASSIGNED { v i inf tau }
+STATE { m }
+INITIAL { rates(v)  m = inf }
+BREAKPOINT { SOLVE s METHOD cnexp  rates(v)  i = 0.0001*m*(v + 20) }
+DERIVATIVE s { m' = (inf - m)/tau }
+PROCEDURE rates(x) { inf = 1/(1 + exp(-(x + 60)/5))  tau = 1 + exp(-(x + 65)/20) }
+"""
+
+TWICE = """
+NEURON { SUFFIX twice NONSPECIFIC_CURRENT i RANGE inf, seen }
+ASSIGNED { v i inf seen }
+STATE { m }
+INITIAL { rates(v)  m = inf }
+BREAKPOINT { rates(v)  seen = inf  SOLVE s METHOD cnexp  i = 0.00001*m*(v + 20) }
+DERIVATIVE s { rates(v)  m' = (inf - m)/2 }
+PROCEDURE rates(x) { inf = 1/(1 + exp(-(x + 60)/5)) }
+"""
+
+COUNTING = """
+NEURON { POINT_PROCESS Counting RANGE n, own }
+ASSIGNED { n own }
+STATE { s }
+INITIAL { own = 0 }
+NET_RECEIVE(w) { n = n + 1  own = own + 1  s = s + w }
+"""
+
+BRANCHING = """
+NEURON { POINT_PROCESS Branching RANGE tau, factor NONSPECIFIC_CURRENT i }
+PARAMETER { tau = 2 }
+ASSIGNED { i factor v }
+INITIAL { if (tau != 0) { factor = exp(-1/tau) } }
+BREAKPOINT { i = factor*v }
+"""
+
+
+@pytest.fixture
+def soma(tmp_path, monkeypatch):
+    for text in (LEFT, TWICE, COUNTING, BRANCHING):
+        (tmp_path / f"{text.split()[3]}.mod").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    section = h.Section(name="soma")
+    section.L = section.diam = 20
+    section.insert("pas")
+    return section
+
+
+def test_point_processes_see_what_breakpoint_has_left_at_the_start_of_a_step(soma):
+    point, clamp = h.Left(soma(0.5)), h.IClamp(soma(0.5))
+    clamp.dur, clamp.amp = 5, 0.2
+    v, m = h.Vector().record(soma(0.5)._ref_v), h.Vector().record(point._ref_m)
+    h.dt = 0.1
+    h.finitialize(-65)
+    soma(0.5).v = -63
+    h.continuerun(3)
+    start = np.array(v)[:-1]
+    start[0] = -63
+    inf, tau = 1 / (1 + np.exp(-(start + 60) / 5)), 1 + np.exp(-(start + 65) / 20)
+    expected = inf + (np.array(m)[:-1] - inf) * np.exp(-0.1 / tau)
+    assert np.array(m)[1:] == pytest.approx(expected, rel=1e-12)
+
+
+def test_what_breakpoint_and_a_solved_block_assign_is_shown_as_the_latter_leaves_it(soma):
+    soma.insert("twice")
+    clamp = h.IClamp(soma(0.5))
+    clamp.dur, clamp.amp = 5, 0.2
+    v, inf = h.Vector().record(soma(0.5)._ref_v), h.Vector().record(soma(0.5)._ref_inf_twice)
+    seen = h.Vector().record(soma(0.5)._ref_seen_twice)
+    h.finitialize(-65)
+    h.continuerun(1)
+    all_of = 1 / (1 + np.exp(-(np.array(v) + 60) / 5))
+    assert np.array(inf) == pytest.approx(all_of, rel=1e-12)
+    assert np.array(seen)[1:] == pytest.approx(all_of[:-1], rel=1e-12)
+
+
+def test_variables_that_initial_leaves_alone_go_on_from_run_to_run(soma):
+    point = h.Counting(soma(0.5))
+    connection = h.NetCon(None, point)
+    connection.weight[0] = 3
+    for run in (1, 2):
+        h.finitialize(-65)
+        connection.event(1)
+        connection.event(2)
+        h.continuerun(4)
+        assert (point.n, point.own, point.s) == (2 * run, 2, 6)  # NEURON's; states begin anew
+
+
+def test_what_a_branch_of_initial_alone_assigns(soma, tmp_path):
+    assert str(translate(read_file(str(tmp_path / "Branching.mod"))).currents[0].density)
+    point = h.Branching(soma(0.5))
+    h.finitialize(-65)
+    h.fadvance()
+    assert point.factor == pytest.approx(math.exp(-0.5), rel=1e-15)
