@@ -398,7 +398,8 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
     def play(self, *args: Any, sec: Any = None) -> Vector:
         """Drive a variable during a run.
 
-        `play(ref, times, continuous)`: the elements are its values at those times, interpolated if `continuous` is true.
+        `play(ref, times, continuous)`: the elements are its values at those times, interpolated if `continuous` is true, or a
+        Vector with the indices of kinks and jumps (which are found without it).
         `play(ref, Dt)`: its values every Dt ms. In the place of a pointer there may be a statement of hoc, which runs with each
         value as `$1`. `play(index)` is not supported.
         """
@@ -413,7 +414,7 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         when: float | Vector = (
             given[1] if len(given) > 1 and isinstance(given[1], Vector) else float(given[1] if len(given) > 1 else 0)
         )
-        continuous = bool(given[2]) if len(given) > 2 and isinstance(given[2], (int, float)) else False
+        continuous = len(given) > 2 and (isinstance(given[2], Vector) or bool(given[2]))
         current_session().run.play(self, pointer, when, continuous)
         return self
 

@@ -274,3 +274,24 @@ def test_the_number_of_a_cell_that_is_gone_is_free():
             assert context.gid_exists(3) == 0
             cell = numbered(make, source_of)
             del cell
+
+
+@pytest.mark.parametrize("third", [True, [1, 2], [1]])
+def test_a_course_with_its_kinks_named_is_interpolated(third):
+    """The third argument of `play` may be a Vector of indices: NEURON 9.0.2's voltages; the course was taken for stairs."""
+    section = h.Section(name="section")
+    section.L = section.diam = 20
+    section.insert("pas")
+    clamp = h.IClamp(section(0.5))
+    clamp.dur = 1e9
+    times, values = h.Vector([0, 1, 1, 2, 2.5, 4]), h.Vector([0, 0, 0.1, 0.2, -0.1, 0])
+    values.play(clamp._ref_amp, times, third if third is True else h.Vector(third))
+    v = h.Vector().record(section(0.5)._ref_v)
+    h.CVode().active(False)
+    h.dt = 0.025
+    h.finitialize(-65)
+    while h.t < 5:
+        h.fadvance()
+    found = [v[i] for i in (30, 41, 60, 90, 110, 140, 200)]
+    wanted = [-67.616287, -67.986748, -64.923476, -61.167099, -66.581273, -70.671897, -68.395288]
+    assert found == pytest.approx(wanted, abs=1e-6)
