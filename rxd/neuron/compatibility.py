@@ -184,9 +184,11 @@ Where NEURON itself is wrong we give the right answer.
   assigns (`cai = ca[0]`) is of the end of the step here, in NEURON of its middle.
 * **Layers of `extracellular` with `h.secondorder` 1 or 2.** NEURON's voltages converge to wrong ones as dt falls; here an
   error says so. (Where layers do not resist, which is NEURON's default, `h.secondorder` works.)
+* **Regions that species do not have.** `Reaction(x[a], y[a], k, regions=[b])` acts on a, with a warning; NEURON takes x and y
+  on b, and the rate of a. A `Rate` of this kind is refused by NEURON in cells, and taken as here in boxes.
 * **`h.t` and `h.dt`** are in double precision, and so are 3-D points, which NEURON keeps in single precision.
 
-NEURON 9.0.2 is wrong in six more ways, which scripts live with and whose rules are simple. There the default is NEURON's
+NEURON 9.0.2 is wrong in seven more ways, which scripts live with and whose rules are simple. There the default is NEURON's
 number, with a warning that names the reaction or the sections; `python -m rxd.neuron --correct SCRIPT`, or
 `with Session(correct=True):`, applies every reaction once, at the rate it has, and leaves sections as they are:
 
@@ -209,6 +211,8 @@ number, with a warning that names the reaction or the sections; `python -m rxd.n
   here.)
 * **Reactions without regions of species that are in cells and in a box.** `Reaction(a, b, k)` acts in the cells alone; a `Rate`
   acts in both.
+* **Rates of no regions.** `Rate(x, k, regions=[])` changes nothing; a `Reaction` acts wherever its species are. NetPyNE makes
+  such a Rate where `species` names a region and `regions` is not given: in its example rxd_net the IP3 receptors' gate.
 * **Joints in voxels.** Where sections meet (or a section's diameter jumps), each is in voxels as wide as the widest there, and
   tapers to its next point or border of segments: a neurite of 62 um3 on a bulb of 8 um has 115 um3 with 11 segments, and
   595 with one. The membrane of the cable stays what the points say.

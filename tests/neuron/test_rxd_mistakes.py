@@ -196,3 +196,33 @@ def test_segments_shorter_than_voxels_are_said_to_take_no_part():
     with pytest.warns(UserWarning, match=r"9 of the 11 segments of short are in no voxel of cyt, whose edges are 1 um long"):
         h.finitialize(-65)
     assert len(x.nodes) == 8
+
+
+def test_a_rate_of_no_regions_is_left_out_with_a_warning_and_acts_everywhere_when_corrected(ca):
+    # NEURON 9.0.2: 1.0 after 1 ms, and 0.904950341604014 with regions=None.
+    rates = [rxd.Rate(ca, -0.1 * ca, regions=[])]
+    with pytest.warns(UserWarning, match=r"Rate\(ca, .*regions= is empty.*--correct"):
+        h.finitialize(-65)
+    h.continuerun(1)
+    assert ca.nodes.value == [1]
+    ca.session.correct = True
+    rates.append(rxd.Rate(ca, -0.1 * ca, regions=()))
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert ca.nodes.value == pytest.approx([1.005**-40], rel=1e-9)
+    assert len(rates) == 2
+
+
+def test_regions_beside_a_species_written_with_its_region_are_said_not_to_be_heeded(ca):
+    cyt = ca.regions[0]
+    elsewhere = rxd.Region([ca.section], name="er")
+    other = rxd.Species([cyt, elsewhere], name="other", initial=0)
+    keep = [rxd.Reaction(ca[cyt], other[cyt], 0.1, regions=[elsewhere])]
+    with pytest.warns(UserWarning, match=r"acts on cyt, with which its species are written: its regions= is not heeded"):
+        h.finitialize(-65)
+    h.continuerun(1)
+    assert ca.nodes.value == pytest.approx([1.0025**-40], rel=1e-9)
+    keep = [rxd.Rate(ca[cyt], -0.1 * ca[cyt], regions=[elsewhere])]
+    with pytest.warns(UserWarning, match=r"Rate\(ca\[cyt\], .*its regions= is not heeded"):
+        h.finitialize(-65)
+    assert len(keep) == 1

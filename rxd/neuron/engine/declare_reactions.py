@@ -141,7 +141,14 @@ def _where_it_is(reaction: Reaction, symbols: Iterable[NodeSymbol]) -> list[Any]
                 f"{reaction!r}: {quantity.label} is not on {region.label}, where the reaction is. Use a "
                 "MultiCompartmentReaction with membrane= for what passes from one region to another."
             )
+    _warn_of_other_regions(reaction, region)
     return [region]
+
+
+def _warn_of_other_regions(reaction: Reaction | Rate, region: Any) -> None:
+    """Say that regions= has no say where species are written with another region."""
+    if reaction.regions and all(region is not other for other in reaction.regions):
+        caution(f"{reaction!r} acts on {region.label}, with which its species are written: its regions= is not heeded.")
 
 
 def _in_cells(reaction: Reaction, regions: list[Any]) -> list[Any]:
@@ -192,8 +199,15 @@ def _rate(declared: Declared, rate: Rate) -> None:
     unknown = rate.unknown
     if unknown.quantity().kind == "Parameter":  # type: ignore[union-attr]
         return
+    if rate.is_of_no_regions and not rate.session.correct:
+        caution(
+            f"{rate!r}: its regions= is empty. NEURON leaves such a Rate out, and so does this run; leave out regions= to have "
+            "it wherever its species is, or run with python -m rxd.neuron --correct."
+        )
+        return
     if unknown.region is not None:
         regions = [unknown.region()]
+        _warn_of_other_regions(rate, regions[0])
     else:
         regions = _candidates(symbols, rate.regions) or _candidates([unknown], rate.regions)
         regions = _with_what_it_reads(regions, symbols) or regions

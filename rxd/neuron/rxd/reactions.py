@@ -5,6 +5,7 @@ In: schemes and rates as scripts write them. Out: declarations the session's che
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
 
 import sympy
@@ -177,6 +178,7 @@ class Rate(GeneralizedReaction):
             raise RxDException("Rate: membrane_flux is not supported; use MultiCompartmentReaction(..., membrane_flux=True).")
         self.unknown = species.expression
         self.regions = _regions(regions)
+        self.is_of_no_regions = isinstance(regions, Sized) and not len(regions)
         self._rate, self.rate = rate, as_sympy(rate)
         self._shown = str(species)
         quantity = self.unknown.quantity()
