@@ -108,8 +108,12 @@ class Extracellular(Region):
     volume_fraction, tortuosity : float, array of the box's shape, or function of position (x, y, z)
         alpha and lambda: volume is ``alpha V``, diffusion ``D / lambda^2``.
     name : str
+
+    Attributes
+    ----------
     without : frozenset of int
-        Sections whose membrane exchanges nothing with the box, whatever their mechanisms.
+        Sections whose membrane exchanges nothing with the box, whatever their mechanisms; none, unless the layer for NEURON's
+        scripts has found some that are outside.
     """
 
     __slots__ = ("box", "without")
@@ -126,10 +130,9 @@ class Extracellular(Region):
         volume_fraction: Any = 1.0,
         tortuosity: Any = 1.0,
         name: str = "ecs",
-        without: frozenset[int] = frozenset(),
     ) -> None:
         self.name = check_name(name, "Extracellular")
-        self.without = without
+        self.without: frozenset[int] = frozenset()
         self.selection = None  # type: ignore[assignment]
         self.side = "o"
         self.shape = shapes.inside

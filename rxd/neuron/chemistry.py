@@ -305,8 +305,19 @@ class Chemistry:
         stamp = (found[0].number, self.moves)
         if self._stamps.get((name, record.id)) != stamp:
             self._stamps[name, record.id] = stamp
+            self._take_written(name, record, record.store[name])
             self._follow(*found, record, record.store[name])
         return True
+
+    def _take_written(self, name: str, record: SectionRecord, shown: np.ndarray) -> None:
+        """Put what mechanisms write of an ion concentration where it is shown, if some segments are outside of a box."""
+        engine = self.session.run.engine
+        if engine is None or self.moves_all(name, record) or not self.session.catalogue.writer(name, record.mechanisms):
+            return
+        reader = engine.readout.reader(name)
+        written = None if reader is None else reader(record)
+        if written is not None:
+            shown[:] = written
 
     def concentration(self, name: str, record: SectionRecord) -> np.ndarray:
         """An ion concentration of a section in the state that is looked at, which may be a past one: what is shown stays."""
@@ -314,6 +325,7 @@ class Chemistry:
         shown = np.array(record.values(name) if found is None else record.store[name])
         if found is not None:
             self.settle(found[0])
+            self._take_written(name, record, shown)
             self._follow(*found, record, shown)
         return shown
 

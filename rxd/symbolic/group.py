@@ -47,6 +47,8 @@ class Draft:
     assigned: list[tuple[str, sympy.Expr]] = field(default_factory=list)
     carried: list[tuple[str, str, sympy.Expr]] = field(default_factory=list)
     written: dict[tuple[str, str], tuple[str, sympy.Expr]] = field(default_factory=dict)
+    instead: dict[tuple[str, str], sympy.Symbol] = field(default_factory=dict)
+    """Species that count in place of states, by mechanism and name, which are written where these species are."""
     totals: dict[sympy.Symbol, str] = field(default_factory=dict)
 
     def unknown(self, label: str) -> sympy.Symbol:
@@ -300,13 +302,16 @@ def note_writes(draft: Draft, mechanism: Mechanism, placement: int, told: bool =
             message = f"Mechanisms '{other[0]}' and '{mechanism.name}' both write {name} in {place}. Leave one of them out."
             raise DeclarationError(message)
         symbol = None if what == "e" else draft.ion_symbol(ion, what)
-        if symbol is not None and not told:
+        if symbol is None:
+            draft.written[ion, what] = (mechanism.name, _translated(draft, value, renames, mechanism))
+            continue
+        draft.instead[mechanism.name, str(value)] = draft.quantity(symbol)
+        if not told:
             message = (
-                f"{name} in {place} is written by mechanism '{mechanism.name}' and is the species {symbol.name}, too. "
-                f"Mechanisms read the one of '{mechanism.name}'; {symbol.name} goes its own way. Leave one of them out."
+                f"{name} in {place} is written by mechanism '{mechanism.name}' and is the species {symbol.name}, too. The "
+                f"species counts, and what '{mechanism.name}' writes is left alone. Leave one of them out."
             )
             warnings.warn(message, RxdWarning, stacklevel=2)
-        draft.written[ion, what] = (mechanism.name, _translated(draft, value, renames, mechanism))
 
 
 def _mechanism_field(draft: Draft, mechanism: Mechanism, placement: int) -> Any:
@@ -400,7 +405,8 @@ def _refuse_point_ion(tables: Tables, mechanism: PointMechanism, current: Curren
     for point in points if current.ion else ():
         section = int(tables.model.point_processes[point].location.section.index)
         for symbol, where in tables.voxel_presence.items():
-            if symbol.owner.name == current.ion and bool(getattr(symbol.owner, "charge", 0)) and section in where:
+            charged = bool(getattr(symbol.owner, "charge", 0)) and not isinstance(symbol.region, Extracellular)
+            if symbol.owner.name == current.ion and charged and section in where:
                 place = tables.model.morphology.names[section]
                 message = (
                     f"Point mechanism '{mechanism.name}': its current '{current.name}' carries '{current.ion}', which is the "
@@ -415,19 +421,21 @@ def _rename(draft: Draft, mechanism: Mechanism | PointMechanism, prefix: str, ma
     renames = _symbols_of(draft, mechanism, prefix, make_field)
     if draft.space == "surface":
         return renames
-    own = {key for key, (name, _) in draft.written.items() if name == mechanism.name and draft.space == "segments"}
+    written = {key for key, (name, _) in draft.written.items() if name == mechanism.name and draft.space == "segments"}
+    instead = {name: species for (owner, name), species in draft.instead.items() if owner == mechanism.name}
+    seen = renames | instead
     for gate in mechanism.gates:
         _refuse_voxel_gate(draft, mechanism, gate)
-        label = f"{prefix}.{gate.symbol.name}"
-        draft.add_rate(label, _translated(draft, gate.rate, renames, mechanism))
+        own = gate.symbol.name
+        draft.add_rate(f"{prefix}.{own}", _translated(draft, gate.rate, seen | {own: renames[own]}, mechanism))
     # what it writes itself starts from what is there without it
-    hidden = {key: draft.written.pop(key) for key in own}
+    hidden = {key: draft.written.pop(key) for key in written}
     for gate in mechanism.gates:
         draft.initials.append((f"{prefix}.{gate.symbol.name}", _translated(draft, gate.initial, renames, mechanism)))
     draft.written.update(hidden)
     for name, value in mechanism.assigned.items():
-        draft.assigned.append((f"{prefix}.{name}", _translated(draft, value, renames, mechanism)))
-    return renames
+        draft.assigned.append((f"{prefix}.{name}", _translated(draft, value, seen, mechanism)))
+    return seen
 
 
 def _symbols_of(draft: Draft, mechanism: Mechanism | PointMechanism, prefix: str, make_field: Any) -> dict[str, sympy.Expr]:

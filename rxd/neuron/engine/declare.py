@@ -278,13 +278,33 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
 
 def _far_from(region: Any, session: Session, layout: Layout) -> frozenset[int]:
     """Sections that have no segment in a box, nor reactions with it across their membranes: as in NEURON, they need none."""
-    inside = layout.segments.section[session.chemistry.boxes.voxels(region) >= 0]
-    across = [
-        layout.selection(reaction.membrane.living).sections
-        for reaction in session.chemistry.of(MultiCompartmentReaction)
-        if any(_is_on(symbol, region) for symbol in reaction.symbols())
-    ]
-    return frozenset(range(layout.morphology.n_sections)) - frozenset(np.concatenate([inside, *across]).tolist())
+    voxels = session.chemistry.boxes.voxels(region)
+    for reaction in session.chemistry.of(MultiCompartmentReaction):
+        if any(_is_on(symbol, region) for symbol in reaction.symbols()):
+            _refuse_to_leave(reaction, region, voxels, layout)
+    inside = layout.segments.section[voxels >= 0]
+    return frozenset(range(layout.morphology.n_sections)) - frozenset(inside.tolist())
+
+
+def _refuse_to_leave(reaction: MultiCompartmentReaction, region: Any, voxels: np.ndarray, layout: Layout) -> None:
+    """Refuse a reaction with a box across a membrane that is not in it, which ends NEURON with an error, too.
+
+    Raises
+    ------
+    RxDException
+        With the segments outside.
+    """
+    sides = [symbol.region() for symbol in (*reaction.lhs, *reaction.rhs) if symbol.region is not None]
+    cells = [set(one.records) for one in sides if one is not None and not hasattr(one, "shape")]
+    acting = [record for record in reaction.membrane.living if all(record in records for records in cells)]
+    places = [(record, np.flatnonzero(voxels[layout.index[record.id]] < 0)) for record in acting]
+    outside = [f"{record.name}({(i + 0.5) / record.nseg:g})" for record, found in places for i in found.tolist()]
+    if outside:
+        more = f" and {len(outside) - 5} more" if len(outside) > 5 else ""
+        raise RxDException(
+            f"{reaction!r} crosses the membrane of {', '.join(outside[:5])}{more}, which {region.label} does not contain. Make "
+            "the box larger, or give its membrane a region of sections that are inside."
+        )
 
 
 def _is_on(symbol: Any, region: Any) -> bool:

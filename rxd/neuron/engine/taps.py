@@ -190,7 +190,9 @@ def _of_ion(engine: Engine, name: str, ion: str, record: SectionRecord, place: i
     writer = engine.session.catalogue.writer(name, record.mechanisms)
     for _, carrier in engine.carriers.writing(name, np.array([segment])):
         writer = carrier.mechanism
-    return _concentration(engine, name, record, place) if writer is None else _of_mod_file(engine, segment, f"{writer}.{name}")
+    found = _concentration(engine, name, record, place)
+    species_counts = found is not None and len(found.positions) > 0
+    return found if writer is None or species_counts else _of_mod_file(engine, segment, f"{writer}.{name}")
 
 
 def _of_mod_file(engine: Engine, segment: int, label: str) -> Tap | None:
