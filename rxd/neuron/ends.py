@@ -24,6 +24,11 @@ def end_voltage(record: SectionRecord, x: float) -> float:
         parts = engine.layout.parts(record, float(end))
         if len(parts) == 1:
             return float(engine.y[engine.readout.positions("v")[parts[0][0]]])
+    if engine is not None and engine.circuits.layered and record.id in engine.layout.index:
+        # what flows along the cable follows the potential inside
+        found = shares(record, float(end))
+        inside = sum(share * float(engine.circuits.inside(one, _values(one))[index]) for one, index, share in found)
+        return inside - (engine.circuits.at_end(record, float(end), 0) or 0.0)
     return sum(share * float(_values(section)[index]) for section, index, share in shares(record, float(end)))
 
 

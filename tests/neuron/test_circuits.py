@@ -432,3 +432,30 @@ def test_a_number_of_layers(layers: int) -> None:
     inside, outside = NUMBERED[layers]
     assert [place.v for place in (a(0), a(0.25), b(0.75))] == pytest.approx(inside, abs=2e-7)
     assert [place.vext[0] for place in (a(0), a(0.25), a(1), b(0.75), b(1))] == pytest.approx(outside, abs=2e-7)
+
+
+def test_ends_between_sections_with_layers_and_without() -> None:
+    """NEURON 9.0.2's figures: currents follow potentials inside; a joint has the layers of the section nearer to the root."""
+    a, b, c = (h.Section(name=name) for name in "abc")
+    b.connect(a(1))
+    c.connect(b(1))
+    for section in (a, b, c):
+        section.nseg, section.L, section.diam, section.Ra = 2, 50, 1, 100
+        section.insert("hh")
+    b.insert("extracellular")
+    b.xg[0], b.xc[0], b.xraxial[0] = 1e-5, 0.01, 1e3
+    electrode = clamp(a(0.25), 0.4, 0.1, 0.1)
+    ends = (a(1), b(0), b(1), c(0), c(1))
+    v = [h.Vector().record(place._ref_v) for place in ends]
+    out = [h.Vector().record(b(x)._ref_vext[0]) for x in (0, 0.25, 1)]
+    h.dt = 0.025
+    h.finitialize(-65)
+    for _ in range(40):
+        h.fadvance()
+    wanted = [-37.2776998, -37.2776998, -65.3864161, -65.3864161, -39.5872154]
+    assert [place.v for place in ends] == pytest.approx(wanted, abs=2e-7)
+    assert [one[40] for one in v] == pytest.approx(wanted, abs=2e-7)
+    assert [one[20] for one in v] == pytest.approx([-51.9978955, -51.9978955, -65.3903852, -65.3903852, -53.6641226], abs=2e-7)
+    assert [b(x).vext[0] for x in (0, 0.25, 1)] == pytest.approx([0, 26.59088, 26.5887725], abs=2e-7)
+    assert [one[40] for one in out] == pytest.approx([0, 26.59088, 26.5887725], abs=2e-7)
+    assert electrode.amp == 0.4

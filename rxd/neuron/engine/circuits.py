@@ -265,6 +265,11 @@ class Circuits:
             one.y.as_numpy()[:] = [sum(x[k] for k in unknowns) for unknowns in part.columns]
 
     @property
+    def layered(self) -> bool:
+        """Whether there are layers, in which the potential inside is not the voltage."""
+        return self.circuit is not None and bool(self._records)
+
+    @property
     def has_linear(self) -> bool:
         """Whether there are LinearMechanisms."""
         return bool(self._parts)
@@ -291,10 +296,15 @@ class Circuits:
         return np.array([self.circuit.x[self._layer[record.id, float(i)] + layer] for i in range(record.nseg)])
 
     def at_end(self, record: SectionRecord, x: float, layer: int) -> float | None:
-        """The potential in a layer at an end of a section; None without a circuit."""
-        if self.circuit is None or record not in self._records:
+        """The potential in a layer at an end of a section, 0 at that of one without layers; None without a circuit."""
+        if self.circuit is None:
             return None
-        return float(self.circuit.x[self._layer[end_or_segment(record, x)] + layer])
+        own = self._layer.get(end_or_segment(record, x))
+        return 0.0 if own is None else float(self.circuit.x[own + layer])
+
+    def inside(self, record: SectionRecord, v: np.ndarray) -> np.ndarray:
+        """The potentials inside of the segments of a section, across whose membrane are the voltages given."""
+        return v if self.circuit is None or record not in self._records else v + self.of(record, 0)
 
     def at(self, nodes: np.ndarray) -> np.ndarray:
         """The potential outside the membrane of segments in storage order."""

@@ -89,13 +89,7 @@ def _steady(value: float) -> Tap:
 def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
     record, name, x = pointer.record, pointer.name, pointer.x
     if name == "v":
-        parts = engine.layout.parts(record, x)
-        where = engine.readout.positions("v")
-        positions = [where[segment] for segment, _ in parts]
-        if len(positions) == 1 and parts[0][1] == 1.0:
-            return _state(int(positions[0]))
-        weights = np.array([weight for _, weight in parts])
-        return Tap(np.array(positions, dtype=np.int64), lambda trace: trace.ends @ weights)
+        return _voltage(engine, record, x)
     if name in {"i_cap", "i_membrane", "i_membrane_"}:
         return _through_membrane(engine, name, record, x)
     catalogue = engine.session.catalogue
@@ -119,6 +113,19 @@ def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
         or _currents(engine, segment, lambda current: current.label == label)
         or _unchanging(engine, name, record, record.index(x))
     )
+
+
+def _voltage(engine: Engine, record: SectionRecord, x: float) -> Tap | None:
+    """The voltage at a place: at an end what the segments that meet there make of it."""
+    parts = engine.layout.parts(record, x)
+    where = engine.readout.positions("v")
+    positions = [where[segment] for segment, _ in parts]
+    if len(positions) == 1 and parts[0][1] == 1.0:
+        return _state(int(positions[0]))
+    if engine.circuits.layered:  # it follows from potentials inside and outside
+        return None
+    weights = np.array([weight for _, weight in parts])
+    return Tap(np.array(positions, dtype=np.int64), lambda trace: trace.ends @ weights)
 
 
 def _unchanging(engine: Engine, name: str, record: SectionRecord, place: int) -> Tap | None:
