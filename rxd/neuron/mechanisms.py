@@ -255,7 +255,7 @@ def info_of(translation: Translation) -> MechanismInfo:
     file, names = translation.file, translation.names
     declared = (*file.parameters, *file.assigned, *file.states)
     shown = {key for d in declared if d.name in file.ranges for key in expanded(d)}
-    shown |= {*file.ranges, *file.nonspecific, *file.electrode}
+    shown |= {*file.ranges, *file.nonspecific, *file.electrode, *names.states}
     own = {str(gate.symbol) for gate in translation.gates}
     states = tuple(key for key in names.states if key not in names.ions and key in own)
     parameters = {

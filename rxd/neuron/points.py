@@ -132,6 +132,7 @@ class PointProcess(_Stored, metaclass=_Kind):
         self.session.own(record.session, f"section {record.name}")
         object.__setattr__(self, "host", record)
         object.__setattr__(self, "spot", Segment(record.section, x).x)
+        record.carries = True
         if self.info.styles:
             record.bring_ions(self.info.styles)
         at_end = self._sits_at_ends and not 0 < self.spot < 1

@@ -74,6 +74,8 @@ class SectionRecord:
         The place that `define_shape` brings to the parent instead of the first point (`pt3dstyle`).
     mechanisms : list of str
         Inserted mechanisms, ions included, in order of insertion; ions come after the first mechanism that uses them.
+    carries : bool
+        Whether a point process has been put here.
     spots : list of dict
         What is where in memory of each segment, for those that are read again and again; none as long as nobody does.
     """
@@ -87,6 +89,7 @@ class SectionRecord:
         "_points",
         "_shape",
         "alive",
+        "carries",
         "cell",
         "children",
         "end",
@@ -132,6 +135,7 @@ class SectionRecord:
         self.end = 0
         self.children: list[SectionRecord] = []
         self.spots: list[dict[str, Any]] = []
+        self.carries = False
 
     @property
     def section(self) -> Section:
@@ -210,6 +214,9 @@ class SectionRecord:
         # every new segment takes the values of the old one its middle lies in
         source = np.minimum(((np.arange(nseg) + 0.5) / nseg * self._nseg).astype(int), self._nseg - 1)
         self.store = {name: values[source] for name, values in self.store.items()}
+        for point in self.session.run.points_in(self) if self.carries else ():
+            if 0 < point.spot < 1:  # it knows no more of its place than the segment it is in
+                object.__setattr__(point, "spot", (self.index(point.spot) + 0.5) / self._nseg)
         self._nseg, self.spots = nseg, []
         engine = self.session.run.engine
         if engine is not None:

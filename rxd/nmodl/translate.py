@@ -175,6 +175,7 @@ class _Translator:
         self.quiet = not (carried or file.nonspecific or file.electrode)
         self.diffusion: dict[str, tuple[Any, Any]] = {}
         self.open: list[str] = []
+        self.solved: dict[Any, str] = {}
 
     # ---------------------------------------------------------------------------------------------------------------- names
 
@@ -246,6 +247,7 @@ class _Translator:
             currents.run(block.body)
         self.stages["initial"], self.stages["currents"] = initial.values, currents.values
         rates, methods = self._states(currents.found.solves)
+        self.solved = {self.symbol(key): key for key in self.names.states if key in self.stages["states"] and key not in rates}
         gates = tuple(Gate(self.symbol(key), self.final(rate, "states"), self._initial(key)) for key, rate in rates.items())
         still = [key for key in self.names.states if key not in rates and not any(key in s for s in self._moving())]
         self.frozen |= {key: self._initial(key) for key in still if key not in self.names.ions}
@@ -411,6 +413,8 @@ class _Translator:
         """An expression without placeholders."""
         value = sympy.sympify(value)
         while True:
+            if self.solved and stage != "initial":  # states that equations give are no unknowns
+                value = value.xreplace({x: self._placeholder(key, stage) for x, key in self.solved.items()})
             found = sorted((s for s in value.free_symbols if s in self.placeholders), key=str)
             if not found:
                 return smooth(value)

@@ -46,10 +46,20 @@ INITIAL { if (tau != 0) { factor = exp(-1/tau) } }
 BREAKPOINT { i = factor*v }
 """
 
+EQUATED = """
+NEURON { SUFFIX equated NONSPECIFIC_CURRENT i }
+ASSIGNED { v i }
+STATE { lx ly m }
+INITIAL { SOLVE lin  m = 0.1 }
+BREAKPOINT { SOLVE lin  SOLVE d METHOD derivimplicit  i = 0.0001*lx*m*(v + 20) }
+LINEAR lin { ~ lx + 0.4*ly = 1/(1 + exp(-(v + 60)/5))  ~ 0.3*lx - ly = -0.4 }
+DERIVATIVE d { m' = lx - m }
+"""
+
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
-    for text in (LEFT, TWICE, COUNTING, BRANCHING):
+    for text in (LEFT, TWICE, COUNTING, BRANCHING, EQUATED):
         (tmp_path / f"{text.split()[3]}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
     section = h.Section(name="soma")
@@ -104,3 +114,32 @@ def test_what_a_branch_of_initial_alone_assigns(soma, tmp_path):
     h.finitialize(-65)
     h.fadvance()
     assert point.factor == pytest.approx(math.exp(-0.5), rel=1e-15)
+
+
+def test_currents_read_what_linear_equations_give(soma):
+    """NEURON 9.0.2's numbers; its states are seen without RANGE."""
+    soma.insert("equated")
+    clamp = h.IClamp(soma(0.5))
+    clamp.dur, clamp.amp = 3, 0.1
+    h.dt = 0.1
+    h.finitialize(-65)
+    h.continuerun(1)
+    seg = soma(0.5)
+    found = [seg.v, seg.lx_equated, seg.ly_equated, seg.i_equated, seg.m_equated]
+    expected = [-63.140481376180425, 0.16780564895953817, 0.4503416946878614, -8.753577474462588e-05, 0.12809814272287245]
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_point_processes_stay_in_the_middle_of_their_segment_when_nseg_changes(soma):
+    clamp = h.IClamp(soma(0.2))
+    places = []
+    for nseg in (3, 5, 1, 3):
+        soma.nseg = nseg
+        places.append(clamp.get_segment().x)
+    assert places == pytest.approx([0.5, 0.5, 0.5, 0.5])
+    soma.nseg = 3
+    clamp.loc(soma(0.2))
+    for nseg in (5, 1, 3):
+        soma.nseg = nseg
+        places.append(clamp.get_segment().x)
+    assert places[4:] == pytest.approx([0.1, 0.5, 0.5])  # NEURON's
