@@ -85,6 +85,12 @@ class Recorder:
             return self.following
         return self.times[self.taken] if self.taken < len(self.times) else np.inf
 
+    def schedule(self) -> tuple[float, float] | None:
+        """What tells recorders that are due at the same times from others; None if it is never due."""
+        if self.when is None or self.vector() is None:
+            return None
+        return (self.when, self.following) if isinstance(self.when, float) else (id(self.when), self.taken)
+
     def due(self, until: float) -> np.ndarray:
         """Times on the grid from the next one on to a time, ms."""
         if self.when is None or self.vector() is None:
@@ -286,7 +292,7 @@ def _interpolated(t: float, before: float, after: float, start: float, stop: flo
 
 def _is_clock(pointer: Pointer) -> bool:
     """Whether it points to `h.t`."""
-    return isinstance(pointer, GlobalPointer) and pointer.name == "t"
+    return type(pointer) is GlobalPointer and pointer.name == "t"
 
 
 def write_down(heard: list[tuple[np.ndarray, np.ndarray, Any]]) -> None:

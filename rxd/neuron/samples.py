@@ -141,31 +141,36 @@ class Samples:
         """State positions that grids want at times up to one, but of the next `AT_ONCE` times only."""
         if not self._grids or not self.is_read_from_state:
             return None
-        known, following = self._known, min(recorder.next_time() for recorder in self._grids)
+        # Recorders of one schedule are due together: what a script records of each of a thousand nodes is looked at once.
+        schedules = {recorder.schedule(): recorder for recorder in self._grids}
+        known, following = self._known, min(recorder.next_time() for recorder in schedules.values())
         if (
             known is None
             or known.until < following
             or (known.until < until and following >= known.times[len(known.times) // 2])
         ):
-            self._known = known = self._times(until)
+            self._known = known = self._times(list(schedules.values()), until)
         first = int(np.searchsorted(known.times, following))
         return replace(known, times=known.times[first:])
 
-    def _times(self, until: float) -> Grid:
-        every = [recorder for recorder in self._grids if isinstance(recorder.when, float) and np.isfinite(recorder.next_time())]
+    def _times(self, recorders: Sequence[Recorder], until: float) -> Grid:
+        every = [recorder for recorder in recorders if isinstance(recorder.when, float) and np.isfinite(recorder.next_time())]
         last = min((recorder.following + AT_ONCE * recorder.when for recorder in every), default=np.inf)  # type: ignore[operator]
-        times = [recorder.due(min(until, last)) for recorder in self._grids]
+        times = [recorder.due(min(until, last)) for recorder in recorders]
         positions = np.concatenate([known[0] for known in self._gridded if known is not None])
         self._alike = all(np.array_equal(times[0], some) for some in times[1:])
         return Grid(positions, times[0] if self._alike else np.unique(np.concatenate(times)), np.inf if last >= until else last)
 
     def reached(self, t: np.ndarray, values: np.ndarray) -> None:
         """Append what grids want at the first of these times."""
-        at = 0
+        at, due = 0, dict[tuple[float, float] | None, tuple[np.ndarray, np.ndarray | slice]]()
         for recorder, known in zip(self._grids, self._gridded, strict=True):
             assert known is not None
-            mine = t if self._alike else recorder.due(t[-1])
-            rows = slice(None) if self._alike else np.searchsorted(t, mine)
+            schedule = None if self._alike else recorder.schedule()
+            if schedule not in due:
+                mine = t if self._alike else recorder.due(t[-1])
+                due[schedule] = mine, slice(None) if self._alike else np.searchsorted(t, mine)
+            mine, rows = due[schedule]
             if len(mine):
                 recorder.append_at(mine, known[1](mine, values[rows, at : at + len(known[0])], True))
             at += len(known[0])

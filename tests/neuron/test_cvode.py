@@ -7,6 +7,7 @@ import pytest
 
 from rxd.neuron import Session, h
 from rxd.neuron.errors import HocError, NotSupported
+from rxd.neuron.recording import Recorder
 
 
 @pytest.fixture
@@ -173,3 +174,21 @@ def test_what_is_called_at_a_spike_sees_the_state_of_that_moment(width):
     assert second == pytest.approx(first + 0.001, abs=1e-9)
     assert after - at_threshold > 0.05
     assert h.t == pytest.approx(second, abs=2e-6)
+
+
+def test_recordings_of_one_interval_are_looked_up_together(cell, monkeypatch):
+    soma, *_ = cell
+    due, asked = Recorder.due, []
+    monkeypatch.setattr(Recorder, "due", lambda self, until: asked.append(until) or due(self, until))
+    even = [h.Vector().record(soma(0.5)._ref_v, 0.5) for _ in range(20)]
+    apart = [h.Vector().record(soma(0.5)._ref_v, 0.3) for _ in range(20)]
+    clock = h.Vector().record(h._ref_t, 0.3)
+    h.finitialize(-65)
+    for t in range(1, 5):
+        h.CVode().event(t, lambda: None)
+    h.continuerun(4)
+    assert len(asked) <= 4 * 4  # two intervals, in four stretches, to find the times and to note what is there
+    assert {len(vector) for vector in even} == {9}
+    assert {len(vector) for vector in apart} == {14} == {len(clock)}
+    assert list(clock) == pytest.approx(0.3 * np.arange(14))
+    assert list(even[0]) == pytest.approx(list(even[19]), rel=0)
