@@ -159,6 +159,8 @@ Where NEURON itself is wrong we give the right answer.
   ends NEURON 9.0.2 or makes all elements the same, gives medians, and `vec.fit` finds the minimum, near which NEURON's search
   stops. `vec.convlv(source, response, -1)` undoes a convolution; in NEURON it does not (of 3, 2, 15, 16 and the response 1, 0.5
   it makes 13.5 everywhere).
+* **The diameter of one segment of a section with 3-d points** (`seg.diam = 4`) gives all points the diameters of their
+  segments. In NEURON those are still 500 um where nobody has asked for a diameter or an area since the points were added.
 * **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays, as
   long as `vec` is kept.
 * **Courses that Vectors play with interpolation** have in a fixed step the value of its middle, in nodes that of its end. In

@@ -85,6 +85,7 @@ class SectionRecord:
         "_L",
         "__weakref__",
         "_arc",
+        "_given",
         "_nseg",
         "_points",
         "_shape",
@@ -125,6 +126,7 @@ class SectionRecord:
         self._arc = np.zeros(0)
         self.has_shape = False
         self._shape: SegmentShape | None = None
+        self._given: np.ndarray | None = None
         self.logical_connection: np.ndarray | None = None
         self.outline: tuple[np.ndarray, np.ndarray] | None = None
         self.store: dict[str, np.ndarray] = {"diam": np.full(1, 500.0), "cm": np.ones(1), "v": np.full(1, -65.0)}
@@ -239,7 +241,9 @@ class SectionRecord:
         return self.shape.diam if self.has_shape else self.store["diam"]
 
     def set_diam(self, diam: float, segments: slice | int) -> None:
-        """Set the diameter of some segments: of their 3-d points, if there are any.
+        """Set the diameter of some segments.
+
+        If there are 3-d points, all of the section get the diameter that their segment then has, as in NEURON.
 
         Raises
         ------
@@ -254,9 +258,16 @@ class SectionRecord:
             index = np.minimum((self.arc / self.L * self._nseg).astype(int), self._nseg - 1)
             if self.end == 1:
                 index = self._nseg - 1 - index
-            points = self.points.copy()
-            points[np.isin(index, np.arange(self._nseg)[segments]), 3] = diam
+            # those set before count as they were set, unless somebody has looked at what became of them
+            known = self._shape is None and self._given is not None
+            points, given = self.points.copy(), self._given if known else self.diam.copy()
+            assert given is not None
+            given[segments] = diam
+            points[:, 3] = given[index]
             self.points = points
+            self.changed_shape()
+            self._given = given
+            return
         self.changed_shape()
 
     @property
@@ -283,7 +294,7 @@ class SectionRecord:
 
     def changed_shape(self, sizes: bool = True) -> None:
         """Note that sizes have changed, or (not `sizes`) more than these."""
-        self._shape = None
+        self._shape = self._given = None
         self.session.touch(shape=True, sizes=sizes)
 
     # ------------------------------------------------------------------------------------------------------ range variables

@@ -58,6 +58,35 @@ def test_setting_length_scales_points():
     assert sec.diam3d(1) == 3.2
 
 
+def test_points_get_the_diameters_of_their_segments():
+    """NEURON 9.0.2's figures: of one segment, of all one after the other after a look at each, of all without looking."""
+
+    def made(nseg):
+        section = h.Section(name="section")
+        section.nseg = nseg
+        for x, diam in ((0, 1), (10, 3), (22, 2), (31, 4), (45, 1.5), (60, 1)):
+            section.pt3dadd(x, 0, 0, diam)
+        return section
+
+    def points(section):
+        return [section.diam3d(i) for i in range(6)]
+
+    section = made(3)
+    assert [seg.diam for seg in section] == pytest.approx([2.291667, 2.996726, 1.424107], abs=1e-6)
+    section(0.5).diam = 5
+    assert points(section) == pytest.approx([2.29167, 2.29167, 5, 5, 1.42411, 1.42411], abs=1e-5)
+    assert [seg.area() for seg in section] == pytest.approx([180.12364, 281.3175, 99.7728], abs=1e-4)
+    section = made(3)
+    for seg in section:
+        seg.diam *= 2
+    assert points(section) == pytest.approx([4.52616, 4.52616, 4.96524, 4.96524, 3.35208, 3.35208], abs=2e-5)
+    assert [seg.area() for seg in section] == pytest.approx([290.15922, 297.29803, 215.23694], abs=1e-4)
+    section = made(5)
+    for seg in section:
+        seg.diam = 3
+    assert points(section) == [3] * 6
+
+
 def test_setting_diameter_changes_the_points_of_the_segment():
     sec = tapered()
     sec.L, sec.diam = 60, 5
