@@ -89,7 +89,7 @@ def test_events_write_where_they_change_something_and_draw_without_the_interpret
         stream.Random123(1, 2, number)
         drawn = [stream.uniform(0, 1), stream.repick(), stream.repick()]
         assert made[number].seen == drawn[2]
-        assert made[number].open == sum(drawn)
+        assert made[number].open == pytest.approx(sum(drawn), rel=1e-15)  # Python 3.12 and later add up more exactly
     made[19].tau = 7
     (group,) = {engine.synapses.node(synapse)[0] for synapse in made}
     rows = [r for r, field in enumerate(engine.system.groups[group].fields) if field.kind == "point"]
