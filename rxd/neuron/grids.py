@@ -195,7 +195,8 @@ def _warn_of_outlines(layout: Layout, numbers: frozenset[int]) -> None:
     if lost:
         caution(
             f"The outline of {', '.join(lost)} is not used in voxels: its 3-d points have been changed in another way "
-            "than moved, or its segments differ. Its points alone say what it looks like.",
+            "than moved, its segments differ, or some of them are outside of a box of extracellular space or have a point "
+            "process that writes an ion. Its points alone say what it looks like.",
             VoxelWarning,
         )
 

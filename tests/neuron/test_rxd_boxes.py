@@ -117,3 +117,62 @@ def test_a_reaction_across_a_membrane_that_leaves_the_box_is_refused(everywhere)
         h.fadvance()
         assert inner.ko > 3 > outer(0.9).ko
     assert leak is not None
+
+
+@pytest.mark.parametrize("way", ["species", "box", "node", "many"])
+@pytest.mark.parametrize("alpha", [0.2, lambda x, y, z: 0.2 + 0.1 * (x > 0)])
+def test_another_coefficient_in_a_box_is_a_number_of_the_model_that_is_there(way, alpha, engines):
+    ecs = box(volume_fraction=alpha)
+    x, y = (rxd.Species(ecs, name=name, d=1, initial=lambda node: node.x3d + 30) for name in "xy")
+
+    def run(edit):
+        x.d = y.d = 1
+        h.finitialize(-65)
+        for step in range(6):
+            h.fadvance()
+            if step == 2:
+                edit()
+        return list(x.nodes.concentration), list(y.nodes.concentration)
+
+    def change():
+        if way == "many":
+            x.d = 0.1
+        if way in {"species", "many"}:
+            x.d = 3
+        elif way == "box":
+            x[ecs].d = 3
+        else:
+            with pytest.warns(UserWarning, match="in the whole of"):
+                x.nodes[0].d = 3
+
+    def change_and_build():
+        x.d = 3
+        ecs.session.touch()
+
+    run(lambda: None)
+    made = len(engines)
+    found = run(change)
+    assert len(engines) == made
+    assert found == run(change_and_build)
+    assert len(engines) > made
+    assert found[0] != found[1]
+
+
+@pytest.mark.parametrize("d", [0, (1, 2, 3), lambda node: 1.0])
+def test_coefficients_of_other_kinds_make_another_model(d, engines):
+    x = rxd.Species(box(), name="x", d=1, initial=1)
+    h.finitialize(-65)
+    made = len(engines)
+    x.d = d
+    h.fadvance()
+    assert len(engines) == made + 1
+
+
+@pytest.fixture
+def engines(monkeypatch):
+    """A number for every engine made."""
+    from rxd.neuron.engine import Engine
+
+    made, build = [], Engine._build
+    monkeypatch.setattr(Engine, "_build", lambda engine: (made.append(1), build(engine))[1])
+    return made

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import sympy
 
+from rxd.neuron.coefficients import new_coefficients
 from rxd.neuron.errors import NoSuchVoxel, RxDException, caution
 from rxd.neuron.internals import Instance, instances, kept_nodes, module_name, state_indices
 from rxd.neuron.ready import Ready
@@ -172,10 +173,10 @@ class Quantity(Mathable):
 
     @d.setter
     def d(self, value: Any) -> None:
-        self._d = value
-        self._region_d.clear()
-        self.node_d.clear()
-        self.session.touch()
+        with new_coefficients(self, self._regions):
+            self._d = value
+            self._region_d.clear()
+            self.node_d.clear()
 
     def d_on(self, region: AnyRegion) -> Any:
         """Diffusion coefficient on a region, um2/ms, but for nodes that have their own."""
@@ -183,9 +184,9 @@ class Quantity(Mathable):
 
     def set_d_on(self, region: AnyRegion, value: Any) -> None:
         """Set the diffusion coefficient of all nodes of a region: a number, three along x, y, z, or a function of a node."""
-        self._region_d[region.number] = value
-        self.node_d.pop(region.number, None)
-        self.session.touch()
+        with new_coefficients(self, [region]):
+            self._region_d[region.number] = value
+            self.node_d.pop(region.number, None)
 
     def local_d(self, region: AnyRegion) -> np.ndarray | None:
         """Diffusion coefficients along x, y, z of every node, shape (n, 3); None where they are the same everywhere."""
@@ -568,7 +569,7 @@ def _along_axes(d: Any, node: Any) -> Any:
         parameters = len(inspect.signature(d).parameters)
     except (TypeError, ValueError):
         parameters = 1
-    return [float(d(node, axis)) for axis in range(3)] if parameters > 1 else float(d(node))
+    return [float(d(node, axis)) for axis in range(3)] if parameters > 1 else [float(d(node))] * 3
 
 
 def _as_regions(regions: Any, kind: str) -> tuple[AnyRegion, ...]:
