@@ -122,6 +122,8 @@ Where NEURON itself is wrong we give the right answer.
 * **Volume fraction and tortuosity that both differ from voxel to voxel.** At the last side in x NEURON takes the tortuosity of
   one voxel in a part of a step, and of the other in the rest, and does not keep the amount (of 8775, 0.16 are gone after 2 ms
   in a box of 4 x 3 x 3); here it is kept.
+* **`seg.ko` of one of several segments in a voxel of a box**, set by a script between two steps, is for the step that follows
+  what currents of all of these segments see; in NEURON those of that segment alone. (The step ends with what the voxel has.)
 * **Properties of extracellular space set later.** A volume fraction that differs from voxel to voxel counts in diffusion
   also if it is set after the box was made (`ecs.alpha = ...`), and so does a permeability that is a State; in NEURON only
   those of the constructor do.
