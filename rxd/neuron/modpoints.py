@@ -154,6 +154,10 @@ class ModObject(PointProcess):
         if key in self.translation.names.globals:
             set_by_code(self.session, f"{key}_{self.translation.file.name}", value)
             return
+        segment = self.get_segment() if key == "v" else None
+        if segment is not None:  # as cells that integrate and fire set it back
+            segment.v = value
+            return
         self.values[key] = value
         self.session.run.changed_point(self, key)
 

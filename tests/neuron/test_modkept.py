@@ -56,10 +56,19 @@ LINEAR lin { ~ lx + 0.4*ly = 1/(1 + exp(-(v + 60)/5))  ~ 0.3*lx - ly = -0.4 }
 DERIVATIVE d { m' = lx - m }
 """
 
+RESETTING = """
+NEURON { POINT_PROCESS Resetting RANGE seen }
+ASSIGNED { v seen }
+INITIAL { net_send(0, 1) }
+NET_RECEIVE(w) {
+    if (flag == 1) { WATCH (v > -55) 2 } else { net_event(t)  v = -70  seen = v }
+}
+"""
+
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
-    for text in (LEFT, TWICE, COUNTING, BRANCHING, EQUATED):
+    for text in (LEFT, TWICE, COUNTING, BRANCHING, EQUATED, RESETTING):
         (tmp_path / f"{text.split()[3]}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
     section = h.Section(name="soma")
@@ -143,3 +152,18 @@ def test_point_processes_stay_in_the_middle_of_their_segment_when_nseg_changes(s
         soma.nseg = nseg
         places.append(clamp.get_segment().x)
     assert places[4:] == pytest.approx([0.1, 0.5, 0.5])  # NEURON's
+
+
+def test_net_receive_sets_the_voltage_back(soma):
+    point, clamp, spikes = h.Resetting(soma(0.5)), h.IClamp(soma(0.5)), h.Vector()
+    clamp.dur, clamp.amp = 100, 0.3
+    connection = h.NetCon(point, None)
+    connection.record(spikes)
+    v = h.Vector().record(soma(0.5)._ref_v)
+    h.dt = 0.1
+    h.finitialize(-70)
+    h.continuerun(20)
+    assert point.seen == -70
+    assert len(spikes) > 5
+    assert np.ptp(np.diff(spikes)) < 1e-9  # every time from the same voltage
+    assert max(v) < -54
