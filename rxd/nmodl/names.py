@@ -38,6 +38,7 @@ __all__ = [
     "PLACE",
     "IonName",
     "Names",
+    "assigned_by",
     "assigned_in",
     "called_by",
     "calls_of",
@@ -47,6 +48,7 @@ __all__ = [
     "names_of",
     "names_read",
     "runs_with",
+    "solved_by",
 ]
 
 dt = sympy.Symbol("dt", real=True)
@@ -194,11 +196,20 @@ def called_by(file: ModFile, code: tuple[Statement, ...]) -> list[Block]:
     return found
 
 
+def assigned_by(file: ModFile, code: tuple[Statement, ...]) -> set[str]:
+    """Names (of arrays as a whole) that code assigns to, and procedures and functions that it calls."""
+    return assigned_in(code).union(*(assigned_in(part.body) for part in called_by(file, code)))
+
+
+def solved_by(file: ModFile, code: tuple[Statement, ...]) -> list[Block]:
+    """The procedures that code solves."""
+    return [part for part in file.all("procedure") if any(isinstance(s, Solve) and s.block == part.name for s in code)]
+
+
 def runs_with(file: ModFile, name: str) -> bool:
     """Whether code that runs by itself has to do with a variable: all but procedures and functions that nobody calls."""
     begun = [block for block in file.blocks if block.kind not in {"procedure", "function"}]
-    solved = {part.block for block in begun for part in block.body if isinstance(part, Solve)}
-    begun += [part for part in file.all("procedure") if part.name in solved]
+    begun += solved_by(file, tuple(statement for block in begun for statement in block.body))
     code = tuple(statement for block in begun for statement in block.body)
     whole = (code, *(part.body for part in called_by(file, code)))
     return name in names_in(whole) or calls_of(name, whole)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rxd.nmodl.names import assigned_in, called_by, expanded, names_in, names_of
+from rxd.nmodl.names import assigned_by, assigned_in, called_by, expanded, names_in, names_of, solved_by
 from rxd.nmodl.syntax import Block, Local, ModFile, Solve, Statement, Verbatim
 
 __all__ = ["AFTER", "preset", "with_presets"]
@@ -26,8 +26,8 @@ def preset(file: ModFile) -> frozenset[str]:
     known = names_of(file).parameters.keys()
     parameters = {part.name for part in file.parameters if known & set(expanded(part))}
     moving = tuple(statement for part in file.blocks if part.kind in _MOVING for statement in part.body)
-    moving += tuple(statement for part in file.all("procedure") if _is_solved(part, moving) for statement in part.body)
-    return frozenset((_assigned(file, block.body) & parameters) - _assigned(file, moving))
+    moving += tuple(statement for part in solved_by(file, moving) for statement in part.body)
+    return frozenset((assigned_by(file, block.body) & parameters) - assigned_by(file, moving))
 
 
 def with_presets(file: ModFile) -> ModFile | None:
@@ -39,23 +39,14 @@ def with_presets(file: ModFile) -> ModFile | None:
     left_alone = {*names.states, *names.ions, *(part.name for part in file.states)}
     needed, kept = set(wanted), list[Statement]()
     for statement in reversed(block.body):
-        if isinstance(statement, Local) or _assigned(file, (statement,)) & needed:
+        if isinstance(statement, Local) or assigned_by(file, (statement,)) & needed:
             kept.append(statement)
             needed |= names_in((statement, *called_by(file, (statement,)))) - left_alone
     code = tuple(reversed(kept))
     others = set().union(*(assigned_in(part.body) for part in called_by(file, code))) & {part.name for part in file.assigned}
-    if others or _assigned(file, code) & left_alone or _has((code, *called_by(file, code)), (Solve, Verbatim)):
+    if others or assigned_by(file, code) & left_alone or _has((code, *called_by(file, code)), (Solve, Verbatim)):
         return None
     return replace(file, blocks=(*file.blocks, Block("hook", AFTER, (), code, block.line)))
-
-
-def _assigned(file: ModFile, code: tuple[Statement, ...]) -> set[str]:
-    """Names that code assigns to, and procedures that it calls."""
-    return assigned_in(code).union(*(assigned_in(part.body) for part in called_by(file, code)))
-
-
-def _is_solved(procedure: Block, code: tuple[Statement, ...]) -> bool:
-    return any(isinstance(statement, Solve) and statement.block == procedure.name for statement in code)
 
 
 def _has(part: Any, kinds: tuple[type, ...]) -> bool:

@@ -21,7 +21,18 @@ from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
 from rxd.nmodl.equations import STEPPED, SYMBOLIC_LIMIT, Equations, rates_of_procedure
 from rxd.nmodl.function_tables import FunctionTable
-from rxd.nmodl.names import SIMULATORS, IonName, Names, assigned_in, called_by, dt, expanded, names_of
+from rxd.nmodl.names import (
+    SIMULATORS,
+    IonName,
+    Names,
+    assigned_by,
+    assigned_in,
+    called_by,
+    dt,
+    expanded,
+    names_of,
+    solved_by,
+)
 from rxd.nmodl.presets import AFTER, preset
 from rxd.nmodl.regular import smooth
 from rxd.nmodl.syntax import Block, ModFile, NmodlError, Solve, UnknownNameError
@@ -30,8 +41,8 @@ __all__ = ["Translation", "translate"]
 
 EXACT = frozenset({"cnexp", "after_cvode", ""})
 IMPLICIT = frozenset({"derivimplicit", "sparse", "runge", "euler", "adrunge", "cvode_t", "cvode_v", "newton", "cvode"})
-OWN = frozenset({"breakpoint", "derivative", "kinetic", "linear", "nonlinear", "procedure"})
-"""Blocks that say what variables are at all times."""
+OWN = frozenset({"breakpoint", "derivative", "kinetic", "linear", "nonlinear"})
+"""Blocks that say, with what they call, what variables are at all times."""
 ZERO = sympy.Integer(0)
 
 
@@ -157,10 +168,13 @@ class _Translator:
         for block in file.all("discrete"):
             raise file.error(block.line, "a DISCRETE block cannot be translated. Write it as DERIVATIVE, KINETIC or LINEAR.")
         self.placeholders: dict[Any, str] = {}
-        received = [assigned_in(block.body) for block in file.all("net_receive")]
-        own = [assigned_in(block.body) for block in file.blocks if block.kind in OWN]
-        self.events = frozenset(set().union(*received) - set(self.names.states) - set().union(*own)) & self.names.assigned
-        changed = set().union(*own, *(assigned_in(block.body) for block in file.all("initial")))
+        received = tuple(statement for block in file.all("net_receive") for statement in block.body)
+        moving = tuple(statement for block in file.blocks if block.kind in OWN for statement in block.body)
+        moving += tuple(statement for block in solved_by(file, moving) for statement in block.body)
+        self.own = assigned_by(file, moving)
+        self.events = frozenset(assigned_by(file, received) - set(self.names.states) - self.own) & self.names.assigned
+        blocks = [block.body for block in file.blocks if block.kind in {*OWN, "procedure", "initial"}]
+        changed = set().union(*map(assigned_in, blocks))
         # what BEFORE and AFTER blocks count stays where they leave it
         self.kept = frozenset().union(*(assigned_in(block.body) for block in file.all("hook"))) - self.events
         # and so do parameters that blocks after INITIAL set
@@ -275,14 +289,13 @@ class _Translator:
                 message = f"INITIAL calls a DERIVATIVE block, which steps {key}, and keeps that. Set {key} after it."
                 raise self.file.error(block.line, message)
             return
-        own = set().union(*(assigned_in(b.body) for b in self.file.blocks if b.kind in OWN))
         for statement in block.body:
             before = dict(machine.values)
             try:
                 machine.do(statement)
             except NmodlError:
                 machine.values = before
-                names = assigned_in((statement,)) - own
+                names = assigned_by(self.file, (statement,)) - self.own
                 self.events |= {key for key in self.names.assigned if key in names or key.rpartition("_")[0] in names}
 
     def _moving(self) -> tuple[dict[str, Any], ...]:

@@ -65,10 +65,26 @@ NET_RECEIVE(w) {
 }
 """
 
+CALLING = """
+NEURON { POINT_PROCESS Calling RANGE c1, c2, c3, c4, c5, d, i  NONSPECIFIC_CURRENT i }
+ASSIGNED { c1 c2 c3 c4 c5 d v i }
+STATE { s }
+INITIAL { reset()  s = 0 }
+BREAKPOINT { SOLVE states METHOD cnexp  level()  i = 1e-3*(c2 + c4) + 1e-6*d }
+DERIVATIVE states { s' = c2 - s }
+FUNCTION one() { one = 1  c5 = c5 + 4 }
+PROCEDURE reset() { c1 = 0  c2 = 0  c5 = 0 }
+PROCEDURE count() { c2 = c2 + 2  deeper() }
+PROCEDURE deeper() { c3 = c3 + 3 }
+PROCEDURE level() { c4 = 2*c2 }
+PROCEDURE put(x) { c1 = x }
+NET_RECEIVE(w) { c1 = c1 + one()  count()  d = d + 1 }
+"""
+
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
-    for text in (LEFT, TWICE, COUNTING, BRANCHING, EQUATED, RESETTING):
+    for text in (LEFT, TWICE, COUNTING, BRANCHING, EQUATED, RESETTING, CALLING):
         (tmp_path / f"{text.split()[3]}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
     section = h.Section(name="soma")
@@ -167,3 +183,25 @@ def test_net_receive_sets_the_voltage_back(soma):
     assert len(spikes) > 5
     assert np.ptp(np.diff(spikes)) < 1e-9  # every time from the same voltage
     assert max(v) < -54
+
+
+def test_what_events_change_through_procedures_and_functions(soma):
+    """NEURON 9.0.2's numbers."""
+    point, train = h.Calling(soma(0.5)), h.NetStim()
+    train.start, train.interval, train.number = 1, 2, 3
+    connection = h.NetCon(train, point, 0, 0.5, 1)
+    seen = h.Vector().record(point._ref_c3)
+    h.dt = 0.025
+    for before in (0, 9):
+        h.finitialize(-65)
+        assert (point.c1, point.c2, point.c3, point.c4, point.c5) == (0, 0, before, 0, 0)
+        h.continuerun(2)
+        assert (point.c1, point.c2, point.c3, point.c4, point.c5) == (1, 2, before + 3, 4, 4)
+        point.put(7)
+        h.continuerun(8)
+        assert (point.c1, point.c2, point.c3, point.c4, point.c5) == (9, 6, before + 9, 12, 12)
+        assert point.s == pytest.approx(5.8106051312897655, rel=1e-12)
+        assert (seen[61], seen[-1]) == (before + 3, before + 9)
+    assert point.i == pytest.approx(0.018006, rel=1e-12)
+    assert soma(0.5).v == pytest.approx(-71.3842137677, abs=1e-9)
+    assert connection.weight[0] == 1
