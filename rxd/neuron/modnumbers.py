@@ -6,10 +6,12 @@ In: blocks, and what names stand for. Out: what they assign and return.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.errors import HocError
+from rxd.neuron.hoc.printing import printf
 from rxd.neuron.philox import Stream
 from rxd.neuron.random import Random
 from rxd.nmodl.execute import SILENT, Numbers
@@ -20,11 +22,18 @@ from rxd.nmodl.verbatim import is_return, random_use, verbatim_of
 if TYPE_CHECKING:
     from rxd.neuron.session import Session
 
-__all__ = ["Leave", "Noise", "SessionNumbers"]
+__all__ = ["Leave", "Noise", "SessionNumbers", "printed"]
 
 
 class Leave(Exception):  # noqa: N818 - no error: `return` in C code
     """The end of a block, before its last statement."""
+
+
+def printed(form: str, *values: Any) -> float:
+    """`printf` of a mod file: C's, which does not look at values that the format does not ask for."""
+    text = form.encode("latin-1", "backslashreplace").decode("unicode_escape")
+    asked = len(re.findall(r"%[^%]|\*", text.replace("%%", "")))
+    return printf([text, *values[:asked]])
 
 
 class Noise:
@@ -84,10 +93,12 @@ class SessionNumbers(Numbers):
         self.session, self.noise = session, noise
         self.lookups = session.mods.lookups.get(file.name, self.lookups)
 
-    silent = SILENT - {"set_seed"}
+    silent = SILENT - {"set_seed", "printf"}
 
     def builtin(self, call: Call, arguments: list[Any]) -> Any:
-        """A function of NMODL's own, or of its random numbers."""
+        """A function of NMODL's own, of its random numbers, or one that prints."""
+        if call.name == "printf":
+            return printed(*arguments)
         draw = self.session.scop.functions.get(call.name)
         return super().builtin(call, arguments) if draw is None else draw(*arguments)
 

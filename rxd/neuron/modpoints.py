@@ -25,7 +25,7 @@ from rxd.neuron.range_arrays import Elements
 from rxd.nmodl import NmodlError, Translation
 from rxd.nmodl.execute import key_of
 from rxd.nmodl.mechanisms import event_amounts
-from rxd.nmodl.names import calls_of, expanded
+from rxd.nmodl.names import called_by, calls_of, expanded
 from rxd.nmodl.syntax import Start, Statement, UnknownNameError
 from rxd.nmodl.verbatim import random_use, verbatim_of
 
@@ -351,7 +351,10 @@ def make_point_class(session: Session, translation: Translation) -> type[PointPr
 
 
 def _simple(translation: Translation) -> dict[str, Callable[..., float]] | None:
-    """What an event adds to each state, as functions of weight and parameters; None if it does anything else."""
+    """What an event adds to each state, as functions of weight and parameters; None if it does anything else, or prints."""
+    received = tuple(statement for block in translation.file.all("net_receive") for statement in block.body)
+    if calls_of("printf", (received, *(part.body for part in called_by(translation.file, received)))):
+        return None
     try:
         amounts = event_amounts(translation)
     except NmodlError:

@@ -16,6 +16,7 @@ from rxd.neuron.modevents import EventCode
 from rxd.neuron.modpoints import ModObject
 from rxd.neuron.modwritten import code_of_point
 from rxd.nmodl import ModFile, NmodlError, Translation
+from rxd.nmodl.execute import SILENT
 from rxd.nmodl.names import names_of
 from rxd.nmodl.sides import Sides
 from rxd.nmodl.syntax import Assign, Block, Compartment, Conserve, Flux, Local, Reaction, Solve
@@ -46,7 +47,9 @@ def stepped_translation(file: ModFile, reason: NmodlError) -> Translation | None
 
 
 class _Step(EventCode):
-    """Runs BREAKPOINT, and what it solves, of one object."""
+    """Runs BREAKPOINT, and what it solves, of one object; `printf` says nothing there."""
+
+    silent = SILENT - {"set_seed"}
 
     def __init__(self, owner: ModObject, t: float, v: float, dt: float) -> None:
         super().__init__(owner, t)

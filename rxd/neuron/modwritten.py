@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import proxy
 
+from rxd.neuron.modnumbers import printed
 from rxd.neuron.modrandom import DRAWS
 from rxd.nmodl.execute import SENDING
-from rxd.nmodl.syntax import Block, Call, Expression, Name, Solve, Start, Verbatim
+from rxd.nmodl.syntax import Block, Call, Expression, Name, Solve, Start, Text, Verbatim
 from rxd.nmodl.verbatim import random_use, verbatim_of
 from rxd.nmodl.written import Unwritable, written
 
@@ -29,6 +30,12 @@ Run = Callable[..., tuple[float, ...]]
 def _number(value: Any) -> float:
     """What a draw gives; 0 of one that only sets its stream."""
     return value if isinstance(value, float) else 0.0
+
+
+def _printing(call: Call, number: Callable[[Expression], str]) -> str:
+    """A call that prints numbers and texts."""
+    arguments = [repr(part.text) if isinstance(part, Text) else number(part) for part in call.arguments]
+    return f"printf({', '.join(arguments)})"
 
 
 class _PointScope:
@@ -72,7 +79,9 @@ class _PointScope:
         return f"o.store({key}, {value})"
 
     def call(self, call: Call, number: Callable[[Expression], str]) -> str | None:
-        """Random numbers, events, and whether a POINTER is set."""
+        """Random numbers, events, whether a POINTER is set, and `printf` but in steps."""
+        if call.name == "printf":
+            return "0.0" if self.stepped else _printing(call, number)
         first = call.arguments[0] if call.arguments else None
         if call.name in DRAWS and isinstance(first, Name) and first.name in self.file.random:
             numbers = ", ".join(map(number, call.arguments[1:]))
@@ -139,6 +148,7 @@ def _names(point: ModObject, stepped: bool) -> dict[str, Any]:
         "G": session.globals.values,
         "pointing": lambda name: float(session.links.behind(o.itself, name) is not None),
         "scop": session.scop.functions,
+        "printf": printed,
         "drawn": _number,
         "outside": outside,
         "pick": pick,
@@ -189,7 +199,9 @@ class _PlaceScope:
         return f"store({key}, float({value}))"
 
     def call(self, call: Call, number: Callable[[Expression], str]) -> str | None:
-        """Random numbers."""
+        """Random numbers, and `printf`."""
+        if call.name == "printf":
+            return _printing(call, number)
         scop = self.place.session.scop.functions
         return f"scop[{call.name!r}]({', '.join(map(number, call.arguments))})" if call.name in scop else None
 
@@ -218,4 +230,4 @@ def code_of_place(place: Place, body: tuple[Statement, ...]) -> Run | None:
     names |= {f"get_{name}": pointer.get for name, pointer in links.items()}
     names |= {f"place_{name}": place.read(name) for name in place.translation.names.place}
     names |= {f"set_{name}": pointer.set for name, pointer in links.items()}
-    return known[key]({**names, "scop": session.scop.functions})
+    return known[key]({**names, "scop": session.scop.functions, "printf": printed})

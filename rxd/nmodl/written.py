@@ -261,11 +261,11 @@ class _Writer:
         if call.index is not None:
             raise Unwritable(call.name)
         block = self.procedures.get(call.name)
-        if block is None and call.name in SILENT - {"set_seed"}:
-            return "0.0"
         own = None if block is not None else self.scope.call(call, self.number)
         if own is not None:
             return own
+        if block is None and call.name in SILENT - {"set_seed"}:
+            return "0.0"
         arguments = [self.number(argument) for argument in call.arguments]
         if block is not None:
             return self.inline(block, arguments)
