@@ -14,6 +14,7 @@ import numpy as np
 from geometry.records import dataclass
 from rxd.discretize.records import Discretization
 from rxd.solve.equations import Equations
+from rxd.solve.petsc_box import Box, box_of
 from rxd.solve.petsc_shell import Forest
 
 Kind = Literal["tree", "grid", "local"]
@@ -40,6 +41,8 @@ class Block:
         On a tree.
     weight : ndarray, shape (n,), or None
         On a grid: capacities over their mean, by which rows are multiplied: exchange is symmetric then, as multigrid wants it.
+    box : Box or None
+        On a grid of equal voxels in a box with closed sides.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Block:
     scale: float
     forest: Forest | None = None
     weight: np.ndarray | None = None
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +102,8 @@ def structure_of(equations: Equations) -> Structure:
         largest = float(np.max(np.abs(discretization.initial[layout.start : layout.stop]), initial=0.0))
         capacity = discretization.capacity[rows]
         weight = capacity / capacity.mean() if label in in_voxels else None
-        blocks.append(Block(option_name(label, taken), kind, rows, rank[layout.segment], largest or 1.0, forest, weight))
+        box = None if weight is None else box_of(assembly.indptr, assembly.indices, assembly.exchange, rows)
+        blocks.append(Block(option_name(label, taken), kind, rows, rank[layout.segment], largest or 1.0, forest, weight, box))
     return Structure(assembly.indptr, assembly.indices, assembly.diagonal, assembly.exchange, tuple(blocks))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from rxd.solve.petsc_diagnosis import PetscError, worst_row
 from rxd.solve.petsc_options import PREFIX, given_at_run_time, pushed_options
 from rxd.solve.petsc_reasons import reason_in_words
 
+SHELL: Final = "python"
+"""What PETSc calls a preconditioner of ours."""
 RTOL: Final = 1e-11
 """Of the preconditioned residual, fields weighed by typical size: two digits below the 1e-9 to which solvers are to agree."""
 ITERATIONS: Final = 200
@@ -119,8 +122,8 @@ class Krylov:
         if failed:
             raise self._error(SETUP_FAILED, failed)
 
-    def precondition(self, number: int, pc_type: str) -> None:
-        """Give a field another preconditioner before the next `update`, unless an option chose one."""
+    def precondition(self, number: int, pc_type: str | None) -> None:
+        """Give a field another preconditioner before the next `update`, None: its shell, unless an option chose one."""
         split, pc = self._splits[number], self._ksp.getPC()
         if len(self._splits) > 1:
             if self._chosen(split):
@@ -128,8 +131,8 @@ class Krylov:
             pc = pc.getFieldSplitSubKSP()[number].getPC()
         elif self._options.keys() & {"pc_type"} or given_at_run_time(self._petsc, "pc_type"):
             return
-        if pc.getType() != pc_type:
-            pc.setType(pc_type)
+        if pc.getType() != (pc_type or SHELL):
+            _precondition(pc, split if pc_type is None else replace(split, pc_type=pc_type, shell=None))
 
     def share(self, array: np.ndarray) -> Memory:
         """Have PETSc work on an array of the caller's; both live as long as this."""
@@ -220,7 +223,7 @@ def _precondition(pc: Any, split: Split) -> None:
     if split.shell is None:
         pc.setType(split.pc_type)
     else:
-        pc.setType("python")
+        pc.setType(SHELL)
         pc.setPythonContext(split.shell)
 
 

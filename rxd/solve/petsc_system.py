@@ -16,6 +16,7 @@ import numpy as np
 
 from geometry.kernel_files import kept_kernel
 from rxd.solve.petsc_blocks import Structure
+from rxd.solve.petsc_box import CosineShell
 from rxd.solve.petsc_diagnosis import PetscError
 from rxd.solve.petsc_elimination import eliminate, plan_local_elimination, reduce_right, substitute_back
 from rxd.solve.petsc_krylov import NOT_FINITE, Krylov, Rows, Setup, Split
@@ -116,14 +117,15 @@ class ReducedForm:
         self._values = np.empty(len(structure.indices))
         self._work, self._vector = np.zeros(plan.n), np.empty(plan.n)
         self._factor, self._schur = np.zeros(len(plan.column)), np.empty(len(plan.indices))
-        self._exchange = {
-            number: float(np.median(-structure.typical[structure.diagonal[block.rows]]))
-            for number, block in enumerate(self._fields)
-            if block.weight is not None and len(block.rows) >= LARGE_GRID
-        }
         self._load(structure.typical, 1.0)
         rows = Rows(plan.indptr, plan.indices, self._schur, plan.rows[plan.n_local :])
-        self.krylov = Krylov(petsc, rows, self._with_splits(setup), options)
+        setup = self._with_splits(setup)
+        self._choices = {
+            number: (float(np.median(-structure.typical[structure.diagonal[block.rows]])), split)
+            for number, (block, split) in enumerate(zip(self._fields, setup.splits, strict=True))
+            if block.weight is not None and (block.box is not None or len(block.rows) >= LARGE_GRID)
+        }
+        self.krylov = Krylov(petsc, rows, setup, options)
 
     def update(self, jacobian: np.ndarray, shift: float) -> None:
         """Eliminate anew and set up anew.
@@ -136,8 +138,10 @@ class ReducedForm:
         self._load(jacobian, shift)
         if not math.isfinite(self._factor.sum()):
             raise self._without_pivot()
-        for number, rate in self._exchange.items():
-            self.krylov.precondition(number, FAST_GRID_PC if rate > FAST * shift else GRID_PC)
+        for number, (rate, split) in self._choices.items():
+            fast = rate > FAST * shift and split.stop - split.start >= LARGE_GRID
+            in_waves = split.shell is not None and split.shell.alike()
+            self.krylov.precondition(number, None if in_waves else FAST_GRID_PC if fast else GRID_PC)
         self.krylov.update()
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> int:
@@ -155,11 +159,13 @@ class ReducedForm:
     def describe(self) -> str:
         """One sentence for `explain()`."""
         method, preconditioner = self.krylov.methods()
-        trees = sum(block.kind == "tree" for block in self._fields)
+        trees, boxes = (
+            sum(known) for known in zip(*((b.kind == "tree", b.box is not None) for b in self._fields), strict=True)
+        )
         return (
             f"PETSc: {self._plan.n_local} local unknowns eliminated exactly; {method} with {preconditioner} on "
             f"{self._plan.n - self._plan.n_local} others: {trees} fields on trees (Hines elimination), "
-            f"{len(self._fields) - trees} on grids."
+            f"{boxes} in boxes of equal voxels (cosine transforms), {len(self._fields) - trees - boxes} on other grids."
         )
 
     def _load(self, jacobian: np.ndarray, shift: float) -> None:
@@ -182,7 +188,11 @@ class ReducedForm:
         splits, start = [], 0
         for block in self._fields:
             stop = start + len(block.rows)
-            shell = None if block.forest is None else HinesShell(block.forest, self._schur, diagonal[start:stop])
+            shell: HinesShell | CosineShell | None = None
+            if block.forest is not None:
+                shell = HinesShell(block.forest, self._schur, diagonal[start:stop])
+            elif block.box is not None:
+                shell = CosineShell(block.box, self._schur, diagonal[start:stop])
             splits.append(Split(block.name, start, stop, GRID_PC, shell))
             start = stop
         return replace(setup, splits=tuple(splits))

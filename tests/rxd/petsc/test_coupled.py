@@ -64,7 +64,7 @@ def test_a_field_in_voxels_is_split_and_agrees(models: Models) -> None:
         found, _ = final(model, 0.5, dt=0.05, solver="petsc", petsc_options=options)
         assert difference(model, found, oracle) < 1e-9, options
     with model.compile(method="coupled", dt=0.05) as sim:  # "auto" takes PETSc: this is no tree
-        assert "1 on grids" in sim.explain()
+        assert "1 on other grids" in sim.explain()
 
 
 def test_explain_names_the_methods(models: Models) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+import scipy.sparse
 
 import geometry
 import rxd
+from rxd.solve.petsc_box import box_of
 from rxd.solve.petsc_system import LARGE_GRID
 
 SIZES = (16, 24, 32)
 DT = 200.0
 
 
-def in_box(n: int) -> rxd.Model:
+def in_box(n: int, *reactions: Callable[[rxd.Species], rxd.Rate]) -> rxd.Model:
     """The same box of tissue in n^3 voxels."""
     model = rxd.Model(geometry.cylinder(1, 1), segments=1)
     ecs = rxd.Extracellular(0, 0, 0, 24, 24, 24, dx=24 / n, volume_fraction=0.2, tortuosity=1.6)
-    model.add(rxd.Species(ecs, "u", d=2.62, initial=lambda p: 3 + 37 * np.exp(-((p.position - 8) ** 2).sum(axis=1) / 8)))
+    u = rxd.Species(ecs, "u", d=2.62, initial=lambda p: 3 + 37 * np.exp(-((p.position - 8) ** 2).sum(axis=1) / 8))
+    model.add(u, *(reaction(u) for reaction in reactions))
     return model
 
 
@@ -65,12 +70,86 @@ def test_multigrid_and_incomplete_factors_give_the_same() -> None:
     multigrid.close(), plain.close()
 
 
+@pytest.mark.filterwarnings("ignore::geometry.voxelize.VoxelWarning")
 def test_short_steps_have_cheaper_factors() -> None:
     """A step that is not long against exchange between voxels takes few iterations without multigrid."""
-    sim, count = stepped(in_box(16), 0.5)
+    sim, count = stepped(in_ball(16), 0.02)
     assert sim.stepper.solver._form.krylov._ksp.getPC().getFieldSplitSubKSP()[1].getPC().getType() == "ilu"
     assert count < 10
     sim.close()
-    sim, _ = stepped(in_box(16), 200.0)
+    sim, _ = stepped(in_ball(16), 200.0)
     assert sim.stepper.solver._form.krylov._ksp.getPC().getFieldSplitSubKSP()[1].getPC().getType() == "gamg"
     sim.close()
+
+
+@pytest.mark.parametrize("dt", [0.5, 200.0])
+@pytest.mark.parametrize("size", [(24, 24, 24), (24, 12, 6), (24, 18, 2), (24, 1, 9), (1, 30, 1)])
+def test_cosines_solve_a_box_whatever_its_shape_and_the_step(size: tuple[int, int, int], dt: float) -> None:
+    def made() -> rxd.Model:
+        model = rxd.Model(geometry.cylinder(1, 1), segments=1)
+        ecs = rxd.Extracellular(0, 0, 0, *size, dx=1, volume_fraction=0.2, tortuosity=1.6)
+        profile = lambda p: 3 + np.exp(-((p.position - 3) ** 2).sum(axis=1) / 8)  # noqa: E731
+        model.add(rxd.Species(ecs, "u", d=(2.62, 1.0, 0.3), initial=profile))
+        return model
+
+    cosines, count = stepped(made(), dt)
+    factors, _ = stepped(made(), dt, petsc_options={"fieldsplit_u_ecs_pc_type": "ilu"})
+    assert "1 in boxes of equal voxels" in cosines.explain()
+    assert count <= 2
+    np.testing.assert_allclose(cosines.values("u[ecs]"), factors.values("u[ecs]"), rtol=1e-9)
+    assert cosines.values("u[ecs]").mean() == pytest.approx(cosines.problem.initial[-np.prod(size) :].mean(), rel=1e-12)
+    cosines.close(), factors.close()
+
+
+@pytest.mark.parametrize(("rate", "method"), [(0.002, "python"), (2.0, "ilu")])
+def test_what_differs_from_voxel_to_voxel_is_left_to_the_krylov_method(rate: float, method: str) -> None:
+    """Little of it: where voxels have very different rates of their own, incomplete factors take fewer iterations."""
+
+    def made() -> rxd.Model:
+        return in_box(16, lambda u: rxd.Rate(u, -rate * u * u))
+
+    cosines, count = stepped(made(), 5.0)
+    used = cosines.stepper.solver._form.krylov._ksp.getPC().getFieldSplitSubKSP()[1].getPC().getType()
+    factors, many = stepped(made(), 5.0, petsc_options={"fieldsplit_u_ecs_pc_type": "ilu"})
+    assert used == method
+    assert count <= many
+    np.testing.assert_allclose(cosines.values("u[ecs]"), factors.values("u[ecs]"), rtol=1e-9)
+    cosines.close(), factors.close()
+
+
+def chain(*shape: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Exchange in a box of this shape, as CSR."""
+    n = int(np.prod(shape))
+    at, dense = np.arange(n).reshape(shape), np.zeros((n, n))
+    for axis in range(len(shape)):
+        low, high = (np.moveaxis(at, axis, 0)[part].ravel() for part in (slice(None, -1), slice(1, None)))
+        dense[low, high] = dense[high, low] = 1.0 + axis
+    np.fill_diagonal(dense, -dense.sum(axis=1))
+    matrix = scipy.sparse.csr_matrix(dense)
+    return matrix.indptr, matrix.indices, matrix.data
+
+
+@pytest.mark.parametrize("wrong", ["open", "unequal", "missing", "far", "one way", None])
+def test_what_is_no_box_of_equal_voxels_with_closed_sides_is_not_taken_for_one(wrong: str | None) -> None:
+    indptr, indices, data = chain(4, 3, 5)
+    row = np.repeat(np.arange(60), np.diff(indptr))
+    own = np.flatnonzero(row == indices)
+    if wrong == "open":
+        data[own[0]] -= 0.1
+    elif wrong in ("unequal", "missing"):  # a face between the first two voxels
+        change = data[own[0] + 1] * (1.0 if wrong == "missing" else 0.1)
+        for here, there in ((0, 1), (1, 0)):
+            data[np.flatnonzero((row == here) & (indices == there))] -= change
+            data[own[here]] += change
+    elif wrong in ("far", "one way"):  # the first voxel and the last exchange, or one gets from the other
+        dense = scipy.sparse.csr_matrix((data, indices, indptr)).tolil()
+        dense[59, 0], dense[59, 59] = 0.3, dense[59, 59] - 0.3
+        if wrong == "far":
+            dense[0, 59], dense[0, 0] = 0.3, dense[0, 0] - 0.3
+        far = dense.tocsr()
+        indptr, indices, data = far.indptr, far.indices, far.data
+    box = box_of(indptr, indices, data, np.arange(60))
+    assert (box is None) == (wrong is not None)
+    if box is not None:
+        assert box.shape == (4, 3, 5)
+        np.testing.assert_array_equal(box.rates, [1, 2, 3])

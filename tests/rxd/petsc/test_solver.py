@@ -71,7 +71,7 @@ def test_grids_agree_with_scipy(grid_system: Callable, options: str) -> None:
 def test_a_grid_is_split_by_default_and_a_tree_is_not(tree_system: Callable, grid_system: Callable) -> None:
     with PetscSolver(grid_system().structure) as solver:
         assert "gmres with fieldsplit" in solver.describe()
-        assert "2 on grids" in solver.describe()
+        assert "2 on other grids" in solver.describe()
     with PetscSolver(tree_system().structure) as solver:
         assert "preonly with lu" in solver.describe()
 
