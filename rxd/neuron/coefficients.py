@@ -6,6 +6,7 @@ else follows from it; to lay out a box of a million voxels anew takes seconds.
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,9 @@ def _diffuses_as_set(session: Session, quantity: Any, before: list[tuple[Any, An
         sweeps.rates[row] *= ratio
         sweeps.taken[row] = np.nan
     engine.fixed.forget()
+    engine.sources.forget()  # what they give diffuses in the step
     return True
 
 
 def _is_positive(d: Any) -> bool:
-    return isinstance(d, (int, float, np.number)) and bool(d > 0)
+    return isinstance(d, (int, float, np.number)) and bool(0 < d < math.inf)

@@ -48,7 +48,7 @@ class Draft:
     carried: list[tuple[str, str, sympy.Expr]] = field(default_factory=list)
     written: dict[tuple[str, str], tuple[str, sympy.Expr]] = field(default_factory=dict)
     instead: dict[tuple[str, str], sympy.Symbol] = field(default_factory=dict)
-    """Species that count in place of states, by mechanism and name, which are written where these species are."""
+    """Species that count in place of states that are concentrations, by mechanism and name, where these species are."""
     totals: dict[sympy.Symbol, str] = field(default_factory=dict)
 
     def unknown(self, label: str) -> sympy.Symbol:
@@ -305,7 +305,8 @@ def note_writes(draft: Draft, mechanism: Mechanism, placement: int, told: bool =
         if symbol is None:
             draft.written[ion, what] = (mechanism.name, _translated(draft, value, renames, mechanism))
             continue
-        draft.instead[mechanism.name, str(value)] = draft.quantity(symbol)
+        if str(value) == name:  # the concentration itself; a state of another name that it is set to goes its own way
+            draft.instead[mechanism.name, name] = draft.quantity(symbol)
         if not told:
             message = (
                 f"{name} in {place} is written by mechanism '{mechanism.name}' and is the species {symbol.name}, too. The "

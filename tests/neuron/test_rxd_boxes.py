@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rxd.errors import UnitsError
 from rxd.neuron import h, rxd
 
 MODS = {
@@ -14,6 +15,14 @@ ASSIGNED { ik (mA/cm2) }
 STATE { ko (mM) }
 BREAKPOINT { SOLVE s METHOD derivimplicit }
 DERIVATIVE s { ko' = ik*10 - (ko - 2.5)/tau }
+""",
+    "kpool": """
+NEURON { SUFFIX kpool USEION k READ ik WRITE ko RANGE pool, late, twice }
+ASSIGNED { ik (mA/cm2)  ko (mM)  twice (mM) }
+STATE { pool (mM)  late (mM) }
+INITIAL { pool = 3  late = 0  ko = pool }
+BREAKPOINT { SOLVE s METHOD derivimplicit  twice = 2*pool }
+DERIVATIVE s { pool' = (2.5 - pool)/5  late' = (pool - late)/2  ko = pool }
 """,
     "ksyn": """
 NEURON { POINT_PROCESS ksyn USEION k READ ek WRITE ik RANGE g, ik }
@@ -81,6 +90,21 @@ def test_what_a_mod_file_writes_counts_outside_of_the_box_alone(mods):
     assert [seg.ek for seg in segments] == pytest.approx(ek, rel=1e-10)
     assert [one[20] for one in seen] == pytest.approx([4.000256645204248, 2.5558459122752426, -73.66302351050837], rel=1e-10)
     assert sum(k[ecs].nodes.concentration) == pytest.approx(384.0008179027269, rel=1e-12)
+
+
+def test_a_state_that_a_concentration_is_set_to_goes_its_own_way_where_the_species_counts(mods):
+    near, half, _, k = two_thirds_outside()
+    near.insert("kpool")
+    half.insert("kpool")
+    with pytest.warns(UserWarning, match="ko in near is written by mechanism 'kpool' and is the species k"):
+        h.finitialize(-60)
+    for _ in range(40):
+        h.fadvance()
+    assert near.ko > 4
+    assert near.ko in k.nodes.concentration
+    for own in (near(0.5).kpool, half(0.1).kpool, half(0.9).kpool):  # as in NEURON
+        assert own.pool == half(0.9).ko == own.twice / 2
+        assert own.late == half(0.9).kpool.late
 
 
 def test_point_processes_carry_the_ion_of_a_box(mods):
@@ -158,6 +182,28 @@ def test_another_coefficient_in_a_box_is_a_number_of_the_model_that_is_there(way
     assert found[0] != found[1]
 
 
+def test_what_sources_give_diffuses_with_another_coefficient(engines):
+    ecs = box()
+    x = rxd.Species(ecs, name="x", d=1, initial=1)
+    for flux in (50.0, lambda: 20.0):
+        x.nodes[21].include_flux(flux)
+
+    def run(build):
+        x.d = 1
+        h.finitialize(-65)
+        h.fadvance()
+        x.d = 400
+        if build:
+            ecs.session.touch()
+        h.fadvance()
+        return list(x.nodes.concentration)
+
+    found, made = run(False), len(engines)
+    assert made == 1
+    assert found == run(True)
+    assert len(engines) > made
+
+
 @pytest.mark.parametrize("d", [0, (1, 2, 3), lambda node: 1.0])
 def test_coefficients_of_other_kinds_make_another_model(d, engines):
     x = rxd.Species(box(), name="x", d=1, initial=1)
@@ -166,6 +212,14 @@ def test_coefficients_of_other_kinds_make_another_model(d, engines):
     x.d = d
     h.fadvance()
     assert len(engines) == made + 1
+
+
+def test_an_infinite_coefficient_is_refused():
+    x = rxd.Species(box(), name="x", d=1, initial=1)
+    h.finitialize(-65)
+    x.d = float("inf")
+    with pytest.raises(UnitsError, match=r"d of species 'x'.*must be finite"):
+        h.fadvance()
 
 
 @pytest.fixture
