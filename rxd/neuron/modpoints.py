@@ -356,7 +356,7 @@ def _simple(translation: Translation) -> dict[str, Callable[..., float]] | None:
     if calls_of("printf", (received, *(part.body for part in called_by(translation.file, received)))):
         return None
     try:
-        amounts = event_amounts(translation)
+        amounts = event_amounts(translation, numbers=True)
     except NmodlError:
         return None
     arguments = [sympy.Symbol(name, real=True) for name in ("weight", *translation.parameters)]

@@ -159,8 +159,10 @@ def _diameters(nodes: Any) -> Any:
     return nodes.diam
 
 
-def event_amounts(translation: Translation) -> dict[str, Any]:
+def event_amounts(translation: Translation, numbers: bool = False) -> dict[str, Any]:
     """What an event adds to each state, as expressions of ``weight`` and parameters.
+
+    ``numbers``: somebody runs INITIAL with numbers, so that what it leaves is a parameter, too.
 
     Raises
     ------
@@ -175,7 +177,7 @@ def event_amounts(translation: Translation) -> dict[str, Any]:
     first = block.arguments[0] if block.arguments else "weight"
     message = f"NET_RECEIVE of {file.name} does more than add to states, and an event of a Model cannot. rxd.neuron runs it."
     refusal = file.error(block.line, message)
-    if len(block.arguments) > 1 or translation.memory:
+    if len(block.arguments) > 1 or (translation.memory and not numbers):
         raise refusal
 
     def resolve(key: str) -> Any:

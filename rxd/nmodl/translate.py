@@ -85,7 +85,7 @@ class Translation:
     settable : mapping of str to float
         Variables that nobody assigns: a script or an event does.
     memory : frozenset of str
-        Those among them that NET_RECEIVE assigns.
+        Those among them that NET_RECEIVE assigns, or INITIAL of a point process alone where somebody runs it with numbers.
     diffusion : mapping of str to (expression, expression)
         States that diffuse along the cable: coefficient times cross-section (um4/ms), and cross-section (um2), of parameters.
     shown : tuple of Gate
@@ -148,7 +148,8 @@ def translate(
     lookups : mapping of str to FunctionTable
         Numbers of its FUNCTION_TABLEs.
     numbers : bool
-        Somebody runs INITIAL of a point process with numbers, so that parameters are what it leaves in them.
+        Somebody runs INITIAL of a point process with numbers, so that parameters, and what it alone assigns, are what it leaves
+        in them.
 
     Raises
     ------
@@ -182,6 +183,12 @@ class _Translator:
         after += [part.body for code in after for part in called_by(file, code)]
         left = set().union(*map(assigned_in, after), preset(file) if numbers and file.kind == "POINT_PROCESS" else ())
         self.preset = frozenset(key for d in file.parameters if d.name in left for key in expanded(d))
+        # INITIAL, run with numbers, leaves what it alone assigns to the rest of a run
+        runs = numbers and file.kind == "POINT_PROCESS" and (file.all("breakpoint") or file.all("net_receive"))
+        initial = tuple(statement for block in file.all("initial") for statement in block.body) if runs else ()
+        solves = any(isinstance(statement, Solve) for statement in initial)
+        known = set() if solves else assigned_by(file, initial) - self.own - set(file.globals)
+        self.left = frozenset(key for d in file.assigned if d.name in known for key in expanded(d))
         self.changed = frozenset(key for key in self.names.parameters if key in changed)
         self.stages: dict[str, dict[str, Any]] = {"initial": {}, "currents": {}, "states": {}}
         self.frozen: dict[str, Any] = {}
@@ -478,7 +485,10 @@ class _Translator:
             s for s in value.free_symbols if s.name in self.names.states or isinstance(s, IonSymbol) or s.name in {"v", "t"}
         }
         if not moving and key not in self.kept:
-            return value
+            if key not in self.left or dt in value.free_symbols:
+                return value
+            self.events |= {key}
+            return self.symbol(key)
         self.frozen[key] = self._started(value)
         return self.symbol(key)
 
@@ -547,7 +557,7 @@ class _Translator:
             else:
                 if key in self.stages["initial"]:
                     value = self._left_by_initial(key, "currents")
-                    if key not in self.frozen and dt not in value.free_symbols:
+                    if key not in self.frozen and key not in self.events and dt not in value.free_symbols:
                         found[key] = (value, "currents")
         return found
 

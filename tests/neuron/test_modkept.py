@@ -81,10 +81,26 @@ PROCEDURE put(x) { c1 = x }
 NET_RECEIVE(w) { c1 = c1 + one()  count()  d = d + 1 }
 """
 
+TWO = """
+NEURON { POINT_PROCESS Two RANGE tau1, tau2, g, factor, q NONSPECIFIC_CURRENT i }
+PARAMETER { tau1 = 0.5  tau2 = 3  k = 2 }
+ASSIGNED { v i g factor q }
+STATE { A B }
+INITIAL { LOCAL tp
+    tp = (tau1*tau2)/(tau2 - tau1)*log(tau2/tau1)
+    factor = -exp(-tp/tau1) + exp(-tp/tau2)
+    factor = 1/factor
+    q = k*tau2
+}
+BREAKPOINT { SOLVE st METHOD cnexp  g = (B - A)*q  i = g*v }
+DERIVATIVE st { A' = -A/tau1  B' = -B/tau2 }
+NET_RECEIVE(w) { A = A + w*factor  B = B + w*factor }
+"""
+
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
-    for text in (LEFT, TWICE, COUNTING, BRANCHING, EQUATED, RESETTING, CALLING):
+    for text in (LEFT, TWICE, COUNTING, BRANCHING, EQUATED, RESETTING, CALLING, TWO):
         (tmp_path / f"{text.split()[3]}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
     section = h.Section(name="soma")
@@ -205,3 +221,26 @@ def test_what_events_change_through_procedures_and_functions(soma):
     assert point.i == pytest.approx(0.018006, rel=1e-12)
     assert soma(0.5).v == pytest.approx(-71.3842137677, abs=1e-9)
     assert connection.weight[0] == 1
+
+
+def test_what_initial_alone_computes_stays_in_a_run(soma):
+    """NEURON 9.0.2's numbers: parameters that a script writes in the middle change neither `factor` nor `q`."""
+    point, train = h.Two(soma(0.5)), h.NetStim()
+    train.start, train.interval, train.number = 1, 3, 3
+    connection = h.NetCon(train, point, 0, 0.5, 1e-4)
+    assert set(type(point).simple) == {"A", "B"}  # events stay in compiled loops
+    h.dt = 0.025
+    for _ in range(2):
+        h.finitialize(-65)
+        h.continuerun(3)
+        point.tau1, point.tau2, h.k_Two = 0.2, 2, 5
+        h.continuerun(8)
+        assert (point.factor, point.q) == (pytest.approx(1.7171628973263064, rel=1e-12), 6)
+        assert point.g == pytest.approx(0.0009498886011154109, rel=1e-12)
+        h.finitialize(-65)
+        assert (point.factor, point.q) == (pytest.approx(1.435055183349871, rel=1e-12), 10)
+        point.factor = 1
+        h.continuerun(3)
+        assert (point.factor, point.g) == (1, pytest.approx(0.0004776814658356362, rel=1e-12))
+        point.tau1, point.tau2, h.k_Two = 0.5, 3, 2
+    assert connection.weight[0] == 1e-4
