@@ -92,6 +92,22 @@ def test_what_a_mod_file_writes_counts_outside_of_the_box_alone(mods):
     assert sum(k[ecs].nodes.concentration) == pytest.approx(384.0008179027269, rel=1e-12)
 
 
+def test_currents_see_what_a_script_sets_where_the_species_counts_beside_a_mod_file(mods):
+    """Numbers: NEURON 9.0.2."""
+    near, half, _, k = two_thirds_outside()
+    near.insert("kacc")
+    half.insert("kacc")
+    with pytest.warns(UserWarning, match="ko in near is written by mechanism 'kacc' and is the species k"):
+        h.finitialize(-60)
+    for _ in range(20):
+        h.fadvance()
+    half(0.9).ko, near.ko = 7, 9
+    h.fadvance()
+    assert [near.v, half(0.9).v] == pytest.approx([-57.9231485, -61.0433676], rel=1e-9)
+    assert [near.ko, half(0.9).ko] == pytest.approx([4.00013049, 6.9750323], rel=1e-9)
+    assert k is not None
+
+
 def test_a_state_that_a_concentration_is_set_to_goes_its_own_way_where_the_species_counts(mods):
     near, half, _, k = two_thirds_outside()
     near.insert("kpool")

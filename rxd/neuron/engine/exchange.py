@@ -81,6 +81,7 @@ class Exchange:
             engine.seen.keep()
             engine.y[where] = record.store[name]
             engine.jumped = True
+            engine.session.chemistry.note_segments(name, record)  # a species may count beside a mod file's state
         else:
             engine.fields.stale.add(name)
             shown = engine.session.chemistry.note_segments(name, record)
