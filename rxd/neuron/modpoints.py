@@ -25,8 +25,8 @@ from rxd.neuron.range_arrays import Elements
 from rxd.nmodl import NmodlError, Translation
 from rxd.nmodl.execute import key_of
 from rxd.nmodl.mechanisms import event_amounts
-from rxd.nmodl.names import called_by, calls_of, expanded
-from rxd.nmodl.syntax import Start, Statement, UnknownNameError
+from rxd.nmodl.names import called_by, calls_of, expanded, names_in
+from rxd.nmodl.syntax import Block, Start, Statement, UnknownNameError
 from rxd.nmodl.verbatim import random_use, verbatim_of
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class ModObject(PointProcess):
         if block is not None and random_use(verbatim_of(block)) == "set":
             return self._set_noise
         if block is not None:
-            return lambda *arguments: call_block(self.session, EventCode(self, self.session.globals.t), block, arguments)
+            return lambda *arguments: self._called(block, arguments)
         size = self.own_info.element_counts.get(name.removeprefix("_ref_"))
         if size is not None:
             return self._elements(name, size)
@@ -103,6 +103,13 @@ class ModObject(PointProcess):
             linked.set(float(value))
         else:
             super().__setattr__(name, value)
+
+    def _called(self, block: Block, arguments: tuple[Any, ...]) -> float:
+        """What a FUNCTION or PROCEDURE gives that a script calls."""
+        found = call_block(self.session, EventCode(self, self.session.globals.t), block, arguments)
+        if self.host is not None:
+            self.values.pop("v", None)
+        return found
 
     def _set_noise(self, *arguments: Any) -> float:
         """Take random numbers from a Random, or from the stream that numbers name."""
@@ -154,15 +161,25 @@ class ModObject(PointProcess):
         if key in self.translation.names.globals:
             set_by_code(self.session, f"{key}_{self.translation.file.name}", value)
             return
-        segment = self.get_segment() if key == "v" else None
-        if segment is not None:  # as cells that integrate and fire set it back
-            segment.v = value
-            return
         self.values[key] = value
+        if key == "v" and self.host is not None:  # a number of the block that runs
+            return
         self.session.run.changed_point(self, key)
 
     def run_code(self, body: tuple[Statement, ...], t: float, frame: dict[str, float], weights: Any = None) -> dict[str, float]:
-        """Run statements; what the local variables are afterwards."""
+        """Run statements; what the local variables are afterwards.
+
+        What they assign to the voltage is theirs alone, as in NEURON, but for that of a NET_RECEIVE with `v` in it: cells that
+        integrate and fire set themselves back.
+        """
+        after = self._run(body, t, frame, weights)
+        if self.host is not None and "v" in self.values:
+            v, segment, receive = self.values.pop("v"), self.get_segment(), self.translation.file.block("net_receive")
+            if segment is not None and receive is not None and body is receive.body and "v" in names_in(body):
+                segment.v = v
+        return after
+
+    def _run(self, body: tuple[Statement, ...], t: float, frame: dict[str, float], weights: Any) -> dict[str, float]:
         run = code_of_point(self, body, tuple(frame), False)
         if run is not None:
             object.__setattr__(self, "weights_at_hand", weights)

@@ -218,7 +218,12 @@ class SectionRecord:
         self.store = {name: values[source] for name, values in self.store.items()}
         for point in self.session.run.points_in(self) if self.carries else ():
             if 0 < point.spot < 1:  # it knows no more of its place than the segment it is in
-                object.__setattr__(point, "spot", (self.index(point.spot) + 0.5) / self._nseg)
+                i = self.index(point.spot)
+                # where that one's middle is a border of two new segments: NEURON has the first, and of more segments the second
+                spot = (
+                    (i + 0.5) / self._nseg if nseg > self._nseg else (((2 * i + 1) * nseg - 1) // (2 * self._nseg) + 0.5) / nseg
+                )
+                object.__setattr__(point, "spot", spot)
         self._nseg, self.spots = nseg, []
         engine = self.session.run.engine
         if engine is not None:
@@ -258,10 +263,10 @@ class SectionRecord:
             index = np.minimum((self.arc / self.L * self._nseg).astype(int), self._nseg - 1)
             if self.end == 1:
                 index = self._nseg - 1 - index
+            points, given = self.points.copy(), self._given
             # those set before count as they were set, unless somebody has looked at what became of them
-            known = self._shape is None and self._given is not None
-            points, given = self.points.copy(), self._given if known else self.diam.copy()
-            assert given is not None
+            if given is None or self._shape is not None:
+                given = np.empty(self._nseg) if segments == slice(None) else self.diam.copy()
             given[segments] = diam
             points[:, 3] = given[index]
             self.points = points

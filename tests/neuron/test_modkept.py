@@ -97,6 +97,14 @@ DERIVATIVE st { A' = -A/tau1  B' = -B/tau2 }
 NET_RECEIVE(w) { A = A + w*factor  B = B + w*factor }
 """
 
+OWN = """
+NEURON {{ POINT_PROCESS {0} RANGE k }}
+ASSIGNED {{ v k }}
+INITIAL {{ k = v  v = -50 }}
+PROCEDURE put(x) {{ v = x  k = v }}
+NET_RECEIVE(w) {{ {1}put(-20) }}
+"""
+
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
@@ -186,6 +194,18 @@ def test_point_processes_stay_in_the_middle_of_their_segment_when_nseg_changes(s
     assert places[4:] == pytest.approx([0.1, 0.5, 0.5])  # NEURON's
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "wanted"),
+    [(3, 2, [0, 0, 1]), (6, 4, [0, 0, 1, 2, 2, 3]), (7, 6, [0, 1, 2, 2, 3, 4, 5]), (1, 4, [2]), (3, 5, [0, 2, 4])],
+)
+def test_point_processes_whose_segment_is_cut_in_two(soma, before, after, wanted):
+    """NEURON 9.0.2's segments: of two that are equally near the first, if there are fewer than before, else the second."""
+    soma.nseg = before
+    clamps = [h.IClamp(soma((i + 0.5) / before)) for i in range(before)]
+    soma.nseg = after
+    assert [int(clamp.get_segment().x * after) for clamp in clamps] == wanted
+
+
 def test_net_receive_sets_the_voltage_back(soma):
     point, clamp, spikes = h.Resetting(soma(0.5)), h.IClamp(soma(0.5)), h.Vector()
     clamp.dur, clamp.amp = 100, 0.3
@@ -244,3 +264,30 @@ def test_what_initial_alone_computes_stays_in_a_run(soma):
         assert (point.factor, point.g) == (1, pytest.approx(0.0004776814658356362, rel=1e-12))
         point.tau1, point.tau2, h.k_Two = 0.5, 3, 2
     assert connection.weight[0] == 1e-4
+
+
+@pytest.mark.parametrize(("name", "code", "after"), [("Own", "", -65), ("Named", "k = v  ", -20)])
+def test_the_voltage_of_other_code_is_its_own(soma, tmp_path, name, code, after):
+    """NEURON 9.0.2's: what INITIAL and procedures assign to v sets nobody's voltage, but in a NET_RECEIVE that names v."""
+    (tmp_path / f"{name}.mod").write_text(OWN.format(name, code))
+    point = getattr(h, name)(soma(0.5))
+    connection = h.NetCon(None, point)
+    connection.delay = 0
+    soma(0.5).v = -60
+    point.put(-40)
+    assert (point.k, soma(0.5).v) == (-40, -60)
+    h.finitialize(-65)
+    assert (point.k, soma(0.5).v) == (-65, -65)
+    connection.event(0)
+    soma(0.5).pas.g, soma(0.5).pas.e = 0, -65
+    h.fadvance()
+    assert (point.k, soma(0.5).v) == (-20, after)
+
+
+def test_net_receive_at_an_end_reads_what_it_has_set(soma):
+    point, clamp = h.Resetting(soma(0)), h.IClamp(soma(0.5))
+    clamp.dur, clamp.amp = 100, 0.3
+    h.finitialize(-70)
+    h.continuerun(2)
+    assert point.seen == -70  # NEURON's
+    assert soma(0).v > -55  # the end stores no charge
