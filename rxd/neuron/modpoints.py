@@ -172,14 +172,14 @@ class ModObject(PointProcess):
         What they assign to the voltage is theirs alone, as in NEURON, but for that of a NET_RECEIVE with `v` in it: cells that
         integrate and fire set themselves back.
         """
-        after = self._run(body, t, frame, weights)
+        after = self._run_all(body, t, frame, weights)
         if self.host is not None and "v" in self.values:
             v, segment, receive = self.values.pop("v"), self.get_segment(), self.translation.file.block("net_receive")
             if segment is not None and receive is not None and body is receive.body and "v" in names_in(body):
                 segment.v = v
         return after
 
-    def _run(self, body: tuple[Statement, ...], t: float, frame: dict[str, float], weights: Any) -> dict[str, float]:
+    def _run_all(self, body: tuple[Statement, ...], t: float, frame: dict[str, float], weights: Any) -> dict[str, float]:
         run = code_of_point(self, body, tuple(frame), False)
         if run is not None:
             object.__setattr__(self, "weights_at_hand", weights)

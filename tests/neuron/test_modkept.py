@@ -20,6 +20,8 @@ DERIVATIVE s { m' = (inf - m)/tau }
 PROCEDURE rates(x) { inf = 1/(1 + exp(-(x + 60)/5))  tau = 1 + exp(-(x + 65)/20) }
 """
 
+SPREAD = LEFT.replace("POINT_PROCESS Left", "SUFFIX Spread")
+
 TWICE = """
 NEURON { SUFFIX twice NONSPECIFIC_CURRENT i RANGE inf, seen }
 ASSIGNED { v i inf seen }
@@ -108,7 +110,7 @@ NET_RECEIVE(w) {{ {1}put(-20) }}
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
-    for text in (LEFT, TWICE, COUNTING, BRANCHING, EQUATED, RESETTING, CALLING, TWO):
+    for text in (SPREAD, LEFT, TWICE, COUNTING, BRANCHING, EQUATED, RESETTING, CALLING, TWO):
         (tmp_path / f"{text.split()[3]}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
     section = h.Section(name="soma")
@@ -130,6 +132,23 @@ def test_point_processes_see_what_breakpoint_has_left_at_the_start_of_a_step(som
     inf, tau = 1 / (1 + np.exp(-(start + 60) / 5)), 1 + np.exp(-(start + 65) / 20)
     expected = inf + (np.array(m)[:-1] - inf) * np.exp(-0.1 / tau)
     assert np.array(m)[1:] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["POINT_PROCESS", "SUFFIX"])
+def test_what_breakpoint_has_left_outlives_a_change_of_the_model(soma, kind):
+    if kind == "SUFFIX":
+        soma.insert("Spread")
+    own = soma(0.5).Spread if kind == "SUFFIX" else h.Left(soma(0.5))
+    h.dt = 0.1
+    h.finitialize(-65)
+    h.continuerun(1)
+    other = h.Section(name="other")
+    v, m = soma(0.5).v, own.m
+    assert abs(v + 65) > 0.1
+    h.fadvance()
+    inf, tau = 1 / (1 + math.exp(-(v + 60) / 5)), 1 + math.exp(-(v + 65) / 20)
+    assert own.m == pytest.approx(inf + (m - inf) * math.exp(-0.1 / tau), rel=1e-12)
+    assert other.nseg == 1
 
 
 def test_what_breakpoint_and_a_solved_block_assign_is_shown_as_the_latter_leaves_it(soma):

@@ -374,10 +374,16 @@ class Engine:
     def start(self) -> None:
         """Let the stepper forget what it remembers of earlier steps."""
         self.fixed.forget()
+        self._remember()
         if not self.adaptive:
             self.state.before = self._watched(self.state.y)
         self.stepper.start(self.state)
         self.jumped = False
+
+    def _remember(self) -> None:
+        """Let mechanisms remember the state as it is now as that of the next step's start."""
+        for block, label in self._remembered:
+            self.y[block.start : block.stop] = self.y[self.readout.positions(label)[block.segment]]
 
     def changed(self, moved: bool = True) -> None:
         """The state, or what is seen of it, is another one now; `moved`: not by a script, so that `seg.cai` follows it."""
@@ -395,9 +401,8 @@ class Engine:
         self.state.t = t
         if self.adaptive:
             self._hold()
-        if self.jumped:  # what mechanisms remember of the step's start
-            for block, label in self._remembered:
-                self.y[block.start : block.stop] = self.y[self.readout.positions(label)[block.segment]]
+        if self.jumped:
+            self._remember()
         if self.jumped and self.adaptive:
             self.stepper.restart(self.state)
             self.jumped = False
