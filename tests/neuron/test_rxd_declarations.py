@@ -428,6 +428,7 @@ def test_ions_that_one_reaction_carries_have_each_its_current(adaptive):
 
 def test_a_flux_between_parameters_changes_nothing_and_says_so():
     section = h.Section(name="soma")
+    section.L = section.diam = 20  # in the box
     cyt, mem = rxd.Region(section, nrn_region="i"), rxd.Region(section, geometry=rxd.membrane)
     box = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=20)
     inside, outside = (rxd.Parameter(region, name="k", charge=1, value=3) for region in (cyt, box))
