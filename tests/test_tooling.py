@@ -163,7 +163,7 @@ class TestCommands:
         ("target", "expected"),
         [
             ("demo", r"tools/install\.py \.venv\n(?s:.*)axoplasm demo --output demo-output \"my cell\.swc\"$"),
-            ("test", r"tools/install\.py \.venv --extra test\n(?s:.*)tools/install_petsc\.py\n(?s:.*)-m pytest -n 2 .*file$"),
+            ("test", r"tools/install\.py \.venv --extra test\n(?s:.*)tools/install_petsc\.py\n(?s:.*)-m pytest .*reorder$"),
             ("lint", r"--extra test\n(?s:.*)ruff check \.\n.*ruff format --check \.\n.*mypy$"),
         ],
     )

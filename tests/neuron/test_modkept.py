@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import h
+from rxd.neuron import Session, h
 from rxd.nmodl import read_file, translate
 
 LEFT = """
@@ -113,10 +113,11 @@ def soma(tmp_path, monkeypatch):
     for text in (SPREAD, LEFT, TWICE, COUNTING, BRANCHING, EQUATED, RESETTING, CALLING, TWO):
         (tmp_path / f"{text.split()[3]}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
-    section = h.Section(name="soma")
-    section.L = section.diam = 20
-    section.insert("pas")
-    return section
+    with Session():  # whatever other tests have left
+        section = h.Section(name="soma")
+        section.L = section.diam = 20
+        section.insert("pas")
+        yield section
 
 
 def test_point_processes_see_what_breakpoint_has_left_at_the_start_of_a_step(soma):
