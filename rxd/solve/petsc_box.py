@@ -99,16 +99,19 @@ class CosineShell:
             self._leaving += np.expand_dims(faces, others)
         self._inverse = np.ones(box.shape)
 
+    def _own(self) -> np.ndarray:
+        """What every voxel has of its own, as the matrix is now: its diagonal without exchange."""
+        return np.asarray(self._data[self._diagonal_at].reshape(self._shape) - self._leaving)
+
     def alike(self) -> bool:
-        """Whether what voxels have of their own, as the matrix is now, does not differ too much from its mean."""
-        own = self._data[self._diagonal_at].reshape(self._shape) - self._leaving
+        """Whether what voxels have of their own does not differ too much from its mean."""
+        own = self._own()
         mean = own.mean()
         return bool(own.min() > 0 and own.max() <= ALIKE * mean and mean <= ALIKE * own.min())
 
     def setUp(self, pc: Any) -> None:
         """Take what voxels have of their own; PETSc calls this when the matrix has changed."""
-        own = self._data[self._diagonal_at].reshape(self._shape) - self._leaving
-        np.divide(1.0, own.mean() + self._exchange, out=self._inverse)
+        np.divide(1.0, self._own().mean() + self._exchange, out=self._inverse)
 
     def apply(self, pc: Any, x: Any, y: Any) -> None:
         """Solve for the vector x into the vector y."""

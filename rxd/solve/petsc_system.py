@@ -159,9 +159,8 @@ class ReducedForm:
     def describe(self) -> str:
         """One sentence for `explain()`."""
         method, preconditioner = self.krylov.methods()
-        trees, boxes = (
-            sum(known) for known in zip(*((b.kind == "tree", b.box is not None) for b in self._fields), strict=True)
-        )
+        trees = sum(block.kind == "tree" for block in self._fields)
+        boxes = sum(block.box is not None for block in self._fields)
         return (
             f"PETSc: {self._plan.n_local} local unknowns eliminated exactly; {method} with {preconditioner} on "
             f"{self._plan.n - self._plan.n_local} others: {trees} fields on trees (Hines elimination), "
