@@ -18,6 +18,8 @@ from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.impedance import Impedance
 from rxd.neuron.import3d import IMPORT3D_CLASSES
 from rxd.neuron.intfire import INTFIRE_CLASSES
+from rxd.neuron.kschan import KSChan
+from rxd.neuron.kschan_parts import KSGate, KSState, KSTrans
 from rxd.neuron.linear import LinearMechanism
 from rxd.neuron.lists import List
 from rxd.neuron.matrix import Matrix
@@ -45,10 +47,9 @@ CLASSES: Mapping[str, type[Any]] = MappingProxyType(
             kind.__name__: kind
             for kind in (
                 NetStim, *INTFIRE_CLASSES, VecStim, *POINT_CLASSES, *IMPORT3D_CLASSES, *PLOT_CLASSES, *WINDOW_CLASSES, APCount,
-                BBSaveState, CVode, FInitializeHandler, File, Impedance, LinearMechanism, List, Matrix, MechanismStandard,
-                MechanismType, NetCon, ParallelContext, PatternStim, PtrVector, Random, SaveState, Section, SectionList,
-                SectionRef,
-                StateTransitionEvent, String, StringFunctions, Vector,
+                BBSaveState, CVode, FInitializeHandler, File, Impedance, KSChan, KSGate, KSState, KSTrans, LinearMechanism,
+                List, Matrix, MechanismStandard, MechanismType, NetCon, ParallelContext, PatternStim, PtrVector, Random,
+                SaveState, Section, SectionList, SectionRef, StateTransitionEvent, String, StringFunctions, Vector,
             )
         },
         "Pointer": HocPointer,

@@ -304,6 +304,9 @@ Where NEURON makes choices, we make the same:
   threshold of 10. What is above its threshold at the beginning, after an event or `CVode.re_init()`, or since the threshold has
   been lowered, is a spike at once; with CVode not the voltage above the threshold of a new NetCon, unless others watch it. (One
   whose voltage nobody has watched before sees it rise from then on; NEURON looks at it from the next `re_init` on.)
+* `KSChan` takes rates from no tables (`usetable` is taken note of): they are exact. What a script changes in the Vector that a
+  rate is made of counts from the next call that makes steps. Variables change (ion, states, `iv_type`) while nobody has the
+  channel; single channels that open at random are refused.
 * VClamp is the amplifier at its steady state, with NEURON's finite gain, at all times.
 * Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.
 
@@ -328,7 +331,7 @@ def text() -> str:
         "iterator begintemplate public external if else for forall forsec ifsec while break continue return stop",
         "print new`, printing, `sprint`, `sscanf`, arrays, `$1 $s2 $o3 $&4 $i`, `diam(0:1) = 10:2`, `PythonObject`,",
         "`object_push`, `object_pop`, and all names below. A file may hold data that `fscan()` and `getstr()` read behind the",
-        "statement that calls them. Sessions (`.ses`) set up what `PointProcessManager`, `Electrode` and",
+        "statement that calls them. Sessions (`.ses`) set up what `PointProcessManager`, `Electrode`, `ChannelBuild` and",
         "`NumericalMethodPanel` put into the model; their windows are not shown.",
         "",
     ]
@@ -392,6 +395,7 @@ def _public(kind: type[Any]) -> list[str]:
         "stream_of_intervals",
     }
     hidden |= {"schedule", "push", "extend", "deliver", "spike", "check"} if kind.__name__ in {"Vector", "NetCon"} else set()
+    hidden |= getattr(kind, "inner", frozenset()) | {"inner"}
     own = [member for member, _ in inspect.getmembers(kind) if not member.startswith("_")]
     return [member for member in own if member not in hidden or kind.__name__ in {"Section", "SectionList", "Random"}]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geometry.records import dataclass
 from rxd.neuron.errors import HocError
@@ -399,6 +399,23 @@ class Catalogue:
 
             self.points[name] = make_point_class(self._session, found)
         return self.points[name]
+
+    def forget(self, name: str) -> None:
+        """A mechanism's variables have changed, or its name, while nobody has it: what is known of it is out of date."""
+        self.density.pop(name, None)
+        self.points.pop(name, None)
+        self.taken.discard(name)
+        self._owners = (-1, -1), {}
+
+    def renew(self, name: str, translation: Translation) -> None:
+        """A mechanism has other equations and default values, and the variables it had."""
+        if name in self.density:
+            self.density[name] = info_of(translation)
+        made: Any = self.points.get(name)
+        if made is not None:
+            from rxd.neuron.modpoints import make_point_class
+
+            made.translation, made.own_info = translation, make_point_class(self._session, translation).own_info  # type: ignore[attr-defined]
 
     def take_owner(self, variable: str) -> bool:
         """Take the mechanism that a variable such as `tau_kca` may belong to, if a mod file defines one."""

@@ -41,9 +41,6 @@ MISSING: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("solve", "prmat"), f"{_LEGACY}; use numpy.linalg.solve, or h.Matrix and its solv"),
         **dict.fromkeys(("xred", "sred"), "it asks at the terminal; use Python's input()"),
         **dict.fromkeys(
-            ("KSGate", "KSState", "KSTrans"), "channels built in windows are not supported; write a KINETIC block in a mod file"
-        ),
-        **dict.fromkeys(
             ("Import3d_Eutectic_read", "Import3d_MorphML", "Import3d_Neurolucida_read"),
             "files of this format are not read; convert them to SWC, and use Import3d_SWC_read",
         ),
@@ -61,7 +58,6 @@ MISSING: Mapping[str, str] = MappingProxyType(
         "FImpedance": "use h.Impedance",
         "OClamp": "use h.SEClamp or h.IClamp",
         "TQueue": "use CVode.event",
-        "KSChan": "channels built in windows are not supported; write a KINETIC block in a mod file, or use rxd.State",
         "Timer": "use Python's threading.Timer",
         "NMODLRandom": "it belongs to mod files, whose objects have their RANDOM variables as attributes",
         "fclamp": "use h.SEClamp", "fstim": "use h.IClamp", "fsyn": "use h.AlphaSynapse",
@@ -83,8 +79,6 @@ _GID = "use save and restore, which keep all cells"
 METHODS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         **{("BBSaveState", f"{way}_{what}"): _GID for way in ("save", "restore") for what in ("gid", "request", "test_bin")},
-        ("StringFunctions", "alias"): "set an attribute of a Python object instead",
-        ("StringFunctions", "alias_list"): "there are no aliases",
         ("StringFunctions", "references"): "use Python's gc.get_referrers",
         ("MechanismStandard", "save"): "write count(), name() and get() to a file",
         ("Graph", "gif"): "use matplotlib: axes.imshow",

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 from rxd.codegen.kept_equations import recalled
 from rxd.neuron.errors import caution
 from rxd.neuron.mechanisms import POINTS
-from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, read_file, translate
+from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, parse, read_file, translate
 from rxd.nmodl.history import not_kept, with_history_apart
 from rxd.nmodl.presets import with_presets
 
 if TYPE_CHECKING:
+    from rxd.neuron.kschan import KSChan
     from rxd.neuron.session import Session
 
 __all__ = ["ModFiles"]
@@ -55,6 +56,7 @@ class ModFiles:
         self._parser: Any = None
         self.lookups: dict[str, dict[str, FunctionTable]] = {}
         self.written: dict[Any, Any] = {}
+        self._signatures: dict[str, Any] = {}
 
     def names(self) -> dict[str, Path]:
         """The file of every mechanism there is; looked for once for each current folder, since each unknown name asks."""
@@ -108,11 +110,36 @@ class ModFiles:
         """
         if name in self.known:
             return self.known[name]
+        channel = self._session.channels.get(name)
+        if channel is not None:
+            return self._take_channel(name, channel)
         path = self.names().get(name)
         if path is None:
             return None
         found = self.known[name] = self._translated(path)
         return found
+
+    def _take_channel(self, name: str, channel: KSChan) -> Translation:
+        """The equations of a channel that a script has put together, as it is now."""
+        self._signatures[name] = channel.signature()
+        text, tables = channel.text(), channel.tables()
+        file = parse(text, f"{channel} ({name})", self._own_parser())
+        found = self.known[name] = translate(file, tables=True, lookups=tables, numbers=True)
+        return found
+
+    def renew_channels(self) -> None:
+        """Take in what has changed of channels that are in use."""
+        session = self._session
+        for name, channel in session.channels.items():
+            if name in self.known and channel.signature() != self._signatures[name]:
+                self._take_channel(name, channel)
+                session.catalogue.renew(name, self.known[name])
+                session.touch()
+
+    def _own_parser(self) -> Any:
+        if self._parser is None:
+            self._parser = make_parser()
+        return self._parser
 
     def _translated(self, path: Path) -> Translation:
         """What a file says, as it was translated before if its text is the same; one with an INCLUDE follows from more."""
@@ -122,9 +149,7 @@ class ModFiles:
         return recalled("translation", (str(path), content), lambda: self._read(path))
 
     def _read(self, path: Path) -> Translation:
-        if self._parser is None:
-            self._parser = make_parser()
-        file = read_file(path, self._parser)
+        file = read_file(path, self._own_parser())
         if file.electrode and (file.nonspecific or any(name.startswith("i") for ion in file.ions for name in ion.writes)):
             inward = ", ".join(file.electrode)
             message = (
@@ -182,7 +207,7 @@ class ModFiles:
     def readable(self) -> list[str]:
         """Names of all mechanisms whose files can be translated."""
         found = []
-        for name in self.names():
+        for name in (*self.names(), *self._session.channels):
             if name in POINTS:  # built in: the VecStim of vecevent.mod
                 continue
             try:

@@ -88,4 +88,5 @@ def quick_step(run: Run, engine: Engine) -> Callable[[], bool] | None:
 def _prepared(run: Run, engine: Engine) -> Single | None:
     """What makes steps of an engine; None if something goes with them that it does not do."""
     others = run.adaptive or not engine.is_plain or run.watchers or run.dice or run.blocks or run._machines
-    return None if others else engine.fixed.single
+    # what a channel's rates are made of may change in any Vector
+    return None if others or run.session.channels else engine.fixed.single

@@ -283,6 +283,8 @@ class Run(Tapes, Watching):
 
     def currents(self) -> None:
         """Bring currents up to date."""
+        if self.session.channels:
+            self.session.mods.renew_channels()
         self._compiled().update_currents()
 
     def rates_changed(self) -> None:
@@ -408,6 +410,8 @@ class Run(Tapes, Watching):
     def finitialize(self, v: float | None = None) -> float:
         """Set the initial state: time 0, voltage, gates, concentrations, events, recordings."""
         values = self.session.globals
+        if self.session.channels:
+            self.session.mods.renew_channels()
         self.events.clear()
         self.callbacks.clear()
         self._drop_dead()
@@ -502,6 +506,8 @@ class Run(Tapes, Watching):
         """One step: of dt, or one the solver chooses if CVode is active."""
         if self._quick is not None and self._quick():
             return 1.0
+        if self.session.channels:
+            self.session.mods.renew_channels()
         if self.adaptive and self.ahead.step(self):
             return 1.0
         engine = self._compiled()
@@ -563,6 +569,8 @@ class Run(Tapes, Watching):
 
     def advance_until(self, stop: float, exactly: bool = False) -> None:
         """Run to a time; fixed steps end at the step nearest to it, as long as they are at the beginning."""
+        if self.session.channels:
+            self.session.mods.renew_channels()
         engine = self._compiled()
         values = self.session.globals
         last = stop - 0.5 * values.dt - (0.0 if exactly else values["float_epsilon"])  # as hoc compares in stdrun.hoc

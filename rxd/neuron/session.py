@@ -25,6 +25,7 @@ from rxd.neuron.topology import Topology
 if TYPE_CHECKING:
     from rxd.neuron.chemistry import Chemistry
     from rxd.neuron.hoc.state import HocState
+    from rxd.neuron.kschan import KSChan
     from rxd.neuron.links import Links
     from rxd.neuron.mechanisms import Catalogue
     from rxd.neuron.membrane import MembraneCurrents
@@ -70,6 +71,8 @@ class Session:
         Numbers of segments where they are in memory.
     fresh_tables : list of NodeTable
         Tables of nodes that nothing has been edited since.
+    channels : dict of str to KSChan
+        Mechanisms that scripts put together, by name.
     procedures : mapping of str to Procedure
         Functions that hoc code has defined.
     mark : object
@@ -90,6 +93,7 @@ class Session:
         self.ready = ReadyValues()
         self.spots = Spots()
         self.fresh_tables: list[NodeTable] = []
+        self.channels: dict[str, KSChan] = {}
         self.held: list[Any] = []  # objects of hoc that windows would show
         self.procedures: Mapping[str, Any] = {}
         self._tokens: list[Token[Session]] = []

@@ -11,6 +11,7 @@ from typing import Any
 from rxd.neuron.artificial import Artificial
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc_object import HocObject
+from rxd.neuron.lists import List
 from rxd.neuron.pointers import EntryPointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.session import current_session
@@ -81,6 +82,29 @@ class StringFunctions(HocObject):
 
         return hasattr(h, _plain(name))
 
+    def alias(self, thing: Any, name: str | None = None, meaning: Any = None) -> float:
+        """Another name for a variable (a pointer) or an object, among those of an object of a template.
+
+        `alias(thing, "name")` takes the name away, `alias(thing)` all.
+        """
+        aliases = _aliases_of(thing)
+        if name is None:
+            aliases.clear()
+        elif meaning is None:
+            aliases.pop(name, None)
+        elif name in thing.template.public or name in thing.procedures:
+            raise HocError(f"{name} is already a name of {thing}: an alias is another one.")
+        else:
+            aliases[name] = meaning
+        return 0.0
+
+    def alias_list(self, thing: Any) -> List:
+        """A List of Strings: the names that `alias` has given."""
+        found = List()
+        for name in _aliases_of(thing):
+            found.append(String(name))
+        return found
+
     def is_point_process(self, thing: object) -> int:
         """Whether an object is a point process or an artificial cell."""
         return int(isinstance(thing, PointProcess))
@@ -88,6 +112,20 @@ class StringFunctions(HocObject):
     def is_artificial(self, thing: object) -> int:
         """Whether an object is an artificial cell."""
         return int(isinstance(thing, Artificial))
+
+
+def _aliases_of(thing: Any) -> dict[str, Any]:
+    """The aliases of an object of a template.
+
+    Raises
+    ------
+    HocError
+        For another object.
+    """
+    if not getattr(type(thing), "is_template", False):
+        raise HocError(f"StringFunctions: {thing!r} is not an object of a hoc template; set an attribute of a Python object.")
+    found: dict[str, Any] = thing.aliases
+    return found
 
 
 def _check_length(text: Any, n: float) -> None:

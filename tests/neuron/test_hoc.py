@@ -363,3 +363,32 @@ def test_texts_that_hoc_passes_on_are_no_objects_of_hoc():
     assert h('nrnpython("from rxd.neuron.hoc import HocObject\\ndef is_object(thing): return isinstance(thing, HocObject)")')
     assert h("objref some\nsome = new Vector(2)\nfrom_hoc = py.is_object(passed) + 2 * py.is_object(some)")
     assert h.from_hoc == 2
+
+
+def test_other_names_of_variables_and_objects(session):
+    h("""
+    begintemplate Named
+    public a, b
+    proc init() { a = 5  b = 1 }
+    endtemplate Named
+    objref held
+    func read_other() { return held.other }
+    proc write_other() { held.other = $1 }
+    """)
+    thing, texts, vector = h.Named(), h.StringFunctions(), h.Vector([1, 2])
+    texts.alias(thing, "other", thing._ref_a)
+    texts.alias(thing, "numbers", vector)
+    h.held = thing
+    h.write_other(9)
+    assert (thing.a, thing.other, h.read_other(), thing._ref_other[0]) == (9, 9, 9, 9)
+    thing.other = 4
+    assert (thing.a, thing.numbers) == (4, vector)
+    assert [name.s for name in texts.alias_list(thing)] == ["other", "numbers"]
+    texts.alias(thing, "other")
+    assert not hasattr(thing, "other")
+    texts.alias(thing)
+    assert texts.alias_list(thing).count() == 0
+    with pytest.raises(HocError, match="already a name"):
+        texts.alias(thing, "a", thing._ref_b)
+    with pytest.raises(HocError, match="not an object of a hoc template"):
+        texts.alias(vector, "x", thing._ref_b)

@@ -56,7 +56,7 @@ def test_errors_and_exit_codes_are_those_of_the_script(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("import sys\nfrom neuron import h\nsys.exit(3)\n")
     assert run(script).returncode == 3
-    script.write_text("from neuron import h\nh.KSChan\n")
+    script.write_text("from neuron import h\nh.OClamp\n")
     done = run(script)
     assert done.returncode == 1
     assert f'File "{script}", line 2' in done.stderr

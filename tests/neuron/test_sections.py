@@ -389,8 +389,8 @@ def test_rxd_gives_sections_without_points_a_shape_as_neuron_does():
 
 
 def test_unknown_names_are_refused_with_a_reason():
-    with pytest.raises(AttributeError, match=r"h\.KSChan is not supported"):
-        h.KSChan  # noqa: B018
+    with pytest.raises(AttributeError, match=r"h\.OClamp is not supported"):
+        h.OClamp  # noqa: B018
     with pytest.raises(AttributeError, match="no such name"):
         h.nothing_of_the_kind  # noqa: B018
     with pytest.raises(LookupError, match="not a defined hoc variable"):

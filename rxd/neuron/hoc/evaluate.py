@@ -209,7 +209,8 @@ class Evaluator:
         if name == "_" and not hasattr(value, name):
             return value  # hoc's way to index and call what is Python's: nodes._[0], action._(2)
         template = getattr(type(value), "is_template", False) and value.template
-        if template and name not in template.public and hasattr(value, name) and not hasattr(type(value), name):
+        known = template and (name in template.public or name in value.aliases)
+        if template and not known and hasattr(value, name) and not hasattr(type(value), name):
             raise AttributeError(f"'{name}' is not public in {template.name}")
         found = getattr(value, name)
         if called:

@@ -25,6 +25,7 @@ BUILT_IN = frozenset(
         "stdrun.hoc", "stdgui.hoc", "nrngui.hoc", "import3d.hoc", "stdlib.hoc", "stlbin.hoc", "celbild.hoc", "netbild.hoc",
         "stdinit.hoc", "family.hoc", "family1.hoc", "noload.hoc", "loadbal.hoc", "netparmpi.hoc", "mview.hoc", "subcsim.hoc",
         "single.hoc", "atoltool.hoc", "wopen.hoc", "pointman.hoc", "electrod.hoc", "movierun.hoc", "varmeth1.hoc",
+        "chanbild.hoc",
     }
 )  # fmt: skip
 

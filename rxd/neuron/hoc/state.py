@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import field
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from geometry.records import dataclass
@@ -48,11 +49,14 @@ class Called:
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _ASSIGNED = re.compile(r"(?<![\w.$])([A-Za-z_]\w*)\s*[-+*/]?=(?!=)")
-TOOLS = frozenset(
-    (
-        "AtolTool Electrode NumericalMethodPanel ParallelNetManager PointProcessManager case movierunbox numericalmethodpanel"
-    ).split()
+TOOLS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("ChannelBuild", "ChannelBuildKSGate"), "channels.hoc"),
+        **dict.fromkeys(("AtolTool", "Electrode", "NumericalMethodPanel", "ParallelNetManager"), "tools.hoc"),
+        **dict.fromkeys(("PointProcessManager", "case", "movierunbox", "numericalmethodpanel"), "tools.hoc"),
+    }
 )
+"""Names of NEURON's library, and the file of ours that defines them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ class HocState:
         self.shapes: Any = None
         self.points: list[np.ndarray] = []  # of runs of `pt3dadd`
         self.assigned: set[str] = set()  # names that some code assigns to: until that runs they are 0
-        self._tools = False  # whether what `tools.hoc` defines is there
+        self._tools: set[str] = set()  # files of ours that have run
         self.inside: Any = None  # the object whose code runs
         # the arguments of the call that is about to be made, and what writes to the variables among them
         self.passing: tuple[Sequence[Any], Writers] = (), ()
@@ -173,9 +177,10 @@ class HocState:
             from rxd.neuron.hoc.templates import Maker
 
             return True, Maker(self.session, self.templates[name])
-        if name in TOOLS and not self._tools:
-            self._tools = True
-            self.run(files("rxd.neuron.hoc").joinpath("tools.hoc").read_text(encoding="utf-8"), "tools.hoc")
+        file = TOOLS.get(name)
+        if file is not None and file not in self._tools:
+            self._tools.add(file)
+            self.run(files("rxd.neuron.hoc").joinpath(file).read_text(encoding="utf-8"), file)
             return self.look_up(name)
         return False, None
 

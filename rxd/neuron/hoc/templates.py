@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rxd.neuron.hoc.evaluate import Frame
 from rxd.neuron.hoc.execute import Executor
 from rxd.neuron.hoc.state import Called
-from rxd.neuron.pointers import EntryPointer
+from rxd.neuron.pointers import EntryPointer, Pointer
 
 if TYPE_CHECKING:
     from rxd.neuron.hoc.state import Procedure, Template
@@ -34,6 +34,7 @@ class Instance:
         put(self, "template", template)
         put(self, "names", {})
         put(self, "procedures", {})
+        put(self, "aliases", {})
         if not template.living():
             template.made = 0  # numbers begin anew when no object is left, as in NEURON
         put(self, "text", f"{template.name}[{template.made}]")
@@ -66,6 +67,9 @@ class Instance:
             raise AttributeError(name)
         if name == "this":
             return self
+        if name.removeprefix("_ref_") in self.aliases:
+            found = self.aliases[name.removeprefix("_ref_")]
+            return found.get() if isinstance(found, Pointer) and not name.startswith("_ref_") else found
         if name.startswith("_ref_") and name[5:] in self.names:
             return EntryPointer(self.names, name[5:])
         if name not in self.template.public and name not in self.procedures and name not in self.names:
@@ -80,7 +84,10 @@ class Instance:
         return self.call(name, arguments)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.names or name in self.template.public:
+        alias = self.aliases.get(name)
+        if isinstance(alias, Pointer):
+            alias.set(float(value))
+        elif name in self.names or name in self.template.public:
             self.names[name] = value
         elif type(self) is Instance:
             raise LookupError(f"'{name}' is not a public name of {self.template.name}.")
