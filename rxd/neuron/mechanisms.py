@@ -259,14 +259,13 @@ def info_of(translation: Translation) -> MechanismInfo:
     own = {str(gate.symbol) for gate in translation.gates}
     states = tuple(key for key in names.states if key not in names.ions and key in own)
     parameters = {
-        key: value for key, value in translation.parameters.items() if key not in translation.globals and key in shown
+        key: value
+        for key, value in translation.parameters.items()
+        if key not in translation.globals and key in shown and key not in translation.left
     }
     written = tuple(key for key, ion in names.ions.items() if ion.written and ion.what != "current")
-    computed = tuple(
-        key
-        for key in dict.fromkeys((*file.nonspecific, *translation.assigned, *(str(g.symbol) for g in translation.gates)))
-        if key in shown and key not in states and key not in names.ions
-    )
+    known = (*file.nonspecific, *translation.assigned, *translation.left, *(str(g.symbol) for g in translation.gates))
+    computed = tuple(key for key in dict.fromkeys(known) if key in shown and key not in states and key not in names.ions)
     computed += tuple(key for key, ion in names.ions.items() if ion.what == "current" and ion.written and key in shown)
     return MechanismInfo(
         file.name,

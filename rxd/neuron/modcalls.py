@@ -22,6 +22,7 @@ from rxd.nmodl.execute import key_of
 from rxd.nmodl.syntax import Assign, Block, Call, Name, UnknownNameError
 
 if TYPE_CHECKING:
+    from rxd.neuron.record import SectionRecord
     from rxd.neuron.sections import Segment
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
@@ -114,10 +115,10 @@ def call_block(session: Session, machine: SessionNumbers, block: Block, argument
 
 
 class Place:
-    """The numbers behind the names of a density mechanism, in a segment or (global ones) nowhere."""
+    """The numbers behind the names of a density mechanism, in a section at x or (global ones) nowhere."""
 
-    def __init__(self, session: Session, translation: Translation, segment: Segment | None) -> None:
-        self.session, self.translation, self.segment = session, translation, segment
+    def __init__(self, session: Session, translation: Translation, record: SectionRecord | None, x: float = 0.5) -> None:
+        self.session, self.translation, self.record, self.x = session, translation, record, x
         self.name = translation.file.name
 
     def read(self, key: str) -> float:
@@ -133,40 +134,41 @@ class Place:
         known = {*names.parameters, *names.assigned, *names.states, *names.ions, *names.place, *file.pointers, "v"}
         if key not in known:
             raise UnknownNameError(key)
-        if self.segment is None:
+        if self.record is None:
             message = (
                 f"{key} of {self.name} is that of a segment: call it as soma(0.5).{self.name}.name(...), "
                 f"or h.setdata_{self.name}(soma(0.5)) before."
             )
             raise HocError(message)
-        record = self.segment.sec._alive
-        linked = self.session.links.behind_range(record, self.segment.x, self.name, key)
+        record = self.record
+        linked = self.session.links.behind_range(record, self.x, self.name, key)
         if linked is not None:
             return float(linked.get())
         if key in names.place:
-            index = record.index(self.segment.x)
+            index = record.index(self.x)
             return float(record.diam[index] if key == "diam" else record.shape.area[index])
         full = key if key == "v" or key in names.ions else f"{key}_{self.name}"
         if record.values(full) is None:  # neither RANGE nor GLOBAL: nobody outside of the file sees it
-            return names.parameters.get(key, 0.0)
-        return read_range(record, full, self.segment.x)
+            left = record.store.get(self.translation.stored(key))
+            return names.parameters.get(key, 0.0) if left is None else left.item(record.index(self.x))
+        return read_range(record, full, self.x)
 
     def links(self) -> dict[str, Pointer]:
         """What linked variables follow here."""
-        assert self.segment is not None
-        record, links = self.segment.sec._alive, self.session.links
-        found = {name: links.behind_range(record, self.segment.x, self.name, name) for name in links.of_mechanism(self.name)}
+        assert self.record is not None
+        links = self.session.links
+        found = {name: links.behind_range(self.record, self.x, self.name, name) for name in links.of_mechanism(self.name)}
         return {name: pointer for name, pointer in found.items() if pointer is not None}
 
     def stored(self) -> dict[str, np.ndarray]:
         """The range variables of the section."""
-        assert self.segment is not None
-        return self.segment.sec._alive.store
+        assert self.record is not None
+        return self.record.store
 
     def index(self) -> int:
         """Which segment of its section."""
-        assert self.segment is not None
-        return self.segment.sec._alive.index(self.segment.x)
+        assert self.record is not None
+        return self.record.index(self.x)
 
     def full_parameters(self) -> list[str]:
         """Parameters by the names they have as range variables."""
@@ -175,15 +177,19 @@ class Place:
     def write(self, key: str, value: float) -> None:
         """A number for a variable: a range variable where it is, else a global one."""
         full = f"{key}_{self.name}"
-        if self.segment is None:
+        if self.record is None:
             self.hide(key, value)
             return
-        record, x = self.segment.sec._alive, self.segment.x
+        record, x = self.record, self.x
         linked = self.session.links.behind_range(record, x, self.name, key)
         if linked is not None:
             linked.set(value)
         elif record.values(full) is not None:
             write_range(record, full, x, value)
+        elif (left := self.translation.stored(key)) in record.store:
+            record.store[left][record.index(x)] = value
+            if self.session.run.engine is not None:
+                self.session.run.engine.fields.stale.add(left)
         else:
             self.hide(key, value)
 
@@ -204,7 +210,8 @@ def density_call(session: Session, translation: Translation, block: Block, segme
     """A function of numbers that calls a block of a density mechanism."""
 
     def call(*arguments: Any) -> float:
-        place = Place(session, translation, segment)
+        where = (None,) if segment is None else (segment.sec._alive, segment.x)
+        place = Place(session, translation, *where)
         return call_block(session, SessionNumbers(session, translation.file, place.read, place.write), block, arguments)
 
     call.__name__ = call.__qualname__ = block.name

@@ -19,7 +19,7 @@ from rxd.codegen.kept_equations import recalled
 from rxd.neuron.errors import caution
 from rxd.neuron.mechanisms import POINTS
 from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, parse, read_file, translate
-from rxd.nmodl.history import not_kept, with_history_apart
+from rxd.nmodl.history import not_kept, with_history_apart, with_hooks_seen
 from rxd.nmodl.presets import with_presets
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class ModFiles:
         return recalled("translation", (str(path), content), lambda: self._read(path))
 
     def _read(self, path: Path) -> Translation:
-        file = read_file(path, self._own_parser())
+        file = with_hooks_seen(read_file(path, self._own_parser()))
         if file.electrode and (file.nonspecific or any(name.startswith("i") for ion in file.ions for name in ion.writes)):
             inward = ", ".join(file.electrode)
             message = (

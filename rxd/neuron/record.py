@@ -437,6 +437,8 @@ class SectionRecord:
             return
         for name in self.session.catalogue.variables(mechanism).values():
             del self.store[name]
+        for name in [name for name in self.store if name.endswith(f"@{mechanism}")]:
+            del self.store[name]
         self.mechanisms.remove(mechanism)
         self.session.touch()
 

@@ -14,7 +14,8 @@ from rxd.nmodl.function_tables import FunctionTable
 from rxd.nmodl.mechanisms import as_mechanism, refuse_blocks_around_steps
 from rxd.nmodl.parser import make_parser, parse, read_file
 from rxd.nmodl.syntax import ModFile, NmodlError
-from rxd.nmodl.translate import Translation, translate
+from rxd.nmodl.translate import translate
+from rxd.nmodl.translation import Translation
 
 __all__ = [
     "FunctionTable",

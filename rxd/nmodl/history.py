@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rxd.nmodl.names import SIMULATORS, assigned_in, called_by, expanded, names_in
-from rxd.nmodl.syntax import Block, Local, ModFile, Solve, Statement
-from rxd.nmodl.translate import Translation
+from rxd.nmodl.names import SIMULATORS, assigned_by, assigned_in, called_by, expanded, names_in, names_of
+from rxd.nmodl.syntax import Block, Declaration, Local, ModFile, Solve, Statement
+from rxd.nmodl.translation import Translation
 
-__all__ = ["not_kept", "with_history_apart"]
+__all__ = ["not_kept", "with_history_apart", "with_hooks_seen"]
 
 
 def with_history_apart(found: Translation) -> ModFile | None:
@@ -47,6 +47,26 @@ def with_history_apart(found: Translation) -> ModFile | None:
     used = names_in(hook) | assigned_in(hook.body)
     shared = [part.name for part in file.assigned if part.name in used and part.name not in listed]
     return replace(file, blocks=(*blocks, hook), ranges=(*file.ranges, *shared))
+
+
+def with_hooks_seen(file: ModFile) -> ModFile:
+    """The file with all that BEFORE and AFTER blocks assign in reach of who runs them, and of equations.
+
+    ASSIGNED variables of density mechanisms are RANGE variables then. Those of LOCAL outside of blocks, of which there is one
+    each, are GLOBAL ones; objects have their own.
+    """
+    changed = assigned_by(file, tuple(statement for block in file.all("hook") for statement in block.body))
+    reached = {*file.ranges, *file.globals, *file.nonspecific, *file.electrode, *names_of(file).ions, *SIMULATORS}
+    own = [part.name for part in file.assigned if part.name in changed - reached]
+    one = [Declaration(name, 0) for name, size in file.locals if name in changed and size is None]
+    shared = tuple(part.name for part in one)
+    return replace(
+        file,
+        ranges=(*file.ranges, *(own if file.kind == "SUFFIX" else ())),
+        globals=(*file.globals, *(shared if file.kind == "SUFFIX" else ())),
+        assigned=(*file.assigned, *one),
+        locals=tuple(part for part in file.locals if part[0] not in shared),
+    )
 
 
 def not_kept(found: Translation) -> list[str]:

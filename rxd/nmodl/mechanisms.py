@@ -14,13 +14,15 @@ import sympy
 from rxd.declare.mechanism import Gate, Mechanism, PointMechanism
 from rxd.nmodl.execute import Machine
 from rxd.nmodl.syntax import NmodlError
-from rxd.nmodl.translate import Translation
+from rxd.nmodl.translation import Translation
 
-__all__ = ["BEGUN", "as_density", "as_mechanism", "event_amounts", "refuse_blocks_around_steps"]
+__all__ = ["BEGUN", "LEFT", "as_density", "as_mechanism", "event_amounts", "refuse_blocks_around_steps"]
 
 AREA = "area_of_segment"
 BEGUN = "@begun"
 """Marks what is assigned as of before the first step."""
+LEFT = "@left"
+"""Marks what INITIAL leaves in a variable that is a number afterwards."""
 
 
 def as_mechanism(
@@ -111,6 +113,7 @@ def _common(translation: Translation, parameters: Mapping[str, Any], stepped: bo
     assigned = {name: value for name, (value, _) in translation.assigned.items()}
     if stepped:
         assigned |= {f"{name}{BEGUN}": value for name, value in translation.begun.items()}
+    assigned |= {f"{name}{LEFT}": value for name, value in translation.left.items()}
     common |= {"assigned": assigned}
     common |= {"reference": f"{file.path} (NMODL)"}
     return common

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import sympy
 
-from geometry.records import dataclass
 from rxd.declare.functions import algebraic, conserved, earlier, given, left
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
@@ -24,7 +22,6 @@ from rxd.nmodl.function_tables import FunctionTable
 from rxd.nmodl.names import (
     SIMULATORS,
     IonName,
-    Names,
     assigned_by,
     assigned_in,
     called_by,
@@ -36,101 +33,15 @@ from rxd.nmodl.names import (
 from rxd.nmodl.presets import AFTER, preset
 from rxd.nmodl.regular import smooth
 from rxd.nmodl.syntax import Block, ModFile, NmodlError, Solve, UnknownNameError
+from rxd.nmodl.translation import Method, Translation
 
-__all__ = ["Translation", "translate"]
+__all__ = ["translate"]
 
 EXACT = frozenset({"cnexp", "after_cvode", ""})
 IMPLICIT = frozenset({"derivimplicit", "sparse", "runge", "euler", "adrunge", "cvode_t", "cvode_v", "newton", "cvode"})
 OWN = frozenset({"breakpoint", "derivative", "kinetic", "linear", "nonlinear"})
 """Blocks that say, with what they call, what variables are at all times."""
 ZERO = sympy.Integer(0)
-
-
-class Method(NamedTuple):
-    """How a step of NEURON's moves a state.
-
-    Attributes
-    ----------
-    kind : str
-        ``cnexp`` (exactly, if the rate is affine), ``newton`` or ``sparse`` (backward Euler, together with the other states of
-        its block), ``algebraic`` (equations of LINEAR and NONLINEAR), ``euler`` (forward), ``shown`` (`Translation.shown`).
-    block : str
-    """
-
-    kind: str
-    block: str
-
-
-@dataclass(frozen=True, slots=True)
-class Translation:
-    """The equations of a mod file.
-
-    Attributes
-    ----------
-    gates : tuple of Gate
-        States, and variables that keep what INITIAL gave them.
-    stepped : tuple of Gate
-        The same for steps that go block by block: rates name what these leave out of derivatives (`given`), and what vanishes
-        instead (`conserved`, `algebraic`).
-    methods : mapping of str to Method
-        Of each state.
-    currents : tuple of Current
-    writes : mapping of (ion, side) to expression
-        Concentrations (``i``, ``o``) and reversal potentials (``e``) it sets.
-    assigned : mapping of str to (expression, str)
-        What only results read, and in which block it is computed: ``currents`` or ``states``.
-    begun : mapping of str to expression
-        What INITIAL leaves in those of ``states``, where that is something else (0 where it leaves nothing): they keep it up
-        to the first step.
-    settable : mapping of str to float
-        Variables that nobody assigns: a script or an event does.
-    memory : frozenset of str
-        Those among them that NET_RECEIVE assigns, or INITIAL of a point process alone where somebody runs it with numbers.
-    diffusion : mapping of str to (expression, expression)
-        States that diffuse along the cable: coefficient times cross-section (um4/ms), and cross-section (um2), of parameters.
-    shown : tuple of Gate
-        Variables of ions that show states as they were before these diffused, in steps that go block by block; their rates are
-        what they become. Method ``shown`` moves them.
-    missing : frozenset of str
-        FUNCTION_TABLEs without numbers: what calls them is not true.
-    reason : str
-        Why there are no equations, for what somebody runs with numbers instead.
-    """
-
-    file: ModFile
-    names: Names
-    gates: tuple[Gate, ...]
-    stepped: tuple[Gate, ...]
-    methods: Mapping[str, Method]
-    currents: tuple[Current, ...]
-    writes: Mapping[tuple[str, str], Any]
-    assigned: Mapping[str, tuple[Any, str]]
-    settable: Mapping[str, float]
-    memory: frozenset[str]
-    diffusion: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
-    shown: tuple[Gate, ...] = ()
-    begun: Mapping[str, Any] = field(default_factory=dict)
-    missing: frozenset[str] = frozenset()
-    reason: str = ""
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """Everything numbers stand for."""
-        return {**self.names.parameters, **self.settable}
-
-    @property
-    def carries(self) -> bool:
-        """Whether it is a point process that has to do with what only density mechanisms of its segment see of ions."""
-        values = [*(gate.rate for gate in self.gates), *(value for value, _ in self.assigned.values())]
-        values += [current.density for current in self.currents]
-        reads = any(isinstance(s, IonSymbol) and s.what == "current" for v in values for s in sympy.sympify(v).free_symbols)
-        return self.file.kind == "POINT_PROCESS" and (bool(self.writes) or reads)
-
-    @property
-    def globals(self) -> frozenset[str]:
-        """Those among them that have one value everywhere."""
-        own = {key for d in self.file.assigned if d.name in self.file.globals for key in expanded(d)}
-        return self.names.globals | (self.settable.keys() & own)
 
 
 def translate(
@@ -177,18 +88,16 @@ class _Translator:
         blocks = [block.body for block in file.blocks if block.kind in {*OWN, "procedure", "initial"}]
         changed = set().union(*map(assigned_in, blocks))
         # what BEFORE and AFTER blocks count stays where they leave it
-        self.kept = frozenset().union(*(assigned_in(block.body) for block in file.all("hook"))) - self.events
+        one = set(file.globals) if file.kind == "SUFFIX" else set()
+        self.kept = frozenset().union(*(assigned_in(block.body) for block in file.all("hook"))) - self.events - one
         # and so do parameters that blocks after INITIAL set
         after = [block.body for block in file.all("hook") if block.name == AFTER]
         after += [part.body for code in after for part in called_by(file, code)]
         left = set().union(*map(assigned_in, after), preset(file) if numbers and file.kind == "POINT_PROCESS" else ())
         self.preset = frozenset(key for d in file.parameters if d.name in left for key in expanded(d))
-        # INITIAL, run with numbers, leaves what it alone assigns to the rest of a run
-        runs = numbers and file.kind == "POINT_PROCESS" and (file.all("breakpoint") or file.all("net_receive"))
-        initial = tuple(statement for block in file.all("initial") for statement in block.body) if runs else ()
-        solves = any(isinstance(statement, Solve) for statement in initial)
-        known = set() if solves else assigned_by(file, initial) - self.own - set(file.globals)
-        self.left = frozenset(key for d in file.assigned if d.name in known for key in expanded(d))
+        self.left = self._left_alone() if numbers else frozenset[str]()
+        self.begins: dict[str, Any] = {}
+        self.spreads = False
         self.changed = frozenset(key for key in self.names.parameters if key in changed)
         self.stages: dict[str, dict[str, Any]] = {"initial": {}, "currents": {}, "states": {}}
         self.frozen: dict[str, Any] = {}
@@ -197,6 +106,20 @@ class _Translator:
         self.diffusion: dict[str, tuple[Any, Any]] = {}
         self.open: list[str] = []
         self.solved: dict[Any, str] = {}
+
+    def _left_alone(self) -> frozenset[str]:
+        """Variables that INITIAL alone assigns: run with numbers, it leaves them to the rest of a run."""
+        file = self.file
+        initial = tuple(statement for block in file.all("initial") for statement in block.body)
+        if file.kind == "SUFFIX":
+            known = assigned_by(file, initial) - self.own - self.kept
+            own = (name for name, size in file.locals if name in known and size is None)
+            return frozenset((*(key for d in file.assigned if d.name in known for key in expanded(d)), *own))
+        runs = file.kind == "POINT_PROCESS" and (file.all("breakpoint") or file.all("net_receive"))
+        if not runs or any(isinstance(statement, Solve) for statement in initial):
+            return frozenset()
+        known = assigned_by(file, initial) - self.own - set(file.globals)
+        return frozenset(key for d in file.assigned if d.name in known for key in expanded(d))
 
     # ---------------------------------------------------------------------------------------------------------------- names
 
@@ -284,7 +207,8 @@ class _Translator:
         return Translation(
             self.file, self.names, _plain((*gates, *frozen)), (*gates, *frozen), MappingProxyType(methods), made,
             MappingProxyType(writes), MappingProxyType(assigned), MappingProxyType(settable), self.events,
-            MappingProxyType(diffusing), shown, MappingProxyType(self._begun(assigned)), frozenset(self.missing),
+            MappingProxyType(diffusing), shown, MappingProxyType(self._begun(assigned)), MappingProxyType(self.begins),
+            frozenset(self.missing),
         )  # fmt: skip
 
     def _initialize(self, machine: Equations, block: Block) -> None:
@@ -310,7 +234,7 @@ class _Translator:
         return self.stages["currents"], self.stages["states"]
 
     def _is_settable(self, key: str) -> bool:
-        return key in self.events or not any(key in values for values in self.stages.values())
+        return key in self.events or key in self.begins or not any(key in values for values in self.stages.values())
 
     def _block_of(self, solve: Solve) -> Block:
         kinds = ("derivative", "kinetic", "procedure", "linear", "nonlinear")
@@ -405,6 +329,7 @@ class _Translator:
         """States that diffuse along the cable, with numbers and parameters alone for how."""
         known = {*self.names.parameters, *self.names.place, "celsius", *filter(self._is_settable, self.names.assigned)}
         found: dict[str, tuple[Any, Any]] = {}
+        self.spreads = True  # what INITIAL leaves is made of parameters here, which alone are followed
         for key, parts in self.diffusion.items():
             coefficient, volume = (self.final(value, "states") for value in parts)
             moving = {s.name for s in coefficient.free_symbols | volume.free_symbols} - known
@@ -416,6 +341,7 @@ class _Translator:
                 raise self.file.error(self.file.line_of(key), message)
             if coefficient != 0:
                 found[key] = (coefficient, volume)
+        self.spreads = False
         return found
 
     def _shown(self, writes: Mapping[tuple[str, str], Any], diffusing: Mapping[str, Any]) -> tuple[Gate, ...]:
@@ -476,8 +402,9 @@ class _Translator:
             return IonSymbol(ion.ion, ion.what) if ion.what != "current" else ZERO
         if key not in self.stages["initial"]:
             return self.symbol(key) if key in self.names.parameters or self._is_settable(key) else ZERO
-        if stage == "initial":
-            return self.symbol(key) if key in self.names.parameters else ZERO
+        if stage == "initial":  # where `n = n + 1` counts from run to run, or goes on from what BEFORE INITIAL leaves
+            counts = self.file.kind == "SUFFIX" and key in self.left | self.kept
+            return self.symbol(key) if key in self.names.parameters or counts else ZERO
         if key in self.preset:
             return self.symbol(key)
         value = self.final(self.stages["initial"][key], "initial")
@@ -485,9 +412,12 @@ class _Translator:
             s for s in value.free_symbols if s.name in self.names.states or isinstance(s, IonSymbol) or s.name in {"v", "t"}
         }
         if not moving and key not in self.kept:
-            if key not in self.left or dt in value.free_symbols:
+            if key not in self.left or self.spreads or dt in value.free_symbols or value.has(sympy.zoo, sympy.nan, sympy.oo):
                 return value
-            self.events |= {key}
+            if self.file.kind == "SUFFIX":
+                self.begins[key] = value
+            else:
+                self.events |= {key}
             return self.symbol(key)
         self.frozen[key] = self._started(value)
         return self.symbol(key)
@@ -557,7 +487,8 @@ class _Translator:
             else:
                 if key in self.stages["initial"]:
                     value = self._left_by_initial(key, "currents")
-                    if key not in self.frozen and key not in self.events and dt not in value.free_symbols:
+                    known = {*self.frozen, *self.events, *self.begins}
+                    if key not in known and dt not in value.free_symbols:
                         found[key] = (value, "currents")
         return found
 

@@ -186,6 +186,8 @@ class Fields:
     def _rows_of(self, name: str) -> list[tuple[int, int]]:
         """Groups and rows of their fields that hold a range variable."""
         engine, owner = self.engine, self.engine.session.catalogue.owner(name)
+        if owner is None and "@" in name:  # what scripts have no name for
+            owner = name.rpartition("@")[2]
         if owner is None:
             return []
         ion = engine.session.catalogue.ion_of(owner)

@@ -39,7 +39,7 @@ class _KeptPlace(Place):
 
     def hide(self, key: str, value: float) -> None:
         """Keep the number of a variable that is neither RANGE nor GLOBAL; a parameter without RANGE is GLOBAL."""
-        if key in self.translation.names.globals:
+        if key in self.translation.globals:
             super().hide(key, value)
         else:
             self.kept[key] = value
@@ -108,9 +108,9 @@ class Hooks:
                 continue
             for record in engine.layout.records:
                 if record.alive and file.name in record.mechanisms:
-                    for i in range(record.nseg):
-                        segment = record.section((i + 0.5) / record.nseg)
-                        yield _of_place(_KeptPlace(engine.session, translation, segment), block), block
+                    for i in range(record.nseg):  # whose section may go, although an engine knows it
+                        place = _KeptPlace(engine.session, translation, record, (i + 0.5) / record.nseg)
+                        yield _of_place(place, block), block
 
 
 def _of_point(point: Any, block: Block) -> Callable[[float], None]:

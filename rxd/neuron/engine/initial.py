@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rxd.neuron.engine.beginnings import Beginnings
 from rxd.neuron.engine.declare import is_ion
 from rxd.neuron.engine.formulas import Resting, rest
 
@@ -20,7 +21,7 @@ class Initial:
     """Sets the initial state, gates by functions that give them at rest."""
 
     def __init__(self, engine: Engine, functions: Resting) -> None:
-        self.engine, self.resting = engine, functions
+        self.engine, self.resting, self.beginnings = engine, functions, Beginnings(engine)
 
     def set(self) -> None:
         """The initial state: species as declared, gates at rest for the present voltage, synapses closed."""
@@ -46,7 +47,9 @@ class Initial:
             engine.hooks.run("before initial", 0.0)
             engine.fields.flush()
         engine.linked.refresh()
+        left = self.beginnings.compute()  # INITIAL may read what it left the last time
         self._gates()
+        self.beginnings.put(left)
         engine.synapses.close()
         engine.circuits.initialize()
         engine.state.t = 0.0

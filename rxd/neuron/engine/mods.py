@@ -20,7 +20,7 @@ from rxd.neuron.engine.keys import Key, mechanism_of
 from rxd.neuron.engine.order import FLUX
 from rxd.neuron.engine.solved import solved_block, with_given_fixed
 from rxd.nmodl.mechanisms import as_mechanism
-from rxd.nmodl.translate import Method
+from rxd.nmodl.translation import Method
 from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, SolvedBlock, System, Unknown
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def density_mechanism(session: Session, layout: Layout, translation: Translation
         if name in translation.globals:
             settings[name] = read_global(session, translation, name)
         else:
-            settings[name] = _reader(layout.gather(f"{name}_{suffix}", default))
+            settings[name] = _reader(layout.gather(translation.stored(name), default))
     if "area" in translation.names.place:
         settings["area"] = _reader(layout.segments.area)
     linked = session.links.of_mechanism(suffix)

@@ -1,0 +1,74 @@
+"""What INITIAL blocks of density mechanisms leave in variables that nothing assigns later: ``tadj = q10^((celsius - 23)/10)``.
+
+In: an engine at the beginning of a run. Out: numbers in its fields and in sections, which stay up to the next run, as in
+NEURON: whatever a script makes of the temperature and of parameters meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rxd.codegen.oracle import fields_of
+from rxd.nmodl.mechanisms import LEFT
+
+if TYPE_CHECKING:
+    from rxd.neuron.engine.engine import Engine
+
+__all__ = ["Beginnings"]
+
+Values = dict[tuple[str, str], np.ndarray]
+
+
+class Beginnings:
+    """Computes such variables, and puts them where they are looked for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._labels = [
+            (number, label)
+            for number, local in enumerate(engine.system.groups)
+            for label, _ in local.assigned
+            if label.endswith(LEFT)
+        ]
+
+    def compute(self) -> Values:
+        """What INITIAL makes of what there is now: by mechanism and variable, a number for each segment with it, else nan."""
+        engine = self.engine
+        found: Values = {}
+        for number, label in self._labels:
+            mechanism, key = label.removesuffix(LEFT).split(".", 1)
+            group = engine.groups[number]
+            values = engine.readout.formula(number, label)(engine.y[group.position], fields_of(group), 0.0)[0]
+            everywhere = found.setdefault((mechanism, key), np.full(engine.layout.segments.n, np.nan))
+            everywhere[group.segment] = values
+        return found
+
+    def put(self, found: Values) -> None:
+        """Let everybody see it."""
+        engine = self.engine
+        for (mechanism, key), everywhere in found.items():
+            translation = engine.session.mods.known[mechanism]
+            records = [record for record in engine.layout.records if mechanism in record.mechanisms]
+            if key in translation.shared:  # the last segment has the last word
+                everywhere[:] = everywhere[engine.layout.index[records[-1].id][-1]]
+            if key in translation.globals:
+                engine.session.globals[f"{key}_{mechanism}"] = float(everywhere[0])
+            else:
+                name = translation.stored(key)
+                for record in records:  # in place: who has looked there before looks again
+                    record.store.setdefault(name, np.zeros(record.nseg))[:] = everywhere[engine.layout.index[record.id]]
+            for number, row in self._rows(mechanism, key):
+                group = engine.groups[number]
+                values = everywhere[group.segment]
+                if not np.array_equal(fields_of(group)[row], values):
+                    engine.fields.put(number, row, values)
+
+    def _rows(self, mechanism: str, key: str) -> Iterator[tuple[int, int]]:
+        """Groups and rows of their fields that hold a variable."""
+        inserted = self.engine.declared.inserted
+        for number, row, field in self.engine.fields.of_kind("mechanism"):
+            if field.args[1] == key and inserted[field.args[0]][0] == mechanism:
+                yield number, row
