@@ -17,6 +17,7 @@ from rxd.neuron.mechanisms import POINTS
 from rxd.neuron.pointers import AttributePointer, GlobalPointer, RangePointer
 from rxd.neuron.points import PointProcess
 from rxd.neuron.session import current_session
+from rxd.neuron.variable_steps import solve_until
 
 if TYPE_CHECKING:
     from rxd.neuron.vector import Vector
@@ -130,6 +131,8 @@ class CVode(States):
         """Run to a time, or one step."""
         if t is None:
             self._run.fadvance()
+        elif self._run.adaptive:
+            solve_until(self._run, float(t))
         else:
             self._run.advance_until(float(t), exactly=True)
         return 0.0

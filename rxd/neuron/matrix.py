@@ -228,11 +228,11 @@ class Matrix(HocObject):
         return self._new(linalg.expm(self._a), into)
 
     def symmeig(self, vectors: Matrix | None = None) -> Vector:
-        """Eigenvalues of a symmetric matrix, largest first; eigenvectors go into the columns of another."""
+        """Eigenvalues of a symmetric matrix, smallest first; eigenvectors go into the columns of another."""
         values, columns = np.linalg.eigh(self._a)
         if vectors is not None:
-            vectors._a = columns[:, ::-1].copy()
-        return Vector(values[::-1].copy())
+            vectors._a = columns
+        return Vector(values)
 
     def svd(self, left: Matrix | None = None, right: Matrix | None = None) -> Vector:
         """Singular values, largest first; `left.T diag right` is the matrix."""

@@ -19,6 +19,7 @@ from rxd.neuron.hoc_object import HocObject
 from rxd.neuron.links import link
 from rxd.neuron.pointers import Pointer, as_pointer
 from rxd.neuron.session import current_session
+from rxd.neuron.variable_steps import solve_until
 from rxd.neuron.vector import Vector
 
 __all__ = ["Exchange", "ParallelContext"]
@@ -269,7 +270,7 @@ class ParallelContext(HocObject):
         """Run to a time; fixed steps do not go beyond it."""
         run, values = self._session.run, self._session.globals
         if run.adaptive:
-            run.advance_until(float(stop))
+            solve_until(run, float(stop))
             return 0.0
         steps = int((float(stop) - values.t) / values.dt + 1e-9)
         if steps > 0:

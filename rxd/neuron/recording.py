@@ -102,6 +102,18 @@ class Recorder:
             times = np.asarray(self.times[self.taken :], dtype=float)
         return times[: int(np.searchsorted(times, until, side="right"))]
 
+    def ends_at(self, t: float) -> bool:
+        """Whether a time is on the grid."""
+        times = self.due(t)
+        return bool(times.size) and times.item(-1) == t
+
+    def withdraw(self, t: float) -> None:
+        """Forget the last value, taken at this time: it is due again."""
+        vector = self.vector()
+        if vector is not None:
+            vector.resize(len(vector) - 1)
+        self.taken, self.following = self.taken - 1, t
+
     def append(self, values: np.ndarray) -> None:
         """Append values of many times."""
         vector = self.vector()

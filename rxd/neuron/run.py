@@ -77,6 +77,8 @@ class Run(Tapes, Watching):
         What scripts have told CVode that means nothing to this solver.
     plan, trail, wires : object
         What `rxd.neuron.many_steps` remembers from call to call.
+    horizon : float
+        When events begin to wait, ms: those at the end of `CVode.solve` and `psolve`.
     leapt : bool
         Whether something has jumped since the last recording in variable steps.
     cells, ahead : LiveCells, Ahead
@@ -123,6 +125,7 @@ class Run(Tapes, Watching):
         self.wires: Any = None
         self.cells, self.ahead = LiveCells(), Ahead()
         self.leapt = False
+        self.horizon = np.inf
 
     # ---------------------------------------------------------------------------------------------------------- bookkeeping
 
@@ -368,7 +371,7 @@ class Run(Tapes, Watching):
     def _deliver(self, until: float) -> None:
         """Do what is due, recordings on a grid included, in the order in which it was scheduled."""
         events = self.events
-        while events.next_time() <= until:
+        while (due := events.next_time()) <= until and due < self.horizon:
             t, action = events.pop()
             action(t)
 

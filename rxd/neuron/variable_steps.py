@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rxd.neuron.run import Run
     from rxd.neuron.transitions import Moves
 
-__all__ = ["adaptive_step", "advance_to", "send_risen"]
+__all__ = ["adaptive_step", "advance_to", "send_risen", "solve_until"]
 
 STAIR: Final = 0.05
 """How long a stair lasts with a tolerance of 1e-3, ms."""
@@ -41,6 +41,20 @@ INSIDE: Final = 0.02
 """Fraction of an interval by which a guess stays away from its ends."""
 TRIES: Final = 40
 FIELD: Final = f"e_{NAME}"
+
+
+def solve_until(run: Run, stop: float) -> None:
+    """Run to a time; what is due just then waits for the next call, as with NEURON's `CVode.solve` and `psolve`."""
+    values = run.session.globals
+    if values.t >= stop:
+        return
+    run.horizon, waiting = stop, [recorder for recorder in run._recorders if recorder.ends_at(stop)]
+    try:
+        run.advance_until(stop)
+    finally:
+        run.horizon = np.inf
+    for recorder in waiting if values.t == stop else ():
+        recorder.withdraw(stop)
 
 
 def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 
 from rxd.neuron import Session
 from rxd.neuron.engine import Engine
+from rxd.neuron.session import current_session
+
+DEFAULTS: Mapping[str, Any] = {"cvode": False, "tolerances": dict(Session().run.tolerances)}
+"""Settings of a session whose solver nobody has asked for yet."""
 
 
 def _written(texts: Mapping[str, str], folder: Path) -> Path:
@@ -17,6 +22,25 @@ def _written(texts: Mapping[str, str], folder: Path) -> Path:
     for name, text in texts.items():
         (folder / f"{name}.mod").write_text(text)
     return folder
+
+
+def _settings() -> dict[str, Any]:
+    """What of the default session other tests would run with: the solver, and numbers that scripts set."""
+    session = Context().run(current_session)
+    run = session.__dict__.get("run")
+    names = ("celsius", "dt", "secondorder", "steps_per_ms", "stdrun_quiet", "tstop", "usetable_hh", "v_init")
+    found = {name: session.globals[name] for name in names}
+    return found if run is None else found | {"cvode": run.adaptive, "tolerances": dict(run.tolerances)}
+
+
+@pytest.fixture(autouse=True)
+def default_session_stays_as_it_is() -> Iterator[None]:
+    """A test leaves the default session with the settings it found there, or has a session of its own."""
+    before = _settings()
+    yield
+    after = _settings()
+    changed = [name for name, value in after.items() if before.get(name, DEFAULTS.get(name)) != value]
+    assert not changed, f"the test has left {', '.join(changed)} changed in the default session: give it the fixture `session`"
 
 
 @pytest.fixture

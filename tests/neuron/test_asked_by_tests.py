@@ -26,6 +26,8 @@ from rxd.neuron.tests.utils.coreneuron_available import coreneuron_available
 from rxd.neuron.tests.utils.strtobool import strtobool
 from rxd.neuron.transitions import StateTransitionEvent
 
+pytestmark = pytest.mark.usefixtures("session")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -28,8 +28,8 @@ def test_matrix():
     assert m.getdiag(-2).to_python() == [0, 0, a[2, 0]]
     symmetric = h.Matrix(2, 2).set(2, 1, 1, 2)
     vectors = h.Matrix(2, 2)
-    np.testing.assert_allclose(symmetric.symmeig(vectors), [3, 1])
-    np.testing.assert_allclose(symmetric.as_numpy() @ vectors.as_numpy(), vectors.as_numpy() * [3, 1])
+    np.testing.assert_allclose(symmetric.symmeig(vectors), [1, 3])
+    np.testing.assert_allclose(symmetric.as_numpy() @ vectors.as_numpy(), vectors.as_numpy() * [1, 3])
     m.muls(2)
     np.testing.assert_allclose(m.as_numpy(), 2 * a)
     with pytest.raises(HocError, match="3 columns"):

@@ -131,6 +131,7 @@ def test_events(cell):
     assert len(values) == len(times) > 2
 
 
+@pytest.mark.usefixtures("session")
 def test_a_recording_on_a_grid_has_the_end_of_the_run():
     """Also where many steps are made at once and the last of them ends just there."""
     cell = h.Section(name="cell")
@@ -146,6 +147,7 @@ def test_a_recording_on_a_grid_has_the_end_of_the_run():
         assert clock.to_python() == [0.5 * i for i in range(2 * end + 1)]
 
 
+@pytest.mark.usefixtures("session")
 @pytest.mark.parametrize("width", [0.1, 0.02])  # of the pulse: v rises slowly through 0, or within a few us
 def test_what_is_called_at_a_spike_sees_the_state_of_that_moment(width):
     h.load_file("stdrun.hoc")
@@ -192,3 +194,30 @@ def test_recordings_of_one_interval_are_looked_up_together(cell, monkeypatch):
     assert {len(vector) for vector in apart} == {14} == {len(clock)}
     assert list(clock) == pytest.approx(0.3 * np.arange(14))
     assert list(even[0]) == pytest.approx(list(even[19]), rel=0)
+
+
+def test_what_is_due_at_the_end_of_solve_waits_for_the_next_call(session):
+    """As in NEURON 9.0.2: 10 values on a grid of 0.5 ms after `solve(5)`, the eleventh, an event and a spike with the next."""
+    cell = h.Section(name="cell")
+    cell.insert("hh")
+    solver, cells = h.CVode(), h.ParallelContext()
+    solver.active(1)
+    clock, v = h.Vector().record(h._ref_t, 0.5), h.Vector().record(cell(0.5)._ref_v, 0.5)
+    some = h.Vector().record(cell(0.5)._ref_v, h.Vector([1, 2, 5, 5.5]))
+    train, spikes, calls = h.NetStim(), h.Vector(), []
+    train.start, train.interval = 1, 1
+    connection = h.NetCon(train, None)
+    connection.record(spikes)
+    for run in (solver.solve, cells.psolve):
+        h.finitialize(-65)
+        calls.clear()
+        solver.event(5, lambda: calls.append(h.t))
+        for _ in range(2):
+            run(5)
+            assert (h.t, len(clock), clock[9], len(some), list(spikes), calls) == (5, 10, 4.5, 2, [1, 2, 3, 4], [])
+        before = cell.v
+        run(5.2)
+        assert (len(clock), clock[10], len(some), list(spikes), calls) == (11, 5, 3, [1, 2, 3, 4, 5], [5])
+        assert (v[10], some[2]) == (before, before)
+    h.continuerun(6)
+    assert len(clock) == 13

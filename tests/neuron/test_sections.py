@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h, rxd
+from rxd.neuron import HocError, Session, h, rxd
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -456,3 +456,38 @@ def test_topology_is_drawn_like_neurons(capsys):
     c.connect(b(0.3), 1)
     h.topology()
     assert capsys.readouterr().out == "\n|---|       a(0-1)\n     `-|       b(0-1)\n      `|       c(1-0)\n\n"
+
+
+def test_a_section_without_capacitance():
+    """v follows the currents at once; numbers of NEURON 9.0.2, which fails with CVode."""
+    cells = a, b, c = [h.Section(name=name) for name in "abc"]
+    for cell in cells:
+        cell.L, cell.diam, cell.nseg = 100, 2, 3
+        cell.insert("pas")
+    a.insert("hh")
+    b.connect(a(1))
+    c.connect(b(1))
+    b.cm = 0
+    clamp = h.IClamp(a(0.5))
+    clamp.delay, clamp.dur, clamp.amp = 1, 5, 0.3
+    courses = [h.Vector().record(cell(0.5)._ref_v) for cell in cells]
+    h.finitialize(-65)
+    h.continuerun(5)
+    assert [v[200] for v in courses] == pytest.approx([-18.1929437, -21.4232987, -22.4149219], abs=1e-6)
+    assert b(0.5).i_cap == pytest.approx(0, abs=1e-9)
+    h.cvode_active(1)
+    h.CVode().atol(1e-6)
+    found = []
+    for b.cm in (0, 1e-5):
+        h.finitialize(-65)
+        h.continuerun(5)
+        found.append((a(0.5).v, b(0.5).v))
+    assert found[0] == pytest.approx(found[1], abs=1e-3)
+    h.cvode_active(0)
+    b.cm, c(0.5).cm = 1, 0
+    h.finitialize(-65)
+    h.continuerun(5)
+    assert [v[200] for v in courses] == pytest.approx([4.9105227, 0.7925852, -2.2754952], abs=1e-6)
+    b.cm = -1
+    with pytest.raises(HocError, match="not negative"):
+        h.finitialize(-65)

@@ -31,7 +31,7 @@ from rxd.neuron.engine.mod_declare import declare_mechanisms, declare_points
 from rxd.neuron.engine.own_shape import OwnShape
 from rxd.neuron.engine.placed import Placed
 from rxd.neuron.engine.tabulated import hh_with_tables
-from rxd.neuron.errors import RxDException, caution
+from rxd.neuron.errors import HocError, RxDException, caution
 from rxd.neuron.layout import Layout
 from rxd.neuron.rxd.geometry import OnVoxels, voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction
@@ -39,6 +39,7 @@ from rxd.neuron.rxd.region import Extracellular
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.carriers import Carrier
+    from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
 
 __all__ = ["Declared", "declare", "follows_temperature", "is_ion"]
@@ -47,6 +48,7 @@ Part = tuple[Any, Any, Any]
 """A species, state or parameter of the session, a region of the session, and the region of the model."""
 
 DENSITY: Mapping[str, Callable[..., Any]] = MappingProxyType({"hh": library.hh, "pas": library.pas})
+NO_CAPACITANCE = 1e-12  # uF/cm2 in place of none: equations divide by it; 1e-9 of what conductances do in a step
 ALPHA_ENDS = 10  # time constants after which NEURON's AlphaSynapse ends
 
 
@@ -186,8 +188,22 @@ def _membrane(declared: Declared) -> None:
 
 def membrane_of(layout: Layout) -> dict[str, np.ndarray]:
     """``Ra`` (ohm cm) and ``cm`` (uF/cm2) of the sections of the morphology."""
-    Ra, cm = _by_section(layout, lambda r: np.full(1, r.Ra), 100.0), _by_section(layout, lambda r: r.store["cm"])
+    Ra, cm = _by_section(layout, lambda r: np.full(1, r.Ra), 100.0), _by_section(layout, _capacitance)
     return {"Ra": Ra, "cm": cm}
+
+
+def _capacitance(record: SectionRecord) -> np.ndarray:
+    """cm of its segments, uF/cm2.
+
+    Raises
+    ------
+    HocError
+        If it is negative.
+    """
+    cm = record.store["cm"]
+    if (cm < 0).any():
+        raise HocError(f"{record.name}.cm = {cm.min():g}: a capacitance is not negative.")
+    return np.maximum(cm, NO_CAPACITANCE)
 
 
 def _by_section(layout: Layout, read: Callable[[Any], np.ndarray], default: float = 1.0) -> np.ndarray:
