@@ -191,10 +191,16 @@ def jacobian_entries(group: LocalSystem, layers: Layers) -> dict[tuple[int, int]
                 for label, factor in process.effects:
                     key = row_of[label], column
                     electric[key] = electric.get(key, zero) + factor * named
+            for label, factor in process.effects:
+                slope = derivative(factor, symbol)  # of a volume that changes
+                if slope != 0:
+                    key = row_of[label], column
+                    chemistry[key] = chemistry.get(key, zero) + slope * process.expression
         for label, rate in group.rates:
             slope = derivative(rate, symbol)
             if slope != 0:
-                chemistry[row_of[label], column] = slope
+                key = row_of[label], column
+                chemistry[key] = chemistry.get(key, zero) + slope
     return {key: (chemistry.get(key, zero), electric.get(key, zero)) for key in chemistry.keys() | electric.keys()}
 
 

@@ -114,9 +114,12 @@ class Extracellular(Region):
     without : frozenset of int
         Sections whose membrane exchanges nothing with the box, whatever their mechanisms; none, unless the layer for NEURON's
         scripts has found some that are outside.
+    fraction : symbol or None
+        Of a state that is the volume fraction, and changes; ``volume_fraction`` is what it was when the box was made. Set by
+        that layer, too.
     """
 
-    __slots__ = ("box", "without")
+    __slots__ = ("box", "fraction", "without")
 
     def __init__(
         self,
@@ -133,6 +136,7 @@ class Extracellular(Region):
     ) -> None:
         self.name = check_name(name, "Extracellular")
         self.without: frozenset[int] = frozenset()
+        self.fraction: Any = None
         self.selection = None  # type: ignore[assignment]
         self.side = "o"
         self.shape = shapes.inside

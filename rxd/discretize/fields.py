@@ -76,6 +76,8 @@ def _volume(name: str, nodes: GroupNodes, sources: Sources) -> np.ndarray:
     if region.box is not None:
         rows = np.arange(len(nodes.segment)) if nodes.space == "box" else box_rows(region, nodes, sources.segments)
         volume = region.box.volume[rows]
+        if sources.specs[name].swells:
+            volume = volume / region.box.fraction.ravel()[rows]
     elif nodes.space in ("voxels", "surface"):
         volume = region.voxel_volume[region.voxel_row[nodes.voxel]]
     else:

@@ -189,6 +189,19 @@ class Transport:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Tissue:
+    """Where in the state the properties of a box's voxels are, shape (n,) each; None: they do not change.
+
+    ``made_with``: the volume fractions that conductances and capacities were made with; the permeability is 1 in them if it
+    changes.
+    """
+
+    fraction: np.ndarray | None
+    permeability: np.ndarray | None
+    made_with: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class GraphTransport:
     """Exchange between nodes that are (partly) voxels: ``capacity dy/dt = sum conductance (y_k - y)`` on any graph.
 
@@ -219,6 +232,8 @@ class GraphTransport:
         Conductance over the capacity of either.
     changing : bool
         Whether somebody changes capacities and conductances between steps: those of all species with these rows alike.
+    tissue : Tissue or None
+        Of variable steps in a box whose properties change.
     """
 
     label: str
@@ -236,6 +251,7 @@ class GraphTransport:
     tied: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), dtype=np.int64))
     tied_rate: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     changing: bool = False
+    tissue: Tissue | None = None
 
     @property
     def neighbours(self) -> int:

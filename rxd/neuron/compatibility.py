@@ -127,12 +127,12 @@ Where NEURON itself is wrong we give the right answer.
 * **Properties of extracellular space set later.** A volume fraction that differs from voxel to voxel counts in diffusion
   also if it is set after the box was made (`ecs.alpha = ...`), and so does a permeability that is a State; in NEURON only
   those of the constructor do.
-* **Volume fractions that reactions change** (a State or Species with a Rate) are held over each fixed step, with the values
-  of its beginning; CVode is refused. Concentrations stay as they are when the volume fraction alone changes, as in NEURON
-  (amounts change with it). NEURON takes for currents that which the step's reactions have just made, a difference in
-  proportion to `dt`, and for MultiCompartmentReactions without `membrane_flux` that of the initial state all the time: when
-  it has fallen from 0.4 to 0.24 only 61 % of what leaves a cell arrive there; here all does.
-  A permeability must not be changed by reactions.
+* **Volume fractions and permeabilities that reactions change** (a State or Species with a Rate) are held over each fixed
+  step, with the values of its beginning; with CVode they are part of the equations. Concentrations stay as they are when the
+  volume fraction alone changes, as in NEURON (amounts change with it). NEURON takes for currents that which the step's
+  reactions have just made, a difference in proportion to `dt`, and for MultiCompartmentReactions without `membrane_flux`
+  that of the initial state all the time: when it has fallen from 0.4 to 0.24 only 61 % of what leaves a cell arrive there;
+  here all does.
 * **Parts of the volume at joints.** Where segments meet voxels of a region that is a part of the volume
   (`FractionalVolume`), NEURON takes the voxels there for whole ones; here they have their part.
 * **Dendrites that begin at an inner point of a soma** of many points stay where the file has them. NEURON's `define_shape`

@@ -20,6 +20,7 @@ import numpy as np
 from geometry.records import dataclass
 from rxd.discretize.records import LANES, Discretization, GraphTransport, Group, Transport
 from rxd.solve.lane_operations import lean_kernel
+from rxd.solve.tissue import TissueEdges, tissue_edges
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -56,10 +57,13 @@ class Assembly:
     entry, source : ndarray of int
         ``data[entry[k]] += local[source[k]]`` puts the groups' Jacobians in.
     base : ndarray of int, shape (n_groups + 1,)
-        Where each group's values start in ``local``: chunks of `LANES` nodes, entries by pattern, lanes innermost.
+        Where each group's values start in ``local``: chunks of `LANES` nodes, entries by pattern, lanes innermost. Behind them
+        are those of ``tissue``.
     clamp_position : ndarray of int, shape (n_segments,)
         State positions of v in storage order, as the conductances of clamps come.
     edges : Edges
+    tissue : TissueEdges or None
+        Exchange in boxes that change.
     """
 
     size: int
@@ -72,6 +76,7 @@ class Assembly:
     base: np.ndarray
     clamp_position: np.ndarray
     edges: Edges
+    tissue: TissueEdges | None
 
     @property
     def nnz(self) -> int:
@@ -209,6 +214,11 @@ def build_assembly(discretization: Discretization, patterns: Sequence[Sequence[t
     size, cable = discretization.layout.size, discretization.cable
     edges = build_edges(discretization)
     rows, columns, source, base = _local_entries(discretization.groups, patterns)
+    tissue = tissue_edges(discretization)
+    if tissue is not None:
+        more = tissue.entries
+        rows, columns = np.concatenate([rows, more[0]]), np.concatenate([columns, more[1]])
+        source = np.concatenate([source, base[-1] + np.arange(len(more[0]))])
     a, b, everything = edges.first, edges.second, np.arange(size)
     keys = np.concatenate([rows * size + columns, a * size + b, b * size + a, everything * (size + 1)])
     keys.sort()
@@ -234,7 +244,7 @@ def build_assembly(discretization: Discretization, patterns: Sequence[Sequence[t
     }
     for array in arrays.values():
         array.setflags(write=False)
-    return Assembly(size=size, edges=edges, **arrays)
+    return Assembly(size=size, edges=edges, tissue=tissue, **arrays)
 
 
 def _local_entries(groups: Sequence[Group], patterns: Sequence[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from rxd.discretize.records import LANES, Discretization, Group
 from rxd.solve.aligned import aligned, aligned_zeros
 from rxd.solve.assembly import Assembly, Exchange, add_electrodes, add_exchange, build_assembly, build_exchange
 from rxd.solve.calls import FIELDS, LINEARISE, RATES, Model, call_constants, call_linearise, call_rates
+from rxd.solve.tissue import ENTRIES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,8 +42,8 @@ class Linearisation:
     Attributes
     ----------
     assembly : Assembly
-    local : ndarray, shape (assembly.base[-1],)
-        Jacobians of the groups in chunks of lanes.
+    local : ndarray, shape (assembly.base[-1] and what tissue adds,)
+        Jacobians of the groups in chunks of lanes, and of exchange in boxes that change.
     drift : ndarray, shape (size,)
         Explicit time derivative of f.
     electrodes : Electrodes
@@ -99,6 +100,8 @@ class Equations:
         self._compile(LINEARISE, "linearise")
         into.drift[:] = 0.0
         call_linearise(y, t, out, into.drift, into.local, self.work, self.model)
+        if self.assembly.tissue is not None:
+            into.local[self.assembly.base[-1] :] = self.assembly.tissue.slopes(y)
         if into.electrodes.slope is not None:
             start, inverse_capacity = self.discretization.cable.start, self.exchange.inverse_capacity
             none = np.zeros(len(into.electrodes.slope))
@@ -107,7 +110,9 @@ class Equations:
 
     def make_linearisation(self, electrodes: Electrodes) -> Linearisation:
         """An empty linearisation to be filled."""
-        assembly, local = self.assembly, np.zeros(int(self.assembly.base[-1]))
+        assembly = self.assembly
+        more = 0 if assembly.tissue is None else assembly.tissue.n * ENTRIES
+        local = np.zeros(int(assembly.base[-1]) + more)
         return Linearisation(assembly, local, np.zeros(self.size), electrodes, np.zeros(assembly.nnz))
 
     def refresh_fields(self) -> None:
@@ -125,6 +130,8 @@ class Equations:
 
     def _exchange(self, t: float, y: np.ndarray, electrodes: Electrodes, out: np.ndarray) -> np.ndarray:
         add_exchange(y, out, self.exchange.arrays)
+        if self.assembly.tissue is not None:
+            self.assembly.tissue.add(y, out)
         start, inverse_capacity = self.discretization.cable.start, self.exchange.inverse_capacity
         add_electrodes(y, out, start, electrodes.current_at(t), electrodes.conductance, inverse_capacity)
         return out

@@ -77,7 +77,9 @@ def _numbered(places: list[Place]) -> list[Place]:
 
 def _region_spec(region: Region) -> RegionSpec:
     if isinstance(region, Extracellular):
-        return RegionSpec(region.name, (), region.shape, region.side, dx=region.dx, box=region.box)
+        return RegionSpec(
+            region.name, (), region.shape, region.side, dx=region.dx, box=region.box, swells=region.fraction is not None
+        )
     voxels = tuple(sorted(region.voxel_sections))
     segments = tuple(s for s in map(int, region.selection.sections) if s not in region.voxel_sections)
     return RegionSpec(region.name, segments, region.shape, region.side, voxels, region.dx)

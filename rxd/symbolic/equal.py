@@ -62,7 +62,7 @@ def _of_mechanism(mechanism: Mechanism | PointMechanism) -> Hashable:
 
 def _of_region(region: Region) -> Hashable:
     if isinstance(region, Extracellular):
-        return region.name, region.side, region.without
+        return region.name, region.side, region.without, None if region.fraction is None else region.fraction.name
     shape = region.shape
     what = shape.is_volume, shape.is_area, region.on_cell_surface
     return region.name, region.side, what, region.selection.sections.tobytes(), region.voxel_sections

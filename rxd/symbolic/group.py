@@ -68,6 +68,13 @@ class Draft:
             self.fields[key] = Field(unique, kind, args)
         return self.fields[key].symbol
 
+    def over_volume(self, name: str, kind: Any, *args: Any) -> sympy.Expr:
+        """A field over the volume of a region, the last of its arguments, as that is now."""
+        found = self.field(name, kind, *args)
+        region = next(region for region in self.tables.model.regions if region.name == args[-1])
+        fraction = getattr(region, "fraction", None)
+        return found if fraction is None else found / self.quantity(fraction)
+
     def add_rate(self, label: str, rate: sympy.Expr) -> None:
         """Add a term to the chemistry of an unknown."""
         self.rates[label] = self.rates.get(label, sympy.Integer(0)) + rate
@@ -239,7 +246,10 @@ def add_place(draft: Draft, place: Place) -> None:
         draft.unknown(symbol.name)
         region = symbol.region.name
         effects.append(
-            (symbol.name, number * draft.field(f"flux_{place.membrane.name}_{region}", "flux", place.membrane.name, region))
+            (
+                symbol.name,
+                number * draft.over_volume(f"flux_{place.membrane.name}_{region}", "flux", place.membrane.name, region),
+            )
         )
     carried = [
         (ion, sympy.Float(charge * DENSITY_PER_FLUX) * _area_ratio(draft, place.membrane)) for ion, charge in place.charges
@@ -349,7 +359,7 @@ def _moved_by(draft: Draft, ion: str, charge: int, kind: str) -> list[tuple[str,
         symbol = draft.ion_symbol(ion, side)
         if symbol is not None and isinstance(symbol.owner, Species):
             assert symbol.region is not None
-            per_current = draft.field(f"{kind}_{symbol.region.name}", kind, symbol.region.name)
+            per_current = draft.over_volume(f"{kind}_{symbol.region.name}", kind, symbol.region.name)
             draft.unknown(symbol.name)
             effects.append((symbol.name, sympy.Rational(sign, charge) * per_current))
     return effects

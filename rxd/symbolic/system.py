@@ -199,7 +199,10 @@ class PointSpec:
 
 @dataclass(frozen=True, slots=True)
 class RegionSpec:
-    """A region as discretization needs it: sections (those in voxels apart), shape, side, or a box of extracellular space."""
+    """A region as discretization needs it: sections (those in voxels apart), shape, side, or a box of extracellular space.
+
+    ``swells``: the volume fraction of a box is an unknown, by which the equations divide what is over the volume of tissue.
+    """
 
     name: str
     sections: tuple[int, ...]
@@ -208,6 +211,7 @@ class RegionSpec:
     voxel_sections: tuple[int, ...] = ()
     dx: float = 0.25
     box: Any = None
+    swells: bool = False
 
     @property
     def is_membrane(self) -> bool:

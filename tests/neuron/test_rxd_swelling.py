@@ -22,7 +22,7 @@ def cell(held, uneven, by_hand):
     soma.pt3dadd(0, 0, 0, 10)
     soma.pt3dadd(10, 0, 0, 10)
     soma.insert("hh")
-    ecs = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=10, volume_fraction=0.2, tortuosity=1.5)
+    ecs = rxd.Extracellular(-20, -20, -20, 20, 20, 20, dx=10, volume_fraction=0.2)
     cyt = rxd.Region([soma], nrn_region="i")
     mem = rxd.Region([soma], geometry=rxd.membrane())
     outside = {"ecs_boundary_conditions": 2.5} if held else {}
@@ -33,21 +33,24 @@ def cell(held, uneven, by_hand):
     x = rxd.Species([cyt, ecs], name="x", d=2.0, initial=lambda n: 2 if n.region is cyt else 1 + n.x3d / 50)
     swelling = rxd.State([ecs], name="swelling", initial=lambda n: 0.2 + 0.002 * n.x3d)
     ecs.alpha = rxd.Parameter([ecs], name="alpha", value=lambda n: 0.2 + 0.002 * n.x3d) if by_hand else swelling
+    loosening = rxd.State([ecs], name="loosening", initial=lambda n: 0.4 - 0.003 * n.y3d)
+    ecs.permeability = rxd.Parameter([ecs], name="ease", value=lambda n: 0.4 - 0.003 * n.y3d) if by_hand else loosening
     reactions = [
         rxd.Rate(swelling, -0.1 * swelling * (k[ecs] - 2)),
+        rxd.Rate(loosening, loosening * (x[ecs] - 0.5)),
         rxd.MultiCompartmentReaction(x[cyt], x[ecs], 3e4, 2e4, membrane=mem),
         rxd.MultiCompartmentReaction(
             k[cyt], k[ecs], 1e4 * rxdmath.exp(rxd.v / 50), mass_action=False, membrane=mem, membrane_flux=True
         ),
     ]
     x[ecs].node_by_ijk(1, 2, 0).include_flux(1e6)
-    return soma, ecs, k, x, swelling, reactions
+    return soma, ecs, k, x, swelling, loosening, reactions
 
 
 def course(by_hand, held=False, uneven=False, steps=3):
     """Voltage, concentrations and volumes after every step, the volume fraction as it was at its beginning."""
     with Session():
-        soma, ecs, k, x, swelling, reactions = cell(held, uneven, by_hand)
+        soma, ecs, k, x, swelling, loosening, reactions = cell(held, uneven, by_hand)
         clamp = h.IClamp(soma(0.5))
         clamp.amp, clamp.dur = 1, 1
         h.finitialize(-65)
@@ -55,14 +58,15 @@ def course(by_hand, held=False, uneven=False, steps=3):
         for _ in range(steps):
             h.fadvance()
             if by_hand:
-                ecs.alpha.nodes.value = swelling.nodes.value
-            seen.append([soma(0.5).v, *k.nodes.value, *x.nodes.value, *swelling.nodes.value, *x.nodes(ecs).volume])
+                ecs.alpha.nodes.value, ecs.permeability.nodes.value = swelling.nodes.value, loosening.nodes.value
+            changing = *swelling.nodes.value, *loosening.nodes.value
+            seen.append([soma(0.5).v, *k.nodes.value, *x.nodes.value, *changing, *x.nodes(ecs).volume])
         assert reactions
         return np.array(seen)
 
 
 @pytest.mark.parametrize(("held", "uneven"), [(False, False), (True, False), (False, True)])
-def test_a_volume_fraction_that_reactions_change_is_that_set_between_steps(held, uneven):
+def test_properties_that_reactions_change_are_those_set_between_steps(held, uneven):
     found, wanted = course(False, held, uneven), course(True, held, uneven)
     assert np.ptp(found[:, -1]) > 0.5  # it does change, and not everywhere alike
     assert np.ptp(found[-1, -64:] / found[0, -64:]) > 1e-5
@@ -129,14 +133,59 @@ def test_a_volume_fraction_that_leaves_its_bounds_ends_the_run():
     assert (x, rate) is not None
 
 
-def test_variable_steps_with_a_changing_volume_fraction_are_refused():
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_permeability_that_becomes_negative_ends_the_run(adaptive):
     h.Section(name="s")
-    ecs, rate = swelling_box(lambda a: -a)
-    x = rxd.Species(ecs, name="x", d=1, initial=1)
-    h.CVode().active(True)
-    with pytest.raises(RxDException, match=r"Variable steps cannot follow the volume fraction of .* take fixed steps"):
-        h.finitialize(-65)
+    ecs = rxd.Extracellular(0, 0, 0, 20, 10, 10, dx=10, permeability={"name": "p", "initial": 0.1})
+    x, rate = rxd.Species(ecs, name="x", d=1, initial=1), rxd.Rate(ecs.permeability, -1)
+    h.CVode().active(adaptive)
+    h.finitialize(-65)
+    with pytest.raises(RxDException, match=r"p, the permeability of .*, has become -0\.\d+ in voxel \(0, 0, 0\)"):
+        h.continuerun(1)
     assert (x, rate) is not None
+
+
+def test_variable_steps_follow_volume_fraction_and_permeability():
+    """Steps of dt and half of it, extrapolated, go where variable ones do."""
+    seen = []
+    for dt in (0.01, 0.005, None):
+        with Session():
+            parts = cell(held=False, uneven=True, by_hand=False)
+            if dt is None:
+                h.CVode().active(True)
+                h.CVode().atol(1e-9)
+                h.CVode().rtol(1e-8)
+            h.dt = dt or h.dt
+            h.finitialize(-65)
+            h.load_file("stdrun.hoc")
+            h.continuerun(0.2)
+            if dt is None:
+                h.CVode().solve(0.2)
+            soma, ecs, k, x, *changing, _ = parts
+            found = [*k.nodes.value, *x.nodes.value, *(value for one in changing for value in one.nodes.value)]
+            seen.append(np.array([soma(0.5).v, *found, *x.nodes(ecs).volume]))
+    coarse, fine, wanted = seen
+    assert np.abs(wanted - fine).max() > 1e-5
+    np.testing.assert_allclose(2 * fine - coarse, wanted, rtol=2e-5, atol=1e-6)
+
+
+def test_derivatives_of_exchange_and_fluxes_in_a_box_that_swells(session):
+    parts = cell(held=True, uneven=True, by_hand=False)
+    h.CVode().active(True)
+    h.finitialize(-65)
+    equations, y = session.run.engine.problem.equations, session.run.engine.y.copy()
+    y *= 1 + 0.2 * np.random.default_rng(3).uniform(size=len(y))
+    linear = equations.make_linearisation(equations.electrodes(0.0))
+    rate, aside = np.zeros(len(y)), np.zeros(len(y))
+    equations.linearise(0.0, y, rate, linear)
+    jacobian = equations.assembly.matrix(linear.fill()).toarray()
+    for column in range(len(y)):
+        step = 1e-5 * max(abs(y[column]), 0.1)
+        moved = [equations.rates(0.0, y + sign * step * (np.arange(len(y)) == column), linear.electrodes, aside).copy()
+                 for sign in (1, -1)]  # fmt: skip
+        slope = (moved[0] - moved[1]) / (2 * step)
+        np.testing.assert_allclose(jacobian[:, column], slope, rtol=1e-5, atol=1e-6 * np.abs(jacobian).max())
+    assert parts is not None
 
 
 def test_sources_change_a_volume_fraction_too():

@@ -120,11 +120,6 @@ def test_properties_that_are_none_are_refused():
         ecs.alpha = a
     with pytest.raises(RxDException, match="permeability may be a State"):
         other.tortuosity = a
-    other.permeability = a
-    decay = rxd.Rate(a, -a)  # noqa: F841
-    x = rxd.Species(other, name="x")  # noqa: F841
-    with pytest.raises(RxDException, match="a is the permeability of a box, and changes"):
-        h.finitialize(-65)
 
 
 @pytest.mark.parametrize("source", ["number", "function", "pointer"])

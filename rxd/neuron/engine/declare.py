@@ -36,6 +36,7 @@ from rxd.neuron.layout import Layout
 from rxd.neuron.rxd.geometry import OnVoxels, voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction
 from rxd.neuron.rxd.region import Extracellular
+from rxd.neuron.rxd.tissue import is_changing, owner_of
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.carriers import Carrier
@@ -156,7 +157,9 @@ def declare(session: Session) -> Declared:
     _synapses(session, declared)
     _regions(session, declared)
     _quantities(session, declared)
-    _fluxes(session, declared)
+    if session.run.adaptive:
+        _swell(session, declared)
+        _fluxes(session, declared)
     session.chemistry.in_force.settle()
     declare_reactions(session, declared)
     _ions(session, declared)
@@ -270,7 +273,8 @@ def _region(session: Session, declared: Declared, region: Any, name: str) -> Any
     """A region of the model; None for one without sections."""
     if isinstance(region, Extracellular):
         ends = (region._xlo, region._ylo, region._zlo, region._xhi, region._yhi, region._zhi)
-        box = _box(tuple(map(float, ends)), region._dx, region.fractions, region.tortuosities, name)
+        still = not is_changing(owner_of(region.permeability))  # else the engine multiplies conductances by it
+        box = _box(tuple(map(float, ends)), region._dx, region.fractions, region.tortuosities if still else 1.0, name)
         if region.number in session.chemistry.boxes.with_ions():
             box.without = _far_from(region, session, declared.layout)
         return box
@@ -410,6 +414,14 @@ def _quantities(session: Session, declared: Declared) -> None:
         _declare(declared, parts, kind)
 
 
+def _swell(session: Session, declared: Declared) -> None:
+    """Let equations of variable steps divide by the volume fractions that change."""
+    for region in session.chemistry.of(Extracellular):
+        owner = owner_of(region.alpha)
+        if region.number in declared.regions and is_changing(owner):
+            declared.regions[region.number].fraction = declared.symbols[owner.number, region.number]
+
+
 def _refuse_other_charges(session: Session) -> None:
     """Refuse a species that has taken the name of an ion, but not its charge: it would not be that ion, without a word.
 
@@ -534,7 +546,7 @@ def _fluxes(session: Session, declared: Declared) -> None:
 
     In voxels it is a state that nothing changes, as Parameters are.
     """
-    for flux in session.chemistry.living_fluxes() if session.run.adaptive else ():
+    for flux in session.chemistry.living_fluxes():
         quantity, region = flux.species(), flux.region
         if quantity is None:
             continue
@@ -544,7 +556,9 @@ def _fluxes(session: Session, declared: Declared) -> None:
         theirs = declared.regions[region.number]
         kind = rxd.State if _has_voxels(session, region) else rxd.Parameter
         parameter = kind(theirs, declared.unique(f"source_{quantity.label}_{region.label}"), initial=0.0)
-        declared.model.add(parameter, rxd.Rate(declared.symbols[key], parameter[theirs]))
+        fraction = getattr(theirs, "fraction", None)  # of a box that swells: then per volume of tissue
+        rate = parameter[theirs] if fraction is None else parameter[theirs] / fraction
+        declared.model.add(parameter, rxd.Rate(declared.symbols[key], rate))
         declared.fluxes[key] = parameter[theirs]
 
 

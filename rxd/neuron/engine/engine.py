@@ -48,7 +48,7 @@ from rxd.neuron.engine.shown import Shown
 from rxd.neuron.engine.single_values import SingleValues
 from rxd.neuron.engine.sources import Sources
 from rxd.neuron.engine.spread import spread
-from rxd.neuron.engine.swelling import Swelling, swelling_regions
+from rxd.neuron.engine.swelling import Swelling, followed, swelling_regions
 from rxd.neuron.engine.synapses import Synapses
 from rxd.simulation import build_problem
 from rxd.solve.equations import Equations, build_equations
@@ -165,6 +165,7 @@ class Engine:
             self.states = self.discretization.layout
         self.discretization = with_diffusion(self.declared, self.system, self.discretization, self.adaptive)
         self.discretization, self._held = hold(session, self.declared, self.discretization, self.places.of_species)
+        self.discretization = followed(session, self.declared, self.discretization, self.places.of_species)
         self._kernels = blueprint.kernels(self.system, self.discretization, method)
         at_rest, initial = blueprint.resting, self.discretization.initial.copy()
         rest(at_rest, self.discretization.groups, self.discretization.initial, initial)
@@ -513,6 +514,7 @@ class Engine:
             until = min(until, t + (following if following > 0 else 1e-3))
         outcome = self.stepper.advance(self.state, until, self.statistics, Sampler(self, samples))
         self._hold()
+        self.swelling.follow()
         self.circuits.show()
         self.see(self.state.t)
         self.changed()

@@ -133,11 +133,12 @@ class Sources:
         quantities = {quantity.number: quantity for quantity in engine.session.chemistry.quantities}
         for (number, place), parameter in engine.declared.fluxes.items():
             quantity = quantities.get(number)
-            region = None if quantity is None else next(r for r in quantity.regions if r.number == place)
+            region: Any = None if quantity is None else next(r for r in quantity.regions if r.number == place)
             positions = engine.places.of_species(quantity, region)
             own = engine.places.of_source(quantity, region)
             if own is not None:
-                engine.y[own] = rates[positions]
+                swells = getattr(engine.declared.regions[place], "fraction", None) is not None
+                engine.y[own] = rates[positions] * (np.ravel(region.known_fractions) if swells else 1.0)
             else:
                 engine.fields.put_parameter(parameter.name, engine.exchange.by_segment(quantity, region, rates[positions]))
 

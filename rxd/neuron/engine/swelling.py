@@ -1,53 +1,70 @@
-"""Boxes whose volume fraction reactions change, as cells do that swell: what follows from it is made anew between fixed steps.
+"""Boxes whose volume fraction or permeability reactions change, as cells do that swell.
 
-In: an engine whose boxes have a State or Species as volume fraction. Out: the numbers by which currents and reactions across
-membranes change concentrations, and the exchange between voxels, for the volume fraction at the beginning of every step.
+In: an engine whose boxes have a State or Species as one of these. Out: the numbers by which currents and reactions across
+membranes change concentrations, and the exchange between voxels, for both at the beginning of every fixed step; variable steps
+have them in their equations.
 
 Concentrations stay as they are when the volume fraction changes, as in NEURON: amounts change with it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from rxd.discretize.records import LANES
+from rxd.discretize.records import LANES, Discretization, Tissue
 from rxd.neuron.errors import RxDException
 from rxd.neuron.rxd.tissue import is_changing, owner_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rxd.neuron.engine.declare import Declared
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.session import Session
 
-__all__ = ["Swelling", "swelling_regions"]
+__all__ = ["Swelling", "followed", "swelling_regions"]
 
 BY_VOLUME: Final = frozenset({"flux", "current", "point_current"})
 """Kinds of fields that are something over the volume of a region, the last of their arguments."""
 
 
 def swelling_regions(session: Session, declared: Declared) -> dict[str, Any]:
-    """Boxes whose volume fraction changes by itself, by the names of the model's regions.
-
-    Raises
-    ------
-    RxDException
-        If there are any, and steps are variable.
-    """
+    """Boxes whose volume fraction or permeability changes by itself, by the names of the model's regions."""
     boxes = {region for quantity in session.chemistry.quantities for region in quantity.regions if hasattr(region, "fractions")}
-    found = {declared.regions[box.number].name: box for box in boxes if is_changing(owner_of(box.alpha))}
-    if found and session.run.adaptive:
-        label = next(iter(found.values())).label
-        raise RxDException(
-            f"Variable steps cannot follow the volume fraction of {label}, which reactions change: take fixed steps "
-            "(h.CVode().active(False))."
-        )
-    return dict(sorted(found.items()))
+    return dict(sorted((declared.regions[box.number].name, box) for box in boxes if any(_changing(box))))
+
+
+def _changing(region: Any) -> tuple[Any, Any]:
+    """The quantities that are the volume fraction and the permeability of a box, if they change."""
+    fraction, permeability = owner_of(region.alpha), owner_of(region.permeability)
+    return fraction if is_changing(fraction) else None, permeability if is_changing(permeability) else None
+
+
+def followed(
+    session: Session, declared: Declared, discretization: Discretization, place: Callable[[Any, Any], Any]
+) -> Discretization:
+    """With variable steps exchange that follows the properties of boxes.
+
+    Parameters
+    ----------
+    place : function
+        Positions in the state of the nodes of a species on a region.
+    """
+    tissues: dict[str, Tissue] = {}
+    for name, region in swelling_regions(session, declared).items() if session.run.adaptive else ():
+        fraction, permeability = (None if quantity is None else place(quantity, region) for quantity in _changing(region))
+        tissues[name] = Tissue(fraction, permeability, np.ravel(discretization.regions[name].box.fraction))
+    graphs = [
+        replace(graph, tissue=tissues.get(str(discretization.layout[graph.label].region))) for graph in discretization.graphs
+    ]
+    return replace(discretization, graphs=tuple(graphs)) if tissues else discretization
 
 
 class Swelling:
-    """The boxes of an engine whose volume fraction changes."""
+    """The boxes of an engine whose properties change."""
 
     def __init__(self, engine: Engine) -> None:
         self._boxes = [_Box(engine, *found) for found in swelling_regions(engine.session, engine.declared).items()]
@@ -56,7 +73,7 @@ class Swelling:
         return bool(self._boxes)
 
     def follow(self) -> None:
-        """Take the present volume fractions."""
+        """Take the present properties."""
         for box in self._boxes:
             box.follow()
 
@@ -71,16 +88,16 @@ class _Box:
     """
 
     def __init__(self, engine: Engine, name: str, region: Any) -> None:
-        self.engine, self.region, self.quantity = engine, region, owner_of(region.alpha)
-        places = engine.places.of_species(self.quantity, region)
-        assert places is not None  # what changes is in the state
-        self._places = places
+        self.engine, self.region = engine, region
+        self.swells, self.eases = quantities = _changing(region)
+        self._places = [None if quantity is None else engine.places.of_species(quantity, region) for quantity in quantities]
         self.fraction = np.array(engine.discretization.regions[name].box.fraction, dtype=float).ravel()
+        self.permeability = np.ones_like(self.fraction)
         unknowns = {unknown.label: unknown for unknown in engine.system.unknowns}
         mine = {label for label, unknown in unknowns.items() if unknown.region == name}
         self._fields = [
             found
-            for number, local in enumerate(engine.system.groups)
+            for number, local in enumerate(engine.system.groups if self.swells is not None and not engine.adaptive else ())
             for row, field in enumerate(local.fields)
             if field.kind in BY_VOLUME and field.args[-1] == name and (found := self._field(number, row, mine)) is not None
         ]
@@ -98,47 +115,61 @@ class _Box:
         return number, row, values * self.fraction[voxel], voxel
 
     def follow(self) -> None:
-        """Take the present volume fraction, if it is another one."""
-        now = self.engine.y[self._places]
-        if np.array_equal(now, self.fraction):
+        """Take the present properties, if they are others."""
+        known = self.fraction, self.permeability
+        fraction, permeability = (old if at is None else self.engine.y[at] for at, old in zip(self._places, known, strict=True))
+        swollen = not np.array_equal(fraction, self.fraction)
+        if not swollen and np.array_equal(permeability, self.permeability):
             return
-        self._check(now)
+        self._check(fraction, permeability)
+        if not self.engine.adaptive:
+            self._follow_in_steps(fraction, permeability)
+        self.fraction, self.permeability = fraction, permeability
+        for quantity in {self.swells, self.eases} - {None}:
+            self.engine.exchange.fetch_species(quantity, self.region)
+        if swollen:
+            self.engine.session.chemistry.resize(self.region)
+            self.engine.sources.forget()
+
+    def _follow_in_steps(self, fraction: np.ndarray, permeability: np.ndarray) -> None:
         for number, row, amount, voxel in self._fields:
-            self.engine.fields.put(number, row, amount / now[voxel])
+            self.engine.fields.put(number, row, amount / fraction[voxel])
         sweeps = self.engine.stepper._graphs.sweeps
         if self._lines is None:
             self._lines = self._lines_of(sweeps)
         for first, before, capacity in self._lines:
-            last = first + len(now)
-            sweeps.before[:, first:last] = before * _between(now, sweeps.node[:, first:last])
-            sweeps.capacity[first:last] = capacity * now
+            last = first + len(fraction)
+            node = sweeps.node[:, first:last].astype(np.int64)
+            # that of the higher of two voxels counts, which is later on the line
+            sweeps.before[:, first:last] = before * _between(fraction, node) * permeability[node]
+            sweeps.capacity[first:last] = capacity * fraction
         sweeps.taken[:] = np.nan
-        self.fraction = now
-        self.engine.exchange.fetch_species(self.quantity, self.region)
-        self.engine.session.chemistry.resize(self.region)
-        self.engine.sources.forget()
 
     def _lines_of(self, sweeps: Any) -> list[tuple[int, np.ndarray, np.ndarray]]:
         """Where the lines of its species begin, and conductances and capacities along them without the volume fraction."""
         n, lines = len(self.fraction), []
         for first in sorted({int(start) for at, _, _, start, _ in sweeps.species if at in self._starts}):
-            before = sweeps.before[:, first : first + n] / _between(self.fraction, sweeps.node[:, first : first + n])
+            node = sweeps.node[:, first : first + n].astype(np.int64)
+            before = sweeps.before[:, first : first + n] / _between(self.fraction, node)
             lines.append((first, before, sweeps.capacity[first : first + n] / self.fraction))
         return lines
 
-    def _check(self, now: np.ndarray) -> None:
-        wrong = np.flatnonzero(~((now > 0) & (now <= 1)))
-        if wrong.size:
-            i, j, k = np.unravel_index(wrong[0], self.region.shape)
-            raise RxDException(
-                f"{self.quantity.label}, the volume fraction of {self.region.label}, has become {now[wrong[0]]:g} in voxel "
-                f"({i}, {j}, {k}) at t = {self.engine.session.globals['t']:g} ms: it must stay above 0 and at most 1. Limit "
-                "its rate."
-            )
+    def _check(self, fraction: np.ndarray, permeability: np.ndarray) -> None:
+        for quantity, values, possible, what, limits in (
+            (self.swells, fraction, (fraction > 0) & (fraction <= 1), "volume fraction", "stay above 0 and at most 1"),
+            (self.eases, permeability, permeability >= 0, "permeability", "not become negative"),
+        ):
+            wrong = np.flatnonzero(~possible)
+            if quantity is not None and wrong.size:
+                i, j, k = np.unravel_index(wrong[0], self.region.shape)
+                raise RxDException(
+                    f"{quantity.label}, the {what} of {self.region.label}, has become {values[wrong[0]]:g} in voxel "
+                    f"({i}, {j}, {k}) at t = {self.engine.session.globals['t']:g} ms: it must {limits}. Limit its rate."
+                )
 
 
 def _between(fraction: np.ndarray, node: np.ndarray) -> np.ndarray:
     """Harmonic means of the volume fractions of nodes and those before them on their lines, as `rxd.neuron.engine.faces`."""
-    here = fraction[node.astype(np.int64)]
+    here = fraction[node]
     there = np.roll(here, 1, axis=1)
     return 2.0 * here * there / (here + there)

@@ -14,7 +14,7 @@ from geometry.grid import ExtracellularGrid
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.internals import module_name, region_name
 from rxd.neuron.rxd.geometry import Measured, as_shape, inside
-from rxd.neuron.rxd.tissue import as_field, check_still, owner_of, present
+from rxd.neuron.rxd.tissue import as_field, owner_of, present
 from rxd.neuron.sections import Section
 from rxd.neuron.session import Session, current_session
 
@@ -270,7 +270,6 @@ class Extracellular:
         """Tortuosity in numbers: one, or an array of `shape`."""
         if self._tortuosity is not None:
             return self._tortuosity
-        check_still(owner_of(self._permeability))
         with np.errstate(divide="ignore"):  # nothing diffuses where the permeability is 0
             return 1.0 / np.sqrt(present(self._permeability, self))
 

@@ -16,7 +16,7 @@ from rxd.neuron.errors import RxDException
 if TYPE_CHECKING:
     from rxd.neuron.rxd.region import Extracellular
 
-__all__ = ["alpha_at", "as_field", "check_still", "is_changing", "owner_of", "present"]
+__all__ = ["alpha_at", "as_field", "is_changing", "owner_of", "present"]
 
 
 def as_field(value: Any, region: Extracellular, what: str) -> Any:
@@ -98,21 +98,6 @@ def is_changing(quantity: Any) -> bool:
         for symbol in ([reaction.unknown] if isinstance(reaction, Rate) else [*reaction.lhs, *reaction.rhs])
     )
     return any(owner_of(symbol.quantity()) is quantity for symbol in changed)
-
-
-def check_still(quantity: Any) -> None:
-    """Refuse a permeability that changes by itself.
-
-    Raises
-    ------
-    RxDException
-        If reactions change it, or it diffuses.
-    """
-    if is_changing(quantity):
-        raise RxDException(
-            f"{quantity.label} is the permeability of a box, and changes by reactions or diffusion: that is not supported (of "
-            "a volume fraction it is). Set its nodes between steps (node.value = ...), which takes effect at once."
-        )
 
 
 def alpha_at(field: Any, region: Extracellular, places: Any) -> Any:
