@@ -309,7 +309,8 @@ Where NEURON makes choices, we make the same:
 * `KSChan` takes rates from no tables (`usetable` is taken note of): they are exact. What a script changes in the Vector that a
   rate is made of counts from the next call that makes steps. Variables change (ion, states, `iv_type`) while nobody has the
   channel; single channels that open at random are refused.
-* VClamp is the amplifier at its steady state, with NEURON's finite gain, at all times.
+* VClamp takes `tau1`, `tau2`, `gain` and `fac` as NEURON does, step by step in Python; with CVode, where NEURON refuses it, it
+  is the amplifier at its steady state.
 * Nodes of a species are ordered tree by tree, level by level; children by place, the newest first.
 
 Warned about, where NEURON is silent: a reaction left out since one of its species has gone out of scope, a variable given to

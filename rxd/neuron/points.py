@@ -291,10 +291,70 @@ class SEClamp(PointProcess):
 
 
 class VClamp(PointProcess):
-    """A two-electrode voltage clamp: three levels."""
+    """A two-electrode voltage clamp of three levels, by an amplifier with a gain behind a resistance.
+
+    Its input e is what the command is short of the measured voltage vi, which is that of the cell (and `fac` times what the
+    output is above it): ``2 e + tau1 (e - vi)' = vi - command``; its output vo is ``vo + tau2 vo' = -gain e``, and the current
+    ``(vo - v) / rstim``. In a fixed step these are solved together with the cell's voltage, by backward Euler.
+    """
 
     kind = "VClamp"
+    inner = frozenset(("command", "is_stepped", "level", "move"))
     _has_equations = False
+
+    @property
+    def is_stepped(self) -> bool:
+        """Whether its amplifier takes time, in fixed steps; variable ones have it at its steady state."""
+        values = self.values
+        moves = values["tau1"] or values["tau2"] or values["fac"]
+        return bool(moves) and not self.session.run.adaptive and any(duration > 0 for duration in self.arrays["dur"])
+
+    def initialize(self) -> None:
+        """INITIAL, and the current of the initial state."""
+        segment = self.get_segment()
+        if segment is None:
+            return
+        self.values.update(e0=0.0, vo0=segment.v, vi0=segment.v)
+        conductance, drive = self.level(0.0)
+        self.values["i"] = drive - conductance * segment.v
+
+    def command(self, t: float) -> float | None:
+        """The level at a time, mV; None when it is off."""
+        end = 0.0
+        for duration, level in zip(self.arrays["dur"], self.arrays["amp"], strict=True):
+            end += duration
+            if t < end:
+                return level
+        return None
+
+    def level(self, t: float, v: float = 0.0) -> tuple[float, float]:
+        """Conductance (uS) and drive (nA) in a step with the middle t: the current into the cell is `drive - conductance v`."""
+        command = self.command(t)
+        object.__setattr__(self, "remembered", () if command is None else (command,))
+        return (0.0, 0.0) if command is None else self._coefficients(command)
+
+    def _coefficients(self, command: float) -> tuple[float, float]:
+        values, dt = self.values, self.session.globals.dt
+        first, second, fac = values["tau1"] / dt, values["tau2"] / dt, values["fac"]
+        loop = (2.0 + first) / values["gain"]
+        weight = (1.0 + first) * fac + loop * (1.0 + second)
+        drive = (command + first * (values["vi0"] - values["e0"]) + loop * second * values["vo0"]) / weight
+        slope = (1.0 + first) * (1.0 - fac) / weight
+        return (slope + 1.0) / values["rstim"], drive / values["rstim"]
+
+    def move(self, t: float, v: float) -> None:
+        """Bring the amplifier to the end of a step, where the cell has the voltage v."""
+        values = self.values
+        if not self.remembered:
+            values["i"] = 0.0
+            return
+        (command,), first = self.remembered, values["tau1"] / self.session.globals.dt
+        conductance, drive = self._coefficients(command)
+        current = drive - conductance * v
+        output = v + values["rstim"] * current
+        measured = v + values["fac"] * (output - v)
+        error = (measured - command + first * (measured - values["vi0"] + values["e0"])) / (2.0 + first)
+        values.update(i=current, e0=error, vo0=output, vi0=measured)
 
 
 class AlphaSynapse(PointProcess):

@@ -3,10 +3,10 @@
 In: IClamp, SEClamp and VClamp objects, whose parameters may change at any time. Out: what a stepper asks of its stimuli, read
 from the objects at every call.
 
-A VClamp has an amplifier of finite gain behind a resistance. At steady state its current is `(gain amp - (gain + 2) v) / (2
-rstim)` (found by experiment with NEURON), which is how it acts here at all times. A clamp at an end of a section sits where no
-charge is stored (`Layout.ends`); in voxels its current divides among the segments that meet there in proportion to the
-conductances between.
+A VClamp has an amplifier of finite gain behind a resistance. In fixed steps it takes its time constants
+(`rxd.neuron.points.VClamp`); at steady state, as in variable steps, its current is `(gain amp - (gain + 2) v) / (2 rstim)`. A
+clamp at an end of a section sits where no charge is stored (`Layout.ends`); in voxels its current divides among the segments
+that meet there in proportion to the conductances between.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from geometry.records import dataclass
 from rxd.neuron.engine.placed import Reference
 from rxd.neuron.errors import HocError
 from rxd.neuron.modstepped import ModStepped
+from rxd.neuron.points import VClamp
 
 if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
@@ -80,7 +81,10 @@ class Electrode:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stepped(Electrode):
-    """A point process of a mod file that is run with numbers; ``read`` gives voltages of segments, or None."""
+    """A clamp with states of its own: a VClamp, or a point process of a mod file that is run with numbers.
+
+    ``read`` gives voltages of segments, or None.
+    """
 
     read: Callable[[np.ndarray], Any]
 
@@ -92,12 +96,12 @@ class Stepped(Electrode):
     def level(self, t: float) -> tuple[float, float]:
         """What BREAKPOINT gives at a time, with the present voltage."""
         v, clamp = self.voltage(), self.clamp
-        return (0.0, 0.0) if v is None or not isinstance(clamp, ModStepped) else clamp.level(t, v)
+        return (0.0, 0.0) if v is None or not isinstance(clamp, (ModStepped, VClamp)) else clamp.level(t, v)
 
     def move(self, t: float) -> None:
         """Bring its states to a time, the end of a step."""
         v, clamp = self.voltage(), self.clamp
-        if v is not None and isinstance(clamp, ModStepped):
+        if v is not None and isinstance(clamp, (ModStepped, VClamp)):
             clamp.move(t, v)
 
     def jumps(self) -> list[float]:
@@ -163,7 +167,7 @@ class Electrodes:
         """
         found: list[Electrode] = []
         for clamp in points:
-            stepped = isinstance(clamp, ModStepped)
+            stepped = isinstance(clamp, ModStepped) or (isinstance(clamp, VClamp) and clamp.is_stepped)
             if (clamp.kind in CLAMPS or stepped) and clamp.host is not None and clamp.host.alive:
                 parts = layout.parts(clamp.host, clamp.spot)
                 nodes = np.array([storage[segment] for segment, _ in parts], dtype=np.int64)

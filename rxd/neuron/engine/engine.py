@@ -216,6 +216,7 @@ class Engine:
         self.electrodes.take_watched(was)
         self.problem = replace(self.problem, stimuli=self.electrodes)  # type: ignore[arg-type]
         self.stepper.problem = self.problem
+        self.is_plain = self.is_plain and not self.stepped
 
     def _follow_links(self) -> None:
         """Find what linked variables follow, and let groups read it where it is."""

@@ -275,7 +275,10 @@ class Exchange:
 
     def note_point(self, point: PointProcess, name: str) -> None:
         """A script has written a variable of a point process."""
-        self.engine.electrodes.forget()
+        engine = self.engine
+        engine.electrodes.forget()
+        if isinstance(point, VClamp) and (engine.electrodes.electrode(point) in engine.stepped) != point.is_stepped:
+            engine.session.run.clamping += 1  # its amplifier takes time now, or none any more
         if type(point) in CLAMPS:  # nothing else knows them
             return
         self.engine.synapses.note(point, name)

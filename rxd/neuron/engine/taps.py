@@ -281,8 +281,8 @@ def _point(engine: Engine, point: PointProcess, name: str) -> Tap | None:
         return _formula(engine, *node, label, translation) if label else _of_events(engine, point, name)
     electrode = engine.electrodes.electrode(point) if name == "i" else None
     if electrode is not None:
-        if engine.circuits.circuit is not None and electrode.clamp.kind != "IClamp":
-            return None  # it sees the potential inside
+        if electrode in engine.stepped or (engine.circuits.circuit is not None and electrode.clamp.kind != "IClamp"):
+            return None  # it computes its current itself, or sees the potential inside
         return _clamp(electrode, engine.states["v"].start)
     if name in {"g", "i"} and engine.session.globals["secondorder"] != 2:
         return _synapse(engine, point, name)
