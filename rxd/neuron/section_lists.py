@@ -203,12 +203,32 @@ class SectionRef(HocObject):
         return self is other
 
     def unname(self) -> float:
-        """Take its name from a section of hoc code; one made in Python keeps it, as in NEURON."""
-        return 0.0
+        """Take its name from a section of hoc code, before `rename`; one made in Python, or in an array, keeps it (0)."""
+        hoc = current_session().hoc
+        if hoc.sections.get(self._record.name) is not self.sec:
+            return 0.0
+        hoc.unname(self.sec)
+        return 1.0
 
-    def rename(self, *_: str) -> float:
-        """Give an unnamed section a name; one made in Python keeps its own, as in NEURON."""
-        return 0.0
+    def rename(self, name: str, others: Any = None) -> float:
+        """Give an unnamed section a name, or the sections of a List of SectionRefs those of an array; others keep theirs (0).
+
+        Raises
+        ------
+        HocError
+            If the name is that of something else than sections.
+        """
+        hoc, sections = current_session().hoc, [one.sec for one in ([self] if others is None else others)]
+        for section in sections:
+            if section not in hoc.unnamed:
+                if section not in hoc.every_section():
+                    return 0.0
+                sys.stdout.write(f"{section} must first be unnamed\n")
+                return 0.0
+        if name not in hoc.sections and hoc.defines(name):
+            raise HocError(f"{self}.rename: {name} is already the name of something else.")
+        hoc.name_again(name, sections, others is not None)
+        return 1.0
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"'hoc.SectionRef' object has no attribute '{name}'")

@@ -214,14 +214,10 @@ def disconnect(session: Session, *wrong: Any, sec: Section | None = None) -> flo
 def secname(session: Session, sec: Section | None = None) -> str:
     """Name of a section; NEURON puts `_pysec.` before the names of sections made in Python."""
     record = _record(session, sec)
-    made_by_hoc = any(record.section is one or record.section in _items(one) for one in session.hoc.sections.values())
+    made_by_hoc = any(record.section is one for one in session.hoc.every_section())
     cell = record.section.cell()
     known = made_by_hoc or hasattr(cell, "template") or record.name.startswith("__nrnsec_")
     return record.name if known else f"_pysec.{record.name}"
-
-
-def _items(thing: Any) -> Any:
-    return thing if hasattr(thing, "__len__") else ()
 
 
 def sectionname(session: Session, text: Ref, sec: Section | None = None) -> float:

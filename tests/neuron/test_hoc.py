@@ -392,3 +392,47 @@ def test_other_names_of_variables_and_objects(session):
         texts.alias(thing, "a", thing._ref_b)
     with pytest.raises(HocError, match="not an object of a hoc template"):
         texts.alias(vector, "x", thing._ref_b)
+
+
+def test_sections_in_two_dimensions(session):
+    h("create dd[2][3]")
+    assert [sec.name() for sec in h.allsec()] == [f"dd[{i}][{k}]" for i in range(2) for k in range(3)]
+    h("dd[0][1] connect dd[1][2](0), 1\nconnect dd[1][1](0), dd[0][0](1)\ndd[1][2] nseg = 3\naccess dd[1][0]\nL = 33")
+    assert (h.dd[1][2].nseg, h.dd[1][0].L) == (3, 33)
+    assert (h.dd[1][2].parentseg(), h.dd[1][1].parentseg()) == (h.dd[0][1](1), h.dd[0][0](1))
+    h("dd { L = 7 }")
+    assert h.dd[0][0].L == 7
+    h("""
+    begintemplate Grid
+    public d
+    create d[2][2]
+    proc init() { local i  for i = 0, 1 { connect d[i][1](0), d[i][0](1) } }
+    endtemplate Grid
+    objref cell
+    cell = new Grid()
+    """)
+    assert h.cell.d[1][1].name() == "Grid[0].d[1][1]"
+    assert h.cell.d[0][1].parentseg() == h.cell.d[0][0](1)
+
+
+def test_sections_get_other_names(session, capsys):
+    h("create first, second, third, fourth\nobjref many\nmany = new List()")
+    one = h.SectionRef(sec=h.first)
+    assert one.rename("other") == 0
+    assert "first must first be unnamed" in capsys.readouterr().out
+    assert one.unname() == 1
+    assert [sec.name() for sec in h.allsec()] == ["", "second", "third", "fourth"]
+    assert not hasattr(h, "first")
+    assert one.rename("other") == 1
+    assert h.other is one.sec
+    for name in ("third", "fourth"):
+        h(f"{name} many.append(new SectionRef())")
+    assert [each.unname() for each in h.many] == [1, 1]
+    assert h.many.object(0).rename("several", h.many) == 1
+    assert [sec.name() for sec in h.allsec()] == ["other", "second", "several[0]", "several[1]"]
+    assert h.several[1] is h.many[1].sec
+    one.unname()
+    with pytest.raises(HocError, match="already the name of something else"):
+        one.rename("many")
+    made = h.Section(name="made")
+    assert (h.SectionRef(sec=made).unname(), h.SectionRef(sec=made).rename("x"), made.name()) == (0, 0, "made")

@@ -18,7 +18,7 @@ from rxd.neuron.hoc.closures import as_number, closure
 from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.hoc.references import SPECIAL
-from rxd.neuron.hoc.state import HocArray
+from rxd.neuron.hoc.state import HocArray, first_of
 from rxd.neuron.pointers import AttributePointer, EntryPointer, GlobalPointer, HocText, Pointer, RangePointer, Ref, beyond
 from rxd.neuron.sections import Section
 
@@ -160,11 +160,11 @@ class Evaluator:
     def owner(self, first: Tree, *parts: Tree) -> Any:
         """What has a member: the name of an array of sections alone is its first."""
         found = self.refer(first, *parts)
-        return found[0] if isinstance(found, HocArray) and isinstance(found[0], Section) else found
+        return first if isinstance(found, HocArray) and isinstance(first := first_of(found), Section) else found
 
     def _part(self, value: Any, part: Tree, following: Tree | None) -> Any:
-        if isinstance(value, HocArray) and part.data != "item" and isinstance(value[0], Section):
-            value = value[0]  # the name of an array of sections alone is its first
+        if isinstance(value, HocArray) and part.data != "item" and isinstance(first := first_of(value), Section):
+            value = first  # the name of an array of sections alone is its first
         if part.data == "member":
             return self._member(value, str(part.children[0]), following is not None and following.data == "call")
         if part.data == "item":

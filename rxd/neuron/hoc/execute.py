@@ -18,7 +18,7 @@ from rxd.neuron.hoc.closures import closure
 from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.evaluate import Evaluator
 from rxd.neuron.hoc.printing import shown
-from rxd.neuron.hoc.state import HocArray, Procedure, Template
+from rxd.neuron.hoc.state import HocArray, Procedure, Template, first_of
 from rxd.neuron.links import link
 from rxd.neuron.sections import Section, Segment
 
@@ -56,6 +56,13 @@ def _array(name: str, sizes: list[int], initial: Callable[[], Any]) -> HocArray:
     """An array of numbers, texts or objects, or (of more than one dimension) an array of arrays."""
     size, *rest = sizes
     return HocArray(name, [_array(f"{name}[{i}]", rest, initial) if rest else initial() for i in range(size)])
+
+
+def _sections(name: str, sizes: list[int], cell: Any) -> Section | HocArray:
+    """A section, or an array of them."""
+    if not sizes:
+        return Section(name, cell)
+    return HocArray(name, [_sections(f"{name}[{i}]", sizes[1:], cell) for i in range(sizes[0])])
 
 
 class Executor(Evaluator):
@@ -118,10 +125,7 @@ class Executor(Evaluator):
         cell = self.frame.instance
         table = self.session.hoc.sections if cell is None else cell.names
         for name, sizes in self._declared(names):
-            if sizes:
-                table[name] = HocArray(name, [Section(f"{name}[{i}]", cell) for i in range(sizes[0])])
-            else:
-                table[name] = Section(name, cell)
+            table[name] = _sections(name, sizes, cell)
 
     def do_access(self, reference: Tree) -> None:
         """`access soma`."""
@@ -166,17 +170,13 @@ class Executor(Evaluator):
         if not before or last.data != "call":
             raise HocError("connect takes places such as soma(1)")
         (x,) = self.arguments(last.children[0])
-        section = self.refer(*before)
-        if isinstance(section, HocArray):
-            section = section[0]
+        section = first_of(self.refer(*before))
         if not isinstance(section, Section):
             raise HocError(f"{section!r} is not a section")
         return section, float(x)
 
     def _section(self, reference: Tree) -> Section:
-        section = self.refer(*reference.children)
-        if isinstance(section, HocArray):
-            section = section[0]
+        section = first_of(self.refer(*reference.children))
         if not isinstance(section, Section):
             raise HocError(f"{reference.children[0].children[0]} is not a section")
         return section

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rxd.neuron.sections import Section
     from rxd.neuron.session import Session
 
-__all__ = ["Called", "Elements", "HocArray", "HocState", "Procedure", "Template"]
+__all__ = ["Called", "Elements", "HocArray", "HocState", "Procedure", "Template", "first_of"]
 
 
 class Called:
@@ -119,6 +119,13 @@ class HocArray:
         return f"{self.name}[?]"
 
 
+def first_of(thing: Any) -> Any:
+    """The first element of an array of any dimension; anything else itself."""
+    while isinstance(thing, HocArray):
+        thing = thing[0]
+    return thing
+
+
 class Elements:
     """`h._ref_name` of an array: a pointer to an element by its numbers."""
 
@@ -152,6 +159,7 @@ class HocState:
         self.objects: dict[str, Any] = dict.fromkeys(("graphItem", "tempobj", "tobj", "tobj1"))
         self.arrays: dict[str, HocArray] = {}
         self.sections: dict[str, Section | HocArray] = {}
+        self.unnamed: list[Section] = []
         self.procedures: dict[str, Procedure] = {}
         session.procedures = self.procedures
         self.templates: dict[str, Template] = {}
@@ -183,6 +191,29 @@ class HocState:
             self.run(files("rxd.neuron.hoc").joinpath(file).read_text(encoding="utf-8"), file)
             return self.look_up(name)
         return False, None
+
+    def every_section(self) -> Iterator[Section]:
+        """The sections that hoc code has made outside of templates."""
+        open_ = [*self.unnamed, *reversed(self.sections.values())]
+        while open_:
+            thing = open_.pop()
+            if isinstance(thing, HocArray):
+                open_.extend(reversed(list(thing)))
+            else:
+                yield thing
+
+    def unname(self, section: Section) -> None:
+        """Take its name from a section; code does not know it any more."""
+        del self.sections[section.record.name]
+        self.unnamed.append(section)
+        section.record.name = ""
+
+    def name_again(self, name: str, sections: list[Section], as_array: bool) -> None:
+        """Give sections without names one, or those of an array; sections that had it are gone."""
+        self.sections[name] = HocArray(name, sections) if as_array else sections[0]
+        for i, section in enumerate(sections):
+            self.unnamed.remove(section)
+            section.record.name = f"{name}[{i}]" if as_array else name
 
     def names(self) -> set[str]:
         """All names."""
