@@ -214,8 +214,7 @@ class Engine:
         self.fixed.forget()
         was, self.electrodes = self.electrodes, self._placed_clamps()
         self.electrodes.take_watched(was)
-        self.problem = replace(self.problem, stimuli=self.electrodes)  # type: ignore[arg-type]
-        self.stepper.problem = self.problem
+        self.stepper.problem = self.problem = replace(self.problem, stimuli=self.electrodes)  # type: ignore[arg-type]
         self.is_plain = self.is_plain and not self.stepped
 
     def _follow_links(self) -> None:
