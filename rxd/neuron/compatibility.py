@@ -161,6 +161,8 @@ Where NEURON itself is wrong we give the right answer.
   ends NEURON 9.0.2 or makes all elements the same, gives medians, and `vec.fit` finds the minimum, near which NEURON's search
   stops. `vec.convlv(source, response, -1)` undoes a convolution; in NEURON it does not (of 3, 2, 15, 16 and the response 1, 0.5
   it makes 13.5 everywhere).
+* **Ranges of numbers in names of sections**: `forsec "dend[<9-12>]"` has the sections 9 to 12; NEURON 9.0.2 takes the digits
+  one by one (`<10-11>` is 0 and 1, `<9-12>` an error).
 * **The diameter of one segment of a section with 3-d points** (`seg.diam = 4`) gives all points the diameters of their
   segments. In NEURON those are still 500 um where nobody has asked for a diameter or an area since the points were added.
 * **`vec.play(ref, times)` with a Vector of times that nobody keeps** does nothing in NEURON, silently; here it plays, as

@@ -6,6 +6,7 @@ In: texts. Out: numbers, and texts written into references.
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any
 
 from rxd.neuron.artificial import Artificial
@@ -44,13 +45,13 @@ class StringFunctions(HocObject):
 
     def head(self, text: str, pattern: str, into: Any) -> int:
         """Write what comes before the first match of a regular expression; returns where that begins, -1 if there is none."""
-        match = re.search(_plain(pattern), _plain(text))
+        match = _found(pattern, text)
         into.set("" if match is None else _plain(text)[: match.start()])
         return -1 if match is None else match.start()
 
     def tail(self, text: str, pattern: str, into: Any) -> int:
         """Write what follows the first match of a regular expression; returns where that begins, -1 if there is none."""
-        match = re.search(_plain(pattern), _plain(text))
+        match = _found(pattern, text)
         into.set("" if match is None else _plain(text)[match.end() :])
         return -1 if match is None else match.end()
 
@@ -112,6 +113,15 @@ class StringFunctions(HocObject):
     def is_artificial(self, thing: object) -> int:
         """Whether an object is an artificial cell."""
         return int(isinstance(thing, Artificial))
+
+
+def _found(pattern: Any, text: Any) -> re.Match[str] | None:
+    """Where a text matches a regular expression first; what is none matches nothing, and is said, as in NEURON."""
+    try:
+        return re.search(_plain(pattern), _plain(text))
+    except re.error as error:
+        sys.stderr.write(f"{_plain(pattern)!r} is no regular expression: {error}\n")
+        return None
 
 
 def _aliases_of(thing: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from rxd.neuron.errors import HocError, caution
 from rxd.neuron.pointers import Ref
 from rxd.neuron.record import SectionRecord
 from rxd.neuron.section_lists import SectionList
+from rxd.neuron.section_patterns import pattern_of
 from rxd.neuron.sections import Section, Segment
 
 if TYPE_CHECKING:
@@ -244,9 +245,7 @@ def section_exists(session: Session, name: str, *rest: Any) -> float:
 
 def issection(session: Session, pattern: str, sec: Section | None = None) -> float:
     """Whether the name of a section matches a regular expression."""
-    import re
-
-    return float(re.fullmatch(pattern, _record(session, sec).name) is not None)
+    return float(pattern_of(pattern).fullmatch(_record(session, sec).name) is not None)
 
 
 def ismembrane(session: Session, mechanism: str, sec: Section | None = None) -> float:

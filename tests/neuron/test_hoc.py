@@ -436,3 +436,31 @@ def test_sections_get_other_names(session, capsys):
         one.rename("many")
     made = h.Section(name="made")
     assert (h.SectionRef(sec=made).unname(), h.SectionRef(sec=made).rename("x"), made.name()) == (0, 0, "made")
+
+
+def test_names_of_sections_by_patterns(session, capsys):
+    """Brackets stand for themselves, as in NEURON 9.0.2, which takes ranges of two digits for others."""
+    h("create soma, dend[12], dend_x, apic[2], a1, axon, x_dend")
+
+    def chosen(pattern):
+        capsys.readouterr()
+        h(f'forsec "{pattern}" print secname()')
+        return capsys.readouterr().out.split()
+
+    assert chosen("dend[") == [f"dend[{i}]" for i in range(12)]
+    assert chosen("dend[<2-4>]") == ["dend[2]", "dend[3]", "dend[4]"]
+    assert chosen("dend[<9-11>]") == ["dend[9]", "dend[10]", "dend[11]"]
+    assert chosen("dend[1]") == ["dend[1]"]
+    assert chosen("dend[1") == ["dend[1]", "dend[10]", "dend[11]"]
+    assert chosen("^a.$") == ["a1"]
+    assert chosen("soma|axon") == ["soma", "axon"]
+    assert chosen("[ad]") == chosen("dend<1-3>") == chosen("dend[<5-3>]") == []
+    patterns = ("dend", "dend[3]", "dend[<2-4>]", "dend[<a-b>]", "d.*3.")
+    assert [h.issection(pattern, sec=h.dend[3]) for pattern in patterns] == [0, 1, 1, 0, 1]
+    h('dend[3] ifsec "d[" print "here"')
+    assert capsys.readouterr().out == "here\n"
+    with pytest.raises(HocError, match="no regular expression"):
+        h.issection("(", sec=h.soma)
+    text = h.ref("")
+    assert h.StringFunctions().head("dend[3]", "+", text) == -1
+    assert h.StringFunctions().head("dend[3]", "[0-9]", text) == 5

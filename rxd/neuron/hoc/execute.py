@@ -5,7 +5,6 @@ In: the statement part of a syntax tree. Out: changes of the session: sections, 
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from rxd.neuron.hoc.evaluate import Evaluator
 from rxd.neuron.hoc.printing import shown
 from rxd.neuron.hoc.state import HocArray, Procedure, Template, first_of
 from rxd.neuron.links import link
+from rxd.neuron.section_patterns import pattern_of
 from rxd.neuron.sections import Section, Segment
 
 __all__ = ["Executor", "Halt", "Return"]
@@ -315,7 +315,7 @@ class Executor(Evaluator):
 
     def do_if_section(self, pattern: Tree, body: Tree) -> None:
         """`ifsec "pattern" ...`: if the accessed section matches."""
-        if re.search(str(self.value(pattern)), self.session.topology.cas().name):
+        if pattern_of(str(self.value(pattern))).search(self.session.topology.cas().name):
             self.statement(body)
 
     def do_ramp(self, reference: Tree, sign: Token, first: Tree, last: Tree) -> None:
@@ -360,7 +360,8 @@ class Executor(Evaluator):
         """`forsec list ...`, or `forsec "pattern" ...`."""
         chosen = self.value(which)
         if isinstance(chosen, str):
-            self._over([r.section for r in self.session.topology if re.search(chosen, r.name)], body)
+            pattern = pattern_of(chosen)
+            self._over([r.section for r in self.session.topology if pattern.search(r.name)], body)
         else:
             self._over(list(chosen), body)
 
