@@ -154,10 +154,12 @@ class Watches:
                 self._run.at(t + DELAY_OF_DETECTION, lambda _, flag=condition.flag: self._receive([], t, flag))
         return iter(())
 
-    def rearm(self) -> None:
-        """What does not hold now may come true."""
+    def rearm(self, t: float) -> None:
+        """What does not hold now may come true; what has come true without a step, by an event or a script, is sent at once."""
         for condition in self._conditions:
-            condition.above = condition.above and condition.gap > 0
+            held, condition.above = condition.above, condition.gap > 0
+            if condition.above and not held:
+                self._run.at(t, lambda _, flag=condition.flag: self._receive([], t, flag))
 
     def possible(self) -> list[Condition]:
         """What may come true."""

@@ -74,13 +74,13 @@ class Moves:
         """The transitions from the present state."""
         return self._transitions[self.state]
 
-    def rearm(self) -> None:
+    def rearm(self, _: float) -> None:
         """Thresholds may have changed: what is below its own now may rise through it, but not by round-off."""
         epsilon = current_session().globals["float_epsilon"]
         for transition in self.possible():
             transition.above = transition.above and transition.gap > -epsilon
 
-    def check(self, _: float, exactly: bool) -> Iterator[Callable[[], Any]]:
+    def check(self, t: float, exactly: bool) -> Iterator[Callable[[], Any]]:
         """The action of the first transition that is due; ``exactly``: also where a threshold has just been reached."""
         gaps = [(transition, transition.gap) for transition in self.possible() if not transition.above]
         due = [transition for transition, gap in gaps if gap > 0 or (exactly and gap == 0)]
@@ -88,7 +88,7 @@ class Moves:
             self.enter(due[0].target, current_session().globals["float_epsilon"])
             yield due[0].action
         if exactly or not due:  # with variable steps nobody looks again before the next transition
-            self.rearm()
+            self.rearm(t)
 
 
 class StateTransitionEvent(HocObject):

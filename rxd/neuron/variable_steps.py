@@ -61,10 +61,15 @@ def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
     """Advance to the next thing that happens, or by one internal step."""
     values = run.session.globals
     run._deliver(values.t)
+    machines = run.machines() if run._machines else []
+    for machine in machines:
+        machine.rearm(values.t)
+    if machines:
+        run._deliver(values.t)  # what has come true by an event or a script
     if not run.is_current(engine):  # an event has changed the model
         engine = run._compiled()
     watched = send_risen(run, engine)
-    target, machines = min(stop, run.events.next_time()), run.machines() if run._machines else []
+    target = min(stop, run.events.next_time())
     if machines:
         spikes = _advance_to_transition(run, engine, machines, target)
     else:
@@ -190,8 +195,6 @@ def _advance_to_transition(
     run: Run, engine: Engine, machines: list[Moves | Watches], target: float
 ) -> tuple[tuple[int, float], ...]:
     """One variable step, or to where within it a transition is due; which voltages have risen, and when."""
-    for machine in machines:
-        machine.rearm()
     values = run.session.globals
     possible = [transition for machine in machines for transition in machine.possible()]
     times = [due for due in (transition.due for transition in possible) if due is not None and due > values.t]

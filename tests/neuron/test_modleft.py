@@ -56,10 +56,29 @@ AFTER SOLVE { count()  all = single }
 PROCEDURE count() { own = own + 1  single = single + 1 }
 """
 
+CROSSED = """
+NEURON { POINT_PROCESS Crossed RANGE up, down }
+ASSIGNED { v up down }
+INITIAL { up = -1  down = -1  net_send(0, 1) }
+NET_RECEIVE(w) {
+    if (flag == 1) { WATCH (v > -55) 2  WATCH (v < -70) 3 }
+    if (flag == 2) { up = t }
+    if (flag == 3) { down = t }
+}
+"""
+
+METERED = """
+NEURON { SUFFIX metered NONSPECIFIC_CURRENT i RANGE g, more }
+PARAMETER { g = 0.001 }
+ASSIGNED { v i more }
+BREAKPOINT { i = g*(v + 70) }
+BEFORE STEP { i = i + 1  more = i }
+"""
+
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
-    for text in (LEAVING, COUNTING, BEFOREHAND, SHARING):
+    for text in (LEAVING, COUNTING, BEFOREHAND, SHARING, CROSSED, METERED):
         (tmp_path / f"{text.split()[3]}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
     with Session():
@@ -177,3 +196,26 @@ def test_a_section_goes_although_blocks_have_run_in_it(soma):
     begin(other, "sharing")
     del other
     assert [section.name() for section in h.allsec()] == ["soma"]
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_what_a_script_or_an_event_makes_true_is_seen_at_once(soma, adaptive):
+    point = h.Crossed(soma(0.5))
+    h.cvode.active(adaptive)
+    h.finitialize(-65)
+    h.cvode.event(1, lambda: setattr(soma(0.5), "v", -75))
+    h.continuerun(0.5)
+    soma(0.5).v = -50
+    h.continuerun(0.75)
+    assert point.up == pytest.approx(0.5, abs=1e-9)
+    h.continuerun(3)
+    h.cvode.active(False)
+    assert (point.up, point.down) == pytest.approx((0.5, 1), abs=1e-9)
+
+
+def test_what_a_block_around_steps_assigns_to_a_current_is_for_the_rest_of_the_block(soma):
+    mechanism = begin(soma, "metered")
+    for _ in range(3):
+        h.fadvance()
+        assert mechanism.i == pytest.approx(mechanism.more - 1, abs=1e-15)
+    assert mechanism.more < 1.01

@@ -30,12 +30,28 @@ class _KeptPlace(Place):
 
     def __init__(self, *about: Any) -> None:
         super().__init__(*about)
+        file, ions = self.translation.file, self.translation.names.ions.items()
         self.kept: dict[str, float] = {}
+        self.currents = {*file.nonspecific, *file.electrode, *(name for name, ion in ions if ion.what == "current")}
+        self.passing: dict[str, float] = {}
         self.t = 0.0
+
+    def begin(self, t: float) -> None:
+        """A block begins to run."""
+        self.t = t
+        self.passing.clear()
 
     def read(self, key: str) -> float:
         """The number behind a name."""
-        return self.t if key == "t" else self.kept[key] if key in self.kept else super().read(key)
+        known = self.passing if key in self.passing else self.kept
+        return self.t if key == "t" else known[key] if key in known else super().read(key)
+
+    def write(self, key: str, value: float) -> None:
+        """A number for a variable; what a block assigns to a current is its own."""
+        if key in self.currents:
+            self.passing[key] = value
+        else:
+            super().write(key, value)
 
     def hide(self, key: str, value: float) -> None:
         """Keep the number of a variable that is neither RANGE nor GLOBAL; a parameter without RANGE is GLOBAL."""
@@ -122,14 +138,14 @@ def _of_place(place: _KeptPlace, block: Block) -> Callable[[float], None]:
     if written is not None:
 
         def run_written(t: float) -> None:
-            place.t = t
+            place.begin(t)
             written(t, 0.0, 0.0)
 
         return run_written
     code = SessionNumbers(place.session, place.translation.file, place.read, place.write)
 
     def run(t: float) -> None:
-        place.t = t
+        place.begin(t)
         code.frames[:] = [{}]
         code.run_all(block.body)
 
