@@ -52,6 +52,8 @@ class GroupKernels:
         From fields by node to conductance and reversal potential, if currents are linear in v ("split").
     timed : ndarray of int
         Rows that depend on time explicitly ("coupled").
+    idle : bool
+        Whether nothing happens in the nodes by themselves ("coupled").
     constants : int
         Numbers per node that are computed from fields once ("coupled").
     known : ndarray of int
@@ -72,6 +74,7 @@ class GroupKernels:
     drives: bool = False
     free: bool = False
     leak: Callable[[np.ndarray], tuple[Any, Any]] | None = None
+    idle: bool = False
 
     def address(self, name: str) -> int:
         """Of a kernel that may have to be compiled first; 0 if the group has none of this name."""
@@ -155,4 +158,5 @@ def _coupled_group(module: ModuleType, group: LocalSystem, exchanged: set[str]) 
         (0 if constants is None else int(constants.address),),
         late=MappingProxyType({what: kernel for what, kernel in late.items() if kernel is not None}),
         exchanged=getattr(module, f"EXCHANGED_{group.name}", ()),
+        idle=not (group.rates or group.processes),
     )

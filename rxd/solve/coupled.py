@@ -100,8 +100,10 @@ class CoupledStepper:
         self.rtol = float(rtol)
         self.atol = absolute_tolerance(problem, self.rtol, atol)
         self.initialise = initialise
-        self.tableau: Tableau = find_tableau(tableau, self.rtol)
-        self._chosen = ", chosen by rtol," if tableau == "auto" else ""
+        # solving in voxels is what a step costs, and with rtol = 0, as in NEURON, atol says how precise it is to be
+        by_both = atol is not None and bool(problem.discretization.graphs)
+        self.tableau: Tableau = find_tableau(tableau, max(self.rtol, float(atol or 0.0)) if by_both else self.rtol)
+        self._chosen = f", chosen by {'tolerances' if by_both else 'rtol'}," if tableau == "auto" else ""
         self._electrodes = self.equations.electrodes(0.0)
         self.controller = Controller(min(self.tableau.embedded_order, self.tableau.order) + 1)
         self.solver = make_linear_solver(solver, self.equations, petsc_options)

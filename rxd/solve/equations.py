@@ -158,7 +158,13 @@ def model_arrays(discretization: Discretization, kernels: Any, assembly: Assembl
             places.append(np.asarray(part, dtype=np.int64))
             at += len(part)
         known = known_numbers(group, compiled)
-        sizes = (group.n, len(group.position), known.shape[1], len(compiled.pattern), len(compiled.timed))
+        sizes = (
+            0 if compiled.idle else group.n,
+            len(group.position),
+            known.shape[1],
+            len(compiled.pattern),
+            len(compiled.timed),
+        )
         starts, position, timed = offsets
         where = (sum(map(len, fields)), starts, position, timed, base)
         table.append((*sizes, int(not group.contiguous), *where, 0, 0))

@@ -17,6 +17,8 @@ from geometry.records import dataclass
 
 EQUAL: Final = 1e-9
 """Relative difference up to which rates of exchange are the same."""
+SAME: Final = 1e-12
+"""Relative difference up to which what voxels have of their own is the same: round-off of what they exchange."""
 ALIKE: Final = 2.0
 """Times the mean up to which what voxels have of their own may differ, up or down: beyond it other methods are faster."""
 
@@ -109,17 +111,26 @@ class CosineShell:
         mean = own.mean()
         return bool(own.min() > 0 and own.max() <= ALIKE * mean and mean <= ALIKE * own.min())
 
-    def setUp(self, pc: Any) -> None:
+    def exact(self) -> bool:
+        """Whether all voxels have the same of their own, so that this is the inverse of the block."""
+        own = self._own()
+        return bool(np.ptp(own) <= SAME * own.mean())
+
+    def setUp(self, pc: Any = None) -> None:
         """Take what voxels have of their own; PETSc calls this when the matrix has changed."""
         np.divide(1.0, self._own().mean() + self._exchange, out=self._inverse)
 
-    def apply(self, pc: Any, x: Any, y: Any) -> None:
-        """Solve for the vector x into the vector y."""
+    def solve(self, right: np.ndarray, out: np.ndarray) -> None:
+        """Solve for one right-hand side."""
         from scipy.fft import dctn, idctn
 
-        waves = dctn(x.getArray(readonly=True).reshape(self._shape), norm="ortho")
+        waves = dctn(right.reshape(self._shape), norm="ortho")
         waves *= self._inverse
-        y.getArray()[:] = idctn(waves, norm="ortho", overwrite_x=True).ravel()
+        out[:] = idctn(waves, norm="ortho", overwrite_x=True).ravel()
+
+    def apply(self, pc: Any, x: Any, y: Any) -> None:
+        """Solve for the vector x into the vector y."""
+        self.solve(x.getArray(readonly=True), y.getArray())
 
     def view(self, pc: Any, viewer: Any) -> None:
         """A line for ``-axoplasm_ksp_view``."""

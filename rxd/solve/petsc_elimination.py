@@ -34,6 +34,8 @@ class Elimination:
         New column of each entry. An eliminated row starts its upper part with the pivot.
     indptr, indices : ndarray of int32
         Pattern of the Schur complement, columns ascending.
+    straight : ndarray of bool, shape (n - n_local,)
+        Rows with nothing local in them, whose entries stay in their order: most of those of large grids.
     """
 
     n: int
@@ -45,6 +47,7 @@ class Elimination:
     column: np.ndarray
     indptr: np.ndarray
     indices: np.ndarray
+    straight: np.ndarray
 
 
 def plan_local_elimination(indptr: np.ndarray, indices: np.ndarray, local: np.ndarray, kept: np.ndarray) -> Elimination:
@@ -72,18 +75,47 @@ def plan_local_elimination(indptr: np.ndarray, indices: np.ndarray, local: np.nd
     start, split, column = _fill(indptr, indices, rows, rank, len(chosen))
     for array in (rows, rank, start, split, column):
         array.setflags(write=False)
-    return _finished(n, len(chosen), rows, rank, start, split, column)
+    straight = _straight((indptr, indices), rows, rank, start, split, column, len(chosen))
+    return _finished(n, len(chosen), rows, rank, start, split, column, straight)
 
 
 def _finished(
-    n: int, n_local: int, rows: np.ndarray, rank: np.ndarray, start: np.ndarray, split: np.ndarray, column: np.ndarray
+    n: int,
+    n_local: int,
+    rows: np.ndarray,
+    rank: np.ndarray,
+    start: np.ndarray,
+    split: np.ndarray,
+    column: np.ndarray,
+    straight: np.ndarray,
 ) -> Elimination:
     """Add the pattern of the Schur complement."""
     schur = np.concatenate([[0], np.cumsum(start[n_local + 1 :] - split[n_local:])]).astype(np.int32)
     indices = _upper_columns(split[n_local:], start[n_local + 1 :], column, n_local)
-    for array in (schur, indices):
+    for array in (schur, indices, straight):
         array.setflags(write=False)
-    return Elimination(n, n_local, rows, rank, start, split, column, schur, indices)
+    return Elimination(n, n_local, rows, rank, start, split, column, schur, indices, straight)
+
+
+@_kernel
+def _straight(
+    given: tuple[np.ndarray, np.ndarray],
+    rows: np.ndarray,
+    rank: np.ndarray,
+    start: np.ndarray,
+    split: np.ndarray,
+    column: np.ndarray,
+    n_local: int,
+) -> np.ndarray:
+    indptr, indices = given
+    found = np.zeros(rows.size - n_local, np.bool_)
+    for i in range(n_local, rows.size):
+        first, last = indptr[rows[i]], indptr[rows[i] + 1]
+        alike = start[i] == split[i] and last - first == start[i + 1] - start[i]
+        for e in range(first, last if alike else first):
+            alike &= rank[indices[e]] == column[start[i] + e - first]
+        found[i - n_local] = alike
+    return found
 
 
 @_kernel
@@ -152,6 +184,7 @@ def eliminate(
     start: np.ndarray,
     split: np.ndarray,
     column: np.ndarray,
+    straight: np.ndarray,
     n_local: int,
     work: np.ndarray,
     factor: np.ndarray,
@@ -165,6 +198,11 @@ def eliminate(
     out = 0
     for i in range(rows.size):
         row = rows[i]
+        if i >= n_local and straight[i - n_local]:
+            for e in range(indptr[row], indptr[row + 1]):
+                schur[out] = data[e]
+                out += 1
+            continue
         for e in range(indptr[row], indptr[row + 1]):
             work[rank[indices[e]]] = data[e]
         for e in range(start[i], split[i]):

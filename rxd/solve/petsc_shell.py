@@ -95,17 +95,24 @@ class HinesShell:
         self._inverse = np.zeros(forest.plan.n)
         self._work = np.zeros(forest.plan.n)
 
-    def setUp(self, pc: Any) -> None:
+    def setUp(self, pc: Any = None) -> None:
         """Factorise; PETSc calls this when the matrix has changed."""
         forest = self._forest
         load_diagonal(self._data, self._diagonal_at, forest.capacity, forest.leaving, self._inverse)
         factor(forest.plan.node, forest.plan.parent, self._coupling, self._inverse)
 
+    def exact(self) -> bool:
+        """Whether it is the inverse of the block: always."""
+        return True
+
+    def solve(self, right: np.ndarray, out: np.ndarray) -> None:
+        """Solve for one right-hand side."""
+        plan = self._forest.plan
+        solve_forest(plan.node, plan.parent, self._coupling, self._inverse, self._forest.capacity, self._work, right, out)
+
     def apply(self, pc: Any, x: Any, y: Any) -> None:
         """Solve for the vector x into the vector y."""
-        plan = self._forest.plan
-        right, solution = x.getArray(readonly=True), y.getArray()
-        solve_forest(plan.node, plan.parent, self._coupling, self._inverse, self._forest.capacity, self._work, right, solution)
+        self.solve(x.getArray(readonly=True), y.getArray())
 
     def view(self, pc: Any, viewer: Any) -> None:
         """A line for ``-axoplasm_ksp_view``."""

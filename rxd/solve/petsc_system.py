@@ -125,6 +125,8 @@ class ReducedForm:
             for number, (block, split) in enumerate(zip(self._fields, setup.splits, strict=True))
             if block.weight is not None and (block.box is not None or len(block.rows) >= LARGE_GRID)
         }
+        self._shells = [split.shell for split in setup.splits]
+        self._in_waves = {number for number, (_, split) in self._choices.items() if split.shell is not None}
         self.krylov = Krylov(petsc, rows, setup, options)
 
     def update(self, jacobian: np.ndarray, shift: float) -> None:
@@ -142,7 +144,8 @@ class ReducedForm:
             fast = rate > FAST * shift and split.stop - split.start >= LARGE_GRID
             in_waves = split.shell is not None and split.shell.alike()
             self.krylov.precondition(number, None if in_waves else FAST_GRID_PC if fast else GRID_PC)
-        self.krylov.update()
+            (self._in_waves.add if in_waves else self._in_waves.discard)(number)
+        self.krylov.update(exact=all(shell is not None and shell.exact() for shell in self._shells))
 
     def solve(self, rhs: np.ndarray, out: np.ndarray) -> int:
         """Reduce, solve, substitute back."""
@@ -160,7 +163,7 @@ class ReducedForm:
         """One sentence for `explain()`."""
         method, preconditioner = self.krylov.methods()
         trees = sum(block.kind == "tree" for block in self._fields)
-        boxes = sum(block.box is not None for block in self._fields)
+        boxes = len(self._in_waves)
         return (
             f"PETSc: {self._plan.n_local} local unknowns eliminated exactly; {method} with {preconditioner} on "
             f"{self._plan.n - self._plan.n_local} others: {trees} fields on trees (Hines elimination), "
@@ -171,8 +174,8 @@ class ReducedForm:
         plan = self._plan
         load_values(jacobian, self._source, self._ratio, self._diagonal, shift * self._weight, self._values)
         eliminate(
-            *self._pattern, self._values, plan.rows, plan.rank, plan.start, plan.split, plan.column, plan.n_local,
-            self._work, self._factor, self._schur,
+            *self._pattern, self._values, plan.rows, plan.rank, plan.start, plan.split, plan.column, plan.straight,
+            plan.n_local, self._work, self._factor, self._schur,
         )  # fmt: skip
 
     def _without_pivot(self) -> PetscError:
@@ -194,7 +197,9 @@ class ReducedForm:
                 shell = CosineShell(block.box, self._schur, diagonal[start:stop])
             splits.append(Split(block.name, start, stop, GRID_PC, shell))
             start = stop
-        return replace(setup, splits=tuple(splits))
+        field = np.repeat(np.arange(len(splits)), [split.stop - split.start for split in splits])
+        apart = np.array_equal(np.repeat(field, np.diff(self._plan.indptr)), field[self._plan.indices])
+        return replace(setup, splits=tuple(splits), apart=apart)
 
 
 @_kernel

@@ -16,8 +16,8 @@ def eliminated(matrix: sparse.csr_array, local: np.ndarray, kept: np.ndarray) ->
     work, factor, schur = np.zeros(plan.n), np.zeros(len(plan.column)), np.empty(len(plan.indices))
     for _ in range(2):  # the second time on used arrays
         eliminate(
-            matrix.indptr, matrix.indices, matrix.data, plan.rows, plan.rank, plan.start, plan.split, plan.column, plan.n_local,
-            work, factor, schur,
+            matrix.indptr, matrix.indices, matrix.data, plan.rows, plan.rank, plan.start, plan.split, plan.column,
+            plan.straight, plan.n_local, work, factor, schur,
         )  # fmt: skip
     assert not work.any()
     return plan, factor, sparse.csr_array((schur, plan.indices, plan.indptr), shape=(len(kept), len(kept)))

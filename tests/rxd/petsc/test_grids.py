@@ -95,7 +95,7 @@ def test_cosines_solve_a_box_whatever_its_shape_and_the_step(size: tuple[int, in
     cosines, count = stepped(made(), dt)
     factors, _ = stepped(made(), dt, petsc_options={"fieldsplit_u_ecs_pc_type": "ilu"})
     assert "1 in boxes of equal voxels" in cosines.explain()
-    assert count <= 2
+    assert count == 1
     np.testing.assert_allclose(cosines.values("u[ecs]"), factors.values("u[ecs]"), rtol=1e-9)
     assert cosines.values("u[ecs]").mean() == pytest.approx(cosines.problem.initial[-np.prod(size) :].mean(), rel=1e-12)
     cosines.close(), factors.close()
@@ -112,9 +112,35 @@ def test_what_differs_from_voxel_to_voxel_is_left_to_the_krylov_method(rate: flo
     used = cosines.stepper.solver._form.krylov._ksp.getPC().getFieldSplitSubKSP()[1].getPC().getType()
     factors, many = stepped(made(), 5.0, petsc_options={"fieldsplit_u_ecs_pc_type": "ilu"})
     assert used == method
+    assert f"{int(method == 'python')} in boxes of equal voxels" in cosines.explain()
     assert count <= many
     np.testing.assert_allclose(cosines.values("u[ecs]"), factors.values("u[ecs]"), rtol=1e-9)
     cosines.close(), factors.close()
+
+
+def test_equal_voxels_are_solved_at_once_and_others_with_iterations() -> None:
+    sim = in_box(16).compile("coupled", solver="petsc", adaptive=False, dt=1.0)
+    form, assembly, rng = sim.stepper.solver._form, sim.problem.equations.assembly, np.random.default_rng(5)
+    right, found, n = rng.normal(size=assembly.size), np.zeros(assembly.size), 16**3
+    for differs in (0.0, 0.3, 0.0, 100.0, 0.0):
+        data = assembly.exchange.copy()
+        data[assembly.diagonal[-n:]] -= differs * rng.uniform(size=n)
+        form.update(data, 0.2)
+        iterations = form.solve(right, found)
+        assert (iterations == 1) == form.krylov._exact == (differs == 0)
+        assert f"{int(differs < 1)} in boxes of equal voxels" in form.describe()
+        np.testing.assert_allclose(0.2 * found - assembly.matrix(data) @ found, right, atol=1e-9)
+    sim.close()
+
+
+@pytest.mark.parametrize(
+    ("space", "atol", "method"), [("box", 1e-3, "near4"), ("box", 1e-7, "rodas4p"), ("cable", 1e-3, "rodas4p")]
+)
+def test_in_voxels_the_absolute_tolerance_chooses_the_method_too(space: str, atol: float, method: str) -> None:
+    model = in_box(4) if space == "box" else rxd.Model(geometry.cylinder(1, 1), segments=1)
+    sim = model.compile("coupled", rtol=1e-10, atol=atol)
+    assert f"Rosenbrock method {method}, chosen by" in sim.explain()
+    sim.close()
 
 
 def chain(*shape: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
