@@ -11,8 +11,9 @@ import hashlib
 import importlib
 import pickle
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cached_property
 from typing import Any, Final
 
@@ -23,7 +24,17 @@ from numba.core.compiler import Compiler
 from numba.core.runtime.nrt import rtsys
 from numba.core.sigutils import normalize_signature
 
-__all__ = ["KernelFiles", "ReadyCompiler", "kept_c_function", "kept_kernel", "load_numba"]
+__all__ = [
+    "KernelFiles",
+    "NotKeptError",
+    "ReadyCompiler",
+    "kept_c_function",
+    "kept_code_only",
+    "kept_kernel",
+    "load_numba",
+]
+
+_ONLY_KEPT: ContextVar[bool] = ContextVar("only_kept", default=False)
 
 BROKEN: Final = (
     pickle.UnpicklingError, EOFError, OSError, ValueError, AttributeError, ImportError, LookupError, TypeError, OverflowError,
@@ -64,10 +75,26 @@ def load_numba() -> None:
         linalg.ensure_blas = ensure
 
 
+class NotKeptError(Exception):
+    """Something would have to be compiled where that was ruled out."""
+
+
+@contextmanager
+def kept_code_only() -> Iterator[None]:
+    """Machine code is taken from disk alone: what is not there is not compiled, which raises `NotKeptError`."""
+    before = _ONLY_KEPT.set(True)
+    try:
+        yield
+    finally:
+        _ONLY_KEPT.reset(before)
+
+
 class ReadyCompiler(Compiler):
     """Numba's compiler, which loads what it knows when there is something to compile."""
 
     def __init__(self, *arguments: Any) -> None:
+        if _ONLY_KEPT.get():
+            raise NotKeptError
         load_numba()
         super().__init__(*arguments)
 

@@ -12,6 +12,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import io
+import os
 import runpy
 import sys
 import types
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import rxd
+from rxd.neuron.forks import Forks
 from rxd.neuron.internals import guard_modules
 from rxd.neuron.nrnivmodl import offer
 from rxd.neuron.session import current_session
@@ -93,7 +95,7 @@ def install() -> None:
 
 
 def prepare(correct: bool) -> None:
-    """Make this process one for NEURON's scripts, and those that `multiprocessing` starts anew from it.
+    """Make this process one for NEURON's scripts, and those that `multiprocessing` starts anew or forks from it.
 
     Parameters
     ----------
@@ -113,6 +115,7 @@ def prepare(correct: bool) -> None:
         return line
 
     spawn.get_command_line = command
+    Forks(os.cpu_count() or 1).watch()
 
 
 def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) -> None:

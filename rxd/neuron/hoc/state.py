@@ -300,12 +300,17 @@ class HocState:
         finally:
             self.source = outer
 
-    def _parsed(self, code: str, name: str, line: int = 1) -> Tree:
-        from rxd.neuron.hoc.points import without_points
+    def ready(self) -> Any:
+        """What parses: made at the first text that needs it, or before."""
         from rxd.neuron.hoc.shapes import Shapes
 
         self.shapes = self.shapes or Shapes()
-        tree = self.shapes.parse(code if "pt3dadd" in self.procedures else without_points(code, self.points), name, line)
+        return self.shapes
+
+    def _parsed(self, code: str, name: str, line: int = 1) -> Tree:
+        from rxd.neuron.hoc.points import without_points
+
+        tree = self.ready().parse(code if "pt3dadd" in self.procedures else without_points(code, self.points), name, line)
         self.assigned.update(_ASSIGNED.findall(_COMMENT.sub("", code)))
         return tree
 
