@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 
-from rxd.nmodl.verbatim import stripped
+from rxd.nmodl.verbatim import stripped, without_printing
 
 __all__ = ["FUNCTIONS", "with_c_as_nmodl", "without_unset_pointers"]
 
@@ -22,7 +22,6 @@ FUNCTIONS = frozenset(
 """Functions that mean the same in C and in NMODL."""
 
 _VERBATIM = re.compile(r"\bVERBATIM\b(.*?)\bENDVERBATIM\b", re.DOTALL)
-_PRINTED = re.compile(r"\b(?:f?printf|fflush)\s*\((?:[^()\"]|\"[^\"\n]*\"|\([^()]*\))*\)\s*;")
 _DECLARED = re.compile(r"\bdouble\s+([^;{}()]*(?:\([^;{}]*\)[^;{}]*)?);")
 _READ_AGAIN = re.compile(r"\b(\w+)\s*=\s*_ion_\1\s*;")
 _OTHER = re.compile(
@@ -99,7 +98,7 @@ def with_c_as_nmodl(text: str, is_nmodl: Callable[[str], bool]) -> str:
 
 def _as_nmodl(code: str, known: Collection[str], defined: Collection[str], block: str, name: str) -> str:
     """Statements of NMODL; none if C code cannot be said so, or says nothing."""
-    text = _PRINTED.sub(" ", stripped(code))
+    text = without_printing(code)
     text = _READ_AGAIN.sub(" ", text)
     text = re.sub(r"\b_threadargs(?:comma)?_\b", " ", text)
     text = re.sub(r"\b_ion_(\w+)", r"\1", re.sub(r"\b_l(\w+)", r"\1", text))

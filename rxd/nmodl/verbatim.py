@@ -10,7 +10,7 @@ import re
 
 from rxd.nmodl.syntax import Block, Branches, Loop, Statement, Verbatim
 
-__all__ = ["is_idle", "is_return", "random_use", "remedy", "stripped", "verbatim_of"]
+__all__ = ["is_idle", "is_return", "random_use", "remedy", "stripped", "verbatim_of", "without_printing"]
 
 PICKS = frozenset({"nrn_random_pick", "nrnran123_dblpick", "nrnran123_negexp", "nrnran123_normal"})
 SETS = frozenset({"nrn_random_arg", "nrnran123_newstream3", "nrnran123_newstream", "nrnran123_newstream1"})
@@ -44,6 +44,7 @@ REMEDIES = (
 
 _COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*|^[ \t]*#[^\n]*|\bextern\b[^;{]*;", re.DOTALL | re.MULTILINE)
 _TEXTS = re.compile(r'"[^"\n]*"')
+_PRINTED = re.compile(r"\b(?:f?printf|fflush)\s*\((?:[^()\"]|\"[^\"\n]*\"|\([^()]*\))*\)\s*;")
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _DECLARED = re.compile(r"\b(?:double|int|void|unsigned|uint32_t|Rand|Object|nrnran123_State)\b[\s*]*\b(\w+)")
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*(?:[-+*/]?=(?!=)|\+\+|--)")
@@ -54,9 +55,14 @@ def stripped(code: str) -> str:
     return _COMMENTS.sub(" ", code).strip()
 
 
+def without_printing(code: str) -> str:
+    """C code that does not print."""
+    return _PRINTED.sub(" ", stripped(code))
+
+
 def is_idle(code: str) -> bool:
-    """Whether C code does nothing that matters here: nothing at all, headers, or the old ``return 0;``."""
-    statements = stripped(code).replace(" ", "").replace("\n", "").replace("\t", "")
+    """Whether C code does nothing that matters here: nothing at all, headers, texts printed, or the old ``return 0;``."""
+    statements = without_printing(code).replace(" ", "").replace("\n", "").replace("\t", "")
     return all(part in {"return0", "return(0)", ""} for part in statements.split(";"))
 
 

@@ -107,6 +107,16 @@ def test_a_step_written_by_hand_is_a_rate() -> None:
     assert sympy.simplify(gate.rate - (rxd.v / 10 - gate.symbol) / 3) == 0
 
 
+def test_c_code_that_only_prints_is_left_out() -> None:
+    text = (
+        "BREAKPOINT { check(v)  i = trap(v) }"
+        'PROCEDURE check(p) { if (p > 1) {\n VERBATIM\n fprintf(stderr, "check: %g\\n", _lp);\n ENDVERBATIM\n } }'
+        'FUNCTION trap(x) { if (x < 0) { trap = 0\n VERBATIM\n printf ("negative");\n ENDVERBATIM\n } else { trap = x } }'
+    )
+    (current,) = read(text).currents
+    assert [current.density.subs(rxd.v, at) for at in (-2, 3)] == [0, 3]
+
+
 def test_kinetics_conserve_and_their_steady_state() -> None:
     text = (
         "STATE { c o d }  INITIAL { SOLVE k STEADYSTATE sparse }  BREAKPOINT { SOLVE k METHOD sparse  i = g*o }"
