@@ -22,6 +22,7 @@ from typing import Any
 import numba
 import sympy
 
+from geometry.kernel_files import NotKeptError
 from rxd.codegen.fingerprint import Fingerprint
 from rxd.codegen.pruning import prune, used
 from rxd.errors import KernelError
@@ -225,6 +226,9 @@ def load_file(path: Path, text: str | None = None) -> ModuleType:
                 raise
             write_whole(path, text.encode())
             spec.loader.exec_module(module)
+    except NotKeptError:
+        del sys.modules[name]
+        raise
     except Exception as error:
         del sys.modules[name]
         message = f"Generated code does not load: {error}. Source: {path}"
