@@ -258,9 +258,9 @@ Where NEURON makes choices, we make the same:
 * `SaveState.restore()` brings back time, voltages, states, events, weights, and synapses with their parameters. Other
   parameters, delays, `h.dt` and `h.celsius` stay as they are, and so do currents until the next step. Recordings at given
   times go back to the length they had, others go on. `restore(1)` leaves events, cells and weights alone.
-* A NetCon that is not active sends nothing; what it sent before arrives. Every NetCon records into a Vector of its own; of two
-  with one source NEURON fills only the Vector named last. With CVode a step ends at a spike at which something is called, so
-  that what is called sees the state of that moment.
+* A NetCon that is not active sends nothing; what it sent before arrives. The NetCons of a source record
+  in one Vector of times, as in NEURON, that of the last which asks (a warning says whose goes), and call one function. With
+  CVode a step ends at a spike at which something is called, so that what is called sees the state of that moment.
 * `ParallelNetManager` (`netparmpi.hoc`) has all cells in this process; `splitcell` is refused.
 * A Vector that plays jumps writes each value once, after recordings of that time; what a script sets holds until the next.
 * hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is

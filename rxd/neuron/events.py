@@ -20,9 +20,8 @@ from rxd.neuron.session import current_session
 from rxd.solve.between_steps import DETECTION
 
 if TYPE_CHECKING:
-    from rxd.neuron.lasting import Lasting
     from rxd.neuron.sections import Section, Segment
-    from rxd.neuron.vector import Vector
+    from rxd.neuron.spike_recorder import SpikeRecorder
 
 __all__ = ["Detector", "EventHeap", "FInitializeHandler", "NetCon", "as_action"]
 
@@ -201,13 +200,10 @@ class NetCon(Relatives):
         self._session = session
         self._number = session.number("NetCon")
         session.run.add_connection(self)
+        self._recorder: SpikeRecorder | None = None
         self.delay = float(delay)
         self.weight = _Weights([float(weight), *[0.0] * (getattr(target, "weights", 1) - 1)], session.run)
         self._active = True
-        self._numbers: Vector | None = None
-        self._lasting: Lasting | None = None
-        self._label = 0.0
-        self._record: Vector | Callable[[], Any] | None = None
         self._target = session.run.weak(target)
         self._source: Any = source if isinstance(source, Pointer) else session.run.weak(source)
         self._detector = session.run.connect(
@@ -335,46 +331,39 @@ class NetCon(Relatives):
         run.deaf(self)
         self._source = source if isinstance(source, Pointer) else run.weak(source)
         self._detector = run.connect(self, source, 10.0, False)
-        if self._lasting is not None:
-            self._lasting.end()
-            self._lasting = run.outlive(self)
 
     def record(self, into: Any = None, numbers: Any = None, number: float | None = None) -> Any:
-        """Record the spike times of the source in a Vector, or call a function at every spike; without argument, stop.
+        """Record the spike times of the source in a Vector, or call a function at every spike; without argument, in no Vector.
 
         With a second Vector, that takes a number for every spike: the one given, or the number of this NetCon. Instead of a
-        function there may be a statement of hoc. A recording in a Vector goes on when the NetCon is gone, until another one of
-        the same source records.
+        function there may be a statement of hoc; an empty one ends the calls. What records belongs to the source, and is one
+        Vector of times and one function for all its NetCons: the last that asks takes it over, and it goes on when that one
+        is gone.
 
         Raises
         ------
         HocError
-            If there is neither a source nor a target.
+            If there is neither a source nor a target; if it is asked for something else.
+
+        Warns
+        -----
+        UserWarning
+            If it takes the recording over from another NetCon and its Vector.
         """
         if self.origin() is None and self.syn() is None:
             raise HocError(f"{self}.record: it has no source.")
-        self._session.run.record_anew(self)
-        self._record = as_action(into, numbers) if isinstance(into, str) else into
-        self._numbers = numbers
-        self._label = float(self._number if number is None else number)
-        if self._lasting is not None:
-            self._lasting.end()
-        self._lasting = self._session.run.outlive(self) if hasattr(into, "push") else None
+        recorder = self._session.run.recorder(self)
+        if into is None or hasattr(into, "push"):
+            recorder.write_to(into, numbers, float(self._number if number is None else number), self)
+        else:
+            recorder.action = as_action(into, numbers) if into != "" else None
+        self._session.run.wiring += 1
+        self._session.run.watch_changed()  # variable steps end where something is called
         return 0.0
 
     def get_recordvec(self) -> Any:
-        """The Vector recorded into."""
-        return self._record
-
-    @property
-    def numbers(self) -> Vector | None:
-        """The Vector that takes a number for every spike."""
-        return self._numbers
-
-    @property
-    def label(self) -> float:
-        """That number."""
-        return self._label
+        """The Vector that the spikes of its source are recorded in, or None."""
+        return None if self._recorder is None else self._recorder.times
 
     def event(self, t: float, flag: float | None = None) -> float:
         """Deliver an event at a time, whatever the source does; with a flag, as an event that an artificial cell sends itself.
@@ -403,24 +392,8 @@ class NetCon(Relatives):
 
         return self_event
 
-    def begin(self) -> None:
-        """Start recordings from empty; called by `finitialize`."""
-        for recording in (self._record, self._numbers):
-            resize = getattr(recording, "resize", None)
-            if resize is not None:
-                resize(0)
-
     def spike(self, t: float) -> None:
         """The source fires."""
-        if self._record is not None:
-            if callable(self._record):
-                self._session.run.call(self._record, t)
-            elif isinstance(self._record, tuple):
-                self._session.run.call(as_action(self._record), t)
-            else:
-                self._record.push(t)
-                if self._numbers is not None:
-                    self._numbers.push(self._label)
         if self._active and self.syn() is not None:
             self._session.run.at(t + self.delay, self.deliver)
 
@@ -456,10 +429,10 @@ class NetCon(Relatives):
             raise AttributeError(f"'hoc.NetCon' object has no attribute '{name}'; it has: delay, threshold, weight")
         else:
             object.__setattr__(self, name, float(value) if name == "delay" else value)
-            if name in {"delay", "_record", "_target", "_active", "_numbers", "_label"}:
+            if name in {"delay", "_target", "_active"}:
                 self._session.run.wiring += 1
-            if name in {"delay", "_record"} and getattr(self, "_detector", None) is not None:
-                self._session.run.watch_changed()  # variable steps end where the next event may arrive, or something is called
+            if name == "delay" and getattr(self, "_detector", None) is not None:
+                self._session.run.watch_changed()  # variable steps end where the next event may arrive
 
     def __repr__(self) -> str:
         return f"NetCon[{self._number}]"

@@ -121,7 +121,7 @@ def _march(run: Run, engine: Engine, wiring: Wiring, stop: float) -> int:
         arrivals.settle(progress)
         found = {number: (np.array(times), np.full(len(times), -1)) for number, times in progress.spikes.items()}
         found.update(arrivals.spikes())
-        write_down([(*found[number], one.connection) for number, one in wiring.recorded if number in found])
+        write_down([(*found[number], one()) for number, one in wiring.recorded if number in found])
     for number, when in unsent:
         for connection in _sending(wiring, number):
             if wire(engine, wiring.numbers, connection) is not None:

@@ -211,7 +211,7 @@ def _note_spikes(
     for number in np.unique(spikes[:, 1]).tolist():
         rows = np.flatnonzero(spikes[:, 1] == number)
         found[number] = (times[rows], rows)
-    write_down([(*found[number], one.connection) for number, one in wiring.recorded if number in found])
+    write_down([(*found[number], one()) for number, one in wiring.recorded if number in found])
     for number, reference in wiring.counters:
         counter = reference()
         for when in found[number][0].tolist() if number in found else ():

@@ -308,23 +308,23 @@ def _is_clock(pointer: Pointer) -> bool:
 
 
 def write_down(heard: list[tuple[np.ndarray, np.ndarray, Any]]) -> None:
-    """Append the times of spikes to what NetCons record them in: of every Vector in order of time.
+    """Append the times of spikes to what they are recorded in: of every Vector in order of time.
 
-    Each entry has times, what orders simultaneous ones, and a NetCon.
+    Each entry has times, what orders simultaneous ones, and a `SpikeRecorder`.
     """
     vectors: dict[int, list[tuple[np.ndarray, np.ndarray, Any]]] = {}
-    for times, ranks, connection in heard:
+    for times, ranks, recorder in heard:
         if len(times):
-            vectors.setdefault(id(connection.get_recordvec()), []).append((times, ranks, connection))
+            vectors.setdefault(id(recorder.times), []).append((times, ranks, recorder))
     for parts in vectors.values():
         every = np.concatenate([times for times, *_ in parts])
         order = np.lexsort((np.concatenate([ranks for _, ranks, _ in parts]), every))
-        parts[0][2].get_recordvec().push_all(every[order])
+        parts[0][2].times.push_all(every[order])
         source = np.repeat(np.arange(len(parts)), [len(times) for times, *_ in parts])[order]
-        for numbers in {id(connection.numbers): connection.numbers for *_, connection in parts}.values():
+        for numbers in {id(recorder.numbers): recorder.numbers for *_, recorder in parts}.values():
             if numbers is not None:
-                mine = np.array([connection.numbers is numbers for *_, connection in parts])[source]
-                labels = np.array([connection.label for *_, connection in parts])[source]
+                mine = np.array([recorder.numbers is numbers for *_, recorder in parts])[source]
+                labels = np.array([recorder.label for *_, recorder in parts])[source]
                 numbers.push_all(labels[mine])
 
 

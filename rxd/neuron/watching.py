@@ -16,8 +16,8 @@ from rxd.neuron.artificial import Artificial
 from rxd.neuron.engine.rising import seen_last
 from rxd.neuron.engine.wires import calls
 from rxd.neuron.events import DELAY_OF_DETECTION, Detector, NetCon
-from rxd.neuron.lasting import Lasting, end_recordings
 from rxd.neuron.pointers import AttributePointer, RangePointer
+from rxd.neuron.spike_recorder import SpikeRecorder
 
 if TYPE_CHECKING:
     from rxd.neuron.ahead import Ahead
@@ -56,7 +56,7 @@ class Watching:
         """Let a NetCon listen to its source; NetCons of one variable share a detector."""
         watched = source.crossing() if hasattr(source, "crossing") else None
         if hasattr(source, "fire") and watched is None:
-            self._listeners.setdefault(id(source), []).append(weakref.ref(connection))
+            self._hear(connection, self._listeners.setdefault(id(source), []))
             self.wiring += 1
             weakref.finalize(source, self._listeners.pop, id(source), None)
             return None
@@ -72,8 +72,15 @@ class Watching:
         if given:
             detector.threshold = threshold
         self.watch_changed()
-        detector.connections.append(weakref.ref(connection))
+        self._hear(connection, detector.connections)
         return detector
+
+    @staticmethod
+    def _hear(connection: NetCon, heard: list[weakref.ref[Any]]) -> None:
+        """Add a NetCon to those who listen to a source; it keeps what records the spikes there."""
+        first = heard[0]() if heard else None
+        connection._recorder = first if isinstance(first, SpikeRecorder) else None
+        heard.append(weakref.ref(connection))
 
     def deaf(self, connection: NetCon) -> None:
         """Let a NetCon no longer listen to its source."""
@@ -83,31 +90,24 @@ class Watching:
             self.wiring += 1
             self.watch_changed()
 
-    def outlive(self, connection: NetCon) -> Lasting | None:
-        """What records in place of a NetCon that records when it is gone; None if it has no source."""
-        detector, source = connection._detector, connection.pre()
-        if detector is None and source is None:
-            return None
-        run, key, lasting = weakref.ref(self), id(source), Lasting(connection)
-        known = weakref.ref(lasting)
+    def recorder(self, connection: NetCon) -> SpikeRecorder:
+        """What records the spikes of a NetCon's source; without a source, of nobody."""
+        if connection._recorder is None:
+            run, heard = weakref.ref(self), self._heard(connection)
+            made = connection._recorder = SpikeRecorder(run)
+            for reference in heard or ():
+                other = reference()
+                if isinstance(other, NetCon):
+                    other._recorder = made
 
-        def gone(_: object) -> None:
-            owner, one = run(), known()
-            if owner is None or one is None:
-                return
-            heard: list[Any] | None = owner._listeners.get(key) if detector is None else detector.connections
+            def gone(_: object) -> None:
+                owner = run()
+                if owner is not None:
+                    owner.wiring += 1
+
             if heard is not None:
-                heard.append(known)
-                owner.wiring += 1
-                owner.watch_changed()
-
-        lasting.waiting = weakref.ref(connection, gone)
-        return lasting
-
-    def record_anew(self, connection: NetCon) -> None:
-        """A NetCon says who records the spikes of its source: nobody does any more for one that is gone."""
-        end_recordings(self._heard(connection) or ())
-        self.wiring += 1
+                heard.insert(0, weakref.ref(made, gone))  # a spike is recorded before its events are on their way
+        return connection._recorder
 
     def _heard(self, connection: NetCon) -> list[weakref.ref[Any]] | None:
         """Those who listen to the source of a NetCon; None if it has none."""
@@ -212,7 +212,7 @@ class Watching:
         for detector in self._voltages(known):
             pointer: Any = detector.pointer
             # what is called at a spike sees the state of that moment: the step ends there
-            delays = [0.0 if isinstance(one, NetCon) and calls(one) else one.delay for one in detector.listening()]
+            delays = [0.0 if calls(one) else one.delay for one in detector.listening()]
             found.append((pointer.record, pointer.x, detector.threshold, delays))
         return found
 

@@ -303,6 +303,51 @@ def test_recordings_outlive_their_connections(h: Any, soma: Any, active: bool) -
     assert kept
 
 
+@pytest.mark.parametrize("active", [False, True])
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_source_has_one_vector_of_times_and_one_function(h: Any, soma: Any, watched: bool, active: bool) -> None:
+    """Whichever of its NetCons is asked, as in NEURON 9.0.2: in rasters of cells with many NetCons each spike is once."""
+    h.cvode.active(active)
+    clamp, stim, cells = h.IClamp(soma(0.5)), h.NetStim(), [h.IntFire1() for _ in range(2)]
+    clamp.dur, clamp.amp = 1, 0.5
+    stim.number, stim.start, stim.noise = 1, 1, 0
+    one, other = (h.NetCon(soma(0.5)._ref_v if watched else stim, cell, sec=soma) for cell in cells)
+    times, numbers, late, called = h.Vector(), h.Vector(), h.Vector(), []
+
+    def run() -> tuple[list[float], int, int, list[str]]:
+        called.clear()
+        h.finitialize(-65)
+        h.continuerun(10)
+        return list(numbers), times.size(), late.size(), list(called)
+
+    one.record(times, numbers, 7)
+    other.record(times, numbers, 8)
+    assert run() == ([8], 1, 0, [])
+    one.record(lambda: called.append("one"))
+    other.record(lambda: called.append("other"))
+    assert run() == ([8], 1, 0, ["other"])
+    other.record(late)
+    times.resize(0)
+    with pytest.warns(UserWarning, match=r"NetCon\[\d\]\.record: .*has asked.*one Vector"):
+        one.record(h.Vector())
+    other.record(late)
+    assert run()[1:] == (0, 1, ["other"])
+    third = h.NetCon(soma(0.5)._ref_v if watched else stim, cells[0], sec=soma)
+    assert third.get_recordvec().same(late)
+    assert one.get_recordvec().same(late)
+    del one, other  # the source goes on with what it has
+    assert run()[1:] == (0, 1, ["other"])
+    third.record()
+    late.resize(0)
+    assert third.get_recordvec() is None
+    assert run()[1:] == (0, 0, ["other"])
+    third.record("")
+    assert run()[3] == []
+    del third
+    with pytest.raises(HocError, match="callback"):
+        h.NetCon(stim, None).record(3)
+
+
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_what_is_above_a_threshold_at_once_is_a_spike(h: Any, soma: Any, adaptive: bool) -> None:
     """At the beginning, by a script or where a threshold sinks; not where it was above. Times of NEURON 9.0.2."""

@@ -16,6 +16,7 @@ import numpy as np
 from geometry.records import dataclass
 from rxd.neuron.artificial import NetStim
 from rxd.neuron.intfire import IntFire
+from rxd.neuron.spike_recorder import SpikeRecorder
 from rxd.solve.event_heap import Wires
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class Wiring:
         The others, one for every place.
     sources : list of Wire or None
         Of each of the wires the connection; None where another wire of the same connection comes before.
-    recorded : list of (int, Wire)
-        Sources, and connections that record their spikes.
+    recorded : list of (int, weak reference to SpikeRecorder)
+        Sources, and what records their spikes; when one of these goes there is a new `Wiring`.
     counters : list of (int, weak reference)
         Detectors, and counters of action potentials that want to be told of every spike.
     cells : list of weak references to IntFire
@@ -76,7 +77,7 @@ class Wiring:
     delays: np.ndarray
     wires: Wires
     sources: list[Wire | None]
-    recorded: list[tuple[int, Wire]]
+    recorded: list[tuple[int, weakref.ref[SpikeRecorder]]]
     counters: list[tuple[int, weakref.ref[Any]]]
     cells: list[weakref.ref[IntFire]]
     numbers: Mapping[int, int]
@@ -93,10 +94,9 @@ class Wiring:
             return np.minimum(np.ceil(self.delays / dt + 0.5 - 1e-9), MOST).astype(np.int64)
 
 
-def calls(connection: NetCon) -> bool:
-    """Whether it calls something at a spike."""
-    wanted = connection.get_recordvec()
-    return callable(wanted) or isinstance(wanted, (str, tuple))
+def calls(listener: object) -> bool:
+    """Whether something is called at a spike."""
+    return isinstance(listener, SpikeRecorder) and listener.action is not None
 
 
 def wire(engine: Engine, numbers: Mapping[int, int], connection: NetCon) -> Wire | None:
@@ -143,7 +143,7 @@ def wiring_of(run: Run, engine: Engine, watched: list[Detector]) -> Wiring:
     first = [0]
     rows: list[tuple[int, float, float]] = []
     sources: list[Wire | None] = []
-    recorded: list[tuple[int, Wire]] = []
+    recorded: list[tuple[int, weakref.ref[SpikeRecorder]]] = []
     counters: list[tuple[int, weakref.ref[Any]]] = []
     every = [detector.listening() for detector in watched] + [listening.get(id(one), []) for one in (*cells, *stims)]
     for number, connections in enumerate(every):
@@ -152,8 +152,8 @@ def wiring_of(run: Run, engine: Engine, watched: list[Detector]) -> Wiring:
                 counters.append((number, weakref.ref(connection)))
                 continue
             called = called or calls(connection)
-            if connection.get_recordvec() is not None:
-                recorded.append((number, Wire(weakref.ref(connection), [])))
+            if isinstance(connection, SpikeRecorder) and connection.times is not None:
+                recorded.append((number, weakref.ref(connection)))
             found = wire(engine, numbers, connection)
             if found is None:
                 delays[number] = min(delays[number], connection.delay)
