@@ -107,7 +107,7 @@ class NetStim(Artificial):
         """The stream of its intervals: the one chosen, or one of its own by its number."""
         chosen = self._stored.get("stream")
         if chosen is None:
-            chosen = Stream(1, 0, self.ordinal + 1, int(self.session.globals["random_index"]))
+            chosen = Stream(1, 0, self.made + 1, int(self.session.globals["random_index"]))
             object.__setattr__(self, "stream", chosen)
         return chosen
 

@@ -59,6 +59,8 @@ class PointProcess(_Stored, metaclass=_Kind):
         Array variables, such as `amp` of a VClamp.
     spot : float
         Place on its section, 0..1; not called x, as variables of mod files are.
+    ordinal, made : int
+        Its number, which begins anew when none of its kind is left, as in NEURON; how many of its kind were made before it.
     remembered : tuple of float
         What `finitialize` computes from parameters and scripts do not change before the next one; zeros before the first.
     """
@@ -86,7 +88,8 @@ class PointProcess(_Stored, metaclass=_Kind):
         put(self, "host", None)
         put(self, "remembered", (0.0, 0.0))
         put(self, "spot", 0.5)
-        put(self, "ordinal", session.number(self.kind))
+        put(self, "made", session.number(self.kind))
+        put(self, "ordinal", session.run.ordinal_of_next(self.kind))
         if place is not None and not info.artificial:
             self.loc(place, sec=sec)
         session.run.add_point(self)

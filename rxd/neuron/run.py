@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,7 @@ from rxd.neuron.engine.formulas import Formulas
 from rxd.neuron.engine.rising import look_anew
 from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.errors import HocError
-from rxd.neuron.events import (
-    EventHeap,
-    FInitializeHandler,
-    NetCon,
-)
+from rxd.neuron.events import EventHeap, FInitializeHandler, NetCon
 from rxd.neuron.live_cells import LiveCells
 from rxd.neuron.many_steps import many_steps, record_started, record_step
 from rxd.neuron.points import PointProcess
@@ -111,6 +108,7 @@ class Run(Tapes, Watching):
         self.callbacks, self.blocks = Callbacks(self), Blocks(self)
         self._connections: list[weakref.ref[NetCon]] = []
         self._points: dict[int, weakref.ref[PointProcess]] = {}
+        self._living, self._ordinals = Counter[str](), dict[str, int]()
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
         self.dice: list[tuple[weakref.ref[Random], Pointer]] = []
@@ -136,15 +134,23 @@ class Run(Tapes, Watching):
     def add_point(self, point: PointProcess) -> None:
         """Take note of a point process."""
         key, table, run, has_equations = id(point), self._points, weakref.ref(self), point._has_equations
+        kind, living = point.kind, self._living
+        living[kind] += 1
 
         def gone(_: object) -> None:
             table.pop(key, None)
+            living[kind] -= 1
             owner = run()
             if owner is not None:
                 owner.points_changed(has_equations)
 
         self._points[key] = weakref.ref(point, gone)
         self.points_changed(has_equations)
+
+    def ordinal_of_next(self, kind: str) -> int:
+        """The number of the next point process of a kind: they begin anew when none is left."""
+        self._ordinals[kind] = self._ordinals.get(kind, -1) + 1 if self._living[kind] else 0
+        return self._ordinals[kind]
 
     def points_changed(self, has_equations: bool) -> None:
         """A point process has come, gone or moved: one with equations of its own, or one that is a clamp or counts."""

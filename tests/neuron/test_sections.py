@@ -491,3 +491,33 @@ def test_a_section_without_capacitance():
     b.cm = -1
     with pytest.raises(HocError, match="not negative"):
         h.finitialize(-65)
+
+
+def test_numbers_of_point_processes_begin_anew_when_none_is_left():
+    soma = h.Section(name="soma")
+
+    def two():
+        clamps = h.IClamp(soma(0.5)), h.IClamp(soma(0.5))
+        return [str(clamp) for clamp in clamps]
+
+    assert two() == two() == ["IClamp[0]", "IClamp[1]"]
+    first = h.IClamp(soma(0.5))
+    assert h.IClamp[0] is first
+    second = h.IClamp(soma(0.5))
+    del first
+    third = h.IClamp(soma(0.5))
+    assert [str(second), str(third)] == ["IClamp[1]", "IClamp[2]"]
+
+
+def test_streams_of_later_generators_are_others_whatever_their_numbers():
+    """NEURON 9.0.2: the first interval of the second NetStim with noise, the first being gone."""
+    h.NetStim()
+    train, times = h.NetStim(), h.Vector()
+    train.noise, train.interval, train.start = 1, 5, 0
+    connection = h.NetCon(train, None)
+    connection.record(times)
+    other = h.Section(name="other")
+    h.finitialize(-65)
+    h.continuerun(20)
+    assert (str(train), other.nseg) == ("NetStim[0]", 1)
+    assert times[0] == pytest.approx(0.8878412130240353)
