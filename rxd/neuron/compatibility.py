@@ -313,6 +313,8 @@ Where NEURON makes choices, we make the same:
   threshold of 10. What is above its threshold at the beginning, after an event or `CVode.re_init()`, or since the threshold has
   been lowered, is a spike at once; with CVode not the voltage above the threshold of a new NetCon, unless others watch it. (One
   whose voltage nobody has watched before sees it rise from then on; NEURON looks at it from the next `re_init` on.)
+* Parameters of clamps and synapses that are built in may be targets of `pc.target_var`; they have the value of the end of the
+  step before (currents of sources at `finitialize` are those of the initial state, in NEURON of the last run). Not with CVode.
 * `KSChan` takes rates from no tables (`usetable` is taken note of): they are exact. What a script changes in the Vector that a
   rate is made of counts from the next call that makes steps. Variables change (ion, states, `iv_type`) while nobody has the
   channel; single channels that open at random are refused.

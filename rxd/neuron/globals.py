@@ -36,6 +36,7 @@ _INITIAL = MappingProxyType(
         "float_epsilon": 1e-11,
         "hoc_ac_": 0.0,
         "nrn_netrec_state_adjust": 0.0,
+        "nrn_sparse_partrans": 0.0,
         "use_exp_pow_precision": 0.0,
         "cell_ident": 0.0,
         "nrn_shape_changed_": 0.0,

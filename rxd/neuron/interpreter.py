@@ -86,7 +86,7 @@ def set_global(session: Session, name: str, value: float) -> None:
 
 
 _RANGE = frozenset({"v", "diam", "cm", "i_cap", "i_membrane", "i_membrane_", "rallbranch"})
-WHOLE = frozenset({"secondorder", "stoprun", "diam_changed"})
+WHOLE = frozenset({"secondorder", "stoprun", "diam_changed", "nrn_sparse_partrans"})
 """Variables that NEURON keeps as whole numbers."""
 COUNTERS = frozenset({"i", "j", "cnt"})
 """Variables of NEURON's library, as which Python scripts count in hoc: there from the start."""

@@ -17,7 +17,32 @@ if TYPE_CHECKING:
     from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
 
-__all__ = ["Links", "link", "setpointer"]
+__all__ = ["Followers", "Links", "link", "loosen", "setpointer"]
+
+
+class Followers:
+    """Parameters of built-in point processes that have, from the end of every step on, the value of a variable there."""
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[Pointer, Pointer]] = []
+
+    def add(self, target: Pointer, source: Pointer) -> None:
+        """Let one follow a variable, and no other."""
+        self.remove(target)
+        self._pairs.append((target, source))
+
+    def remove(self, target: Pointer) -> None:
+        """Let one follow nothing any more; it keeps its value."""
+        self._pairs = [(one, source) for one, source in self._pairs if one != target]
+
+    def follow(self) -> None:
+        """Give them their values."""
+        self._pairs = [(one, source) for one, source in self._pairs if not (one.is_gone or source.is_gone)]
+        for one, source in self._pairs:
+            one.set(source.get())
+
+    def __bool__(self) -> bool:
+        return bool(self._pairs)
 
 
 class Links:
@@ -44,6 +69,13 @@ class Links:
             self._may_follow(target.kind, name)
         self._points.setdefault(target, {})[name] = source
         self._session.touch()
+
+    def forget(self, target: PointProcess, name: str) -> None:
+        """A variable of a point process follows nothing any more."""
+        source = self._points.get(target, {}).pop(name, None)
+        if source is not None:
+            setattr(target, name, source.get())
+            self._session.touch()
 
     def segment(self, record: SectionRecord, x: float, mechanism: str, name: str, source: Pointer) -> None:
         """Link a variable of a mechanism in one segment."""
@@ -112,12 +144,24 @@ def setpointer(session: Session, source: Any, name: str, target: Any) -> float:
 
 def link(session: Session, target: Any, source: Pointer) -> None:
     """Let the variable that a pointer names follow another."""
-    if isinstance(target, AttributePointer) and isinstance(target.target, PointProcess) and target.item is None:
-        session.links.point(target.target, target.name, source)
-        return
+    if isinstance(target, AttributePointer) and isinstance(target.target, PointProcess):
+        point = target.target
+        if target.item is None and session.mods.find(point.kind) is not None:
+            session.links.point(point, target.name, source)
+            return
+        if target.name in {**point.info.parameters, **point.info.arrays}:
+            session.run.followers.add(target, source)
+            return
     if isinstance(target, RangePointer):
         for owner in target.record.mechanisms:
             if target.name.endswith(f"_{owner}"):
                 session.links.segment(target.record, target.x, owner, target.name.removesuffix(f"_{owner}"), source)
                 return
-    raise HocError(f"only a variable of a point process or mechanism of a mod file can follow another, not {target!r}.")
+    raise HocError(f"only a parameter of a point process or a variable of a mod file can follow another, not {target!r}.")
+
+
+def loosen(session: Session, target: Pointer) -> None:
+    """Let the variable of a point process follow nothing any more; it keeps its value."""
+    session.run.followers.remove(target)
+    if isinstance(target, AttributePointer) and isinstance(target.target, PointProcess):
+        session.links.forget(target.target, target.name)

@@ -63,6 +63,7 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
         run._machines
         or run.watchers
         or run.dice
+        or run.followers
         or run.events.told is not None
         or run.blocks
         or run._watches()[1]

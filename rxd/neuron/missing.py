@@ -55,6 +55,12 @@ MISSING: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(
             ("nrn_get_config_key", "nrn_get_config_val", "nrn_num_config_keys"), "NEURON has not been built; use h.nrnversion"
         ),
+        **dict.fromkeys(
+            ("make_mechanism", "make_pointprocess"),
+            "classes of hoc are no mechanisms here; write a mod file (AFTER SOLVE is run at the end of every step)",
+        ),
+        **dict.fromkeys(("ModelView", "mview"), "its windows are not available; print h.topology() and sec.psection()"),
+        "hoc_obj_": "use Python's variables",
         "FImpedance": "use h.Impedance",
         "OClamp": "use h.SEClamp or h.IClamp",
         "TQueue": "use CVode.event",
@@ -69,7 +75,7 @@ MISSING: Mapping[str, str] = MappingProxyType(
         "install_vector_fitness": "use vec.meansqerr(other)",
         "setSpineArea": "set seg.diam, or add the spines' area to the 3-d points",
         "print_local_memory_usage": "use Python's resource.getrusage",
-        "nrniv_bind_thread": "use rxd.nthread", "nrn_sparse_partrans": "there is one process",
+        "nrniv_bind_thread": "use rxd.nthread",
         "rtstart": "runs are not in real time",
         "coreneuron_handle": "use neuron.coreneuron", "coredump_on_error": "errors are Python's exceptions",
     }

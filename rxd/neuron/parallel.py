@@ -16,7 +16,7 @@ from geometry.records import dataclass
 from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.events import NetCon
 from rxd.neuron.hoc_object import HocObject
-from rxd.neuron.links import link
+from rxd.neuron.links import link, loosen
 from rxd.neuron.pointers import Pointer, as_pointer
 from rxd.neuron.session import current_session
 from rxd.neuron.variable_steps import solve_until
@@ -43,6 +43,8 @@ class Exchange:
         Variables that others follow, by their numbers.
     targets : list of (Pointer, int)
         Those that will, with the number of what.
+    following : list of Pointer
+        Those that do.
     """
 
     cells: dict[int, NetCon] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Exchange:
     announced: set[int] = field(default_factory=set)
     sources: dict[int, Pointer] = field(default_factory=dict)
     targets: list[tuple[Pointer, int]] = field(default_factory=list)
+    following: list[Pointer] = field(default_factory=list)
     records: list[tuple[int, Vector, Vector]] = field(default_factory=list)
     jobs: list[tuple[int, int, Any, tuple[Any, ...]]] = field(default_factory=list)
     board: dict[Any, list[tuple[Any, ...]]] = field(default_factory=dict)
@@ -194,9 +197,17 @@ class ParallelContext(HocObject):
         """Spikes go to other processes: there are none."""
         return 0.0
 
-    def gid_clear(self, *_: Any) -> float:
-        """Forget all cells."""
+    def gid_clear(self, kind: float = 0) -> float:
+        """Forget all cells (0 or 1), and (0 or 2) which variables follow others."""
         shared = self._shared
+        if int(kind) in {0, 2}:
+            for target in shared.following:
+                if not target.is_gone:
+                    loosen(self._session, target)
+            for transfers in (shared.sources, shared.targets, shared.following):
+                transfers.clear()
+        if int(kind) not in {0, 1}:
+            return 0.0
         for table in (shared.cells, shared.given, shared.awaited, shared.announced, shared.records):
             table.clear()
         return 0.0
@@ -314,7 +325,7 @@ class ParallelContext(HocObject):
 
     def source_var(self, source: Any, number: int, sec: Any = None) -> float:
         """Name a variable that others follow."""
-        key = int(number)
+        key = _number_of_source(number)
         if key in self._shared.sources:
             raise HocError(f"source_var: {key} is the number of {self._shared.sources[key]!r} already.")
         self._shared.sources[key] = as_pointer(source, "source_var")
@@ -323,7 +334,7 @@ class ParallelContext(HocObject):
     def target_var(self, target: Any, *rest: Any, sec: Any = None) -> float:
         """Let a variable follow the source of a number: `target_var(gap, gap._ref_vgap, number)`, from `setup_transfer` on."""
         pointer, number = rest if len(rest) == 2 else (target, rest[0])
-        self._shared.targets.append((as_pointer(pointer, "target_var"), int(number)))
+        self._shared.targets.append((as_pointer(pointer, "target_var"), _number_of_source(number)))
         return 0.0
 
     def setup_transfer(self) -> float:
@@ -333,6 +344,7 @@ class ParallelContext(HocObject):
             if number not in shared.sources:
                 raise HocError(f"setup_transfer: no source_var has the number {number}, which {target!r} is to follow.")
             link(self._session, target, shared.sources[number])
+            shared.following.append(target)
         shared.targets.clear()
         return 0.0
 
@@ -476,6 +488,19 @@ class ParallelContext(HocObject):
         if name.startswith("__"):
             raise AttributeError(name)
         raise NotSupported(f"ParallelContext.{name} is not supported; scripts run in one process here.")
+
+
+def _number_of_source(number: float) -> int:
+    """The number of a source that others follow.
+
+    Raises
+    ------
+    HocError
+        If it is negative.
+    """
+    if number < 0:
+        raise HocError(f"source_var, target_var: the number of a source is not negative; got {number:g}.")
+    return int(number)
 
 
 def _kept(value: Any) -> Any:

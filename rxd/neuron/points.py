@@ -89,7 +89,7 @@ class PointProcess(_Stored, metaclass=_Kind):
         put(self, "remembered", (0.0, 0.0))
         put(self, "spot", 0.5)
         put(self, "made", session.number(self.kind))
-        put(self, "ordinal", session.run.ordinal_of_next(self.kind))
+        put(self, "ordinal", session.run.ordinals.following(self.kind))
         if place is not None and not info.artificial:
             self.loc(place, sec=sec)
         session.run.add_point(self)

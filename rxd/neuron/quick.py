@@ -57,6 +57,7 @@ def quick_step(run: Run, engine: Engine) -> Callable[[], bool] | None:
             or chemistry.fluxes
             or run.watchers
             or run.dice
+            or run.followers
             or run.blocks
             or run._machines
             or views
@@ -89,4 +90,4 @@ def _prepared(run: Run, engine: Engine) -> Single | None:
     """What makes steps of an engine; None if something goes with them that it does not do."""
     others = run.adaptive or not engine.is_plain or run.watchers or run.dice or run.blocks or run._machines
     # what a channel's rates are made of may change in any Vector
-    return None if others or run.session.channels else engine.fixed.single
+    return None if others or run.followers or run.session.channels else engine.fixed.single

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +26,10 @@ from rxd.neuron.engine.rising import look_anew
 from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.errors import HocError
 from rxd.neuron.events import EventHeap, FInitializeHandler, NetCon
+from rxd.neuron.links import Followers
 from rxd.neuron.live_cells import LiveCells
 from rxd.neuron.many_steps import many_steps, record_started, record_step
+from rxd.neuron.ordinals import Ordinals
 from rxd.neuron.points import PointProcess
 from rxd.neuron.quick import quick_step
 from rxd.neuron.tapes import Tapes
@@ -58,6 +59,8 @@ class Run(Tapes, Watching):
         What `CVode.extra_scatter_gather` wants called at every step.
     dice : list of (weak reference to Random, pointer)
         What `Random.play` writes to at the start of every step.
+    ordinals, followers : Ordinals, Followers
+        Numbers of point processes; parameters that follow variables.
     saved_in_batch : list of pointers
         What `batch_run` writes.
     formulas, blueprints : object
@@ -105,10 +108,9 @@ class Run(Tapes, Watching):
         self._versions = 0
         self._pulled = -1
         self.fast_imem = self.local_dt = False
-        self.callbacks, self.blocks = Callbacks(self), Blocks(self)
+        self.callbacks, self.blocks, self.ordinals, self.followers = Callbacks(self), Blocks(self), Ordinals(), Followers()
         self._connections: list[weakref.ref[NetCon]] = []
         self._points: dict[int, weakref.ref[PointProcess]] = {}
-        self._living, self._ordinals = Counter[str](), dict[str, int]()
         self._handlers: list[weakref.ref[FInitializeHandler]] = []
         self.watchers: list[tuple[int, Callable[[], Any]]] = []
         self.dice: list[tuple[weakref.ref[Random], Pointer]] = []
@@ -134,23 +136,18 @@ class Run(Tapes, Watching):
     def add_point(self, point: PointProcess) -> None:
         """Take note of a point process."""
         key, table, run, has_equations = id(point), self._points, weakref.ref(self), point._has_equations
-        kind, living = point.kind, self._living
-        living[kind] += 1
+        kind, ordinals = point.kind, self.ordinals
+        ordinals.come(kind)
 
         def gone(_: object) -> None:
             table.pop(key, None)
-            living[kind] -= 1
+            ordinals.gone(kind)
             owner = run()
             if owner is not None:
                 owner.points_changed(has_equations)
 
         self._points[key] = weakref.ref(point, gone)
         self.points_changed(has_equations)
-
-    def ordinal_of_next(self, kind: str) -> int:
-        """The number of the next point process of a kind: they begin anew when none is left."""
-        self._ordinals[kind] = self._ordinals.get(kind, -1) + 1 if self._living[kind] else 0
-        return self._ordinals[kind]
 
     def points_changed(self, has_equations: bool) -> None:
         """A point process has come, gone or moved: one with equations of its own, or one that is a clamp or counts."""
@@ -444,6 +441,7 @@ class Run(Tapes, Watching):
         self._handle(0)
         engine = self._compiled()
         engine.initial.set()
+        self.followers.follow()
         if early:
             engine.seen.frozen = frozenset((CURRENTS,))
         self._reset_events()
@@ -544,6 +542,8 @@ class Run(Tapes, Watching):
         engine.step(t, dt)
         engine.swelling.follow()
         self._compared = engine.version
+        if self.followers:
+            self.followers.follow()
         if self.watchers:  # the clock and all but v still at the start of the step, as in NEURON
             with engine.between():
                 self._tell(0)

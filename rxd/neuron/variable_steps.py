@@ -95,10 +95,10 @@ def send_risen(run: Run, engine: Engine) -> list[Detector]:
 
 def advance_to(run: Run, engine: Engine, target: float, single: bool) -> tuple[tuple[int, float], ...]:
     """Let the solver go to a time, to a jump of a clamp or a course, or to a spike; which voltages have risen, and when."""
-    if run.dice:
+    if run.dice or run.followers:
         raise NotSupported(
-            "Random.play is not supported with CVode: its numbers would follow the solver's steps; use fixed steps, or play "
-            "a Vector of random numbers with the times at which they hold."
+            "Random.play, and a clamp that follows a variable, are not supported with CVode: their numbers would follow the "
+            "solver's steps; use fixed steps, or play a Vector of random numbers with the times at which they hold."
         )
     values = run.session.globals
     _record_jump(run, engine)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rxd.neuron.errors import HocError, NotSupported
 from rxd.neuron.session import Session
 
 
@@ -150,3 +151,39 @@ def test_netcons_of_one_variable_of_a_point_process_share_a_threshold(h: Any) ->
     assert second.threshold == 4
     assert h.NetCon(synapse._ref_g, None, 7, 1, 1).threshold == 7  # the last one counts, as in NEURON 9.0.2
     assert [one.threshold for one in (first, second, *apart)] == [7, 7, 10, 10]
+
+
+def test_clamps_follow_variables_by_number(h: Any) -> None:
+    """`pc.target_var` of a clamp: from the end of a step on it has what the source has there; numbers of NEURON 9.0.2."""
+    cells = h.ParallelContext()
+    a, b = (h.Section(name=name) for name in "ab")
+    for section in (a, b):
+        section.L = section.diam = 20
+        section.insert("hh")
+    push = h.IClamp(a(0.5))
+    push.delay, push.dur, push.amp = 1, 1, 1
+    hold = h.SEClamp(b(0.5))
+    hold.rs, hold.dur1 = 100, 1e9
+    for wrong in (lambda: cells.source_var(a(0.5)._ref_v, -1), lambda: cells.target_var(hold, hold._ref_amp1, -1)):
+        with pytest.raises(HocError, match="not negative"):
+            wrong()
+    cells.source_var(a(0.5)._ref_v, 1, sec=a)
+    cells.target_var(hold, hold._ref_amp1, 1)
+    cells.setup_transfer()
+    v, level, theirs = (h.Vector().record(one) for one in (b(0.5)._ref_v, hold._ref_amp1, a(0.5)._ref_v))
+    for run in (h.continuerun, cells.psolve):
+        h.finitialize(-65)
+        run(5)
+        assert list(level) == list(theirs)
+        assert (v[60], v[90], v[150]) == pytest.approx((-59.0371894, 32.0944600, -19.7533507), abs=1e-6)
+    h.cvode_active(1)
+    h.finitialize(-65)
+    with pytest.raises(NotSupported, match="a clamp that follows a variable"):
+        h.fadvance()
+    h.cvode_active(0)
+    cells.gid_clear()  # and nothing follows any more
+    h.finitialize(-65)
+    kept = hold.amp1
+    h.continuerun(2)
+    assert hold.amp1 == kept != a.v
+    cells.source_var(b(0.5)._ref_v, 1, sec=b)
