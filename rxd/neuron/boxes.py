@@ -5,7 +5,7 @@ In: species on boxes, and where segments are. Out: the voxel of every segment in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from rxd.neuron.layout import Layout
     from rxd.neuron.record import SectionRecord
 
-__all__ = ["Boxes"]
+__all__ = ["FOLLOWS", "Boxes"]
+
+FOLLOWS: Final = 119
+"""What `h.ion_style` is of a species: concentrations are states, and the reversal potential follows them."""
 
 
 class Boxes:
@@ -24,6 +27,7 @@ class Boxes:
     def __init__(self, chemistry: Chemistry) -> None:
         self._chemistry = chemistry
         self._registered = -1
+        self._styled: tuple[tuple[int, int], ...] = ()
         self._known: tuple[int, dict[int, ExtracellularGrid]] = (-1, {})
         self._around: dict[int, tuple[Layout, np.ndarray]] = {}
 
@@ -37,8 +41,15 @@ class Boxes:
                 mechanism = session.catalogue.ion(quantity.name, int(quantity.charge)).mechanism
                 for record in session.topology:
                     record.insert(mechanism)
-                    record.ion_styles.setdefault(mechanism, 119)
+                    record.ion_styles.setdefault(mechanism, FOLLOWS)
         self._registered = session.node_revision  # with what inserting has done to it
+
+    def newly_styled(self) -> bool:
+        """Whether sections or species in boxes have changed since this was asked last: then NEURON sets styles anew."""
+        species = [(quantity.number, 0) for quantity in self._chemistry.quantities]
+        sections = [(record.id, record.nseg) for record in self._chemistry.session.topology]
+        last, self._styled = self._styled, (*species, *sections)
+        return last != self._styled
 
     def settle_properties(self) -> None:
         """Give quantities that are properties of boxes their values, lest a box changes while a model is made of it."""

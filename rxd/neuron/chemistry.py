@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.boxes import Boxes
+from rxd.neuron.boxes import FOLLOWS, Boxes
 from rxd.neuron.cutting import Cutting
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.in_force import InForce
@@ -229,6 +229,22 @@ class Chemistry:
                     values[:] = initial  # in place: somebody may hold a view of it
                 quantity._tell_box(region)
         return changing
+
+    def settle_styles(self) -> None:
+        """Let `h.ion_style` be what it is of a species: NEURON sets it with `finitialize`, whatever a script has set."""
+        sides = [
+            (f"{quantity.name}_ion", region)
+            for quantity in (self.quantities if self._quantities else ())
+            for region in (quantity.regions if quantity.name is not None else ())
+            if region.nrn_region is not None
+        ]
+        anew = any(hasattr(region, "shape") for _, region in sides) and self.boxes.newly_styled()
+        for mechanism, region in sides:
+            records = region.records if not hasattr(region, "shape") else self.session.topology if anew else ()
+            for record in records:
+                if record.ion_styles.get(mechanism, FOLLOWS) != FOLLOWS:
+                    record.ion_styles[mechanism] = FOLLOWS
+                    self.session.touch(nodes=False)
 
     def species_at(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
         """The species (and region) behind an ion variable such as `cai` in a section, or None."""

@@ -95,7 +95,7 @@ def ion_style(session: Session, mechanism: str, *flags: float, sec: Section | No
 
     Where a mod file writes concentrations the reversal potential follows them at every step only if the fourth flag says so.
     Otherwise the flags are kept and returned, and what is computed follows from the declarations (a species with `nrn_region`
-    makes concentrations states and the reversal potential follow them).
+    makes concentrations states and the reversal potential follow them, and `finitialize` sets the flags accordingly).
     """
     if session.catalogue.ion_of(mechanism) is None:
         raise HocError(f"{mechanism}  is not an ion")

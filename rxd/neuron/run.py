@@ -422,6 +422,7 @@ class Run(Tapes, Watching):
         self.callbacks.clear()
         self._drop_dead()
         self._handle(3)  # with the clock as it was
+        self.session.chemistry.settle_styles()
         values["t"] = 0.0
         early = any(handler.kind in {0, 1} for handler in self._living_handlers())
         if early or (self.engine is not None and self.engine.revision != self.session.revision):

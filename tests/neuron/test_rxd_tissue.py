@@ -442,3 +442,32 @@ def test_a_section_on_the_last_side_of_the_box_shows_the_voxel_it_exchanges_with
     there = k[ecs].node_by_location(20, 0, 3).concentration
     assert 7.9 < there < 8
     assert [side.ko, inner.ko] == [there, there]
+
+
+def test_finitialize_sets_styles_of_ions_that_are_species():
+    """In NEURON 9.0.2 `h.ion_style` gives these, too, and v is -58.4248, -62.6058: ek of the other section follows from ko."""
+    near, far, ecs = beside()
+    k = rxd.Species(ecs, name="k", d=1, charge=1, initial=4)
+    cyt = rxd.Region([near], nrn_region="i")
+    na = rxd.Species(cyt, name="na", charge=1, initial=10)
+    for ion in ("k_ion", "na_ion"):
+        for sec in (near, far):
+            h.ion_style(ion, 3, 1, 0, 0, 0, sec=sec)
+
+    def styles():
+        return [h.ion_style(ion, sec=sec) for ion in ("k_ion", "na_ion") for sec in (near, far)]
+
+    h.finitialize(-60)
+    assert styles() == [119, 119, 119, 11]
+    assert far.ek == pytest.approx(-74.1717, abs=1e-4)
+    for _ in range(20):
+        h.fadvance()
+    assert far.v == pytest.approx(-62.6058, abs=1e-4)
+    for sec in (near, far):
+        h.ion_style("k_ion", 3, 1, 0, 0, 0, sec=sec)
+    h.finitialize(-60)
+    assert styles() == [11, 11, 119, 11]  # of boxes only if there are other sections
+    far.nseg = 3
+    h.finitialize(-60)
+    assert styles() == [119, 119, 119, 11]
+    assert (k, na) is not None

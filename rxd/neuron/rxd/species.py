@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import sympy
 
+from rxd.neuron.boxes import FOLLOWS
 from rxd.neuron.coefficients import new_coefficients
 from rxd.neuron.errors import NoSuchVoxel, RxDException, caution
 from rxd.neuron.internals import Instance, instances, kept_nodes, module_name, state_indices
@@ -121,7 +122,7 @@ class Quantity(Mathable):
             for record in region.records if region.nrn_region else ():
                 if record.alive:
                     record.insert(ion.mechanism)
-                    record.ion_styles[ion.mechanism] = 119
+                    record.ion_styles[ion.mechanism] = FOLLOWS
 
     def _register_if_it_fits(self) -> None:
         """The same where name and charge are set one after the other: as soon as they fit."""
