@@ -175,7 +175,7 @@ Where NEURON itself is wrong we give the right answer.
 * **`h.dt` after CVode has been switched off** is the solver's last step in NEURON; here it is what it was.
 * **Tables and LINEAR blocks of mod files under CVode.** A TABLE follows the temperature and the parameters it depends on at
   once, in hh, too; in NEURON from the next `finitialize` or fixed step on. A LINEAR block of BREAKPOINT is solved all the time;
-  in NEURON its states stay what INITIAL left.
+  in NEURON its states stay what INITIAL left, and so does what a BREAKPOINT without currents assigns (`shown = cai`).
 * **What BEFORE and AFTER blocks assign to a current** (`ica = ica + x`) is for the rest of the block. NEURON shows it up to
   the next BREAKPOINT; no current flows because of it, there or here.
 * **`h.secondorder` set in the middle of a run** counts at once. In NEURON 9.0.2 it counts for the update of voltages at

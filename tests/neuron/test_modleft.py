@@ -25,10 +25,10 @@ PROCEDURE hurry(f) { unseen = f*unseen }
 """
 
 COUNTING = """
-NEURON { SUFFIX counting RANGE n, at, m }
-ASSIGNED { v n at }
+NEURON { SUFFIX counting RANGE n, at, m GLOBAL places }
+ASSIGNED { v n at places }
 STATE { m }
-INITIAL { n = n + 1  at = at + v  m = n }
+INITIAL { n = n + 1  at = at + v  m = n  places = places + 1 }
 BREAKPOINT { SOLVE states METHOD cnexp }
 DERIVATIVE states { m' = -n*m }
 """
@@ -169,6 +169,14 @@ def test_initial_counts_from_run_to_run(soma):
     h.finitialize(-60)
     assert (mechanism.n, mechanism.at, mechanism.m) == (2, -125, 2)
     assert falls(mechanism, "m") == pytest.approx([2], rel=1e-9)
+
+
+def test_all_segments_count_in_a_global_variable(soma):
+    soma.nseg = 3
+    begin(soma, "counting")
+    assert h.places_counting == 3
+    h.finitialize(-65)
+    assert (h.places_counting, soma(0.5).counting.n) == (6, 2)
 
 
 def test_initial_sees_what_before_initial_leaves(soma):

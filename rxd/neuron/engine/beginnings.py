@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import sympy
 
 from rxd.codegen.oracle import fields_of
 from rxd.nmodl.mechanisms import LEFT
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
+    from rxd.nmodl import Translation
 
 __all__ = ["Beginnings"]
 
@@ -52,8 +54,8 @@ class Beginnings:
         for (mechanism, key), everywhere in found.items():
             translation = engine.session.mods.known[mechanism]
             records = [record for record in engine.layout.records if mechanism in record.mechanisms]
-            if key in translation.shared:  # the last segment has the last word
-                everywhere[:] = everywhere[engine.layout.index[records[-1].id][-1]]
+            if key in translation.shared:
+                everywhere[:] = self._of_all(translation, key, everywhere, engine.layout.index[records[-1].id][-1])
             if key in translation.globals:
                 engine.session.globals[f"{key}_{mechanism}"] = float(everywhere[0])
             else:
@@ -65,6 +67,13 @@ class Beginnings:
                 values = everywhere[group.segment]
                 if not np.array_equal(fields_of(group)[row], values):
                     engine.fields.put(number, row, values)
+
+    def _of_all(self, translation: Translation, key: str, everywhere: np.ndarray, last: int) -> float:
+        """What one variable of all segments is after INITIAL: the last has the last word, but all count in `n = n + 1`."""
+        before = self.engine.session.globals.values.get(f"{key}_{translation.file.name}")
+        if before is None or sympy.diff(translation.left[key], sympy.Symbol(key, real=True)) != 1:
+            return float(everywhere[last])
+        return float(before + np.nansum(everywhere - before))
 
     def _rows(self, mechanism: str, key: str) -> Iterator[tuple[int, int]]:
         """Groups and rows of their fields that hold a variable."""
