@@ -148,7 +148,8 @@ Where NEURON itself is wrong we give the right answer.
 * **Currents into voxels of several sections.** In a region with n sections in voxels NEURON gives voxel i the scale of
   voxel i / n, and most of the charge does not arrive: 24 % of it with two equal cylinders with hh. Here it all does.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T, and so do `CVode.solve(T)` and `psolve(T)` where an event
-  without an action (`CVode.event(t)`) lies before, at which NEURON's stop.
+  without an action (`CVode.event(t)`) lies before, at which NEURON's stop. Events due at T itself have arrived then; in NEURON
+  they arrive with the next call.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers. In
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts
   them into the memory just freed; here it shows the square roots. (So it is in the reference of acceptance script 22,
