@@ -151,6 +151,7 @@ def link(session: Session, target: Any, source: Pointer) -> None:
             return
         if target.name in {**point.info.parameters, **point.info.arrays}:
             session.run.followers.add(target, source)
+            session.touch()  # steps are prepared without them
             return
     if isinstance(target, RangePointer):
         for owner in target.record.mechanisms:

@@ -57,7 +57,6 @@ def quick_step(run: Run, engine: Engine) -> Callable[[], bool] | None:
             or chemistry.fluxes
             or run.watchers
             or run.dice
-            or run.followers
             or run.blocks
             or run._machines
             or views
