@@ -12,7 +12,7 @@ from benchmarks.axoplasm.running import stepped
 from benchmarks.built import Built
 from geometry import SectionSpec
 from rxd import library
-from rxd.neuron.philox import Stream
+from rxd.neuron.random_numbers.philox import Stream
 
 DT = 0.025
 

@@ -9,35 +9,35 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from rxd.neuron.artificial import NetStim
-from rxd.neuron.counters import APCount
-from rxd.neuron.cvode import CVode
-from rxd.neuron.events import FInitializeHandler, NetCon
-from rxd.neuron.files import File
+from rxd.neuron.cells.impedance import Impedance
+from rxd.neuron.cells.import3d import IMPORT3D_CLASSES
+from rxd.neuron.cells.section_lists import SectionList, SectionRef
+from rxd.neuron.cells.sections import Section
+from rxd.neuron.events.artificial import NetStim
+from rxd.neuron.events.connections import FInitializeHandler, NetCon
+from rxd.neuron.events.counters import APCount
+from rxd.neuron.events.intfire import INTFIRE_CLASSES
+from rxd.neuron.events.patternstim import PatternStim
+from rxd.neuron.events.transitions import StateTransitionEvent
+from rxd.neuron.events.vecstim import VecStim
 from rxd.neuron.hoc.python_objects import PythonHandle
-from rxd.neuron.impedance import Impedance
-from rxd.neuron.import3d import IMPORT3D_CLASSES
-from rxd.neuron.intfire import INTFIRE_CLASSES
-from rxd.neuron.kschan import KSChan
-from rxd.neuron.kschan_parts import KSGate, KSState, KSTrans
-from rxd.neuron.linear import LinearMechanism
-from rxd.neuron.lists import List
-from rxd.neuron.matrix import Matrix
+from rxd.neuron.mechanisms.kschan import KSChan
+from rxd.neuron.mechanisms.kschan_parts import KSGate, KSState, KSTrans
+from rxd.neuron.mechanisms.linear import LinearMechanism
+from rxd.neuron.mechanisms.points import POINT_CLASSES
+from rxd.neuron.mechanisms.standard import MechanismStandard, MechanismType
 from rxd.neuron.parallel import ParallelContext
-from rxd.neuron.patternstim import PatternStim
 from rxd.neuron.plots import PLOT_CLASSES
-from rxd.neuron.pointer_classes import HocPointer, PtrVector
-from rxd.neuron.points import POINT_CLASSES
-from rxd.neuron.random import Random
-from rxd.neuron.savestate import BBSaveState, SaveState
-from rxd.neuron.section_lists import SectionList, SectionRef
-from rxd.neuron.sections import Section
-from rxd.neuron.standard import MechanismStandard, MechanismType
-from rxd.neuron.texts import String, StringFunctions
-from rxd.neuron.transitions import StateTransitionEvent
-from rxd.neuron.vecstim import VecStim
-from rxd.neuron.vector import Vector
-from rxd.neuron.windows import WINDOW_CLASSES
+from rxd.neuron.random_numbers.random import Random
+from rxd.neuron.runs.cvode import CVode
+from rxd.neuron.runs.savestate import BBSaveState, SaveState
+from rxd.neuron.texts.files import File
+from rxd.neuron.texts.lists import List
+from rxd.neuron.texts.strings import String, StringFunctions
+from rxd.neuron.texts.windows import WINDOW_CLASSES
+from rxd.neuron.vectors.matrix import Matrix
+from rxd.neuron.vectors.pointer_classes import HocPointer, PtrVector
+from rxd.neuron.vectors.vector import Vector
 
 __all__ = ["CLASSES"]
 

@@ -14,9 +14,9 @@ from typing import Any
 from rxd.neuron.classes import CLASSES
 from rxd.neuron.globals import CONSTANTS, Globals
 from rxd.neuron.interpreter import FUNCTIONS
-from rxd.neuron.mechanisms import DENSITY, POINTS
+from rxd.neuron.mechanisms.known import DENSITY, POINTS
 from rxd.neuron.missing import METHODS, MISSING
-from rxd.neuron.run_functions import nothing
+from rxd.neuron.runs.run_functions import nothing
 
 __all__ = ["text"]
 

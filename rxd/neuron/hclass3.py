@@ -9,9 +9,9 @@ import sys
 from typing import Any
 
 from rxd.neuron.hoc.templates import Instance
-from rxd.neuron.inserted import DensityMechanism
-from rxd.neuron.pointers import EntryPointer
+from rxd.neuron.mechanisms.inserted import DensityMechanism
 from rxd.neuron.session import current_session
+from rxd.neuron.vectors.pointers import EntryPointer
 
 __all__ = [
     "DensityMechanism", "HocBaseObject", "hclass", "load_mechanisms", "nrn_dll_loaded", "numpy_element_ref", "psection",

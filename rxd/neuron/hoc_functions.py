@@ -17,10 +17,10 @@ import numpy as np
 
 from rxd.neuron.errors import HocError, caution
 from rxd.neuron.hoc.printing import PRINTERS
-from rxd.neuron.links import setpointer
+from rxd.neuron.mechanisms.links import setpointer
 
 if TYPE_CHECKING:
-    from rxd.neuron.sections import Section, Segment
+    from rxd.neuron.cells.sections import Section, Segment
     from rxd.neuron.session import Session
 
 __all__ = ["HOC_FUNCTIONS", "load_compiled"]
@@ -184,7 +184,7 @@ def place(session: Session, x: float | Segment = 0.5, sec: Section | None = None
 
 def allobjects(session: Session, kind: str | None = None) -> float:
     """Print the point processes, NetCons and objects of hoc templates: all, or those of a class."""
-    from rxd.neuron.lists import List
+    from rxd.neuron.texts.lists import List
 
     kinds = dict.fromkeys((*(point.kind for point in session.run.points), "NetCon", *session.hoc.templates))
     for name in kinds if kind is None else [str(kind)]:

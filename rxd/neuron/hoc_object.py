@@ -26,7 +26,7 @@ class HocObject:
         IndexError
             If there is none.
         """
-        from rxd.neuron.lists import object_of
+        from rxd.neuron.texts.lists import object_of
 
         return object_of(cls, number)
 

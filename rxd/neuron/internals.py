@@ -16,7 +16,7 @@ import numpy as np
 from rxd.neuron.session import current_session
 
 if TYPE_CHECKING:
-    from rxd.neuron.nodes import NodeTable
+    from rxd.neuron.space.nodes import NodeTable
 
 __all__ = [
     "Along", "Guarded", "Instance", "guard_modules", "instances", "kept_nodes", "module_name", "region_name", "state_indices",

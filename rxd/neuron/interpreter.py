@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from rxd.neuron.cells.tree_functions import TREE_FUNCTIONS
 from rxd.neuron.errors import NotSupported
 from rxd.neuron.globals import CONSTANTS
 from rxd.neuron.hoc.state import Elements
 from rxd.neuron.hoc_functions import HOC_FUNCTIONS
-from rxd.neuron.inserted import DensityMechanism
 from rxd.neuron.math_functions import MATH_FUNCTIONS
+from rxd.neuron.mechanisms.inserted import DensityMechanism
 from rxd.neuron.missing import why_missing
-from rxd.neuron.modcalls import global_value, hoc_call
-from rxd.neuron.optimise import PRAXIS_FUNCTIONS
-from rxd.neuron.pointers import GlobalPointer, Ref
-from rxd.neuron.random_functions import RANDOM_FUNCTIONS
-from rxd.neuron.run_functions import RUN_FUNCTIONS
+from rxd.neuron.mods.calls import global_value, hoc_call
+from rxd.neuron.random_numbers.functions import RANDOM_FUNCTIONS
+from rxd.neuron.runs.run_functions import RUN_FUNCTIONS
 from rxd.neuron.session import Session, current_session
-from rxd.neuron.text_streams import STREAM_FUNCTIONS
-from rxd.neuron.tree_functions import TREE_FUNCTIONS
+from rxd.neuron.texts.streams import STREAM_FUNCTIONS
+from rxd.neuron.vectors.optimise import PRAXIS_FUNCTIONS
+from rxd.neuron.vectors.pointers import GlobalPointer, Ref
 from rxd.nmodl import NmodlError
 
 __all__ = ["Function", "Interpreter", "set_global"]

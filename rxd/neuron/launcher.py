@@ -131,7 +131,7 @@ def run_script(path: str, arguments: Sequence[str] = (), correct: bool = False) 
         Its `sys.argv[1:]`.
     correct : bool
         Whether rates of reactions count as they are written, and sections in voxels are as wide as their points say, where
-        NEURON 9 does otherwise (`rxd.neuron.in_force`, `rxd.neuron.widest`).
+        NEURON 9 does otherwise (`rxd.neuron.space.in_force`, `rxd.neuron.space.widest`).
 
     Raises
     ------

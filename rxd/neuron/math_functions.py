@@ -14,7 +14,7 @@ from rxd.neuron.errors import HocError
 from rxd.neuron.globals import CONSTANTS
 
 if TYPE_CHECKING:
-    from rxd.neuron.sections import Section
+    from rxd.neuron.cells.sections import Section
     from rxd.neuron.session import Session
 
 __all__ = ["MATH_FUNCTIONS"]

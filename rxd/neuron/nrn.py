@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rxd.neuron.inserted import Mechanism, RangeVar
-from rxd.neuron.sections import Section, Segment
+from rxd.neuron.cells.sections import Section, Segment
+from rxd.neuron.mechanisms.inserted import Mechanism, RangeVar
 
 __all__ = ["Mechanism", "RangeVar", "Section", "Segment"]

@@ -1,7 +1,7 @@
 """The command `nrnivmodl` for scripts and notebooks that call it: it compiles nothing, but notes which mod files it was given.
 
 In: folders or mod files, as NEURON's command takes them. Out: the file of notes that NEURON's leaves (`x86_64/makemod2c_inc`),
-by which a session finds mod files in any folder (`rxd.neuron.modfiles`). A process that runs NEURON's scripts has the command
+by which a session finds mod files in any folder (`rxd.neuron.mods.files`). A process that runs NEURON's scripts has the command
 at the end of its PATH, behind NEURON's own.
 """
 

@@ -14,13 +14,13 @@ from typing import Any
 
 from geometry.records import dataclass
 from rxd.neuron.errors import HocError, NotSupported
-from rxd.neuron.events import NetCon
+from rxd.neuron.events.connections import NetCon
 from rxd.neuron.hoc_object import HocObject
-from rxd.neuron.links import link, loosen
-from rxd.neuron.pointers import Pointer, as_pointer
+from rxd.neuron.mechanisms.links import link, loosen
+from rxd.neuron.runs.variable_steps import solve_until
 from rxd.neuron.session import current_session
-from rxd.neuron.variable_steps import solve_until
-from rxd.neuron.vector import Vector
+from rxd.neuron.vectors.pointers import Pointer, as_pointer
+from rxd.neuron.vectors.vector import Vector
 
 __all__ = ["Exchange", "ParallelContext"]
 
@@ -447,7 +447,7 @@ class ParallelContext(HocObject):
 
     def get_partition(self, number: float = 0) -> Any:
         """The sections that a thread works on: there is one, and it has the roots of all cells."""
-        from rxd.neuron.section_lists import SectionList
+        from rxd.neuron.cells.section_lists import SectionList
 
         if int(number) != 0:
             raise HocError(f"pc.get_partition: there is one thread, 0; not {int(number)}.")

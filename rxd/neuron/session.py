@@ -16,25 +16,25 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.cells.spots import Spots
+from rxd.neuron.cells.topology import Topology
 from rxd.neuron.errors import HocError
 from rxd.neuron.globals import Globals
-from rxd.neuron.ready import ReadyValues
-from rxd.neuron.spots import Spots
-from rxd.neuron.topology import Topology
+from rxd.neuron.space.ready import ReadyValues
 
 if TYPE_CHECKING:
-    from rxd.neuron.chemistry import Chemistry
+    from rxd.neuron.cells.membrane import MembraneCurrents
     from rxd.neuron.hoc.state import HocState
-    from rxd.neuron.kschan import KSChan
-    from rxd.neuron.links import Links
-    from rxd.neuron.mechanisms import Catalogue
-    from rxd.neuron.membrane import MembraneCurrents
-    from rxd.neuron.modfiles import ModFiles
-    from rxd.neuron.nodes import NodeTable
+    from rxd.neuron.mechanisms.known import Catalogue
+    from rxd.neuron.mechanisms.kschan import KSChan
+    from rxd.neuron.mechanisms.links import Links
+    from rxd.neuron.mods.files import ModFiles
+    from rxd.neuron.mods.scop import ScopRandom
     from rxd.neuron.parallel import Exchange
-    from rxd.neuron.run import Run
-    from rxd.neuron.scop import ScopRandom
-    from rxd.neuron.text_streams import Streams
+    from rxd.neuron.runs.run import Run
+    from rxd.neuron.space.chemistry import Chemistry
+    from rxd.neuron.space.nodes import NodeTable
+    from rxd.neuron.texts.streams import Streams
 
 __all__ = ["Session", "current_session"]
 
@@ -51,7 +51,7 @@ class Session:
     ----------
     correct : bool
         Apply the rates of reactions as they are written, and keep the widths of sections in voxels, where NEURON does not; see
-        `rxd.neuron.in_force` and `rxd.neuron.widest`.
+        `rxd.neuron.space.in_force` and `rxd.neuron.space.widest`.
 
     Attributes
     ----------
@@ -143,14 +143,14 @@ class Session:
     @cached_property
     def catalogue(self) -> Catalogue:
         """The mechanisms, ions and point processes this session knows."""
-        from rxd.neuron.mechanisms import Catalogue
+        from rxd.neuron.mechanisms.known import Catalogue
 
         return Catalogue(self)
 
     @cached_property
     def mods(self) -> ModFiles:
         """The mod files it can take mechanisms from."""
-        from rxd.neuron.modfiles import ModFiles
+        from rxd.neuron.mods.files import ModFiles
 
         return ModFiles(self)
 
@@ -164,35 +164,35 @@ class Session:
     @cached_property
     def chemistry(self) -> Chemistry:
         """The rxd declarations."""
-        from rxd.neuron.chemistry import Chemistry
+        from rxd.neuron.space.chemistry import Chemistry
 
         return Chemistry(self)
 
     @cached_property
     def run(self) -> Run:
         """Run control: initialisation, steps, events, recordings."""
-        from rxd.neuron.run import Run
+        from rxd.neuron.runs.run import Run
 
         return Run(self)
 
     @cached_property
     def membrane(self) -> MembraneCurrents:
         """The currents behind `seg.i_membrane_`."""
-        from rxd.neuron.membrane import MembraneCurrents
+        from rxd.neuron.cells.membrane import MembraneCurrents
 
         return MembraneCurrents(self)
 
     @cached_property
     def links(self) -> Links:
         """What POINTER variables of mod files point to."""
-        from rxd.neuron.links import Links
+        from rxd.neuron.mechanisms.links import Links
 
         return Links(self)
 
     @cached_property
     def scop(self) -> ScopRandom:
         """The random numbers of mod files."""
-        from rxd.neuron.scop import ScopRandom
+        from rxd.neuron.mods.scop import ScopRandom
 
         return ScopRandom()
 
@@ -216,14 +216,14 @@ class Session:
     @cached_property
     def streams(self) -> Streams:
         """The text files that hoc's `ropen` and `wopen` have opened."""
-        from rxd.neuron.text_streams import Streams
+        from rxd.neuron.texts.streams import Streams
 
         return Streams(self)
 
     @cached_property
     def graph_lists(self) -> dict[str, Any]:
         """The lists of graphs and plots that NEURON's run control draws to, by name; nothing draws here."""
-        from rxd.neuron.lists import List
+        from rxd.neuron.texts.lists import List
 
         return {"graphList": [List() for _ in range(4)], "flush_list": List(), "fast_flush_list": List()}
 

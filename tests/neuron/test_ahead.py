@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rxd.neuron.ahead import Ahead
+from rxd.neuron.runs.ahead import Ahead
 from rxd.neuron.session import Session, current_session
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from rxd.neuron import h, rxd
 from rxd.neuron.errors import HocError
+from rxd.neuron.events.transitions import StateTransitionEvent
 from rxd.neuron.tests.utils import (
     cvode_enabled,
     cvode_use_global_timestep,
@@ -24,7 +25,6 @@ from rxd.neuron.tests.utils.capture_stdout import capture_stdout
 from rxd.neuron.tests.utils.checkresult import Chk
 from rxd.neuron.tests.utils.coreneuron_available import coreneuron_available
 from rxd.neuron.tests.utils.strtobool import strtobool
-from rxd.neuron.transitions import StateTransitionEvent
 
 pytestmark = pytest.mark.usefixtures("session")
 

@@ -7,7 +7,7 @@ import pytest
 
 from rxd.neuron import Session, h
 from rxd.neuron.errors import HocError, NotSupported
-from rxd.neuron.recording import Recorder
+from rxd.neuron.recordings.recording import Recorder
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from rxd.neuron.events import EventHeap
+from rxd.neuron.events.connections import EventHeap
 
 
 def filled(n=200, seed=1):

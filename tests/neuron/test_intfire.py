@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import rxd.neuron.arrivals
+import rxd.neuron.events.arrivals
 from rxd.neuron.session import Session
 from rxd.solve.firing import factors, firing_time, moved_2, moved_4
 
@@ -54,7 +54,7 @@ def states(cells: list[Any]) -> list[dict[str, float]]:
 @pytest.mark.parametrize("most", [1 << 16, 7])
 def test_a_network_in_the_loop_is_that_of_single_events(h: Any, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """To the last bit; also where the loop has room for a few spikes only and ends in the midst of a step's events."""
-    monkeypatch.setattr(rxd.neuron.arrivals, "MOST_SPIKES", most)
+    monkeypatch.setattr(rxd.neuron.events.arrivals, "MOST_SPIKES", most)
     kept, vectors, cells = network(h)
     found = []
     for single in (True, False):

@@ -21,10 +21,11 @@ from rxd.codegen import kept_equations
 from rxd.codegen.fingerprint import Fingerprint, NotKnownError, fingerprint
 from rxd.codegen.kept_equations import recalled
 from rxd.declare.symbols import IonSymbol
-from rxd.neuron import Session, h, modfiles
+from rxd.neuron import Session, h
 from rxd.neuron import rxd as neuron_rxd
 from rxd.neuron.engine import blueprints
 from rxd.neuron.engine.tabulated import hh_with_tables
+from rxd.neuron.mods import files as modfiles
 
 x, y = sympy.symbols("x y", real=True)
 

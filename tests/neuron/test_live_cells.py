@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rxd.neuron.live_cells import LiveCells
+from rxd.neuron.runs.live_cells import LiveCells
 from rxd.neuron.session import Session, current_session
 
 
@@ -94,7 +94,7 @@ def test_events_in_compiled_code_are_those_of_the_queue(h: Any, loop: bool) -> N
 
 
 def test_more_spikes_than_there_is_room_for_are_not_lost(h: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rxd.neuron.arrivals.MOST_SPIKES", 7)
+    monkeypatch.setattr("rxd.neuron.events.arrivals.MOST_SPIKES", 7)
     train, cell = h.NetStim(), h.IntFire1()
     train.start, train.interval, train.number, train.noise = 1, 0.25, 200, 0
     cell.refrac, times = 0.1, h.Vector()

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from rxd.neuron import Session, h, modpoints
+from rxd.neuron import Session, h
 from rxd.neuron.errors import HocError
+from rxd.neuron.mods import points as modpoints
 
 WATCHING = """
 DEFINE Fallen 3

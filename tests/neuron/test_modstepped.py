@@ -9,7 +9,7 @@ import pytest
 
 from rxd.neuron import h
 from rxd.neuron.errors import HocError
-from rxd.neuron.scop import ScopRandom
+from rxd.neuron.mods.scop import ScopRandom
 from rxd.nmodl import NmodlError
 
 FLUCTUATING = """

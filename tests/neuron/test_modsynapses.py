@@ -9,7 +9,7 @@ import pytest
 
 from rxd.neuron import h
 from rxd.neuron.engine.fields import Fields
-from rxd.neuron.modevents import EventCode
+from rxd.neuron.mods.events import EventCode
 
 DRAWN = """
 NEURON { POINT_PROCESS Drawn NONSPECIFIC_CURRENT i RANGE open, seen, tau BBCOREPOINTER rng }

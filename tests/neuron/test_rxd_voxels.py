@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rxd.neuron import Session, h, rxd
-from rxd.neuron.surface import CORNERS, _fan, _loops
+from rxd.neuron.space.surface import CORNERS, _fan, _loops
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -344,7 +344,7 @@ def test_currents_enter_through_the_part_of_the_membrane_that_a_region_has(dimen
 
 def test_the_model_of_a_rehearsal_needs_what_models_in_voxels_step_with():
     from rxd.codegen.apart import on_disk
-    from rxd.neuron.rehearse import step_in_a_box
+    from rxd.neuron.space.rehearse import step_in_a_box
     from rxd.solve.single import single_step
     from rxd.solve.split_loop import swept
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rxd.neuron.cells.spots import Spots
 from rxd.neuron.errors import HocError
 from rxd.neuron.session import Session, current_session
-from rxd.neuron.spots import Spots
 
 STEPS = 200
 

@@ -11,7 +11,7 @@ import pytest
 
 from rxd.neuron import rxd
 from rxd.neuron.errors import HocError, NotSupported
-from rxd.neuron.ran4 import Ran4
+from rxd.neuron.random_numbers.ran4 import Ran4
 from rxd.neuron.session import Session
 
 

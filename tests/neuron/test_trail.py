@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rxd.neuron import Session, h
-from rxd.neuron.samples import Samples
+from rxd.neuron.recordings.samples import Samples
 from rxd.solve.attempts import CompiledAttempt
 from rxd.solve.coupled import CoupledStepper
 
@@ -99,7 +99,7 @@ def gridded_run(monkeypatch: pytest.MonkeyPatch | None, room: int = 4096) -> tup
     with Session(), pytest.MonkeyPatch.context() as patch:
         inside = CompiledAttempt.inside
         patch.setattr(CompiledAttempt, "inside", lambda *given: (asked.append(1), inside(*given))[1])
-        patch.setattr("rxd.neuron.samples.AT_ONCE", room)
+        patch.setattr("rxd.neuron.recordings.samples.AT_ONCE", room)
         if monkeypatch is not None:
             patch.setattr(Samples, "grid", lambda *_: None)
         soma = h.Section(name="soma")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rxd.neuron.philox import Stream, look_ahead
+from rxd.neuron.random_numbers.philox import Stream, look_ahead
 from rxd.neuron.session import Session
 
 

@@ -21,7 +21,7 @@ from rxd.nmodl.mechanisms import as_density
 if TYPE_CHECKING:
     from rxd.neuron.engine.declare import Declared
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.points import PointProcess
+    from rxd.neuron.mechanisms.points import PointProcess
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 

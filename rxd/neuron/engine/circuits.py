@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from rxd.neuron.cells.impedance import end_of, end_or_segment
+from rxd.neuron.cells.outside import NAME, is_inserted, layers, resists
 from rxd.neuron.errors import HocError
-from rxd.neuron.impedance import end_of, end_or_segment
-from rxd.neuron.outside import NAME, is_inserted, layers, resists
 from rxd.solve.circuits import Circuit, Entries, plan_circuit
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.linear import LinearMechanism
-    from rxd.neuron.record import SectionRecord
+    from rxd.neuron.mechanisms.linear import LinearMechanism
 
 __all__ = ["Circuits"]
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.pointers import AttributePointer, ItemPointer, Pointer, RangePointer
+from rxd.neuron.vectors.pointers import AttributePointer, ItemPointer, Pointer, RangePointer
 from rxd.nmodl.syntax import Assign, Binary, Block, Expression, Name, Number, Statement, Unary
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.record import SectionRecord
     from rxd.nmodl import ModFile, Translation
 
 __all__ = ["has_no_equations", "in_columns"]

@@ -1,4 +1,4 @@
-"""How often NEURON counts a reaction, section by section (`rxd.neuron.in_force.repeats`).
+"""How often NEURON counts a reaction, section by section (`rxd.neuron.space.in_force.repeats`).
 
 In: a declared model and a reaction of the session. Out: a factor for its rates: 1, or a parameter of the model.
 """
@@ -12,7 +12,7 @@ import sympy
 
 import rxd
 from rxd.neuron.errors import caution
-from rxd.neuron.in_force import repeats
+from rxd.neuron.space.in_force import repeats
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.declare import Declared

@@ -13,15 +13,15 @@ import numpy as np
 
 from geometry.records import dataclass
 from rxd.discretize.records import LANES
-from rxd.neuron.pointers import AttributePointer, ItemPointer, RangePointer, Ref
-from rxd.neuron.points import PointProcess
+from rxd.neuron.mechanisms.points import PointProcess
+from rxd.neuron.vectors.pointers import AttributePointer, ItemPointer, RangePointer, Ref
 from rxd.solve.between_steps import Courses, no_courses
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.electrodes import Electrode
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.taps import Tap
-    from rxd.neuron.recording import Player
+    from rxd.neuron.recordings.recording import Player
 
 __all__ = ["LEVELS", "Played", "can_play", "is_outside", "played"]
 

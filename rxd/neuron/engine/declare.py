@@ -24,6 +24,7 @@ from geometry.shapes import Inside
 from rxd import library
 from rxd.declare.ions import Ion
 from rxd.declare.mechanism import symbols
+from rxd.neuron.cells.layout import Layout
 from rxd.neuron.engine.borders import AtBorders, WithMembrane
 from rxd.neuron.engine.declare_reactions import declare_reactions
 from rxd.neuron.engine.keys import Key
@@ -32,15 +33,14 @@ from rxd.neuron.engine.own_shape import OwnShape
 from rxd.neuron.engine.placed import Placed
 from rxd.neuron.engine.tabulated import hh_with_tables
 from rxd.neuron.errors import HocError, RxDException, caution
-from rxd.neuron.layout import Layout
 from rxd.neuron.rxd.geometry import OnVoxels, voxel_shape
 from rxd.neuron.rxd.reactions import MultiCompartmentReaction
 from rxd.neuron.rxd.region import Extracellular
 from rxd.neuron.rxd.tissue import is_changing, owner_of
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.carriers import Carrier
-    from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
 
 __all__ = ["Declared", "declare", "follows_temperature", "is_ion"]

@@ -4,9 +4,9 @@ In: IClamp, SEClamp and VClamp objects, whose parameters may change at any time.
 from the objects at every call.
 
 A VClamp has an amplifier of finite gain behind a resistance. In fixed steps it takes its time constants
-(`rxd.neuron.points.VClamp`); at steady state, as in variable steps, its current is `(gain amp - (gain + 2) v) / (2 rstim)`. A
-clamp at an end of a section sits where no charge is stored (`Layout.ends`); in voxels its current divides among the segments
-that meet there in proportion to the conductances between.
+(`rxd.neuron.mechanisms.points.VClamp`); at steady state, as in variable steps, its current is
+`(gain amp - (gain + 2) v) / (2 rstim)`. A clamp at an end of a section sits where no charge is stored (`Layout.ends`); in
+voxels its current divides among the segments that meet there in proportion to the conductances between.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import numpy as np
 from geometry.records import dataclass
 from rxd.neuron.engine.placed import Reference
 from rxd.neuron.errors import HocError
-from rxd.neuron.modstepped import ModStepped
-from rxd.neuron.points import VClamp
+from rxd.neuron.mechanisms.points import VClamp
+from rxd.neuron.mods.stepped import ModStepped
 
 if TYPE_CHECKING:
-    from rxd.neuron.layout import Layout
-    from rxd.neuron.points import PointProcess
+    from rxd.neuron.cells.layout import Layout
+    from rxd.neuron.mechanisms.points import PointProcess
 
 __all__ = ["Electrode", "Electrodes", "refuse_variable_steps"]
 

@@ -17,10 +17,10 @@ from rxd.declare.functions import earlier, ion_total
 from rxd.symbolic.system import Field
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.taps import Trace
     from rxd.neuron.engine.together import Together
-    from rxd.neuron.record import SectionRecord
 
 __all__ = ["Ended"]
 

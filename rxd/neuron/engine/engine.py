@@ -4,7 +4,7 @@ In: a session whose structure does not change (another revision gets another eng
 and written under NEURON's names.
 
 The stages are those of `rxd.simulation.compile_model`; only the stimuli are NEURON's own clamps, since scripts change them at
-any time, and events are delivered by `rxd.neuron.run`.
+any time, and events are delivered by `rxd.neuron.runs.run`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from cable import EventQueue
 from rxd.discretize.build import discretize
-from rxd.neuron.ends import shares
+from rxd.neuron.cells.ends import shares
 from rxd.neuron.engine import precision
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.carriers import Carriers
@@ -58,7 +58,7 @@ from rxd.symbolic.totals import warn_of_unseen_currents
 
 if TYPE_CHECKING:
     from rxd.discretize.records import Discretization
-    from rxd.neuron.points import PointProcess
+    from rxd.neuron.mechanisms.points import PointProcess
     from rxd.neuron.session import Session
 
 __all__ = ["Engine"]

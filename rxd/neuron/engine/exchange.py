@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from rxd.neuron.cells.outside import COMPUTED
 from rxd.neuron.engine.seen import STATES
 from rxd.neuron.engine.together import like_sections
-from rxd.neuron.outside import COMPUTED
-from rxd.neuron.points import IClamp, SEClamp, VClamp
+from rxd.neuron.mechanisms.points import IClamp, SEClamp, VClamp
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.electrodes import Electrode
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.together import Together
-    from rxd.neuron.points import PointProcess
-    from rxd.neuron.record import SectionRecord
+    from rxd.neuron.mechanisms.points import PointProcess
     from rxd.solve.problem import State
 
 __all__ = ["Exchange"]

@@ -17,7 +17,7 @@ import numpy as np
 
 from geometry.voxelize import VoxelGrid
 from rxd.discretize.graph_rows import ListedRows, Rows
-from rxd.neuron.grids import edges_of
+from rxd.neuron.space.grids import edges_of
 from rxd.solve.lane_lu import lane_kernel
 
 __all__ = ["exchanged_as_in_neuron", "shared_faces", "times_as_fast"]

@@ -14,9 +14,9 @@ from rxd.discretize.records import LANES, Group
 from rxd.symbolic.thermal import thermal_number
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.late import Late
-    from rxd.neuron.record import SectionRecord
 
 __all__ = ["Fields"]
 

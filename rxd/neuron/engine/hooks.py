@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.engine.columns import in_columns
-from rxd.neuron.modcalls import Place
-from rxd.neuron.modnumbers import SessionNumbers
-from rxd.neuron.modwritten import code_of_place
+from rxd.neuron.mods.calls import Place
+from rxd.neuron.mods.numbers import SessionNumbers
+from rxd.neuron.mods.written import code_of_place
 from rxd.nmodl.presets import AFTER
 from rxd.nmodl.syntax import Block
 

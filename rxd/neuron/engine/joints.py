@@ -21,7 +21,7 @@ from rxd.discretize.build import tree_transport
 from rxd.discretize.graph import _assemble, _tree_edges
 from rxd.discretize.records import Block, StateLayout
 from rxd.neuron.engine.faces import shared_faces, times_as_fast
-from rxd.neuron.grids import edges_of
+from rxd.neuron.space.grids import edges_of
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.declare import Declared

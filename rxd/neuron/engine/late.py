@@ -13,7 +13,7 @@ from rxd.neuron.engine.taps import Tap, Trace
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.recording import Recorder
+    from rxd.neuron.recordings.recording import Recorder
 
 __all__ = ["Jots", "Late"]
 

@@ -16,7 +16,7 @@ from rxd.neuron.engine.columns import has_no_equations
 from rxd.neuron.engine.keys import Key, mechanism_of
 from rxd.neuron.engine.taps import tap
 from rxd.neuron.errors import caution
-from rxd.neuron.pointers import EntryPointer, Pointer, RangePointer
+from rxd.neuron.vectors.pointers import EntryPointer, Pointer, RangePointer
 from rxd.nmodl.names import runs_with
 from rxd.symbolic.system import LocalSystem, System
 

@@ -14,15 +14,15 @@ from rxd.declare.symbols import reversal
 from rxd.neuron.engine.carriers import declare_carriers
 from rxd.neuron.engine.mod_diffusion import diffusing_states
 from rxd.neuron.engine.mods import density_mechanism, read_global
-from rxd.neuron.mechanisms import ADVANCES, FOLLOWS
-from rxd.neuron.modpoints import place_values
+from rxd.neuron.mechanisms.known import ADVANCES, FOLLOWS
+from rxd.neuron.mods.points import place_values
 from rxd.nmodl.mechanisms import as_mechanism
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.declare import Declared
-    from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 

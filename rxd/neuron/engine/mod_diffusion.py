@@ -21,9 +21,9 @@ from rxd.neuron.errors import HocError
 from rxd.symbolic.system import System
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.layout import Layout
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.declare import Declared
-    from rxd.neuron.layout import Layout
-    from rxd.neuron.record import SectionRecord
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 

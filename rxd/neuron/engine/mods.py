@@ -24,7 +24,7 @@ from rxd.nmodl.translation import Method
 from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, SolvedBlock, System, Unknown
 
 if TYPE_CHECKING:
-    from rxd.neuron.layout import Layout
+    from rxd.neuron.cells.layout import Layout
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 

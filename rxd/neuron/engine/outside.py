@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rxd.neuron.cells.outside import NAME, is_inserted, potentials, resists
 from rxd.neuron.engine.electrodes import Electrode
-from rxd.neuron.outside import NAME, is_inserted, potentials, resists
 
 if TYPE_CHECKING:
-    from rxd.neuron.layout import Layout
+    from rxd.neuron.cells.layout import Layout
     from rxd.neuron.session import Session
 
 __all__ = ["OutsideField", "outside_field"]

@@ -16,7 +16,7 @@ from rxd.neuron.engine.borders import border_areas
 from rxd.neuron.errors import RxDException
 
 if TYPE_CHECKING:
-    from rxd.neuron.layout import Layout
+    from rxd.neuron.cells.layout import Layout
 
 __all__ = ["OwnShape"]
 

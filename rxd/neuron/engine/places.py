@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.record import SectionRecord
 
 __all__ = ["Places"]
 

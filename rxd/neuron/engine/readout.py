@@ -19,13 +19,13 @@ from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.order import FLUX
 from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.globals import CONSTANTS
-from rxd.neuron.mechanisms import ADVANCES
+from rxd.neuron.mechanisms.known import ADVANCES
 from rxd.nmodl.mechanisms import BEGUN
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.together import Together
-    from rxd.neuron.record import SectionRecord
     from rxd.solve.problem import State
 
     Sections = SectionRecord | Together

@@ -13,13 +13,13 @@ import numpy as np
 
 from rxd.discretize.resize import resized
 from rxd.neuron.engine.declare import membrane_of
-from rxd.neuron.modpoints import place_values
+from rxd.neuron.mods.points import place_values
 from rxd.nmodl.names import PLACE
 
 if TYPE_CHECKING:
     from rxd.discretize.records import Discretization
+    from rxd.neuron.cells.layout import Layout
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.layout import Layout
     from rxd.neuron.session import Session
 
 __all__ = ["resized_engine"]

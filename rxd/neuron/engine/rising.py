@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.record import SectionRecord
 
 __all__ = ["follow_watched", "look_anew", "risen_at_once", "seen_last"]
 

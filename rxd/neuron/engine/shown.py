@@ -22,8 +22,8 @@ from rxd.symbolic.system import AffineGate, ElectricProcess, SolvedBlock
 if TYPE_CHECKING:
     import sympy
 
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.record import SectionRecord
     from rxd.solve.problem import State
 
 __all__ = ["Shown"]

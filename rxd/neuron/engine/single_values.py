@@ -10,14 +10,14 @@ from collections.abc import Callable
 from ctypes import c_double
 from typing import TYPE_CHECKING, Any
 
+from rxd.neuron.cells.outside import NAME as EXTRACELLULAR
+from rxd.neuron.cells.spots import Computed, ParameterSpot, StateSpot
 from rxd.neuron.engine.seen import CURRENTS
-from rxd.neuron.outside import NAME as EXTRACELLULAR
-from rxd.neuron.spots import Computed, ParameterSpot, StateSpot
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.readout import _Current
-    from rxd.neuron.record import SectionRecord
 
 __all__ = ["SingleValues"]
 

@@ -1,7 +1,7 @@
 """Slopes of everything that moves, at the present state of a session: what small signals meet.
 
 In: a session. Out: `Slopes`: the exact Jacobian of its equations without what flows along the cable, which
-`rxd.neuron.impedance` knows with the ends of sections. It is that of variable steps, whatever the session takes.
+`rxd.neuron.cells.impedance` knows with the ends of sections. It is that of variable steps, whatever the session takes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geometry.records import dataclass
-from rxd.neuron.impedance import end_of
+from rxd.neuron.cells.impedance import end_of
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine

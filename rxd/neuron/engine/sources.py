@@ -17,7 +17,7 @@ from rxd.solve.team import gathered
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.fluxes import Flux
+    from rxd.neuron.space.fluxes import Flux
 
 __all__ = ["Sources"]
 

@@ -18,7 +18,7 @@ from rxd.neuron.engine.seen import STATES as ENDED
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.points import PointProcess
+    from rxd.neuron.mechanisms.points import PointProcess
 
 __all__ = ["Synapses"]
 

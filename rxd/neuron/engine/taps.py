@@ -15,20 +15,20 @@ import numpy as np
 
 from geometry.records import dataclass
 from rxd.codegen.oracle import fields_of
+from rxd.neuron.cells.outside import COMPUTED
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.outside import OutsideField
 from rxd.neuron.engine.readout import reversal
 from rxd.neuron.engine.synapses import STATES
-from rxd.neuron.outside import COMPUTED
-from rxd.neuron.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
-from rxd.neuron.points import PointProcess
+from rxd.neuron.mechanisms.points import PointProcess
 from rxd.neuron.rxd.node import NodePointer
+from rxd.neuron.vectors.pointers import AttributePointer, GlobalPointer, Pointer, RangePointer
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.electrodes import Electrode
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.engine.readout import _Current
-    from rxd.neuron.record import SectionRecord
     from rxd.nmodl import Translation
 
 __all__ = ["Tap", "Trace", "tap"]

@@ -14,8 +14,8 @@ import numpy as np
 from geometry.records import dataclass
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.record import SectionRecord
 
 __all__ = ["Together", "like_sections"]
 

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geometry.records import dataclass
-from rxd.neuron.artificial import NetStim
-from rxd.neuron.intfire import IntFire
-from rxd.neuron.spike_recorder import SpikeRecorder
+from rxd.neuron.events.artificial import NetStim
+from rxd.neuron.events.intfire import IntFire
+from rxd.neuron.recordings.spike_recorder import SpikeRecorder
 from rxd.solve.event_heap import Wires
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
-    from rxd.neuron.events import Detector, NetCon
-    from rxd.neuron.run import Run
+    from rxd.neuron.events.connections import Detector, NetCon
+    from rxd.neuron.runs.run import Run
 
 __all__ = ["Wire", "Wiring", "calls", "wire", "wiring_of"]
 

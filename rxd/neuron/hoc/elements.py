@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from lark import Token, Tree
 
+from rxd.neuron.cells.ranges import array_of
+from rxd.neuron.cells.sections import Section
 from rxd.neuron.errors import HocError
-from rxd.neuron.ranges import array_of
-from rxd.neuron.sections import Section
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.hoc.evaluate import Evaluator
-    from rxd.neuron.record import SectionRecord
 
 __all__ = ["with_element"]
 

@@ -13,14 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 from lark import Token, Tree
 
+from rxd.neuron.cells.sections import Section
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.closures import as_number, closure
 from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.python_objects import PythonHandle
 from rxd.neuron.hoc.references import SPECIAL
 from rxd.neuron.hoc.state import HocArray, first_of
-from rxd.neuron.pointers import AttributePointer, EntryPointer, GlobalPointer, HocText, Pointer, RangePointer, Ref, beyond
-from rxd.neuron.sections import Section
+from rxd.neuron.vectors.pointers import (
+    AttributePointer,
+    EntryPointer,
+    GlobalPointer,
+    HocText,
+    Pointer,
+    RangePointer,
+    Ref,
+    beyond,
+)
 
 if TYPE_CHECKING:
     from rxd.neuron.hoc.state import Procedure

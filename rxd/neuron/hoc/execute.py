@@ -12,15 +12,15 @@ from typing import Any
 
 from lark import Token, Tree
 
+from rxd.neuron.cells.section_patterns import pattern_of
+from rxd.neuron.cells.sections import Section, Segment
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc.closures import closure
 from rxd.neuron.hoc.elements import with_element
 from rxd.neuron.hoc.evaluate import Evaluator
 from rxd.neuron.hoc.printing import shown
 from rxd.neuron.hoc.state import HocArray, Procedure, Template, first_of
-from rxd.neuron.links import link
-from rxd.neuron.section_patterns import pattern_of
-from rxd.neuron.sections import Section, Segment
+from rxd.neuron.mechanisms.links import link
 
 __all__ = ["Executor", "Halt", "Return"]
 

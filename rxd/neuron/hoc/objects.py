@@ -11,7 +11,7 @@ __all__ = ["HocObject"]
 
 PACKAGE: Final = "rxd.neuron."
 REACTIONS: Final = "rxd.neuron.rxd."
-OTHERS: Final = frozenset({"nrn", "rxd.neuron.inserted", "rxd.neuron.sections"})
+OTHERS: Final = frozenset({"nrn", "rxd.neuron.mechanisms.inserted", "rxd.neuron.cells.sections"})
 """Modules of what NEURON's Python has of its own: sections, segments, mechanisms in them."""
 
 

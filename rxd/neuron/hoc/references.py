@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lark import Token, Tree
 
 from rxd.neuron.hoc.closures import Valued, as_number, closure
-from rxd.neuron.pointers import Pointer
+from rxd.neuron.vectors.pointers import Pointer
 
 if TYPE_CHECKING:
     from rxd.neuron.hoc.evaluate import Evaluator

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 from geometry.records import dataclass
 from rxd.neuron.errors import HocError
-from rxd.neuron.pointers import EntryPointer, Pointer
+from rxd.neuron.vectors.pointers import EntryPointer, Pointer
 
 if TYPE_CHECKING:
     import numpy as np
     from lark import Tree
 
+    from rxd.neuron.cells.sections import Section
     from rxd.neuron.hoc.evaluate import Frame, Writers
     from rxd.neuron.hoc.pieces import SourceText
     from rxd.neuron.hoc.templates import Instance
-    from rxd.neuron.sections import Section
     from rxd.neuron.session import Session
 
 __all__ = ["Called", "Elements", "HocArray", "HocState", "Procedure", "Template", "first_of"]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from rxd.neuron.hoc.evaluate import Frame
 from rxd.neuron.hoc.execute import Executor
 from rxd.neuron.hoc.state import Called
-from rxd.neuron.pointers import EntryPointer, Pointer
+from rxd.neuron.vectors.pointers import EntryPointer, Pointer
 
 if TYPE_CHECKING:
+    from rxd.neuron.cells.sections import Section
     from rxd.neuron.hoc.state import Procedure, Template
-    from rxd.neuron.sections import Section
     from rxd.neuron.session import Session
 
 __all__ = ["Instance", "Maker"]

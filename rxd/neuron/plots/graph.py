@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from rxd.neuron.hoc_object import HocObject
-from rxd.neuron.pointers import Pointer
 from rxd.neuron.session import current_session
-from rxd.neuron.vector import Vector
+from rxd.neuron.vectors.pointers import Pointer
+from rxd.neuron.vectors.vector import Vector
 
 __all__ = ["Graph"]
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.cells.paths import PathNode, path_between
+from rxd.neuron.cells.section_lists import SectionList, chosen_section
+from rxd.neuron.cells.sections import Section, Segment
 from rxd.neuron.errors import HocError
 from rxd.neuron.hoc_object import HocObject
-from rxd.neuron.paths import PathNode, path_between
-from rxd.neuron.section_lists import SectionList, chosen_section
-from rxd.neuron.sections import Section, Segment
 from rxd.neuron.session import current_session
-from rxd.neuron.vector import Vector
+from rxd.neuron.vectors.vector import Vector
 
 if TYPE_CHECKING:
-    from rxd.neuron.record import SectionRecord
+    from rxd.neuron.cells.record import SectionRecord
 
 __all__ = ["RangeVarPlot"]
 

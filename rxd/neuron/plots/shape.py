@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from rxd.neuron.cells.record import SectionRecord
+from rxd.neuron.cells.sections import Segment
+from rxd.neuron.cells.tree_functions import define_shape
 from rxd.neuron.errors import HocError, RxDException
 from rxd.neuron.hoc_object import HocObject
-from rxd.neuron.record import SectionRecord
-from rxd.neuron.sections import Segment
 from rxd.neuron.session import current_session
-from rxd.neuron.tree_functions import define_shape
 
 __all__ = ["PlotShape"]
 

@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Iterable
 from typing import Any
 
+from rxd.neuron.cells.sections import Section
 from rxd.neuron.errors import NotSupported, RxDException
 from rxd.neuron.internals import guard_modules
 from rxd.neuron.rxd import constants, geometry, initializer, node, nodelist, options, region, rxdmath, species
@@ -28,7 +29,6 @@ from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
 from rxd.neuron.rxd.region import Extracellular, Region
 from rxd.neuron.rxd.rxdmath import v
 from rxd.neuron.rxd.species import Parameter, Species, State
-from rxd.neuron.sections import Section
 from rxd.neuron.session import current_session
 
 __all__ = [

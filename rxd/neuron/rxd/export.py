@@ -20,7 +20,7 @@ from rxd.neuron.rxd.reactions import MultiCompartmentReaction, Rate, Reaction
 from rxd.neuron.rxd.region import Extracellular
 
 if TYPE_CHECKING:
-    from rxd.neuron.sections import Segment
+    from rxd.neuron.cells.sections import Segment
 
 __all__ = ["sbml"]
 

@@ -16,7 +16,7 @@ from geometry.records import dataclass
 from rxd.neuron.errors import RxDException
 
 if TYPE_CHECKING:
-    from rxd.neuron.layout import Layout
+    from rxd.neuron.cells.layout import Layout
     from rxd.neuron.session import Session
 
 __all__ = [
@@ -188,7 +188,7 @@ class Measured:
         return self._sizes(section)[1]
 
     def _sizes(self, section: Any) -> tuple[np.ndarray, np.ndarray]:
-        from rxd.neuron.nodes import shown_sizes
+        from rxd.neuron.space.nodes import shown_sizes
 
         chemistry = self._session.chemistry
         chemistry.cutting.place()

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.cells.sections import Section, Segment
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.internals import Along, module_name
-from rxd.neuron.pointers import Pointer
-from rxd.neuron.sections import Section, Segment
+from rxd.neuron.vectors.pointers import Pointer
 
 if TYPE_CHECKING:
-    from rxd.neuron.nodes import NodeTable
+    from rxd.neuron.space.nodes import NodeTable
 
 __all__ = ["Node", "Node1D", "Node3D", "NodeExtracellular", "NodePointer", "make_node", "nodes_of", "number_at"]
 
@@ -207,7 +207,7 @@ class Node:
         units : str
             "molecule/ms" (default), "mmol/ms", "mol/ms", "mol/s", "fmol/ms".
         """
-        from rxd.neuron.fluxes import add_flux
+        from rxd.neuron.space.fluxes import add_flux
 
         species, region, table, index = self.part
         add_flux([(species, region, table, np.array([index]))], args, units)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from rxd.neuron.ends import tied_to
+from rxd.neuron.cells.ends import tied_to
+from rxd.neuron.cells.sections import Section, Segment
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.rxd.node import Node, make_node, nodes_of
-from rxd.neuron.sections import Section, Segment
 
 if TYPE_CHECKING:
-    from rxd.neuron.nodes import NodeTable
+    from rxd.neuron.space.nodes import NodeTable
 
 __all__ = ["NodeList"]
 
@@ -363,7 +363,7 @@ class NodeList:
 
     def include_flux(self, *args: Any, units: str | None = None) -> None:
         """Let a source or sink act on every node; see `Node.include_flux`."""
-        from rxd.neuron.fluxes import add_flux
+        from rxd.neuron.space.fluxes import add_flux
 
         parts = []
         for species, region, table, index in self._parts:

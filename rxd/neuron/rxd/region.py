@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geometry.grid import ExtracellularGrid
+from rxd.neuron.cells.sections import Section
 from rxd.neuron.errors import RxDException, caution
 from rxd.neuron.internals import module_name, region_name
 from rxd.neuron.rxd.geometry import Measured, as_shape, inside
 from rxd.neuron.rxd.tissue import as_field, owner_of, present
-from rxd.neuron.sections import Section
 from rxd.neuron.session import Session, current_session
 
 if TYPE_CHECKING:
-    from rxd.neuron.record import SectionRecord
+    from rxd.neuron.cells.record import SectionRecord
 
 __all__ = ["Extracellular", "Region"]
 
@@ -130,7 +130,7 @@ class Region:
 
     def volume(self, index: int | None = None) -> Any:
         """Volume in um3: of all, or of one voxel."""
-        from rxd.neuron.nodes import region_sizes
+        from rxd.neuron.space.nodes import region_sizes
 
         volumes = region_sizes(self)[0]
         return float(volumes.sum()) if index is None else float(volumes[index])

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import sympy
 
-from rxd.neuron.boxes import FOLLOWS
-from rxd.neuron.coefficients import new_coefficients
 from rxd.neuron.errors import NoSuchVoxel, RxDException, caution
 from rxd.neuron.internals import Instance, instances, kept_nodes, module_name, state_indices
-from rxd.neuron.ready import Ready
 from rxd.neuron.rxd.formula import Mathable, NodeSymbol
 from rxd.neuron.rxd.node import nodes_of
 from rxd.neuron.rxd.nodelist import NodeList
 from rxd.neuron.rxd.region import Extracellular, Region
 from rxd.neuron.rxd.tissue import alpha_at
 from rxd.neuron.session import current_session
+from rxd.neuron.space.boxes import FOLLOWS
+from rxd.neuron.space.coefficients import new_coefficients
+from rxd.neuron.space.ready import Ready
 
 if TYPE_CHECKING:
-    from rxd.neuron.nodes import NodeTable
+    from rxd.neuron.space.nodes import NodeTable
 
 __all__ = ["Parameter", "Quantity", "Species", "SpeciesOnExtracellular", "SpeciesOnRegion", "State"]
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rxd.neuron.cvode import CVode
     from rxd.neuron.parallel import ParallelContext
+    from rxd.neuron.runs.cvode import CVode
 
 __all__ = [
     "cvode_enabled",

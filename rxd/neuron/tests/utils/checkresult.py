@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from rxd.neuron.vector import Vector
+from rxd.neuron.vectors.vector import Vector
 
 __all__ = ["Chk"]
 

@@ -1,0 +1,1 @@
+"""Sections, segments and the tree they make: what a script holds, and the data behind it."""

@@ -1,0 +1,1 @@
+"""Events: the queue, connections, artificial cells, and who looks for spikes."""

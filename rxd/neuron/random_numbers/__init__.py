@@ -1,0 +1,1 @@
+"""NEURON's random numbers."""

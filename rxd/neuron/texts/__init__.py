@@ -1,0 +1,1 @@
+"""Texts, files, lists and windows of hoc."""

@@ -1,0 +1,1 @@
+"""Vector, Matrix, and what they compute."""
