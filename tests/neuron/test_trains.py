@@ -83,7 +83,6 @@ def test_netstims_go_on_where_a_run_ended(h: Any) -> None:
     call.record(lambda: seen.append(h.t))
     far = h.IntFire1()
     arrives = h.NetCon(cell(0.5)._ref_v, far, -10, 1.5, 0.3, sec=cell)
-    arrives.record(h.Vector())
 
     def faster() -> None:
         kept[0].interval = 1.7  # counts from its next spike on
