@@ -69,7 +69,8 @@ class CoupledStepper:
     solver : str
         "auto", "direct", "petsc" or "scipy".
     tableau : str
-        "near4", "rodas4p", "rodas3" or "rodas5p"; "auto" (default) is the first one, below rtol = 1e-5 the second.
+        "near4", "rodas4p", "rodas3" or "rodas5p"; "auto" (default) is the first one, below rtol = 1e-5 the second: in voxels
+        where both rtol and a given atol are below.
     initialise : str
         "declared" begins with the declared initial values, "steady" with the steady state that they lead to.
     petsc_options : mapping or str, optional

@@ -90,6 +90,7 @@ def structure_of(equations: Equations) -> Structure:
     discretization, assembly = equations.discretization, equations.assembly
     transports = {transport.label: transport for transport in discretization.transports}
     in_voxels = {graph.label for graph in discretization.graphs}
+    easing = {graph.label for graph in discretization.graphs if graph.tissue and graph.tissue.permeability is not None}
     degree = np.maximum(np.diff(assembly.indptr), np.bincount(assembly.indices, minlength=assembly.size))
     rank, taken = _ranks(discretization), set[str]()
     blocks = []
@@ -102,7 +103,8 @@ def structure_of(equations: Equations) -> Structure:
         largest = float(np.max(np.abs(discretization.initial[layout.start : layout.stop]), initial=0.0))
         capacity = discretization.capacity[rows]
         weight = capacity / capacity.mean() if label in in_voxels else None
-        box = None if weight is None else box_of(assembly.indptr, assembly.indices, assembly.exchange, rows)
+        equal = weight is not None and label not in easing  # where permeabilities change, other rates follow than these
+        box = box_of(assembly.indptr, assembly.indices, assembly.exchange, rows) if equal else None
         blocks.append(Block(option_name(label, taken), kind, rows, rank[layout.segment], largest or 1.0, forest, weight, box))
     return Structure(assembly.indptr, assembly.indices, assembly.diagonal, assembly.exchange, tuple(blocks))
 

@@ -188,6 +188,23 @@ def test_derivatives_of_exchange_and_fluxes_in_a_box_that_swells(session):
     assert parts is not None
 
 
+def test_exchange_in_a_box_whose_permeability_changes_is_not_that_of_cosines(session):
+    """In the smallest boxes all voxels have as many neighbours, and the diagonal of the Jacobian is the same for all."""
+    h.Section(name="s")
+    ecs = rxd.Extracellular(0, 0, 0, 20, 20, 20, dx=10, permeability={"name": "p", "initial": 0.4})
+    x, rate = rxd.Species(ecs, name="x", d=5, initial=1), rxd.Rate(ecs.permeability, -ecs.permeability)
+    h.CVode().active(True)
+    h.finitialize(-65)
+    equations, solver = session.run.engine.problem.equations, session.run.engine.stepper.solver
+    right = np.random.default_rng(1).normal(size=equations.size)
+    linear, found = equations.make_linearisation(equations.electrodes(0.0)), np.zeros(equations.size)
+    equations.linearise(0.0, session.run.engine.y, np.zeros(equations.size), linear)
+    solver.prepare(linear, 0.2)
+    solver.solve(right, found)
+    np.testing.assert_allclose(0.2 * found - equations.assembly.matrix(linear.fill()) @ found, right, atol=1e-7)
+    assert (x, rate) is not None
+
+
 def test_sources_change_a_volume_fraction_too():
     h.Section(name="s")
     ecs = rxd.Extracellular(0, 0, 0, 20, 10, 10, dx=10, volume_fraction={"name": "a", "initial": 0.2})
@@ -205,6 +222,41 @@ def test_sources_change_a_volume_fraction_too():
         assert ecs.alpha.nodes[1].value > volume[-1] / 1000
     assert volume[1] > volume[0]
     assert np.array(rate) * volume == pytest.approx(1e6 / 602214.0857, rel=1e-7)
+
+
+def test_reading_between_variable_steps_changes_nothing():
+    seen = []
+    for reads in (False, True):
+        with Session():
+            ecs, rate = swelling_box(lambda a: -0.3 * a)
+            x = rxd.Species(ecs, name="x", d=1, initial=0)
+            x.nodes[0].include_flux(1e6)
+            h.CVode().active(True)
+            h.finitialize(-65)
+            for _ in range(8):
+                h.fadvance()
+                if reads:
+                    assert x.nodes[0].volume == pytest.approx(8000 * ecs.alpha.nodes[0].value, rel=1e-12)
+            seen.append([h.t, x.nodes[0].volume, *x.nodes.value])
+            assert rate is not None
+    assert seen[0] == seen[1]
+    assert seen[0][0] > 1
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_volumes_are_those_of_a_restored_state(adaptive):
+    h.Section(name="s")
+    ecs, rate = swelling_box(lambda a: -0.3 * a)
+    x = rxd.Species(ecs, name="x", d=1, initial=1)
+    h.CVode().active(adaptive)
+    h.finitialize(-65)
+    h.continuerun(0.1)
+    saved, wanted = h.SaveState(), x.nodes.volume
+    saved.save()
+    h.continuerun(0.2)
+    saved.restore()
+    assert x.nodes.volume == wanted
+    assert rate is not None
 
 
 def test_a_box_with_a_quantity_shows_its_name():

@@ -514,10 +514,10 @@ class Engine:
             until = min(until, t + (following if following > 0 else 1e-3))
         outcome = self.stepper.advance(self.state, until, self.statistics, Sampler(self, samples))
         self._hold()
-        self.swelling.follow()
         self.circuits.show()
         self.see(self.state.t)
         self.changed()
+        self.swelling.follow()
         for when in ("after solve", "before step") if self.hooks else ():
             self.hooks.run(when, self.state.t)
         return outcome.spikes

@@ -124,6 +124,7 @@ def restore(run: Run, saved: Saved, all_of_it: bool = True) -> None:
     run.pull()
     engine.restore(saved.state, fresh=engine.revision != saved.revision)
     run.session.globals["t"] = saved.t
+    engine.swelling.follow()
     for key, record, name in still(run, engine):
         before = saved.ions.get(key)
         if before is not None and record.store[name].tolist() != before:
