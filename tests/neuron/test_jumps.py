@@ -348,6 +348,30 @@ def test_a_source_has_one_vector_of_times_and_one_function(h: Any, soma: Any, wa
         h.NetCon(stim, None).record(3)
 
 
+@pytest.mark.parametrize("active", [False, True])
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_vector_of_spikes_may_go_while_its_connection_stays(h: Any, soma: Any, watched: bool, active: bool) -> None:
+    h.cvode.active(active)
+    clamp, stim, cell = h.IClamp(soma(0.5)), h.NetStim(), h.IntFire1()
+    clamp.dur, clamp.amp = 1e9, 0.5
+    stim.number, stim.start, stim.noise = 2, 1, 0
+    connection = h.NetCon(soma(0.5)._ref_v if watched else stim, cell, sec=soma)
+    times = h.Vector()
+    connection.record(times)
+    for stop in (20, 5):
+        h.finitialize(-65)
+        h.continuerun(stop)
+    assert times.size() == 1
+    del times
+    h.continuerun(20)
+    assert connection.get_recordvec() is None
+    again = h.Vector()
+    connection.record(again)
+    h.finitialize(-65)
+    h.continuerun(20)
+    assert again.size() == 2
+
+
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_what_is_above_a_threshold_at_once_is_a_spike(h: Any, soma: Any, adaptive: bool) -> None:
     """At the beginning, by a script or where a threshold sinks; not where it was above. Times of NEURON 9.0.2."""

@@ -314,7 +314,7 @@ def write_down(heard: list[tuple[np.ndarray, np.ndarray, Any]]) -> None:
     """
     vectors: dict[int, list[tuple[np.ndarray, np.ndarray, Any]]] = {}
     for times, ranks, recorder in heard:
-        if len(times):
+        if len(times) and recorder.times is not None:  # a NetCon keeps it when the Vector is gone
             vectors.setdefault(id(recorder.times), []).append((times, ranks, recorder))
     for parts in vectors.values():
         every = np.concatenate([times for times, *_ in parts])
