@@ -110,6 +110,16 @@ class Translation:
         own = {name for name, _ in self.file.locals}
         return frozenset(key for key in self.left if key in self.globals or key in own)
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What sections call variables that keep what INITIAL gave them, as states do, and that no script has a name for."""
+        shown = {
+            *self.names.states,
+            *self.names.ions,
+            *(key for d in self.file.assigned if d.name in self.file.ranges for key in expanded(d)),
+        }
+        return tuple(f"{gate.symbol}@{self.file.name}" for gate in self.gates if str(gate.symbol) not in shown)
+
     def stored(self, key: str) -> str:
         """What sections call a variable of a density mechanism; no script has the name of one that is not RANGE."""
         hidden = key in self.left and not any(key in expanded(d) for d in self.file.assigned if d.name in self.file.ranges)

@@ -56,6 +56,15 @@ AFTER SOLVE { count()  all = single }
 PROCEDURE count() { own = own + 1  single = single + 1 }
 """
 
+KEEPING = """
+NEURON { SUFFIX keeping RANGE n, at }
+ASSIGNED { v at unseen celsius (degC) }
+STATE { n }
+INITIAL { unseen = v/10 + celsius  at = 2*v  n = 0 }
+BREAKPOINT { SOLVE states METHOD cnexp }
+DERIVATIVE states { n' = unseen }
+"""
+
 CROSSED = """
 NEURON { POINT_PROCESS Crossed RANGE up, down }
 ASSIGNED { v up down }
@@ -78,7 +87,7 @@ BEFORE STEP { i = i + 1  more = i }
 
 @pytest.fixture
 def soma(tmp_path, monkeypatch):
-    for text in (LEAVING, COUNTING, BEFOREHAND, SHARING, CROSSED, METERED):
+    for text in (LEAVING, COUNTING, BEFOREHAND, SHARING, KEEPING, CROSSED, METERED):
         (tmp_path / f"{text.split()[3]}.mod").write_text(text)
     monkeypatch.chdir(tmp_path)
     with Session():
@@ -120,6 +129,34 @@ def test_it_stays_whatever_a_script_changes_up_to_the_next_run(soma, changes):
     expected = {"parameters": [1, 5, 6, 2.5, 6]}.get(changes, [3, 6, 9, 1, 3])
     assert falls(mechanism, "xyzwu") == pytest.approx(expected, rel=1e-9)
     assert mechanism.tadj == pytest.approx(expected[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("change", ["temperature", "segments", "solver", "section"])
+def test_what_follows_from_v_stays_where_no_script_sees_it(soma, change):
+    """As in NEURON 9.0.2; where there was no INITIAL yet it is 0."""
+    h.celsius = 10
+    soma.insert("keeping")
+    h.finitialize(-50)
+    for _ in range(2):
+        h.fadvance()
+        if change == "temperature":
+            h.celsius += 20
+        elif change == "segments":
+            soma.nseg += 2
+        elif change == "solver":
+            h.cvode.active(1)
+            h.cvode.active(0)
+        else:
+            other = h.Section(name="other")
+            other.insert("keeping")
+    h.fadvance()
+    assert soma(0.5).keeping.n == pytest.approx(3 * h.dt * 5, rel=1e-9)
+    assert soma(0.5).keeping.at == -100
+    if change == "section":
+        assert other(0.5).keeping.n == 0
+        h.finitialize(-30)
+        h.fadvance()
+        assert other(0.5).keeping.n == pytest.approx(h.dt * 7, rel=1e-9)
 
 
 def test_scripts_and_procedures_change_it_in_the_middle_of_a_run(soma):

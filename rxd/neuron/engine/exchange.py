@@ -217,6 +217,11 @@ class Exchange:
     def load(self) -> None:
         """Put the values scripts see into the state."""
         engine = self.engine
+        known = engine.session.mods.known
+        kept = {name: known[name].kept for name in known.keys() & {name for name, _ in engine.declared.inserted}}
+        for record in engine.layout.records if any(kept.values()) else ():
+            for name in (name for mechanism in record.mechanisms for name in kept.get(mechanism, ())):
+                record.store.setdefault(name, np.zeros(record.nseg))
         labels: dict[tuple[str, ...], list[tuple[str, np.ndarray]]] = {}  # most sections are like others
         for record in engine.layout.records:
             kind = (*record.mechanisms, "", *record.store)

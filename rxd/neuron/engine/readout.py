@@ -82,6 +82,8 @@ class Readout:
             catalogue = self.engine.session.catalogue
             owner = None if name == "v" else catalogue.owner(name)
             ion = owner is not None and catalogue.ion_of(owner) is not None
+            if "@" in name:  # what scripts have no name for
+                owner = name.rpartition("@")[2]
             self._labels_of[name] = name if owner is None or ion else f"{owner}.{name[: -len(owner) - 1]}"
         writer = self.engine.session.catalogue.writer(name, record.mechanisms)
         return self._labels_of[name] if writer is None else f"{writer}.{name}"
@@ -109,8 +111,9 @@ class Readout:
 
     def _make(self, name: str) -> Reader | None:
         catalogue = self.engine.session.catalogue
-        if name == "v":
-            return self._state("v")
+        if name == "v" or "@" in name:
+            label = ".".join(reversed(name.split("@")))
+            return self._state(label) if label in self.engine.states.blocks else None
         owner = catalogue.owner(name)
         if owner is None:
             return None
