@@ -297,3 +297,23 @@ def test_structure_from_a_vector_and_rates_from_a_table():
     assert (v.max(), v[80]) == pytest.approx((40.907408330, -14.226606047), abs=1e-8)
     builder.ks.usetable(1, 1000, -80, 60)
     assert (builder.ks.usetable(low, high), low[0], high[0]) == (1000, -80, 60)
+
+
+def test_a_channel_that_is_not_finished_is_in_nobodys_way():
+    """Who asks for an ion that nobody knows looks through all mechanisms there are, this one, too."""
+    channel = h.KSChan()
+    channel.name("begun")
+    one = channel.add_ksstate(None, "c")
+    transition = channel.add_transition(one, channel.add_ksstate(one.gate(), "o"))
+    soma = h.Section(name="soma")
+    with pytest.raises(ValueError, match="mg_ion"):
+        soma.insert("mg_ion")
+    with pytest.raises(HocError, match="mg_ion does not exist"):
+        transition.type(3, "mgi")
+    with pytest.raises(HocError, match=r"begun \(c to o\) has no function 0"):
+        soma.insert("begun")
+    for direction in (0, 1):
+        transition.set_f(direction, 1, h.Vector([1]))
+    soma.insert("begun")
+    h.finitialize(-65)
+    assert (soma(0.5).begun.c, soma(0.5).begun.o) == pytest.approx((0.5, 0.5), rel=1e-8)

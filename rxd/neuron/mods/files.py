@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rxd.codegen.kept_equations import recalled
-from rxd.neuron.errors import caution
+from rxd.neuron.errors import HocError, caution
 from rxd.neuron.mechanisms.known import POINTS
 from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, parse, read_file, translate
 from rxd.nmodl.history import not_kept, with_history_apart, with_hooks_seen
@@ -214,6 +214,10 @@ class ModFiles:
                 self.find(name)
             except NmodlError as error:
                 sys.stderr.write(f"{error}\n")
+            except HocError:
+                if name not in self._session.channels:
+                    raise
+                # a script is still at this one, whose transitions have no rates yet; who inserts it is told
             else:
                 found.append(name)
         return found
