@@ -464,3 +464,31 @@ def test_names_of_sections_by_patterns(session, capsys):
     text = h.ref("")
     assert h.StringFunctions().head("dend[3]", "+", text) == -1
     assert h.StringFunctions().head("dend[3]", "[0-9]", text) == 5
+
+
+def test_objects_that_functions_were_given_go_with_their_variables(capsys):
+    """A clamp that a script had printed acted on after `objref clamp`, up to the next call with an object."""
+    h(
+        """create soma
+access soma
+objref clamp, all, list
+all = new List("IClamp")
+list = new List()
+clamp = new IClamp(0.5)
+print clamp
+objref clamp
+print all.count()
+clamp = new IClamp(0.5)
+{ list.append(clamp) list.remove(0) }
+objref clamp
+print all.count()
+proc fill() { localobj made
+    made = new IClamp(0.5)
+    list.append(made)
+    list.remove(0)
+}
+fill()
+print all.count()
+"""
+    )
+    assert capsys.readouterr().out.split() == ["IClamp[0]", "0", "0", "0"]

@@ -6,6 +6,7 @@ hoc code has defined, range variables of the accessed section, then the names of
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from inspect import ismethod
@@ -124,22 +125,22 @@ class Evaluator:
             isinstance(child, Tree) and child.data == "value" and not isinstance(x, (int, float, str))
             for child, x in zip(tree.children, values, strict=True)
         ]
-        if any(passed):
-            self.session.hoc.passing = (
-                values,
-                tuple(
-                    partial(self.assign, child.children[0]) if own else None
-                    for child, own in zip(tree.children, passed, strict=True)
-                ),
-            )
+        if any(passed):  # not kept, as built-in functions have them, too, after which nobody asks
+            seen = tuple(_seen(x) if own else None for x, own in zip(values, passed, strict=True))
+            self.session.hoc.passing = seen, weakref.ref(self), tree
         return values
 
     def entered(self, arguments: tuple[Any, ...], instance: Any = None) -> Frame:
         """The frame of a procedure that is called; what `$o1 = ...` in it assigns, the variable that was passed gets."""
-        frame, (values, writers) = Frame(arguments, instance), self.session.hoc.passing
-        if len(values) == len(arguments) and all(x is y for x, y in zip(values, arguments, strict=True)):
-            frame.writers = writers
-        self.session.hoc.passing = (), ()
+        frame, passing, self.session.hoc.passing = Frame(arguments, instance), self.session.hoc.passing, None
+        if passing is None or len(passing[0]) != len(arguments):
+            return frame
+        seen, caller, tree = passing[0], passing[1](), passing[2]
+        if caller is not None and all(x is None or x() is y for x, y in zip(seen, arguments, strict=True)):
+            frame.writers = tuple(
+                None if x is None else partial(caller.assign, child.children[0])
+                for x, child in zip(seen, tree.children, strict=True)
+            )
         return frame
 
     def _passed(self, tree: Tree, value: Any) -> Any:
@@ -438,6 +439,20 @@ class _RangeVariable:
 
     def __call__(self, x: float = 0.5) -> float:
         return float(getattr(self._section(x), self._name))
+
+
+def _seen(value: Any) -> Callable[[], Any]:
+    """What gives a value back as long as somebody has it, and then itself."""
+    try:
+        known = weakref.ref(value)
+    except TypeError:
+        return lambda: value
+
+    def see() -> Any:
+        found = known()
+        return see if found is None else found
+
+    return see
 
 
 def _of_object(owner: Any, variable: str) -> AttributePointer:

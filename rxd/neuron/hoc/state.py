@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lark import Tree
 
     from rxd.neuron.cells.sections import Section
-    from rxd.neuron.hoc.evaluate import Frame, Writers
+    from rxd.neuron.hoc.evaluate import Evaluator, Frame
     from rxd.neuron.hoc.pieces import SourceText
     from rxd.neuron.hoc.templates import Instance
     from rxd.neuron.session import Session
@@ -170,8 +170,8 @@ class HocState:
         self.assigned: set[str] = set()  # names that some code assigns to: until that runs they are 0
         self._tools: set[str] = set()  # files of ours that have run
         self.inside: Any = None  # the object whose code runs
-        # the arguments of the call that is about to be made, and what writes to the variables among them
-        self.passing: tuple[Sequence[Any], Writers] = (), ()
+        # the objects among the arguments of the call that is about to be made, who makes it, and the arguments as code
+        self.passing: tuple[Sequence[Any], weakref.ref[Evaluator], Tree] | None = None
         self.source: SourceText | None = None  # the file whose code runs, if it may hold data
 
     def look_up(self, name: str) -> tuple[bool, Any]:
