@@ -394,3 +394,24 @@ def test_the_amplifier_of_a_voltage_clamp_takes_its_time(h: Any) -> None:
     h.finitialize(-65)
     h.continuerun(1)
     assert a.v == pytest.approx(0, abs=1e-2)
+
+
+def test_the_amplifier_of_a_voltage_clamp_is_earthed(h: Any) -> None:
+    """With a potential outside of the membrane, as NEURON 9.0.2: it took v for what it measures, and showed 1.8 mA."""
+    a, b = h.Section(name="a"), h.Section(name="b")
+    b.connect(a(1))
+    a.L, a.diam, a.nseg, b.L, b.diam = 200, 2, 5, 100, 1
+    a.insert("hh")
+    a.insert("extracellular")
+    a.xraxial[0], a.xg[0] = 1e3, 1e-3
+    b.insert("pas")
+    clamp = h.VClamp(a(0.5))
+    for phase, (duration, level) in enumerate([(2, -60), (3, -20), (3, -70)]):
+        clamp.dur[phase], clamp.amp[phase] = duration, level
+    h.usetable_hh = 1
+    found = []
+    h.finitialize(-65)
+    for stop in (1, 2.5, 6):
+        h.continuerun(stop)
+        found += [a(0.5).v, clamp.i]
+    assert found == pytest.approx([-62.2366, 0.056466, -44.434, 0.458441, -75.4422, 0.0674688], rel=1e-4)

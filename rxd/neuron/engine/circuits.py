@@ -11,6 +11,7 @@ inside, v plus that of the first layer.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.mechanisms.linear import LinearMechanism
 
-__all__ = ["Circuits"]
+__all__ = ["Circuits", "potentials_outside"]
 
 LONGEST: Final = 0.025
 """Longest variable step (ms) over which the numbers of a LinearMechanism stay as its function has set them at its beginning."""
@@ -33,6 +34,15 @@ _US_PER_DENSITY: Final = 1e-2  # S/cm2 um2 in uS; mF/cm2 um2 in 1e-2 nF, too
 _NF_PER_DENSITY: Final = 1e-5  # uF/cm2 um2 in nF
 _AREA_OF_ENDS: Final = 100.0  # um2, what NEURON takes for it: currents there are in nA
 _MOHM: Final = 1e-4  # megohm/cm um in megohm
+
+
+def potentials_outside(engine: Engine) -> Callable[[np.ndarray], np.ndarray]:
+    """What gives the potentials outside the membrane of segments in storage order, mV; the engine may be in the making."""
+
+    def potentials(nodes: np.ndarray) -> np.ndarray:
+        return engine.circuits.at(nodes)
+
+    return potentials
 
 
 class Circuits:

@@ -83,15 +83,18 @@ class Electrode:
 class Stepped(Electrode):
     """A clamp with states of its own: a VClamp, or a point process of a mod file that is run with numbers.
 
-    ``read`` gives voltages of segments, or None.
+    ``read`` gives voltages of segments, or None; ``outside`` what an electrode, which is earthed, has them against.
     """
 
     read: Callable[[np.ndarray], Any]
+    outside: Callable[[np.ndarray], np.ndarray] | None
 
     def voltage(self) -> float | None:
         """Where it is, mV."""
         values = self.read(self.nodes)
-        return None if values is None else float(self.weights @ values)
+        if values is None or self.outside is None:
+            return None if values is None else float(self.weights @ values)
+        return float(self.weights @ (values + self.outside(self.nodes)))
 
     def level(self, t: float) -> tuple[float, float]:
         """What BREAKPOINT gives at a time, with the present voltage."""
@@ -150,6 +153,7 @@ class Electrodes:
         layout: Layout,
         storage: np.ndarray,
         read: Callable[[np.ndarray], Any],
+        outside: Callable[[np.ndarray], np.ndarray],
         others: Iterable[Electrode] = (),
     ) -> Electrodes:
         """The clamps among some point processes.
@@ -162,6 +166,8 @@ class Electrodes:
             Place of each segment in the stepper's order.
         read : function
             The voltages of segments in that order, or None while there are none.
+        outside : function
+            The potentials outside of these segments.
         others : iterable of Electrode
             More of them.
         """
@@ -173,7 +179,8 @@ class Electrodes:
                 nodes = np.array([storage[segment] for segment, _ in parts], dtype=np.int64)
                 weights = np.array([weight for _, weight in parts])
                 held = Reference(clamp)
-                found.append(Stepped(held, nodes, weights, read) if stepped else Electrode(held, nodes, weights))
+                against = outside if isinstance(clamp, VClamp) else None
+                found.append(Stepped(held, nodes, weights, read, against) if stepped else Electrode(held, nodes, weights))
         return cls([*sorted(found, key=_turn), *others])
 
     def electrode(self, point: PointProcess) -> Electrode | None:

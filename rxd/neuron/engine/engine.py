@@ -23,7 +23,7 @@ from rxd.neuron.cells.ends import shares
 from rxd.neuron.engine import precision
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.carriers import Carriers
-from rxd.neuron.engine.circuits import Circuits
+from rxd.neuron.engine.circuits import Circuits, potentials_outside
 from rxd.neuron.engine.declare import declare, follows_temperature
 from rxd.neuron.engine.electrodes import Electrodes, Stepped, refuse_variable_steps
 from rxd.neuron.engine.exchange import Exchange
@@ -201,9 +201,9 @@ class Engine:
 
     def _placed_clamps(self) -> Electrodes:
         """The clamps there are now."""
-        others = outside_field(self.session, self.layout, self._order)
-        self.clamping = self._run.clamping
-        electrodes = Electrodes.of(self._run.points, self.layout, self._order, self._voltages, others)
+        others, self.clamping = outside_field(self.session, self.layout, self._order), self._run.clamping
+        outside = potentials_outside(self)
+        electrodes = Electrodes.of(self._run.points, self.layout, self._order, self._voltages, outside, others)
         self.stepped: list[Stepped] = electrodes.stepped
         return electrodes
 
