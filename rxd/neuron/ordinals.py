@@ -11,7 +11,7 @@ __all__ = ["Ordinals"]
 
 
 class Ordinals:
-    """Numbers of point processes, by kind."""
+    """Numbers of point processes, by kind, and of NetCons."""
 
     def __init__(self) -> None:
         self._living, self._last = Counter[str](), dict[str, int]()

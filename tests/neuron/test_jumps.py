@@ -348,6 +348,20 @@ def test_a_source_has_one_vector_of_times_and_one_function(h: Any, soma: Any, wa
         h.NetCon(stim, None).record(3)
 
 
+def test_numbers_of_connections_begin_anew_when_none_is_left(h: Any) -> None:
+    """They are what a raster has if nothing else is given: networks that are built anew have the same, as in NEURON."""
+    times, numbers, stim = h.Vector(), h.Vector(), h.NetStim()
+    stim.number, stim.start = 1, 1
+    for _ in range(2):
+        connections = [h.NetCon(stim, None), h.NetCon(stim, None)]
+        connections[1].record(times, numbers)
+        assert str(connections) == "[NetCon[0], NetCon[1]]"
+        h.finitialize(-65)
+        h.cvode.solve(2)
+        assert list(numbers) == [1]
+        del connections
+
+
 @pytest.mark.parametrize("active", [False, True])
 @pytest.mark.parametrize("watched", [False, True])
 def test_a_vector_of_spikes_may_go_while_its_connection_stays(h: Any, soma: Any, watched: bool, active: bool) -> None:

@@ -198,7 +198,7 @@ class NetCon(Relatives):
         if isinstance(target, PointProcess):
             session.own(target.session, target.hname())
         self._session = session
-        self._number = session.number("NetCon")
+        self._number = session.run.ordinals.following("NetCon")
         session.run.add_connection(self)
         self._recorder: SpikeRecorder | None = None
         self.delay = float(delay)

@@ -206,7 +206,9 @@ class Run(Tapes, Watching):
             owner = run()
             if owner is not None:
                 owner.wiring += 1
+                owner.ordinals.gone("NetCon")
 
+        self.ordinals.come("NetCon")
         self._connections.append(weakref.ref(connection, gone))
 
     def connections(self) -> list[NetCon]:
