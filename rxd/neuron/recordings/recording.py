@@ -98,9 +98,10 @@ class Recorder:
         if isinstance(self.when, float):
             count = max(int((until - self.following) / self.when) + 2, 0)
             times = np.add.accumulate(np.concatenate([[self.following], np.full(count, self.when)]))
-        else:
-            times = np.asarray(self.times[self.taken :], dtype=float)
-        return times[: int(np.searchsorted(times, until, side="right"))]
+            return times[: int(np.searchsorted(times, until, side="right"))]
+        # only those that are due: a script may ask for a thousand short runs, and have recorded at a million times
+        end = bisect.bisect_right(self.times, until, lo=self.taken)
+        return np.array(self.times[self.taken : end], dtype=float)
 
     def ends_at(self, t: float) -> bool:
         """Whether a time is on the grid."""
