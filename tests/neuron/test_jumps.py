@@ -343,6 +343,9 @@ def test_a_source_has_one_vector_of_times_and_one_function(h: Any, soma: Any, wa
     assert run()[1:] == (0, 0, ["other"])
     third.record("")
     assert run()[3] == []
+    third.record(late)
+    h.ParallelContext().gid_connect(77, cells[0], third)  # a cell that is not here: what records stays with the last source
+    assert third.get_recordvec() is None
     del third
     with pytest.raises(HocError, match="callback"):
         h.NetCon(stim, None).record(3)

@@ -54,6 +54,7 @@ class Watching:
 
     def connect(self, connection: NetCon, source: Any, threshold: float, given: bool) -> Detector | None:
         """Let a NetCon listen to its source; NetCons of one variable share a detector."""
+        connection._recorder = None  # that of its last source stays there
         watched = source.crossing() if hasattr(source, "crossing") else None
         if hasattr(source, "fire") and watched is None:
             self._hear(connection, self._listeners.setdefault(id(source), []))
