@@ -47,10 +47,6 @@ class APCount(PointProcess):
     def syn(self) -> None:
         """It sends to nobody (what a detector asks of those who listen)."""
 
-    def get_recordvec(self) -> Any:
-        """The Vector of the times, or None."""
-        return self._stored.get("times")
-
     def record(self, into: Any = None) -> float:
         """Record the times in a Vector; without an argument, stop."""
         object.__setattr__(self, "times", into)
