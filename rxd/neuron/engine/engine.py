@@ -19,13 +19,13 @@ import numpy as np
 
 from cable import EventQueue
 from rxd.discretize.build import discretize
-from rxd.neuron.cells.ends import shares
 from rxd.neuron.engine import precision
 from rxd.neuron.engine.batch import Batch
 from rxd.neuron.engine.carriers import Carriers
 from rxd.neuron.engine.circuits import Circuits, potentials_outside
 from rxd.neuron.engine.declare import declare, follows_temperature
 from rxd.neuron.engine.electrodes import Electrodes, Stepped, refuse_variable_steps
+from rxd.neuron.engine.end_voltages import EndVoltages, with_ends
 from rxd.neuron.engine.exchange import Exchange
 from rxd.neuron.engine.faces import exchanged_as_in_neuron
 from rxd.neuron.engine.fields import Fields
@@ -63,9 +63,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-FOLLOWS = 1e9  # factor of the tolerance of what follows the rest at once
-NEWTON = 8  # iterations at most for voltages of ends
-
 
 class Engine:
     """A compiled session.
@@ -90,7 +87,7 @@ class Engine:
         Whether a fixed step is one call of the compiled kernel.
     jumped : bool
         Whether somebody has written into the state since the last step.
-    fields, places, exchange, initial, readout, synapses, linked, sources : object
+    fields, places, exchange, ends, initial, readout, synapses, linked, sources : object
         Its parts, each with one thing to do.
     """
 
@@ -110,13 +107,14 @@ class Engine:
             self.electrodes.take_watched(last.electrodes)
         refuse_variable_steps(self)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these
-        self.problem = self._with_ends(replace(problem, stimuli=self.electrodes))  # type: ignore[arg-type]
+        self.problem = with_ends(self, replace(problem, stimuli=self.electrodes))  # type: ignore[arg-type]
         self.fixed, self.seen, self.shown, self.circuits = FixedSteps(self), Seen(self), Shown(self), Circuits(self)
         self.watch()
         if self.adaptive:
             self.problem = replace(self.problem, equations=self._equations())
         self.readout: Readout = Readout(self)
         self.carriers = Carriers(self)
+        self.ends = EndVoltages(self)
         self.synapses = Synapses(self)
         self._follow_links()
         if self._chemistry.cutting.rehearsal is not None:
@@ -503,8 +501,8 @@ class Engine:
             until = self.circuits.longest(until)
             self.circuits.before()
             self.stepper.settle(self.state)
-        elif self.layout.ends:
-            self._balance_ends(t)
+        elif self.ends:
+            self.ends.balance(t)
         self.fixed.renew()
         self.seen.clear()
         if self.shown.pending:
@@ -521,43 +519,6 @@ class Engine:
         for when in ("after solve", "before step") if self.hooks else ():
             self.hooks.run(when, self.state.t)
         return outcome.spikes
-
-    def load_ends(self, at_rest: bool = False) -> None:
-        """Voltages of ends with point processes: those of the last run, or (`at_rest`) what their neighbours make of them."""
-        where, records = self.readout.positions("v"), {record.id: record for record in self.layout.records}
-        for (number, end), segment in self.layout.ends.items():
-            parts = shares(records[number], float(end))
-            mean = sum(share * float(record.store["v"][i]) for record, i, share in parts)
-            self.y[where[segment]] = mean if at_rest else self._run.ends.get((number, end), mean)
-
-    def _with_ends(self, problem: Problem) -> Problem:
-        """Voltages of ends follow those beside them at once: their errors do not count beside theirs in variable steps."""
-        if not self.adaptive or not self.layout.ends:
-            return problem
-        scale = problem.scale.copy()
-        scale[self.states["v"].order[list(self.layout.ends.values())]] *= FOLLOWS
-        return replace(problem, scale=scale)
-
-    def _balance_ends(self, t: float) -> None:
-        """Let nothing charge the ends with point processes, where an event or a clamp may just have begun to drive currents."""
-        places = self.readout.positions("v")[list(self.layout.ends.values())]
-        equations = self.problem.equations
-        slopes, rates = equations.make_linearisation(equations.electrodes(t)), np.zeros(equations.size)
-        moved = 0.0
-        for _ in range(NEWTON):
-            equations.linearise(t, self.y, rates, slopes)
-            change = -rates[places] / slopes.fill()[equations.assembly.diagonal[places]]
-            self.y[places] += change
-            moved += float(np.abs(change).max())
-            if np.abs(change).max() < 1e-9:
-                break
-        if moved > 1e-9:
-            self.stepper.restart(self.state)
-
-    def keep_ends(self) -> None:
-        """Leave these voltages to the next engine."""
-        where = self.readout.positions("v")
-        self._run.ends = {key: float(self.y[where[segment]]) for key, segment in self.layout.ends.items()}
 
     def receive(self, point: PointProcess, weight: Any) -> None:
         """A synapse receives an event."""

@@ -184,7 +184,7 @@ class Exchange:
         engine = self.engine
         engine.session.chemistry.views.adopt()
         engine.circuits.keep()
-        engine.keep_ends()
+        engine.ends.keep()
         for alike in like_sections(engine):
             for name in alike.names:
                 if name not in {"cm", "diam"} and (computed or not engine.readout.is_computed(name, alike)):
@@ -240,7 +240,7 @@ class Exchange:
                     engine.y[positions] = quantity._values[region.number]
                     engine.y[engine.places.displayed(quantity, region)] = quantity._values[region.number]
                 self.cast_shadows(quantity, region)
-        engine.load_ends()
+        engine.ends.load()
         engine.synapses.load()
 
     def fetch_point(self, point: PointProcess, name: str = "") -> None:

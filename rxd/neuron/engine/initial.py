@@ -41,7 +41,7 @@ class Initial:
                     engine.exchange.cast_shadows(quantity, region)
                 else:
                     engine.exchange.note_species(quantity, region)
-        engine.load_ends(at_rest=True)
+        engine.ends.load(at_rest=True)
         if engine.hooks.precede:
             engine.changed()
             engine.hooks.run("before initial", 0.0)
