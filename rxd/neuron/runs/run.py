@@ -19,8 +19,6 @@ import numpy as np
 from rxd.collector import collector_paused
 from rxd.neuron.engine.blueprints import Blueprints
 from rxd.neuron.engine.formulas import Formulas
-from rxd.neuron.engine.rising import look_anew
-from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.errors import HocError
 from rxd.neuron.events.connections import EventHeap, FInitializeHandler, NetCon
 from rxd.neuron.events.watching import Watching
@@ -31,6 +29,7 @@ from rxd.neuron.recordings.tapes import Tapes
 from rxd.neuron.runs.ahead import Ahead
 from rxd.neuron.runs.blocks import Blocks
 from rxd.neuron.runs.callbacks import Callbacks
+from rxd.neuron.runs.initialise import initialise
 from rxd.neuron.runs.live_cells import LiveCells
 from rxd.neuron.runs.many_steps import many_steps, record_started, record_step
 from rxd.neuron.runs.quick import quick_step
@@ -417,82 +416,8 @@ class Run(Tapes, Watching):
 
     def finitialize(self, v: float | None = None) -> float:
         """Set the initial state: time 0, voltage, gates, concentrations, events, recordings."""
-        values = self.session.globals
-        if self.session.channels:
-            self.session.mods.renew_channels()
-        self.events.clear()
-        self.callbacks.clear()
-        self._drop_dead()
-        self._handle(3)  # with the clock as it was
-        self.session.chemistry.settle_styles()
-        values["t"] = 0.0
-        early = any(handler.kind in {0, 1} for handler in self._living_handlers())
-        if early or (self.engine is not None and self.engine.revision != self.session.revision):
-            self.pull(computed=early)  # now, lest the compilation below fetches the old voltages over the new ones
-        self._begin_at(v)
-        self.session.chemistry.in_force.begin()
-        engine = self._compiled()
-        if early:  # handlers see what was computed before, and the new voltages
-            for record in self.session.topology if v is not None else ():
-                self.changed("v", record)
-            engine.seen.frozen = frozenset((CURRENTS, STATES))
-        self.players, self._ready = [*self.players, *self._ready], []
-        for player in self.players:
-            player.at = -1
-        self._play(0.0)
-        self._roll()
-        self._handle(0)
-        engine = self._compiled()
-        engine.initial.set()
-        self.followers.follow()
-        if early:
-            engine.seen.frozen = frozenset((CURRENTS,))
-        self._reset_events()
-        for point in self.points:
-            if hasattr(point, "initialize"):
-                point.initialize()
-        engine.hooks.initialize()
-        self.blocks.initialize()
-        self._handle(1)
-        engine = self._compiled()
-        engine.update_currents()
-        self._start_recordings()
-        self.leapt = False
-        self._handle(2)
+        initialise(self, v)
         return 1.0
-
-    def _reset_events(self) -> None:
-        """No source is above its threshold, and recordings of spikes are empty."""
-        for detector in self._detectors:
-            detector.above = False
-        listening = [reference for detector in self._detectors for reference in detector.connections]
-        for reference in (*listening, *(one for listeners in self._listeners.values() for one in listeners)):
-            connection = reference()
-            if hasattr(connection, "begin"):
-                connection.begin()
-
-    def _start_recordings(self) -> None:
-        """Begin to record, and do what is due at time 0."""
-        for recorder in self._recorders:
-            recorder.start(0.0)
-            if self.adaptive and recorder.next_time() <= 0.0:
-                recorder.take()
-            self._schedule(recorder)
-        self._deliver(0.0)
-        for recorder in self._recorders:
-            if recorder.when is None:
-                recorder.take()
-        if self.adaptive:
-            look_anew(self._compiled())
-            self._tell(1, 0)
-
-    def _begin_at(self, v: float | None) -> None:
-        """Voltages of the initial state: a given one, or those at the end of the last run."""
-        for record in self.session.topology:
-            if v is not None:
-                record.store["v"][:] = float(v)
-            elif self.engine is not None:
-                self.engine.exchange.fetch("v", record)
 
     def _roll(self) -> None:
         """Write a new number to every pointer that a Random plays to."""
