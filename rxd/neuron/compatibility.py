@@ -344,8 +344,8 @@ def text() -> str:
         "iterator begintemplate public external if else for forall forsec ifsec while break continue return stop",
         "print new`, printing, `sprint`, `sscanf`, arrays, `$1 $s2 $o3 $&4 $i`, `diam(0:1) = 10:2`, `PythonObject`,",
         "`object_push`, `object_pop`, and all names below. A file may hold data that `fscan()` and `getstr()` read behind the",
-        "statement that calls them. Sessions (`.ses`) set up what `PointProcessManager`, `Electrode`, `ChannelBuild` and",
-        "`NumericalMethodPanel` put into the model; their windows are not shown.",
+        "statement that calls them. Sessions (`.ses`) set up what `SingleCompartment`, `Inserter`, `PointProcessManager`,",
+        "`Electrode`, `ChannelBuild` and `NumericalMethodPanel` put into the model; their windows are not shown.",
         "",
     ]
     parts += [

@@ -49,8 +49,13 @@ def strcmp(session: Session, first: str, second: str) -> float:
 
 
 def execute1(session: Session, code: str, *rest: Any) -> float:
-    """Run hoc code, in an object of a template if one is given; 1 if it went well."""
-    return float(session.hoc.execute(code, session.hoc.frame_in(*rest)))
+    """Run hoc code, in an object of a template if one is given, else at top level; 1 if it went well.
+
+    A last argument of 0 keeps the message to itself. A `~` in front of the code says that it may define procedures, as it may
+    without.
+    """
+    quiet = bool(rest) and rest[-1] == 0
+    return float(session.hoc.execute(code.removeprefix("~"), session.hoc.frame_in(*rest), quiet=quiet))
 
 
 def nrnpython(session: Session, code: str) -> float:

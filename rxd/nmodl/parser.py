@@ -123,6 +123,7 @@ class _Reader:
     def __init__(self, path: str) -> None:
         self.path = path
         self.constants: dict[str, float] = {}
+        self.unit_names: dict[str, str] = {}
         self.build = Builder(path, self.constants)
         self.lists: dict[str, list[str]] = {}
         self.declared: dict[str, list[Declaration]] = {"parameter": [], "assigned": [], "state": [], "constant": []}
@@ -216,6 +217,8 @@ class _Reader:
 
     def _unit(self, part: Tree[Any]) -> None:
         if part.data == "unit_alias":
+            alias, meaning = (str(word) for word in part.children)
+            self.unit_names[alias.strip("() \t")] = meaning
             return
         name = str(part.children[0])
         if part.data == "unit_number":
@@ -223,7 +226,7 @@ class _Reader:
             return
         what = str(part.children[1])
         unit = str(part.children[2]) if len(part.children) > 2 else "(1)"
-        value = constant(what, unit)
+        value = constant(what, unit, self.unit_names)
         if value is None:
             raise self._error(part.meta.line, f"{name} = {what} {unit} is no constant that is known here. Write its number.")
         self.constants[name] = value

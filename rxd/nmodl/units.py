@@ -1,6 +1,6 @@
-"""The physical constants that UNITS blocks name, in the units they ask for.
+"""The constants of UNITS blocks: physical ones in the units they ask for, and what one unit is in another.
 
-In: ``(faraday)`` and ``(kilocoulombs)``. Out: a number.
+In: ``(faraday)`` and ``(kilocoulombs)``, or ``(nm)`` and ``(um)``. Out: a number.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import cast
 
 from cable.constants import FARADAY, GAS_CONSTANT
 
-__all__ = ["constant", "factor"]
+__all__ = ["constant"]
 
 BOLTZMANN = 1.380649e-23
 AVOGADRO = 6.02214076e23
@@ -34,46 +36,105 @@ PREFIXES: Mapping[str, float] = MappingProxyType(
     }
 )  # fmt: skip
 
-BASES: Mapping[str, float] = MappingProxyType(
+Dimensions = tuple[int, int, int, int, int, int]  # powers of metre, kilogram, second, coulomb, kelvin, mole
+
+NONE: Dimensions = (0, 0, 0, 0, 0, 0)
+ENERGY: Dimensions = (2, 1, -2, 0, 0, 0)
+VOLT: Dimensions = (2, 1, -2, -1, 0, 0)
+CONDUCTANCE: Dimensions = (-2, -1, 1, 2, 0, 0)
+
+BASES: Mapping[str, tuple[float, Dimensions]] = MappingProxyType(
     {
-        **dict.fromkeys(("coulomb", "coul", "c", "joule", "j", "degc", "k", "kelvin", "volt", "v", "amp", "a"), 1.0),
-        **dict.fromkeys(("sec", "s"), 1.0),
-        **dict.fromkeys(("m", "meter", "mole", "mol", "1", "", "degree", "molecules", "farad", "siemens", "ohm"), 1.0),
-        "liter": 1e-3, "hour": 3600.0, "minute": 60.0, "ev": ELEMENTARY_CHARGE, "cm": 1e-2, "um": 1e-6, "micron": 1e-6,
+        **dict.fromkeys(("1", "", "degree", "molecules", "molecule"), (1.0, NONE)),
+        **dict.fromkeys(("mole", "mol"), (1.0, (0, 0, 0, 0, 0, 1))),
+        **dict.fromkeys(("m", "meter"), (1.0, (1, 0, 0, 0, 0, 0))),
+        **dict.fromkeys(("sec", "second", "s"), (1.0, (0, 0, 1, 0, 0, 0))),
+        **dict.fromkeys(("coulomb", "coul", "c"), (1.0, (0, 0, 0, 1, 0, 0))),
+        **dict.fromkeys(("degc", "k", "kelvin"), (1.0, (0, 0, 0, 0, 1, 0))),
+        **dict.fromkeys(("ampere", "amp", "a"), (1.0, (0, 0, -1, 1, 0, 0))),
+        **dict.fromkeys(("volt", "v"), (1.0, VOLT)),
+        **dict.fromkeys(("joule", "j"), (1.0, ENERGY)),
+        **dict.fromkeys(("siemens", "S", "mho"), (1.0, CONDUCTANCE)),
+        **dict.fromkeys(("um", "micron"), (1e-06, (1, 0, 0, 0, 0, 0))),
+        "ohm": (1.0, (2, 1, -1, -2, 0, 0)), "farad": (1.0, (-2, -1, 2, 2, 0, 0)), "newton": (1.0, (1, 1, -2, 0, 0, 0)),
+        "watt": (1.0, (2, 1, -3, 0, 0, 0)), "pascal": (1.0, (-1, 1, -2, 0, 0, 0)), "hertz": (1.0, (0, 0, -1, 0, 0, 0)),
+        "gram": (1e-3, (0, 1, 0, 0, 0, 0)), "kg": (1.0, (0, 1, 0, 0, 0, 0)), "liter": (1e-3, (3, 0, 0, 0, 0, 0)),
+        "hour": (3600.0, (0, 0, 1, 0, 0, 0)), "minute": (60.0, (0, 0, 1, 0, 0, 0)), "ev": (ELEMENTARY_CHARGE, ENERGY),
+        "day": (86400.0, (0, 0, 1, 0, 0, 0)), "dyne": (1e-5, (1, 1, -2, 0, 0, 0)), "angstrom": (1e-10, (1, 0, 0, 0, 0, 0)),
+        "megohm": (1e6, (2, 1, -1, -2, 0, 0)), "cm": (1e-2, (1, 0, 0, 0, 0, 0)),
     }
 )  # fmt: skip
 
 
-def factor(unit: str) -> float | None:
-    """A unit in SI units, or None for one that is not known here."""
-    total = 1.0
-    for number, part in enumerate(re.split(r"/", unit.strip("() \t"))):
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """So many SI units of these dimensions."""
+
+    size: float
+    dimensions: Dimensions
+
+    def times(self, other: Unit, power: int) -> Unit:
+        """Multiply it by a power of another one."""
+        dimensions = [mine + power * theirs for mine, theirs in zip(self.dimensions, other.dimensions, strict=True)]
+        return Unit(self.size * other.size**power, cast(Dimensions, tuple(dimensions)))
+
+
+def unit(text: str, names: Mapping[str, str] = MappingProxyType({})) -> Unit | None:
+    """What a text such as `(mA/cm2)` says, or None if a word is not known here.
+
+    `names` are those that the file itself defines: `{"mM": "(milli/liter)"}`.
+    """
+    total = Unit(1.0, NONE)
+    for number, part in enumerate(text.strip("() \t").split("/")):
         for word in re.split(r"[-*\s]+", part.strip()):
-            value = _word(word)
+            value = _word(word, names)
             if value is None:
                 return None
-            total = total / value if number else total * value
+            total = total.times(value, -1 if number else 1)
     return total
 
 
-def _word(word: str) -> float | None:
+def _word(word: str, names: Mapping[str, str]) -> Unit | None:
     try:
-        return float(word)
+        return Unit(float(word), NONE)
     except ValueError:
-        match = re.fullmatch(r"([a-z]*?)(\d*)", word.lower())
+        match = re.fullmatch(r"([A-Za-z]*?)(\d*)", word)
     if match is None:
         return None
-    name, power = match.group(1), int(match.group(2) or 1)
-    for base in (name, name.removesuffix("s")):
-        if base in BASES:
-            return BASES[base] ** power
+    power = int(match.group(2) or 1)
+    for name in (match.group(1), match.group(1).removesuffix("s")):
+        found = _named(name, names)
         for prefix, size in PREFIXES.items():
-            if base.startswith(prefix) and base[len(prefix) :] in BASES and base != prefix:
-                return float((size * BASES[base[len(prefix) :]]) ** power)
+            rest = name.removeprefix(prefix)
+            if found is None and rest != name and (rest or len(prefix) > 1):
+                base = _named(rest, names)
+                found = None if base is None else Unit(size, NONE).times(base, 1)
+        if found is not None:
+            return Unit(1.0, NONE).times(found, power)
     return None
 
 
-def constant(name: str, unit: str) -> float | None:
-    """A physical constant in a unit, or None if one of the two is not known."""
-    value, scale = CONSTANTS.get(name.strip("() \t").lower()), factor(unit)
-    return None if value is None or scale is None else value / scale
+def _named(name: str, names: Mapping[str, str]) -> Unit | None:
+    if name in names:
+        defined = unit(names[name], {other: text for other, text in names.items() if other != name})
+        if defined is not None:
+            return defined
+    found = BASES.get(name) or BASES.get(name.lower() if name not in {"M", "S"} else name)
+    return Unit(*found) if found else None
+
+
+def constant(what: str, scale: str, names: Mapping[str, str] = MappingProxyType({})) -> float | None:
+    """A physical constant in a unit, or one unit in another; None if one of the two is not known, or they do not go together.
+
+    One unit in another counts molecules, as NEURON's table of units does: `(1/micrometer3) (millimole/m3)` is 1e21/6.022e23.
+    """
+    measure = unit(scale, names)
+    if measure is None:
+        return None
+    value = CONSTANTS.get(what.strip("() \t").lower())
+    if value is not None:
+        return value / measure.size
+    one = unit(what, names)
+    if one is None or one.dimensions[:-1] != measure.dimensions[:-1]:
+        return None
+    return float(one.size / measure.size * AVOGADRO ** (one.dimensions[-1] - measure.dimensions[-1]))

@@ -200,6 +200,16 @@ def test_python_seen_from_hoc():
     assert h.seen == 42
 
 
+def test_execute_within_a_template_is_at_top_level_unless_an_object_is_given(capsys):
+    h("x = 1")
+    code = 'execute("x = 7") execute1("~y = 8", 0) execute("~x = 5", this)'
+    h(f"begintemplate Asks\npublic x\nproc init() {{ x = 2\n {code} }}\nendtemplate Asks")
+    assert h.Asks().x == 5  # NEURON 9.0.2: 7 and 8 at top level, 5 in the object
+    assert (h.x, h.y) == (7, 8)
+    assert h.execute1("nothing = unheard_of(1)", 0) == 0  # and its message is not shown
+    assert capsys.readouterr().err == ""
+
+
 def test_what_fails_within_execute1_fails_alone(capsys):
     assert h('begintemplate Part\nobjref this, inner\nproc init() { if ($1 == 0) { execerror("too deep") }\n'
              'execute1("inner = new Part(0)", this) }\nendtemplate Part')  # fmt: skip

@@ -237,6 +237,41 @@ i = 5
 """
 
 
+SINGLE = """objectvar ocbox_
+{ load_file("single.hoc") }
+ocbox_ = new SingleCompartment(0)
+ocbox_.inserter = new Inserter(0)
+{object_push(ocbox_.inserter)}
+{
+mt.select("pas") i = mt.selected()
+ms[i] = new MechanismStandard("pas")
+ms[i].set("g_pas", 0.002, 0)
+mstate[i]= 1
+maction(i)
+mt.select("hh") i = mt.selected()
+ms[i] = new MechanismStandard("hh")
+mstate[i]= 1
+maction(i)
+mstate[i]= 0
+maction(i)
+}
+{object_pop() doNotify()}
+{object_push(ocbox_)}
+{inserter.v1.map()}
+{endbox()}
+{object_pop() doNotify()}
+{ ocbox_ = ocbox_.vbox ocbox_.map("SingleCompartment", 12, 105, 91.2, 96) }
+objref ocbox_
+"""
+
+
+def test_sessions_make_a_single_compartment() -> None:
+    assert h(SINGLE)
+    soma = h.soma
+    assert (soma.diam, soma(0.5).area(), soma.g_pas) == pytest.approx((10, 100, 0.002))
+    assert not h.ismembrane("hh", sec=soma)
+
+
 def test_sessions_put_their_electrodes_into_the_model(mods: Path) -> None:
     (mods / "rig.ses").write_text(SESSION)
     h("create soma\naccess soma\nnseg = 5")

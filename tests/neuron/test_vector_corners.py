@@ -57,6 +57,9 @@ def test_parts_go_where_they_belong() -> None:
     target = h.Vector(6, 9)
     assert list(target.copy(vector(), 3, 5)) == [*DATA[3:6], 9, 9, 9]
     assert list(h.Vector(2).copy(vector([1, 2, 3]), 1, -1)) == [2, 3]
+    itself = h.Vector(range(6))
+    assert list(itself.copy(itself, 3)) == [0, 1, 2, 0, 1, 2, 0, 1, 2]  # as NEURON's reference warns
+    assert list(itself.copy(itself, 1, 0, -1, 2, 4)) == [0, 0, 2, 1, 1, 2, 0, 1, 2]
     assert list(vector([1, 4]).insrt(1, 2, vector([3, 3]))) == [1, 2, 3, 3, 4]
     assert list(vector([1, 4, 9, 16]).apply("sqrt", 1, 2)) == [1, 2, 3, 16]
     assert list(vector([5, 6, 7]).ind(vector([2, 300, -1, 0]))) == [7, 5]

@@ -293,8 +293,6 @@ class Evaluator:
         instance = self.frame.instance
         if name in SPECIAL and not name.startswith("execute"):
             return self._special(name, arguments)
-        if name in {"execute", "execute1"} and instance is not None and len(arguments) == 1:
-            arguments = [*arguments, instance]
         if instance is not None and name in instance.procedures:
             return instance.call(name, arguments)
         if name in self.frame.locals or (instance is not None and name in instance.names):

@@ -53,7 +53,9 @@ TOOLS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("ChannelBuild", "ChannelBuildKSGate"), "channels.hoc"),
         **dict.fromkeys(("AtolTool", "Electrode", "NumericalMethodPanel", "ParallelNetManager"), "tools.hoc"),
-        **dict.fromkeys(("PointProcessManager", "case", "movierunbox", "numericalmethodpanel"), "tools.hoc"),
+        **dict.fromkeys(
+            ("Inserter", "SingleCompartment", "PointProcessManager", "case", "movierunbox", "numericalmethodpanel"), "tools.hoc"
+        ),
     }
 )
 """Names of NEURON's library, and the file of ours that defines them."""
@@ -334,11 +336,12 @@ class HocState:
         instance = next((thing for thing in things if hasattr(thing, "template")), None)
         return None if instance is None else Frame(instance=instance)
 
-    def execute(self, code: str, frame: Frame | None = None) -> bool:
-        """Run code; errors are printed, as NEURON does with `h("...")`, and the result tells whether it went well."""
+    def execute(self, code: str, frame: Frame | None = None, *, quiet: bool = False) -> bool:
+        """Run code; errors are printed, as NEURON does with `h("...")`, unless `quiet`; the result says whether it went."""
         try:
             self.run(code, frame=frame)
         except (HocError, AttributeError, LookupError, TypeError, ValueError, ReferenceError, ArithmeticError) as error:
-            sys.stderr.write(f"hoc: {error}\n")
+            if not quiet:
+                sys.stderr.write(f"hoc: {error}\n")
             return False
         return True

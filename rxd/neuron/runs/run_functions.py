@@ -172,7 +172,7 @@ def execute(session: Session, code: str, *rest: Any) -> float:
         If it goes wrong; `execute1` goes on.
     """
     try:
-        session.hoc.run(code, frame=session.hoc.frame_in(*rest))
+        session.hoc.run(code.removeprefix("~"), frame=session.hoc.frame_in(*rest))
     except (AttributeError, LookupError, TypeError, ValueError, ReferenceError, ArithmeticError) as error:
         raise HocError(f"hoc: {error}") from error
     return 0.0

@@ -293,16 +293,18 @@ class Vector(Arithmetic, Analysis, Signals, Spikes):
         start = numbers[0]
         if len(numbers) > 2 and 0 <= numbers[2] < numbers[1]:
             raise HocError(f"copy: the last element, {numbers[2]}, comes before the first, {numbers[1]}.")
-        if len(numbers) == 1:
-            part, step = values, 1
-        else:
-            first, last = numbers[1:3]
-            part = values[first : values.size if last < 0 else last + 1 : numbers[4] if len(numbers) > 4 else 1]
-            step = numbers[3] if len(numbers) > 4 else 1
+        first, last = numbers[1:3] if len(numbers) > 1 else (0, -1)
+        step, stride = numbers[3:5] if len(numbers) > 4 else (1, 1)
+        chosen = range(first, values.size if last < 0 else last + 1, stride)
+        part = values[chosen.start : chosen.stop : stride]
         stop = start + step * (part.size - 1) + 1
         if stop > self._n:
             self.resize(stop)
-        self._a[start:stop:step] = part
+        if source is self:  # one element after the other: those that were written are read again, as NEURON's reference says
+            for place, origin in zip(range(start, stop, step), chosen, strict=False):
+                self._a[place] = self._a[origin]
+        else:
+            self._a[start:stop:step] = part
         return self
 
     def c(self, first: float | None = None, last: float | None = None) -> Vector:

@@ -50,13 +50,25 @@ def test_comments_and_line_numbers() -> None:
         ("FARADAY", 96485.33212331001),
         ("KILO", 96.48533212331001),
         ("R", 8.31446261815324),
+        ("COUNT", 1e18 / 1e-3 / 6.02214076e23),  # NEURON 9.0.2: 0x1.b34ce3f2ef926p-10
+        ("FLOW", 10.0),
+        ("MILLI", 1e-18),
+        ("OHM", 1e-6),
     ],
 )
 def test_expressions(text: str, value: float) -> None:
     units = (
-        "UNITS { FARADAY = (faraday) (coulombs) KILO = (faraday) (kilocoulombs) R = (k-mole) (joule/degC) (mV) = (millivolt) }"
+        "UNITS { FARADAY = (faraday) (coulombs) KILO = (faraday) (kilocoulombs) R = (k-mole) (joule/degC) (mV) = (millivolt) "
+        "(mA) = (milliamp) (molar) = (1/liter) (mM) = (millimolar) COUNT = (1/micrometer3) (millimole/m3) "
+        "FLOW = (mA/cm2) (pA/um2) MILLI = (mM) (1/um3) OHM = (volt/amp) (megohm) }"
     )
     assert at(read(f"{units} BREAKPOINT {{ i = {text} }}").currents[0].density) == pytest.approx(value, rel=1e-15)
+
+
+@pytest.mark.parametrize("units", ["(mV) (ms)", "(avocado) (1)", "(1) (avocado)"])
+def test_units_that_do_not_go_together_are_refused(units: str) -> None:
+    with pytest.raises(NmodlError, match=r"line 2: C = .* is no constant that is known here"):
+        read(f"UNITS {{ C = {units} }} BREAKPOINT {{ i = C }}")
 
 
 def test_functions_and_branches_are_put_in() -> None:
