@@ -264,6 +264,9 @@ Where NEURON makes choices, we make the same:
   CVode a step ends at a spike at which something is called, so that what is called sees the state of that moment.
 * `ParallelNetManager` (`netparmpi.hoc`) has all cells in this process; `splitcell` is refused.
 * A Vector that plays jumps writes each value once, after recordings of that time; what a script sets holds until the next.
+* A recording on a grid takes its values among the events: at the very time of an event it shows what that has done if the event
+  was sent before the value recorded last was taken. (In NEURON not where something is sent in between that is due earlier than
+  all else on its way: what was the first then comes behind all others of its time.)
 * hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is
   exact, and faster.
 * Where a section in voxels meets one that is not, half a segment and half a voxel conduct in series, shared among the

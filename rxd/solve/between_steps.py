@@ -18,7 +18,7 @@ from rxd.solve.event_heap import Events, Wires, drop_first, push, room_for
 from rxd.solve.firing import FIRED, INTFIRE1, NEVER, PENDING, Cells, no_cells, respond
 from rxd.solve.lane_operations import exact_inner_kernel, inner_kernel
 
-__all__ = ["BLOCKED", "DETECTION", "Courses", "Gains", "Known", "Watch", "sent", "watched"]
+__all__ = ["BLOCKED", "DETECTION", "Courses", "Gains", "Known", "Samples", "Watch", "sampling", "sent", "watched"]
 
 DETECTION: Final = 1e-10
 """How long after the end of the step that it is found in a spike is sent, ms."""
@@ -38,8 +38,10 @@ class Known(NamedTuple):
     ----------
     time : ndarray
     target : ndarray of int
-        As in `Watch.wires`; beyond cells and their own events, ``-1 - 2 n_cells - k``: source k of the wires fires.
+        As in `Watch.wires`; beyond cells and their own events, ``-1 - 2 n_cells - k``: source k of the wires fires, and beyond
+        those, one of the samples is taken.
     amount : ndarray
+        Of a source that fires, when that was sent, ms.
     """
 
     time: np.ndarray
@@ -63,6 +65,28 @@ class Courses(NamedTuple):
     drive: np.ndarray
     field: np.ndarray
     value: np.ndarray
+
+
+class Samples(NamedTuple):
+    """Values that are taken among the events, each in its turn, since events make them jump.
+
+    Attributes
+    ----------
+    place : ndarray of int, shape (m,)
+        Positions of the state.
+    first : ndarray of int, shape (m + 1,)
+        Of each the places ``first[k] .. first[k + 1] - 1`` in the following.
+    due, value : ndarray
+        When they are taken, ms, and what was found. The first of each is a known event, which puts the next on its way.
+    taken : ndarray of int, shape (m,)
+        How many of each have been taken.
+    """
+
+    place: np.ndarray
+    first: np.ndarray
+    due: np.ndarray
+    value: np.ndarray
+    taken: np.ndarray
 
 
 class Gains(NamedTuple):
@@ -89,9 +113,11 @@ class Watch(NamedTuple):
         cells: ``-1 - c``; an event of the cell's own, with its number as amount, goes to ``-1 - n_cells - c``.
     heap : Events
         Room for the events that they send; what is left in it was not delivered. Of each ``order`` is the number of its wire
-        plus that of all wires and cells times how many spikes were sent before; cells have the numbers beyond the wires.
+        plus that of all wires, cells and samples times how many spikes were sent before; cells have the numbers beyond the
+        wires, samples those beyond the cells.
     counts : ndarray of int, shape (4,)
-        Events in the heap, spikes sent, known events delivered, whether there was no room before a step.
+        Events in the heap, spikes and samples sent, known events delivered, whether there was no room before a step.
+    samples : Samples
     courses : Courses
     gains : Gains
         Sources that do not change.
@@ -117,6 +143,7 @@ class Watch(NamedTuple):
     wires: Wires
     heap: Events
     counts: np.ndarray
+    samples: Samples
     courses: Courses
     gains: Gains
     taps: np.ndarray
@@ -130,10 +157,15 @@ class Watch(NamedTuple):
 
 
 @exact_inner_kernel
+def stride_of(watch: Watch) -> int:
+    """How many numbers of wires, cells and samples there are."""
+    return watch.wires.target.size + watch.cells.kind.size + watch.samples.place.size
+
+
+@exact_inner_kernel
 def send_from(source: int, t: float, watch: Watch) -> None:
     """Send the events of a source that fires."""
-    wires, heap, counts = watch.wires, watch.heap, watch.counts
-    stride = wires.target.size + watch.cells.kind.size
+    wires, heap, counts, stride = watch.wires, watch.heap, watch.counts, stride_of(watch)
     for w in range(wires.first[source], wires.first[source + 1]):
         push(heap, counts[HEAPED], t + wires.delay[w], 0, counts[SENT] * stride + w, wires.amount[w])
         counts[HEAPED] += 1
@@ -153,8 +185,7 @@ def send(s: int, fraction: np.ndarray, watch: Watch) -> None:
 @exact_inner_kernel
 def send_own(c: int, t: float, watch: Watch) -> None:
     """A cell sends itself an event."""
-    wires, heap, counts, n = watch.wires, watch.heap, watch.counts, watch.cells.kind.size
-    stride = wires.target.size + n
+    wires, heap, counts, stride = watch.wires, watch.heap, watch.counts, stride_of(watch)
     push(heap, counts[HEAPED], t, 0, counts[SENT] * stride + wires.target.size + c, watch.cells.state[c, PENDING])
     counts[HEAPED] += 1
     counts[SENT] += 1
@@ -183,12 +214,36 @@ def hand_over(target: int, amount: float, t: float, detectors: int, watch: Watch
 
 
 @exact_inner_kernel
+def first_sample(watch: Watch) -> int:
+    """The number of the first of the samples among what is no place of the state."""
+    return 2 * watch.cells.kind.size + watch.wires.first.size - 1
+
+
+@exact_inner_kernel
+def take_sample(k: int, y: np.ndarray, watch: Watch) -> None:
+    """Take one of the samples, and put the next on its way."""
+    samples, counts = watch.samples, watch.counts
+    at = samples.first[k] + samples.taken[k]
+    if at >= samples.first[k + 1]:
+        return
+    samples.value[at] = y[samples.place[k]]
+    samples.taken[k] += 1
+    if at + 1 < samples.first[k + 1]:
+        order = counts[SENT] * stride_of(watch) + watch.wires.target.size + watch.cells.kind.size + k
+        push(watch.heap, counts[HEAPED], samples.due[at + 1], 0, order, samples.due[at])
+        counts[HEAPED] += 1
+        counts[SENT] += 1
+
+
+@exact_inner_kernel
 def has_room(target: int, detectors: int, watch: Watch) -> bool:
     """Whether there is room for what an event makes happen."""
     first, n = watch.wires.first, watch.cells.kind.size
     number = -1 - target
-    source = number - 2 * n if number >= 2 * n else detectors + number % n
     room = watch.heap.time.size - watch.counts[HEAPED]
+    if number >= first_sample(watch):
+        return room > 0
+    source = number - 2 * n if number >= 2 * n else detectors + number % n
     if room <= first[source + 1] - first[source] + 1:
         return False
     return number >= 2 * n or int(watch.cells.log[0, 0]) + 1 < watch.cells.log.shape[0]
@@ -196,16 +251,24 @@ def has_room(target: int, detectors: int, watch: Watch) -> bool:
 
 @exact_inner_kernel
 def next_event(watch: Watch) -> tuple[float, int, float, bool]:
-    """When the next event is due, its target and amount, and whether it is in the heap: of two at one time the known one."""
+    """When the next event is due, its target and amount, and whether it is in the heap.
+
+    Of two at one time the known one, but for a sample that was sent before a source that fires was.
+    """
     known, heap, counts, wires, n = watch.known, watch.heap, watch.counts, watch.wires, watch.cells.kind.size
-    k = counts[KNOWN]
+    k, size = counts[KNOWN], wires.target.size
     heaped = counts[HEAPED] > 0
+    w = heap.order[0] % stride_of(watch) if heaped else 0
     if k < known.time.size and (not heaped or known.time[k] <= heap.time[0]):
-        return known.time[k], known.target[k], known.amount[k], False
+        fires = -1 - known.target[k] >= 2 * n
+        if not (heaped and w >= size + n and fires and known.time[k] == heap.time[0] and heap.amount[0] < known.amount[k]):
+            return known.time[k], known.target[k], known.amount[k], False
     if not heaped:
         return NOTHING, 0, 0.0, False
-    w = heap.order[0] % (wires.target.size + n)
-    target = wires.target[w] if w < wires.target.size else -1 - n - (w - wires.target.size)
+    if w < size:
+        target = wires.target[w]
+    else:
+        target = -1 - n - (w - size) if w < size + n else -1 - first_sample(watch) - (w - size - n)
     return heap.time[0], target, heap.amount[0], True
 
 
@@ -220,6 +283,8 @@ def take(target: int, amount: float, due: float, heaped: bool, detectors: int, y
         counts[KNOWN] += 1
     if target >= 0:
         y[target] += amount
+    elif -1 - target >= first_sample(watch):
+        take_sample(-1 - target - first_sample(watch), y, watch)
     else:
         hand_over(target, amount, due, detectors, watch)
 
@@ -310,9 +375,12 @@ def last_step(s: int, last: int, spikes: int, fraction: np.ndarray, grace: np.nd
 
 
 def sent(watch: Watch) -> list[tuple[float, int, float]]:
-    """Time, wire and amount of what was sent in a run and not delivered, in the order of sending; cells come after wires."""
+    """Time, wire and amount of what was sent in a run and not delivered, in the order of sending.
+
+    Cells come after wires, samples after cells.
+    """
     size = int(watch.counts[HEAPED])
-    stride = max(len(watch.wires.target) + len(watch.cells.kind), 1)
+    stride = max(len(watch.wires.target) + len(watch.cells.kind) + len(watch.samples.place), 1)
     order = np.argsort(watch.heap.order[:size])
     heap = watch.heap
     return list(zip(heap.time[order].tolist(), (heap.order[order] % stride).tolist(), heap.amount[order].tolist(), strict=True))
@@ -322,6 +390,15 @@ def no_courses() -> Courses:
     """Nothing changes."""
     none = np.zeros(0, dtype=np.int64)
     return Courses(none, np.zeros((0, 0)), np.zeros((0, 0)), none, np.zeros((0, 0)))
+
+
+def sampling(place: Sequence[int] = (), due: Sequence[np.ndarray] = ()) -> Samples:
+    """Samples of positions of the state, each at such times, ms; by default none."""
+    first = np.concatenate([[0], np.cumsum([len(times) for times in due])]).astype(np.int64)
+    times = np.concatenate([np.zeros(0), *due])
+    return Samples(
+        np.array(place, dtype=np.int64), first, times, np.full(len(times), np.nan), np.zeros(len(place), dtype=np.int64)
+    )
 
 
 def no_wires(detectors: int = 0) -> Wires:
@@ -335,6 +412,7 @@ def watched(
     known: Known | None = None,
     wires: Wires | None = None,
     cells: Cells | None = None,
+    samples: Samples | None = None,
     courses: Courses | None = None,
     gains: Gains | None = None,
     taps: np.ndarray | Sequence[int] = (),
@@ -352,8 +430,8 @@ def watched(
         End a run after a step with a spike.
     times : (ndarray, ndarray)
         Middles and ends of the steps, ms.
-    known, wires, cells, courses, gains : records
-        Events, connections, cells, courses and sources; none of them by default.
+    known, wires, cells, samples, courses, gains : records
+        Events, connections, cells, values taken among the events, courses and sources; none of them by default.
     taps : ndarray of int
         Positions to look at after every step.
     starts : bool
@@ -370,7 +448,9 @@ def watched(
     middle, ends = (none, none) if times is None else times
     wires = no_wires() if wires is None else wires
     cells = no_cells() if cells is None else cells
-    room = 4 * len(wires.target) + 4 * len(cells.kind) + 4096 if len(wires.target) + len(cells.kind) else 0
+    samples = sampling() if samples is None else samples
+    most = len(wires.target) + len(cells.kind) + len(samples.place)
+    room = 4 * most + 4096 if most else 0
     return Watch(
         stops,
         middle,
@@ -380,6 +460,7 @@ def watched(
         wires,
         room_for(room),
         np.zeros(4, dtype=np.int64),
+        samples,
         no_courses() if courses is None else courses,
         Gains(np.zeros(0, dtype=np.int64), none) if gains is None else gains,
         places,

@@ -6,17 +6,18 @@ spiked when, and which events are still on their way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rxd.neuron.engine.taps import Tap, Trace
-from rxd.solve.between_steps import BLOCKED, KNOWN, Known, sent, watched
+from rxd.solve.between_steps import BLOCKED, KNOWN, Known, sampling, sent, watched
 
 if TYPE_CHECKING:
     from rxd.neuron.engine.courses import Played
     from rxd.neuron.engine.wires import Wiring
+    from rxd.neuron.recordings.recording import Recorder
     from rxd.solve.between_steps import Gains, Watch
     from rxd.solve.firing import Cells
 
@@ -37,6 +38,8 @@ class Batch:
         Of the recordings.
     wiring : Wiring
         Who listens to the voltages that the engine watches.
+    sampled : list of (Recorder, int)
+        Recordings on a grid of what jumps at events, and its position in the state.
 
     Attributes
     ----------
@@ -52,10 +55,15 @@ class Batch:
         Step and number of the detector.
     """
 
-    def __init__(self, t: float, dt: float, n: int, taps: list[Tap], wiring: Wiring) -> None:
+    def __init__(
+        self, t: float, dt: float, n: int, taps: list[Tap], wiring: Wiring, sampled: Sequence[tuple[Recorder, int]] = ()
+    ) -> None:
         halves = np.add.accumulate(np.concatenate([[t], np.full(2 * n, 0.5 * dt)]))
         self.middle, self.ends = np.ascontiguousarray(halves[1::2]), np.ascontiguousarray(halves[2::2])
         self.taps, self.wiring, self.grace = taps, wiring, wiring.grace(dt)
+        self.samples = sampling(
+            [place for _, place in sampled], [recorder.due(float(self.ends[-1]), 1) for recorder, _ in sampled]
+        )
         self.known: Known | None = None
         self.cells: Cells | None = None
         self.played: Played | None = None
@@ -72,6 +80,7 @@ class Batch:
             known=self.known,
             wires=self.wiring.wires,
             cells=self.cells,
+            samples=self.samples,
             courses=None if self.played is None else self.played.courses,
             gains=gains,
             taps=positions,
@@ -105,6 +114,12 @@ class Batch:
     def on_their_way(self) -> list[tuple[float, int, float]]:
         """Time, wire and amount of the events that have been sent and have not arrived; cells come after the wires."""
         return [] if self._watch is None else sent(self._watch)
+
+    def took(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Times at which values were taken among the events, and these."""
+        first = int(self.samples.first[number])
+        part = slice(first, first + int(self.samples.taken[number]))
+        return self.samples.due[part], self.samples.value[part]
 
     def read(self) -> list[np.ndarray]:
         """Values of each tap after each step, shape (steps,) each."""

@@ -53,6 +53,11 @@ class Synapses:
         number = self._number(point)
         return None if number is None else self._place.get((number, state))
 
+    @property
+    def all_places(self) -> frozenset[int]:
+        """Positions of the states of all synapses, which events make jump."""
+        return frozenset(self._place.values())
+
     def has(self, point: PointProcess) -> bool:
         """Whether this engine knows the synapse."""
         if self._number(point) is None:

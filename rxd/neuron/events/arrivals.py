@@ -6,6 +6,7 @@ if everything had been delivered one by one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,10 +16,12 @@ from rxd.neuron.events.artificial import Artificial, Turn
 from rxd.neuron.events.connections import NetCon
 from rxd.neuron.events.intfire import IntFire
 from rxd.neuron.events.trains import is_train, trains_in
+from rxd.neuron.recordings.recording import Taking
 from rxd.solve.between_steps import Known
 from rxd.solve.firing import PARAMETERS, STATES, Cells
 
 if TYPE_CHECKING:
+    from rxd.neuron.recordings.recording import Recorder
     from rxd.neuron.runs.run import Run
 
 __all__ = ["Arrivals", "is_known"]
@@ -63,25 +66,34 @@ class Arrivals:
     Attributes
     ----------
     known : Known
+    sent : ndarray
+        When each of them was sent, ms.
     cells : Cells
+
+    Parameters
+    ----------
+    sampled : list of Recorder
+        Those whose samples are taken among the events.
     """
 
-    def __init__(self, run: Run, wiring: Wiring, until: float) -> None:
-        self._run, self._wiring, self._until = run, wiring, until
-        self._taken = run.events.take(until, lambda action: _hands_over(wiring, action))
+    def __init__(self, run: Run, wiring: Wiring, until: float, sampled: Sequence[Recorder] = ()) -> None:
+        self._run, self._wiring, self._until, self._recorders = run, wiring, until, sampled
+        self._sampled = {id(recorder): number for number, recorder in enumerate(sampled)}
+        self._taken = run.events.take(until, lambda action: self._is_sample(action) or _hands_over(wiring, action))
         self._trains = trains_in(run, wiring, until)
         rows = [
-            (when, target, amount, place)
-            for place, (when, _, action) in enumerate(self._taken)
+            (when, target, amount, place, sent)
+            for place, (when, sent, _, action) in enumerate(self._taken)
             for target, amount in self._amounts(action)
         ]
-        columns = np.array(rows, dtype=float).reshape(-1, 4).T
-        time = np.concatenate([columns[0], self._trains.time])
-        order = np.argsort(time, kind="stable")
+        columns = np.array(rows, dtype=float).reshape(-1, 5).T
+        time, sent = np.concatenate([columns[0], self._trains.time]), np.concatenate([columns[4], self._trains.sent])
+        order = np.lexsort((sent, time))
         detectors = len(wiring.watched)
         firing = -1 - 2 * len(wiring.cells) - self._trains.source
         target = np.concatenate([columns[1].astype(np.int64), firing])
-        amount = np.concatenate([columns[2], np.zeros(len(firing))])
+        amount = np.concatenate([columns[2], self._trains.sent])
+        self.sent = sent[order]
         self.known = Known(time[order], target[order], amount[order])
         self._owner = np.concatenate([columns[3].astype(np.int64), -1 - self._trains.train])[order]
         self._detectors = detectors
@@ -90,6 +102,9 @@ class Arrivals:
     def _amounts(self, action: Any) -> list[tuple[int, float]]:
         """What an action does, as the loop takes it."""
         wiring = self._wiring
+        if isinstance(action, Taking):
+            sources = len(wiring.wires.first) - 1
+            return [(-1 - 2 * len(wiring.cells) - sources - self._sampled[id(action.recorder)], 0.0)]
         if isinstance(action, Turn):
             return [(-1 - len(wiring.cells) - wiring.numbers[id(action.cell)], float(action.number))]
         connection = action.__self__
@@ -99,6 +114,10 @@ class Arrivals:
         if id(target) in wiring.numbers:
             return [(-1 - wiring.numbers[id(target)], weight)]
         return wiring.engine.synapses.amounts(target, weight)
+
+    def _is_sample(self, action: Any) -> bool:
+        """Whether it is a recording that is taken among the events."""
+        return isinstance(action, Taking) and id(action.recorder) in self._sampled
 
     def _packed(self) -> Cells:
         """The integrate-and-fire cells in arrays."""
@@ -124,10 +143,18 @@ class Arrivals:
             if cell is not None:
                 cell.take_row(row)
         self._trains.settle(self._fired)
+        delays, sent = self._wiring.wires.delay.tolist(), -np.inf
+        samples = len(delays) + len(self._wiring.cells)
         for when, number, amount in batch.on_their_way():
+            if number < len(delays):
+                sent = max(sent, when - delays[number])
+            elif number >= samples:
+                sent = max(sent, amount)
+                run.send_sample(self._recorders[number - samples], when, sent)
+                continue
             action = self._action(number, amount)
             if action is not None:
-                run.at(when, action)
+                run.at(when, action, sent)
 
     def _action(self, number: int, amount: float) -> Any:
         """What puts an event of the loop's into the queue: of a wire, or of a cell's own."""

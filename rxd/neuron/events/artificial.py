@@ -37,6 +37,11 @@ class Turn:
         """Whether nothing will happen."""
         return bool(self.cell.pending != self.number or not getattr(self.cell, "on", True))
 
+    @property
+    def begins(self) -> bool:
+        """Whether it is the one before the first spike of a NetStim, at the same time."""
+        return getattr(self.action, "__func__", None) is NetStim._begin
+
     def __call__(self, t: float) -> None:
         """Do it."""
         if self.cell.pending == self.number:
@@ -73,10 +78,10 @@ class Artificial(PointProcess):
         """Send a spike to whoever listens."""
         self.session.run.fire(self, t)
 
-    def later(self, t: float, action: Callable[[float], None]) -> None:
-        """Do something at a time, unless another call or `finitialize` comes first."""
+    def later(self, t: float, action: Callable[[float], None], sent: float | None = None) -> None:
+        """Do something at a time, unless another call or `finitialize` comes first; decided now, or at a time ``sent``."""
         object.__setattr__(self, "pending", getattr(self, "pending", 0) + 1)
-        self.session.run.at(t, Turn(self, self.pending, action))
+        self.session.run.at(t, Turn(self, self.pending, action), sent)
 
 
 class NetStim(Artificial):
@@ -203,15 +208,15 @@ class NetStim(Artificial):
         stream.place = place
         return (np.array(times[:-1]), times[-1]) if times[-1] > until else (np.array(times), math.inf)
 
-    def go_on(self, count: int, following: float) -> None:
-        """It has fired so many times; the next spike is at a time."""
+    def go_on(self, count: int, following: float, last: float) -> None:
+        """It has fired so many times, at ``last`` the last time; the next spike is at a time."""
         if count == 0:
             return
         fired, drawing = self.fired + count, self.noise != 0
         object.__setattr__(self, "fired", fired)
         if fired < self.number:
             self._random.place += count if drawing else 0
-            self.later(following, self._spike)
+            self.later(following, self._spike, last)
         else:
             self._random.place += count - 1 if drawing else 0
             object.__setattr__(self, "on", False)

@@ -29,22 +29,23 @@ DELAY_OF_DETECTION = DETECTION  # NEURON's own: a spike found at t is sent from 
 
 
 class EventHeap:
-    """Actions in order of time; those at the same time in the order in which they were put in.
+    """Actions in order of time; those at the same time in the order in which they were sent, or else put in.
 
-    ``pushed``, ``popped``: how many went in and out.
+    ``pushed``, ``popped``: how many went in and out. ``now``: when what is put in is sent, ms, if nothing else is said.
     """
 
-    __slots__ = ("_heap", "_pushed", "popped", "pushed", "told")
+    __slots__ = ("_heap", "_pushed", "now", "popped", "pushed", "told")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Callable[[float], None]]] = []
+        self._heap: list[tuple[float, float, int, Callable[[float], None]]] = []
+        self.now = 0.0
         self._pushed = self.pushed = self.popped = 0
         self.told: Callable[[float], None] | None = None
         """Wants to hear the time of every event that is put on its way."""
 
-    def push(self, t: float, action: Callable[[float], None]) -> None:
-        """Put an action on its way."""
-        heapq.heappush(self._heap, (float(t), self._pushed, action))
+    def push(self, t: float, action: Callable[[float], None], sent: float | None = None) -> None:
+        """Put an action on its way, or one that is on its way since another time."""
+        heapq.heappush(self._heap, (float(t), self.now if sent is None else sent, self._pushed, action))
         self._pushed += 1
         self.pushed += 1
         if self.told is not None:
@@ -55,38 +56,47 @@ class EventHeap:
         return self._heap[0][0] if self._heap else math.inf
 
     def pop(self) -> tuple[float, Callable[[float], None]]:
-        """Take the next action out."""
-        t, _, action = heapq.heappop(self._heap)
+        """Take the next action out.
+
+        What it sends comes behind all that is sent at that time, if it has been sent then itself.
+        """
+        t, sent, _, action = heapq.heappop(self._heap)
+        self.now = t if sent < t else math.nextafter(sent, math.inf)
         self.popped += 1
         return t, action
 
-    def _in_order(self, until: float) -> Iterator[tuple[float, int, Callable[[float], None]]]:
+    @property
+    def next_sent(self) -> float:
+        """When the next action was sent, ms; infinity if there is none."""
+        return self._heap[0][1] if self._heap else math.inf
+
+    def _in_order(self, until: float) -> Iterator[tuple[float, float, int, Callable[[float], None]]]:
         """Entries up to a time, from the first on; they stay.
 
         Those below an entry wait until it has been seen: thousands of events may be on their way, and loops with functions to
         be called ask at every call for the next few.
         """
         heap = self._heap
-        ahead = [(*heap[0][:2], 0)] if heap else []
+        ahead = [(*heap[0][:3], 0)] if heap else []
         while ahead and ahead[0][0] <= until:
             *_, place = heapq.heappop(ahead)
             yield heap[place]
             for below in range(2 * place + 1, min(2 * place + 3, len(heap))):
-                heapq.heappush(ahead, (*heap[below][:2], below))
+                heapq.heappush(ahead, (*heap[below][:3], below))
 
     def first(self, wanted: Callable[[Callable[[float], None]], bool], until: float) -> tuple[float, int]:
         """Time of the first of some actions, ms, and how many others come before; infinity if there is none up to a time."""
         others = 0
-        for t, _, action in self._in_order(until):
+        for t, *_, action in self._in_order(until):
             if wanted(action):
                 return t, others
             others += 1
         return math.inf, others
 
-    def first_of(self, wanted: Callable[[Any], bool], until: float) -> list[tuple[float, Any]]:
-        """Times and actions of some entries up to a time, those put in first in front; they stay."""
-        found = sorted((entry for entry in self._in_order(until) if wanted(entry[2])), key=lambda entry: entry[1])
-        return [(t, action) for t, _, action in found]
+    def first_of(self, wanted: Callable[[Any], bool], until: float) -> list[tuple[float, float, Any]]:
+        """Times, when they were sent, and actions of some entries up to a time, those put in first in front; they stay."""
+        found = sorted((entry for entry in self._in_order(until) if wanted(entry[3])), key=lambda entry: entry[2])
+        return [(t, sent, action) for t, sent, _, action in found]
 
     def take(self, until: float, wanted: Callable[[Callable[[float], None]], bool]) -> list[Any]:
         """Take some actions out up to a time, in their order; `put_back` brings them back."""
@@ -94,7 +104,7 @@ class EventHeap:
         others: list[Any] = []
         while self._heap and self._heap[0][0] <= until:
             entry = heapq.heappop(self._heap)
-            (taken if wanted(entry[2]) else others).append(entry)
+            (taken if wanted(entry[3]) else others).append(entry)
         self.put_back(others)
         return taken
 
@@ -104,17 +114,18 @@ class EventHeap:
             heapq.heappush(self._heap, entry)
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove everything, and begin at time 0."""
         self._heap.clear()
+        self.now = 0.0
 
     def drop(self, unwanted: Callable[[Callable[[float], None]], bool]) -> None:
         """Remove some actions."""
-        self._heap = [entry for entry in self._heap if not unwanted(entry[2])]
+        self._heap = [entry for entry in self._heap if not unwanted(entry[3])]
         heapq.heapify(self._heap)
 
     def entries(self) -> list[tuple[float, Any]]:
         """The times and actions of all, in order."""
-        return [(t, action) for t, _, action in sorted(self._heap, key=lambda entry: entry[:2])]
+        return [(t, action) for t, *_, action in sorted(self._heap, key=lambda entry: entry[:3])]
 
     def times(self) -> list[float]:
         """The times of all actions, in order."""
@@ -128,7 +139,7 @@ class EventHeap:
         """Put back what `copy` gave."""
         self._heap = list(actions)
         heapq.heapify(self._heap)
-        self._pushed = max([self._pushed, *(number + 1 for _, number, _ in self._heap)])
+        self._pushed = max([self._pushed, *(number + 1 for _, _, number, _ in self._heap)])
 
     def __len__(self) -> int:
         return len(self._heap)

@@ -30,7 +30,7 @@ def written(run: Run, events: list[Any], cells: list[Any]) -> str:
     connections = {id(one): number for number, one in enumerate(run.connections())}
     order = {id(cell): number for number, cell in enumerate(_cells(run))}
     then = {id(cell): state[0] for cell, state in cells}
-    rows = [_row(t, action, connections, order, then) for t, _, action in sorted(events, key=lambda entry: entry[:2])]
+    rows = [_row(t, action, connections, order, then) for t, *_, action in sorted(events, key=lambda entry: entry[:3])]
     kept = [(order[id(cell)], *state) for cell, state in cells]
     return json.dumps({"events": [row for row in rows if row is not None], "cells": kept})
 
@@ -75,9 +75,9 @@ def _row(
     )
 
 
-def _event(row: list[Any], number: int, connections: list[NetCon], cells: list[Any]) -> tuple[float, int, Any]:
+def _event(row: list[Any], number: int, connections: list[NetCon], cells: list[Any]) -> tuple[float, float, int, Any]:
     t, kind, which, *rest = row
     if kind == "wire":
-        return t, number, connections[which].deliver
+        return t, 0.0, number, connections[which].deliver
     turn, name = rest
-    return t, number, Turn(cells[which], turn, getattr(cells[which], name))
+    return t, 0.0, number, Turn(cells[which], turn, getattr(cells[which], name))

@@ -6,7 +6,6 @@ as the run has come, as if every event had been taken from the queue one by one.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,12 +30,17 @@ def is_train(wiring: Wiring, action: Any) -> bool:
 
 @dataclass(slots=True, eq=False)
 class _Train:
-    """A NetStim, its number among the sources, the times of its next spikes, and of the one after them."""
+    """A NetStim, its number among the sources, the times of its next spikes and the one after; when the first was sent."""
 
     cell: NetStim
     source: int
     times: np.ndarray
     following: float
+    sent: float
+
+
+def _behind(times: Any) -> Any:
+    return np.nextafter(times, np.inf)
 
 
 class Trains:
@@ -45,7 +49,10 @@ class Trains:
     Attributes
     ----------
     time : ndarray
-        When they fire, in the order in which they do.
+        When they fire, in the order in which they do, ms.
+    sent : ndarray
+        When they have sent themselves the event at which they fire, ms: just behind all else that was sent then, since a
+        NetStim sends itself its first spike when it is due.
     train : ndarray of int
         Which of them.
     source : ndarray of int
@@ -58,11 +65,11 @@ class Trains:
         sizes = [len(train.times) for train in trains]
         fired = np.concatenate([none, *(train.times for train in trains)])
         before = np.concatenate(
-            [none, *(np.concatenate([[-math.inf], train.times[:-1]])[: len(train.times)] for train in trains)]
+            [none, *(np.concatenate([[train.sent], _behind(train.times[:-1])])[: len(train.times)] for train in trains)]
         )
         which = np.repeat(np.arange(len(trains)), sizes)
         order = np.lexsort((which, before, fired))
-        self.time, self.train = fired[order], which[order]
+        self.time, self.sent, self.train = fired[order], before[order], which[order]
         self.source = np.array([train.source for train in trains], dtype=np.int64)[self.train]
 
     @property
@@ -74,7 +81,7 @@ class Trains:
         """Bring the NetStims to where they are after so many spikes of each."""
         for train, count in zip(self._trains, fired.tolist(), strict=True):
             following = float(train.times[count]) if count < len(train.times) else train.following
-            train.cell.go_on(count, following)
+            train.cell.go_on(count, following, float(_behind(train.times[count - 1])) if count else train.sent)
 
     def times(self, fired: np.ndarray) -> dict[int, np.ndarray]:
         """By the number of the source, the times of so many spikes of each."""
@@ -84,11 +91,11 @@ class Trains:
 def trains_in(run: Run, wiring: Wiring, until: float) -> Trains:
     """All NetStims that fire up to a time and can be computed ahead."""
     turns = run.events.first_of(lambda action: is_train(wiring, action) and not action.is_over, until)
-    cells: list[NetStim] = [turn.cell for _, turn in turns]
-    counts = [cell.expects(t, until) for cell, (t, _) in zip(cells, turns, strict=True)]
+    cells: list[NetStim] = [turn.cell for *_, turn in turns]
+    counts = [cell.expects(t, until) for cell, (t, *_) in zip(cells, turns, strict=True)]
     drawn = look_ahead([cell.stream_of_intervals for cell in cells], counts)
     found = []
-    for cell, (t, _), numbers in zip(cells, turns, drawn, strict=True):
+    for cell, (t, sent, turn), numbers in zip(cells, turns, drawn, strict=True):
         times, following = cell.ahead(t, until, numbers)
-        found.append(_Train(cell, wiring.trains[id(cell)], times, following))
+        found.append(_Train(cell, wiring.trains[id(cell)], times, following, t if turn.begins else sent))
     return Trains(found)

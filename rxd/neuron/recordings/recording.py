@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rxd.neuron.vectors.pointers import Pointer
     from rxd.neuron.vectors.vector import Vector
 
-__all__ = ["ROUND_OFF", "Player", "Recorder", "forgetting", "write_down"]
+__all__ = ["ROUND_OFF", "Player", "Recorder", "Taking", "forgetting", "write_down"]
 
 ROUND_OFF = 1e-9  # ms, by which a time summed up step by step may fall short
 
@@ -44,6 +44,8 @@ class Recorder:
         How many values it has taken since the start.
     following : float
         The next time of a grid, ms, added up as NEURON does.
+    sent, earlier : float
+        When the next value has been put on its way: when the last one was taken; and the one before, ms.
     """
 
     vector: weakref.ref[Vector]
@@ -52,6 +54,8 @@ class Recorder:
     taken: int = 0
     following: float = 0.0
     times: list[float] = field(default_factory=list)
+    sent: float = 0.0
+    earlier: float = 0.0
 
     def start(self, t: float) -> None:
         """Empty the Vector; a grid begins at this time, and other times with the first."""
@@ -59,6 +63,7 @@ class Recorder:
         if self.when is not None and not isinstance(self.when, float):
             self.times = self.when.to_python()
         self.taken, self.following = 0, t
+        self.sent = self.earlier = t
         if vector is not None:
             vector.clear()
 
@@ -91,17 +96,17 @@ class Recorder:
             return None
         return (self.when, self.following) if isinstance(self.when, float) else (id(self.when), self.taken)
 
-    def due(self, until: float) -> np.ndarray:
-        """Times on the grid from the next one on to a time, ms."""
+    def due(self, until: float, beyond: int = 0) -> np.ndarray:
+        """Times on the grid from the next one on to a time, ms, and so many beyond."""
         if self.when is None or self.vector() is None:
             return np.zeros(0)
         if isinstance(self.when, float):
-            count = max(int((until - self.following) / self.when) + 2, 0)
+            count = max(int((until - self.following) / self.when) + 2 + beyond, beyond)
             times = np.add.accumulate(np.concatenate([[self.following], np.full(count, self.when)]))
-            return times[: int(np.searchsorted(times, until, side="right"))]
+            return times[: int(np.searchsorted(times, until, side="right")) + beyond]
         # only those that are due: a script may ask for a thousand short runs, and have recorded at a million times
         end = bisect.bisect_right(self.times, until, lo=self.taken)
-        return np.array(self.times[self.taken : end], dtype=float)
+        return np.array(self.times[self.taken : end + beyond], dtype=float)
 
     def ends_at(self, t: float) -> bool:
         """Whether a time is on the grid."""
@@ -113,7 +118,7 @@ class Recorder:
         vector = self.vector()
         if vector is not None:
             vector.resize(len(vector) - 1)
-        self.taken, self.following = self.taken - 1, t
+        self.taken, self.following, self.sent = self.taken - 1, t, self.earlier
 
     def append(self, values: np.ndarray) -> None:
         """Append values of many times."""
@@ -124,6 +129,9 @@ class Recorder:
 
     def append_at(self, times: np.ndarray, values: np.ndarray) -> None:
         """Append the values at times that were due; on a grid, a clock shows these times and not those of the steps."""
+        if len(times):
+            self.earlier = float(times[-2]) if len(times) > 1 else self.sent
+            self.sent = float(times[-1])
         self.append(times if isinstance(self.when, float) and _is_clock(self.pointer) else values)
         if isinstance(self.when, float) and len(times):
             self.following = float(times[-1]) + self.when
@@ -146,9 +154,31 @@ class Recorder:
             if gridded and _is_clock(self.pointer):
                 value = self.following
             vector.push(self.pointer.get() if value is None else value)
+        if self.when is not None:
+            self.earlier, self.sent = self.sent, self.next_time()
         self.taken += 1
         if gridded:
             self.following += self.when  # type: ignore[operator]
+
+
+class Taking:
+    """What an event on its way at a time does that a recording has sent itself: takes a value, and sends the next."""
+
+    __slots__ = ("again", "recorder", "t")
+    __name__ = "take"
+
+    def __init__(self, recorder: Recorder, t: float, again: Callable[[Recorder], None]) -> None:
+        self.recorder, self.t, self.again = recorder, t, again
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the recording has gone on since."""
+        return self.recorder.next_time() != self.t
+
+    def __call__(self, t: float) -> None:
+        """Do it."""
+        self.recorder.take()
+        self.again(self.recorder)
 
 
 @dataclass(slots=True)

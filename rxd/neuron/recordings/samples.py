@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rxd.neuron.runs.run import Run
     from rxd.neuron.vectors.pointers import Pointer
 
-__all__ = ["Samples"]
+__all__ = ["Samples", "taken_early"]
 
 AT_ONCE = 4096
 """Times of a grid for which room is made at once."""
@@ -44,16 +44,21 @@ class Trail:
     readers: list[Callable[..., np.ndarray]]
     gridded: list[tuple[np.ndarray, Callable[..., np.ndarray]] | None]
     """The same for recordings on a grid: positions of each and how to read it, None if only Python can."""
+    jumping: list[Recorder]
+    """Those on a grid of what events make jump."""
 
 
 def _trail(engine: Engine, recorders: list[Recorder], playing: bool) -> Trail:
     readers, positions, at, gridded, all_known = [], [np.zeros(0, dtype=np.int64)], 0, [], True
+    jumps, jumping = engine.synapses.all_places, []
     for recorder in recorders:
         one = tap(engine, recorder.pointer)
         known = one is not None and bool(one.kind or (_follows(recorder.pointer, one) and not playing))
         clamp = isinstance(recorder.pointer, AttributePointer)
         if recorder.when is not None:
             gridded.append((one.positions, _reader(one, 0, clamp)) if one is not None and known else None)
+            if one is not None and one.kind == "place" and int(one.positions[0]) in jumps:
+                jumping.append(recorder)
         elif one is not None and known:
             readers.append(_reader(one, at, clamp))
             positions.append(one.positions)
@@ -61,7 +66,16 @@ def _trail(engine: Engine, recorders: list[Recorder], playing: bool) -> Trail:
         else:
             all_known = False
     together = np.concatenate(positions) if readers and all_known else None
-    return Trail(engine, recorders, playing, together, readers, gridded)
+    return Trail(engine, recorders, playing, together, readers, gridded, jumping)
+
+
+def taken_early(run: Run, t: float, sent: float) -> list[Recorder]:
+    """Who has just recorded what an event makes jump that was sent before the sample: due again after it, as in NEURON."""
+    jumping = () if run.trail is None else run.trail.jumping
+    found = [recorder for recorder in jumping if recorder.sent == t and recorder.taken and sent <= recorder.earlier]
+    for recorder in found:
+        recorder.withdraw(t)
+    return found
 
 
 def _follows(pointer: Pointer, one: Tap) -> bool:

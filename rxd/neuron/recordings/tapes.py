@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.recordings.recording import ROUND_OFF, Player, Recorder, forgetting
+from rxd.neuron.recordings.recording import ROUND_OFF, Player, Recorder, Taking, forgetting
 
 if TYPE_CHECKING:
     from rxd.neuron.events.connections import EventHeap
@@ -85,22 +85,22 @@ class Tapes:
         self.reschedule()
 
     def reschedule(self) -> None:
-        """Put recordings on a grid into the queue again, after their next times have changed."""
-        self.events.drop(lambda action: action.__name__ == "take")
+        """Put recordings on a grid into the queue again whose next times have changed."""
+        self.events.drop(lambda action: isinstance(action, Taking) and action.is_over)
+        waiting = {id(action.recorder) for _, action in self.events.entries() if isinstance(action, Taking)}
         for recorder in self._recorders:
-            self._schedule(recorder)
+            if id(recorder) not in waiting:
+                self._schedule(recorder)
 
     def _schedule(self, recorder: Recorder) -> None:
         """Let a recording on a grid take its next value, and the one after it, when they are due."""
         t = recorder.next_time()
-        if t == np.inf or self.adaptive:
-            return
+        if t < np.inf and not self.adaptive:
+            self.send_sample(recorder, t, recorder.sent)
 
-        def take(_: float) -> None:
-            recorder.take()
-            self._schedule(recorder)
-
-        self.events.push(t, take)
+    def send_sample(self, recorder: Recorder, t: float, sent: float) -> None:
+        """Let a recording take a value at a time, as it is known since another."""
+        self.events.push(t, Taking(recorder, t, self._schedule), sent)
 
     def _play_for_step(self, middle: float, end: float) -> None:
         """Play what a step reads: currents in its middle, reactions at its end, as in NEURON."""

@@ -49,7 +49,7 @@ class Callbacks:
         """Call those of the end of a step, whose times round-off may have put behind it: the clock adds up steps."""
         due = t + ROUNDING * dt
         if self._run.events.next_time() <= due:
-            for when, _, action in self._run.events.take(due, lambda action: action.__name__ == "call_back"):
+            for when, *_, action in self._run.events.take(due, lambda action: action.__name__ == "call_back"):
                 action(when)
 
     def clear(self) -> None:

@@ -18,7 +18,7 @@ from rxd.neuron.engine.wires import Wiring, wire
 from rxd.neuron.events.arrivals import Arrivals, is_known
 from rxd.neuron.events.artificial import Artificial
 from rxd.neuron.recordings.recording import write_down
-from rxd.neuron.recordings.samples import Samples
+from rxd.neuron.recordings.samples import Samples, taken_early
 from rxd.neuron.runs.many_steps import wiring_now
 from rxd.neuron.runs.variable_steps import advance_to, send_risen
 from rxd.solve.between_steps import BLOCKED, HEAPED, KNOWN, SENT, Watch, sent, watched
@@ -42,10 +42,11 @@ Spikes = tuple[tuple[int, float], ...]
 class _Progress:
     """How far a march has come, for `Arrivals.settle`: everything due before ``reached`` has been delivered.
 
-    ``spikes``: times of those of watched voltages, by their number.
+    ``sent``: of known events, when they were sent, ms. ``spikes``: times of those of watched voltages, by their number.
     """
 
     watch: Watch
+    sent: np.ndarray
     reached: float
     spikes: dict[int, list[float]] = field(default_factory=dict)
 
@@ -59,6 +60,16 @@ class _Progress:
 
     def on_their_way(self) -> list[tuple[float, int, float]]:
         return sent(self.watch)
+
+    def sent_before(self, t: float) -> float:
+        """When the next event was sent, if it is due at a time, ms; else infinity."""
+        watch, k = self.watch, int(self.watch.counts[KNOWN])
+        if k < len(self.sent) and watch.known.time[k] <= t:
+            return float(self.sent[k])
+        if not watch.counts[HEAPED] or watch.heap.time[0] > t:
+            return math.inf
+        number = int(watch.heap.order[0]) % (len(watch.wires.target) + len(watch.cells.kind))
+        return t - float(watch.wires.delay[number]) if number < len(watch.wires.delay) else math.inf
 
 
 class LiveCells:
@@ -113,7 +124,9 @@ def _march(run: Run, engine: Engine, wiring: Wiring, stop: float) -> int:
     """Go on; how many events were delivered."""
     limit = _end(run, wiring, stop)
     arrivals = Arrivals(run, wiring, float(np.nextafter(limit, -math.inf)))
-    progress = _Progress(watched(known=arrivals.known, cells=arrivals.cells, wires=wiring.wires), run.session.globals.t)
+    progress = _Progress(
+        watched(known=arrivals.known, cells=arrivals.cells, wires=wiring.wires), arrivals.sent, run.session.globals.t
+    )
     unsent: Spikes = ()
     try:
         unsent = _follow(run, engine, wiring, limit, progress)
@@ -144,10 +157,13 @@ def _follow(run: Run, engine: Engine, wiring: Wiring, limit: float, progress: _P
             np.array([number for number, _ in spikes], dtype=np.int64),
             np.array([at for _, at in spikes], dtype=float),
         )
+        early = taken_early(run, t, progress.sent_before(t))
         due = live(t, min(t + ahead, limit), fired, when, detectors, engine.y, watch, touched)
         if touched[0]:
             engine.changed(moved=False)
             run.leapt = True
+        for recorder in early:
+            recorder.take()
         progress.reached = min(due, limit)
         if watch.counts[BLOCKED]:
             return ()

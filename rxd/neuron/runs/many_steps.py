@@ -42,15 +42,17 @@ SHORT = 3  # steps of delay below which spikes end every run at once
 class _Plan:
     """How the recordings of a run are read; for these recordings and this engine only.
 
-    ``taps``: of each recorder, None for what only Python can read. Of recorders of every step ``jots`` has those that read one
-    position or the clock, ``late`` those computed later. ``reach``: how many steps to try at once, since a run that spikes end
-    early has made room for nothing.
+    ``taps``: of each recorder, None for what only Python can read. ``jumping``: recorders on a grid of what events make jump,
+    by id with their positions; they take their values among the events. Of recorders of every step ``jots`` has those that
+    read one position or the clock, ``late`` those computed later. ``reach``: how many steps to try at once, since a run that
+    spikes end early has made room for nothing.
     """
 
     engine: Engine
     recorders: list[Recorder]
     secondorder: float
     taps: list[Tap | None]
+    jumping: dict[int, tuple[Recorder, int]]
     others: list[Recorder]
     jots: Jots | None
     late: Late | None
@@ -94,19 +96,21 @@ def many_steps(run: Run, engine: Engine, stop: float) -> bool:
     if n < FEW and events < FEW:
         _few(run, engine, n)
         return True
-    batch = Batch(t, dt, n, taps, wiring)
+    jumping = _plan(run, engine).jumping
+    looked = [found for one, found in zip(run._recorders, taps, strict=True) if id(one) not in jumping] if jumping else taps
+    batch = Batch(t, dt, n, looked, wiring, list(jumping.values()))
     middle = batch.middle
-    arrivals = Arrivals(run, wiring, float(middle[-1]))
+    arrivals = Arrivals(run, wiring, float(middle[-1]), [recorder for recorder, _ in jumping.values()])
     batch.known, batch.cells, batch.played = arrivals.known, arrivals.cells, played(engine, run.players, batch.middle)
     done = engine.steps(t, dt, n, batch)
     plan = _plan(run, engine)
     plan.reach = min(2 * n, MOST) if done == n else max(4 * done, LEAST)
-    values["t"] = float(batch.ends[-1])
+    values["t"] = run.events.now = float(batch.ends[-1])
     if run.players:
         run._play(values.t)
     arrivals.settle(batch)
     _note_spikes(run, engine, batch, done, arrivals.spikes())
-    _record(run, batch)
+    _record(run, batch, jumping)
     run._deliver(values.t)
     run.callbacks.call_due(values.t, dt)
     return True
@@ -153,9 +157,18 @@ def _plan(run: Run, engine: Engine) -> _Plan:
         places = [(r, _place(t)) for r, t in found if t is not None]
         jots = [(r, place) for r, place in places if place is not None]
         known = {id(recorder) for recorder, _ in (*late, *jots)}
-        others = [recorder for recorder, _ in found if id(recorder) not in known]
+        jumps = engine.synapses.all_places
+        on_grids = [(r, _place(t)) for r, t in zip(recorders, taps, strict=True) if r.when is not None and t is not None]
+        jumping = {id(r): (r, place) for r, place in on_grids if place is not None and place in jumps}
         run.plan = plan = _Plan(
-            engine, recorders, secondorder, taps, others, Jots(jots) if jots else None, Late(engine, late) if late else None
+            engine,
+            recorders,
+            secondorder,
+            taps,
+            jumping,
+            [recorder for recorder, _ in found if id(recorder) not in known],
+            Jots(jots) if jots else None,
+            Late(engine, late) if late else None,
         )
     return plan
 
@@ -225,10 +238,15 @@ def _note_spikes(
                     run.at(when + connection.delay, connection.deliver)
 
 
-def _record(run: Run, batch: Batch) -> None:
+def _record(run: Run, batch: Batch, jumping: Mapping[int, tuple[Recorder, int]]) -> None:
     """Bring recordings up to date."""
     scheduled = False
-    for recorder, values in zip(list(run._recorders), batch.read(), strict=True):
+    for number, (recorder, _) in enumerate(jumping.values()):
+        times, values = batch.took(number)
+        recorder.append_at(times, values)
+        scheduled |= len(times) > 0
+    others = [recorder for recorder in run._recorders if id(recorder) not in jumping]
+    for recorder, values in zip(others, batch.read(), strict=True):
         if recorder.when is None:
             recorder.append(values)
             continue

@@ -357,9 +357,9 @@ class Run(Tapes, Watching):
 
     # --------------------------------------------------------------------------------------------------------------- events
 
-    def at(self, t: float, action: Callable[[float], None]) -> None:
-        """Do something at a time."""
-        self.events.push(t, action)
+    def at(self, t: float, action: Callable[[float], None], sent: float | None = None) -> None:
+        """Do something at a time, as is known now, or since a time ``sent``."""
+        self.events.push(t, action, sent)
 
     def call(self, action: Callable[[], Any], t: float) -> None:
         """Call something of the user's with the clock at a time."""

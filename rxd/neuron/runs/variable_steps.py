@@ -19,7 +19,7 @@ from rxd.neuron.engine.courses import LEVELS, is_outside
 from rxd.neuron.engine.rising import risen_at_once
 from rxd.neuron.errors import NotSupported
 from rxd.neuron.mechanisms.points import PointProcess
-from rxd.neuron.recordings.samples import Samples
+from rxd.neuron.recordings.samples import Samples, taken_early
 from rxd.neuron.vectors.pointers import AttributePointer, RangePointer
 
 if TYPE_CHECKING:
@@ -79,7 +79,12 @@ def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
         for connection in watched[number].listening():
             connection.spike(when)
     run._detect(values.t, but=watched)
+    due = run.events.next_time() <= values.t < run.horizon
+    early = taken_early(run, values.t, run.events.next_sent) if due else ()
     run._deliver(values.t)
+    for recorder in early:
+        recorder.take()
+    run.events.now = values.t
     _record_jump(run, engine)
 
 
