@@ -245,8 +245,8 @@ Where NEURON makes choices, we make the same:
 * CVode finds thresholds within its steps, as NEURON does with `condition_order(2)`, of StateTransitionEvents,
   too; `maxorder`, `jacobian`, `stiff`, `use_daspk` and the like are taken note of: layers of `extracellular` that resist and
   LinearMechanisms need no other method. Recordings of every step have both values of a jump, as NEURON's have.
-* With CVode active, what is due just when `CVode.solve(T)` or `psolve(T)` ends (events, spikes of NetStims, values recorded
-  on a grid) waits for the next call; `continuerun(T)` has it.
+* With CVode active, what is due just when `CVode.solve(T)` or `psolve(T)` ends (events, spikes of NetStims, jumps that Vectors
+  play, values recorded on a grid) waits for the next call; `continuerun(T)` has it.
 * `CVode.store_events` has all events that are put on their way, those of NetCons, too; while it is at work, nothing goes in
   compiled runs. `CVode.spike_stat` counts what went through the queue, and compiled runs do not use it.
 * `CVode.use_local_dt` is taken note of; the steps of the cell that needs the shortest are those of all cells, as with a

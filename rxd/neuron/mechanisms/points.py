@@ -302,7 +302,7 @@ class VClamp(PointProcess):
     """
 
     kind = "VClamp"
-    inner = frozenset(("command", "is_stepped", "level", "move"))
+    inner = frozenset(("command", "is_stepped", "level", "move", "settle"))
     _has_equations = False
 
     @property
@@ -335,6 +335,15 @@ class VClamp(PointProcess):
         command = self.command(t)
         object.__setattr__(self, "remembered", () if command is None else (command,))
         return (0.0, 0.0) if command is None else self._coefficients(command)
+
+    def settle(self, t: float) -> None:
+        """Let the amplifier be where variable steps leave it: at its steady state."""
+        command, segment, values = self.command(t), self.get_segment(), self.values
+        if command is None or segment is None:
+            return
+        gain, fac, v = values["gain"], values["fac"], segment.v
+        output = (command - (1 - fac) * v) / (fac + 2 / gain)
+        values.update(e0=-output / gain, vo0=output, vi0=v + fac * (output - v))
 
     def _coefficients(self, command: float) -> tuple[float, float]:
         values, dt = self.values, self.session.globals.dt

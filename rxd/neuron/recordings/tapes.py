@@ -85,8 +85,8 @@ class Tapes:
         self.reschedule()
 
     def reschedule(self) -> None:
-        """Put recordings on a grid into the queue again whose next times have changed."""
-        self.events.drop(lambda action: isinstance(action, Taking) and action.is_over)
+        """Put recordings on a grid into the queue again whose next times have changed; with variable steps none is there."""
+        self.events.drop(lambda action: isinstance(action, Taking) and (self.adaptive or action.is_over))
         waiting = {id(action.recorder) for _, action in self.events.entries() if isinstance(action, Taking)}
         for recorder in self._recorders:
             if id(recorder) not in waiting:

@@ -23,7 +23,7 @@ from rxd.neuron.errors import HocError
 from rxd.neuron.events.connections import EventHeap, FInitializeHandler, NetCon
 from rxd.neuron.events.watching import Watching
 from rxd.neuron.mechanisms.links import Followers
-from rxd.neuron.mechanisms.points import PointProcess
+from rxd.neuron.mechanisms.points import PointProcess, VClamp
 from rxd.neuron.ordinals import Ordinals
 from rxd.neuron.recordings.tapes import Tapes
 from rxd.neuron.runs.ahead import Ahead
@@ -340,6 +340,10 @@ class Run(Tapes, Watching):
             self.adaptive = flag
             self.session.globals["using_cvode_"] = float(flag)
             self.session.touch()
+            self.reschedule()
+            for point in self.points:
+                if isinstance(point, VClamp) and not flag:
+                    point.settle(self.session.globals.t)
 
     def restart_solver(self) -> None:
         """Forget what the solver remembers of earlier steps."""
@@ -470,8 +474,6 @@ class Run(Tapes, Watching):
         engine.step(t, dt)
         engine.swelling.follow()
         self._compared = engine.version
-        if self.followers:
-            self.followers.follow()
         if self.watchers:  # the clock and all but v still at the start of the step, as in NEURON
             with engine.between():
                 self._tell(0)
@@ -486,6 +488,8 @@ class Run(Tapes, Watching):
             record_started(self, engine)
         if self.players:
             self._play(t, continuous=True)
+        if self.followers:
+            self.followers.follow()
         if self._recorders:
             record_step(self, engine)
         if self.players:  # jumps are events

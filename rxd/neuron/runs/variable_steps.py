@@ -106,20 +106,31 @@ def advance_to(run: Run, engine: Engine, target: float, single: bool) -> tuple[t
             "solver's steps; use fixed steps, or play a Vector of random numbers with the times at which they hold."
         )
     values = run.session.globals
-    _record_jump(run, engine)
     t = values.t
+    run.leapt |= _jumps_that_waited(run, t)
+    _record_jump(run, engine)
     jump = min([engine.next_jump(t), *(player.next_jump(t) for player in run.players)])
     target = min(target, jump)
     lines: list[Player] = []
     if run.players:
         target, lines = _play_on(run, engine, t, target)
     spikes = engine.advance(t, target, Samples(run, engine, lines), single)
-    run.leapt = engine.t >= jump
+    waits = engine.t >= run.horizon
+    run.leapt = engine.t >= jump and not waits
     values["t"] = engine.t
     if run.watchers:
         run._tell(1, 0)
-    run._play(engine.t)
+    run._play(engine.t, continuous=True if waits else None)
     return spikes
+
+
+def _jumps_that_waited(run: Run, t: float) -> bool:
+    """Play jumps of Vectors that were due when a run ended, and waited; whether there were any."""
+    jumping = run._sorted_players()[1] if run.players else []
+    before = [player.at for player in jumping]
+    if jumping:
+        run._play(t, continuous=False)
+    return [player.at for player in jumping] != before
 
 
 def _record_jump(run: Run, engine: Engine) -> None:
