@@ -93,9 +93,9 @@ def ion_charge(session: Session, mechanism: str) -> float:
 def ion_style(session: Session, mechanism: str, *flags: float, sec: Section | None = None) -> float:
     """How an ion's concentrations and reversal potential are treated in a section; with five flags, set it.
 
-    Where a mod file writes concentrations the reversal potential follows them at every step only if the fourth flag says so.
-    Otherwise the flags are kept and returned, and what is computed follows from the declarations (a species with `nrn_region`
-    makes concentrations states and the reversal potential follow them, and `finitialize` sets the flags accordingly).
+    Where a mod file or a species moves concentrations the reversal potential follows them at every step only if the fourth flag
+    says so. Otherwise the flags are kept and returned, and what is computed follows from the declarations (a species with
+    `nrn_region` makes concentrations states, and `finitialize` sets the flags accordingly).
     """
     if session.catalogue.ion_of(mechanism) is None:
         raise HocError(f"{mechanism}  is not an ion")
@@ -105,6 +105,7 @@ def ion_style(session: Session, mechanism: str, *flags: float, sec: Section | No
     old = record.ion_styles.get(mechanism, 8)
     if flags:
         c, e, e_init, e_advance, c_init = (int(flag) for flag in (*flags, 0, 0, 0, 0)[:5])
+        (record.held.discard if e_advance else record.held.add)(mechanism)
         record.ion_styles[mechanism] = c + 8 * e + 32 * e_init + 64 * e_advance + 4 * c_init
         session.touch()
     return float(old)

@@ -301,10 +301,13 @@ def note_writes(draft: Draft, mechanism: Mechanism, placement: int, told: bool =
     DeclarationError
         If another mechanism writes the same.
     """
-    if not mechanism.writes or draft.space == "surface":
+    writes = mechanism.writes
+    if draft.space == "surface":  # what states there are stays with the segment; a parameter counts for its membrane everywhere
+        writes = {key: value for key, value in writes.items() if key[1] == "e" and str(value) in mechanism.parameters}
+    if not writes:
         return
     renames = _symbols_of(draft, mechanism, mechanism.name, _mechanism_field(draft, mechanism, placement))
-    for (ion, what), value in mechanism.writes.items():
+    for (ion, what), value in writes.items():
         other = draft.written.get((ion, what))
         place = draft.tables.model.morphology.names[draft.sections[0]]
         name = f"e{ion}" if what == "e" else f"{ion}{what}"
@@ -469,8 +472,9 @@ def is_surface_current(tables: Tables, current: Current, sections: tuple[int, ..
 
 
 def surface_sections(tables: Tables, mechanism: Mechanism) -> frozenset[int]:
-    """Sections in which some current of a mechanism reads or carries an ion whose species is in voxels."""
+    """Sections in which a mechanism has to do with an ion whose species is in voxels: its currents, or a reversal potential."""
     names = {name for current in mechanism.currents for name in _ions_of(current)}
+    names |= {ion for ion, what in mechanism.writes if what == "e"}
     found = [
         where
         for symbol, where in tables.voxel_presence.items()

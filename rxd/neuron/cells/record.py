@@ -96,6 +96,7 @@ class SectionRecord:
         "end",
         "handle",
         "has_shape",
+        "held",
         "id",
         "ion_styles",
         "label",
@@ -132,6 +133,7 @@ class SectionRecord:
         self.store: dict[str, np.ndarray] = {"diam": np.full(1, 500.0), "cm": np.ones(1), "v": np.full(1, -65.0)}
         self.mechanisms: list[str] = []
         self.ion_styles: dict[str, int] = {}
+        self.held: set[str] = set()  # ions by mechanism whose reversal potential a script wants left alone, by `h.ion_style`
         self.parent: SectionRecord | None = None
         self.parent_x = 0.0
         self.end = 0
@@ -389,6 +391,8 @@ class SectionRecord:
     def _raise_styles(self, styles: Mapping[str, int]) -> None:
         for name, style in styles.items():
             self.ion_styles[f"{name}_ion"] = max(style, self.ion_styles.get(f"{name}_ion", 0))
+            if style >= 64:  # it writes the concentrations
+                self.held.discard(f"{name}_ion")
 
     def settle_ions(self) -> list[str]:
         """Set the ion variables that `h.ion_style` wants computed at initialisation; returns their names."""

@@ -28,7 +28,7 @@ from rxd.neuron.cells.layout import Layout
 from rxd.neuron.engine.borders import AtBorders, WithMembrane
 from rxd.neuron.engine.declare_reactions import declare_reactions
 from rxd.neuron.engine.keys import Key
-from rxd.neuron.engine.mod_declare import declare_mechanisms, declare_points
+from rxd.neuron.engine.mod_declare import declare_held, declare_mechanisms, declare_points
 from rxd.neuron.engine.own_shape import OwnShape
 from rxd.neuron.engine.placed import Placed
 from rxd.neuron.engine.tabulated import hh_with_tables
@@ -233,6 +233,7 @@ def _mechanisms(session: Session, declared: Declared) -> None:
         declared.model.insert(made.with_parameters(settings), on=declared.layout.selection(records))
         declared.inserted.append((name, records))
     declare_mechanisms(session, declared, DENSITY)
+    declare_held(session, declared)
 
 
 def _reader(layout: Layout, name: str, default: float) -> Callable[[Any], np.ndarray]:

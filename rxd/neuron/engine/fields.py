@@ -192,14 +192,16 @@ class Fields:
             return []
         ion = engine.session.catalogue.ion_of(owner)
         short = name if ion is not None else name[: -len(owner) - 1]
+        rows = [
+            (number, row)
+            for number, row, field in self.of_kind("mechanism")
+            if field.args[1] == short and engine.declared.inserted[field.args[0]][0] == owner
+        ]
         if ion is None:
-            return [
-                (number, row)
-                for number, row, field in self.of_kind("mechanism")
-                if field.args[1] == short and engine.declared.inserted[field.args[0]][0] == owner
-            ]
+            return rows
         what = {f"e{ion.name}": "e", f"{ion.name}i": "i", f"{ion.name}o": "o"}.get(name)
-        return [(number, row) for number, row, field in self.of_kind("constant") if field.args[:2] == (what, ion.name)]
+        constants = self.of_kind("constant")
+        return rows + [(number, row) for number, row, field in constants if field.args[:2] == (what, ion.name)]
 
     def put_parameter(self, label: str, by_segment: np.ndarray) -> None:
         """Write a parameter of the model, shape (n_segments,)."""

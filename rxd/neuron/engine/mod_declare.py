@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import sympy
+
 import rxd
 from rxd.declare.symbols import reversal
 from rxd.neuron.engine.carriers import declare_carriers
 from rxd.neuron.engine.mod_diffusion import diffusing_states
 from rxd.neuron.engine.mods import density_mechanism, read_global
-from rxd.neuron.mechanisms.known import ADVANCES, FOLLOWS
 from rxd.neuron.mods.points import place_values
 from rxd.nmodl.mechanisms import as_mechanism
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 
-__all__ = ["declare_mechanisms", "declare_points"]
+__all__ = ["declare_held", "declare_mechanisms", "declare_points"]
 
 
 def declare_mechanisms(session: Session, declared: Declared, known: Container[str]) -> None:
@@ -51,12 +52,33 @@ def declare_mechanisms(session: Session, declared: Declared, known: Container[st
         declared.diffusing_by.update(f"{symbol}_{name}" for symbol in symbols)
 
 
+def declare_held(session: Session, declared: Declared) -> None:
+    """Let the reversal potentials of species be parameters where `h.ion_style` has said so since the last `finitialize`."""
+    layout = declared.layout
+    for mechanism in dict.fromkeys(mechanism for record in layout.records for mechanism in sorted(record.held)):
+        ion = mechanism.removesuffix("_ion")
+        names = [f"{ion}i", f"{ion}o", f"e{ion}"]
+        records = [
+            record
+            for record in layout.records
+            if mechanism in record.held
+            and any(session.chemistry.species_at(name, record) for name in names)
+            and not any(session.catalogue.writer(name, record.mechanisms) for name in names)  # see `_by_style`
+        ]
+        if records:
+            values = layout.gather(f"e{ion}", 0.0)
+            parameters = {f"e{ion}": lambda nodes, values=values: values[nodes.segment]}
+            writes = {(ion, "e"): sympy.Symbol(f"e{ion}", real=True)}
+            declared.model.insert(rxd.Mechanism(mechanism, parameters, writes=writes), on=layout.selection(records))
+            declared.inserted.append((mechanism, records))
+
+
 def _by_style(translation: Translation, records: list[SectionRecord]) -> Iterator[tuple[tuple[str, ...], list[SectionRecord]]]:
     """Sections by the ions whose concentrations are written there while `h.ion_style` lets the reversal potentials be."""
     moved = dict.fromkeys(ion for ion, what in translation.writes if what != "e" and (ion, "e") not in translation.writes)
     found: dict[tuple[str, ...], list[SectionRecord]] = {}
     for record in records:
-        kept = tuple(ion for ion in moved if not record.ion_styles.get(f"{ion}_ion", FOLLOWS) & ADVANCES)
+        kept = tuple(ion for ion in moved if f"{ion}_ion" in record.held)
         found.setdefault(kept, []).append(record)
     yield from found.items()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 import sympy
@@ -19,7 +19,6 @@ from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
 from rxd.neuron.engine.order import FLUX
 from rxd.neuron.engine.seen import CURRENTS, STATES
 from rxd.neuron.globals import CONSTANTS
-from rxd.neuron.mechanisms.known import ADVANCES
 from rxd.nmodl.mechanisms import BEGUN
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from rxd.neuron.engine.together import Together
     from rxd.solve.problem import State
 
-    Sections = SectionRecord | Together
+    Sections: TypeAlias = SectionRecord | Together
 
 __all__ = ["Readout"]
 
@@ -271,19 +270,17 @@ class Readout:
         chemistry = self.engine.session.chemistry
         catalogue = self.engine.session.catalogue
         record = cast("SectionRecord", sections)  # many at once only where nothing moves
-        advances = record.ion_styles.get(f"{ion}_ion", ADVANCES) & ADVANCES
-        moving = [
-            chemistry.species_at(f"{ion}{side}", record) or (advances and catalogue.writer(f"{ion}{side}", record.mechanisms))
-            for side in "io"
-        ]
+        moving = f"{ion}_ion" not in record.held and any(
+            chemistry.species_at(f"{ion}{side}", record) or catalogue.writer(f"{ion}{side}", record.mechanisms) for side in "io"
+        )
         carriers, index = self.engine.carriers, self.layout.index[record.id]
         here = [place for side in "io" for place, _ in carriers.writing(f"{ion}{side}", index)]
-        if not charge or not (any(moving) or here):
+        if not charge or not (moving or here):
             return None
         with self.engine.looking_back():
             inside, outside = (chemistry.concentration(f"{ion}{side}", record) for side in "io")
         values = reversal(inside, outside, charge, self.engine.seen.numbers["celsius"])
-        if here and not any(moving):  # elsewhere it is a number
+        if here and not moving:  # elsewhere it is a number
             shown = np.array(record.store[f"e{ion}"])
             shown[here] = values[here]
             return shown

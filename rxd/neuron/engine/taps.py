@@ -381,7 +381,7 @@ def _reversal(engine: Engine, ion: str, record: SectionRecord, place: int) -> Ta
     sides = [f"{ion}i", f"{ion}o"]
     segment, writers = engine.layout.index[record.id][[place]], [f"e{ion}", *sides]
     written = any(engine.session.catalogue.writer(name, record.mechanisms) for name in writers)
-    if written or any(engine.carriers.writing(name, segment) for name in writers):
+    if f"{ion}_ion" in record.held or written or any(engine.carriers.writing(name, segment) for name in writers):
         return None
     given = [name for name in sides if engine.session.chemistry.species_at(name, record) is not None]
     found = {name: _concentration(engine, name, record, place) for name in given}

@@ -48,6 +48,11 @@ class Together:
         return self.records[0].ion_styles
 
     @property
+    def held(self) -> set[str]:
+        """Ions whose reversal potentials are left alone in each section."""
+        return self.records[0].held
+
+    @property
     def store(self) -> Mapping[str, np.ndarray]:
         """Range variables, by segment: copies."""
         return {name: np.concatenate([record.store[name] for record in self.records]) for name in self.names}
@@ -73,7 +78,7 @@ def like_sections(engine: Engine) -> list[Together]:
         places = index[record.id]
         if record.alive and len(places) == record.nseg:
             styles = tuple(record.ion_styles.items())
-            alike[*record.mechanisms, styles, *record.store, np.unique(groups[places]).tobytes()].append(record)
+            alike[*record.mechanisms, styles, *record.held, *record.store, np.unique(groups[places]).tobytes()].append(record)
     found = []
     for number, records in enumerate(alike.values(), 1):
         index[-number] = places = np.concatenate([index[record.id] for record in records])

@@ -119,6 +119,7 @@ class Quantity(Mathable):
                 if record.alive:
                     record.insert(ion.mechanism)
                     record.ion_styles[ion.mechanism] = FOLLOWS
+                    record.held.discard(ion.mechanism)
 
     def _register_if_it_fits(self) -> None:
         """The same where name and charge are set one after the other: as soon as they fit."""

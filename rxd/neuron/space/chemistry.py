@@ -244,6 +244,7 @@ class Chemistry:
             for record in records:
                 if record.ion_styles.get(mechanism, FOLLOWS) != FOLLOWS:
                     record.ion_styles[mechanism] = FOLLOWS
+                    record.held.discard(mechanism)
                     self.session.touch(nodes=False)
 
     def species_at(self, name: str, record: SectionRecord) -> tuple[Any, Any] | None:
