@@ -97,6 +97,9 @@ Where NEURON itself is wrong we give the right answer.
 * **Joints after a change of nseg.** Where nseg of a section changes after species were made, NEURON lets the sections
   joined to it exchange species with it through their last segments, until their own nseg changes, too; here through the
   joint.
+* **nseg of a section in a box, changed in the middle of a run.** Segments see the voxels they are in. In NEURON
+  they stay with those of the segments before until the next `finitialize`: of one segment that becomes three, in voxels with
+  ko = 3.5, 4.5 and 5.5, all show 4.5.
 * **A reaction deleted in the middle of a run** (`del reaction`) ends at once. In NEURON it goes on until the next
   `finitialize`, new species or change of nseg.
 * **Diffusion along membranes.** A species on a region that is a membrane stays where it is, with a warning if its values
