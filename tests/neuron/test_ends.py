@@ -210,3 +210,19 @@ def test_membrane_currents_beside_synapses_at_ends(order: int) -> None:
     assert sum(place.i_membrane_ for place in places if place.x > 0 or place.sec is sections[0]) == pytest.approx(
         0.002, abs=1e-12
     )
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_the_voltage_of_a_whole_section_is_that_of_its_ends(end: int) -> None:
+    """With h.secondorder an end that keeps its old voltage swings around the others: in NEURON both are -41.28222 here."""
+    section = cable("a", 20, 20, 1)
+    synapse = h.ExpSyn(section(end))
+    h.secondorder = 2
+    h.finitialize(-65)
+    for step in range(48):
+        if step == 41:
+            section.v = -40
+        h.fadvance()
+    assert synapse.g == 0
+    assert section(0.5).v == pytest.approx(-41.28222, abs=1e-5)
+    assert section(end).v == pytest.approx(-41.28222, abs=1e-5)

@@ -93,3 +93,15 @@ def test_what_follows_a_played_variable_has_its_value_at_the_end_of_the_step(sec
         h.fadvance()
         found.append(second.amp)
     assert found == pytest.approx([0.05, 0.1, 0.15])
+
+
+def test_a_clamp_has_begun_at_a_time_of_a_grid_that_falls_short_of_it_by_round_off(section):
+    """Times of a grid are summed up: the 80th is 3e-15 ms before the clamp begins. In NEURON its current is there."""
+    clamp, cvode = h.IClamp(section(0.5)), h.CVode()
+    clamp.delay, clamp.dur, clamp.amp = 2, 1, 0.1
+    cvode.active(1)
+    i, clock = h.Vector().record(clamp._ref_i, 0.025), h.Vector().record(h._ref_t, 0.025)
+    h.finitialize(-65)
+    cvode.solve(4)
+    assert clock[80] < 2
+    assert [i[79], i[80], i[119], i[120]] == [0, 0.1, 0.1, 0]

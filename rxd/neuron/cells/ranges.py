@@ -75,6 +75,8 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
         return  # nothing follows from it: Vectors play into hundreds of segments what is mostly the same
     values[where] = number
     record.session.run.changed(name, record)
+    if name == "v" and x is None and engine is not None and engine.ends:
+        engine.ends.put(record.id, number)
     if record.ion_styles and name[-1] in "io":
         record.follow_concentration(name)
 

@@ -54,6 +54,14 @@ class EndVoltages:
             mean = sum(share * float(record.store["v"][i]) for record, i, share in parts)
             engine.y[place] = left.get((number, end), mean)
 
+    def put(self, number: int, v: float) -> None:
+        """A script sets the voltage of a whole section, mV: also at the ends that it owns."""
+        engine = self._engine
+        for place, (owner, _) in zip(self._places, self._ends, strict=True):
+            if owner == number:
+                engine.seen.keep()
+                engine.y[place] = v
+
     def keep(self) -> None:
         """Leave them to the next engine."""
         engine = self._engine

@@ -15,6 +15,7 @@ from geometry.records import dataclass
 from rxd.neuron.engine.hh_assigned import ASSIGNED
 from rxd.neuron.engine.taps import Tap, Trace, tap
 from rxd.neuron.mechanisms.points import AlphaSynapse, Exp2Syn, ExpSyn, IClamp, SEClamp
+from rxd.neuron.recordings.recording import ROUND_OFF
 from rxd.neuron.vectors.pointers import AttributePointer
 from rxd.solve.problem import Grid
 
@@ -93,6 +94,8 @@ def _reader(one: Tap, at: int, clamp: bool) -> Callable[..., np.ndarray]:
         if one.kind:
             return t if one.kind == "time" else values[:, at]
         held = values[:, here]
+        if clamp and jumped:
+            t = t + ROUND_OFF  # a time that is summed up may fall short of that of a jump
         if clamp and not jumped:
             t = t.copy()
             t[-1] = np.nextafter(t[-1], -np.inf)
