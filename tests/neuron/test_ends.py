@@ -226,3 +226,13 @@ def test_the_voltage_of_a_whole_section_is_that_of_its_ends(end: int) -> None:
     assert synapse.g == 0
     assert section(0.5).v == pytest.approx(-41.28222, abs=1e-5)
     assert section(end).v == pytest.approx(-41.28222, abs=1e-5)
+
+
+def test_the_0_end_of_a_section_is_a_place_of_its_parent() -> None:
+    """As in NEURON: `branch.v = -50` sets soma(0.5).v where the branch begins there."""
+    soma, branch = cable("soma", 20, 20, 3), cable("branch", 100, 2, 1)
+    branch.connect(soma(0.5))
+    h.finitialize(-65)
+    branch.v = -50
+    assert [segment.v for segment in soma] == [-65, -50, -65]
+    assert branch(0).v == -50

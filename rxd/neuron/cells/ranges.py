@@ -75,8 +75,12 @@ def write_range(record: SectionRecord, name: str, x: float | None, value: float)
         return  # nothing follows from it: Vectors play into hundreds of segments what is mostly the same
     values[where] = number
     record.session.run.changed(name, record)
-    if name == "v" and x is None and engine is not None and engine.ends:
-        engine.ends.put(record.id, number)
+    for end in (0.0, 1.0) if name == "v" and x is None else ():  # its ends, too, which may be places of another section
+        owner, at = tied_to(record, end)
+        if 0 < at < 1:
+            write_range(owner, name, at, value)
+        elif engine is not None and engine.ends:
+            engine.ends.put(owner.id, int(at), number)
     if record.ion_styles and name[-1] in "io":
         record.follow_concentration(name)
 

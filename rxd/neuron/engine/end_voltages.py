@@ -54,13 +54,12 @@ class EndVoltages:
             mean = sum(share * float(record.store["v"][i]) for record, i, share in parts)
             engine.y[place] = left.get((number, end), mean)
 
-    def put(self, number: int, v: float) -> None:
-        """A script sets the voltage of a whole section, mV: also at the ends that it owns."""
-        engine = self._engine
-        for place, (owner, _) in zip(self._places, self._ends, strict=True):
-            if owner == number:
-                engine.seen.keep()
-                engine.y[place] = v
+    def put(self, number: int, end: int, v: float) -> None:
+        """A script sets a voltage, mV, by the number of the record that owns an end."""
+        segment = self._ends.get((number, end))
+        if segment is not None:
+            self._engine.seen.keep()
+            self._engine.y[self._engine.readout.positions("v")[segment]] = v
 
     def keep(self) -> None:
         """Leave them to the next engine."""

@@ -54,6 +54,10 @@ class Samples(Protocol):
         """The same, before a jump."""
 
 
+SHORT = 1e-9
+"""By how much a time that is summed up may fall short of that of a jump, ms."""
+
+
 class Sampler:
     """Shows the engine's state at other times than where its stepper stands."""
 
@@ -96,7 +100,7 @@ class Sampler:
         own = engine.state
         engine.state = State(t, y, own.before, own.queue, own.memory)
         try:
-            for when, take in ((t, self.samples.take), (float(np.nextafter(t, -np.inf)), self.samples.take_every)):
+            for when, take in ((t + SHORT, self.samples.take), (float(np.nextafter(t, -np.inf)), self.samples.take_every)):
                 self.samples.play(when)
                 engine.electrodes.see(when)
                 engine.changed()
