@@ -302,7 +302,7 @@ Where NEURON makes choices, we make the same:
   CVode numbers are part of the equations, and functions and pointers are read at the beginning of each internal step, of at
   most 0.025 ms.
 * With fixed steps, what `CVode.event` is given is called at the end of the step its time falls into, with `h.t` of that
-  end.
+  end, when all else that was due in it has been done: spikes sent, values recorded.
 * Functions of x, y, z for the properties of a box are asked once, for the lower corner of every voxel; between two voxels
   the tortuosity of the higher one counts.
 * Functions given as `initial` that draw random numbers are asked as often as in NEURON: four times until the first

@@ -115,3 +115,33 @@ def test_events_sent_within_a_run_take_their_turn(model, run):
             assert recorded.to_python() == pytest.approx(expected, abs=1e-5)
     finally:
         stim.number = 1
+
+
+def test_functions_of_a_step_are_called_after_all_that_is_due_in_it(model):
+    """In NEURON the spike at 3 goes with the weight and delay of before, and a sample at 3 shows them."""
+    h.cvode_active(0)
+    _, synapse, stim = model
+    stim.number, stim.interval = 10, 1
+    try:
+        connection, cvode = h.NetCon(stim, synapse, 0, 1, 0.01), h.CVode()
+
+        def stronger():
+            connection.weight[0], connection.delay = 0.03, 0.5
+
+        weight = h.Vector().record(connection._ref_weight[0], 0.5)
+        g = h.Vector().record(synapse._ref_g, 0.5)
+        every = h.Vector().record(connection._ref_weight[0])
+        h.finitialize(-65)
+        cvode.event(3, stronger)
+        h.continuerun(5)
+        assert weight.to_python() == [0.01] * 7 + [0.03] * 4
+        expected = [0, 0, 0, 0, 0.01, 0.00779, 0.01607, 0.01251, 0.03974, 0.06095, 0.04747]
+        assert g.to_python() == pytest.approx(expected, abs=1e-5)
+        handler = h.FInitializeHandler(lambda: cvode.event(0, stronger))
+        stronger()
+        connection.weight[0] = 0.01
+        h.finitialize(-65)
+        assert handler is not None
+        assert (connection.weight[0], every[0]) == (0.03, 0.01)  # also at the start
+    finally:
+        stim.number = 1

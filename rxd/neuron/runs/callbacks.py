@@ -20,7 +20,7 @@ ROUNDING = 1e-6  # part of a step by which a time may lie behind the end of the 
 
 
 class Callbacks:
-    """Callbacks of one run, and those of the first half of a step, which wait for its end."""
+    """Callbacks of one run, and those of a step, which wait for its end."""
 
     __slots__ = ("_run", "_waiting")
 
@@ -36,26 +36,27 @@ class Callbacks:
             values = run.session.globals
             if run.adaptive:
                 run.call(todo, when)
-            elif when <= values.t + ROUNDING * values.dt:
-                self._call_waiting()
-                todo()
             else:
                 self._waiting.append(todo)
-                run.at(values.t + 0.5 * values.dt + 0.5 * values.dt, self._call_waiting)  # as the clock adds it up
+                if (
+                    when > values.t + ROUNDING * values.dt
+                ):  # of the first half of a step: until its end, as the clock adds it up
+                    run.at(values.t + 0.5 * values.dt + 0.5 * values.dt, lambda _: None)
 
         run.at(t, call_back)
 
     def call_due(self, t: float, dt: float) -> None:
-        """Call those of the end of a step, whose times round-off may have put behind it: the clock adds up steps."""
+        """Call those of a step at its end, when all else that was due has been done.
+
+        Round-off may have put their times behind it: the clock adds up steps.
+        """
         due = t + ROUNDING * dt
         if self._run.events.next_time() <= due:
             for when, *_, action in self._run.events.take(due, lambda action: action.__name__ == "call_back"):
                 action(when)
+        while self._waiting:
+            self._waiting.pop(0)()
 
     def clear(self) -> None:
         """Forget those that wait."""
         self._waiting.clear()
-
-    def _call_waiting(self, _: float = 0.0) -> None:
-        while self._waiting:
-            self._waiting.pop(0)()

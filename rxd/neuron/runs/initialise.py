@@ -95,6 +95,7 @@ def _start_recordings(run: Run) -> None:
     for recorder in run._recorders:
         if recorder.when is None:
             recorder.take()
+    run.callbacks.call_due(0.0, 0.0)
     if run.adaptive:
         look_anew(run._compiled())
         run._tell(1, 0)
