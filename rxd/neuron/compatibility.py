@@ -118,6 +118,9 @@ Where NEURON itself is wrong we give the right answer.
 * **Several species that cross the membrane into a box.** The matrix of NEURON's implicit step has wrong entries as soon as two
   species of the model do so, even if they have nothing to do with each other: what one does changes by up to 0.5 % when the
   other is declared. The error is proportional to `dt`; here (and in NEURON with one species alone) there is none.
+* **Two of one and one of another across the membrane into a box.** `MultiCompartmentReaction(x[cyt], 2 * y[ecs] + z[ecs], k)`
+  gives the box no z in NEURON, or what belongs to the next reaction (-1.3 for 26 mM um3): numbers of molecules are counted in
+  the wrong place. Here as much z comes out as x goes in.
 * **Reversal potentials of concentrations of 0 or below** (`seg.eca`) are not numbers here, and currents that read them end
   the run with an error that names the place; NEURON goes on with 1e6 or -1e6 mV.
 * **Boxes with CVode.** NEURON keeps the sides of a box where they were at the start, not at `ecs_boundary_conditions`, and

@@ -246,3 +246,24 @@ def engines(monkeypatch):
     made, build = [], Engine._build
     monkeypatch.setattr(Engine, "_build", lambda engine: (made.append(1), build(engine))[1])
     return made
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_of_one_and_one_of_another_come_out_into_a_box(order):
+    dend = h.Section(name="dend")
+    cyt = rxd.Region([dend], name="cyt", nrn_region="i")
+    mem = rxd.Region([dend], name="mem", geometry=rxd.membrane())
+    ecs = rxd.Extracellular(-100, -100, -100, 100, 100, 100, dx=100)
+    x = rxd.Species(cyt, name="x", initial=1)
+    y = rxd.Species([cyt, ecs], name="y", charge=1, initial=2)
+    z = rxd.Species([cyt, ecs], name="z", charge=1, initial=3)
+    first, second = [2 * y[ecs], z[ecs]][::order]
+    comes = rxd.MultiCompartmentReaction(x[cyt], first + second, 10, mass_action=False, membrane=mem)
+    leaks = rxd.MultiCompartmentReaction(y[cyt], z[ecs], 1, mass_action=False, membrane=mem, membrane_flux=True)
+    h.finitialize(-70)
+    h.continuerun(10)
+    left = {s.name: (s[cyt].nodes.concentration[0] - was) * dend(0.5).volume() for s, was in ((x, 1), (y, 2))}
+    gain = [(s[ecs].states3d - was).sum() * 1e6 for s, was in ((y, 2), (z, 3))]
+    assert left["x"] == pytest.approx(-26.0837, rel=1e-5)  # NEURON 9.0.2, too, which gives z 0 here and -1.3 with a leak
+    assert gain == pytest.approx([-2 * left["x"], -left["x"] - left["y"]])
+    del comes, leaks
