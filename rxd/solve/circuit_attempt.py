@@ -18,7 +18,7 @@ from scipy.sparse.linalg import splu
 
 from rxd.discretize.records import Discretization
 from rxd.solve.attempts import INSTANT, StagedAttempt
-from rxd.solve.circuits import Circuit
+from rxd.solve.circuits import Circuit, FromGround
 from rxd.solve.controller import absolute_tolerance
 from rxd.solve.coupled import CoupledStepper
 from rxd.solve.equations import Electrodes, Equations
@@ -32,6 +32,8 @@ __all__ = ["CircuitStepper", "without_cable"]
 PROJECTION: Final = 1e-9
 """How far ahead, in ms, unknowns that follow the rest at once are looked for: nothing else moves by then."""
 ITERATIONS: Final = 8
+DRIFT: Final = 1e-6
+"""From how much later, in ms, it is seen how fast what comes from ground changes by itself."""
 
 
 class CircuitAttempt(StagedAttempt):
@@ -47,11 +49,21 @@ class CircuitAttempt(StagedAttempt):
     rtol : float
     least : float
         Absolute tolerance of the circuit's unknowns, mV or nA.
+    injected : FromGround or None
+        What comes from ground though the equations have it flow through membranes.
     """
 
     def __init__(
-        self, equations: Equations, circuit: Circuit, table: Tableau, atol: np.ndarray, rtol: float, least: float
+        self,
+        equations: Equations,
+        circuit: Circuit,
+        table: Tableau,
+        atol: np.ndarray,
+        rtol: float,
+        least: float,
+        injected: FromGround | None = None,
     ) -> None:
+        self._injected = injected
         self._equations, self._table, self._worst, self._least, self._own = equations, table, 0, least, atol
         self._linearisation = equations.make_linearisation(equations.electrodes(0.0))
         self._electrodes, self._rtol, self._size = equations.electrodes(0.0), rtol, equations.size
@@ -99,6 +111,11 @@ class CircuitAttempt(StagedAttempt):
         outside = circuit.inside >= 0
         inside[outside] += z[self._out]
         found[self._v] += electrodes.current_at(t) - electrodes.conductance * inside
+        if self._injected is not None:
+            rows, nodes = self._place[self._injected.rows], self._v[self._injected.nodes]
+            current, taken = self._injected.currents(t, z[: self._size], z[rows])
+            np.add.at(found, nodes, current - taken)
+            np.add.at(found, rows, taken)
         return found
 
     def _full(self, t: float, z: np.ndarray) -> np.ndarray:
@@ -119,7 +136,24 @@ class CircuitAttempt(StagedAttempt):
         columns = np.concatenate([self._column, self._v, self._out])
         values, shape = np.concatenate([circuit.g, g, g[outside]]), (self._total, self._total)
         self._jacobian = jacobian - sparse.csr_array((values, (rows, columns)), shape=shape)
+        if self._injected is not None:
+            self._jacobian += self._injection(self._injected, t)
         self._mass = self._rest_of_mass + sparse.csr_array((circuit.c, (self._row, self._column)), shape=shape)
+
+    def _injection(self, injected: FromGround, t: float) -> sparse.csr_array:
+        """The part of the Jacobian that comes from ground; brings its part of the drift, too."""
+        state, rows, nodes = self._y[: self._size], self._place[injected.rows], self._v[injected.nodes]
+        outside = self._y[rows]
+        number, position, (slope, taken) = injected.slopes(t, state, outside)
+        own = position == nodes[number]
+        values = np.concatenate([slope - taken, slope[own], taken])
+        places = np.concatenate([nodes[number], nodes[number[own]], rows[number]])
+        columns = np.concatenate([position, rows[number[own]], position])
+        later, now = (injected.currents(when, state, outside) for when in (t + DRIFT, t))
+        current, taken = (later - now) / DRIFT
+        np.add.at(self._slope, nodes, current - taken)
+        np.add.at(self._slope, rows, taken)
+        return sparse.csr_array((values, (places, columns)), shape=(self._total, self._total))
 
     def _factors(self, shift: float) -> Any:
         try:
@@ -183,7 +217,9 @@ class CircuitAttempt(StagedAttempt):
 class CircuitStepper(CoupledStepper):
     """Coupled steps of a model and a circuit beside its cable."""
 
-    def __init__(self, problem: Problem, kernels: Any, circuit: Circuit, **options: Any) -> None:
+    def __init__(
+        self, problem: Problem, kernels: Any, circuit: Circuit, injected: FromGround | None = None, **options: Any
+    ) -> None:
         self._circuit = circuit
         super().__init__(problem, kernels, solver="scipy", **options)
         atol = options.get("atol")
@@ -191,7 +227,7 @@ class CircuitStepper(CoupledStepper):
             absolute_tolerance(problem, self.rtol, atol)[problem.discretization.cable.start] if atol is None else atol
         )
         table = self.tableau if self.adaptive else self.tableau.unjudged()
-        self._attempt = self._together = CircuitAttempt(self.equations, circuit, table, self.atol, self.rtol, least)
+        self._attempt = self._together = CircuitAttempt(self.equations, circuit, table, self.atol, self.rtol, least, injected)
 
     def take_circuit(self, circuit: Circuit) -> None:
         """Another circuit in the place of the one there was."""

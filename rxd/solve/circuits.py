@@ -10,13 +10,13 @@ eliminated last, all together, as a dense matrix with pivots; the others in orde
 from __future__ import annotations
 
 import heapq
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from geometry.records import dataclass
 
-__all__ = ["Circuit", "Entries", "no_circuit", "plan_circuit"]
+__all__ = ["Circuit", "Entries", "FromGround", "no_circuit", "plan_circuit"]
 
 
 class Circuit(NamedTuple):
@@ -73,6 +73,27 @@ class Circuit(NamedTuple):
     right: np.ndarray
     again: np.ndarray
     x: np.ndarray
+
+
+class FromGround(Protocol):
+    """Currents that equations of a model have as flowing through membranes, but which come from ground into the cell.
+
+    Attributes
+    ----------
+    nodes : ndarray of int64, shape (m,)
+        Segments into which they flow.
+    rows : ndarray of int64, shape (m,)
+        Unknowns of the circuit: the potentials outside these.
+    """
+
+    nodes: np.ndarray
+    rows: np.ndarray
+
+    def currents(self, t: float, y: np.ndarray, outside: np.ndarray) -> np.ndarray:
+        """At a state and potentials outside (m,), nA, shape (2, m): as they are, and as the equations have them."""
+
+    def slopes(self, t: float, y: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """How both grow with the state: numbers of currents (k,), positions of the state (k,), nA by its units (2, k)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

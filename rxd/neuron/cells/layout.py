@@ -19,7 +19,6 @@ import numpy as np
 from geometry import Location, Morphology, Outline, Segments, Selection, segment
 from geometry.records import dataclass
 from rxd.neuron.cells.ends import joint, shares, sides
-from rxd.neuron.cells.outside import is_inserted
 
 if TYPE_CHECKING:
     from rxd.neuron.cells.record import SectionRecord
@@ -107,12 +106,9 @@ class Layout:
 def ends_with_points(session: Session, in_voxels: frozenset[int]) -> tuple[tuple[int, int], ...]:
     """The ends of sections at which LinearMechanisms sit, and point processes that use no ions: owner's number, and 0 or 1.
 
-    Ends of sections in voxels (their numbers), and of all with `extracellular` under CVode, stay as they are: currents there go
-    to the segments beside them.
+    Ends of sections in voxels (their numbers) stay as they are: currents there go to the segments beside them.
     """
     found: dict[tuple[int, int], bool] = {}
-    if session.run.adaptive and is_inserted(session):
-        return ()
     places = [(point.host, point.spot) for point in session.run.points if point._sits_at_ends]
     for one in (found() for found in session.linear):
         places += [] if one is None else one.places

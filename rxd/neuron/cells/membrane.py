@@ -13,6 +13,7 @@ import numpy as np
 
 from rxd.neuron.cells.ends import shares, tied_to
 from rxd.neuron.cells.impedance import end_of, links
+from rxd.neuron.engine.injected import Injected, densities, injected, injects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,16 +69,15 @@ class MembraneCurrents:
         start = self._start[record.id]
         return values[start : start + record.nseg]
 
-    def row(self, engine: Engine, record: SectionRecord, x: float) -> tuple[np.ndarray, np.ndarray] | None:
-        """Where the voltages are in the state that count in what flows along the cable into one place, and their weights (uS).
-
-        None for an end that has no potential of its own.
-        """
+    def number(self, record: SectionRecord, x: float) -> int | None:
+        """The number of the node at a place; None for an end that has no potential of its own."""
         self._connect()
         owner, at = tied_to(record, x)
-        number = self._start[owner.id] + owner.index(at) if 0 < at < 1 else self._held.get((owner.id, int(at)))
-        if number is None:
-            return None
+        return self._start[owner.id] + owner.index(at) if 0 < at < 1 else self._held.get((owner.id, int(at)))
+
+    def row(self, engine: Engine, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where the voltages are in the state that count in what flows along the cable into a node, and their weights (uS)."""
+        self._connect()
         one = np.zeros(self._n + len(self._held))
         one[number] = 1.0
         weights = self.along(one)  # conductances are the same both ways
@@ -95,7 +95,8 @@ class MembraneCurrents:
         from rxd.neuron.cells.outside import is_inserted
 
         engine = self._session.run.engine
-        held = () if engine is None or is_inserted(self._session) else tuple(engine.layout.ends)
+        ends = () if engine is None else engine.layout.ends
+        held = tuple(ends) if ends and not is_inserted(self._session) else ()
         if self._shape == (self._session.shape_revision, held):
             return
         records = list(self._session.topology)
@@ -136,17 +137,19 @@ class MembraneCurrents:
         at = engine.readout.positions("v")[engine.layout.index[record.id]]
         return np.asarray(1e-3 * record.store["cm"] * (engine.seen.end.y[at] - past.y[at]) / dt)
 
-    def _middle(self, v: np.ndarray) -> np.ndarray:
+    def _halfway(self, v: np.ndarray, before: np.ndarray) -> np.ndarray:
         """Voltages that balance the currents of the last step, mV: those of its end, or of its middle with `h.secondorder`."""
         engine = self._session.run.engine
         if engine is None or engine.adaptive or not engine.fixed.moved or engine.fixed.past is None:
             return v
-        if engine.fixed.way is None or not engine.fixed.way[1]:
-            return v
-        index = engine.layout.index
-        if any(len(index.get(record.id, ())) != record.nseg for record in self._session.topology):
+        return 0.5 * (v + before) if engine.fixed.way is not None and engine.fixed.way[1] else v
+
+    def _middle(self, v: np.ndarray) -> np.ndarray:
+        """The same of all segments and ends."""
+        engine = self._session.run.engine
+        if engine is None or any(len(engine.layout.index.get(r.id, ())) != r.nseg for r in self._session.topology):
             return v  # there are sections that have not taken part
-        return 0.5 * (v + engine.fixed.past.y[self._where(engine)])
+        return self._halfway(v, engine.past.y[self._where(engine)])
 
     def _compute(self) -> None:
         from rxd.neuron.cells.outside import driven
@@ -155,15 +158,53 @@ class MembraneCurrents:
         ends = [run.end_voltage(by_number[number], end) for number, end in self._held]
         v = np.concatenate([*(record.values("v") for record in self._session.topology), ends])
         middle = self._middle(v)
-        current, outside = self.along(middle), driven(self._session)
-        if outside is not None:
-            current[: self._n] += outside
+        current, drive = self.along(middle), driven(self._session)
+        if drive is not None:
+            current[: self._n] += drive
         for point in run.points:
             sign, host = _inwards(point), point.host
             for at, share in self._parts(host, point.spot, sign) if sign and host is not None else ():
-                current[at] += sign * share * point.i * _then(point, v[at], middle[at])
+                current[at] += sign * share * self._current_of(point, v[at], middle[at])
+        engine = run.engine
+        for one, record, i in densities(engine) if engine is not None else ():
+            current[self._start[record.id] + i] += self._injected(one)
         self._current = current
         self._state = run.version
+
+    def _current_of(self, point: PointProcess, v: float, middle: float) -> float:
+        """What a point process shows as its current at v, nA; an electrode's at the voltage where currents balance."""
+        engine = self._session.run.engine
+        if point.kind in _ELECTRODES or not injects(point) or engine is None:
+            return float(point.i) * ((point.vc - middle) / (point.vc - v) if point.kind == "SEClamp" and point.vc != v else 1.0)
+        electrode, found = engine.electrodes.electrode(point), injected(engine, point)
+        if electrode is not None:
+            conductance, drive = engine.electrodes.seen(electrode)
+            return drive - conductance * float(electrode.weights @ self._inside(engine, electrode.nodes))
+        return 0.0 if found is None else self._injected(found)
+
+    def _injected(self, one: Injected) -> float:
+        """The current of an electrode of a mod file where currents balance, nA."""
+        engine, past = one.engine, one.engine.past
+        node = one.positions[[one.v]] - engine.states["v"].start
+        started = past.y[one.positions][None]
+        started[0, one.v] += engine.circuits.at(node).item()
+        return one.at(started, self._inside(engine, node), np.array([past.t])).item()
+
+    def _inside(self, engine: Engine, nodes: np.ndarray) -> np.ndarray:
+        """Potentials inside of nodes in storage order where currents balance, mV."""
+        places = engine.states["v"].start + nodes
+        return np.asarray(self._halfway(engine.y[places], engine.past.y[places]) + engine.circuits.at(nodes))
+
+    def entering(self, engine: Engine, number: int) -> list[tuple[Injected, float]]:
+        """What electrodes of mod files inject into a node, with the share that it gets."""
+        found = [
+            (one, share)
+            for point in self._session.run.points
+            if injects(point) and point.host is not None and point.host.alive
+            for at, share in self._parts(point.host, point.spot, 1.0)
+            if at == number and (one := injected(engine, point)) is not None
+        ]
+        return found + [(one, 1.0) for one, record, i in densities(engine) if self._start[record.id] + i == number]
 
     def _parts(self, host: SectionRecord, x: float, sign: float) -> list[tuple[int, float]]:
         """Numbers of the nodes to which a current at a place comes from without, and their shares of it."""
@@ -174,16 +215,11 @@ class MembraneCurrents:
         return [(number, 1.0)] if sign > 0 else []  # what leaves an end through a synapse is what flows into the end
 
 
-def _then(point: PointProcess, v: float, middle: float) -> float:
-    """The current of an electrode at another voltage, as a multiple of what it is."""
-    return (point.vc - middle) / (point.vc - v) if point.kind == "SEClamp" and point.vc != v else 1.0
-
-
 def _inwards(point: PointProcess) -> float:
     """1 for an electrode; -1 for what flows out where no segment is, through no membrane; 0 for other point processes."""
     if point.host is None or not point.host.alive:
         return 0.0
-    if point.kind in _ELECTRODES:
+    if point.kind in _ELECTRODES or injects(point):
         return 1.0
     at_end = not 0 < tied_to(point.host, point.spot)[1] < 1
     return -1.0 if at_end and "i" in point.values and point._sits_at_ends else 0.0

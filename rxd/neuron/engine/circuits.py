@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from rxd.neuron.cells.impedance import end_of, end_or_segment
 from rxd.neuron.cells.outside import NAME, is_inserted, layers, resists
+from rxd.neuron.engine.injected import FromGround
 from rxd.neuron.errors import HocError
 from rxd.solve.circuits import Circuit, Entries, plan_circuit
 
@@ -63,6 +65,7 @@ class Circuits:
         self.circuit: Circuit | None = None
         self.stale = False
         self._driven = True
+        self._past: np.ndarray | None = None
         self._parts: list[_Part] = []
         at_ends = bool(engine.layout.ends) and is_inserted(self._session)  # they have a potential outside of their own
         if not self.linear and not resists(self._session) and not at_ends:
@@ -137,6 +140,7 @@ class Circuits:
             table.add(k, k, c=float(cable.capacity[k]))
             if self._outside[k] >= 0:
                 table.add(int(self._outside[k]), k, c=-float(cable.capacity[k]))
+                table.add(k, int(self._outside[k]))
         for k, parent in enumerate(cable.parent.tolist()):
             if parent >= 0:
                 g = float(cable.conductance[k])
@@ -197,7 +201,7 @@ class Circuits:
         """The beginning of a run: layers at 0, y as y0 says."""
         if self.circuit is None:
             return
-        self.circuit.x[:] = 0.0
+        self.circuit.x[:], self._past = 0.0, None
         for part, one in self._living():
             start = np.zeros(one.y._n) if one.y0 is None else one.y0.as_numpy()
             one.y.as_numpy()[len(one.places) :] = start[len(one.places) : one.y._n]
@@ -223,14 +227,39 @@ class Circuits:
             self.circuit.c[: len(self._own.c)], self.circuit.g[: len(self._own.g)] = self._own.c, self._own.g
             self.stale = False
         self._refresh()
-        if self._driven or self._parts:
+        if self._driven or self._parts or self.injects:
             self._sources()
+        if self.injects and not self._engine.adaptive:
+            self._inject(self._engine.t + 0.5 * self._session.globals["dt"])
         for part, one in self._living():
             self._take_y(part, one)
 
+    def _inject(self, t: float) -> None:
+        """Let what electrodes of mod files inject come from ground: through no membrane."""
+        assert self.circuit is not None
+        found, circuit, y = self.from_ground, self.circuit, self._engine.y
+        start, outside = self._engine.states["v"].start, circuit.x[found.rows]
+        self._past = circuit.x.copy()
+        (current, modelled), (number, position, slopes) = found.currents(t, y, outside), found.slopes(t, y, outside)
+        own, v = position == start + found.nodes[number], y[start + found.nodes]
+        slope, taken = (np.bincount(number[own], one[own], len(found.rows)) for one in slopes)
+        entries = (
+            (found.nodes, found.nodes, taken - slope), (found.nodes, found.rows, -slope), (found.rows, found.nodes, -taken),
+        )  # fmt: skip
+        np.add.at(circuit.source, found.nodes, current - modelled - (slope - taken) * v - slope * outside)
+        np.add.at(circuit.source, found.rows, modelled - taken * v)
+        for rows, columns, conductances in entries:
+            places = [self._free_entry(*pair) for pair in zip(rows, columns, strict=True)]
+            circuit.g[places] = 0.0
+            np.add.at(circuit.g, places, conductances)
+
+    def _free_entry(self, row: int, column: int) -> int:
+        """Which entry of the cable's has no conductance of its own: the first."""
+        return int(np.flatnonzero((self._own.row == row) & (self._own.column == column))[0])
+
     def longest(self, until: float) -> float:
         """How far a variable step may go: functions of LinearMechanisms are called at its beginning."""
-        return min(until, self._engine.t + LONGEST) if self.python else until
+        return min(until, self._engine.t + LONGEST) if self._calls else until
 
     def _living(self) -> list[tuple[_Part, LinearMechanism]]:
         return [(part, one) for part, one in ((part, part.linear()) for part in self._parts) if one is not None]
@@ -285,9 +314,23 @@ class Circuits:
         return bool(self._parts)
 
     @property
+    def _calls(self) -> bool:
+        return any(one.function is not None for one in self.linear)
+
+    @property
+    def injects(self) -> bool:
+        """Whether electrodes of mod files inject where layers are outside."""
+        return self.layered and len(self.from_ground.rows) > 0
+
+    @cached_property
+    def from_ground(self) -> FromGround:
+        """What they inject."""
+        return FromGround(self._engine, self._outside)
+
+    @property
     def python(self) -> bool:
         """Whether something has to be done in Python between steps."""
-        return any(one.function is not None for one in self.linear)
+        return self._calls or self.injects
 
     # -------------------------------------------------------------------------------------------------------------- reading
 
@@ -322,6 +365,18 @@ class Circuits:
             return np.zeros(len(nodes))
         out = self._outside[nodes]
         return np.asarray(np.where(out >= 0, self.circuit.x[np.maximum(out, 0)], 0.0))
+
+    def seen_by_electrodes(self, held: np.ndarray, group: int, columns: Any) -> np.ndarray:
+        """What nodes of a group hold (unknowns, n), with the potential inside as v: as at the start of the last fixed step."""
+        engine = self._engine
+        if self.circuit is None or not self.layered:
+            return held
+        row = engine.system.groups[group].unknowns.index("v")
+        out = self._outside[engine.groups[group].position[row, columns] - engine.states["v"].start]
+        x = self.circuit.x if self._past is None else self._past
+        inside = held.copy()
+        inside[row] += np.where(out >= 0, x[np.maximum(out, 0)], 0.0)
+        return inside
 
     def keep(self) -> None:
         """Leave the potentials with the sections, for the next engine."""

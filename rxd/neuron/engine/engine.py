@@ -327,7 +327,8 @@ class Engine:
             return make_stepper("coupled", problem, self._kernels, solver=solver, **self._options())
         from rxd.solve.circuit_attempt import CircuitStepper
 
-        return CircuitStepper(problem, self._kernels, circuit, **self._options())
+        injected = self.circuits.from_ground if self.circuits.injects else None
+        return CircuitStepper(problem, self._kernels, circuit, injected, **self._options())
 
     def take_tolerances(self) -> None:
         """Go on with the present tolerances; with fixed steps there are none."""

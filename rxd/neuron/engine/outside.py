@@ -49,6 +49,10 @@ class OutsideField(Electrode):
             self.weights[:] = self._session.membrane.along(outside) / self._turn
         return 0.0, self._turn
 
+    def into(self, node: int) -> float:
+        """What the field, as the last step has met it, drives into a segment, by its place in `nodes`, nA."""
+        return self._turn * float(self.weights[node])
+
     def jumps(self) -> list[float]:
         """Nobody knows when scripts change it."""
         return []

@@ -241,9 +241,10 @@ class Readout:
                 if ended:
                     values[here] = self.ended(number, label)(columns, record, here)
                     continue
-                values[here] = self.formula(number, label)(
-                    state.y[group.position[:, columns]], self.engine.seen.fields(number)[:, columns], state.t
-                )[0]
+                held = state.y[group.position[:, columns]]
+                if translation.file.electrode:
+                    held = self.engine.circuits.seen_by_electrodes(held, number, columns)
+                values[here] = self.formula(number, label)(held, self.engine.seen.fields(number)[:, columns], state.t)[0]
         return None if np.isnan(values).all() else values
 
     def formula(self, number: int, label: str) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.engine.carriers import translation_of
+from rxd.neuron.engine.injected import injects
 from rxd.neuron.engine.seen import CURRENTS
 from rxd.neuron.engine.seen import STATES as ENDED
 
@@ -147,8 +148,11 @@ class Synapses:
                 if stage in engine.seen.frozen or (stage == ENDED and engine.seen.begun):
                     continue
                 state = engine.seen.end if stage == ENDED else engine.past
+                held = state.y[group.position[:, [column]]]
+                if injects(point):
+                    held = engine.circuits.seen_by_electrodes(held, index, [column])
                 value = engine.readout.expression(index, label, expression)(
-                    state.y[group.position[:, [column]]], engine.seen.fields(index)[:, [column]], state.t
+                    held, engine.seen.fields(index)[:, [column]], state.t
                 )
                 point.values[short] = float(value[0][0])
 

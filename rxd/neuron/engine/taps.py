@@ -17,6 +17,7 @@ from geometry.records import dataclass
 from rxd.codegen.oracle import fields_of
 from rxd.neuron.cells.outside import COMPUTED
 from rxd.neuron.engine.hh_assigned import ASSIGNED, NEEDED, STARTED
+from rxd.neuron.engine.injected import Injected
 from rxd.neuron.engine.outside import OutsideField
 from rxd.neuron.engine.readout import reversal
 from rxd.neuron.engine.synapses import STATES
@@ -54,14 +55,18 @@ class Tap:
     """Positions of the state, and how a pointer's values follow from what they held.
 
     ``kind``: "place" if the value is what the only position held, "time" if it is that of the clock. ``started``: whether it
-    follows from the starts and middles of steps and from fields of groups, and from nothing else that may change. ``of_nodes``:
-    how many of the positions, the last ones, are read as reactions see them (`rxd.neuron.engine.shown`).
+    follows from the starts and middles of steps and from fields of groups, and from nothing else that may change. ``instant``:
+    whether it follows from the state of one time, or from none. ``clamps``: whether clamps are part of it, which may jump at
+    the end of a step. ``of_nodes``: how many of the positions, the last ones, are read as reactions see them
+    (`rxd.neuron.engine.shown`).
     """
 
     positions: np.ndarray
     read: Callable[[Trace], np.ndarray]
     kind: str = ""
     started: bool = False
+    instant: bool = False
+    clamps: bool = False
     of_nodes: int = 0
 
 
@@ -83,7 +88,7 @@ def _state(position: int) -> Tap:
 
 
 def _steady(value: float) -> Tap:
-    return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), value))
+    return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), value), instant=True)
 
 
 def _range(engine: Engine, pointer: RangePointer) -> Tap | None:
@@ -125,7 +130,7 @@ def _voltage(engine: Engine, record: SectionRecord, x: float) -> Tap | None:
     if engine.circuits.layered:  # it follows from potentials inside and outside
         return None
     weights = np.array([weight for _, weight in parts])
-    return Tap(np.array(positions, dtype=np.int64), lambda trace: trace.ends @ weights)
+    return Tap(np.array(positions, dtype=np.int64), lambda trace: trace.ends @ weights, instant=True)
 
 
 def _unchanging(engine: Engine, name: str, record: SectionRecord, place: int) -> Tap | None:
@@ -137,7 +142,7 @@ def _unchanging(engine: Engine, name: str, record: SectionRecord, place: int) ->
         return None
     if any(getattr(player.pointer, "name", "") == name for player in engine.session.run.players):
         return None
-    return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), record.store[name][place]))
+    return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), record.store[name][place]), instant=True)
 
 
 def _through_membrane(engine: Engine, name: str, record: SectionRecord, x: float) -> Tap | None:
@@ -152,36 +157,44 @@ def _through_membrane(engine: Engine, name: str, record: SectionRecord, x: float
         )
     if record.values(name) is None or engine.stepped or engine.circuits.circuit is not None:
         return None
-    found = engine.session.membrane.row(engine, record, x if name == "i_membrane_" else (place + 0.5) / record.nseg)
-    if found is None:
+    membrane = engine.session.membrane
+    number = membrane.number(record, x if name == "i_membrane_" else (place + 0.5) / record.nseg)
+    if number is None:
         return None
+    found = membrane.row(engine, number)
     positions, weights = found[0].astype(np.int64), found[1]
     scale = 1.0 if name == "i_membrane_" else 100.0 / record.shape.area[place]
     storage = int(where[engine.layout.place(record, x) if name == "i_membrane_" else segment]) - engine.states["v"].start
-    clamps, steady = _electrodes_at(engine, storage)
+    clamps, fields = _electrodes_at(engine, storage)
+    clamps += [(_injecting(one), share) for one, share in membrane.entering(engine, number)]
     bounds = np.cumsum([len(positions), *(len(clamp.positions) for clamp, _ in clamps)])
 
     def read(trace: Trace) -> np.ndarray:
         middle = bool(engine.session.globals["secondorder"]) and not engine.adaptive  # where currents of a step balance
         v = 0.5 * (trace.starts + trace.ends) if middle else trace.ends
-        total = v[:, : bounds[0]] @ weights + steady
+        total = v[:, : bounds[0]] @ weights + sum(field.into(node) for field, node in fields)
         for (clamp, share), start, stop in zip(clamps, bounds[:-1], bounds[1:], strict=True):
-            total = total + share * clamp.read(replace(trace, ends=v[:, start:stop]))
+            total = total + share * clamp.read(replace(trace, starts=trace.starts[:, start:stop], ends=v[:, start:stop]))
         return np.asarray(scale * total)
 
-    return Tap(np.concatenate([positions, *(clamp.positions for clamp, _ in clamps)]), read)
+    return Tap(np.concatenate([positions, *(clamp.positions for clamp, _ in clamps)]), read, clamps=True)
 
 
-def _electrodes_at(engine: Engine, storage: int) -> tuple[list[tuple[Tap, float]], float]:
-    """The clamps at a segment with their shares, and what a field outside drives into it, nA."""
-    clamps, steady = [], 0.0
+def _injecting(one: Injected) -> Tap:
+    """What an electrode of a mod file injects."""
+    return Tap(one.positions, lambda trace: one.at(trace.starts, trace.ends[:, one.v], trace.middle))
+
+
+def _electrodes_at(engine: Engine, storage: int) -> tuple[list[tuple[Tap, float]], list[tuple[OutsideField, int]]]:
+    """The clamps at a segment with their shares, and fields outside with the number the segment has there."""
+    clamps, fields = [], []
     for electrode in engine.electrodes.electrodes:
         for node in np.flatnonzero(electrode.nodes == storage):
             if isinstance(electrode, OutsideField):
-                steady += electrode.level(engine.session.globals.t)[1] * float(electrode.weights[node])
+                fields.append((electrode, int(node)))
             else:
                 clamps.append((_clamp(electrode, engine.states["v"].start), float(electrode.weights[node])))
-    return clamps, steady
+    return clamps, fields
 
 
 def _of_ion(engine: Engine, name: str, ion: str, record: SectionRecord, place: int, segment: int) -> Tap | None:
@@ -223,6 +236,8 @@ def _formula(engine: Engine, number: int, column: int, label: str, translation: 
         values |= {process.label: process.expression for process in local.processes}
     if translation is None or label not in values or engine.session.globals["secondorder"] == 2:
         return None
+    if translation.file.electrode and engine.circuits.layered:
+        return None  # it sees the potential inside
     if translation.assigned.get(label.split(".", 1)[1], (None, "currents"))[1] == "states":
         return _ended(engine, number, column, label)
     evaluate = engine.readout.expression(number, label, values[label])
@@ -369,7 +384,9 @@ def _concentration(engine: Engine, name: str, record: Any, place: int) -> Tap | 
         voxels, places = engine.session.chemistry.boxes.around(region, record)
         nodes = voxels[places == place]
         if not len(nodes):  # outside the box
-            return Tap(np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), record.store[name][place]))
+            return Tap(
+                np.zeros(0, dtype=np.int64), lambda trace: np.full(len(trace.t), record.store[name][place]), instant=True
+            )
     else:
         nodes = table.of_segment(record, place)
         nodes = nodes if np.all(table.dimension[nodes] == 1) else nodes[:0]
@@ -397,7 +414,7 @@ def _reversal(engine: Engine, ion: str, record: SectionRecord, place: int) -> Ta
         return np.broadcast_to(values, len(trace.t))
 
     positions = [tap.positions for tap in found.values() if tap is not None]
-    return Tap(np.concatenate(positions), read)
+    return Tap(np.concatenate(positions), read, instant=True)
 
 
 def _node(engine: Engine, node: Any) -> Tap | None:

@@ -55,7 +55,7 @@ def _trail(engine: Engine, recorders: list[Recorder], playing: bool) -> Trail:
     for recorder in recorders:
         one = tap(engine, recorder.pointer)
         known = one is not None and bool(one.kind or (_follows(recorder.pointer, one) and not playing))
-        clamp = isinstance(recorder.pointer, AttributePointer)
+        clamp = isinstance(recorder.pointer, AttributePointer) or (one is not None and one.clamps)
         if recorder.when is not None:
             gridded.append((one.positions, _reader(one, 0, clamp)) if one is not None and known else None)
             if one is not None and one.kind == "place" and int(one.positions[0]) in jumps:
@@ -83,11 +83,11 @@ def _follows(pointer: Pointer, one: Tap) -> bool:
     """Whether what a pointer shows follows from the state at the end of a step alone."""
     if isinstance(pointer, AttributePointer):
         return isinstance(pointer.target, (ExpSyn, Exp2Syn, AlphaSynapse, IClamp, SEClamp))
-    return one.started or getattr(pointer, "name", "") in ASSIGNED
+    return one.started or one.instant or one.clamps or getattr(pointer, "name", "") in ASSIGNED
 
 
 def _reader(one: Tap, at: int, clamp: bool) -> Callable[..., np.ndarray]:
-    """How to read the values of a tap, whose positions begin at a column; a clamp may jump at the last time."""
+    """How to read the values of a tap, whose positions begin at a column; clamps may jump at the last time."""
     here = slice(at, at + len(one.positions))
 
     def read(t: np.ndarray, values: np.ndarray, jumped: bool = False) -> np.ndarray:
@@ -204,22 +204,21 @@ class Samples:
             yield end
 
     def note(self, t: float, y: np.ndarray) -> bool:
-        """Record what is due from the state alone; whether that could be done."""
+        """Record what is due and follows from the state alone; whether that was all."""
         due = [
             (recorder, known) for recorder, known in zip(self._grids, self._gridded, strict=True) if recorder.next_time() <= t
         ]
-        ends = t == self._end and bool(self._every)
-        if (ends and self.trail is None) or any(known is None for _, known in due):
-            return False
-        now = np.array([t])
+        ends, now, left = t == self._end and bool(self._every), np.array([t]), False
         for recorder, known in due:
-            assert known is not None
+            if known is None:
+                left = True
+                continue
             value = float(known[1](now, y[known[0]][None], True)[0])
             while recorder.next_time() <= t:
                 recorder.take_value(value)
-        if ends:
+        if ends and self.trail is not None:
             self.passed(now, y[self.trail][None])
-        return True
+        return not left and not (ends and self.trail is None)
 
     def play(self, t: float) -> None:
         """Let clamps have the levels that are played at this time."""
@@ -235,5 +234,5 @@ class Samples:
 
     def take_every(self, t: float) -> None:
         """Record what is recorded at every step, if this is the end of one."""
-        for recorder in self._every if t == self._end else ():
+        for recorder in self._every if t == self._end and self.trail is None else ():
             recorder.take()
