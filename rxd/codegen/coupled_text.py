@@ -112,7 +112,8 @@ class Constants:
         return self.seen[expression]
 
     def _taken_out(self, expression: sympy.Expr) -> sympy.Expr:
-        if expression.free_symbols <= self.fields:
+        number = isinstance(expression, sympy.Expr)  # a condition, or a case of `Cases`, is none that a row could hold
+        if number and expression.free_symbols <= self.fields:
             return self._named(expression) if worthwhile(expression) else expression
         if not isinstance(expression, sympy.Add | sympy.Mul):
             return expression.func(*(self.taken_out(each) for each in expression.args))

@@ -8,6 +8,7 @@ assign to `Cases`; functions and procedures are run where they are called, so th
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -44,13 +45,17 @@ from rxd.nmodl.syntax import (
 )
 from rxd.nmodl.verbatim import is_idle, random_use, remedy
 
-__all__ = ["MOST", "SENDING", "SILENT", "Machine", "Numbers", "key_of", "quotient"]
+__all__ = ["MOST", "SENDING", "SILENT", "WHOLE", "Machine", "Numbers", "key_of", "quotient"]
 
 CONDITIONS = (Relational, BooleanFunction, BooleanAtom)
 MOST = 10_000
 """Turns of a loop, and depth of calls: more of them are a mistake, or nothing for an expression."""
 
 
+WHOLE: Mapping[str, Callable[[int, int], int]] = MappingProxyType(
+    {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": lambda left, right: int(quotient(left, right))}
+)
+"""Operations on whole numbers, as C does them."""
 SILENT = frozenset({"printf", "fprintf", "set_seed"})
 """Calls that change nothing."""
 SENDING = frozenset({"net_send", "net_event", "net_move"})
@@ -221,12 +226,7 @@ class Machine:
         """One word for a variable or an element of an array."""
         if name.index is None:
             return name.name
-        index = self.evaluate(name.index)
-        try:
-            number = int(index)
-        except (TypeError, ValueError):
-            message = f"the index of {name.name} must be known beforehand; it is {index}."
-            raise self.file.error(line, message) from None
+        number = self.whole(name.index, line, f"the index of {name.name} must be known beforehand; it is", {})
         size = self.arrays.get(name.name)
         if size is not None and not 0 <= number < size:
             raise self.file.error(line, f"{name.name}[{number}] is outside the array, which has {size} elements.")
@@ -327,18 +327,25 @@ class Machine:
                     )
                 self.within(statement.body)
             raise self.file.error(statement.line, f"this loop turns more than {MOST} times.")
-        first, last = self._whole(statement.first, statement.line), self._whole(statement.last, statement.line)
-        step = 1 if statement.step is None else self._whole(statement.step, statement.line)
+        first, last = self._turns(statement.first, statement.line), self._turns(statement.last, statement.line)
+        step = 1 if statement.step is None else self._turns(statement.step, statement.line)
         for i in range(first, last + (1 if step > 0 else -1), step):
             self.within(statement.body, statement.variable, self.number(str(i)))
 
-    def _whole(self, expression: Any, line: int) -> int:
+    def _turns(self, expression: Any, line: int) -> int:
+        # how often a loop turns cannot be a parameter of an equation: its number in the file holds
+        return self.whole(expression, line, "the bounds of a loop must be known beforehand; one is", self.defaults)
+
+    def whole(self, expression: Expression, line: int, complaint: str, known: dict[Any, Any]) -> int:
+        """An index, or a bound of a loop: NEURON takes whole numbers of all names in it, and of quotients."""
+        if isinstance(expression, Binary) and expression.operator in WHOLE:
+            left, right = (self.whole(side, line, complaint, known) for side in (expression.left, expression.right))
+            return WHOLE[expression.operator](left, right)
         value = self.evaluate(expression)
         try:
-            # how often a loop turns cannot be a parameter of an equation: its number in the file holds
-            return int(value.xreplace(self.defaults) if isinstance(value, sympy.Basic) else value)
+            return int(value.xreplace(known) if isinstance(value, sympy.Basic) else value)
         except (TypeError, ValueError):
-            raise self.file.error(line, f"the bounds of a loop must be known beforehand; one is {value}.") from None
+            raise self.file.error(line, f"{complaint} {value}.") from None
 
     # ---------------------------------------------------------------------------------------------------------- expressions
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from rxd.nmodl.execute import MOST, SILENT, key_of, quotient
+from rxd.nmodl.execute import MOST, SILENT, WHOLE, key_of, quotient
 from rxd.nmodl.functions import NUMERIC
 from rxd.nmodl.syntax import (
     Assign,
@@ -185,7 +185,7 @@ class _Writer:
         size = self.arrays.get(name.name)
         if size is None or name.index is None:
             raise Unwritable(name.name)
-        return f"element({name.name!r}, {size}, {self.number(name.index)})"
+        return f"element({name.name!r}, {size}, {self.whole(name.index)})"
 
     def loop(self, statement: Loop) -> None:
         if statement.condition is not None:
@@ -200,8 +200,8 @@ class _Writer:
             return
         assert statement.first is not None
         assert statement.last is not None
-        step = "1" if statement.step is None else self.number(statement.step)
-        first, last = self.number(statement.first), self.number(statement.last)
+        step = "1" if statement.step is None else self.whole(statement.step)
+        first, last = self.whole(statement.first), self.whole(statement.last)
         kept, self.depth = self.local, self.depth + 1
         self.local = dict(kept)
         self.add(f"for {self.declare(statement.variable)} in turns({first}, {last}, {step}):")
@@ -214,6 +214,15 @@ class _Writer:
         """A number; 1 or 0 for a condition."""
         text, condition = self.value(expression)
         return f"float({text})" if condition else text
+
+    def whole(self, expression: Expression) -> str:
+        """An index, or a bound of a loop: of whole numbers, as `Machine.whole`."""
+        if isinstance(expression, Binary) and expression.operator in WHOLE:
+            left, right = self.whole(expression.left), self.whole(expression.right)
+            if expression.operator == "/":
+                return f"int(divide({left}, {right}))"
+            return f"({left} {expression.operator} {right})"
+        return f"int({self.number(expression)})"
 
     def truth(self, expression: Expression) -> str:
         """Whether it holds."""
@@ -365,16 +374,14 @@ def _guarded(file: ModFile, run: Callable[..., Any], places: Sequence[int]) -> C
     return guarded
 
 
-def _element(name: str, size: int, index: float) -> str:
-    number = int(index)
+def _element(name: str, size: int, number: int) -> str:
     if not 0 <= number < size:
         raise ValueError(f"{name}[{number}] is outside the array, which has {size} elements")
     return key_of(name, number)
 
 
-def _turns(first: float, last: float, step: float) -> Iterator[float]:
-    by = int(step)
-    return map(float, range(int(first), int(last) + (1 if by > 0 else -1), by))
+def _turns(first: int, last: int, step: int) -> Iterator[float]:
+    return map(float, range(first, last + (1 if step > 0 else -1), step))
 
 
 def _exponential(x: float, r0: float, r1: float, r2: float, dt: float, key: str) -> float:

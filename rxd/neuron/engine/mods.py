@@ -161,15 +161,18 @@ class _Moved:
     def _affine(self, labels: list[str], rates: list[sympy.Expr], after: dict[str, Any]) -> list[Any] | None:
         """States that move by their exponentials, each with what has moved before it; None if a rate is not affine."""
         gates, moved = [], dict(after)
-        for label, rate in zip(labels, map(with_given_fixed, rates), strict=True):
+        for label, whole in zip(labels, map(with_given_fixed, rates), strict=True):
             x = self.local.symbol_of(label)
+            begun = {part: sympy.Dummy() for part in whole.atoms(earlier)}  # does not see what has moved
+            rate = whole.xreplace(begun)
             slope = sympy.diff(rate, x)
             if x in slope.xreplace(names := {part: sympy.Dummy() for part in rate.atoms(fixed)}).free_symbols:
                 return None
             source = rate.xreplace(names).xreplace({x: sympy.Integer(0)}).xreplace({new: old for old, new in names.items()})
             owner = label.split(".", maxsplit=1)[0]
             seen = {self.local.symbol_of(other): value for other, value in moved.items() if self._is_seen(other, owner)}
-            source, decay = (value.xreplace(seen) for value in (source, -slope))
+            was = {name: part.args[0] for part, name in begun.items()}
+            source, decay = (value.xreplace(seen).xreplace(was) for value in (source, -slope))
             gates.append(AffineGate(label, source, decay))
             change = dt * (source - decay * x)
             moved[label] = x + (change if decay == 0 else change / bernoulli_ratio(-dt * decay))
@@ -188,7 +191,7 @@ class _Moved:
     def _with_past(self, value: sympy.Expr) -> sympy.Expr:
         """What BREAKPOINT has left, with voltage and states of the step's start.
 
-        Point processes take states at its end: events may have moved them since the last one.
+        Point processes take states as they are before the block moves them: events may have moved them since the last step.
         """
         found = value.atoms(earlier)
         if not found:

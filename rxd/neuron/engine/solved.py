@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 import sympy
 
-from rxd.declare.functions import algebraic, conserved, fixed, given
+from rxd.declare.functions import algebraic, conserved, earlier, fixed, given
 from rxd.symbolic.system import Field, SolvedBlock
 
 __all__ = ["THETA", "solved_block", "with_given_fixed"]
@@ -28,10 +28,13 @@ def solved_block(labels: Sequence[str], symbols: Sequence[sympy.Symbol], rates: 
     Parameters
     ----------
     labels, symbols, rates : sequence
-        Of the states; ``rates`` may name what is left out of the matrix and what vanishes instead.
+        Of the states; ``rates`` may name what is left out of the matrix, what vanishes instead,
+        and what is as at the step's start.
     kind : str
         Method of the block: ``sparse``, ``newton``, ``cnexp`` (for which its rates are not affine), ``algebraic``, ``euler``.
     """
+    start = {symbol: SolvedBlock.before(i) for i, symbol in enumerate(symbols)}
+    rates = [rate.xreplace({part: part.args[0].xreplace(start) for part in rate.atoms(earlier)}) for rate in rates]
     seen = list(map(with_given_fixed, rates)) if kind == "sparse" else list(rates)
     theta = None if kind in {"euler", "algebraic"} else THETA
     step = dt if theta is None else theta.symbol * dt

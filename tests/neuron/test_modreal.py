@@ -1,0 +1,135 @@
+"""What mod files of published models do that few others do."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from rxd.neuron import h
+
+SPINE = """
+NEURON {{ POINT_PROCESS Spine{0} NONSPECIFIC_CURRENT i RANGE ic }}
+PARAMETER {{ g = 1e-3 }}
+ASSIGNED {{ v i ic }}
+STATE {{ m c e }}
+INITIAL {{ m = 0  c = 0  e = 0 }}
+BREAKPOINT {{ SOLVE s METHOD {0}  ic = (m + c)*(v + 75)/10  i = g*m*(v - 10) }}
+DERIVATIVE s {{
+    m' = (1 - m)/2
+    c' = ic - c/10
+    e' = c - e/5
+}}
+NET_RECEIVE(w) {{ m = m + w }}
+"""
+
+SWITCHED = """
+NEURON { SUFFIX switched USEION ttx READ ttxi, ttxo VALENCE 1 NONSPECIFIC_CURRENT i RANGE shift, g }
+PARAMETER { shift = 0  g = 0 }
+ASSIGNED { v ttxi ttxo i minf mtau }
+STATE { m }
+INITIAL { rates()  m = minf }
+BREAKPOINT { SOLVE s METHOD cnexp  i = g*m*(v - 50) }
+DERIVATIVE s { rates()  m' = (minf - m)/mtau }
+PROCEDURE rates() {
+    if (ttxi == 0.015625 && ttxo > 1e-12) {
+        minf = 0
+        mtau = 1e-3
+    } else {
+        minf = 1/(1 + exp(-(v + 65)/5))
+        mtau = 2 + shift
+    }
+}
+"""
+
+WHOLE = """
+NEURON { POINT_PROCESS Whole RANGE k, q, b, c, w }
+DEFINE M 5
+PARAMETER { k = 1.7  q = 0.9 }
+ASSIGNED { b c w a[6] }
+INITIAL { FROM j = 0 TO M { a[j] = j + 1 } }
+NET_RECEIVE(x) {
+    b = 0
+    c = 0
+    FROM j = 0 TO k + k - 1 { b = b + 1 }
+    FROM j = 0 TO q - 1 { c = c + 1 }
+    w = a[M/2] + 10*a[(M/2)*2] + 100*a[q]
+}
+"""
+
+SHELLS = """
+NEURON { SUFFIX shells RANGE b, w }
+DEFINE M 5
+PARAMETER { k = 1.7 }
+ASSIGNED { b w a[6] }
+INITIAL { FROM j = 0 TO M { a[j] = j + 1 } }
+BREAKPOINT {
+    b = 0
+    FROM j = 0 TO k + k - 1 { b = b + 1 }
+    w = a[M/2] + 10*a[(M/2)*2]
+}
+"""
+
+MODS = {
+    "spinec": SPINE.format("cnexp"),
+    "spined": SPINE.format("derivimplicit"),
+    "switched": SWITCHED,
+    "whole": WHOLE,
+    "shells": SHELLS,
+}
+
+
+@pytest.mark.parametrize("method", ["cnexp", "derivimplicit"])
+def test_point_processes_see_currents_of_a_steps_start(mods, method):
+    """Those of GluSynapse move calcium; NEURON 9.0.2 agrees to all its digits."""
+    soma = h.Section(name="soma")
+    soma.L = soma.diam = 20
+    soma.insert("pas")
+    spine = getattr(h, f"Spine{method}")(soma(0.5))
+    spike = h.NetCon(None, spine)
+    spike.weight[0] = 0.3
+    h.dt = 0.1
+    m, c, v = (h.Vector().record(ref) for ref in (spine._ref_m, spine._ref_c, soma(0.5)._ref_v))
+    h.finitialize(-65)
+    spike.event(0.42)  # before the step from 0.4: currents see it
+    h.continuerun(1)
+    m, c, v = (np.array(x) for x in (m, c, v))
+    m[4] += 0.3
+    current = ((m + c) * (v + 75) / 10)[:-1]
+    if method == "cnexp":
+        decay = math.exp(-0.1 / 10)
+        assert c[1:] == pytest.approx(c[:-1] * decay + 10 * current * (1 - decay), rel=1e-12)
+    else:
+        assert c[1:] == pytest.approx((c[:-1] + 0.1 * current) / (1 + 0.1 / 10), rel=1e-12)
+
+
+def test_cases_that_numbers_of_a_place_decide_under_cvode(mods):
+    soma = h.Section(name="soma")
+    soma.nseg = 3
+    soma.insert("switched")
+    soma.insert("pas")
+    soma(0.5).ttxi, soma(0.5).ttxo = 0.015625, 1e-3
+    soma(0.9).switched.shift = 3
+    soma.e_pas = -65
+    h.cvode_active(1)
+    h.finitialize(-65)
+    for segment in soma:
+        segment.switched.m = 0.25
+    h.CVode().re_init()
+    h.CVode().solve(2)
+    wanted = [0.5 - 0.25 * math.exp(-2 / 2), 0, 0.5 - 0.25 * math.exp(-2 / 5)]
+    assert [segment.switched.m for segment in soma] == pytest.approx(wanted, abs=2e-3)
+
+
+def test_bounds_and_indices_are_of_whole_numbers(mods):
+    """Numbers of NEURON 9.0.2: 1 + 1 - 1, no turn up to -1, the elements 5/2, (5/2)*2 and 0."""
+    soma = h.Section(name="soma")
+    soma.insert("shells")
+    point = h.Whole(soma(0.5))
+    spike = h.NetCon(None, point)
+    h.finitialize(-65)
+    spike.event(0)
+    h.fadvance()
+    assert (point.b, point.c, point.w) == (2, 0, 153)
+    assert (soma(0.5).shells.b, soma(0.5).shells.w) == (2, 53)
