@@ -44,6 +44,7 @@ __all__ = [
     "calls_of",
     "expanded",
     "has_tables",
+    "locals_of",
     "names_in",
     "names_of",
     "names_read",
@@ -104,6 +105,16 @@ def expanded(declaration: Declaration) -> Iterator[str]:
         yield from (key_of(declaration.name, i) for i in range(declaration.size))
 
 
+def locals_of(file: ModFile) -> Iterator[tuple[str, str]]:
+    """Variables of LOCAL outside of blocks, and their elements."""
+    for name, size in file.locals:
+        if size is None:
+            yield name, name
+        else:
+            count = file.constants[size] if size in file.constants else float(size)
+            yield from ((name, key_of(name, i)) for i in range(int(count)))
+
+
 def names_of(file: ModFile) -> Names:
     """Sort the names of a file."""
     ions: dict[str, IonName] = {}
@@ -128,8 +139,7 @@ def names_of(file: ModFile) -> Names:
     ranges = {key for d in given if d.name in file.ranges for key in expanded(d)}
     declared = {d.name for d in (*file.parameters, *file.assigned)}
     place = tuple(name for name in PLACE if name in declared)
-    assigned = {key for d in file.assigned for key in expanded(d)} | {name for name, size in file.locals if size is None}
-    assigned |= {key_of(name, i) for name, size in file.locals if size is not None for i in range(int(_size(file, size)))}
+    assigned = {key for d in file.assigned for key in expanded(d)} | {key for _, key in locals_of(file)}
     assigned |= {*file.nonspecific, *file.electrode}
     assigned -= {*SIMULATORS, *ions, *states, *place, *parameters}
     return Names(
@@ -141,10 +151,6 @@ def names_of(file: ModFile) -> Names:
         frozenset(assigned),
         MappingProxyType({ion.name: ion.charge for ion in file.ions}),
     )
-
-
-def _size(file: ModFile, text: str) -> float:
-    return file.constants[text] if text in file.constants else float(text)
 
 
 def assigned_in(body: tuple[Statement, ...]) -> set[str]:

@@ -27,6 +27,7 @@ from rxd.nmodl.names import (
     called_by,
     dt,
     expanded,
+    locals_of,
     names_of,
     solved_by,
 )
@@ -113,7 +114,7 @@ class _Translator:
         initial = tuple(statement for block in file.all("initial") for statement in block.body)
         if file.kind == "SUFFIX":
             known = assigned_by(file, initial) - self.own - self.kept
-            own = (name for name, size in file.locals if name in known and size is None)
+            own = (key for name, key in locals_of(file) if name in known)
             return frozenset((*(key for d in file.assigned if d.name in known for key in expanded(d)), *own))
         runs = file.kind == "POINT_PROCESS" and (file.all("breakpoint") or file.all("net_receive"))
         if not runs or any(isinstance(statement, Solve) for statement in initial):

@@ -14,7 +14,7 @@ import sympy
 from geometry.records import dataclass
 from rxd.declare.mechanism import Current, Gate
 from rxd.declare.symbols import IonSymbol
-from rxd.nmodl.names import Names, expanded
+from rxd.nmodl.names import Names, expanded, locals_of
 from rxd.nmodl.syntax import ModFile
 
 __all__ = ["Method", "Translation"]
@@ -107,7 +107,7 @@ class Translation:
     @property
     def shared(self) -> frozenset[str]:
         """Variables of `left` with one value everywhere: GLOBAL ones, and those of LOCAL outside of blocks."""
-        own = {name for name, _ in self.file.locals}
+        own = {key for _, key in locals_of(self.file)}
         return frozenset(key for key in self.left if key in self.globals or key in own)
 
     @property

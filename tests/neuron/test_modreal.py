@@ -71,7 +71,25 @@ BREAKPOINT {
 }
 """
 
+FACTORS = """
+NEURON { SUFFIX factors }
+DEFINE N 2
+STATE { x }
+LOCAL done, factor[N]
+INITIAL {
+    if (done == 0) {
+        done = 1
+        compute()
+    }
+    x = 0
+}
+PROCEDURE compute() { FROM i = 0 TO N-1 { factor[i] = 1/(i + 1) } }
+BREAKPOINT { SOLVE s METHOD cnexp }
+DERIVATIVE s { x' = factor[0] - factor[1]*x }
+"""
+
 MODS = {
+    "factors": FACTORS,
     "spinec": SPINE.format("cnexp"),
     "spined": SPINE.format("derivimplicit"),
     "switched": SWITCHED,
@@ -133,3 +151,16 @@ def test_bounds_and_indices_are_of_whole_numbers(mods):
     h.fadvance()
     assert (point.b, point.c, point.w) == (2, 0, 153)
     assert (soma(0.5).shells.b, soma(0.5).shells.w) == (2, 53)
+
+
+def test_factors_that_the_first_initial_computes(mods):
+    """As in cadif of the NEURON Book: LOCAL arrays of the file are computed once and stay for all segments and runs."""
+    soma = h.Section(name="soma")
+    soma.nseg = 3
+    soma.insert("factors")
+    h.dt = 0.1
+    for _ in range(2):
+        h.finitialize(-65)
+        h.continuerun(1)
+        wanted = 2 * (1 - math.exp(-1 / 2))
+        assert [segment.x_factors for segment in soma] == pytest.approx([wanted] * 3, rel=1e-12)
