@@ -75,7 +75,7 @@ class _Translator:
     """One file in translation."""
 
     def __init__(self, file: ModFile, tables: bool, lookups: Mapping[str, FunctionTable], numbers: bool) -> None:
-        self.file, self.tables, self.lookups = file, tables, lookups
+        self.file, self.tables, self.lookups, self.numbers = file, tables, lookups, numbers
         self.missing: set[str] = set()
         self.names = names_of(file)
         for block in file.all("discrete"):
@@ -466,8 +466,16 @@ class _Translator:
     def _writes(self, states: set[str]) -> dict[tuple[str, str], Any]:
         writes: dict[tuple[str, str], Any] = {}
         for name, ion in self.names.ions.items():
-            if ion.written and ion.what != "current":
-                writes[ion.ion, ion.what] = self.symbol(name) if name in states else self._value(name)
+            if not ion.written or ion.what == "current":
+                continue
+            if name in self.stages["initial"] and not any(name in stage for stage in (states, *self._moving())):
+                value = self._started(self.final(self.stages["initial"][name], "initial"))
+                if self.numbers and self.file.kind == "SUFFIX":
+                    self.begins[name] = value  # a number that stays, unless a script sets another
+                    continue
+                writes[ion.ion, ion.what] = value
+                continue
+            writes[ion.ion, ion.what] = self.symbol(name) if name in states else self._value(name)
         return writes
 
     def _assigned(self, states: set[str]) -> dict[str, tuple[Any, str]]:

@@ -122,6 +122,8 @@ class Translation:
 
     def stored(self, key: str) -> str:
         """What sections call a variable of a density mechanism; no script has the name of one that is not RANGE."""
+        if key in self.names.ions:
+            return key
         hidden = key in self.left and not any(key in expanded(d) for d in self.file.assigned if d.name in self.file.ranges)
         return f"{key}@{self.file.name}" if hidden else f"{key}_{self.file.name}"
 

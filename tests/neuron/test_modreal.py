@@ -88,7 +88,16 @@ BREAKPOINT { SOLVE s METHOD cnexp }
 DERIVATIVE s { x' = factor[0] - factor[1]*x }
 """
 
+SENTINEL = """
+NEURON { SUFFIX sentinel USEION ttx WRITE ttxi, ttxo VALENCE 1 RANGE level }
+PARAMETER { level = 1e-12  mark = 0.015625 }
+ASSIGNED { ttxi ttxo }
+INITIAL { ttxo = level  ttxi = mark }
+BREAKPOINT { ttxo = level }
+"""
+
 MODS = {
+    "sentinel": SENTINEL,
     "factors": FACTORS,
     "spinec": SPINE.format("cnexp"),
     "spined": SPINE.format("derivimplicit"),
@@ -164,3 +173,25 @@ def test_factors_that_the_first_initial_computes(mods):
         h.continuerun(1)
         wanted = 2 * (1 - math.exp(-1 / 2))
         assert [segment.x_factors for segment in soma] == pytest.approx([wanted] * 3, rel=1e-12)
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_a_concentration_that_initial_alone_writes_stays(mods, variable):
+    """As with TTXDynamicsSwitch and NaTg."""
+    soma = h.Section(name="soma")
+    soma.insert("switched")
+    soma.insert("sentinel")
+    h.cvode_active(variable)
+    h.finitialize(-65)
+    assert (soma.ttxi, soma.ttxo, soma.m_switched) == (0.015625, 1e-12, pytest.approx(0.5))
+    soma.level_sentinel = 1e-3
+    h.CVode().re_init()
+    h.CVode().solve(1)
+    assert (soma.ttxi, soma.ttxo, soma.m_switched) == (0.015625, 1e-3, pytest.approx(0, abs=1e-3))
+    soma.ttxi = 1
+    h.CVode().re_init()
+    h.CVode().solve(3)
+    assert soma.ttxi == 1
+    assert soma.m_switched == pytest.approx(0.5 - 0.5 * math.exp(-2 / 2), abs=1e-2)
+    h.finitialize(-65)
+    assert soma.ttxi == 0.015625

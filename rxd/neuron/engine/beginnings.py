@@ -48,12 +48,20 @@ class Beginnings:
             everywhere[group.segment] = values
         return found
 
-    def put(self, found: Values) -> None:
-        """Let everybody see it."""
+    def put(self, found: Values, ions: bool) -> None:
+        """Let everybody see it: concentrations (`ions`), which gates at rest follow from, or the rest."""
         engine = self.engine
         for (mechanism, key), everywhere in found.items():
             translation = engine.session.mods.known[mechanism]
             records = [record for record in engine.layout.records if mechanism in record.mechanisms]
+            if (key in translation.names.ions) != ions:
+                continue
+            if ions:
+                for record in records:
+                    record.store[key][:] = everywhere[engine.layout.index[record.id]]
+                    record.follow_concentration(key)
+                engine.fields.stale.add(key)
+                continue
             if key in translation.shared:
                 everywhere[:] = self._of_all(translation, key, everywhere, engine.layout.index[records[-1].id][-1])
             if key in translation.globals:

@@ -48,8 +48,10 @@ class Initial:
             engine.fields.flush()
         engine.linked.refresh()
         left = self.beginnings.compute()  # INITIAL may read what it left the last time
+        self.beginnings.put(left, ions=True)
+        engine.fields.flush()
         self._gates()
-        self.beginnings.put(left)
+        self.beginnings.put(left, ions=False)
         engine.synapses.close()
         engine.circuits.initialize()
         engine.state.t = 0.0

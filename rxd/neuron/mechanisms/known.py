@@ -263,7 +263,8 @@ def info_of(translation: Translation) -> MechanismInfo:
         for key, value in translation.parameters.items()
         if key not in translation.globals and key in shown and key not in translation.left
     }
-    written = tuple(key for key, ion in names.ions.items() if ion.written and ion.what != "current")
+    moved = (key for key, ion in names.ions.items() if ion.written and ion.what != "current")
+    written = tuple(key for key in moved if key not in translation.left)
     known = (*file.nonspecific, *translation.assigned, *translation.left, *(str(g.symbol) for g in translation.gates))
     computed = tuple(key for key in dict.fromkeys(known) if key in shown and key not in states and key not in names.ions)
     computed += tuple(key for key, ion in names.ions.items() if ion.what == "current" and ion.written and key in shown)
