@@ -391,11 +391,9 @@ class _Translator:
         return self._left_by_block(key, value) if where == "states" else earlier(value)
 
     def _left_by_block(self, key: str, value: Any) -> Any:
-        """What a solved block has left for BREAKPOINT: before the first step what INITIAL has, if that is something else."""
-        if key not in self.stages["initial"]:
-            return earlier(value)
-        start = self.final(self.stages["initial"][key], "initial")
-        return earlier(value) if start == value else left(value, self._started(start))
+        """What a solved block has left for BREAKPOINT, whatever scripts set since; before the first step what INITIAL has."""
+        start = self.final(self.stages["initial"][key], "initial") if key in self.stages["initial"] else ZERO
+        return left(value, self._started(start))
 
     def _left_by_initial(self, key: str, stage: str) -> Any:
         if key in self.names.ions:

@@ -96,7 +96,20 @@ INITIAL { ttxo = level  ttxi = mark }
 BREAKPOINT { ttxo = level }
 """
 
+INSTANT = """
+NEURON {{ SUFFIX {0} NONSPECIFIC_CURRENT i RANGE g, minf }}
+PARAMETER {{ g = 1e-3 }}
+ASSIGNED {{ v i minf }}
+STATE {{ h }}
+INITIAL {{ h = 1  {1} }}
+BREAKPOINT {{ SOLVE s METHOD cnexp  i = g*minf*h*(v - 10) }}
+DERIVATIVE s {{ rates(v)  h' = (0.5 - h)/20 }}
+PROCEDURE rates(v) {{ minf = 1/(1 + exp(-(v + 50)/8)) }}
+"""
+
 MODS = {
+    "instant": INSTANT.format("instant", "rates(v)"),
+    "late": INSTANT.format("late", ""),
     "sentinel": SENTINEL,
     "factors": FACTORS,
     "spinec": SPINE.format("cnexp"),
@@ -195,3 +208,32 @@ def test_a_concentration_that_initial_alone_writes_stays(mods, variable):
     assert soma.m_switched == pytest.approx(0.5 - 0.5 * math.exp(-2 / 2), abs=1e-2)
     h.finitialize(-65)
     assert soma.ttxi == 0.015625
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "edit", "wanted"),
+    [
+        ("instant", "v", [-41.76243279, -41.00428093]),
+        ("instant", "insert", [-60.13950315, -59.68144619]),
+        ("late", "v", [-41.84735504, -41.08551362]),
+        ("late", "insert", [-61.09350955, -60.65335123]),
+    ],
+)
+def test_gates_without_delay_are_what_the_last_step_has_left(mods, mechanism, edit, wanted):
+    """BREAKPOINT reads minf, which DERIVATIVE alone computes: not of a voltage set since. Numbers of NEURON 9.0.2."""
+    soma = h.Section(name="soma")
+    soma.L = soma.diam = 20
+    soma.insert("pas")
+    soma.insert(mechanism)
+    h.dt = 0.1
+    h.finitialize(-65)
+    h.continuerun(1)
+    if edit == "v":
+        soma(0.5).v = -40
+    else:
+        soma.nseg = 3
+    found = []
+    for _ in wanted:
+        h.fadvance()
+        found.append(soma(0.5).v)
+    assert found == pytest.approx(wanted, abs=2e-8)

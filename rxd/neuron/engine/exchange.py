@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from rxd.codegen.oracle import fields_of
 from rxd.neuron.cells.outside import COMPUTED
+from rxd.neuron.engine.mods import LEFT_BY_BLOCK
 from rxd.neuron.engine.seen import STATES
 from rxd.neuron.engine.together import like_sections
 from rxd.neuron.mechanisms.points import IClamp, SEClamp, VClamp
@@ -242,6 +244,17 @@ class Exchange:
                 self.cast_shadows(quantity, region)
         engine.ends.load()
         engine.synapses.load()
+        if engine.state.t:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """In the middle of a run take what solved blocks have left for BREAKPOINT from what they follow from."""
+        engine = self.engine
+        for number, local in enumerate(engine.system.groups):
+            for label in (label for label, _ in local.assigned if label.startswith(LEFT_BY_BLOCK)):
+                group = engine.groups[number]
+                values = engine.readout.formula(number, label)(engine.y[group.position], fields_of(group), engine.state.t)[0]
+                engine.y[group.position[local.unknowns.index(label)]] = values
 
     def fetch_point(self, point: PointProcess, name: str = "") -> None:
         """Bring the computed variables of a point process up to date, or one of them."""

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from rxd.neuron.session import Session
     from rxd.nmodl import Translation
 
-__all__ = ["density_mechanism", "moved_as_in_neuron", "read_global"]
+__all__ = ["LEFT_BY_BLOCK", "density_mechanism", "moved_as_in_neuron", "read_global"]
 
 dt = sympy.Symbol("dt", real=True)
+LEFT_BY_BLOCK = "left."
+"""How labels of unknowns begin that hold what a solved block has left."""
 AT_ONCE = 1024
 """Time constants in a step after which a state is where it goes: exp(-1024) is nothing, and a power of two leaves no rest."""
 
@@ -122,6 +124,7 @@ class _Moved:
         self.initials = list(group.initials)
         self.gates = [gate for gate in group.gates if not methods.keys() & set(gate.labels)]
         self.last: list[AffineGate] = []
+        self.assigned = list(group.assigned)
 
     def group(self) -> LocalSystem:
         """The group."""
@@ -155,6 +158,7 @@ class _Moved:
             rates=tuple(self.rates.items()),
             processes=tuple(self.processes),
             gates=(*self.gates, *self.last),
+            assigned=tuple(self.assigned),
             initials=tuple(self.initials),
         )
 
@@ -211,7 +215,8 @@ class _Moved:
 
     def _left(self, part: Any) -> sympy.Expr:
         if part not in self.held:
-            label = self._own(f"left.{sum(isinstance(known, left) for known in self.held)}")
+            label = self._own(f"{LEFT_BY_BLOCK}{sum(isinstance(known, left) for known in self.held)}")
+            self.assigned.append((label, part.args[0]))
             self.last.append(AffineGate(label, AT_ONCE / dt * part.args[0], AT_ONCE / dt))
             self.initials.append((label, part.args[1]))
             self.held[part] = self._unknown(label)
