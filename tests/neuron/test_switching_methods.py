@@ -105,3 +105,21 @@ def test_a_clamp_has_begun_at_a_time_of_a_grid_that_falls_short_of_it_by_round_o
     cvode.solve(4)
     assert clock[80] < 2
     assert [i[79], i[80], i[119], i[120]] == [0, 0.1, 0.1, 0]
+
+
+def test_all_state_machines_look_before_one_of_them_acts(section):
+    """What the first does to the voltage, the second sees at the next step. Times and voltage: NEURON's."""
+    section.e_pas, low, high, found = 0, h.ref(-60), h.ref(-40), []
+    first, second = h.StateTransitionEvent(2), h.StateTransitionEvent(2)
+
+    def lift():
+        found.append(h.t)
+        section.v = -30
+
+    first.transition(0, 1, section(0.5)._ref_v, low, lift)
+    second.transition(0, 1, section(0.5)._ref_v, high, lambda: found.append((h.t, section.v)))
+    handler = h.FInitializeHandler(1, lambda: (first.state(0), second.state(0)))
+    h.finitialize(-65)
+    h.continuerun(5)
+    assert handler is not None
+    assert found == [pytest.approx(0.1), (pytest.approx(0.125), pytest.approx(-29.268, abs=1e-3))]

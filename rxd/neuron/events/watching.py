@@ -162,8 +162,8 @@ class Watching:
         for detector in risen:
             for connection in detector.listening():
                 connection.spike(t + DELAY_OF_DETECTION)
-        for machine in self.machines() if self._machines else ():
-            for action in machine.check(t, self.adaptive):
+        if self._machines:  # all look before anybody acts
+            for action in [action for machine in self.machines() for action in machine.check(t, self.adaptive)]:
                 self.call(action, t)
 
     def machines(self) -> list[Moves | Watches]:
