@@ -471,6 +471,7 @@ class Run(Tapes, Watching):
             self._deliver(middle)
         if self.players:
             self._play_for_step(middle, t + dt)
+            engine = self._compiled()  # a first other temperature asks for an engine that has what follows from it in fields
         engine.step(t, dt)
         engine.swelling.follow()
         self._compared = engine.version

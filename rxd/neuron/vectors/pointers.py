@@ -176,10 +176,11 @@ class RangePointer(Pointer):
 class GlobalPointer(Pointer):
     """A scalar variable such as `h._ref_t`."""
 
-    __slots__ = ("name", "session")
+    __slots__ = ("name", "read_late", "session")
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.name = session, name
+        self.read_late = name == "celsius"  # what reads it are rates
 
     def get(self) -> float:
         """The value."""
