@@ -57,8 +57,8 @@ class Tap:
     ``kind``: "place" if the value is what the only position held, "time" if it is that of the clock. ``started``: whether it
     follows from the starts and middles of steps and from fields of groups, and from nothing else that may change. ``instant``:
     whether it follows from the state of one time, or from none. ``clamps``: whether clamps are part of it, which may jump at
-    the end of a step. ``of_nodes``: how many of the positions, the last ones, are read as reactions see them
-    (`rxd.neuron.engine.shown`).
+    the end of a step. ``weights (k,)``: of what positions held at the end, if the value is just the sum of that. ``of_nodes``:
+    how many of the positions, the last ones, are read as reactions see them (`rxd.neuron.engine.shown`).
     """
 
     positions: np.ndarray
@@ -67,6 +67,7 @@ class Tap:
     started: bool = False
     instant: bool = False
     clamps: bool = False
+    weights: np.ndarray | None = None
     of_nodes: int = 0
 
 
@@ -177,7 +178,8 @@ def _through_membrane(engine: Engine, name: str, record: SectionRecord, x: float
             total = total + share * clamp.read(replace(trace, starts=trace.starts[:, start:stop], ends=v[:, start:stop]))
         return np.asarray(scale * total)
 
-    return Tap(np.concatenate([positions, *(clamp.positions for clamp, _ in clamps)]), read, clamps=True)
+    alone = scale * weights if not (clamps or fields) and engine.adaptive else None
+    return Tap(np.concatenate([positions, *(clamp.positions for clamp, _ in clamps)]), read, clamps=True, weights=alone)
 
 
 def _injecting(one: Injected) -> Tap:

@@ -45,18 +45,40 @@ class Trail:
     readers: list[Callable[..., np.ndarray]]
     gridded: list[tuple[np.ndarray, Callable[..., np.ndarray]] | None]
     """The same for recordings on a grid: positions of each and how to read it, None if only Python can."""
+    sums: Sums
+    """Which of these are sums."""
     jumping: list[Recorder]
     """Those on a grid of what events make jump."""
 
 
+class Sums:
+    """Recordings on a grid that are weighted sums of what the state holds: all of them are added up at once."""
+
+    def __init__(self, taps: Sequence[Tap | None]) -> None:
+        """Of all recordings on grids, in their order; None for one that only Python can make."""
+        weights = [None if one is None else one.weights for one in taps]
+        ends = np.cumsum([0, *(0 if one is None else len(one.positions) for one in taps)])
+        chosen = [(at, some) for at, some in zip(ends.tolist(), weights, strict=False) if some is not None]
+        self.place = {int(i): place for place, i in enumerate(i for i, some in enumerate(weights) if some is not None)}
+        self._columns = np.concatenate([np.zeros(0, int), *(np.arange(at, at + len(some)) for at, some in chosen)])
+        self._weights = np.concatenate([np.zeros(0), *(some for _, some in chosen)])
+        self._first = np.cumsum([0, *(len(some) for _, some in chosen[:-1])])
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The sums, shape (n, sums), of what all positions held, shape (n, positions)."""
+        return np.asarray(np.add.reduceat(values[:, self._columns] * self._weights, self._first, axis=1))
+
+
 def _trail(engine: Engine, recorders: list[Recorder], playing: bool) -> Trail:
     readers, positions, at, gridded, all_known = [], [np.zeros(0, dtype=np.int64)], 0, [], True
+    on_grids: list[Tap | None] = []
     jumps, jumping = engine.synapses.all_places, []
     for recorder in recorders:
         one = tap(engine, recorder.pointer)
         known = one is not None and bool(one.kind or (_follows(recorder.pointer, one) and not playing))
         clamp = isinstance(recorder.pointer, AttributePointer) or (one is not None and one.clamps)
         if recorder.when is not None:
+            on_grids.append(one if known else None)
             gridded.append((one.positions, _reader(one, 0, clamp)) if one is not None and known else None)
             if one is not None and one.kind == "place" and int(one.positions[0]) in jumps:
                 jumping.append(recorder)
@@ -67,7 +89,7 @@ def _trail(engine: Engine, recorders: list[Recorder], playing: bool) -> Trail:
         else:
             all_known = False
     together = np.concatenate(positions) if readers and all_known else None
-    return Trail(engine, recorders, playing, together, readers, gridded, jumping)
+    return Trail(engine, recorders, playing, together, readers, gridded, Sums(on_grids), jumping)
 
 
 def taken_early(run: Run, t: float, sent: float) -> list[Recorder]:
@@ -119,7 +141,7 @@ class Samples:
         trail, playing = run.trail, bool(run.players)
         if trail is None or trail.engine is not engine or trail.recorders is not run._recorders or trail.playing != playing:
             run.trail = trail = _trail(engine, run._recorders, playing)
-        self._readers, self._gridded = trail.readers, trail.gridded
+        self._readers, self._gridded, self._sums = trail.readers, trail.gridded, trail.sums
         self.trail: np.ndarray | None = trail.positions
 
     @property
@@ -181,14 +203,18 @@ class Samples:
     def reached(self, t: np.ndarray, values: np.ndarray) -> None:
         """Append what grids want at the first of these times."""
         at, due = 0, dict[tuple[float, float] | None, tuple[np.ndarray, np.ndarray | slice]]()
-        for recorder, known in zip(self._grids, self._gridded, strict=True):
+        place = self._sums.place
+        sums = self._sums.of(values) if place else values
+        for number, (recorder, known) in enumerate(zip(self._grids, self._gridded, strict=True)):
             assert known is not None
             schedule = None if self._alike else recorder.schedule()
             if schedule not in due:
                 mine = t if self._alike else recorder.due(t[-1])
                 due[schedule] = mine, slice(None) if self._alike else np.searchsorted(t, mine)
             mine, rows = due[schedule]
-            if len(mine):
+            if len(mine) and number in place:
+                recorder.append_at(mine, sums[rows, place[number]])
+            elif len(mine):
                 recorder.append_at(mine, known[1](mine, values[rows, at : at + len(known[0])], True))
             at += len(known[0])
 
