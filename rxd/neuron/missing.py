@@ -17,7 +17,7 @@ _HOC = "it is a word of hoc: write it within h('...')"
 _LEGACY = "it belongs to NEURON's oldest interface"
 _MENUS = (
     "AtolToolItem Branch2SomaInfo CellBuild CellBuildSection CellBuildTopology CellGeometry CellManage CellMembrane "
-    "DomainParmInfo ExecCommand FakeMechStan GUIMath GeoSpec GeoType InhomoFun InhomoParm Inserter LDiamInfo MStanWrap "
+    "DomainParmInfo ExecCommand FakeMechStan GUIMath GeoSpec GeoType InhomoFun InhomoParm LDiamInfo MStanWrap "
     "NEURONMainMenu P3D Plot PointBrowser PointProcessMark SDIDispListItem SNList SectionSubsets WindowGroup WindowGroupItem "
     "WindowGroupManager WindowMenu buildmenu cbimportmenu channel_builder clipboard_file clipboard_get "
     "clipboard_retrieve clipboard_save clipboard_set distmechmenu distmechviewers fittingmenu globalra_panel "

@@ -15,7 +15,7 @@ from rxd.solve.coupled import CoupledStepper
 
 def recorded(among_others: bool, gridded: bool = False, stops: tuple[float, ...] = (20.0,), connected: bool = False) -> Any:
     """Time, voltage and a gate at every step; `among_others`: with what only Python can read."""
-    with Session():
+    with Session() as session:
         soma = h.Section(name="soma")
         soma.L = soma.diam = 20
         soma.nseg = 3
@@ -24,9 +24,10 @@ def recorded(among_others: bool, gridded: bool = False, stops: tuple[float, ...]
         clamp.delay, clamp.dur, clamp.amp = 2, 10, 0.5
         synapse = h.ExpSyn(soma(0.1))
         connections = [h.NetCon(soma(0.5)._ref_v, synapse, 0, 1, 0.01, sec=soma)] if connected else []
-        train = h.NetStim()
-        train.start, train.interval, train.number = 1.3, 4, 3
-        connections.append(h.NetCon(train, synapse, 0, 1, 0.01))
+        connections.append(
+            sent := h.NetCon(None, synapse, 0, 1, 0.01)
+        )  # steps of Python's end at events of a NetStim's own, too
+        handler = h.FInitializeHandler(lambda: [sent.event(t) for t in (2.3, 6.3, 10.3)])
         hold = h.SEClamp(soma(0.9))
         hold.rs, hold.dur1, hold.amp1, hold.dur2, hold.amp2 = 20, 3, -65, 2, -40
         shown = [h._ref_t, clamp._ref_i, hold._ref_i, synapse._ref_i, synapse._ref_g]
@@ -41,7 +42,9 @@ def recorded(among_others: bool, gridded: bool = False, stops: tuple[float, ...]
         for stop in stops:
             h.continuerun(stop)
         assert len(others) == among_others * (1 + gridded)
+        assert (session.run.trail.positions is None) == among_others
         assert len(connections) == 1 + connected
+        assert handler is not None
         return [np.array(vector) for vector in (*found, *grid)]
 
 
