@@ -107,9 +107,20 @@ DERIVATIVE s {{ rates(v)  h' = (0.5 - h)/20 }}
 PROCEDURE rates(v) {{ minf = 1/(1 + exp(-(v + 50)/8)) }}
 """
 
+LISTEN = """
+NEURON { POINT_PROCESS listen USEION na READ ina RANGE heard }
+ASSIGNED { ina heard }
+STATE { s }
+INITIAL { s = 0 }
+BREAKPOINT { SOLVE states METHOD cnexp }
+DERIVATIVE states { heard = ina  s' = -s - ina }
+"""
+
 MODS = {
     "instant": INSTANT.format("instant", "rates(v)"),
     "late": INSTANT.format("late", ""),
+    "left": INSTANT.format("left", "rates(v)"),
+    "listen": LISTEN,
     "sentinel": SENTINEL,
     "factors": FACTORS,
     "spinec": SPINE.format("cnexp"),
@@ -215,6 +226,7 @@ def test_a_concentration_that_initial_alone_writes_stays(mods, variable):
     [
         ("instant", "v", [-41.76243279, -41.00428093]),
         ("instant", "insert", [-60.13950315, -59.68144619]),
+        ("left", "insert", [-60.13950315, -59.68144619]),  # a name of our own making, once
         ("late", "v", [-41.84735504, -41.08551362]),
         ("late", "insert", [-61.09350955, -60.65335123]),
     ],
@@ -237,3 +249,17 @@ def test_gates_without_delay_are_what_the_last_step_has_left(mods, mechanism, ed
         h.fadvance()
         found.append(soma(0.5).v)
     assert found == pytest.approx(wanted, abs=2e-8)
+
+
+def test_what_a_block_has_assigned_can_be_read_after_another_nseg(mods):
+    soma = h.Section(name="soma")
+    soma.nseg = 3
+    soma.insert("hh")
+    listener = h.listen(soma(0.9))
+    h.finitialize(-65)
+    h.fadvance()
+    before = listener.heard
+    soma.nseg = 5
+    assert listener.heard == before < 0
+    h.fadvance()
+    assert listener.heard < 0

@@ -20,16 +20,16 @@ def end_voltage(record: SectionRecord, x: float) -> float:
     """Voltage in mV at the 0 or 1 end of a section."""
     end = 0 if x <= 0 else 1
     engine = record.session.run.engine
-    if engine is not None and engine.layout.ends and record.id in engine.layout.index:
-        parts = engine.layout.parts(record, float(end))
-        if len(parts) == 1:
-            return float(engine.y[engine.readout.positions("v")[parts[0][0]]])
-    if engine is not None and engine.circuits.layered and record.id in engine.layout.index:
+    if engine is not None and record.id in engine.layout.index:
+        own = engine.layout.end(record, float(end))
+        if own is not None:
+            return float(engine.y[engine.readout.positions("v")[own]])
+    found = shares(record, float(end))
+    if engine is not None and engine.circuits.layered and all(engine.layout.fits(one) for one, *_ in found):
         # what flows along the cable follows the potential inside
-        found = shares(record, float(end))
         inside = sum(share * float(engine.circuits.inside(one, _values(one))[index]) for one, index, share in found)
         return inside - (engine.circuits.at_end(record, float(end), 0) or 0.0)
-    return sum(share * float(_values(section)[index]) for section, index, share in shares(record, float(end)))
+    return sum(share * float(_values(section)[index]) for section, index, share in found)
 
 
 def _values(record: SectionRecord) -> np.ndarray:

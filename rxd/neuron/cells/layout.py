@@ -86,12 +86,21 @@ class Layout:
 
     def parts(self, record: SectionRecord, x: float) -> list[tuple[int, float]]:
         """Segments among which a current at a place divides, with shares that sum to 1."""
-        if not 0 < x < 1 and self.ends:
-            owner, at = joint(record, 0 if x <= 0 else 1)
-            found = self.ends.get((owner.id, int(at))) if at in {0.0, 1.0} else None
-            if found is not None:
-                return [(found, 1.0)]
+        found = self.end(record, x)
+        if found is not None:
+            return [(found, 1.0)]
         return [(int(self.index[section.id][index]), share) for section, index, share in shares(record, x)]
+
+    def fits(self, record: SectionRecord) -> bool:
+        """Whether a section still has the segments that it had."""
+        return len(self.index.get(record.id, ())) == record.nseg
+
+    def end(self, record: SectionRecord, x: float) -> int | None:
+        """The segment that stands for an end of a section, if one does."""
+        if 0 < x < 1 or not self.ends:
+            return None
+        owner, at = joint(record, 0 if x <= 0 else 1)
+        return self.ends.get((owner.id, int(at))) if at in {0.0, 1.0} else None
 
     def gather(self, name: str, default: float) -> np.ndarray:
         """A range variable over all segments, shape (n,); the default where a section has none."""

@@ -146,6 +146,8 @@ class Carriers:
             return None
         if stage == STATES and label in assigned:
             host, x = carrier.point.host, carrier.point.spot
+            if not engine.layout.fits(host):  # what was pulled before the edit holds until the next engine
+                return None
             return float(engine.readout.ended(number, label)(np.array([column]), host, [host.index(x)])[0])
         value = engine.readout.expression(number, label, currents.get(label, assigned.get(label)))(
             engine.past.y[group.position[:, [column]]], engine.seen.fields(number)[:, [column]], engine.past.t

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["LEFT_BY_BLOCK", "density_mechanism", "moved_as_in_neuron", "read_global"]
 
 dt = sympy.Symbol("dt", real=True)
-LEFT_BY_BLOCK = "left."
-"""How labels of unknowns begin that hold what a solved block has left."""
+LEFT_BY_BLOCK = "_left."
+"""How labels of unknowns begin that hold what a solved block has left; names of mechanisms begin with a letter."""
 AT_ONCE = 1024
 """Time constants in a step after which a state is where it goes: exp(-1024) is nothing, and a power of two leaves no rest."""
 
