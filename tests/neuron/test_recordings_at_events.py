@@ -145,3 +145,46 @@ def test_functions_of_a_step_are_called_after_all_that_is_due_in_it(model):
         assert (connection.weight[0], every[0]) == (0.03, 0.01)  # also at the start
     finally:
         stim.number = 1
+
+
+def zero_delay():
+    """A synapse that a NetStim reaches without delay, at every ms from 0 on."""
+    soma = h.Section(name="soma")
+    soma.L = soma.diam = 10
+    synapse = h.ExpSyn(soma(0.5))
+    synapse.tau = 2
+    stim = h.NetStim()
+    stim.start, stim.interval, stim.number, stim.noise = 0, 1, 8, 0
+    connection = h.NetCon(stim, synapse)
+    connection.delay, connection.weight[0] = 0, 0.001
+    direct = h.NetCon(None, synapse)
+    direct.delay, direct.weight[0] = 0, 0.0005
+    handler = h.FInitializeHandler(lambda: (direct.event(0), direct.event(2)))
+    return soma, synapse, stim, connection, direct, handler
+
+
+@pytest.mark.parametrize("variable", [0, 1])
+def test_events_of_time_0_are_in_the_first_values(variable):
+    with Session():
+        kept = zero_delay()
+        g, i = h.Vector(), h.Vector()
+        g.record(kept[1]._ref_g, 1.0)
+        i.record(kept[1]._ref_i, 1.0)
+        h.CVode().active(variable)
+        h.finitialize(-65)
+        assert (g[0], i[0]) == pytest.approx((0.0015, -0.0975))
+
+
+@pytest.mark.parametrize("variable", [0, 1])
+def test_values_that_wait_are_taken_among_the_events_that_wait(variable):
+    with Session():
+        kept = zero_delay()
+        g = h.Vector().record(kept[1]._ref_g, 1.0)
+        h.CVode().active(variable)
+        h.finitialize(-65)
+        context = h.ParallelContext()
+        context.set_maxstep(10)
+        for stop in (1, 2, 4.5):
+            context.psolve(stop)
+        # at 2 what was sent at the start is in it, and what the NetStim sends at that moment is not
+        assert list(g) == pytest.approx([0.0015, 0.00090980, 0.00165834, 0.00161236, 0.00158447], abs=1e-7)

@@ -177,8 +177,9 @@ class Taking:
 
     def __call__(self, t: float) -> None:
         """Do it."""
-        self.recorder.take()
-        self.again(self.recorder)
+        if not self.is_over:
+            self.recorder.take()
+            self.again(self.recorder)
 
 
 @dataclass(slots=True)

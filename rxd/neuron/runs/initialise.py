@@ -57,6 +57,7 @@ def initialise(run: Run, v: float | None) -> None:
     engine.hooks.initialize()
     run.blocks.initialize()
     run._handle(1)
+    run._deliver(0.0)  # before currents are computed and recordings begin
     engine = run._compiled()
     engine.update_currents()
     _start_recordings(run)

@@ -20,7 +20,7 @@ from rxd.neuron.events.artificial import Artificial
 from rxd.neuron.recordings.recording import write_down
 from rxd.neuron.recordings.samples import Samples, taken_early
 from rxd.neuron.runs.many_steps import wiring_now
-from rxd.neuron.runs.variable_steps import advance_to, send_risen
+from rxd.neuron.runs.variable_steps import advance_to, deliver_due, send_risen
 from rxd.solve.between_steps import BLOCKED, HEAPED, KNOWN, SENT, Watch, sent, watched
 from rxd.solve.cell_events import live
 
@@ -139,7 +139,7 @@ def _march(run: Run, engine: Engine, wiring: Wiring, stop: float) -> int:
         for connection in _sending(wiring, number):
             if wire(engine, wiring.numbers, connection) is not None:
                 run.at(when + connection.delay, connection.deliver)
-    run._deliver(run.session.globals.t)
+    deliver_due(run)
     return progress.delivered + int(progress.watch.counts[SENT])
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rxd.neuron.recordings.recording import Player
     from rxd.neuron.runs.run import Run
 
-__all__ = ["adaptive_step", "advance_to", "send_risen", "solve_until"]
+__all__ = ["adaptive_step", "advance_to", "deliver_due", "send_risen", "solve_until"]
 
 STAIR: Final = 0.05
 """How long a stair lasts with a tolerance of 1e-3, ms."""
@@ -55,6 +55,7 @@ def solve_until(run: Run, stop: float) -> None:
         run.horizon = np.inf
     for recorder in waiting if values.t == stop else ():
         recorder.withdraw(stop)
+        run.send_sample(recorder, stop, recorder.sent)
 
 
 def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
@@ -79,13 +80,17 @@ def adaptive_step(run: Run, engine: Engine, stop: float, single: bool) -> None:
         for connection in watched[number].listening():
             connection.spike(when)
     run._detect(values.t, but=watched)
-    due = run.events.next_time() <= values.t < run.horizon
-    early = taken_early(run, values.t, run.events.next_sent) if due else ()
-    run._deliver(values.t)
-    for recorder in early:
-        recorder.take()
+    deliver_due(run)
     run.events.now = values.t
     _record_jump(run, engine)
+
+
+def deliver_due(run: Run) -> None:
+    """Deliver what is due now, and among it what has just been recorded although some of it was sent before."""
+    t, events = run.session.globals.t, run.events
+    for recorder in taken_early(run, t, events.next_sent) if events.next_time() <= t < run.horizon else ():
+        run.send_sample(recorder, t, recorder.sent)
+    run._deliver(t)
 
 
 def send_risen(run: Run, engine: Engine) -> list[Detector]:
