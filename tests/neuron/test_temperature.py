@@ -91,7 +91,14 @@ def test_parts_that_depend_on_the_temperature_alone_are_taken_out() -> None:
     assert float(rest.subs({**values, v: -40.0, x: 0.3})) == pytest.approx(float(expected), rel=1e-12)
 
 
-def test_rates_see_a_played_temperature_at_the_end_of_the_step():
+@pytest.mark.parametrize(
+    ("tables", "expected"),
+    [
+        (0, [0.053570602, 0.055115469, 0.057859582, 0.062077325]),
+        (1, [0.053430703, 0.054655863, 0.056875002, 0.060368435]),
+    ],
+)
+def test_rates_see_a_played_temperature_at_the_end_of_the_step_and_tables_at_its_start(tables, expected):
     opened = []
     with Session():
         from rxd.neuron import h
@@ -101,11 +108,11 @@ def test_rates_see_a_played_temperature_at_the_end_of_the_step():
         soma.insert("hh")
         clamp = h.IClamp(soma(0.5))
         clamp.dur, clamp.amp = 1e9, 0.1
-        h.usetable_hh = 0
+        h.usetable_hh = tables
         degrees, times = h.Vector([6.3, 106.3, 106.3]), h.Vector([0, 1, 1e9])
         degrees.play(h._ref_celsius, times, 1)
         h.finitialize(-65)
         for _ in range(4):
             h.fadvance()
             opened.append(soma(0.5).hh.m)
-    assert opened == pytest.approx([0.053570602, 0.055115469, 0.057859582, 0.062077325], abs=1e-9)  # NEURON 9.0.2
+    assert opened == pytest.approx(expected, abs=1e-9)  # NEURON 9.0.2

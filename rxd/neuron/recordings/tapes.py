@@ -102,11 +102,12 @@ class Tapes:
         """Let a recording take a value at a time, as it is known since another."""
         self.events.push(t, Taking(recorder, t, self._schedule), sent)
 
-    def _play_for_step(self, middle: float, end: float) -> None:
+    def _play_for_step(self, start: float, middle: float, end: float) -> None:
         """Play what a step reads: currents in its middle, reactions at its end, as in NEURON."""
         smooth, jumping = self._sorted_players()
+        when = {0.0: start, 0.5: middle, 1.0: end}
         for player in smooth:
-            player.play(end if player.pointer.read_late else middle)
+            player.play(when[player.pointer.read_at])
         _play_jumps(jumping, middle)
 
     def _play(self, t: float, continuous: bool | None = None) -> None:

@@ -43,7 +43,7 @@ def quick_step(run: Run, engine: Engine) -> Callable[[], bool] | None:
         if events.next_time() <= middle:
             run._deliver(middle)
         if run.players:
-            run._play_for_step(middle, t + dt)
+            run._play_for_step(t, middle, t + dt)
         if (
             session.revision != revision
             or run.clamping != clamping

@@ -470,7 +470,7 @@ class Run(Tapes, Watching):
         if self.events.next_time() <= middle:
             self._deliver(middle)
         if self.players:
-            self._play_for_step(middle, t + dt)
+            self._play_for_step(t, middle, t + dt)
             engine = self._compiled()  # a first other temperature asks for an engine that has what follows from it in fields
         engine.step(t, dt)
         engine.swelling.follow()

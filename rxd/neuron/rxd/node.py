@@ -349,7 +349,7 @@ class NodePointer(Pointer):
     """A pointer to the value of a node; it does not keep the species alive, and shows its last value once that has gone."""
 
     __slots__ = ("_last", "_place", "_species")
-    read_late = True
+    read_at = 1.0
 
     def __init__(self, node: Node) -> None:
         species, *place = node.part

@@ -37,12 +37,12 @@ class Pointer(ABC):
 
     Attributes
     ----------
-    read_late : bool
-        Whether steps read it at their ends alone.
+    read_at : float
+        Where steps read it: at their starts (0), in their middle, or at their ends (1).
     """
 
     __slots__ = ()
-    read_late = False
+    read_at = 0.5
 
     @abstractmethod
     def get(self) -> Any:
@@ -176,11 +176,19 @@ class RangePointer(Pointer):
 class GlobalPointer(Pointer):
     """A scalar variable such as `h._ref_t`."""
 
-    __slots__ = ("name", "read_late", "session")
+    __slots__ = ("name", "session")
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.name = session, name
-        self.read_late = name == "celsius"  # what reads it are rates
+
+    @property
+    def read_at(self) -> float:  # type: ignore[override]
+        """Where steps read it: rates the temperature at their ends, as NEURON's, but for tables, which are made before."""
+        if self.name != "celsius":
+            return 0.5
+        engine, values = self.session.run.engine, self.session.globals.values
+        inserted = () if engine is None else engine.declared.inserted
+        return 0.0 if any(values.get(f"usetable_{mechanism}") for mechanism, _ in inserted) else 1.0
 
     def get(self) -> float:
         """The value."""
