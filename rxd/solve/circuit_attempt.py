@@ -31,6 +31,8 @@ __all__ = ["CircuitStepper", "without_cable"]
 
 PROJECTION: Final = 1e-9
 """How far ahead, in ms, unknowns that follow the rest at once are looked for: nothing else moves by then."""
+PROJECTIONS: Final = 2
+"""How often they are looked for where they have been far away."""
 ITERATIONS: Final = 8
 DRIFT: Final = 1e-6
 """From how much later, in ms, it is seen how fast what comes from ground changes by itself."""
@@ -162,8 +164,18 @@ class CircuitAttempt(StagedAttempt):
             raise SolveError(f"SuperLU: {error}.") from error
 
     def settle(self, t: float) -> None:
-        """Bring unknowns that follow the rest at once to where they belong: a step of implicit Euler of no length."""
-        before = self._y.copy()
+        """Bring unknowns that follow the rest at once to where they belong: by a step of implicit Euler of no length.
+
+        Ends of sections have a capacity, though a negligible one: what charges it in such a step flows through layers outside,
+        and is over in the next.
+        """
+        for _ in range(PROJECTIONS):
+            before = self._y.copy()
+            self._project(t, before)
+            if not np.max(np.abs(self._y - before) / self._tolerance[0]) > 1.0:
+                break
+
+    def _project(self, t: float, before: np.ndarray) -> None:
         for _ in range(ITERATIONS):
             self.linearise(t)
             residual = self._f0 - self._mass @ (self._y - before) / PROJECTION

@@ -45,6 +45,17 @@ PROCEDURE up() { LOCAL j
   WHILE (j < 3) { n = n + 0.001 * k
     j = j + 1 } }
 """,
+        "carried": """
+NEURON { POINT_PROCESS Carried RANGE g, i ELECTRODE_CURRENT i USEION ca READ cai WRITE cai }
+UNITS { (nA) = (nanoamp) (mV) = (millivolt) (mM) = (milli/liter) }
+PARAMETER { g = 0.01 }
+ASSIGNED { i (nA) v (mV) }
+STATE { cai (mM) }
+INITIAL { cai = 0.01 }
+BREAKPOINT { SOLVE falls METHOD cnexp
+  i = g * (-20 - v) * (1 + cai) }
+DERIVATIVE falls { cai' = -0.1 * cai }
+""",
     }
 )
 
@@ -134,6 +145,40 @@ def test_the_same_under_cvode(mods: Path, layers: bool) -> None:
     assert sum(seg.i_membrane_ for seg in segments) == pytest.approx(electrodes, rel=1e-6)
 
 
+def test_one_with_ions_shows_its_current_at_the_potential_inside(mods: Path) -> None:
+    del mods
+    segments, holders = cell(layers=True)
+    holders.clear()
+    carried = h.Carried(segments[2])
+    segments[2].sec.xg[0] = 1e-3
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert segments[2].vext[0] == pytest.approx(1.958191150, abs=1e-8)
+    assert carried.i == pytest.approx(0.323265464, abs=1e-8)
+
+
+def test_layers_at_an_end_that_jumps_are_where_they_belong_at_once(mods: Path) -> None:
+    """What charged the end's negligible capacity stayed in them as the first step began, which no step was short enough for."""
+    del mods
+    soma, dend = h.Section(name="soma"), h.Section(name="dend")
+    soma.L = soma.diam = 20
+    dend.L, dend.diam = 100, 1
+    dend.connect(soma(1))
+    for sec in (soma, dend):
+        sec.insert("pas")
+        sec.insert("extracellular")
+        sec.xraxial[0], sec.xg[0] = 1e3, 1
+    holder = h.Holder(dend(1))
+    cvode = h.CVode()
+    cvode.active(True)
+    cvode.atol(1e-7)
+    h.finitialize(-65)
+    h.fadvance()
+    h.fadvance()
+    assert holder.g == 0.01
+    assert dend(1).vext[0] == pytest.approx(dend(0.5).vext[0], rel=1e-6)  # it comes from ground: nothing flows outside
+
+
 def test_currents_through_the_membrane_are_recorded_within_variable_steps(mods: Path) -> None:
     """On a grid, beside a clamp that jumps on it, without asking objects of scripts; as `seg.i_membrane_` shows them there."""
     del mods
@@ -153,6 +198,25 @@ def test_currents_through_the_membrane_are_recorded_within_variable_steps(mods: 
         seen.append([seg.i_membrane_ for seg in segments])
     assert once == pytest.approx(np.array(seen), abs=1e-4)
     assert once[4][2] - once[3][2] > 0.25  # the current of the clamp charges the membrane
+
+
+def test_cells_of_one_segment_recorded_beside_others_under_cvode(mods: Path) -> None:
+    del mods
+    alone, cable = h.Section(name="alone"), h.Section(name="cable")
+    cable.nseg, cable.L = 3, 300
+    cable.insert("hh")
+    h.CVode().use_fast_imem(True)
+    h.CVode().active(True)
+    recorded = [h.Vector().record(alone(0.5)._ref_i_membrane_, 0.5)]
+    h.finitialize(-65)
+    h.continuerun(1)
+    clamp = h.IClamp(cable(0.1))
+    clamp.dur, clamp.amp = 5, 0.1
+    recorded += [h.Vector().record(seg._ref_i_membrane_, 0.5) for sec in (cable, alone) for seg in sec]
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert list(recorded[0]) == list(recorded[4]) == [0, 0, 0]  # nothing flows into it, as in NEURON
+    assert sum(vector[2] for vector in recorded[1:4]) == pytest.approx(0.1, abs=1e-9)
 
 
 def test_one_recording_that_only_python_can_make_leaves_the_others_to_the_loop(mods: Path) -> None:

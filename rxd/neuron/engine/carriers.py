@@ -149,8 +149,11 @@ class Carriers:
             if not engine.layout.fits(host):  # what was pulled before the edit holds until the next engine
                 return None
             return float(engine.readout.ended(number, label)(np.array([column]), host, [host.index(x)])[0])
+        held = engine.past.y[group.position[:, [column]]]
+        if translation.file.electrode:
+            held = engine.circuits.seen_by_electrodes(held, number, [column])
         value = engine.readout.expression(number, label, currents.get(label, assigned.get(label)))(
-            engine.past.y[group.position[:, [column]]], engine.seen.fields(number)[:, [column]], engine.past.t
+            held, engine.seen.fields(number)[:, [column]], engine.past.t
         )
         scale = 1e-2 * float(engine.layout.segments.area[carrier.segment]) if label in currents else 1.0
         return float(value[0][0]) * scale

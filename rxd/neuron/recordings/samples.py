@@ -56,7 +56,8 @@ class Sums:
 
     def __init__(self, taps: Sequence[Tap | None]) -> None:
         """Of all recordings on grids, in their order; None for one that only Python can make."""
-        weights = [None if one is None else one.weights for one in taps]
+        # a cell of one segment has none to add up: `reduceat` takes a sum of nothing for what comes next
+        weights = [one.weights if one is not None and len(one.positions) else None for one in taps]
         ends = np.cumsum([0, *(0 if one is None else len(one.positions) for one in taps)])
         chosen = [(at, some) for at, some in zip(ends.tolist(), weights, strict=False) if some is not None]
         self.place = {int(i): place for place, i in enumerate(i for i, some in enumerate(weights) if some is not None)}
