@@ -46,14 +46,14 @@ PROCEDURE up() { LOCAL j
     j = j + 1 } }
 """,
         "carried": """
-NEURON { POINT_PROCESS Carried RANGE g, i ELECTRODE_CURRENT i USEION ca READ cai WRITE cai }
+NEURON { POINT_PROCESS Carried RANGE g, feeds ELECTRODE_CURRENT feeds USEION ca READ cai WRITE cai }
 UNITS { (nA) = (nanoamp) (mV) = (millivolt) (mM) = (milli/liter) }
 PARAMETER { g = 0.01 }
-ASSIGNED { i (nA) v (mV) }
+ASSIGNED { feeds (nA) v (mV) }
 STATE { cai (mM) }
 INITIAL { cai = 0.01 }
 BREAKPOINT { SOLVE falls METHOD cnexp
-  i = g * (-20 - v) * (1 + cai) }
+  feeds = g * (-20 - v) * (1 + cai) }
 DERIVATIVE falls { cai' = -0.1 * cai }
 """,
     }
@@ -150,11 +150,12 @@ def test_one_with_ions_shows_its_current_at_the_potential_inside(mods: Path) -> 
     segments, holders = cell(layers=True)
     holders.clear()
     carried = h.Carried(segments[2])
+    assert segments[2].i_membrane_ == 0  # before there is anything to show
     segments[2].sec.xg[0] = 1e-3
     h.finitialize(-65)
     h.continuerun(1)
     assert segments[2].vext[0] == pytest.approx(1.958191150, abs=1e-8)
-    assert carried.i == pytest.approx(0.323265464, abs=1e-8)
+    assert carried.feeds == pytest.approx(0.323265464, abs=1e-8)
 
 
 def test_layers_at_an_end_that_jumps_are_where_they_belong_at_once(mods: Path) -> None:

@@ -174,8 +174,10 @@ class MembraneCurrents:
     def _current_of(self, point: PointProcess, v: float, middle: float) -> float:
         """What a point process shows as its current at v, nA; an electrode's at the voltage where currents balance."""
         engine = self._session.run.engine
-        if point.kind in _ELECTRODES or not injects(point) or engine is None:
+        if point.kind in _ELECTRODES or not injects(point):
             return float(point.i) * ((point.vc - middle) / (point.vc - v) if point.kind == "SEClamp" and point.vc != v else 1.0)
+        if engine is None:  # it has computed nothing yet, and may call its current anything
+            return 0.0
         electrode, found = engine.electrodes.electrode(point), injected(engine, point)
         if electrode is not None:
             conductance, drive = engine.electrodes.seen(electrode)
