@@ -275,6 +275,8 @@ Where NEURON makes choices, we make the same:
   all else on its way: what was the first then comes behind all others of its time.)
 * hh takes its rates from tables in steps of 1 mV while `h.usetable_hh` is 1 (NEURON's default); `h.usetable_hh = 0` is
   exact, and faster.
+* With fixed steps rates see an `h.celsius` that a Vector plays at the end of a step, and tables at its start. (In models that
+  read tables all rates see it at the start, in NEURON only those from tables.)
 * Where a section in voxels meets one that is not, half a segment and half a voxel conduct in series, shared among the
   voxels that NEURON takes for the end (it counts them as whole ones, here they have their part); `docs/space.md` has the better
   rule of Axoplasm itself.
