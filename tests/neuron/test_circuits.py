@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rxd.neuron import h
+from rxd.neuron import Session, h
 from rxd.neuron.errors import HocError
 
 # v, vext[0], vext[1], 1000 i_membrane in the middles of the three sections of `mixed` after 2 ms
@@ -459,3 +459,35 @@ def test_ends_between_sections_with_layers_and_without() -> None:
     assert [b(x).vext[0] for x in (0, 0.25, 1)] == pytest.approx([0, 26.59088, 26.5887725], abs=2e-7)
     assert [one[40] for one in out] == pytest.approx([0, 26.59088, 26.5887725], abs=2e-7)
     assert electrode.amp == 0.4
+
+
+def test_what_a_linear_mechanism_drives_is_no_current_through_the_membrane(session: Session) -> None:
+    """Figures of NEURON 9.0.2: of what its conductances and capacities carry, and what it injects."""
+    del session
+    left, right = h.Section(name="left"), h.Section(name="right")
+    right.connect(left(1))
+    for sec in (left, right):
+        sec.L, sec.diam, sec.nseg = 400, 2, 3
+        sec.insert("pas")
+    c, g = h.Matrix(3, 3), h.Matrix(3, 3)
+    for matrix, value in ((c, 1e-3), (g, 0.01)):
+        for i in range(2):
+            for j in range(2):
+                matrix.setval(i, j, value if i == j else -value)
+    g.setval(2, 2, 1)
+    c.setval(2, 2, 0.1)
+    y, b = h.Vector(3), h.Vector([0.05, 0, 0])
+    clamp = h.IClamp(right(0.9))
+    clamp.delay, clamp.dur, clamp.amp = 0.9, 1e9, 1
+    linear = h.LinearMechanism(c, g, y, b, h.SectionList([left, right]), h.Vector([0.5, 0.5]))
+    h.CVode().use_fast_imem(True)
+    recorded = [h.Vector().record(sec(0.5)._ref_i_membrane_, 0.5) for sec in (left, right)]
+    h.finitialize(-65)
+    h.continuerun(1)
+    h.fadvance()
+    assert linear is not None
+    assert [sec(0.5).i_membrane_ for sec in (left, right)] == pytest.approx([0.1797954, 0.2623917], abs=1e-7)
+    assert np.array(recorded) == pytest.approx(np.array([[0.418879, 0.084905, 0.172684], [0, 0.065983, 0.251749]]), abs=1e-6)
+    h.cvode_active(True)
+    with pytest.warns(UserWarning, match="capacities"):
+        h.finitialize(-65)

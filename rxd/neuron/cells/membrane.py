@@ -166,6 +166,9 @@ class MembraneCurrents:
             for at, share in self._parts(host, point.spot, sign) if sign and host is not None else ():
                 current[at] += sign * share * self._current_of(point, v[at], middle[at])
         engine = run.engine
+        for record, x, driven_in in engine.circuits.driven() if engine is not None else ():
+            for at, share in self._parts(record, x, 1.0):
+                current[at] += share * driven_in
         for one, record, i in densities(engine) if engine is not None else ():
             current[self._start[record.id] + i] += self._injected(one)
         self._current = current

@@ -11,7 +11,7 @@ inside, v plus that of the first layer.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ import numpy as np
 from rxd.neuron.cells.impedance import end_of, end_or_segment
 from rxd.neuron.cells.outside import NAME, is_inserted, layers, resists
 from rxd.neuron.engine.injected import FromGround
-from rxd.neuron.errors import HocError
+from rxd.neuron.errors import HocError, caution
 from rxd.solve.circuits import Circuit, Entries, plan_circuit
 
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ class Circuits:
             self._inject(self._engine.t + 0.5 * self._session.globals["dt"])
         for part, one in self._living():
             self._take_y(part, one)
+        self._remember()
 
     def _inject(self, t: float) -> None:
         """Let what electrodes of mod files inject come from ground: through no membrane."""
@@ -302,6 +303,27 @@ class Circuits:
         x[: self._cable.n] = self._engine.y[self._engine.states["v"].start :][: self._cable.n]
         for part, one in self._living():
             one.y.as_numpy()[:] = [sum(x[k] for k in unknowns) for unknowns in part.columns]
+
+    def _remember(self) -> None:
+        """Keep what is known of LinearMechanisms at the start of a step."""
+        for part, one in self._living():
+            part.before = np.array(one.y.as_numpy())
+
+    def driven(self) -> Iterator[tuple[SectionRecord, float, float]]:
+        """What LinearMechanisms drive into cells from without at the end of the last step: section, place, nA."""
+        dt = self._session.globals["dt"]
+        for part, one in self._living() if self.circuit is not None else ():
+            y = one.y.as_numpy()
+            if self._engine.adaptive and one.c.as_numpy().any():
+                caution(
+                    f"{one.hname()}: currents through its capacities (c) are not known between variable steps, and count as "
+                    "currents through the membrane in i_membrane_. Use fixed steps if they matter."
+                )
+            rate = np.zeros(len(y)) if part.before is None or self._engine.adaptive else (y - part.before) / dt
+            current = part.scale * (one.b.as_numpy() - one.g.as_numpy() @ y - one.c.as_numpy() @ rate)
+            for (record, x), layer, value in zip(one.places, one.layers, current.tolist(), strict=False):
+                if layer == 0 and record.alive:
+                    yield record, x, value
 
     @property
     def layered(self) -> bool:
@@ -403,6 +425,7 @@ class _Part:
     def __init__(self, one: LinearMechanism, columns: list[list[int]]) -> None:
         self.linear = weakref.ref(one)
         self.columns = columns
+        self.before: np.ndarray | None = None  # y at the start of the last step
         self.scale = np.ones(len(columns))
         rows = [unknowns[0] for unknowns in columns]
         for i, (record, x) in enumerate(one.places):

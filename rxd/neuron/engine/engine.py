@@ -108,7 +108,8 @@ class Engine:
         refuse_variable_steps(self)
         # the clamps take the place of stimuli, with the attributes a stepper reads of these
         self.problem = with_ends(self, replace(problem, stimuli=self.electrodes))  # type: ignore[arg-type]
-        self.fixed, self.seen, self.shown, self.circuits = FixedSteps(self), Seen(self), Shown(self), Circuits(self)
+        self.fixed, self.seen, self.shown = FixedSteps(self), Seen(self), Shown(self)
+        self.circuits: Circuits = Circuits(self)
         self.watch()
         if self.adaptive:
             self.problem = replace(self.problem, equations=self._equations())
