@@ -2,7 +2,7 @@
 
 In: a run whose model may have changed. Out: its compiled model in the initial state, with events, players and recordings begun,
 in NEURON's order: handlers of type 3, voltages, played Vectors, handlers of type 0, mechanisms and chemistry, handlers of type
-1, currents, recordings and what is due at time 0, handlers of type 2.
+1, what is due at time 0, currents, recordings, handlers of type 2.
 """
 
 from __future__ import annotations
