@@ -13,7 +13,7 @@ import numpy as np
 
 from rxd.neuron.cells.ends import shares, tied_to
 from rxd.neuron.cells.impedance import end_of, links
-from rxd.neuron.engine.injected import Injected, densities, injected, injects
+from rxd.neuron.engine.injected import Injected, any_electrodes, densities, injected, injects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -202,6 +202,8 @@ class MembraneCurrents:
 
     def entering(self, engine: Engine, number: int) -> list[tuple[Injected, float]]:
         """What electrodes of mod files inject into a node, with the share that it gets."""
+        if not any_electrodes(self._session):
+            return []
         found = [
             (one, share)
             for point in self._session.run.points

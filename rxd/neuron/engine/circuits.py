@@ -19,7 +19,7 @@ import numpy as np
 
 from rxd.neuron.cells.impedance import end_of, end_or_segment
 from rxd.neuron.cells.outside import NAME, is_inserted, layers, resists
-from rxd.neuron.engine.injected import FromGround
+from rxd.neuron.engine.injected import FromGround, any_electrodes
 from rxd.neuron.errors import HocError, caution
 from rxd.solve.circuits import Circuit, Entries, plan_circuit
 
@@ -135,12 +135,13 @@ class Circuits:
         return table.entries()
 
     def _add_cable(self, table: _Table) -> None:
-        cable = self._cable
+        cable, electrodes = self._cable, any_electrodes(self._session)
         for k in range(cable.n):
             table.add(k, k, c=float(cable.capacity[k]))
             if self._outside[k] >= 0:
                 table.add(int(self._outside[k]), k, c=-float(cable.capacity[k]))
-                table.add(k, int(self._outside[k]))
+                if electrodes:  # see `_free_entries`
+                    table.add(k, int(self._outside[k]))
         for k, parent in enumerate(cable.parent.tolist()):
             if parent >= 0:
                 g = float(cable.conductance[k])
@@ -244,19 +245,23 @@ class Circuits:
         (current, modelled), (number, position, slopes) = found.currents(t, y, outside), found.slopes(t, y, outside)
         own, v = position == start + found.nodes[number], y[start + found.nodes]
         slope, taken = (np.bincount(number[own], one[own], len(found.rows)) for one in slopes)
-        entries = (
-            (found.nodes, found.nodes, taken - slope), (found.nodes, found.rows, -slope), (found.rows, found.nodes, -taken),
-        )  # fmt: skip
         np.add.at(circuit.source, found.nodes, current - modelled - (slope - taken) * v - slope * outside)
         np.add.at(circuit.source, found.rows, modelled - taken * v)
-        for rows, columns, conductances in entries:
-            places = [self._free_entry(*pair) for pair in zip(rows, columns, strict=True)]
+        for places, conductances in zip(self._free_entries, (taken - slope, -slope, -taken), strict=True):
             circuit.g[places] = 0.0
             np.add.at(circuit.g, places, conductances)
 
-    def _free_entry(self, row: int, column: int) -> int:
-        """Which entry of the cable's has no conductance of its own: the first."""
-        return int(np.flatnonzero((self._own.row == row) & (self._own.column == column))[0])
+    @cached_property
+    def _free_entries(self) -> list[list[int]]:
+        """Which entries of the cable's have no conductance of their own: (v, v), (v, outside) and (outside, v) of electrodes.
+
+        The first of their kind. They stay where they are, whatever numbers they get and whatever LinearMechanisms add.
+        """
+        nodes, rows = self.from_ground.nodes, self.from_ground.rows
+        return [
+            [int(np.flatnonzero((self._own.row == i) & (self._own.column == j))[0]) for i, j in zip(*pair, strict=True)]
+            for pair in ((nodes, nodes), (nodes, rows), (rows, nodes))
+        ]
 
     def longest(self, until: float) -> float:
         """How far a variable step may go: functions of LinearMechanisms are called at its beginning."""

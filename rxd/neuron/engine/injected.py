@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.mechanisms.points import PointProcess
+    from rxd.neuron.session import Session
 
-__all__ = ["FromGround", "Injected", "densities", "injected", "injects"]
+__all__ = ["FromGround", "Injected", "any_electrodes", "densities", "injected", "injects"]
 
 RISE = 1e-3
 """mV from which NEURON takes a conductance."""
+
+
+def any_electrodes(session: Session) -> bool:
+    """Whether a mod file that is known is an electrode: else nobody need look for one among thousands of point processes."""
+    return any(translation.file.electrode for translation in session.mods.known.values())
 
 
 def injects(point: PointProcess) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from rxd.neuron.recordings.recording import ROUND_OFF
 from rxd.solve.problem import Grid, State
 
 if TYPE_CHECKING:
@@ -54,10 +55,6 @@ class Samples(Protocol):
         """The same, before a jump."""
 
 
-SHORT = 1e-9
-"""By how much a time that is summed up may fall short of that of a jump, ms."""
-
-
 class Sampler:
     """Shows the engine's state at other times than where its stepper stands."""
 
@@ -100,7 +97,7 @@ class Sampler:
         own = engine.state
         engine.state = State(t, y, own.before, own.queue, own.memory)
         try:
-            for when, take in ((t + SHORT, self.samples.take), (float(np.nextafter(t, -np.inf)), self.samples.take_every)):
+            for when, take in ((t + ROUND_OFF, self.samples.take), (float(np.nextafter(t, -np.inf)), self.samples.take_every)):
                 self.samples.play(when)
                 engine.electrodes.see(when)
                 engine.changed()

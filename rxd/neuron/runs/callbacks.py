@@ -38,9 +38,7 @@ class Callbacks:
                 run.call(todo, when)
             else:
                 self._waiting.append(todo)
-                if (
-                    when > values.t + ROUNDING * values.dt
-                ):  # of the first half of a step: until its end, as the clock adds it up
+                if when > values.t + ROUNDING * values.dt:  # in the first half of a step: until its end, as the clock adds up
                     run.at(values.t + 0.5 * values.dt + 0.5 * values.dt, lambda _: None)
 
         run.at(t, call_back)
