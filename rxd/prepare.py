@@ -69,6 +69,8 @@ def _cable(method: str) -> None:
     calcium = rxd.Species(cytosol, name="ca", d=0.2, charge=2, initial=1e-4)
     buffer, bound = (rxd.Species(cytosol, name=name, d=0.01, initial=0.01) for name in ("buffer", "bound"))
     model.add(rxd.Reaction(calcium + buffer, bound, 1.0, 0.1), rxd.Rate(calcium, (1e-4 - calcium) / 50))
+    if method == "split":  # which steps in another loop where nothing is connected
+        model.compile(method, dt=0.025).run(0.1)
     synapse = rxd.PointProcess(library.exp_syn(tau=2, e=0), cell["dend[0]"](0.5))
     model.add(
         rxd.NetCon(rxd.SpikeSource(number=1, start=0.1), synapse, weight=0.01, delay=0.1),
