@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rxd.neuron.engine.exchange import Exchange
 from rxd.neuron.session import Session, current_session
 
 
@@ -415,3 +416,24 @@ def test_the_amplifier_of_a_voltage_clamp_is_earthed(h: Any) -> None:
         h.continuerun(stop)
         found += [a(0.5).v, clamp.i]
     assert found == pytest.approx([-62.2366, 0.056466, -44.434, 0.458441, -75.4422, 0.0674688], rel=1e-4)
+
+
+def test_a_cell_that_is_being_built_asks_nothing_of_those_there_are(h: Any, soma: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps build a cell for each of their values: the numbers of the last one were read for each edit of the next."""
+    h.finitialize(-60)
+    h.fadvance()
+    seen = [soma.v, soma.ina, soma.m_hh]
+    fetched = []
+    monkeypatch.setattr(Exchange, "fetch_all", lambda *_: fetched.append(1))
+    trunk, tip = h.Section(name="trunk"), h.Section(name="tip")
+    trunk.nseg = 3
+    tip.insert("hh")
+    tip.connect(trunk)
+    assert not fetched
+    monkeypatch.undo()
+    assert [soma.v, soma.ina, soma.m_hh] == seen
+    soma.nseg = 3
+    trunk.connect(soma)
+    assert [soma(0.1).v, soma(0.1).ina, soma(0.1).m_hh] == seen
+    h.fadvance()
+    assert soma(0.5).v == pytest.approx(-64.941187, abs=1e-6)  # NEURON 9.0.2

@@ -101,7 +101,7 @@ class Section:
         if number != int(number) or not 1 <= number <= 32767:
             raise ValueError("nseg must be an integer in range 1 to 32767")
         if self._alive.nseg != int(number):
-            self.record.session.run.pull()
+            self.record.session.run.pull_before_edit(self.record)
             self.record.nseg = int(number)
 
     @property
@@ -194,7 +194,7 @@ class Section:
                 f"defines it, put that file beside the script, or load its folder with h.nrn_load_dll; else declare it with "
                 f"rxd (State, Rate), or take one of rxd.library."
             )
-        session.run.pull()
+        session.run.pull_before_edit(self.record)
         self.record.insert(name)
         return self
 
@@ -244,7 +244,7 @@ class Section:
                 f"{record.name}({record.end}) had previously been connected to parent {record.parent.name}({record.parent_x:g})"
             )
             caution(message)
-        record.session.run.pull()
+        record.session.run.pull_before_edit(record, other)
         record.session.topology.connect(record, other, x, int(end))
         return self
 

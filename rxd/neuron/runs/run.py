@@ -268,6 +268,11 @@ class Run(Tapes, Watching):
                 self.engine.exchange.fetch_all(computed)
             self._pulled = self.engine.version
 
+    def pull_before_edit(self, *edited: SectionRecord) -> None:
+        """Bring everything up to date, unless no engine knows the sections yet that are edited: those of a cell being built."""
+        if self.engine is not None and any(record.id in self.engine.layout.index for record in edited):
+            self.pull()
+
     def end_voltage(self, record: SectionRecord, x: float) -> float:
         """Voltage at an end of a section, where no charge is stored: what the segments that meet there make of it."""
         from rxd.neuron.cells.ends import end_voltage
