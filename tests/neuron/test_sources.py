@@ -7,6 +7,7 @@ import pytest
 
 from rxd.neuron import Session, h, rxd
 from rxd.neuron.session import current_session
+from rxd.neuron.vectors.pointers import Ref
 
 pytestmark = pytest.mark.usefixtures("session")
 
@@ -176,3 +177,49 @@ def test_a_source_that_comes_during_a_run_needs_no_other_engine():
     h.finitialize(-65)
     h.continuerun(1)
     assert x.nodes.value == pytest.approx([20 * per_molecule, 10 * per_molecule, 40 * per_molecule], rel=1e-4)
+
+
+class Counted(Ref):
+    """A pointer that counts how often it is read, in all copies of it."""
+
+    __slots__ = ("reads",)
+
+    def __init__(self, reads):
+        super().__init__(100.0)
+        self.reads = reads
+
+    def get(self):
+        self.reads.append(h.t)
+        return super().get()
+
+    def __eq__(self, other):
+        return isinstance(other, Counted) and other.reads is self.reads
+
+    def __hash__(self):
+        return id(self.reads)
+
+
+@pytest.mark.filterwarnings("ignore:With CVode, functions and pointers")
+@pytest.mark.parametrize("variable", [False, True])
+@pytest.mark.parametrize("dimension", [1, 3])
+def test_a_pointer_is_read_once_for_all_nodes_and_a_function_once_for_each(dimension, variable):
+    sec = h.Section(name="s")
+    sec.L, sec.diam, sec.nseg = 6, 1.1, 40
+    rxd.set_solve_type(dimension=dimension)
+    cyt = rxd.Region([sec], name="cyt", dx=0.5)
+    by_pointer, by_functions, by_number = (rxd.Species(cyt, name=name, d=1) for name in ("p", "f", "n"))
+    reads, asked = [], []
+    for number, node in enumerate(by_pointer.nodes[:40]):
+        node.include_flux(Counted(reads))
+        by_functions.nodes[number].include_flux(lambda number=number: asked.append(number) or 100)
+        by_number.nodes[number].include_flux(100)
+    h.cvode_active(variable)
+    h.finitialize(-65)
+    reads.clear()
+    asked.clear()
+    h.continuerun(0.25)
+    assert len(reads) <= 12
+    assert asked == list(range(40)) * len(reads)
+    amounts = [np.dot(x.nodes.concentration, x.nodes.volume) for x in (by_pointer, by_functions, by_number)]
+    assert amounts == pytest.approx([40 * 100 * 0.25 / MOLECULES] * 3, rel=1e-6)
+    np.testing.assert_allclose(by_pointer.nodes.concentration, by_functions.nodes.concentration, rtol=1e-12)

@@ -5,6 +5,7 @@ In: an engine. Out: what they add at the end of every fixed step; with variable 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from rxd.solve.team import gathered
 if TYPE_CHECKING:
     from rxd.neuron.engine.engine import Engine
     from rxd.neuron.space.fluxes import Flux
+    from rxd.neuron.vectors.pointers import Pointer
 
 __all__ = ["Sources"]
 
@@ -28,16 +30,22 @@ FEW: Final = 32
 
 
 class Sources:
-    """The sources on the nodes of an engine."""
+    """The sources on the nodes of an engine.
+
+    Attributes
+    ----------
+    swept : ndarray of bool
+        Which places in the state line sweeps diffuse in a fixed step.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._stale = False
-        self._changing: list[_Changing] = []
-        self._rates, self._swept = np.zeros(0), np.zeros(0, dtype=bool)
+        self._changing = _Changing(())
+        self._rates, self.swept = np.zeros(0), np.zeros(0, dtype=bool)
         self._gains: dict[float, Gains] = {}
         self.read()
-        if self._changing and engine.adaptive:
+        if self._changing.reads and engine.adaptive:
             caution(
                 "With CVode, functions and pointers given to include_flux are read at the beginning of each internal step, of "
                 f"at most {LONGEST} ms. Numbers need no such steps.",
@@ -48,7 +56,7 @@ class Sources:
         """Whether some have to be read by Python at the end of every fixed step."""
         if self._stale:
             self.read()
-        return bool(self._changing)
+        return bool(self._changing.reads)
 
     def forget(self) -> None:
         """Another source has come; fixed steps look at all of them anew."""
@@ -58,12 +66,13 @@ class Sources:
         """Find the nodes of all sources, and read those that do not change."""
         self._stale = False
         engine, chemistry = self.engine, self.engine.session.chemistry
-        self._rates, self._changing, self._swept = np.zeros(len(engine.y)), [], np.zeros(len(engine.y), dtype=bool)
+        self._rates, self.swept = np.zeros(len(engine.y)), np.zeros(len(engine.y), dtype=bool)
         self._gains.clear()
         sweeps = None if engine.adaptive else engine.stepper._graphs.sweeps
         for start, n in () if sweeps is None else sweeps.species[:, :2]:
-            self._swept[start : start + n] = True
+            self.swept[start : start + n] = True
         places: dict[Any, Any] = {}
+        changing: list[tuple[Flux, np.ndarray]] = []
         for flux in chemistry.living_fluxes() if chemistry.fluxes else ():
             key = flux.species(), flux.region
             if key not in places:
@@ -72,9 +81,10 @@ class Sources:
             if positions is None:
                 continue
             if flux.constant:
-                np.add.at(self._rates, positions[flux.index], flux.rates())
+                np.add.at(self._rates, positions[flux.index], flux.read() * flux.rates_of_one())
             else:
-                self._changing.append(_Changing(flux, positions[flux.index]))
+                changing.append((flux, positions[flux.index]))
+        self._changing = _Changing(changing)
         if engine.adaptive and engine.declared.fluxes:
             self._put(self._present())
 
@@ -108,24 +118,17 @@ class Sources:
         if gains.position.size:
             engine.y[gains.position] += gains.amount
             engine.changed()
-        if self._changing:
-            few = len(self._changing) <= FEW or not self._swept.any()
-            for source in self._changing if few else ():
-                position, amount = source.response(self, dt)
-                engine.y[position] += source.flux.read() * amount
-            if not few:
-                engine.y[:] += self.in_a_step(self._with_changing(np.zeros(len(engine.y))), dt)
+        if self._changing.reads:
+            if len(self._changing.reads) <= FEW or not self.swept.any():
+                position, amount = self._changing.in_a_step(self, dt)
+                np.add.at(engine.y, position, amount)
+            else:
+                engine.y[:] += self.in_a_step(self._changing.rates(len(engine.y)), dt)
             engine.changed()
             engine.jumped = True
 
     def _present(self) -> np.ndarray:
-        return self._with_changing(self._rates.copy())
-
-    def _with_changing(self, rates: np.ndarray) -> np.ndarray:
-        """The same array, with what sources that change give now added."""
-        for source in self._changing:
-            source.add(rates)
-        return rates
+        return self._rates + self._changing.rates(len(self._rates))
 
     def _put(self, rates: np.ndarray) -> None:
         """Write rates (mM/ms, by place in the state) into the parameters of segments, the states of voxels."""
@@ -145,41 +148,72 @@ class Sources:
     def in_a_step(self, rates: np.ndarray, dt: float) -> np.ndarray:
         """What rates (mM/ms, by place in the state) change in a fixed step."""
         sweeps = self.engine.stepper._graphs.sweeps
-        source = np.where(self._swept, rates, 0.0)
+        source = np.where(self.swept, rates, 0.0)
         if not source.any():
             return dt * rates
-        return np.where(self._swept, 0.0, dt * rates) + _swept(sweeps, source, dt)
+        return np.where(self.swept, 0.0, dt * rates) + _swept(sweeps, source, dt)
 
 
 class _Changing:
-    """A source that Python reads.
+    """The sources that Python reads: a pointer once for all nodes it gives to, a function for each.
 
     Parameters
     ----------
-    flux : Flux
-    positions : ndarray of int, shape (n,)
-        The places in the state that it acts on; one may occur more than once.
+    sources : sequence of (Flux, ndarray of int)
+        With the places in the state that each acts on; one may occur more than once.
+
+    Attributes
+    ----------
+    reads : list of callable
+        What is read.
     """
 
-    __slots__ = ("_positions", "_response", "flux")
+    __slots__ = ("_positions", "_rates", "_response", "_which", "reads")
 
-    def __init__(self, flux: Flux, positions: np.ndarray) -> None:
-        self.flux, self._positions = flux, positions
-        self._response: tuple[float, np.ndarray, np.ndarray] | None = None
+    def __init__(self, sources: Sequence[tuple[Flux, np.ndarray]]) -> None:
+        self.reads: list[Callable[[], Any]] = []
+        which = []
+        known: dict[Pointer, int] = {}
+        for flux, positions in sources:
+            number = len(self.reads)
+            if flux.pointer is None:
+                self.reads += [flux.read] * len(positions)
+                which.append(np.arange(number, len(self.reads)))
+                continue
+            if known.setdefault(flux.pointer, number) == number:
+                self.reads.append(flux.read)
+            which.append(np.full(len(positions), known[flux.pointer]))
+        nothing = np.zeros(0, dtype=np.int64)
+        self._which = np.concatenate([nothing, *which])
+        self._positions = np.concatenate([nothing, *(positions for _, positions in sources)])
+        self._rates = np.concatenate([np.zeros(0), *(flux.rates_of_one() for flux, _ in sources)])
+        self._response: tuple[float, np.ndarray, np.ndarray, np.ndarray] | None = None
 
-    def add(self, rates: np.ndarray) -> None:
-        """Add what it gives now, mM/ms."""
-        np.add.at(rates, self._positions, self.flux.rates())
+    def rates(self, size: int) -> np.ndarray:
+        """What they give now, mM/ms, by place in a state of some size."""
+        return np.bincount(self._positions, self._now()[self._which] * self._rates, minlength=size)
 
-    def response(self, sources: Sources, dt: float) -> tuple[np.ndarray, np.ndarray]:
-        """What one molecule per ms adds at the end of a fixed step: places in the state, and how much there (mM)."""
-        if self._response is None or self._response[0] != dt:
-            rates = np.zeros(len(sources.engine.y))
-            np.add.at(rates, self._positions, self.flux.rates(1.0))
-            gain = sources.in_a_step(rates, dt)
-            where = np.flatnonzero(np.abs(gain) > FAR * np.abs(gain).max(initial=0.0))
-            self._response = dt, where, gain[where]
-        return self._response[1:]
+    def in_a_step(self, sources: Sources, dt: float) -> tuple[np.ndarray, np.ndarray]:
+        """What they add at the end of a fixed step: places in the state, which may occur more than once, and how much (mM)."""
+        if not sources.swept.any():
+            return self._positions, dt * self._now()[self._which] * self._rates
+        response = self._response
+        if response is None or response[0] != dt:
+            of_one = [self._of_one(number, sources, dt) for number in range(len(self.reads))]
+            which = np.repeat(np.arange(len(of_one)), [len(where) for where, _ in of_one])
+            places, amounts = (np.concatenate(arrays) for arrays in zip(*of_one, strict=True))
+            self._response = response = dt, which, places, amounts
+        return response[2], self._now()[response[1]] * response[3]
+
+    def _now(self) -> np.ndarray:
+        return np.array([float(read()) for read in self.reads])
+
+    def _of_one(self, number: int, sources: Sources, dt: float) -> tuple[np.ndarray, np.ndarray]:
+        """What 1 of what one of them reads makes of a step: places and amounts."""
+        here = self._which == number
+        gain = sources.in_a_step(np.bincount(self._positions[here], self._rates[here], minlength=len(sources.engine.y)), dt)
+        where = np.flatnonzero(np.abs(gain) > FAR * np.abs(gain).max(initial=0.0))
+        return where, gain[where]
 
 
 def _swept(sweeps: Any, source: np.ndarray, dt: float) -> np.ndarray:

@@ -37,7 +37,7 @@ UNITS: Mapping[str, float] = MappingProxyType(
 
 @dataclass(slots=True)
 class Flux:
-    """A source: `read()` gives molecules/ms into each of some nodes; it does not keep the species alive.
+    """A source: `scale * read()` molecules/ms into each of some nodes; it does not keep the species alive.
 
     Attributes
     ----------
@@ -45,16 +45,22 @@ class Flux:
     region, table, index
         What nodes are made of; ``index`` is an ndarray of int.
     read : callable
+    scale : float
+        Molecules/ms that 1 of what is read is.
     constant : bool
         Whether it never changes.
+    pointer : Pointer or None
+        What is read, once for all nodes; functions are asked for each node.
     """
 
     species: weakref.ref[Any]
     region: Any
     table: Any
     index: np.ndarray
-    read: Callable[[], float]
+    read: Callable[[], Any]
+    scale: float
     constant: bool
+    pointer: Pointer | None
 
     def follow(self) -> bool:
         """Find the nodes in the present table; whether there are any left."""
@@ -70,9 +76,9 @@ class Flux:
             self.table, self.index = table, np.array([i for i in found if i is not None], dtype=np.int64)
         return len(self.index) > 0
 
-    def rates(self, molecules: float | None = None) -> np.ndarray:
-        """What it gives each node now, or what as many molecules per ms would be, mM/ms."""
-        return (self.read() if molecules is None else molecules) / (self.table.volume[self.index] * molecules_per_mM_um3())
+    def rates_of_one(self) -> np.ndarray:
+        """What 1 of what is read gives each node, mM/ms."""
+        return self.scale / (self.table.volume[self.index] * molecules_per_mM_um3())
 
 
 def add_flux(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], args: tuple[Any, ...], units: str | None) -> None:
@@ -89,32 +95,33 @@ def add_flux(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], args: tuple[Any,
         caution("include_flux: no units given for the variable; molecule/ms is assumed.")
     scale = UNITS[units or "molecule/ms"]
     source = args[0] if args else None
-    read: Callable[[], float]
-    constant = alone = False
+    read: Callable[[], Any]
+    pointer: Pointer | None = None
+    constant = False
     if len(args) == 2 and isinstance(args[1], str):
-        pointer: Pointer = getattr(source, f"_ref_{args[1]}", None) or AttributePointer(source, args[1])
+        pointer = shown = getattr(source, f"_ref_{args[1]}", None) or AttributePointer(source, args[1])
         _refuse_unknown(source, args[1])
-        read = _scaled(lambda kept=source: pointer.get(), scale)  # type: ignore[misc]  # the source lives as long as it acts
+        read = lambda kept=source: shown.get()  # type: ignore[misc]  # noqa: E731  # the source lives as long as it acts
     elif len(args) == 1 and isinstance(source, Pointer):
-        read = _scaled(source.get, scale)
+        read, pointer = source.get, source
     elif len(args) == 1 and isinstance(source, Formula) and source.expression.is_number:
-        number = float(source.expression) * scale
+        number = float(source.expression)
         read, constant = (lambda: number), True
     elif len(args) == 1 and isinstance(source, Mathable):
         _add_formula(parts, source)
         return
     elif len(args) == 1 and isinstance(source, (int, float)) and not isinstance(source, bool):
-        number = float(source) * scale
+        number = float(source)
         read, constant = (lambda: number), True
     elif len(args) == 1 and callable(source):
-        read, alone = _scaled(source, scale), True  # it is asked for each node
+        read = source
     else:
         raise RxDException(
             "unsupported flux form: give a number, a function, a pointer, or a point process and a variable name"
         )
     for species, region, table, index in parts:
-        for some in index[:, None] if alone else [index]:
-            species.session.chemistry.fluxes.append(Flux(weakref.ref(species), region, table, some, read, constant))
+        flux = Flux(weakref.ref(species), region, table, index, read, scale, constant, pointer)
+        species.session.chemistry.fluxes.append(flux)
         species.session.run.source_added()
         if hasattr(region, "depends_on") and region.depends_on(species):
             region.changed()  # a volume fraction that nothing changed until now
@@ -147,7 +154,3 @@ def _add_formula(parts: Sequence[tuple[Any, Any, Any, np.ndarray]], formula: Mat
         # by its expression alone: a formula of the species itself would keep it, and it this source
         rate = Source(species[region], Formula((here[region] * formula).expression))
         species.sources.append((here, rate))
-
-
-def _scaled(read: Callable[[], Any], scale: float) -> Callable[[], float]:
-    return lambda: scale * float(read())
