@@ -35,11 +35,11 @@ def initialise(run: Run, v: float | None) -> None:
     _begin_at(run, v)
     run.session.chemistry.in_force.begin()
     engine = run._compiled()
-    if early:  # handlers see what was computed before, and the new voltages
-        for record in run.session.topology if v is not None else ():
-            run.changed("v", record)
-        engine.seen.frozen = frozenset((CURRENTS, STATES))
     run.players, run._ready = [*run.players, *run._ready], []
+    for record in run.session.topology if v is not None and (early or run.players) else ():
+        run.changed("v", record)  # handlers see it, and another engine takes it over, if what is played at 0 needs one
+    if early:  # handlers see what was computed before
+        engine.seen.frozen = frozenset((CURRENTS, STATES))
     for player in run.players:
         player.at = -1
     run._play(0.0)
