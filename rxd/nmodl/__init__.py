@@ -6,6 +6,8 @@ models are solved. docs/nmodl.md says what is read and what is refused.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,8 @@ def read_nmodl(path: str | Path, **parameters: Any) -> Mechanism | PointMechanis
         ``"kca.mod"``.
     parameters : float or callable, or FunctionTable
         Numbers for its parameters, else those of the file: ``rxd.read_nmodl("kca.mod", gbar=0.01)``; those of its
-        FUNCTION_TABLEs: ``minf=FunctionTable(values, (voltages,))``.
+        FUNCTION_TABLEs: ``minf=FunctionTable(values, (voltages,))``. One in the bound of a loop takes a number, and is no
+        parameter of the mechanism afterwards.
 
     Returns
     -------
@@ -52,8 +55,11 @@ def read_nmodl(path: str | Path, **parameters: Any) -> Mechanism | PointMechanis
         If the file is no NMODL, or says what cannot be translated: file, line, what, and a remedy.
     """
     lookups = {name: value for name, value in parameters.items() if isinstance(value, FunctionTable)}
-    translation = translate(read_file(path), lookups=lookups)
     parameters = {name: value for name, value in parameters.items() if name not in lookups}
+    translation = translate(read_file(path), lookups=lookups)
+    while translation.bounds:  # each of them may uncover more of them
+        numbers = {name: parameters.pop(name, translation.names.parameters[name]) for name in translation.bounds}
+        translation = translate(_with_constants(translation.file, numbers), lookups=lookups)
     for key in translation.diffusion:
         message = (
             f"LONGITUDINAL_DIFFUSION of {key} moves it from segment to segment, which a mechanism does in rxd.neuron only. "
@@ -62,3 +68,20 @@ def read_nmodl(path: str | Path, **parameters: Any) -> Mechanism | PointMechanis
         raise translation.file.error(translation.file.line_of(key), message)
     refuse_blocks_around_steps(translation)
     return as_mechanism(translation, parameters)
+
+
+def _with_constants(file: ModFile, numbers: Mapping[str, Any]) -> ModFile:
+    """The file with numbers in the place of parameters that say how often a loop turns: no equation has them.
+
+    Raises
+    ------
+    NmodlError
+        If one of them is no number.
+    """
+    for name, number in numbers.items():
+        if not isinstance(number, (int, float)):
+            message = f"{file.path}: {name} is in the bound of a loop: it takes one number, not {number!r}."
+            raise NmodlError(message)
+    parameters = tuple(part for part in file.parameters if part.name not in numbers)
+    constants = {**file.constants, **{name: float(number) for name, number in numbers.items()}}
+    return replace(file, parameters=parameters, constants=constants)

@@ -5,8 +5,9 @@ In: a block. Out: the rate of each state, or the solution of linear equations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import field, replace
+from functools import reduce
 from typing import Any
 
 import sympy
@@ -18,6 +19,7 @@ from rxd.nmodl.names import dt, names_read
 from rxd.nmodl.sides import Sides
 from rxd.nmodl.syntax import (
     Assign,
+    Binary,
     Block,
     Call,
     Compartment,
@@ -26,8 +28,10 @@ from rxd.nmodl.syntax import (
     Equation,
     Expression,
     Flux,
+    Loop,
     ModFile,
     Name,
+    Number,
     Reaction,
     Solve,
 )
@@ -65,6 +69,13 @@ class Equations(Sides):
         Symbol of a state.
     on_solve : function, optional
         What to do at a SOLVE; without one it is noted.
+
+    Attributes
+    ----------
+    turns : sequence of mapping of str to float
+        Numbers that parameters in the bounds of loops have in one place or another; the file's for those not named.
+    bound : set of str
+        The parameters there are in such bounds.
     """
 
     silent = SILENT | SENDING
@@ -84,6 +95,31 @@ class Equations(Sides):
         self.found = Collected()
         self.rate_depth: int | None = None
         self.missing: set[str] = set()
+        self.turns: Sequence[Mapping[str, float]] = ({},)
+        self.bound: set[str] = set()
+
+    def loop(self, statement: Loop) -> None:
+        """A loop: where parameters say how often it turns, as often as each of their numbers says, in a branch for each."""
+        if statement.condition is not None:
+            super().loop(statement)
+            return
+        ways: dict[tuple[int, int, int], dict[tuple[tuple[str, float], ...], None]] = {}
+        for numbers in self.turns:
+            known = {**self.defaults, **{self.symbol(key): sympy.Float(number) for key, number in numbers.items()}}
+            self.replaced.clear()
+            way = self.bounds(statement, known)
+            self.bound.update(symbol.name for symbol in self.replaced)
+            setting = sorted((symbol.name, float(known[symbol])) for symbol in self.replaced)
+            ways.setdefault(way, {})[tuple(setting)] = None
+        cases: list[tuple[Expression | None, tuple[Loop]]] = []
+        for way, settings in ways.items():
+            first, last, step = (Number(str(number)) for number in way)
+            turning = replace(statement, first=first, last=last, step=step)
+            cases.append((_any_of(settings) if len(cases) < len(ways) - 1 else None, (turning,)))
+        if len(cases) > 1:
+            self.branch(cases, statement.line)
+        else:
+            super().loop(cases[0][1][0])
 
     def unknown(self, call: Call) -> Any:
         """A FUNCTION_TABLE without numbers, which may still come."""
@@ -278,6 +314,19 @@ class Equations(Sides):
             entries = [entry for row in matrix for entry in row]
             solution = [linear_solution(i, n, *entries, *right) for i in range(n)]
         return dict(zip(states, solution, strict=True))
+
+
+def _any_of(settings: Iterable[tuple[tuple[str, float], ...]]) -> Expression:
+    """The condition that parameters are as one of some settings says; with no `==`, which may guard a singularity."""
+
+    def both(left: Expression, right: Expression) -> Expression:
+        return Binary("&&", left, right)
+
+    def equal(name: str, number: float) -> Expression:
+        return both(*(Binary(sign, Name(name), Number(repr(number))) for sign in ("<=", ">=")))
+
+    each = [reduce(both, (equal(*pair) for pair in setting)) for setting in settings]
+    return reduce(lambda left, right: Binary("||", left, right), each)
 
 
 def rates_of_procedure(

@@ -87,6 +87,8 @@ class Machine:
     ----------
     values : dict
         What has been assigned, by name; elements of arrays by `key_of`.
+    replaced : set
+        Symbols for which numbers have been put into the bounds of loops.
     tables : bool
         Interpolate in tables where the file has them; else what would be in them is computed.
     """
@@ -101,6 +103,7 @@ class Machine:
         self._resolve = resolve
         self.line = 0
         self.values: dict[str, Any] = {}
+        self.replaced: set[Any] = set()
         self.frames: list[dict[str, Any]] = []
         self.procedures = {block.name: block for kind in ("function", "procedure") for block in file.all(kind)}
         self.arrays = {d.name: d.size for d in (*file.parameters, *file.assigned, *file.states) if d.size is not None}
@@ -327,23 +330,28 @@ class Machine:
                     )
                 self.within(statement.body)
             raise self.file.error(statement.line, f"this loop turns more than {MOST} times.")
-        first, last = self._turns(statement.first, statement.line), self._turns(statement.last, statement.line)
-        step = 1 if statement.step is None else self._turns(statement.step, statement.line)
+        first, last, step = self.bounds(statement, {})
         for i in range(first, last + (1 if step > 0 else -1), step):
             self.within(statement.body, statement.variable, self.number(str(i)))
 
-    def _turns(self, expression: Any, line: int) -> int:
-        # how often a loop turns cannot be a parameter of an equation: its number in the file holds
-        return self.whole(expression, line, "the bounds of a loop must be known beforehand; one is", self.defaults)
+    def bounds(self, statement: Loop, known: Mapping[Any, Any]) -> tuple[int, int, int]:
+        """First, last and step of a loop, with numbers for some symbols."""
+        complaint = "the bounds of a loop must be known beforehand; one is"
+        ends = (statement.first, statement.last, statement.step or Number("1"))
+        first, last, step = (self.whole(end, statement.line, complaint, known) for end in ends)  # type: ignore[arg-type]
+        return first, last, step
 
-    def whole(self, expression: Expression, line: int, complaint: str, known: dict[Any, Any]) -> int:
+    def whole(self, expression: Expression, line: int, complaint: str, known: Mapping[Any, Any]) -> int:
         """An index, or a bound of a loop: NEURON takes whole numbers of all names in it, and of quotients."""
         if isinstance(expression, Binary) and expression.operator in WHOLE:
             left, right = (self.whole(side, line, complaint, known) for side in (expression.left, expression.right))
             return WHOLE[expression.operator](left, right)
         value = self.evaluate(expression)
+        if isinstance(value, sympy.Basic) and known:
+            self.replaced |= value.free_symbols & known.keys()
+            value = value.xreplace(known)
         try:
-            return int(value.xreplace(known) if isinstance(value, sympy.Basic) else value)
+            return int(value)
         except (TypeError, ValueError):
             raise self.file.error(line, f"{complaint} {value}.") from None
 

@@ -7,7 +7,7 @@ state that does not move.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
@@ -50,6 +50,7 @@ def translate(
     tables: bool = False,
     lookups: Mapping[str, FunctionTable] = MappingProxyType({}),
     numbers: bool = False,
+    turns: Sequence[Mapping[str, float]] = ({},),
 ) -> Translation:
     """The equations of a mod file.
 
@@ -62,21 +63,32 @@ def translate(
     numbers : bool
         Somebody runs INITIAL of a point process with numbers, so that parameters, and what it alone assigns, are what it leaves
         in them.
+    turns : sequence of mapping of str to float
+        Numbers of parameters in the bounds of loops, one mapping for each way they are in one place or another; the file's for
+        those not named.
 
     Raises
     ------
     NmodlError
         For what cannot be an equation; the line and a remedy are named.
     """
-    return _Translator(file, tables, lookups, numbers).translate()
+    return _Translator(file, tables, lookups, numbers, turns).translate()
 
 
 class _Translator:
     """One file in translation."""
 
-    def __init__(self, file: ModFile, tables: bool, lookups: Mapping[str, FunctionTable], numbers: bool) -> None:
-        self.file, self.tables, self.lookups, self.numbers = file, tables, lookups, numbers
+    def __init__(
+        self,
+        file: ModFile,
+        tables: bool,
+        lookups: Mapping[str, FunctionTable],
+        numbers: bool,
+        turns: Sequence[Mapping[str, float]],
+    ) -> None:
+        self.file, self.tables, self.lookups, self.numbers, self.turns = file, tables, lookups, numbers, turns
         self.missing: set[str] = set()
+        self.bound: set[str] = set()
         self.names = names_of(file)
         for block in file.all("discrete"):
             raise file.error(block.line, "a DISCRETE block cannot be translated. Write it as DERIVATIVE, KINETIC or LINEAR.")
@@ -173,6 +185,7 @@ class _Translator:
         """A machine for a block."""
         made = Equations(self.file, self.resolver(stage), self.names.states, self.symbol, on_solve)
         made.tables, made.lookups, made.missing = self.tables, self.lookups, self.missing
+        made.turns, made.bound = self.turns, self.bound
         made.constant = frozenset((*self.names.parameters, *self.names.place, "celsius")) - self.changed
         if stage != "initial":  # which has nobody before it
             made.resting = lambda key: self._placeholder(key, "rest") if key in self.names.assigned else made.resolve(key)
@@ -209,7 +222,7 @@ class _Translator:
             self.file, self.names, _plain((*gates, *frozen)), (*gates, *frozen), MappingProxyType(methods), made,
             MappingProxyType(writes), MappingProxyType(assigned), MappingProxyType(settable), self.events,
             MappingProxyType(diffusing), shown, MappingProxyType(self._begun(assigned)), MappingProxyType(self.begins),
-            frozenset(self.missing),
+            frozenset(self.missing), bounds=frozenset(self.bound), turns=tuple(self.turns),
         )  # fmt: skip
 
     def _initialize(self, machine: Equations, block: Block) -> None:

@@ -70,6 +70,10 @@ class Translation:
         when a run begins: numbers, which stay up to the next one.
     missing : frozenset of str
         FUNCTION_TABLEs without numbers: what calls them is not true.
+    bounds : frozenset of str
+        Parameters in the bounds of loops: the equations are true where these are as one of ``turns`` says.
+    turns : tuple of mapping of str to float
+        Numbers for them; the file's for those not named.
     reason : str
         Why there are no equations, for what somebody runs with numbers instead.
     """
@@ -90,6 +94,13 @@ class Translation:
     left: Mapping[str, Any] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     reason: str = ""
+    bounds: frozenset[str] = frozenset()
+    turns: tuple[Mapping[str, float], ...] = ({},)
+
+    def fits(self, numbers: Mapping[str, float]) -> bool:
+        """Whether the equations are true where parameters in the bounds of loops have these numbers."""
+        parameters = self.names.parameters
+        return any(all(known.get(key, parameters[key]) == numbers[key] for key in self.bounds) for known in self.turns)
 
     @property
     def parameters(self) -> dict[str, float]:

@@ -123,12 +123,13 @@ def _clamped(engine: Engine, levels: Mapping[int, tuple[Any, Any]], n: int) -> C
 
 def _place(engine: Engine, player: Player) -> int | None:
     """Where in the fields of all groups the parameter is that it plays; None for what is more than such a number."""
-    pointer = player.pointer
+    pointer, bounds = player.pointer, engine.session.mods.bounds
     found: tuple[int, int, int] | None = None
     if isinstance(pointer, RangePointer):
-        found = _of_mechanism(engine, pointer)
+        found = None if pointer.name in bounds else _of_mechanism(engine, pointer)
     elif isinstance(pointer, AttributePointer) and pointer.item is None and isinstance(pointer.target, PointProcess):
-        found = _of_point(engine, pointer.target, pointer.name)
+        name, kind = pointer.name, pointer.target.kind
+        found = None if f"{name}_{kind}" in bounds else _of_point(engine, pointer.target, name)
     if found is None or engine.leaks(found[0]):
         return None
     group, row, column = found

@@ -94,9 +94,10 @@ class Exchange:
                     engine.seen.keep()
                     engine.y[position] = record.store[name][place]
                     engine.jumped = True
-            if name in engine.declared.diffusing_by:
+            mods = engine.session.mods
+            if name in engine.declared.diffusing_by or mods.turns_otherwise(name):
                 engine.session.touch()
-            elif not writing and not shown:
+            elif not writing and not shown and name not in mods.bounds:
                 self._plain.add((name, record.id))
                 if engine.readout.reader(name) is None:
                     self._parameters.add((name, record.id))
@@ -298,5 +299,8 @@ class Exchange:
         if isinstance(point, VClamp) and (engine.electrodes.electrode(point) in engine.stepped) != point.is_stepped:
             engine.session.run.clamping += 1  # its amplifier takes time now, or none any more
         if type(point) in CLAMPS:  # nothing else knows them
+            return
+        if engine.session.mods.turns_otherwise(f"{name}_{point.kind}"):
+            engine.session.touch()
             return
         self.engine.synapses.note(point, name)

@@ -159,7 +159,8 @@ class Fields:
 
     def takes(self, name: str) -> bool:
         """Whether a GLOBAL parameter is a number in fields and nothing more: a coefficient of diffusion is."""
-        return name not in self.engine.declared.diffusing_by
+        engine = self.engine
+        return name not in engine.declared.diffusing_by and not engine.session.mods.turns_otherwise(name)
 
     def _take_global(self, name: str) -> None:
         """Bring a GLOBAL parameter of a mod file into the fields."""

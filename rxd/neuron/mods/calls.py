@@ -204,6 +204,8 @@ def set_by_code(session: Session, name: str, value: float) -> None:
     session.globals[name] = value
     if engine is not None and engine.fields.takes(name):
         engine.fields.stale.add(name)
+    elif engine is not None and session.mods.turns_otherwise(name):
+        session.touch()
 
 
 def density_call(session: Session, translation: Translation, block: Block, segment: Segment | None) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from rxd.codegen.kept_equations import recalled
 from rxd.neuron.errors import HocError, caution
 from rxd.neuron.mechanisms.known import POINTS
+from rxd.neuron.mods.turns import numbers_in_bounds
 from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, parse, read_file, translate
 from rxd.nmodl.history import not_kept, with_history_apart, with_hooks_seen
 from rxd.nmodl.presets import with_presets
@@ -43,6 +45,8 @@ class ModFiles:
         Those that have been asked for.
     lookups : dict of str to dict of str to FunctionTable
         Numbers of FUNCTION_TABLEs.
+    bounds : dict of str to str
+        Variables in the bounds of loops of equations, as sections call them, and whose they are.
     written : dict
         Blocks as functions of Python's (`rxd.neuron.mods.written`), None where only the interpreter runs them.
     """
@@ -56,6 +60,7 @@ class ModFiles:
         self._parser: Any = None
         self.lookups: dict[str, dict[str, FunctionTable]] = {}
         self.written: dict[Any, Any] = {}
+        self.bounds: dict[str, str] = {}
         self._signatures: dict[str, Any] = {}
 
     def names(self) -> dict[str, Path]:
@@ -116,8 +121,8 @@ class ModFiles:
         path = self.names().get(name)
         if path is None:
             return None
-        found = self.known[name] = self._translated(path)
-        return found
+        self._note(name, self._translated(path))
+        return self.known[name]
 
     def _take_channel(self, name: str, channel: KSChan) -> Translation:
         """The equations of a channel that a script has put together, as it is now."""
@@ -189,20 +194,47 @@ class ModFiles:
         """Interpolate in the tables of a mechanism, or compute what is in them: `h.usetable_kca = 0`."""
         if self.known[name].reason:
             return
-        self._renew(name, flag)
+        self._renew(name, flag, self.known[name].turns)
 
     def set_table(self, name: str, function: str, table: FunctionTable) -> None:
         """Give a FUNCTION_TABLE of a mechanism its numbers."""
         self.lookups.setdefault(name, {})[function] = table
         if not self.known[name].reason:
-            self._renew(name, bool(self._session.globals.values.get(f"usetable_{name}", 1.0)))
+            self._renew(name, self._uses_tables(name), self.known[name].turns)
         self._session.touch()
 
-    def _renew(self, name: str, tables: bool) -> None:
-        self.known[name] = translate(self.known[name].file, tables=tables, lookups=self.lookups.get(name, {}), numbers=True)
+    def _uses_tables(self, name: str) -> bool:
+        return bool(self._session.globals.values.get(f"usetable_{name}", 1.0))
+
+    def _renew(self, name: str, tables: bool, turns: Sequence[Mapping[str, float]]) -> None:
+        lookups = self.lookups.get(name, {})
+        found = translate(self.known[name].file, tables=tables, lookups=lookups, numbers=True, turns=turns)
+        self._note(name, found)
         made = self._session.catalogue.points.get(name)
         if made is not None:
-            made.translation = self.known[name]  # type: ignore[attr-defined]
+            made.translation = found  # type: ignore[attr-defined]
+
+    def _note(self, name: str, found: Translation) -> None:
+        self.known[name] = found
+        self.bounds |= {f"{key}_{name}": name for key in found.bounds}
+
+    def turns_otherwise(self, variable: str) -> bool:
+        """Whether a variable is in the bound of a loop that turns as often as no equation says, now that it has been set."""
+        name = self.bounds.get(variable)
+        return name is not None and not all(map(self.known[name].fits, numbers_in_bounds(self._session, self.known[name])))
+
+    def take_turns(self) -> None:
+        """Translate anew what has loops that turn otherwise.
+
+        Raises
+        ------
+        HocError
+            If that differs in too many ways from place to place.
+        """
+        for name in dict.fromkeys(self.bounds.values()):
+            while not all(map(self.known[name].fits, turns := numbers_in_bounds(self._session, self.known[name]))):
+                self._renew(name, self._uses_tables(name), turns)  # and perhaps a loop within one that did not turn
+                self._session.catalogue.renew(name, self.known[name])
 
     def readable(self) -> list[str]:
         """Names of all mechanisms whose files can be translated."""

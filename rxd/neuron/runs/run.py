@@ -407,6 +407,8 @@ class Run(Tapes, Watching):
         last = self.engine
         if last is not None:
             last.fields.serve()
+        if self.session.mods.bounds:
+            self.session.mods.take_turns()
         self.engine = self._quick = None
         with collector_paused():
             self.engine = Engine(self.session, last)
