@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rxd.neuron.cells.spots import Spots
+from rxd.neuron.cells.spots import OutsideSpot, Spots
 from rxd.neuron.errors import HocError
 from rxd.neuron.session import Session, current_session
 
@@ -333,3 +333,39 @@ def test_a_variable_may_have_the_name_of_a_mechanism_of_another_session(h: Any, 
         h.finitialize(-65)
         for _ in range(4):
             assert other(0.5).icax == 0.0
+
+
+def test_potentials_outside_are_written_where_they_are_in_memory(h: Any) -> None:
+    # numbers of NEURON 9.0.2 for the same loop; with xg as large as by default no layer resists
+    expected = {1e-3: [-64.84456058934009, -64.92938172132223, -65.07061827867778, -65.15543941065991], 1e10: None}
+    for xg, voltages in expected.items():
+        sections = [h.Section(name=f"s{i}") for i in range(4)]
+        for i, section in enumerate(sections):
+            section.L, section.diam = 100, 2
+            section.insert("pas")
+            section.g_pas, section.e_pas = 1e-4, -65
+            section.insert("extracellular")
+            section.xraxial[0], section.xg[0], section.xc[0] = 1e3, xg, 0.1 if voltages else 0
+            if i:
+                section.connect(sections[i - 1](1))
+        ends = []
+        for name in ("fresh", "whole"):  # as segments, and as sections, which nobody places
+            h.finitialize(-65)
+            for k in range(8):
+                for i, section in enumerate(sections):
+                    level = (3.0 * k if k < 5 else 0) * (i + 1)
+                    if name == "fresh":
+                        section(0.5).e_extracellular = level
+                        assert section(0.5).e_extracellular == section.e_extracellular == level
+                    else:
+                        section.e_extracellular = level
+                h.fadvance()
+            ends.append([section.v for section in sections])
+            if name == "fresh":
+                assert type(sections[0](0.5)._spots["e_extracellular"]) is OutsideSpot
+                with pytest.raises(ValueError, match="bad value"):
+                    sections[0](0.5).e_extracellular = "much"
+        np.testing.assert_allclose(ends[0], ends[1], rtol=1e-13)
+        if voltages:
+            np.testing.assert_allclose(ends[0], voltages, rtol=1e-12)
+        del section, sections

@@ -308,7 +308,9 @@ class SectionRecord:
 
     def index(self, x: float) -> int:
         """The segment that contains the place x."""
-        return min(int(x * self._nseg * (1 + 4e-16)), self._nseg - 1)
+        n = self._nseg
+        i = int(x * n * (1 + 4e-16))
+        return i if i < n else n - 1
 
     def node(self, x: float) -> int:
         """As `index`, but -1 at the 0 end and nseg at the 1 end, which are nodes of their own."""

@@ -151,9 +151,17 @@ class Section:
 
     def __call__(self, x: float = 0.5) -> Segment:
         """The place x, from 0 to 1."""
-        if not self.record.alive:
+        record = self.record
+        if not record.alive:
             raise deleted_section()
-        return Segment(self, x)
+        tables = record.spots
+        if not tables or not 0 < x < 1:
+            return Segment(self, x)
+        segment: Segment = _new_segment(Segment)  # as `Segment` does, for loops that write into all of them in every step
+        _put_sec(segment, self)
+        _put_x(segment, float(x))
+        _put_spots(segment, tables[record.index(x)])
+        return segment
 
     def __iter__(self) -> Iterator[Segment]:
         record = self._alive

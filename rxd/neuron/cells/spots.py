@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rxd.neuron.cells.sections import Segment
     from rxd.neuron.engine import Engine
 
-__all__ = ["NOWHERE", "Computed", "ParameterSpot", "Spots", "StateSpot", "put_into", "read_spot", "spotted"]
+__all__ = ["NOWHERE", "Computed", "OutsideSpot", "ParameterSpot", "Spots", "StateSpot", "put_into", "read_spot", "spotted"]
 
 NOWHERE: Final[Mapping[str, Any]] = MappingProxyType({})
 """The table of a segment of which nothing is known."""
@@ -77,6 +77,20 @@ class ParameterSpot(c_double):
         """Write a number, as `Exchange.note_parameter` does."""
         self.value = as_value(value, name)
         self.engine.exchange.note_parameter(name, self.record, self.index)
+
+
+class OutsideSpot(c_double):
+    """The potential outside a segment: scripts that stimulate fibres write it into all of them before every step."""
+
+    engine: Engine
+
+    def put(self, value: Any, name: str) -> None:
+        """Write a number, as `write_range` does: nothing follows from the one that is there."""
+        number = as_value(value, name)
+        if self.value != number:
+            self.value = number
+            self.engine.session.run.ahead.forget()
+            self.engine.circuits.note(name)
 
 
 class Spots:
@@ -151,7 +165,7 @@ def spotted(name: str) -> property:
 def put_into(table: Mapping[str, Any], name: str, value: Any) -> bool:
     """Write a variable where it is; False if somebody else has to."""
     spot = table.get(name)
-    if isinstance(spot, (ParameterSpot, StateSpot)):
+    if isinstance(spot, (ParameterSpot, StateSpot, OutsideSpot)):
         spot.put(value, name)
         return True
     return False

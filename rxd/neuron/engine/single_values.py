@@ -11,7 +11,7 @@ from ctypes import c_double
 from typing import TYPE_CHECKING, Any
 
 from rxd.neuron.cells.outside import NAME as EXTRACELLULAR
-from rxd.neuron.cells.spots import Computed, ParameterSpot, StateSpot
+from rxd.neuron.cells.spots import Computed, OutsideSpot, ParameterSpot, StateSpot
 from rxd.neuron.engine.seen import CURRENTS
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class SingleValues:
             state = StateSpot.from_buffer(engine.y.data, 8 * place)
             state.engine, state.store, state.index = engine, store, i
             return state
+        if name == f"e_{EXTRACELLULAR}":
+            outside = OutsideSpot.from_buffer(store.data, 8 * i)
+            outside.engine = engine
+            return outside
         if engine.exchange.is_parameter(name, record):
             parameter = ParameterSpot.from_buffer(store.data, 8 * i)
             parameter.engine, parameter.record, parameter.index = engine, record, i
