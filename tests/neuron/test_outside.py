@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -116,3 +116,40 @@ def test_properties_of_layers(cell: list[Any]) -> None:
     assert (soma.xg[0], soma(0.5).xraxial[1], soma(0.5).extracellular.e) == (1e9, 1e9, 0)
     soma.xg[0] = 1e10
     assert soma(0.5).xg[0] == 1e10
+
+
+@pytest.mark.parametrize("xg", [1e-3, 1e10])
+def test_recordings_around_the_membrane_are_what_segments_show_after_each_step(session: Session, xg: float) -> None:
+    sections = [h.Section(name=f"s{i}") for i in range(3)]
+    for i, section in enumerate(sections):
+        section.L, section.diam, section.nseg = 100, 2, 1 + 2 * i
+        section.insert("hh")
+        section.insert("extracellular")
+        section.xraxial[0], section.xg[0], section.xc[0] = 1e3, xg, 0.1 if xg < 1 else 0
+        if i:
+            section.connect(sections[i - 1](1))
+    spots = [segment for section in sections for segment in section]
+    shown: list[Callable[[Any], float]] = [lambda s: s.i_membrane, lambda s: s.vext[0], lambda s: s.vext[1]]
+    recorded = [[h.Vector().record(s._ref_i_membrane), *(h.Vector().record(s._ref_vext[k]) for k in (0, 1))] for s in spots]
+    kept = recorded[0][0].as_numpy()  # an array that shows the elements has them at once
+    assert len(kept) == 0
+    h.finitialize(-65)
+    read: list[list[list[float]]] = [[[] for _ in shown] for _ in spots]
+    for k in range(60):
+        sections[0].e_extracellular = 10.0 if 10 <= k < 20 else 0.0
+        h.fadvance()
+        for segment, found in zip(spots, read, strict=True):
+            for values, look in zip(found, shown, strict=True):
+                values.append(look(segment))
+        if k == 30:
+            assert len(recorded[3][1]) == 32
+        if k == 40:
+            gone, ours = sections.pop(), 5
+            spots, read = spots[:-ours], read[:-ours]
+            del segment, section
+            h.delete_section(sec=gone)
+    assert len(recorded[-1][0]) == 42
+    for vectors, found in zip(recorded, read, strict=False):
+        for vector, values in zip(vectors, found, strict=True):
+            np.testing.assert_allclose(vector.as_numpy()[1:], values, rtol=1e-13, atol=1e-16)
+    assert max(abs(value) for value in read[0][0]) > 1e-3

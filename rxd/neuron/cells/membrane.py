@@ -7,7 +7,7 @@ of their own, and what flows into them leaves through their synapses; other ends
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class MembraneCurrents:
         self._session = session
         self._shape: tuple[int, tuple[tuple[int, int], ...]] = -1, ()
         self._state = -1
+        self._found: tuple[Any, Any, np.ndarray] = None, None, np.zeros(0)
 
     def of(self, record: SectionRecord) -> np.ndarray:
         """Of the segments of a section, nA, shape (nseg,)."""
@@ -87,8 +88,27 @@ class MembraneCurrents:
     def _where(self, engine: Engine) -> np.ndarray:
         """Where the voltages of all segments and of the ends with points are in the state."""
         layout = engine.layout
+        if self._found[0] is layout and self._found[1] is self._shape:
+            return self._found[2]
         segments = [layout.index[record.id] for record in self._session.topology]
-        return engine.readout.positions("v")[np.concatenate([*segments, [layout.ends[key] for key in self._held]]).astype(int)]
+        places = engine.readout.positions("v")[
+            np.concatenate([*segments, [layout.ends[key] for key in self._held]]).astype(int)
+        ]
+        self._found = layout, self._shape, places
+        return places
+
+    def _is_current(self, engine: Engine | None) -> TypeGuard[Engine]:
+        """Whether an engine is there that knows all sections as they are."""
+        return engine is not None and engine.revision == self._session.revision
+
+    def _voltages(self) -> np.ndarray:
+        """Of all segments and ends with points, mV."""
+        run = self._session.run
+        if self._is_current(run.engine) and not self._held:
+            return run.engine.state.y[self._where(run.engine)]
+        by_number = {record.id: record for record in self._session.topology}
+        ends = [run.end_voltage(by_number[number], end) for number, end in self._held]
+        return np.concatenate([*(record.values("v") for record in self._session.topology), ends])
 
     def _connect(self) -> None:
         """Number the nodes, segments first, then the ends with points, and find the conductances between them."""
@@ -147,16 +167,16 @@ class MembraneCurrents:
     def _middle(self, v: np.ndarray) -> np.ndarray:
         """The same of all segments and ends."""
         engine = self._session.run.engine
-        if engine is None or any(len(engine.layout.index.get(r.id, ())) != r.nseg for r in self._session.topology):
+        if engine is None or not (
+            self._is_current(engine) or all(len(engine.layout.index.get(r.id, ())) == r.nseg for r in self._session.topology)
+        ):
             return v  # there are sections that have not taken part
         return self._halfway(v, engine.past.y[self._where(engine)])
 
     def _compute(self) -> None:
         from rxd.neuron.cells.outside import driven
 
-        run, by_number = self._session.run, {record.id: record for record in self._session.topology}
-        ends = [run.end_voltage(by_number[number], end) for number, end in self._held]
-        v = np.concatenate([*(record.values("v") for record in self._session.topology), ends])
+        run, v = self._session.run, self._voltages()
         middle = self._middle(v)
         current, drive = self.along(middle), driven(self._session)
         if drive is not None:

@@ -15,7 +15,20 @@ if TYPE_CHECKING:
     from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.session import Session
 
-__all__ = ["COMPUTED", "LAYERS", "MOST", "NAME", "computed", "driven", "is_inserted", "layers", "potentials", "resists"]
+__all__ = [
+    "COMPUTED",
+    "DENSITY",
+    "LAYERS",
+    "MOST",
+    "NAME",
+    "computed",
+    "driven",
+    "is_inserted",
+    "layers",
+    "potentials",
+    "resists",
+    "seen",
+]
 
 NAME: Final = "extracellular"
 LAYERS: Final = ("xraxial", "xg", "xc", "vext")
@@ -23,7 +36,8 @@ MOST: Final = 8
 """Layers there can be."""
 COMPUTED: Final = frozenset(("i_membrane", "i_cap", *(f"vext_{i}_{NAME}" for i in range(MOST))))
 _LEAST_CONDUCTANCE: Final = 1e3
-_DENSITY: Final = 100.0  # mA/cm2 per nA/um2
+DENSITY: Final = 100.0
+"""mA/cm2 per nA/um2."""
 
 
 def computed(record: SectionRecord, name: str) -> np.ndarray | None:
@@ -36,7 +50,7 @@ def computed(record: SectionRecord, name: str) -> np.ndarray | None:
         engine = record.session.run.engine
         if engine is None or not (engine.fixed.moved or engine.adaptive):  # no step has been made since `finitialize`
             return np.zeros(record.nseg)
-        return _DENSITY * record.session.membrane.of(record) / record.shape.area
+        return DENSITY * record.session.membrane.of(record) / record.shape.area
     engine = record.session.run.engine
     if engine is not None and engine.circuits.circuit is not None and record.id in engine.layout.index:
         return engine.circuits.of(record, int(name[len("vext_")]))

@@ -75,6 +75,7 @@ class Circuits:
         self._storage = np.asarray(order.order - order.start, dtype=np.int64)
         self._records: list[SectionRecord] = [r for r in engine.layout.records if NAME in r.mechanisms]
         self._layer: dict[tuple[int, float], int] = {}
+        self._in_order = -1, np.zeros(0, dtype=np.int64)
         self._size = len(self._cable.parent)
         self._layers = layers(self._session)
         self._number_layers()
@@ -364,11 +365,13 @@ class Circuits:
     def outside(self, layer: int = 0) -> np.ndarray:
         """The potential in a layer of all segments in the order of the sections, 0 without the mechanism, mV."""
         assert self.circuit is not None
-        found = [
-            [self.circuit.x[self._layer[r.id, float(i)] + layer] if r in self._records else 0.0 for i in range(r.nseg)]
-            for r in self._session.topology
-        ]
-        return np.concatenate([np.zeros(0), *(np.array(values) for values in found)])
+        if self._in_order[0] != self._session.revision:
+            own = [
+                self._layer[r.id, float(i)] if r in self._records else -1 for r in self._session.topology for i in range(r.nseg)
+            ]
+            self._in_order = self._session.revision, np.array(own, dtype=np.int64)
+        places = self._in_order[1]
+        return np.asarray(np.where(places >= 0, self.circuit.x[np.maximum(places + layer, 0)], 0.0))
 
     def of(self, record: SectionRecord, layer: int) -> np.ndarray:
         """The potential in a layer of the segments of a section."""

@@ -22,6 +22,7 @@ from rxd.neuron.engine.late import Jots, Late
 from rxd.neuron.engine.taps import Tap, tap
 from rxd.neuron.engine.wires import Wiring, wire, wiring_of
 from rxd.neuron.events.arrivals import Arrivals, is_known
+from rxd.neuron.recordings.around import Around, shows_surroundings
 from rxd.neuron.recordings.recording import write_down
 from rxd.solve.between_steps import DETECTION
 
@@ -44,8 +45,8 @@ class _Plan:
 
     ``taps``: of each recorder, None for what only Python can read. ``jumping``: recorders on a grid of what events make jump,
     by id with their positions; they take their values among the events. Of recorders of every step ``jots`` has those that
-    read one position or the clock, ``late`` those computed later. ``reach``: how many steps to try at once, since a run that
-    spikes end early has made room for nothing.
+    read one position or the clock, ``late`` those computed later, ``around`` those of what is around the membrane. ``reach``:
+    how many steps to try at once, since a run that spikes end early has made room for nothing.
     """
 
     engine: Engine
@@ -56,6 +57,7 @@ class _Plan:
     others: list[Recorder]
     jots: Jots | None
     late: Late | None
+    around: Around | None
     reach: int = LEAST
 
 
@@ -139,6 +141,8 @@ def record_step(run: Run, engine: Engine) -> None:
     plan = _plan(run, engine)
     if plan.jots is not None:
         plan.jots.take(y, t)
+    if plan.around is not None:
+        plan.around.take()
     for recorder in plan.others:
         recorder.take()
 
@@ -147,7 +151,7 @@ def _plan(run: Run, engine: Engine) -> _Plan:
     plan, secondorder = run.plan, run.session.globals["secondorder"]
     recorders = run._recorders  # another list whenever a recording begins or ends
     if plan is None or plan.engine is not engine or plan.recorders is not recorders or plan.secondorder != secondorder:
-        for waiting in () if plan is None else (plan.late, plan.jots):
+        for waiting in () if plan is None else (plan.late, plan.jots, plan.around):
             if waiting is not None:
                 waiting.flush()
         taps = [tap(engine, recorder.pointer) for recorder in recorders]
@@ -157,6 +161,9 @@ def _plan(run: Run, engine: Engine) -> _Plan:
         places = [(r, _place(t)) for r, t in found if t is not None]
         jots = [(r, place) for r, place in places if place is not None]
         known = {id(recorder) for recorder, _ in (*late, *jots)}
+        others = [recorder for recorder, _ in found if id(recorder) not in known]
+        around = [recorder for recorder in others if shows_surroundings(recorder)]
+        known.update(id(recorder) for recorder in around)
         jumps = engine.synapses.all_places
         on_grids = [(r, _place(t)) for r, t in zip(recorders, taps, strict=True) if r.when is not None and t is not None]
         jumping = {id(r): (r, place) for r, place in on_grids if place is not None and place in jumps}
@@ -166,9 +173,10 @@ def _plan(run: Run, engine: Engine) -> _Plan:
             secondorder,
             taps,
             jumping,
-            [recorder for recorder, _ in found if id(recorder) not in known],
+            [recorder for recorder in others if id(recorder) not in known],
             Jots(jots) if jots else None,
             Late(engine, late) if late else None,
+            Around(run.session, around) if around else None,
         )
     return plan
 
