@@ -317,8 +317,9 @@ class CompiledAttempt:
         self._error_weights = table.e
         self._gamma, self._order = table.gamma, float(table.order)
         # the state and the new state change places with every step
-        self._kept = Kept(Step(rtol, arrays, (y, new, *rest), plan.fields, solver.arrays))
-        self._following = Kept(Step(rtol, arrays, (new, y, *rest), plan.fields, solver.arrays))
+        forms = equations.kernels.forms
+        self._kept = Kept(Step(rtol, arrays, (y, new, *rest), plan.fields, solver.arrays), forms)
+        self._following = Kept(Step(rtol, arrays, (new, y, *rest), plan.fields, solver.arrays), forms)
         self._polynomials = table.polynomials
         self._ahead = table.alpha + table.drift  # what grows with time counts in a stage as it is then
         self._placed = equations.electrodes(0.0)
@@ -340,7 +341,7 @@ class CompiledAttempt:
         compile_kernels_of(self._plan.table, equations.kernels.groups, eliminating=True)
         apart.settle()
         self._solver.make_ready()
-        self._march = entry(march, *arguments)
+        self._march = equations.kernels.forms.find(march, arguments, lambda: entry(march, *arguments))
 
     @property
     def _lanes(self) -> tuple[np.ndarray, ...]:

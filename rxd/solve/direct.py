@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,8 @@ class DirectSolver:
     def __init__(self, equations: Equations) -> None:
         self.plan, self.arrays = lay_out(build_plan(equations))
         self.statistics = SolverStatistics()
-        self._kept = Kept(self.arrays)
+        self._forms = equations.kernels.forms
+        self._kept = Kept(self.arrays, self._forms)
         self._lanes = aligned_zeros(self.plan.sizes[2])
         self._work = np.zeros(LANES, dtype=np.int64), aligned_zeros(int(self.plan.table[:, PATTERN].max()) * LANES)
         _, tree, (_, S, R, Z, T) = self.arrays
@@ -64,7 +66,7 @@ class DirectSolver:
     def make_ready(self) -> None:
         """Compile what goes along the tree, which all loops call by address."""
         if not self._calls[0]:
-            self._calls[:] = [part_address(function, *arguments) for function, arguments in self._parts]
+            self._calls[:] = [self._forms.find(part, given, partial(part_address, part, *given)) for part, given in self._parts]
 
     def prepare(self, linearisation: Linearisation, shift: float) -> None:
         """Factorise ``shift I - J``."""

@@ -17,9 +17,10 @@ __all__ = ["warn_of_unseen_currents"]
 
 def warn_of_unseen_currents(system: System) -> None:
     """Warn of point processes that carry an ion whose total current a mechanism reads in the same section."""
-    for local in system.groups:
+    carrying = [group for group in system.groups if group.space == "points" and any(each.ion for each in group.processes)]
+    for local in system.groups if carrying else ():  # models are made again and again, and few have any
         readers = _readers(local)
-        for points in (group for group in system.groups if group.space == "points" and readers):
+        for points in carrying if readers else ():
             here = {system.points[point].section for point in points.points} & set(local.sections)
             for process in points.processes:
                 if here and process.ion in readers:

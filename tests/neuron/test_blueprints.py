@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numba as nb
 import numpy as np
 import pytest
 
@@ -118,6 +119,20 @@ def test_equations_are_written_down_once_for_all_numbers() -> None:
             run(soma)
         assert list(session.run.blueprints._known.values()) == [blueprint]
         assert len(blueprint.compiled) == 1
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_types_of_arguments_are_found_once_for_all_numbers(monkeypatch: pytest.MonkeyPatch, variable: bool) -> None:
+    """Numba takes longer to find them than a small model runs, and scripts make a model anew for each length."""
+    with Session():
+        soma, dend = two_compartments()
+        h.CVode().active(variable)
+        before = run(soma)
+        asked, typeof = [], nb.typeof
+        monkeypatch.setattr(nb, "typeof", lambda value: (asked.append(1), typeof(value))[1])
+        dend.L = 300
+        assert run(soma)[-1] != before[-1]
+        assert not asked
 
 
 def test_variable_and_fixed_steps_have_equations_of_their_own() -> None:
