@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rxd.nmodl.names import SIMULATORS, assigned_by, assigned_in, called_by, expanded, names_in, names_of
+from rxd.nmodl.names import SIMULATORS, assigned_by, assigned_in, called_by, expanded, names_in, names_of, solved_by
 from rxd.nmodl.syntax import Block, Declaration, Local, ModFile, Solve, Statement
 from rxd.nmodl.translation import Translation
 
@@ -18,7 +18,7 @@ __all__ = ["not_kept", "with_history_apart", "with_hooks_seen"]
 def with_history_apart(found: Translation) -> ModFile | None:
     """The file of a translation with such code apart; None if there is none, or if it does more than that."""
     file, block = found.file, found.file.block("breakpoint")
-    if block is None or file.kind == "ARTIFICIAL_CELL" or file.all("hook"):
+    if block is None or file.kind == "ARTIFICIAL_CELL":
         return None
     kept, procedures = _left_out(found), {part.name: part for part in file.all("procedure")}
     own = {name for part in block.body if isinstance(part, Local) for name, _ in part.names}
@@ -30,7 +30,7 @@ def with_history_apart(found: Translation) -> ModFile | None:
             code = procedures[statement.block].body
         elif isinstance(statement, Solve) or found.currents:  # with currents NEURON runs it at the start of a step, twice
             code = ()
-        if _keeps(file, code, kept):
+        if _keeps(file, code, kept, statement):
             apart += code
             continue
         rest.append(statement)
@@ -46,7 +46,7 @@ def with_history_apart(found: Translation) -> ModFile | None:
     listed = {*file.ranges, *file.globals, *file.pointers, *SIMULATORS, *found.names.place}
     used = names_in(hook) | assigned_in(hook.body)
     shared = [part.name for part in file.assigned if part.name in used and part.name not in listed]
-    return replace(file, blocks=(*blocks, hook), ranges=(*file.ranges, *shared))
+    return replace(file, blocks=(hook, *blocks), ranges=(*file.ranges, *shared))  # before others of its kind, as in NEURON
 
 
 def with_hooks_seen(file: ModFile) -> ModFile:
@@ -79,17 +79,29 @@ def not_kept(found: Translation) -> list[str]:
     return sorted(assigned_in(code) & _left_out(found) & set(file.ranges))
 
 
-def _keeps(file: ModFile, code: tuple[Statement, ...], kept: frozenset[str]) -> bool:
-    """Whether all that code does is to keep some variables."""
+def _keeps(file: ModFile, code: tuple[Statement, ...], kept: frozenset[str], origin: Statement) -> bool:
+    """Whether all that code does is to keep some variables, and others that equations do not read: ``v1 = v2  v2 = v``."""
     declared = {part.name for part in (*file.assigned, *file.parameters, *file.states)}
     called = called_by(file, code)
     own = assigned_in(code) & declared
     return (
-        bool(own)
-        and own <= kept
+        bool(own & kept)
+        and own - kept <= {part.name for part in file.assigned} - _read_elsewhere(file, origin)
         and "dt" not in names_in((*code, *called))
         and not any(assigned_in(part.body) & declared for part in called)
     )
+
+
+def _read_elsewhere(file: ModFile, statement: Statement) -> set[str]:
+    """Names in what runs by itself, but for INITIAL, BEFORE and AFTER blocks, and one statement of BREAKPOINT."""
+    own = {statement.block} if isinstance(statement, Solve) else set()
+    code: list[Statement] = []
+    for block in file.blocks:
+        if block.kind not in {"initial", "hook", "function", "procedure"}:
+            code += [part for part in block.body if part is not statement]
+    solved = [part for part in solved_by(file, tuple(code)) if part.name not in own]
+    code += [part for block in solved for part in block.body]
+    return names_in((*code, *called_by(file, tuple(code)))) | set(names_of(file).ions) | {*file.nonspecific, *file.electrode}
 
 
 def _left_out(found: Translation) -> frozenset[str]:

@@ -59,6 +59,18 @@ PROCEDURE look() {
 FUNCTION level(x) { level = x - 20 }
 """
 
+SLOPE = """
+NEURON { SUFFIX slope RANGE dvdt, steepest, when, twice }
+ASSIGNED { v v1 v2 t1 t2 dvdt steepest when twice }
+INITIAL { v1 = v  v2 = v  t1 = 0  t2 = 0  dvdt = 0  steepest = 0  when = 0  twice = 0  look() }
+BREAKPOINT { SOLVE look METHOD after_cvode }
+PROCEDURE look() {
+    v1 = v2  v2 = v  t1 = t2  t2 = t
+    if (t2 - t1 > 0) { dvdt = (v2 - v1)/(t2 - t1) }
+}
+AFTER SOLVE { twice = 2*dvdt  if (dvdt > steepest) { steepest = dvdt  when = t } }
+"""
+
 LOWEST = """
 NEURON { POINT_PROCESS Lowest RANGE lowest }
 ASSIGNED { v lowest }
@@ -129,6 +141,7 @@ MODS = {
     "hidden": HIDDEN,
     "lowest": LOWEST,
     "peak": PEAK,
+    "slope": SLOPE,
     "links": LINKS,
     "meter": METER,
     "total": TOTAL,
@@ -320,6 +333,21 @@ def test_what_a_solved_procedure_keeps_from_step_to_step(bare, adaptive):
     assert lowest.lowest == v.min() < -65
     if not adaptive:  # internal steps are recorded before such code has run
         np.testing.assert_array_equal(highest, np.maximum.accumulate(v))
+
+
+def test_what_a_solved_procedure_passes_on_from_step_to_step(bare):
+    """``v2 = v`` is an equation, ``v1 = v2`` before it none: both run with numbers, before blocks of AFTER SOLVE."""
+    bare.insert("hh")
+    bare.insert("slope")
+    clamp = h.IClamp(bare(0.5))
+    clamp.delay, clamp.dur, clamp.amp = 1, 2, 2e-4 * bare(0.5).area()
+    v = h.Vector().record(bare(0.5)._ref_v)
+    h.finitialize(-65)
+    h.continuerun(5)
+    found, slopes = bare(0.5).slope, np.diff(np.array(v)) / 0.025
+    assert found.dvdt == pytest.approx(slopes[-1], rel=1e-9)
+    assert found.twice == 2 * found.dvdt
+    assert (found.steepest, found.when) == pytest.approx((slopes.max(), 0.025 * (slopes.argmax() + 1)), rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["Beside", "Mixed", "Deep"])
