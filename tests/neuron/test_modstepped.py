@@ -74,7 +74,16 @@ BREAKPOINT { i = normrand(0, 1) }
 """
 
 
+AVERAGE = """
+NEURON { POINT_PROCESS Average RANGE mean, given POINTER idle NONSPECIFIC_CURRENT i }
+ASSIGNED { v i n mean given idle }
+INITIAL { n = 0  mean = 0 }
+BREAKPOINT { i = 1e-3*(v - mean)  SOLVE update METHOD after_cvode }
+PROCEDURE update() { mean = (mean*n + v)/(n + 1)  n = n + 1 }
+"""
+
 MODS = {"fluctuating": FLUCTUATING, "history": HISTORY, "noisy": DENSITY, "receptor": RECEPTOR, "pairs": PAIRS}
+MODS |= {"average": AVERAGE}
 
 
 @pytest.fixture
@@ -173,3 +182,16 @@ def test_products_of_states_are_solved_by_newtons_method(soma):
         for _ in range(30):  # b - before = dt (k (1 - 2 b)^2 - b / 2)
             b -= (b - before - dt * (k * (1 - 2 * b) ** 2 - 0.5 * b)) / (1 + dt * (4 * k * (1 - 2 * b) + 0.5))
         assert (pairs.a, pairs.b) == pytest.approx((1 - 2 * b, b), rel=1e-9)
+
+
+def test_variables_that_no_code_computes_are_those_of_scripts(soma):
+    """A POINTER that no code reads, too, may be set: templates set those of all their synapses."""
+    with pytest.warns(UserWarning, match="run with numbers"):
+        point = h.Average(soma(0.5))
+    h.setpointer(soma(0.5)._ref_v, "idle", point)
+    point.given = 3
+    v = h.Vector().record(soma(0.5)._ref_v)
+    h.finitialize(-65)
+    h.continuerun(1)
+    assert (point.idle, point.given) == (soma(0.5).v, 3)
+    assert point.mean == pytest.approx(np.mean(np.array(v)[1:]), rel=1e-12)

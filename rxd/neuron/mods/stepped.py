@@ -17,7 +17,7 @@ from rxd.neuron.mods.points import ModObject
 from rxd.neuron.mods.written import code_of_point
 from rxd.nmodl import ModFile, NmodlError, Translation
 from rxd.nmodl.execute import SILENT
-from rxd.nmodl.names import names_of
+from rxd.nmodl.names import assigned_in, names_of
 from rxd.nmodl.sides import Sides
 from rxd.nmodl.syntax import Assign, Block, Compartment, Conserve, Flux, Local, Reaction, Solve
 from rxd.solve.schemes import NEURON
@@ -43,7 +43,10 @@ def stepped_translation(file: ModFile, reason: NmodlError) -> Translation | None
     if started or any(ion.writes for ion in file.ions):
         return None
     names = names_of(file)
-    return Translation(file, names, (), (), {}, (), {}, {}, {}, names.assigned | frozenset(names.states), reason=str(reason))
+    computed = set().union(*(assigned_in(block.body) for block in file.blocks), file.nonspecific, file.electrode, file.pointers)
+    given = {part.name: 0.0 for part in file.assigned if part.name in names.assigned - computed and part.size is None}
+    memory = (names.assigned | frozenset(names.states)) - given.keys()
+    return Translation(file, names, (), (), {}, (), {}, {}, given, memory, reason=str(reason))
 
 
 class _Step(EventCode):
