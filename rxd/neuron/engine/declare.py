@@ -160,7 +160,7 @@ def declare(session: Session) -> Declared:
     if session.run.adaptive:
         _swell(session, declared)
         _fluxes(session, declared)
-    session.chemistry.in_force.settle()
+    session.chemistry.in_force.count()
     declare_reactions(session, declared)
     _ions(session, declared)
     return declared

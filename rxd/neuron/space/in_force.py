@@ -38,6 +38,7 @@ class InForce:
         self._chemistry = chemistry
         self._copies: list[dict[int, Rates]] = []
         self._epoch: Any = None
+        self._unsaid: dict[int, str] = {}  # what reactions look like that were given another rate since the last step
 
     def begin(self) -> None:
         """`finitialize`: the list is made anew."""
@@ -46,11 +47,25 @@ class InForce:
             self._chemistry.session.touch()
         # without a species NEURON has not begun
         self._copies, self._epoch = [now] if self._chemistry.quantities else [], self._present()
+        self._unsaid.clear()
 
     def settle(self) -> None:
         """Make the list anew if species or numbers of segments have changed."""
         if self._copies and self._epoch != self._present():
             self._copies, self._epoch = [self._now()], self._present()
+            self._unsaid.clear()
+
+    def count(self) -> None:
+        """Settle, and say what counts more than once in the steps to come: who calls `finitialize` first needs no warning."""
+        self.settle()
+        if self._unsaid:
+            who = ", ".join(self._unsaid.values())
+            self._unsaid.clear()
+            caution(
+                f"{who}: a rate was set after finitialize. NEURON adds the new rate to the old one and counts every other "
+                "reaction once more, until the next finitialize, and so does this run. Call h.finitialize(), use a Parameter "
+                "as the rate, or run with python -m rxd.neuron --correct.",
+            )
 
     def add(self, reaction: Any) -> None:
         """A rate of a Reaction has been set: NEURON appends all reactions to its list once more."""
@@ -58,11 +73,7 @@ class InForce:
             return
         self.settle()
         self._copies.append(self._now())
-        caution(
-            f"{reaction!r}: a rate was set after finitialize. NEURON adds the new rate to the old one and counts every other "
-            "reaction once more, until the next finitialize, and so does this run. Use a Parameter as the rate, or run with "
-            "python -m rxd.neuron --correct.",
-        )
+        self._unsaid[reaction.number] = repr(reaction)
 
     @property
     def times(self) -> int:
