@@ -19,6 +19,7 @@ from rxd.declare.symbols import IonSymbol, NodeSymbol, PassSymbol, celsius
 from rxd.errors import DeclarationError, RxdWarning
 from rxd.symbolic.exponents import whole_exponentials
 from rxd.symbolic.placement import Place
+from rxd.symbolic.quotients import cleared_quotients
 from rxd.symbolic.system import VOLTAGE, AffineGate, ElectricProcess, Field, LocalSystem, Space
 from rxd.symbolic.tables import Tables
 from rxd.symbolic.thermal import with_temperature_apart
@@ -101,7 +102,7 @@ class Draft:
                 ties[symbol] = self.tables.numbers[celsius]
             elif symbol.name == VOLTAGE:
                 ties[symbol] = self.tables.symbol(VOLTAGE)
-        return whole_exponentials(expression.xreplace(ties) if ties else expression)
+        return cleared_quotients(whole_exponentials(expression.xreplace(ties) if ties else expression))
 
     def thermal(self, expression: sympy.Expr) -> sympy.Expr:
         """An expression of the temperature: its number, or fields in place of numbers that follow from the temperature."""

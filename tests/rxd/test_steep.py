@@ -11,6 +11,7 @@ from geometry import cylinder
 from rxd.codegen.exponentials import share_exponentials
 from rxd.codegen.printer import LanePrinter, assignments
 from rxd.symbolic.exponents import whole_exponentials
+from rxd.symbolic.quotients import cleared_quotients
 
 C = sympy.Symbol("c", real=True)
 UP, BUILT = 0.1, 0.01
@@ -77,3 +78,27 @@ def test_factors_of_ordinary_size_stay_before_exponentials() -> None:
     assert whole_exponentials(usual) is usual
     both = whole_exponentials(1 / (1 + sympy.exp(2000.0 - 1000.0 * C)) + 0.1 * sympy.exp(2000.0 - 1000.0 * C))
     assert len(both.atoms(sympy.exp)) == 1
+
+
+@pytest.mark.parametrize("method", ["split", "coupled"])
+def test_a_pump_rests_where_there_is_nothing_to_pump(method: str) -> None:
+    """``1 / (1 + (k / c)**2)`` is 0 at c = 0, and its slope was infinity by infinity."""
+    cell = cylinder(30, 2)
+    cyt = rxd.Region(cell.all, "cyt")
+    c, d = rxd.Species(cyt, "c", initial=lambda node: 2.0 * (node.x > 0.5)), rxd.Species(cyt, "d")
+    model = rxd.Model(cell, segments=2)
+    model.add(c, d, rxd.Reaction(c, d, 0.1 / (1 + (0.5 / c[cyt]) ** 2), custom_dynamics=True))
+    sim = model.compile(method=method, **({"dt": 0.01} if method == "split" else {"rtol": 1e-8}))
+    sim.run(10)
+    # c' = -0.1 c**2 / (c**2 + 0.25) from 2: c - 0.25 / c = 2 - 0.125 - 0.1 t
+    left = (0.875 + np.sqrt(0.875**2 + 1)) / 2
+    np.testing.assert_allclose(sim.values(c), [0, left], rtol=1e-6)
+    np.testing.assert_allclose(sim.values(c) + sim.values(d), [0, 2], rtol=1e-12)
+
+
+def test_quotients_below_fraction_lines_are_cleared_to_the_innermost() -> None:
+    a = sympy.Symbol("a", real=True)
+    rate = (1 + 3 / C**2 + a / C) ** -2 + 1 / (1 + 2 / (1 + a / C)) + a / C
+    cleared = cleared_quotients(rate)
+    assert sympy.simplify(cleared - rate) == 0
+    assert cleared - a / C == C**4 / (C**2 + a * C + 3) ** 2 + (C + a) / (3 * C + a)

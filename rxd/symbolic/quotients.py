@@ -1,0 +1,38 @@
+"""Quotients without quotients in their denominators: ``1 / (1 + (k / x)**2)`` as ``x**2 / (x**2 + k**2)``.
+
+Where x is 0, both are 0, as pumps of calcium are where there is none. The slope of the first is infinity by infinity there.
+"""
+
+from __future__ import annotations
+
+import sympy
+
+__all__ = ["cleared_quotients"]
+
+
+def cleared_quotients(expression: sympy.Expr) -> sympy.Expr:
+    """An expression in which no sum below a fraction line has summands that are divided by something variable."""
+    while found := [each for each in expression.atoms(sympy.Pow) if _is_below(each) and _divisors(each.base)]:
+        inner = [each for each in found if not any(each.base.has(other) for other in found)]
+        expression = expression.xreplace({each: _cleared(each) for each in inner})
+    return expression
+
+
+def _is_below(power: sympy.Pow) -> bool:
+    return bool(power.exp.is_Integer and power.exp < 0 and power.base.is_Add)
+
+
+def _divisors(total: sympy.Add) -> dict[sympy.Expr, sympy.Expr]:
+    """What summands are divided by, with the highest power of each."""
+    highest: dict[sympy.Expr, sympy.Expr] = {}
+    for summand in total.args:
+        for factor in sympy.Mul.make_args(summand):
+            base, n = factor.as_base_exp()
+            if factor.is_Pow and n.is_number and n < 0 and base.free_symbols:
+                highest[base] = max(-n, highest.get(base, sympy.Integer(0)))
+    return highest
+
+
+def _cleared(power: sympy.Pow) -> sympy.Expr:
+    common = sympy.Mul(*(base**n for base, n in _divisors(power.base).items()))
+    return common**-power.exp * sympy.Add(*(summand * common for summand in power.base.args)) ** power.exp
