@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 import geometry
 import rxd
@@ -165,3 +166,23 @@ def test_kernels_are_compiled_when_they_are_needed(simulation: rxd.Simulation) -
     assert not plan.table[:, [STAGE, TAKE]].any()
     assert plan.table[:, RATES].all()
     assert plan.fields.size % LANES == 0
+
+
+@pytest.mark.parametrize("n", [4, 11])
+def test_large_eliminations_are_lists_and_small_ones_text(n: int) -> None:
+    """Text of thousands of products took minutes to compile."""
+    cell = geometry.cylinder(30, 2)
+    cyt = rxd.Region(cell.all, "cyt")
+    matrix = np.random.default_rng(1).random((n, n)) - n * np.eye(n)
+    species = [rxd.Species(cyt, f"c{k}", initial=1.0 + k) for k in range(n)]
+    rates = [
+        rxd.Rate(c, sum(a * other[cyt] for a, other in zip(row, species, strict=True)))
+        for c, row in zip(species, matrix, strict=True)
+    ]
+    model = rxd.Model(cell, segments=2)
+    model.add(*species, *rates)
+    sim = model.compile(method="coupled", rtol=1e-8, atol=1e-10)
+    sim.run(0.5)
+    found = [sim.values(c)[0] for c in species]
+    np.testing.assert_allclose(found, expm(0.5 * matrix) @ np.arange(1.0, n + 1), rtol=1e-6)
+    assert ("def begin_" in sim.kernels.source) == (n == 4)
