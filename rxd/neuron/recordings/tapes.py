@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rxd.neuron.recordings.fields import PlayedField, together
 from rxd.neuron.recordings.recording import ROUND_OFF, Player, Recorder, Taking, forgetting
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Tapes:
         self._taken: weakref.WeakSet[Vector] = weakref.WeakSet()  # what records or plays, so that others are not looked for
         self._recorders: list[Recorder] = []
         self._announced: list[Recorder] = []
-        self._sorted: tuple[Any, list[Player], list[Player]] = None, [], []
+        self._sorted: tuple[Any, list[Player | PlayedField], list[Player]] = None, [], []
         self.players: list[Player] = []
         self._ready: list[Player] = []
 
@@ -119,11 +120,12 @@ class Tapes:
         if continuous is not True:
             _play_jumps(jumping, t)
 
-    def _sorted_players(self) -> tuple[list[Player], list[Player]]:
-        """Those that play smooth courses, and those that play jumps, in their order."""
+    def _sorted_players(self) -> tuple[list[Player | PlayedField], list[Player]]:
+        """Those that play smooth courses, some of them together, and those that play jumps, in their order."""
         if self._sorted[0] is not self.players:  # another list whenever one comes or goes
             every = self.players
-            self._sorted = every, [one for one in every if one.continuous], [one for one in every if not one.continuous]
+            smooth = together(self.session, [one for one in every if one.continuous])
+            self._sorted = every, smooth, [one for one in every if not one.continuous]
         return self._sorted[1:]
 
 
