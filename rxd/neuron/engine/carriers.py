@@ -145,10 +145,11 @@ class Carriers:
         if stage in engine.seen.frozen or (stage == STATES and engine.seen.begun):
             return None
         if stage == STATES and label in assigned:
-            host, x = carrier.point.host, carrier.point.spot
-            if not engine.layout.fits(host):  # what was pulled before the edit holds until the next engine
+            host = carrier.point.host
+            if host is None or not engine.layout.fits(host):  # what was pulled before the edit holds until the next engine
                 return None
-            return float(engine.readout.ended(number, label)(np.array([column]), host, [host.index(x)])[0])
+            place = host.index(carrier.point.spot)
+            return float(engine.readout.ended(number, label)(np.array([column]), host, [place])[0])
         held = engine.past.y[group.position[:, [column]]]
         if translation.file.electrode:
             held = engine.circuits.seen_by_electrodes(held, number, [column])
