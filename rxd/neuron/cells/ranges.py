@@ -13,7 +13,7 @@ from rxd.neuron.cells.outside import COMPUTED
 if TYPE_CHECKING:
     from rxd.neuron.cells.record import SectionRecord
 
-__all__ = ["array_of", "as_value", "is_range", "no_variable", "read_range", "read_range_of_section", "write_range"]
+__all__ = ["array_of", "as_value", "is_range", "no_variable", "read_range", "read_range_of_section", "why_none", "write_range"]
 
 
 def read_range(record: SectionRecord, name: str, x: float) -> float:
@@ -103,9 +103,16 @@ def no_variable(record: SectionRecord, name: str, x: float | None) -> AttributeE
     owner = record.session.catalogue.owner(name)
     kind = "Section" if x is None else "Segment"
     if owner is None:
-        return AttributeError(f"'nrn.{kind}' object has no attribute '{name}'")
+        return AttributeError(f"'nrn.{kind}' object has no attribute '{name}'{why_none(record, name)}")
     place = f"{record.name}({0.5 if x is None else x:g})"
     return AttributeError(f"{name}, the mechanism does not exist at {place}. Insert it: section.insert('{owner}').")
+
+
+def why_none(record: SectionRecord, name: str) -> str:
+    """Why there is no range variable of a name that a mod file has; nothing if that is not known."""
+    names = ((mechanism, name.removesuffix(f"_{mechanism}")) for mechanism in record.mechanisms)
+    lost = "".join(record.session.mods.why_lost(*pair) for pair in names if pair[1] != name)
+    return f".{lost}" if lost else ""
 
 
 def as_value(value: Any, name: str) -> float:

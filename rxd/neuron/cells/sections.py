@@ -15,7 +15,7 @@ from rxd.neuron.cells import describe
 from rxd.neuron.cells.ends import tied_to
 from rxd.neuron.cells.outside import COMPUTED
 from rxd.neuron.cells.range_arrays import Elements
-from rxd.neuron.cells.ranges import array_of, as_value, is_range, read_range, read_range_of_section, write_range
+from rxd.neuron.cells.ranges import array_of, as_value, is_range, read_range, read_range_of_section, why_none, write_range
 from rxd.neuron.cells.spots import NOWHERE, put_into, spotted
 from rxd.neuron.errors import HocError, caution, deleted_section
 from rxd.neuron.mechanisms.inserted import DensityMechanism, Mechanism, placed, short_spotted
@@ -506,7 +506,7 @@ class Segment:
                 if array is not None:
                     names, size = _elements(array), array[2]
                     return Elements(variable, size, lambda i: RangePointer(record, names(i), self.x))
-                raise AttributeError(f"{name} was not made to point to anything at {self}")
+                raise AttributeError(f"{name} was not made to point to anything at {self}{why_none(record, variable)}")
             return RangePointer(record, variable, self.x)
         if not 0 < self.x < 1:
             owner, at = tied_to(record, self.x)

@@ -51,9 +51,12 @@ class Mechanism:
         return self._segment.sec.record.session.catalogue.ion_of(self._name) is not None
 
     def _full(self, name: str) -> str:
-        variables = self._segment.sec.record.session.catalogue.variables(self._name)
+        session = self._segment.sec.record.session
+        variables = session.catalogue.variables(self._name)
         if name not in variables:
-            raise AttributeError(f"'nrn.Mechanism' object has no attribute '{name}'; {self._name} has: {', '.join(variables)}")
+            message = f"'nrn.Mechanism' object has no attribute '{name}'; {self._name} has: {', '.join(variables)}"
+            why = session.mods.why_lost(self._name, name)
+            raise AttributeError(f"{message}.{why}" if why else message)
         return variables[name]
 
     def _array(self, name: str) -> int | None:

@@ -190,6 +190,16 @@ class ModFiles:
                 "no equation says: scripts see what INITIAL leaves in them. Compute them in an AFTER SOLVE block."
             )
 
+    def why_lost(self, mechanism: str, name: str) -> str:
+        """What to do about a RANGE variable of a density mechanism that no equation gives; nothing if it is none."""
+        found = self.known.get(mechanism)
+        if found is None or name not in found.file.ranges:
+            return ""
+        return (
+            f" {name} follows from what it was in the last step, or from dt, which no equation says: compute it in an AFTER "
+            f"SOLVE block of {found.file.path}."
+        )
+
     def use_tables(self, name: str, flag: bool) -> None:
         """Interpolate in the tables of a mechanism, or compute what is in them: `h.usetable_kca = 0`."""
         if self.known[name].reason:
