@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rxd.nmodl.builder import Builder
 from rxd.nmodl.c_code import with_c_as_nmodl, without_unset_pointers
 from rxd.nmodl.names import SIMULATORS, names_in
+from rxd.nmodl.presets import with_computed_assigned
 from rxd.nmodl.syntax import Block, Declaration, Ion, ModFile, NmodlError, error_at
 from rxd.nmodl.units import constant
 
@@ -81,7 +82,7 @@ def parse(text: str, path: str = "mod file", parser: Lark | None = None) -> ModF
         found = error.get_context(text).rstrip()
         remedy = "docs/nmodl.md says what is read; a brace or parenthesis may be missing further up."
         raise error_at(path, error.line, f"no NMODL that is known here:\n{found}\n{remedy}") from None
-    return _Reader(path).read(tree)
+    return with_computed_assigned(_Reader(path).read(tree))
 
 
 def _is_nmodl(body: str, parser: Lark) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from rxd.nmodl.names import assigned_by, assigned_in, called_by, expanded, names_in, names_of, solved_by
 from rxd.nmodl.syntax import Block, Local, ModFile, Solve, Statement, Verbatim
 
-__all__ = ["AFTER", "preset", "with_presets"]
+__all__ = ["AFTER", "preset", "with_computed_assigned", "with_presets"]
 
 AFTER = "after initial"
 _MOVING = frozenset({"breakpoint", "derivative", "kinetic", "linear", "nonlinear", "hook"})
@@ -25,9 +25,30 @@ def preset(file: ModFile) -> frozenset[str]:
         return frozenset()
     known = names_of(file).parameters.keys()
     parameters = {part.name for part in file.parameters if known & set(expanded(part))}
-    moving = tuple(statement for part in file.blocks if part.kind in _MOVING for statement in part.body)
-    moving += tuple(statement for part in solved_by(file, moving) for statement in part.body)
-    return frozenset((assigned_by(file, block.body) & parameters) - assigned_by(file, moving))
+    return frozenset((assigned_by(file, block.body) & parameters) - assigned_by(file, _moving(file)))
+
+
+def _moving(file: ModFile) -> tuple[Statement, ...]:
+    """Code that runs at every step."""
+    code = tuple(statement for part in file.blocks if part.kind in _MOVING for statement in part.body)
+    return code + tuple(statement for part in solved_by(file, code) for statement in part.body)
+
+
+def with_computed_assigned(file: ModFile) -> ModFile:
+    """The file with ASSIGNED variables for PARAMETERs of no value that its code computes at every step: old files have them."""
+    known, computed = names_of(file).parameters.keys(), assigned_by(file, _moving(file))
+    if file.kind != "SUFFIX":  # of others GLOBAL ones are seen as parameters alone
+        computed &= set(file.ranges)
+    moved = tuple(d for d in file.parameters if d.name in computed and not d.value and known & set(expanded(d)))
+    if not moved:
+        return file
+    shown = {*file.ranges, *file.globals}
+    return replace(
+        file,
+        parameters=tuple(part for part in file.parameters if part not in moved),
+        assigned=(*file.assigned, *moved),
+        globals=(*file.globals, *(part.name for part in moved if part.name not in shown)),
+    )
 
 
 def with_presets(file: ModFile) -> ModFile | None:

@@ -215,11 +215,13 @@ class _Translator:
         frozen = tuple(Gate(self.symbol(key), ZERO, value) for key, value in self.frozen.items())
         settable = dict.fromkeys((*(k for k in sorted(self.names.assigned) if self._is_settable(k)), *self.file.pointers), 0.0)
         diffusing = self._diffusing()
-        shown = self._shown(writes, diffusing)
+        set_last = self._set_last(rates)
+        moved = tuple(gate for gate in gates if gate.symbol not in {last.symbol for last in set_last})
+        shown = (*set_last, *self._shown(writes, diffusing))
         methods |= {str(gate.symbol): Method("shown", "") for gate in shown}
         self._refuse_dt((*gates, *frozen), made)
         return Translation(
-            self.file, self.names, _plain((*gates, *frozen)), (*gates, *frozen), MappingProxyType(methods), made,
+            self.file, self.names, _plain((*gates, *frozen)), (*moved, *frozen), MappingProxyType(methods), made,
             MappingProxyType(writes), MappingProxyType(assigned), MappingProxyType(settable), self.events,
             MappingProxyType(diffusing), shown, MappingProxyType(self._begun(assigned)), MappingProxyType(self.begins),
             frozenset(self.missing), bounds=frozenset(self.bound), turns=tuple(self.turns),
@@ -357,6 +359,17 @@ class _Translator:
                 found[key] = (coefficient, volume)
         self.spreads = False
         return found
+
+    def _set_last(self, rates: Mapping[str, Any]) -> tuple[Gate, ...]:
+        """States that BREAKPOINT of a mechanism without currents sets, whatever its block has made of them: ``cai = a + b``."""
+        found = []
+        for key in sorted(rates.keys() & self.stages["currents"].keys()) if self.quiet else ():
+            with suppress(NmodlError):  # one that keeps its value somewhere
+                value = self.final(self.stages["currents"][key], "currents")
+                others = set().union(*(rate.free_symbols for other, rate in rates.items() if other != key))
+                if self.symbol(key) not in value.free_symbols | others:
+                    found.append(Gate(self.symbol(key), value, self._initial(key)))
+        return tuple(found)
 
     def _shown(self, writes: Mapping[tuple[str, str], Any], diffusing: Mapping[str, Any]) -> tuple[Gate, ...]:
         """What is written of states that diffuse at the end of a step, after it has been written."""

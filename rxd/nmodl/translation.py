@@ -63,8 +63,8 @@ class Translation:
     diffusion : mapping of str to (expression, expression)
         States that diffuse along the cable: coefficient times cross-section (um4/ms), and cross-section (um2), of parameters.
     shown : tuple of Gate
-        Variables of ions that show states as they were before these diffused, in steps that go block by block; their rates are
-        what they become. Method ``shown`` moves them.
+        Variables of ions that show states as they were before these diffused, and states that BREAKPOINT sets after their block
+        has moved them, in steps that go block by block; their rates are what they become. Method ``shown`` moves them.
     left : mapping of str to expression
         What INITIAL of a density mechanism leaves in variables that it alone assigns, where somebody computes them with numbers
         when a run begins: numbers, which stay up to the next one.

@@ -45,6 +45,7 @@ REMEDIES = (
 _COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*|^[ \t]*#[^\n]*|\bextern\b[^;{]*;", re.DOTALL | re.MULTILINE)
 _TEXTS = re.compile(r'"[^"\n]*"')
 _PRINTED = re.compile(r"\b(?:f?printf|fflush)\s*\((?:[^()\"]|\"[^\"\n]*\"|\([^()]*\))*\)\s*;")
+_READ_AGAIN = re.compile(r"(\w+)=_ion_\1")
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _DECLARED = re.compile(r"\b(?:double|int|void|unsigned|uint32_t|Rand|Object|nrnran123_State)\b[\s*]*\b(\w+)")
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)\s*(?:[-+*/]?=(?!=)|\+\+|--)")
@@ -61,9 +62,9 @@ def without_printing(code: str) -> str:
 
 
 def is_idle(code: str) -> bool:
-    """Whether C code does nothing that matters here: nothing at all, headers, texts printed, or the old ``return 0;``."""
-    statements = without_printing(code).replace(" ", "").replace("\n", "").replace("\t", "")
-    return all(part in {"return0", "return(0)", ""} for part in statements.split(";"))
+    """Whether C code does nothing that matters here: headers, texts printed, ions read again, or the old ``return 0;``."""
+    statements = "".join(without_printing(code).split())
+    return all(part in {"return0", "return(0)", ""} or _READ_AGAIN.fullmatch(part) for part in statements.split(";"))
 
 
 def is_return(code: str) -> bool:
