@@ -155,7 +155,10 @@ Where NEURON itself is wrong we give the right answer.
   voxel i / n, and most of the charge does not arrive: 24 % of it with two equal cylinders with hh. Here it all does.
 * **Runs that stop early under CVode.** `continuerun(T)` ends at T, and so do `CVode.solve(T)` and `psolve(T)` where an event
   without an action (`CVode.event(t)`) lies before, at which NEURON's stop. Events due at T itself have arrived then; in NEURON
-  they arrive with the next call.
+  they arrive with the next call. (Where CVode has been switched on by `CVode().active(1)` and not `h.cvode_active(1)`, NEURON's
+  `continuerun(T)` ends with the step that passes T: at 15.5 ms for 1 where little happens.)
+* **What a script sets of rxd in the middle of a run under CVode** (concentrations of nodes, values of Parameters, sources of
+  `include_flux`) counts at once. In NEURON it is forgotten, unless `CVode.re_init()` follows.
 * **`vec.as_numpy()` of a Vector that nobody keeps** shows freed memory in NEURON; here the array keeps its numbers. In
   `np.concatenate([y.to_python(), x.c().sqrt().as_numpy()])` NEURON's second part shows the numbers of `y`, since NumPy puts
   them into the memory just freed; here it shows the square roots. (So it is in the reference of acceptance script 22,
@@ -285,8 +288,8 @@ Where NEURON makes choices, we make the same:
 * `seg.cai` follows the nodes at the end of a step (of segments joined to voxels: before these exchange with them): what a
   script writes to nodes shows after the next step, and currents see `seg.cai`. Voxels, and the current of a membrane flux, see
   concentrations of nodes at once.
-* `seg.cai` of a section in voxels is the mean over the voxels at the surface (at time 0: over the volume); a voxel that
-  several segments share counts as of the first.
+* `seg.cai` of a section in voxels is the mean over the voxels at the surface (before the first fixed step: over the volume); a
+  voxel that several segments share counts as of the first.
 * `node.x3d`, `y3d` and `z3d` of a voxel are counted from sizes in single precision, some 1e-8 um off: `node.x3d < 1` is true of
   the voxels around 1 where it is in NEURON.
 * A voxel that several segments share is that of the one nearest to the root (`node.segment`, `nodes(section)`).

@@ -441,3 +441,24 @@ def test_sections_of_a_region_in_voxels_have_fractions_of_their_own():
     assert out[1] == pytest.approx(0.2 * out[0], rel=1e-3)
     assert out[0] > 0
     assert sum(node.value * node.volume for node in x.nodes) == pytest.approx(2 * volumes[0] + volumes[1], rel=1e-12)
+
+
+@pytest.mark.parametrize(("variable", "shown"), [(False, "volume"), (True, "surface")])
+def test_at_the_start_segments_show_the_mean_over_voxels_that_the_method_takes(variable, shown):
+    """NEURON 9.0.2 so: over all of the volume before fixed steps, of the voxels at the surface with CVode (there 3.620188)."""
+    dend = h.Section(name="dend")
+    dend.pt3dadd(0, 0, 0, 1.3)
+    dend.pt3dadd(3, 0, 0, 1.3)
+    dend.nseg = 3
+    rxd.set_solve_type(dimension=3)
+    cyt = rxd.Region([dend], name="cyt", dx=0.25, nrn_region="i")
+    ca = rxd.Species(cyt, name="ca", charge=2, initial=lambda node: 1 + node.x3d + 5 * (node.y3d**2 + node.z3d**2))
+    h.cvode_active(variable)
+    h.finitialize(-65)
+    segment = dend(0.1)
+    nodes = [node for node in ca.nodes if node.segment == segment]
+    weights = {"volume": [node.volume for node in nodes], "surface": [node.surface_area > 0 for node in nodes]}
+    assert segment.cai == pytest.approx(np.average([node.value for node in nodes], weights=weights[shown]), rel=1e-9)
+    assert segment.eca == pytest.approx(1e3 * h.R * (h.celsius + 273.15) / (2 * h.FARADAY) * np.log(2 / segment.cai), rel=1e-4)
+    if variable:
+        assert segment.cai == pytest.approx(3.620188066811711, rel=1e-9)

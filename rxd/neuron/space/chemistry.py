@@ -390,11 +390,12 @@ class Chemistry:
         shown[:] = np.divide(sums, total, out=shown.copy(), where=total > 0)
 
     def _weights(self, table: NodeTable, nodes: np.ndarray) -> np.ndarray:
-        """How voxels count for the concentration of their segment: by volume at the start, then those at the surface alone."""
+        """How voxels count for the concentration of their segment: those at the surface alone; all before a fixed step."""
         if table.dimension[nodes].max(initial=1) < 3:
             return np.ones(len(nodes))
         at_surface = table.at_surface[nodes]
-        if self.session.globals.t == 0 or not at_surface.any():
+        begins = self.session.globals.t == 0 and not self.session.run.adaptive
+        if begins or not at_surface.any():
             return np.asarray(table.volume[nodes])
         return at_surface.astype(float)
 
