@@ -27,12 +27,19 @@ def _divisors(total: sympy.Add) -> dict[sympy.Expr, sympy.Expr]:
     highest: dict[sympy.Expr, sympy.Expr] = {}
     for summand in total.args:
         for factor in sympy.Mul.make_args(summand):
-            base, n = factor.as_base_exp()
+            base, n = _as_power(factor)
             if factor.is_Pow and n.is_number and n < 0 and base.free_symbols:
                 highest[base] = max(-n, highest.get(base, sympy.Integer(0)))
     return highest
 
 
+def _as_power(factor: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
+    """Base and exponent; of ``(1 / x)**2.5``, which SymPy keeps for an x of either sign, x and -2.5."""
+    base, n = factor.as_base_exp()
+    return (base.base, -n) if n.is_number and base.is_Pow and base.exp == -1 else (base, n)
+
+
 def _cleared(power: sympy.Pow) -> sympy.Expr:
     common = sympy.Mul(*(base**n for base, n in _divisors(power.base).items()))
-    return common**-power.exp * sympy.Add(*(summand * common for summand in power.base.args)) ** power.exp
+    summands = [sympy.Mul(common, *(b**n for b, n in map(_as_power, sympy.Mul.make_args(each)))) for each in power.base.args]
+    return common**-power.exp * sympy.Add(*summands) ** power.exp
