@@ -40,7 +40,8 @@ class Tapes:
         self._taken: weakref.WeakSet[Vector] = weakref.WeakSet()  # what records or plays, so that others are not looked for
         self._recorders: list[Recorder] = []
         self._announced: list[Recorder] = []
-        self._sorted: tuple[Any, list[Player | PlayedField], list[Player]] = None, [], []
+        # all; those with smooth courses, some of them in one; those with jumps; these with some of them in one
+        self._sorted: tuple[Any, list[Player | PlayedField], list[Player], list[Player | PlayedField]] = None, [], [], []
         self.players: list[Player] = []
         self._ready: list[Player] = []
 
@@ -105,33 +106,35 @@ class Tapes:
 
     def _play_for_step(self, start: float, middle: float, end: float) -> None:
         """Play what a step reads: currents in its middle, reactions at its end, as in NEURON."""
-        smooth, jumping = self._sorted_players()
+        smooth = self._sorted_players()[0]
         when = {0.0: start, 0.5: middle, 1.0: end}
         for player in smooth:
             player.play(when[player.pointer.read_at])
-        _play_jumps(jumping, middle)
+        _play_jumps(self._sorted[3], middle)
 
     def _play(self, t: float, continuous: bool | None = None) -> None:
         """Play, or only what is continuous, or what is not."""
-        smooth, jumping = self._sorted_players()
+        smooth = self._sorted_players()[0]
         if continuous is not False:
             for player in smooth:
                 player.play(t)
         if continuous is not True:
-            _play_jumps(jumping, t)
+            _play_jumps(self._sorted[3], t)
 
     def _sorted_players(self) -> tuple[list[Player | PlayedField], list[Player]]:
         """Those that play smooth courses, some of them together, and those that play jumps, in their order."""
         if self._sorted[0] is not self.players:  # another list whenever one comes or goes
             every = self.players
-            smooth = together(self.session, [one for one in every if one.continuous])
-            self._sorted = every, smooth, [one for one in every if not one.continuous]
-        return self._sorted[1:]
+            smooth, jumping = [one for one in every if one.continuous], [one for one in every if not one.continuous]
+            self._sorted = every, together(self.session, smooth), jumping, together(self.session, jumping)
+        return self._sorted[1:3]
 
 
-def _play_jumps(players: list[Player], t: float) -> None:
+def _play_jumps(players: list[Player | PlayedField], t: float) -> None:
     """Play courses with jumps; hundreds of Vectors on a grid wait for their next one in most steps."""
     limit = t + ROUND_OFF
     for player in players:
-        if not player.distance * (player.at + 1) > limit:
+        if isinstance(player, PlayedField):
+            player.jump(t)
+        elif not player.distance * (player.at + 1) > limit:
             player.play(t)
