@@ -191,3 +191,15 @@ def test_a_reaction_without_regions_acts_in_the_cell_alone_as_in_neuron():
     assert found[0] == pytest.approx(np.full(9, 1 - gone))
     assert found[1] == pytest.approx(np.full(9, gone))
     assert keep is not None
+
+
+def test_a_node_is_in_the_segment_around_a_place():
+    """`node in section(x)` was False of all nodes, of all places."""
+    section = h.Section("section")
+    section.nseg = 2
+    section.insert("pas")
+    ca = rxd.Species(rxd.Region([section]), initial=lambda node: 3 if node in section(0.3) else 1)
+    assert [node in section(0.25) for node in ca.nodes] == [True, False]
+    assert ca.nodes.concentration == [3, 1]
+    assert section(0.3).pas in section(0.8)
+    assert "hh" not in section(0.3)

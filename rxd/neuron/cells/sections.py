@@ -484,8 +484,10 @@ class Segment:
         here = self if owner is self._record else owner.section(at)
         return (Mechanism(here, name) for name in reversed(owner.mechanisms))  # the newest first, as in NEURON
 
-    def __contains__(self, mechanism: object) -> bool:
-        return str(mechanism) in self._record.mechanisms
+    def __contains__(self, thing: object) -> bool:
+        """Whether a mechanism, or a node of rxd, is in the segment."""
+        segment = getattr(thing, "segment", None)
+        return segment == self if isinstance(segment, Segment) else str(thing) in self._record.mechanisms
 
     def __dir__(self) -> list[str]:
         """NEURON's names, and the mechanisms that are here."""
