@@ -214,3 +214,25 @@ def test_jumps_of_a_field_are_what_each_plays_alone(xg: float, second: list[floa
     assert together == played_fibre(xg, alone=True, shorter=False, smooth=False)
     np.testing.assert_allclose([together[1][k] for k in (20, 26, 30, 36, 60)], second, rtol=1e-9)
     assert played_fibre(xg, alone=False, shorter=True, smooth=False) == played_fibre(xg, alone=True, shorter=True, smooth=False)
+
+
+def test_currents_computed_anew_leave_the_last_step_alone(cell: list[Any]) -> None:
+    """What fibres are recorded with after a run-up: `h.fcurrent`, then `h.frecord_init` took zeros for the first sample."""
+    clamp = h.IClamp(cell[0](0.5))
+    clamp.dur, clamp.amp = 1e9, 0.3
+    soma = cell[0]
+    total = h.Vector().record(soma(0.5)._ref_i_membrane)
+    h.finitialize(-70)
+    for _ in range(4):
+        h.fadvance()
+    seen = soma.i_membrane, soma.i_cap
+    assert min(map(abs, seen)) > 1e-3
+    for _ in range(2):
+        h.fcurrent()
+        assert (soma.i_membrane, soma.i_cap) == seen
+    h.frecord_init()
+    assert list(total) == [seen[0]]
+    h.fadvance()
+    assert soma.i_membrane != seen[0]
+    h.finitialize(-70)
+    assert (soma.i_membrane, soma.i_cap) == (0, 0)

@@ -36,6 +36,31 @@ class MembraneCurrents:
         self._shape: tuple[int, tuple[tuple[int, int], ...]] = -1, ()
         self._state = -1
         self._found: tuple[Any, Any, np.ndarray] = None, None, np.zeros(0)
+        self._last: dict[tuple[str, int], np.ndarray] = {}
+
+    def keep(self) -> None:
+        """Let `i_membrane` and `i_cap` beside `extracellular` stay those of the last fixed step: `h.fcurrent` ends it."""
+        from rxd.neuron.cells.outside import NAME, computed
+
+        engine = self._session.run.engine
+        if engine is not None and engine.fixed.moved:
+            records = [record for record in self._session.topology if NAME in record.mechanisms]
+            self.forget()
+            self._last = {
+                (name, r.id): found
+                for name in ("i_membrane", "i_cap")
+                for r in records
+                if (found := computed(r, name)) is not None
+            }
+
+    def forget(self) -> None:
+        """There has been no step."""
+        self._last = {}
+
+    def last(self, name: str, record: SectionRecord) -> np.ndarray:
+        """`i_membrane` or `i_cap` where no step has been made since currents were computed: what was kept, or 0."""
+        kept = self._last.get((name, record.id))
+        return np.zeros(record.nseg) if kept is None or len(kept) != record.nseg else kept
 
     def of(self, record: SectionRecord) -> np.ndarray:
         """Of the segments of a section, nA, shape (nseg,)."""
@@ -153,7 +178,7 @@ class MembraneCurrents:
         engine, dt = self._session.run.engine, self._session.globals["dt"]
         past = None if engine is None or not engine.fixed.moved else engine.fixed.past
         if engine is None or past is None or record.id not in engine.layout.index:
-            return np.zeros(record.nseg)
+            return self.last("i_cap", record)
         at = engine.readout.positions("v")[engine.layout.index[record.id]]
         return np.asarray(1e-3 * record.store["cm"] * (engine.seen.end.y[at] - past.y[at]) / dt)
 

@@ -49,7 +49,7 @@ def computed(record: SectionRecord, name: str) -> np.ndarray | None:
     if name == "i_membrane":
         engine = record.session.run.engine
         if engine is None or not (engine.fixed.moved or engine.adaptive):  # no step has been made since `finitialize`
-            return np.zeros(record.nseg)
+            return record.session.membrane.last(name, record)
         return DENSITY * record.session.membrane.of(record) / record.shape.area
     engine = record.session.run.engine
     if engine is not None and engine.circuits.circuit is not None and record.id in engine.layout.index:

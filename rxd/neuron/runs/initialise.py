@@ -59,6 +59,7 @@ def initialise(run: Run, v: float | None) -> None:
     run._handle(1)
     run._deliver(0.0)  # before currents are computed and recordings begin
     engine = run._compiled()
+    run.session.membrane.forget()
     engine.update_currents()
     _start_recordings(run)
     run.leapt = False

@@ -297,6 +297,7 @@ class Run(Tapes, Watching):
         """Bring currents up to date."""
         if self.session.channels:
             self.session.mods.renew_channels()
+        self.session.membrane.keep()
         self._compiled().update_currents()
 
     def rates_changed(self) -> None:
