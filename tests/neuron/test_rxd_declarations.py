@@ -93,7 +93,7 @@ def test_reactions(cell):
     cyt, er = rxd.Region(cell, name="cyt"), rxd.Region(cell, name="er")
     a, b = rxd.Species([cyt, er], name="a"), rxd.Species([cyt, er], name="b")
     one_way = rxd.Reaction(a + 2 * b > b, 1)
-    assert (one_way.f_rate, one_way.b_rate) == (1, None)
+    assert (one_way.f_rate, one_way.b_rate) == (1, 0)
     backward = rxd.Reaction(a < b, 1)
     assert (backward.lhs, backward.f_rate, backward.b_rate) == ({a.expression: 1}, 0, 1)
     assert rxd.Reaction(a, b, 1, 2).b_rate == 2

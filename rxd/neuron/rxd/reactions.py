@@ -111,6 +111,9 @@ class Reaction(_Scheme):
     def __init__(self, *args: Any, **settings: Any) -> None:
         self.regions = _regions(settings.pop("regions", None))
         super().__init__(args, settings, "Reaction")
+        self._b_rate = (
+            0 if self._b_rate is None else self._b_rate
+        )  # None is what a MultiCompartmentReaction shows that goes one way, as in NEURON
 
     def _rate_set(self) -> None:
         super()._rate_set()
@@ -118,10 +121,7 @@ class Reaction(_Scheme):
 
     def __repr__(self) -> str:
         regions = f", regions={_names(self.regions)}" if self.regions else ""
-        return (
-            f"Reaction({self._shown}, {self._f_rate}, rate_b={0 if self._b_rate is None else self._b_rate}{regions}, "
-            f"custom_dynamics={self._custom})"
-        )
+        return f"Reaction({self._shown}, {self._f_rate}, rate_b={self._b_rate}{regions}, custom_dynamics={self._custom})"
 
 
 class MultiCompartmentReaction(_Scheme):
