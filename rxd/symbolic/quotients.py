@@ -28,9 +28,14 @@ def _divisors(total: sympy.Add) -> dict[sympy.Expr, sympy.Expr]:
     for summand in total.args:
         for factor in sympy.Mul.make_args(summand):
             base, n = _as_power(factor)
-            if factor.is_Pow and n.is_number and n < 0 and base.free_symbols:
+            if factor.is_Pow and n.is_number and n < 0 and base.free_symbols and not _may_overflow(base):
                 highest[base] = max(-n, highest.get(base, sympy.Integer(0)))
     return highest
+
+
+def _may_overflow(base: sympy.Expr) -> bool:
+    """Whether it is one of exponentials: ``1 / (20 + 1 / (1 + exp(x)))`` has a value where ``20 + 20 * exp(x)`` has none."""
+    return base.has(sympy.exp, sympy.cosh, sympy.sinh) or any(power.exp.free_symbols for power in base.atoms(sympy.Pow))
 
 
 def _as_power(factor: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:

@@ -103,3 +103,15 @@ def test_quotients_below_fraction_lines_are_cleared_to_the_innermost() -> None:
     cleared = cleared_quotients(rate)
     assert sympy.simplify(cleared - rate) == 0
     assert cleared - a / C == C**4 / (C**2 + a * C + 3) ** 2 + (C + a) / (3 * C + a)
+
+
+def test_quotients_of_what_may_overflow_are_left_alone() -> None:
+    """``(1 + exp(x)) / (21 + 20 exp(x))`` was 0 where ``1 / (20 + 1 / (1 + exp(x)))`` is 1 / 20."""
+    cell = cylinder(30, 2)
+    cyt = rxd.Region(cell.all, "cyt")
+    c = rxd.Species(cyt, "c", initial=2.0)
+    model = rxd.Model(cell, segments=2)
+    model.add(c, rxd.Rate(c, -0.1 * c[cyt] / (20 + 1 / (1 + sympy.exp(1000 * c[cyt])))))
+    sim = model.compile(method="split", dt=0.01)
+    sim.run(1)
+    np.testing.assert_allclose(sim.values(c), 2 * np.exp(-0.005), rtol=1e-6)
