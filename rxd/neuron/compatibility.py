@@ -206,6 +206,8 @@ Where NEURON itself is wrong we give the right answer.
 * **`h.secondorder` 1 or 2 and blocks of several methods.** Where a BREAKPOINT solves one block by cnexp and another by
   sparse or derivimplicit, NEURON moves the states of the first by half a step only; here by a whole one. What a KINETIC block
   assigns (`cai = ca[0]`) is of the end of the step here, in NEURON of its middle.
+* **States that BREAKPOINT holds within bounds, in variable steps.** `if (m > 1) { m = 1 }` counts for the next step, as in
+  fixed ones; in NEURON with CVode currents see it, and m goes on as if nothing held it.
 * **Sums as rates of a KINETIC block.** `~ a <-> b (k1 + k2, k3)` is a rate of `(k1 + k2)*a`; NEURON's flux is `k1 + k2*a`,
   unless the file has `((k1 + k2), k3)`.
 * **Layers of `extracellular` with `h.secondorder` 1 or 2.** NEURON's voltages converge to wrong ones as dt falls; here an

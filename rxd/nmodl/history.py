@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rxd.nmodl.names import SIMULATORS, assigned_by, assigned_in, called_by, expanded, names_in, names_of, solved_by
-from rxd.nmodl.syntax import Block, Declaration, Local, ModFile, Solve, Statement
+from rxd.nmodl.syntax import Block, Branches, Declaration, Local, ModFile, Solve, Statement
 from rxd.nmodl.translation import Translation
 
-__all__ = ["not_kept", "with_history_apart", "with_hooks_seen"]
+__all__ = ["not_held", "not_kept", "with_history_apart", "with_hooks_seen", "with_states_held"]
 
 
 def with_history_apart(found: Translation) -> ModFile | None:
@@ -47,6 +47,45 @@ def with_history_apart(found: Translation) -> ModFile | None:
     used = names_in(hook) | assigned_in(hook.body)
     shared = [part.name for part in file.assigned if part.name in used and part.name not in listed]
     return replace(file, blocks=(hook, *blocks), ranges=(*file.ranges, *shared))  # before others of its kind, as in NEURON
+
+
+def with_states_held(found: Translation) -> ModFile | None:
+    """The file of a translation with what holds states within bounds, ``if (m > 1) {m = 1}``, in a block of its own, too.
+
+    NEURON runs it with the currents at the start of a step, and the step goes on from what it leaves; without currents after
+    SOLVE. None if there is no such thing.
+    """
+    file, block = found.file, found.file.block("breakpoint")
+    held = tuple(statement for statement, alone in _holding(found) if alone)
+    if block is None or not held:
+        return None
+    when = "before breakpoint" if found.currents else "after solve"
+    return replace(file, blocks=(Block("hook", when, (), held, block.line), *file.blocks))
+
+
+def not_held(found: Translation) -> list[str]:
+    """States that BREAKPOINT holds within bounds, of which the next step knows nothing."""
+    lost = [statement for statement, alone in _holding(found) if not alone]
+    return sorted(assigned_in(tuple(lost)) & {part.name for part in found.file.states})
+
+
+def _holding(found: Translation) -> list[tuple[Statement, bool]]:
+    """Statements of BREAKPOINT that set states that move, where a condition holds; whether they need no other to be run."""
+    file, block = found.file, found.file.block("breakpoint")
+    if block is None or file.kind == "ARTIFICIAL_CELL":
+        return []
+    moving = {str(gate.symbol) for gate in found.gates if gate.rate != 0}
+    states = {part.name for part in file.states if moving.intersection(expanded(part))}
+    known = {part.name for part in file.states} | found.names.parameters.keys() | (SIMULATORS.keys() - {"dt"})
+    holding: list[tuple[Statement, bool]] = []
+    for statement in block.body:
+        own = assigned_in((statement,))
+        if isinstance(statement, Branches) and statement.cases[-1][0] is not None and own & states:
+            alone = own <= states and names_in(statement) <= known and not called_by(file, (statement,))
+            holding.append((statement, alone))
+        else:
+            known -= own
+    return holding
 
 
 def with_hooks_seen(file: ModFile) -> ModFile:

@@ -44,7 +44,40 @@ NEURON { SUFFIX highest RANGE gmax NONSPECIFIC_CURRENT i }
 ASSIGNED { v i gmax }
 BREAKPOINT { LOCAL g  g = 1e-5/(1 + exp(-v))  if (g > gmax) { gmax = g }  i = g*v }
 """
-MODS = {"highest": PEAK, "pool": POOL, "source": SOURCE, "shunt": SHUNT}
+BOUNDED = """
+NEURON { {} NONSPECIFIC_CURRENT i RANGE g, top }
+PARAMETER { g = 1e-4  top = 1  low = -0.5 }
+ASSIGNED { v i }
+STATE { m }
+INITIAL { m = 0 }
+BREAKPOINT { SOLVE d METHOD cnexp  if (m > top) { m = top } else if (m < low) { m = low }  i = g*m*(v + 20) }
+DERIVATIVE d { m' = drive(t) - m/100 }
+FUNCTION drive(x) { if (x < 5) { drive = 1 } else { drive = -0.5 } }
+"""
+QUIET = """
+NEURON { SUFFIX quiet RANGE top, shown }
+PARAMETER { top = 1  low = -0.2 }
+ASSIGNED { v shown }
+STATE { m n }
+INITIAL { m = 0  n = 0 }
+BREAKPOINT {
+    SOLVE d METHOD derivimplicit
+    if (m > top) { m = top } else if (m < low) { m = low }
+    if (n > m && v > -100) { n = m }
+    shown = 2*m
+}
+DERIVATIVE d { m' = drive(t) - m/100  n' = 0.3 - n*m }
+FUNCTION drive(x) { if (x < 5) { drive = 1 } else { drive = -0.5 } }
+"""
+OTHERS = """
+NEURON { SUFFIX others NONSPECIFIC_CURRENT i }
+ASSIGNED { v i }
+STATE { m }
+BREAKPOINT { LOCAL top  SOLVE d METHOD cnexp  top = 0.1  if (m > top) { m = top }  i = 1e-4*m*(v + 20) }
+DERIVATIVE d { m' = 1 - m }
+"""
+MODS = {"highest": PEAK, "pool": POOL, "source": SOURCE, "shunt": SHUNT, "quiet": QUIET, "others": OTHERS}
+MODS |= {"bounded": BOUNDED.replace("{}", "SUFFIX bounded", 1), "bound": BOUNDED.replace("{}", "POINT_PROCESS Bound", 1)}
 
 POOLED = [6.042262747e-05, 9.095694303e-06, 0.0001208452549, 0.000598346926, -65.0465071]
 SHUNTED = [-64.17828779, -0.01016655028, 0.0007160300774, -0.0105, -0.01033941588]
@@ -83,3 +116,37 @@ def test_what_no_equation_gives_is_refused_with_a_remedy(soma):
     for ask in (lambda: soma(0.5).gmax_highest, lambda: soma(0.5).highest.gmax, lambda: soma(0.5)._ref_gmax_highest):
         with pytest.raises(AttributeError, match=r"gmax follows from what it was in the last step.*AFTER SOLVE"):
             ask()
+
+
+HELD = [
+    [-48.823842, 1.0247469, 0.5, 1.0, 0.28256686, 2.0, 1.0247469],
+    [-37.642025, 0.47991996, -0.01491718, 0.47998463, 0.36290948, 0.95996926, 0.47991996],
+    [-41.233704, -0.51237345, -0.2, -0.2, -0.2, -0.4, -0.51237345],
+]
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_states_that_breakpoint_holds_within_bounds_go_on_from_there(soma, adaptive):
+    """They went on as if nothing held them; in variable steps so they do in NEURON, whose numbers are those of fixed ones."""
+    soma.nseg = 2
+    soma.insert("bounded")
+    soma.insert("quiet")
+    soma(0.2).top_quiet = 0.5
+    point = h.Bound(soma(0.5))
+    point.g = 1e-3
+    h.load_file("stdrun.hoc")
+    h.cvode_active(adaptive)
+    h.cvode.atol(1e-6)
+    h.finitialize(-65)
+    found = []
+    for until in (3, 6, 10):
+        h.continuerun(until)
+        near, far = soma(0.2), soma(0.7)
+        found.append([far.v, far.m_bounded, near.m_quiet, far.m_quiet, far.n_quiet, far.shown_quiet, point.m])
+    for values, expected in zip(found, HELD, strict=True):
+        assert values == pytest.approx(expected, **({"rel": 0.01, "abs": 0.03} if adaptive else {"rel": 1e-7}))
+
+
+def test_states_held_by_what_breakpoint_computes_are_warned_about(soma):
+    with pytest.warns(UserWarning, match=r"others.mod: BREAKPOINT sets m where a condition.*BEFORE BREAKPOINT"):
+        soma.insert("others")

@@ -1,8 +1,9 @@
-"""Blocks of mod files that only add and multiply, run for all places of a mechanism at once.
+"""Blocks of mod files that only add and multiply, or hold states within bounds, run for all places of a mechanism at once.
 
 In: a BEFORE or AFTER block of a file without equations, and the places its mechanism is at. Out: a function of time that runs
 it on arrays over the places, statement by statement; None for a block whose places have to come one after the other. What a
-place adds to a number that many point to (`sum = sum + x`) is added in the order of the places, as NEURON does.
+place adds to a number that many point to (`sum = sum + x`) is added in the order of the places, as NEURON does. With equations
+there may be what holds their states, ``if (m > 1) {m = 1}``.
 """
 
 from __future__ import annotations
@@ -14,18 +15,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rxd.neuron.vectors.pointers import AttributePointer, ItemPointer, Pointer, RangePointer
-from rxd.nmodl.syntax import Assign, Binary, Block, Expression, Name, Number, Statement, Unary
+from rxd.nmodl.names import assigned_in, names_in
+from rxd.nmodl.syntax import Assign, Binary, Block, Branches, Expression, Name, Number, Statement, Unary
 
 if TYPE_CHECKING:
     from rxd.neuron.cells.record import SectionRecord
     from rxd.neuron.engine.engine import Engine
     from rxd.nmodl import ModFile, Translation
 
-__all__ = ["has_no_equations", "in_columns"]
+__all__ = ["has_no_equations", "held_in_columns", "in_columns"]
 
 Values = float | np.ndarray
 _OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power}
+    | {"<": np.less, ">": np.greater, "<=": np.less_equal, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal}
+    | {"&&": np.logical_and, "||": np.logical_or}
 )
 
 
@@ -43,6 +47,62 @@ def in_columns(engine: Engine, translation: Translation, block: Block) -> Callab
     places: _Segments | _Points = _Segments(engine, file.name) if file.kind == "SUFFIX" else _Points(engine, file.name)
     program = _Program(engine, translation, places)
     return program.run if len(places) and all(map(program.take, block.body)) else None
+
+
+def held_in_columns(engine: Engine, translation: Translation, block: Block) -> Callable[[float], None] | None:
+    """What runs a block that holds states of a density mechanism within bounds at all its places; None if it does more."""
+    file, names = translation.file, names_in(block.body)
+    linked = engine.session.links.names.get(file.name)
+    places = _Segments(engine, file.name)
+    if file.kind != "SUFFIX" or linked or not len(places) or not all(map(_is_bounding, block.body)):
+        return None
+    index = np.concatenate([engine.layout.index[record.id] for record in places.records])
+    own = sorted(names & translation.names.states.keys())
+    where = {name: engine.readout.positions(f"{file.name}.{name}")[index] for name in own}
+    given = {name: _parameter(engine, translation, places, name) for name in names - where.keys() - {"t"}}
+    if not assigned_in(block.body) <= where.keys() or None in given.values() or any((at < 0).any() for at in where.values()):
+        return None
+
+    def run(t: float) -> None:
+        states = {name: engine.y[at] for name, at in where.items()}
+        values: dict[str, Values] = {"t": t, **states, **{name: read() for name, read in given.items() if read is not None}}
+        with np.errstate(all="ignore"):
+            for statement in block.body:
+                _hold(statement, values)
+        for name, before in states.items():
+            if values[name] is not before and np.any(values[name] != before):
+                engine.seen.keep()
+                engine.y[where[name]] = values[name]
+                engine.jumped = True
+
+    return run
+
+
+def _is_bounding(statement: Any) -> bool:
+    """Whether it assigns what is made of numbers and variables where a condition of such holds."""
+    return isinstance(statement, Branches) and all(
+        (condition is None or _names(condition) is not None) and all(map(_is_plain, body))
+        for condition, body in statement.cases
+    )
+
+
+def _hold(statement: Any, values: dict[str, Values]) -> None:
+    """Run an ``if`` at all places."""
+    left: Any = True
+    for condition, body in statement.cases:
+        met = left if condition is None else np.logical_and(left, _value(condition, values))
+        for each in body:
+            name = each.target.name
+            values[name] = np.where(met, _value(each.value, values), values[name])
+        left = np.logical_and(left, np.logical_not(met))
+
+
+def _parameter(engine: Engine, translation: Translation, places: _Segments, name: str) -> Callable[[], Values] | None:
+    """What reads a parameter at all places; None if it is none."""
+    full, session = f"{name}_{translation.file.name}", engine.session
+    if name in translation.globals:
+        return lambda: float(session.globals[full])
+    return (lambda: places.read(name)) if name in translation.names.parameters and places.has(name) else None
 
 
 def _is_plain(statement: Any) -> bool:

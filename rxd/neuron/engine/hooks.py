@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rxd.neuron.engine.columns import in_columns
+from rxd.neuron.engine.columns import held_in_columns, in_columns
 from rxd.neuron.mods.calls import Place
 from rxd.neuron.mods.numbers import SessionNumbers
 from rxd.neuron.mods.written import code_of_place
@@ -113,7 +113,7 @@ class Hooks:
         """What runs each block at each place of a mechanism."""
         engine, file = self.engine, translation.file
         for block in file.all("hook"):
-            together = in_columns(engine, translation, block)
+            together = in_columns(engine, translation, block) or held_in_columns(engine, translation, block)
             if together is not None:
                 yield together, block
                 continue

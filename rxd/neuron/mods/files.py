@@ -21,7 +21,7 @@ from rxd.neuron.errors import HocError, caution
 from rxd.neuron.mechanisms.known import POINTS
 from rxd.neuron.mods.turns import numbers_in_bounds
 from rxd.nmodl import FunctionTable, NmodlError, Translation, make_parser, parse, read_file, translate
-from rxd.nmodl.history import not_kept, with_history_apart, with_hooks_seen
+from rxd.nmodl.history import not_held, not_kept, with_history_apart, with_hooks_seen, with_states_held
 from rxd.nmodl.presets import with_presets
 
 if TYPE_CHECKING:
@@ -171,6 +171,14 @@ class ModFiles:
             if stepped is None:
                 raise
             return stepped
+        if lost := not_held(found):
+            caution(
+                f"{path}: BREAKPOINT sets {', '.join(lost)} where a condition of other variables holds. Currents see that, and "
+                f"the next step does not: set {', '.join(lost)} in a BEFORE BREAKPOINT block."
+            )
+        held = with_states_held(found)
+        if held is not None:
+            file, found = held, translate(held, tables=True, numbers=True)
         apart = with_history_apart(found)
         if apart is None:
             self._warn_of_lost(found)
