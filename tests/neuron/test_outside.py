@@ -236,3 +236,43 @@ def test_currents_computed_anew_leave_the_last_step_alone(cell: list[Any]) -> No
     assert soma.i_membrane != seen[0]
     h.finitialize(-70)
     assert (soma.i_membrane, soma.i_cap) == (0, 0)
+
+
+@pytest.mark.parametrize("resists", [False, True])
+def test_what_is_around_the_membrane_can_be_read_after_edits(cell: list[Any], resists: bool) -> None:
+    """A script that builds on, or edits a section, in the middle of a run: numbers of the last step had no place any more."""
+    _, axon, dend, twig = cell
+    for section in cell:
+        for segment in section:
+            segment.e_extracellular = 20 * segment.x
+        if resists:
+            section.xg[0], section.xraxial[0] = 1e-3, 1e3
+    h.finitialize(-70)
+    for _ in range(4):
+        h.fadvance()
+
+    def shown(*sections: Any) -> list[tuple[float, float, float]]:
+        return [(segment.i_membrane, segment.i_cap, segment.vext[0]) for section in sections for segment in section]
+
+    before = shown(*cell)
+    other = h.Section(name="other")
+    other.insert("extracellular")
+    other.e_extracellular = 3
+    assert shown(*cell) == before
+    assert other.i_membrane == other.i_cap == 0
+    h.fcurrent()
+    assert shown(*cell) == before
+    h.fadvance()
+    before = shown(axon, dend)
+    twig.nseg = 5
+    assert shown(axon, dend) == before
+    assert [segment.i_membrane for segment in twig] == [0] * 5
+    assert np.ptp([segment.vext[0] for segment in twig]) > 1e-3
+    h.fcurrent()
+    assert shown(axon, dend) == before
+    h.fadvance()
+    before = shown(axon, dend)
+    h.delete_section(sec=twig)
+    assert shown(axon, dend) == before
+    h.fadvance()
+    assert shown(axon, dend) != before

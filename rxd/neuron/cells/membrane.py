@@ -37,21 +37,22 @@ class MembraneCurrents:
         self._state = -1
         self._found: tuple[Any, Any, np.ndarray] = None, None, np.zeros(0)
         self._last: dict[tuple[str, int], np.ndarray] = {}
+        self._kept = -1
 
     def keep(self) -> None:
-        """Let `i_membrane` and `i_cap` beside `extracellular` stay those of the last fixed step: `h.fcurrent` ends it."""
+        """Let `i_membrane` and `i_cap` beside `extracellular` stay those of the last step, after `h.fcurrent` or an edit."""
         from rxd.neuron.cells.outside import NAME, computed
 
         engine = self._session.run.engine
         if engine is not None and engine.fixed.moved:
             records = [record for record in self._session.topology if NAME in record.mechanisms]
-            self.forget()
-            self._last = {
+            last = {
                 (name, r.id): found
                 for name in ("i_membrane", "i_cap")
                 for r in records
                 if (found := computed(r, name)) is not None
             }
+            self._last, self._kept = last, engine.version
 
     def forget(self) -> None:
         """There has been no step."""
@@ -61,6 +62,13 @@ class MembraneCurrents:
         """`i_membrane` or `i_cap` where no step has been made since currents were computed: what was kept, or 0."""
         kept = self._last.get((name, record.id))
         return np.zeros(record.nseg) if kept is None or len(kept) != record.nseg else kept
+
+    def holds(self, name: str, record: SectionRecord) -> bool:
+        """Whether what was kept is what a section shows: its cable, or a neighbour's, has been edited since the last step."""
+        engine = self._session.run.engine
+        if engine is None or self._kept != engine.version or self._is_current(engine):
+            return False
+        return (name, record.id) in self._last
 
     def of(self, record: SectionRecord) -> np.ndarray:
         """Of the segments of a section, nA, shape (nseg,)."""
@@ -177,7 +185,7 @@ class MembraneCurrents:
         """`seg.i_cap`, mA/cm2: what charged the membrane in the last fixed step; 0 before there was one."""
         engine, dt = self._session.run.engine, self._session.globals["dt"]
         past = None if engine is None or not engine.fixed.moved else engine.fixed.past
-        if engine is None or past is None or record.id not in engine.layout.index:
+        if engine is None or past is None or not engine.layout.fits(record) or self.holds("i_cap", record):
             return self.last("i_cap", record)
         at = engine.readout.positions("v")[engine.layout.index[record.id]]
         return np.asarray(1e-3 * record.store["cm"] * (engine.seen.end.y[at] - past.y[at]) / dt)

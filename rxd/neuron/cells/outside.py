@@ -7,7 +7,7 @@ equations; layers with a resistance or a capacitance of their own are solved wit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -47,12 +47,13 @@ def computed(record: SectionRecord, name: str) -> np.ndarray | None:
     if NAME not in record.mechanisms:
         return None
     if name == "i_membrane":
-        engine = record.session.run.engine
-        if engine is None or not (engine.fixed.moved or engine.adaptive):  # no step has been made since `finitialize`
-            return record.session.membrane.last(name, record)
-        return DENSITY * record.session.membrane.of(record) / record.shape.area
+        engine, membrane = record.session.run.engine, record.session.membrane
+        moved = engine is not None and (engine.fixed.moved or engine.adaptive) and engine.layout.fits(record)
+        if not moved or membrane.holds(name, record):  # no step has been made since `finitialize`, or since an edit
+            return membrane.last(name, record)
+        return DENSITY * membrane.of(record) / record.shape.area
     engine = record.session.run.engine
-    if engine is not None and engine.circuits.circuit is not None and record.id in engine.layout.index:
+    if engine is not None and engine.circuits.circuit is not None:
         return engine.circuits.of(record, int(name[len("vext_")]))
     return record.session.membrane.part(record, seen(record.session))
 
@@ -92,7 +93,8 @@ def seen(session: Session) -> np.ndarray:
     if engine is not None and engine.fixed.moved:
         for electrode in engine.electrodes.electrodes:
             if electrode.clamp.kind == NAME:
-                met: np.ndarray = electrode.outside  # type: ignore[attr-defined]
+                field: Any = electrode
+                met: np.ndarray = field.outside if engine.revision == session.revision else field.met()
                 return met
     return potentials(session)
 

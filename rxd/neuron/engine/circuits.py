@@ -365,6 +365,8 @@ class Circuits:
     def outside(self, layer: int = 0) -> np.ndarray:
         """The potential in a layer of all segments in the order of the sections, 0 without the mechanism, mV."""
         assert self.circuit is not None
+        if self._engine.revision != self._session.revision:
+            return np.concatenate([self.of(record, layer) for record in self._session.topology])
         if self._in_order[0] != self._session.revision:
             own = [
                 self._layer[r.id, float(i)] if r in self._records else -1 for r in self._session.topology for i in range(r.nseg)
@@ -374,8 +376,10 @@ class Circuits:
         return np.asarray(np.where(places >= 0, self.circuit.x[np.maximum(places + layer, 0)], 0.0))
 
     def of(self, record: SectionRecord, layer: int) -> np.ndarray:
-        """The potential in a layer of the segments of a section."""
+        """The potential in a layer of the segments of a section; after an edit of it what was there before, until a step."""
         assert self.circuit is not None
+        if record not in self._records or not self._engine.layout.fits(record):
+            return np.array(record.store.get(f"vext_{layer}_{NAME}", np.zeros(record.nseg)))
         return np.array([self.circuit.x[self._layer[record.id, float(i)] + layer] for i in range(record.nseg)])
 
     def at_end(self, record: SectionRecord, x: float, layer: int) -> float | None:

@@ -26,12 +26,13 @@ class OutsideField(Electrode):
     It drives branch points and ends, too, where no charge is stored: their share goes to the segments beside them.
     """
 
-    __slots__ = ("_session", "_turn", "outside")
+    __slots__ = ("_places", "_session", "_turn", "outside")
     outside: np.ndarray
+    _places: dict[int, slice]
     _session: Session
     _turn: float
 
-    def __init__(self, session: Session, nodes: np.ndarray) -> None:
+    def __init__(self, session: Session, nodes: np.ndarray, places: dict[int, slice]) -> None:
         field = SimpleNamespace(kind=NAME, values={})
         object.__setattr__(self, "reference", SimpleNamespace(get=lambda: field))
         object.__setattr__(self, "nodes", nodes)
@@ -39,6 +40,7 @@ class OutsideField(Electrode):
         object.__setattr__(self, "_session", session)
         object.__setattr__(self, "outside", np.zeros(len(nodes)))
         object.__setattr__(self, "_turn", 1.0)
+        object.__setattr__(self, "_places", places)
 
     def level(self, t: float) -> tuple[float, float]:
         """No conductance; a drive of 1 or 2, by turns when the field has changed, and the weights for it."""
@@ -48,6 +50,15 @@ class OutsideField(Electrode):
             object.__setattr__(self, "_turn", 3.0 - self._turn)
             self.weights[:] = self._session.membrane.along(outside) / self._turn
         return 0.0, self._turn
+
+    def met(self) -> np.ndarray:
+        """What the last step has met, in the order of the sections as they are; of segments that are new since, what is set."""
+        found = []
+        for record in self._session.topology:
+            known = self.outside[self._places.get(record.id, slice(0))]
+            now = record.store.get(f"e_{NAME}", np.zeros(record.nseg))
+            found.append(known if len(known) == record.nseg else now)
+        return np.concatenate(found)
 
     def into(self, node: int) -> float:
         """What the field, as the last step has met it, drives into a segment, by its place in `nodes`, nA."""
@@ -63,4 +74,6 @@ def outside_field(session: Session, layout: Layout, storage: np.ndarray) -> list
     if not is_inserted(session) or resists(session) or session.linear or layout.ends:
         return []  # a circuit has it
     segments = np.concatenate([layout.index[record.id] for record in session.topology])
-    return [OutsideField(session, storage[segments].astype(np.int64))]
+    ends = np.cumsum([record.nseg for record in session.topology]).tolist()
+    places = {r.id: slice(end - r.nseg, end) for r, end in zip(session.topology, ends, strict=True)}
+    return [OutsideField(session, storage[segments].astype(np.int64), places)]

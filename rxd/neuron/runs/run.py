@@ -264,6 +264,8 @@ class Run(Tapes, Watching):
     def pull(self, computed: bool = True) -> None:
         """Bring everything up to date, before an edit of the structure; without what will be computed anew if it is known."""
         if self.engine is not None and self._pulled != self.engine.version:
+            if self.engine.revision == self.session.revision:
+                self.session.membrane.keep()
             with self.session.chemistry.cutting.where_it_is():
                 self.engine.exchange.fetch_all(computed)
             self._pulled = self.engine.version
