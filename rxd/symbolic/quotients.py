@@ -23,14 +23,25 @@ def _is_below(power: sympy.Pow) -> bool:
 
 
 def _divisors(total: sympy.Add) -> dict[sympy.Expr, sympy.Expr]:
-    """What summands are divided by, with the highest power of each."""
+    """What summands are divided by, with the highest power of each; nothing if no summand is divided by all of it.
+
+    ``1 / (1 / x + 1 / y)`` is 0 where x and y are, and ``x * y / (x + y)`` no number.
+    """
+    of_each = [_divisors_of(summand) for summand in total.args]
     highest: dict[sympy.Expr, sympy.Expr] = {}
-    for summand in total.args:
-        for factor in sympy.Mul.make_args(summand):
-            base, n = _as_power(factor)
-            if factor.is_Pow and n.is_number and n < 0 and base.free_symbols and not _may_overflow(base):
-                highest[base] = max(-n, highest.get(base, sympy.Integer(0)))
-    return highest
+    for own in of_each:
+        highest |= {base: max(n, highest.get(base, n)) for base, n in own.items()}
+    return highest if highest in of_each else {}
+
+
+def _divisors_of(summand: sympy.Expr) -> dict[sympy.Expr, sympy.Expr]:
+    """What a product is divided by, with the power of each."""
+    found: dict[sympy.Expr, sympy.Expr] = {}
+    for factor in sympy.Mul.make_args(summand):
+        base, n = _as_power(factor)
+        if factor.is_Pow and n.is_number and n < 0 and base.free_symbols and not _may_overflow(base):
+            found[base] = found.get(base, sympy.Integer(0)) - n
+    return found
 
 
 def _may_overflow(base: sympy.Expr) -> bool:

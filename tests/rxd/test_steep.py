@@ -115,3 +115,15 @@ def test_quotients_of_what_may_overflow_are_left_alone() -> None:
     sim = model.compile(method="split", dt=0.01)
     sim.run(1)
     np.testing.assert_allclose(sim.values(c), 2 * np.exp(-0.005), rtol=1e-6)
+
+
+def test_quotients_of_several_variables_have_values_where_all_are_zero() -> None:
+    """``1 / (1 / p + 1 / q)`` is 0 there, as in C, and ``p * q / (p + q)`` no number."""
+    cell = cylinder(30, 2)
+    cyt = rxd.Region(cell.all, "cyt")
+    c, p, q = rxd.Species(cyt, "c", initial=2.0), rxd.Parameter(cyt, "p", value=0.0), rxd.Parameter(cyt, "q", value=0.0)
+    model = rxd.Model(cell, segments=2)
+    model.add(c, p, q, rxd.Rate(c, -c[cyt] / (1 / p[cyt] + 1 / q[cyt]) - 0.1 * c[cyt]))
+    sim = model.compile(method="split", dt=0.01)
+    sim.run(1)
+    np.testing.assert_allclose(sim.values(c), 2 * np.exp(-0.1), rtol=1e-6)
