@@ -23,8 +23,10 @@ from numba import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Flags
 from numba.core.cpu import CPUContext
+from numba.core.untyped_passes import ReconstructSSA
 
 from geometry.kernel_files import ReadyCompiler, kept_kernel
+from geometry.single_assignment import SingleAssignment
 
 __all__ = ["ZERO", "forced", "in_ranges", "inner", "inner_options", "lean", "sized"]
 
@@ -211,10 +213,11 @@ class QuickCompiler(ReadyCompiler):
         return super().compile_extra(function)
 
     def define_pipelines(self) -> Any:
-        """What numba does to a function, without what finds nothing in ours."""
+        """What numba does to a function, without what finds nothing in ours, and with names told apart in one pass."""
         managers = super().define_pipelines()
         for manager in managers:
-            manager.passes = [(each, text) for each, text in manager.passes if each.name() not in DISPENSABLE]
+            kept = ((each, text) for each, text in manager.passes if each.name() not in DISPENSABLE)
+            manager.passes = [(SingleAssignment if each is ReconstructSSA else each, text) for each, text in kept]
             manager.finalize()
         return managers
 
