@@ -200,9 +200,7 @@ class MembraneCurrents:
     def _middle(self, v: np.ndarray) -> np.ndarray:
         """The same of all segments and ends."""
         engine = self._session.run.engine
-        if engine is None or not (
-            self._is_current(engine) or all(len(engine.layout.index.get(r.id, ())) == r.nseg for r in self._session.topology)
-        ):
+        if engine is None or not (self._is_current(engine) or all(map(engine.layout.fits, self._session.topology))):
             return v  # there are sections that have not taken part
         return self._halfway(v, engine.past.y[self._where(engine)])
 
