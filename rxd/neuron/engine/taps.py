@@ -329,12 +329,7 @@ def _clamp(electrode: Electrode, start: int) -> Tap:
 def _synapse(engine: Engine, point: PointProcess, name: str) -> Tap | None:
     """Conductance or current of a synapse."""
     host = point.host
-    if (
-        point.kind not in STATES
-        or not engine.synapses.has(point)
-        or host is None
-        or len(engine.layout.index.get(host.id, ())) != host.nseg
-    ):
+    if point.kind not in STATES or not engine.synapses.has(point) or host is None or not engine.layout.fits(host):
         return None
     segment = engine.layout.place(host, point.spot)
     positions = [int(engine.readout.positions("v")[segment]), *engine.synapses.places(point)]

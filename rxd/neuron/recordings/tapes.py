@@ -106,28 +106,28 @@ class Tapes:
 
     def _play_for_step(self, start: float, middle: float, end: float) -> None:
         """Play what a step reads: currents in its middle, reactions at its end, as in NEURON."""
-        smooth = self._sorted_players()[0]
+        smooth, _, jumping = self._sorted_players()
         when = {0.0: start, 0.5: middle, 1.0: end}
         for player in smooth:
             player.play(when[player.pointer.read_at])
-        _play_jumps(self._sorted[3], middle)
+        _play_jumps(jumping, middle)
 
     def _play(self, t: float, continuous: bool | None = None) -> None:
         """Play, or only what is continuous, or what is not."""
-        smooth = self._sorted_players()[0]
+        smooth, _, jumping = self._sorted_players()
         if continuous is not False:
             for player in smooth:
                 player.play(t)
         if continuous is not True:
-            _play_jumps(self._sorted[3], t)
+            _play_jumps(jumping, t)
 
-    def _sorted_players(self) -> tuple[list[Player | PlayedField], list[Player]]:
-        """Those that play smooth courses, some of them together, and those that play jumps, in their order."""
+    def _sorted_players(self) -> tuple[list[Player | PlayedField], list[Player], list[Player | PlayedField]]:
+        """Those that play smooth courses, some of them together; those that play jumps, in their order, and some together."""
         if self._sorted[0] is not self.players:  # another list whenever one comes or goes
             every = self.players
             smooth, jumping = [one for one in every if one.continuous], [one for one in every if not one.continuous]
             self._sorted = every, together(self.session, smooth), jumping, together(self.session, jumping)
-        return self._sorted[1:3]
+        return self._sorted[1:]
 
 
 def _play_jumps(players: list[Player | PlayedField], t: float) -> None:
